@@ -1,0 +1,95 @@
+"""Paddle behind the core's Backend protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import paddle
+
+from nlblocks.backend import Array, DType, Run, mirrored
+from nlblocks.specs.base import BlockSpec
+from nlblocks_paddle import block
+from nlblocks_paddle.block import Block
+
+
+class PaddleBackend:
+    """Blocks are paddle.nn.Layers; arrays come and go on Paddle's current device."""
+
+    name = "paddle"
+    differentiable = True
+
+    def build(self, spec: BlockSpec, *, seed: int, dtype: DType) -> Block:
+        layer: Block = mirrored("nlblocks_paddle", type(spec).__name__)(spec)
+        layer.to(dtype=dtype)
+        layer.reset_parameters(seed)
+        return layer
+
+    def owns(self, module: Any) -> bool:
+        return isinstance(module, Block)
+
+    def dtype(self, module: Block) -> DType:
+        return cast(DType, str(next(iter(block.tensors(module).values())).dtype).removeprefix("paddle."))
+
+    def tensors(self, module: Block) -> dict[str, paddle.Tensor]:
+        return block.tensors(module)
+
+    def assign(self, module: Block, tensors: Mapping[str, Any]) -> None:
+        block.assign(module, {name: paddle.from_dlpack(tensor) for name, tensor in tensors.items()})
+
+    def to_numpy(self, tensor: paddle.Tensor) -> Array:
+        tensor = tensor.detach()
+        return (tensor.astype("float32") if tensor.dtype == paddle.bfloat16 else tensor).numpy()
+
+    def run(self, module: Block, x: Array, *, training: bool, grad_output: Array | None, return_attention: bool) -> Run:
+        before = {name: tensor.clone() for name, tensor in block.tensors(module).items()}
+        modes = [(layer, layer.training) for layer in module.sublayers(include_self=True)]
+        module.train() if training else module.eval()
+        try:
+            source = paddle.to_tensor(x, dtype=self.dtype(module), stop_gradient=grad_output is None)
+            with paddle.set_grad_enabled(grad_output is not None):
+                result = module(source, return_attention=True) if return_attention else module(source)
+            output, maps = result if return_attention else (result, None)
+            grads = _gradients(module, source, output, grad_output)
+            return Run(
+                output=self._copy(output),
+                attention=_map(self._copy, maps),
+                grad_input=self._copy(grads.pop("")) if grads else None,
+                grad_params={name: self._copy(grad) for name, grad in grads.items()},
+                state_after={name: self._copy(tensor) for name, tensor in block.tensors(module).items()},
+            )
+        finally:
+            block.assign(module, before)
+            for layer, mode in modes:
+                layer.training = mode
+
+    def _copy(self, tensor: paddle.Tensor) -> Array:
+        return np.array(self.to_numpy(tensor))
+
+
+def _gradients(
+    layer: Block, source: paddle.Tensor, output: paddle.Tensor, grad_output: Array | None
+) -> dict[str, paddle.Tensor]:
+    """Gradient of each parameter by name, and of the input under ""; a tensor that the output ignores is left out."""
+    if grad_output is None:
+        return {}
+    targets = {"": source, **dict(layer.named_parameters())}
+    grads = paddle.grad(
+        [output], list(targets.values()), [paddle.to_tensor(grad_output, dtype=output.dtype)], allow_unused=True
+    )
+    linear = block.linear_weights(layer)
+    return {
+        name: grad.t() if name in linear else grad
+        for name, grad in zip(targets, grads, strict=True)
+        if grad is not None
+    }
+
+
+def _map(copy: Any, maps: Any) -> Any:
+    if isinstance(maps, dict):
+        return {name: copy(value) for name, value in maps.items()}
+    return None if maps is None else copy(maps)
+
+
+backend = PaddleBackend()

@@ -1,0 +1,57 @@
+"""The base of every Paddle block: it resolves the spec and starts from the spec's initialisation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import paddle
+
+from nlblocks.init import initial_state
+from nlblocks.specs.base import BlockSpec, resolve_spec
+
+
+class Block(paddle.nn.Layer):
+    """An ordinary Paddle layer that carries its ``spec``; its state dict has the names of ``spec.params()``.
+
+    Shapes are the spec's too, but for Linear weights, which Paddle holds as [in, out]. ``Block(spec)`` and
+    ``Block(**options of the spec)`` are the same. ``seed`` fixes the weights; None draws a seed from Paddle's own
+    generator, so ``paddle.seed`` governs it.
+    """
+
+    spec_type: ClassVar[type[BlockSpec]]
+    spec: Any
+
+    def __init__(self, spec: BlockSpec | None, options: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.spec = resolve_spec(self.spec_type, spec, options)
+
+    def reset_parameters(self, seed: int | None = None) -> None:
+        """Write the spec's initialisation, cast to each parameter's dtype."""
+        if seed is None:
+            seed = int(paddle.randint(0, 2**31 - 1, []))
+        assign(self, {name: paddle.to_tensor(array) for name, array in initial_state(self.spec, seed).items()})
+
+    def extra_repr(self) -> str:
+        fields = self.spec.to_dict()
+        return ", ".join(f"{k}={v!r}" for k, v in fields.items() if k not in ("kind", "schema") and v is not None)
+
+
+def tensors(layer: Block) -> dict[str, paddle.Tensor]:
+    """Parameters and buffers, detached, under canonical names and layouts; a transposed Linear weight is a view."""
+    own = {name: tensor.detach() for name, tensor in layer.state_dict().items()}
+    return {name: tensor.t() if name in linear_weights(layer) else tensor for name, tensor in own.items()}
+
+
+@paddle.no_grad()
+def assign(layer: Block, values: Mapping[str, paddle.Tensor]) -> None:
+    """Copy canonical tensors into the layer, in place, cast to each target's dtype."""
+    own = layer.state_dict()
+    for name, value in values.items():
+        value = value.astype(own[name].dtype)
+        paddle.assign(value.t() if name in linear_weights(layer) else value, own[name])
+
+
+def linear_weights(layer: Block) -> set[str]:
+    """Canonical names of the tensors that Paddle holds transposed."""
+    return {param.name for param in layer.spec.params() if param.layout == "linear"}

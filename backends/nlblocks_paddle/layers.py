@@ -1,0 +1,83 @@
+"""The layers that Paddle blocks are made of, built as the spec defines them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import paddle
+import paddle.nn.functional as F
+from paddle import Tensor, nn
+
+from nlblocks.specs import layers
+
+_CONV = {1: nn.Conv1D, 2: nn.Conv2D, 3: nn.Conv3D}
+_MAX_POOL: dict[int, Callable[..., Tensor]] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+
+
+def pointwise(dims: int, in_channels: int, out_channels: int) -> nn.Layer:
+    """A 1×1 convolution with bias in 1, 2 or 3 dimensions."""
+    return _CONV[dims](in_channels, out_channels, kernel_size=1)
+
+
+def max_pool(x: Tensor, kernel: Sequence[int]) -> Tensor:
+    """Max pooling by ``kernel``, extents rounded down; the first of equal values gets the gradient."""
+    if all(size == 1 for size in kernel):
+        return x
+    return _MAX_POOL[len(kernel)](x, list(kernel))
+
+
+class BatchNorm(nn.Layer):
+    """Batch normalisation as :class:`nlblocks.specs.BatchNorm` defines it, over [B, C, ...].
+
+    Paddle's own layer keeps the biased variance only and holds eps and momentum as float32. This one moves the
+    running statistics itself, and in float64 writes the normalisation out, because the kernel's eps is not the
+    spec's there; below float64 the kernel is exact and used.
+    """
+
+    def __init__(self, channels: int, spec: layers.BatchNorm) -> None:
+        super().__init__()
+        self.spec = spec
+        self.weight = self.create_parameter([channels], default_initializer=nn.initializer.Constant(1.0))
+        self.bias = self.create_parameter([channels], is_bias=True)
+        self.register_buffer("running_mean", paddle.zeros([channels]))
+        self.register_buffer("running_var", paddle.ones([channels]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            if x.dtype == paddle.float64:
+                return self._normalise(x, self.running_mean, self.running_var)
+            return self._kernel(x, self.running_mean, self.running_var, training=False)
+
+        layers.check_batch(self.weight.shape[0], x.shape)
+        if x.dtype == paddle.float64:
+            axes = [0, *range(2, x.ndim)]
+            mean = x.mean(axes)  # [C]
+            var = (x - _per_channel(mean, x)).square().mean(axes)  # [C]
+            y = self._normalise(x, mean, var)
+        else:
+            # With momentum 0 the kernel leaves the batch's own statistics, the variance biased.
+            mean, var = paddle.zeros_like(self.running_mean), paddle.ones_like(self.running_var)
+            y = self._kernel(x, mean, var, training=True)
+        self._move(mean.detach(), var.detach(), count=x.size // self.weight.shape[0])
+        return y
+
+    def _normalise(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+        scale = self.weight / (var + self.spec.eps).sqrt()  # [C]
+        return (x - _per_channel(mean, x)) * _per_channel(scale, x) + _per_channel(self.bias, x)
+
+    def _kernel(self, x: Tensor, mean: Tensor, var: Tensor, training: bool) -> Tensor:
+        return F.batch_norm(
+            x, mean, var, self.weight, self.bias, training=training, momentum=0.0, epsilon=self.spec.eps
+        )
+
+    @paddle.no_grad()
+    def _move(self, mean: Tensor, var: Tensor, count: int) -> None:
+        momentum = self.spec.momentum
+        if self.spec.variance == "unbiased":
+            var = var * (count / (count - 1))
+        paddle.assign(self.running_mean * (1 - momentum) + mean * momentum, self.running_mean)
+        paddle.assign(self.running_var * (1 - momentum) + var * momentum, self.running_var)
+
+
+def _per_channel(vector: Tensor, x: Tensor) -> Tensor:
+    return vector.reshape([1, -1] + [1] * (x.ndim - 2))

@@ -1,0 +1,80 @@
+"""The layers of the reference, written out in NumPy. Complex arrays pass through: see Block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nlblocks.specs import layers
+from nlblocks_reference.scope import Array, Scope
+
+
+def conv(x: Array, p: Scope, *, padding: int = 0, stride: int = 1) -> Array:
+    """X [B, C, *spatial] with p.weight [O, C, *kernel] → [B, O, *out]; cross-correlation, zero padding."""
+    weight = p["weight"]
+    dims = weight.ndim - 2
+    x = np.pad(x, [(0, 0), (0, 0)] + [(padding, padding)] * dims)
+    windows = np.lib.stride_tricks.sliding_window_view(x, weight.shape[2:], axis=tuple(range(2, x.ndim)))
+    windows = windows[(slice(None), slice(None)) + (slice(None, None, stride),) * dims]  # [B, C, *out, *kernel]
+    kernel_axes = tuple(range(2 + dims, 2 + 2 * dims))
+    y = np.tensordot(windows, weight, axes=((1, *kernel_axes), (1, *range(2, 2 + dims))))  # [B, *out, O]
+    y = np.moveaxis(y, -1, 1)  # [B, O, *out]
+    return y + _per_channel(p["bias"], y) if "bias" in p else y
+
+
+def linear(x: Array, p: Scope) -> Array:
+    """X [..., I] with p.weight [O, I] → [..., O]."""
+    y = x @ p["weight"].T
+    return y + p["bias"] if "bias" in p else y
+
+
+def batch_norm(x: Array, p: Scope, spec: layers.BatchNorm) -> Array:
+    """X [B, C, ...] → the same shape; in training the running statistics are moved."""
+    if p.training:
+        layers.check_batch(x.shape[1], x.shape)
+        axes = (0, *range(2, x.ndim))
+        mean = x.mean(axes)
+        var = ((x - _per_channel(mean, x)) ** 2).mean(axes)  # biased
+        count = x.size // x.shape[1]
+        kept = var * count / (count - 1) if spec.variance == "unbiased" else var
+        p.update("running_mean", (1 - spec.momentum) * p["running_mean"] + spec.momentum * mean)
+        p.update("running_var", (1 - spec.momentum) * p["running_var"] + spec.momentum * kept)
+    else:
+        mean, var = p["running_mean"], p["running_var"]
+    normal = (x - _per_channel(mean, x)) / np.sqrt(_per_channel(var, x) + spec.eps)
+    return normal * _per_channel(p["weight"], x) + _per_channel(p["bias"], x)
+
+
+def relu(x: Array) -> Array:
+    """max(x, 0), by the real part."""
+    return np.where(x.real > 0, x, 0)
+
+
+def softmax(x: Array, axis: int = -1) -> Array:
+    """exp(x) / Σ exp(x) along the axis."""
+    e = np.exp(x - x.real.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def max_pool(x: Array, kernel: Sequence[int]) -> Array:
+    """Non-overlapping maxima of x [B, C, *spatial], extents rounded down; the first of equal values is taken."""
+    for axis, size in enumerate(kernel, start=2):
+        x = np.moveaxis(x, axis, -1)
+        x = x[..., : x.shape[-1] // size * size]
+        x = np.moveaxis(x.reshape(*x.shape[:-1], -1, size), -2, axis)  # windows last
+    # [B, C, *out, k1, k2, ...]: flatten each window in row-major order
+    x = x.reshape(*x.shape[: 2 + len(kernel)], -1)
+    first = x.real.argmax(-1)  # argmax returns the first
+    return np.take_along_axis(x, first[..., None], -1)[..., 0]
+
+
+def dropout(x: Array, rate: float, p: Scope) -> Array:
+    """Training zeroes a share ``rate`` and scales the rest by 1 / (1 - rate)."""
+    if not p.training or rate == 0.0:
+        return x
+    return np.where(p.generator.random(x.shape) < rate, 0, x / (1 - rate))
+
+
+def _per_channel(vector: Array, x: Array) -> Array:
+    return vector.reshape(1, -1, *[1] * (x.ndim - 2))

@@ -1,0 +1,17 @@
+"""Native torch implementations: ``nlblocks_torch.NonLocal(spec)`` or ``nlblocks_torch.NonLocal(in_channels=64)``."""
+
+from typing import Any
+
+from nlblocks.backend import mirrored
+from nlblocks.specs import kinds, spec_type
+from nlblocks_torch.backend import backend
+
+__all__ = ["backend"]
+
+
+def __getattr__(name: str) -> Any:
+    return mirrored(__name__, name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(spec_type(kind).__name__ for kind in kinds())]

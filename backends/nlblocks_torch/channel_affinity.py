@@ -1,0 +1,44 @@
+"""The channel-affinity block in torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from nlblocks import specs
+from nlblocks_torch.block import Block
+from nlblocks_torch.layers import BatchNorm, pointwise
+
+
+class ChannelAffinity(Block):
+    """z = BN(w_z(A·g(x))) + x: see :class:`nlblocks.specs.ChannelAffinity` for the formula, fields and shapes."""
+
+    spec_type = specs.ChannelAffinity
+    spec: specs.ChannelAffinity
+
+    def __init__(self, spec: specs.ChannelAffinity | None = None, *, seed: int | None = None, **options: Any) -> None:
+        super().__init__(spec, options)
+        spec = self.spec
+        c, d = spec.in_channels, spec.inner
+        self.g = pointwise(2, c, d)
+        if spec.has_embedding:
+            self.theta = pointwise(2, c, d)
+            self.phi = pointwise(2, c, d)
+        self.w_z = pointwise(2, d, c)
+        self.norm = BatchNorm(c, spec.norm)
+        self.reset_parameters(seed)
+
+    def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """X [B, C, H, W] → z [B, C, H, W], and with ``return_attention`` the map [B, D, D]."""
+        spec = self.spec
+        spec.check_input(tuple(x.shape))
+        theta = (self.theta(x) if spec.has_embedding else x).flatten(2)  # [B, D, N]
+        phi = (self.phi(x) if spec.has_embedding else x).flatten(2)  # [B, D, N]
+        g = self.g(x).flatten(2)  # [B, D, N]
+
+        affinity = theta @ phi.transpose(1, 2)  # [B, D, D]
+        attention = affinity / x.shape[2] if spec.mode == "dot_product" else affinity.softmax(dim=-1)
+        y = (attention @ g).reshape(x.shape[0], spec.inner, *x.shape[2:])  # [B, D, H, W]
+        z = x + self.norm(self.w_z(y))  # [B, C, H, W]
+        return (z, attention) if return_attention else z

@@ -1,0 +1,60 @@
+"""The layers that torch blocks are made of, built as the spec defines them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nlblocks.specs import layers
+
+_CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+
+
+def pointwise(dims: int, in_channels: int, out_channels: int) -> nn.Module:
+    """A 1×1 convolution with bias in 1, 2 or 3 dimensions."""
+    return _CONV[dims](in_channels, out_channels, kernel_size=1)
+
+
+def max_pool(x: Tensor, kernel: Sequence[int]) -> Tensor:
+    """Max pooling by ``kernel``, extents rounded down; the first of equal values gets the gradient."""
+    if all(size == 1 for size in kernel):
+        return x
+    return _MAX_POOL[len(kernel)](x, tuple(kernel))
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation as :class:`nlblocks.specs.BatchNorm` defines it, over [B, C, ...].
+
+    torch's own layer keeps the unbiased variance only; this one keeps the one that the spec asks for.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int, spec: layers.BatchNorm) -> None:
+        super().__init__()
+        self.spec = spec
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, var, eps, momentum = self.running_mean, self.running_var, self.spec.eps, self.spec.momentum
+        if not self.training:
+            return F.batch_norm(x, mean, var, self.weight, self.bias, False, 0.0, eps)
+        layers.check_batch(mean.shape[0], x.shape)
+        if self.spec.variance == "unbiased":
+            return F.batch_norm(x, mean, var, self.weight, self.bias, True, momentum, eps)
+        # With momentum 1 the kernel leaves the batch's own statistics, the variance unbiased.
+        batch_mean, batch_var = torch.zeros_like(mean), torch.ones_like(var)
+        y = F.batch_norm(x, batch_mean, batch_var, self.weight, self.bias, True, 1.0, eps)
+        count = x.numel() // x.shape[1]
+        with torch.no_grad():
+            mean.mul_(1 - momentum).add_(batch_mean, alpha=momentum)
+            var.mul_(1 - momentum).add_(batch_var * ((count - 1) / count), alpha=momentum)
+        return y

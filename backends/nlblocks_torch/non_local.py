@@ -1,0 +1,64 @@
+"""The non-local block in torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nlblocks import specs
+from nlblocks_torch.block import Block
+from nlblocks_torch.layers import BatchNorm, max_pool, pointwise
+
+
+class NonLocal(Block):
+    """z = w_z(y) + x: see :class:`nlblocks.specs.NonLocal` for the formula, the fields and the shapes."""
+
+    spec_type = specs.NonLocal
+    spec: specs.NonLocal
+
+    def __init__(self, spec: specs.NonLocal | None = None, *, seed: int | None = None, **options: Any) -> None:
+        super().__init__(spec, options)
+        spec = self.spec
+        c, d = spec.in_channels, spec.inner
+        self.g = pointwise(spec.dims, c, d)
+        if spec.has_embedding:
+            self.theta = pointwise(spec.dims, c, d)
+            self.phi = pointwise(spec.dims, c, d)
+        if spec.mode == "concatenation":
+            self.w_f = nn.Parameter(torch.empty(2 * d))
+        self.w_z = pointwise(spec.dims, d, c)
+        self.norm = BatchNorm(c, spec.norm) if spec.norm is not None else None
+        self.reset_parameters(seed)
+
+    def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """X [B, C, *spatial] → z [B, C, *spatial], and with ``return_attention`` the map [B, N, M]."""
+        spec = self.spec
+        spec.check_input(tuple(x.shape))
+        source = max_pool(x, spec.pool) if spec.sub_sample == "before" else x  # [B, C, *keys]
+        theta = self.theta(x) if spec.has_embedding else x  # [B, D, *spatial]
+        phi = self.phi(source) if spec.has_embedding else source  # [B, D, *keys]
+        g = self.g(source)  # [B, D, *keys]
+        if spec.sub_sample == "after":
+            phi, g = max_pool(phi, spec.pool), max_pool(g, spec.pool)
+
+        attention = self._attention(theta.flatten(2), phi.flatten(2))  # [B, N, M]
+        y = attention @ g.flatten(2).transpose(1, 2)  # [B, N, D]
+        y = y.transpose(1, 2).reshape(x.shape[0], spec.inner, *x.shape[2:])  # [B, D, *spatial]
+        y = self.w_z(y)  # [B, C, *spatial]
+        z = x + (y if self.norm is None else self.norm(y))
+        return (z, attention) if return_attention else z
+
+    def _attention(self, theta: Tensor, phi: Tensor) -> Tensor:
+        """Theta [B, D, N], phi [B, D, M] → the map [B, N, M]; D is C in gaussian mode."""
+        if self.spec.mode == "concatenation":
+            w_theta, w_phi = self.w_f.chunk(2)  # [D], [D]
+            a, b = w_theta @ theta, w_phi @ phi  # [B, N], [B, M]
+            affinity = torch.relu(a[:, :, None] + b[:, None, :])  # [B, N, M]
+        else:
+            affinity = theta.transpose(1, 2) @ phi  # [B, N, M]
+        affinity = affinity / self.spec.scale_value
+        if self.spec.mode in ("embedded_gaussian", "gaussian"):
+            return affinity.softmax(dim=-1)
+        return affinity / phi.shape[-1]

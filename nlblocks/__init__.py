@@ -1,0 +1,37 @@
+"""Attention blocks with one spec and native torch and Paddle implementations, proven to agree.
+
+    import nlblocks
+    spec = nlblocks.specs.NonLocal(in_channels=64, mode="dot_product")
+    block = nlblocks.build(spec, backend="torch", seed=0)
+    assert nlblocks.verify(spec)
+
+Importing this package loads no framework.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from nlblocks import specs
+from nlblocks.backend import Run, installed, package, use
+from nlblocks.backend import current as _current
+from nlblocks.blocks import build, run
+from nlblocks.errors import BackendError, InputError, NLBlocksError
+from nlblocks.parity.verify import verify
+from nlblocks.specs import kinds, spec_from_dict
+from nlblocks.specs.base import block_types as _block_types
+from nlblocks.weights import dialects
+from nlblocks.weights.state import load_state, state_of, transfer
+
+__version__ = "0.1.0"
+__all__ = [
+    "BackendError", "InputError", "NLBlocksError", "Run",
+    "build", "dialects", "installed", "kinds", "load_state", "package", "run", "spec_from_dict", "specs",
+    "state_of", "transfer", "use", "verify",
+]  # fmt: skip
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """``nlblocks.NonLocal`` and its like: the native class of the chosen backend."""
+        if name not in _block_types():
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(package(_current()), name)

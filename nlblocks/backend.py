@@ -1,0 +1,198 @@
+"""What the core needs of a framework (``Backend``), where backends are found, and how one is chosen."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlblocks.errors import BackendError, InputError, known
+from nlblocks.specs.base import BlockSpec, block_types
+
+Array = NDArray[Any]
+State = dict[str, Array]
+DType = Literal["float64", "float32", "float16", "bfloat16"]
+DTYPES: tuple[DType, ...] = get_args(DType)
+VARIABLE = "NLBLOCKS_BACKEND"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one call of a module computed, as NumPy arrays. Names are canonical.
+
+    ``attention`` is the map of a block that has one, a dict of maps for a network, None where not asked for.
+    ``grad_input`` and ``grad_params`` belong to the loss Σ output · grad_output; they are None and empty where no
+    ``grad_output`` was given, and always in a forward-only backend. ``state_after`` is the whole state after the
+    call: in train mode the running statistics have moved.
+    """
+
+    output: Array
+    attention: Array | dict[str, Array] | None = None
+    grad_input: Array | None = None
+    grad_params: State = field(default_factory=dict)
+    state_after: State = field(default_factory=dict)
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One framework, as the core sees it. Tensors are the framework's own; arrays are NumPy's."""
+
+    name: str
+    differentiable: bool
+
+    def build(self, spec: BlockSpec, *, seed: int, dtype: DType) -> Any:
+        """The native module of a spec, initialised by :func:`nlblocks.init.initial_state`."""
+
+    def owns(self, module: Any) -> bool:
+        """Whether the module is one of this backend's blocks."""
+
+    def dtype(self, module: Any) -> DType:
+        """The dtype that the module computes in, one of DTYPES."""
+
+    def tensors(self, module: Any) -> dict[str, Any]:
+        """The module's state under canonical names and layouts: views that support DLPack, never copies."""
+
+    def assign(self, module: Any, tensors: Mapping[str, Any]) -> None:
+        """Write tensors of any framework (canonical names and layouts, checked by the caller) through DLPack."""
+
+    def to_numpy(self, tensor: Any) -> Array:
+        """A tensor as an array that may share its memory; a dtype that NumPy lacks (bfloat16) becomes float32."""
+
+    def run(self, module: Any, x: Array, *, training: bool, grad_output: Array | None, return_attention: bool) -> Run:
+        """Run the module forward and, with ``grad_output``, backward, and leave it as it was."""
+
+
+@runtime_checkable
+class Differentiator(Backend, Protocol):
+    """A backend that differentiates its own formula along a direction, independently of any backward pass."""
+
+    def derivative(self, module: Any, x: Array, direction: Mapping[str, Array], *, training: bool) -> Array:
+        """The derivative of the output along ``direction``: canonical names, and "" for the input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Where a backend lives: the package that holds ``backend``, and the framework it needs, if any."""
+
+    module: str
+    framework: str | None = None
+    distribution: str = ""
+    extra: str = ""
+
+    @property
+    def installed(self) -> bool:
+        return self.framework is None or importlib.util.find_spec(self.framework) is not None
+
+
+_BUILT_IN = {
+    "torch": Row("nlblocks_torch", "torch", "torch", "torch"),
+    "paddle": Row("nlblocks_paddle", "paddle", "paddlepaddle", "paddle"),
+    "reference": Row("nlblocks_reference"),
+}
+
+
+@cache
+def rows() -> dict[str, Row]:
+    """Every known backend: the built-in ones, then entry points of the group ``nlblocks.backends``."""
+    third_party = {point.name: Row(point.value) for point in entry_points(group="nlblocks.backends")}
+    return {**third_party, **_BUILT_IN}
+
+
+def installed() -> list[str]:
+    """Names of the backends that can be used here."""
+    return [name for name, row in rows().items() if row.installed]
+
+
+def package(name: str) -> Any:
+    """The package of a backend, e.g. ``nlblocks_torch``: its modules are the native blocks."""
+    row = _row(name)
+    if not row.installed:
+        raise BackendError(
+            f"backend {name!r} needs {row.framework}, which is not installed; "
+            f'install it with: pip install "nlblocks[{row.extra}]" (installed: {known(installed())})'
+        )
+    return importlib.import_module(row.module)
+
+
+def get(name: str | Backend) -> Backend:
+    """The backend of a name; a Backend object passes through."""
+    if not isinstance(name, str):
+        if isinstance(name, Backend):
+            return name
+        raise BackendError(f"backend={name!r} must be one of {known(rows())}, or a Backend")
+    return package(name).backend
+
+
+def backend_of(module: Any) -> Backend:
+    """The backend whose block a module is."""
+    for name, row in rows().items():
+        if row.module in sys.modules and get(name).owns(module):
+            return get(name)
+    raise InputError(
+        f"{type(module).__name__} is not an nlblocks block; build one with nlblocks.build(spec, backend=...)"
+    )
+
+
+_resolved: str | None = None
+
+
+def use(name: str) -> None:
+    """Choose the backend behind ``nlblocks.NonLocal(...)`` and ``nlblocks.build(spec)``.
+
+    Must come before the first use; the choice is mirrored to NLBLOCKS_BACKEND, so that child processes agree.
+    """
+    if _resolved is not None and name != _resolved:
+        raise BackendError(
+            f"the backend is {_resolved!r} and has been used; call use({name!r}) before the first block, "
+            f"or name it: build(spec, backend={name!r})"
+        )
+    package(name)
+    os.environ[VARIABLE] = name
+
+
+def current() -> str:
+    """The name of the chosen backend, resolved once, at first use."""
+    global _resolved
+    if _resolved is None:
+        name = os.environ.get(VARIABLE, "")
+        if not name:
+            raise BackendError(
+                f"no backend is chosen; call nlblocks.use(...) or set {VARIABLE} to one of {known(installed())}"
+            )
+        if name not in rows():
+            raise BackendError(f"{VARIABLE}={name!r} is unknown; it must be one of {known(rows())}")
+        package(name)
+        _resolved = name
+    return _resolved
+
+
+def _row(name: str) -> Row:
+    try:
+        return rows()[name]
+    except KeyError:
+        raise BackendError(f"backend {name!r} is unknown; it must be one of {known(rows())}") from None
+
+
+def mirrored(package_name: str, class_name: str) -> Any:
+    """The native class of a block: it lives in the backend's file that is named as the spec's file."""
+    spec_class = block_types().get(class_name)
+    if spec_class is None:
+        raise AttributeError(f"module {package_name!r} has no attribute {class_name!r}")
+    return getattr(importlib.import_module(f"{package_name}.{spec_class.__module__.rpartition('.')[2]}"), class_name)
+
+
+def as_array(value: Any) -> Array:
+    """``value`` as a NumPy array of real numbers; an InputError otherwise."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"expected an array of real numbers, received dtype {array.dtype}")
+    return array

@@ -1,0 +1,18 @@
+"""The errors that the library raises on purpose. Each message is one line: what, where, received, what to do."""
+
+
+class NLBlocksError(Exception):
+    """Base of every error raised on purpose; the command line prints it without a traceback."""
+
+
+class InputError(NLBlocksError, ValueError):
+    """A spec, an input, a state or an option that cannot be used as given."""
+
+
+class BackendError(NLBlocksError, RuntimeError):
+    """A backend that is unknown, not installed, not chosen, or chosen twice."""
+
+
+def known(names: object) -> str:
+    """Format the legal values for an error message, e.g. ``'a', 'b'``."""
+    return ", ".join(repr(name) for name in names)  # type: ignore[attr-defined]

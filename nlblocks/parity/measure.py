@@ -1,0 +1,64 @@
+"""How far two arrays are apart, with no tolerance in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nlblocks.backend import Array
+
+UNDETERMINED = 2.0**-24 * 2.0**-12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What separates two arrays. ``problem`` is set, and the numbers mean nothing, where they cannot be compared.
+
+    ``error`` is the largest |left - right|, found at ``index`` with the two ``values``; ``scale`` is the largest
+    magnitude in either array; ``bits_equal`` of ``bits_total`` elements are equal after rounding to float32, among
+    those that the noise floor leaves determined (see :func:`measure`).
+    """
+
+    problem: str = ""
+    error: float = 0.0
+    scale: float = 0.0
+    index: tuple[int, ...] = ()
+    values: tuple[float, float] = (0.0, 0.0)
+    bits_equal: int = 0
+    bits_total: int = 0
+
+    @property
+    def relative(self) -> float:
+        """``error`` in units of ``scale``; 0 where both arrays are zero."""
+        return self.error / self.scale if self.scale else 0.0
+
+
+def measure(left: Array, right: Array, *, noise: float = 0.0) -> Difference:
+    """Compare two arrays of one shape and dtype; a shape, dtype, NaN or infinity is a problem, never a pass.
+
+    ``noise`` is the arrays' noise floor. Elements so small that it exceeds 2^-12 of their float32 spacing may round
+    either way: they are compared like all others, but not counted in the bits.
+    """
+    if left.shape != right.shape:
+        return Difference(problem=f"shapes differ: {left.shape} and {right.shape}")
+    if left.dtype != right.dtype:
+        return Difference(problem=f"dtypes differ: {left.dtype} and {right.dtype}")
+    for side, array in (("left", left), ("right", right)):
+        if not np.isfinite(array).all():
+            first = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            return Difference(problem=f"the {side} has {array[first]} at {list(first)}")
+    if left.size == 0:
+        return Difference()
+    distance = np.abs(left.astype(np.float64) - right.astype(np.float64))
+    index = np.unravel_index(int(distance.argmax()), left.shape)
+    counted = np.maximum(np.abs(left), np.abs(right)) * UNDETERMINED >= noise
+    equal = left.astype(np.float32) == right.astype(np.float32)
+    return Difference(
+        error=float(distance[index]),
+        scale=float(max(np.abs(left).max(), np.abs(right).max())),
+        index=tuple(int(i) for i in index),
+        values=(float(left[index]), float(right[index])),
+        bits_equal=int((equal & counted).sum()),
+        bits_total=int(counted.sum()),
+    )

@@ -1,0 +1,92 @@
+"""When two results are the same: the rules, in one place.
+
+float64 is the judge. A difference passes when it is within the limit of its group, relative to the largest magnitude
+in the tensor, or when it is rounding: within RATIO times the tensor's noise floor, which is measured as what the same
+model does when its input, weights and output gradient move by one unit in the last place. A gradient that is zero in
+exact arithmetic (a conv bias before BatchNorm) is all rounding: only the second rule can judge it.
+
+float32 is explained, not tolerated: only the second rule applies, with the floor measured in float32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nlblocks.parity.measure import Difference
+
+GROUPS = ("output", "attention", "grad_input", "grad_params", "buffers", "derivative")
+LIMITS = {
+    "output": 1e-13,
+    "attention": 1e-13,
+    "grad_input": 1e-12,
+    "grad_params": 1e-12,
+    "buffers": 1e-14,
+    "derivative": 1e-12,
+}
+RATIO = 32.0
+"""Differences up to this many noise floors are rounding. Correct pairs measure 0.1 to 10, faults 1e3 and more."""
+EPSILON = {"float64": 2.0**-53, "float32": 2.0**-24}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One comparison of one tensor between two backends, and the verdict on it."""
+
+    group: str
+    tensor: str
+    mode: str
+    inputs: str
+    dtype: str
+    pair: tuple[str, str]
+    difference: Difference
+    noise: float
+
+    @property
+    def floor(self) -> float:
+        """The noise floor, at least half a unit in the last place of the largest value."""
+        return max(self.noise, EPSILON[self.dtype] * self.difference.scale)
+
+    @property
+    def ratio(self) -> float:
+        """The error in noise floors."""
+        return self.difference.error / self.floor if self.floor else 0.0
+
+    @property
+    def zero(self) -> bool:
+        """Whether the tensor is zero but for rounding, so that a relative error means nothing."""
+        return self.difference.scale <= RATIO * self.noise
+
+    @property
+    def passed(self) -> bool:
+        if self.difference.problem:
+            return False
+        within = self.dtype == "float64" and self.difference.relative <= LIMITS[self.group]
+        return within or self.ratio <= RATIO
+
+    @property
+    def place(self) -> str:
+        """Where this was compared, for people."""
+        left, right = self.pair
+        return f"{self.mode}, {self.dtype}, {self.inputs} inputs: {self.group} {self.tensor}, {left} against {right}"
+
+    def explain(self) -> str:
+        """One line: the place, the worst element, both values, and the size of the error."""
+        found = self.difference
+        if found.problem:
+            return f"{self.place}: {found.problem}"
+        (a, b), (left, right) = found.values, self.pair
+        return (
+            f"{self.place}: at {list(found.index)} {left} has {a:.17g}, {right} has {b:.17g}; "
+            f"error {found.relative:.1e} of the largest value, {self.ratio:.3g} times the noise floor"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        found = self.difference
+        return {
+            "group": self.group, "tensor": self.tensor, "mode": self.mode, "inputs": self.inputs,
+            "dtype": self.dtype, "pair": list(self.pair), "passed": self.passed, "problem": found.problem,
+            "error": found.error, "scale": found.scale, "relative": found.relative, "noise": self.noise,
+            "ratio": self.ratio, "zero": self.zero, "index": list(found.index), "values": list(found.values),
+            "bits_equal": found.bits_equal, "bits_total": found.bits_total,
+        }  # fmt: skip

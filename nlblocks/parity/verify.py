@@ -1,0 +1,231 @@
+"""Prove that the backends of a block agree, or name the first place where they do not."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any, cast
+
+import numpy as np
+
+from nlblocks.backend import Array, Backend, Differentiator, DType, Run, get
+from nlblocks.errors import InputError
+from nlblocks.init import generator
+from nlblocks.parity import sample
+from nlblocks.parity.measure import Difference, measure
+from nlblocks.parity.report import Report
+from nlblocks.parity.sample import PARTS, Point
+from nlblocks.parity.verdict import EPSILON, RATIO, Check
+from nlblocks.specs.base import BlockSpec
+from nlblocks.weights.state import load_state
+
+Key = tuple[str, str]
+"""(group, tensor name)."""
+Tensors = dict[Key, Array]
+Noise = Mapping[Key, float]
+"""The noise floor of each tensor."""
+NUDGES = 2
+TEMPERINGS = 40
+SATURATION = 0.9
+
+
+def verify(
+    spec: BlockSpec,
+    backends: Sequence[str | Backend] = ("torch", "paddle", "reference"),
+    seed: int = 0,
+    input_shape: Sequence[int] | None = None,
+) -> Report:
+    """Run one spec in every backend from identical random weights and compare all that it computes.
+
+    Output, attention maps, input and parameter gradients and running statistics, in train and eval mode, float64 and
+    float32, on distinct values and, where a maximum is taken, on tie-rich ones. The gradients are also checked
+    against directional derivatives of the reference. ``input_shape`` defaults to ``spec.example_shape()``. Dropout is
+    off: random masks cannot be compared.
+
+    Returns a report that is true when all agree. Raises InputError when fewer than two backends are named.
+    """
+    start = time.perf_counter()
+    found = [get(backend) for backend in backends]
+    names = tuple(backend.name for backend in found)
+    if len(set(names)) < 2:
+        raise InputError(f"verify: backends={list(names)} leaves nothing to compare; name at least two")
+    shape = tuple(spec.example_shape() if input_shape is None else input_shape)
+    spec = spec.deterministic()
+    spec.check_input(shape)
+    report = Report(spec=spec, backends=names, seed=seed, input_shape=shape)
+    point = _sensitive_point(spec, found[0], seed, shape)
+    for mode in ("eval", "train"):
+        report.checks.extend(_Trial(spec, found, seed, point, mode).checks())
+    report.seconds = time.perf_counter() - start
+    return report
+
+
+class _Trial:
+    """One mode (eval or train) of one spec: its weights and inputs, and all comparisons on them."""
+
+    def __init__(self, spec: BlockSpec, backends: Sequence[Backend], seed: int, point: Point, mode: str) -> None:
+        self.spec, self.backends, self.seed, self.point, self.mode = spec, backends, seed, point, mode
+        self.has_map = bool(spec.attention_shapes(point.x.shape))
+
+    def checks(self) -> Iterator[Check]:
+        gradients = [b for b in self.backends if b.differentiable]
+        runs = {b.name: self._run(b, self.point) for b in self.backends}
+        noise = self._noise(gradients, self.point)
+        yield from self._compare(runs, noise, "float64", "distinct")
+        if self.spec.takes_maximum:
+            tied = self.point.tied()
+            found = {b.name: self._run(b, tied) for b in self.backends}
+            # The input stays, or its ties would break.
+            yield from self._compare(found, self._noise(gradients, tied, ("state", "grad_output")), "float64", "tied")
+        for judge in self.backends:
+            if isinstance(judge, Differentiator):
+                yield from self._derivatives(judge, runs, noise, gradients)
+        if len(gradients) > 1:
+            single = self.point.cast("float32")
+            runs = {b.name: self._run(b, single) for b in gradients}
+            yield from self._compare(runs, self._noise(gradients, single), "float32", "distinct")
+
+    def _run(self, backend: Backend, point: Point) -> Tensors:
+        module = backend.build(self.spec, seed=self.seed, dtype=cast(DType, point.x.dtype.name))
+        load_state(module, point.state)
+        result = backend.run(
+            module, point.x, training=self.mode == "train", grad_output=point.grad_output, return_attention=self.has_map
+        )
+        return _flatten(self.spec, result)
+
+    def _noise(self, backends: Sequence[Backend], point: Point, parts: Sequence[str] = PARTS) -> Noise:
+        """Per tensor, the largest change in any of ``backends`` when ``parts`` move by one unit in the last place."""
+        floors: dict[Key, float] = defaultdict(float)
+        for backend in backends:
+            base = self._run(backend, point)
+            for trial in range(NUDGES):
+                for key, value in self._run(backend, point.nudged(trial, parts)).items():
+                    if value.size:
+                        floors[key] = max(floors[key], float(np.abs(value - base[key]).max()))
+        return floors
+
+    def _compare(self, runs: Mapping[str, Tensors], noise: Noise, dtype: str, inputs: str) -> Iterator[Check]:
+        """Every tensor that two backends both owe, in the order of the computation."""
+        forward_only = {b.name for b in self.backends if not b.differentiable}
+        for left, right in combinations(runs, 2):
+            gradients = not {left, right} & forward_only
+            for key in _owed(self.spec, self.has_map, gradients):
+                missing = [name for name in (left, right) if key not in runs[name]]
+                floor = noise.get(key, 0.0)
+                difference = (
+                    Difference(problem=f"{' and '.join(missing)} computed no such tensor")
+                    if missing
+                    else measure(runs[left][key], runs[right][key], noise=floor)
+                )
+                yield self._check(key, (left, right), difference, floor, dtype, inputs)
+
+    def _check(
+        self, key: Key, pair: tuple[str, str], difference: Difference, noise: float, dtype: str, inputs: str
+    ) -> Check:
+        return Check(
+            group=key[0], tensor=key[1], mode=self.mode, inputs=inputs, dtype=dtype, pair=pair,
+            difference=difference, noise=noise,
+        )  # fmt: skip
+
+    def _derivatives(
+        self, judge: Differentiator, runs: Mapping[str, Tensors], noise: Noise, gradients: Iterable[Backend]
+    ) -> Iterator[Check]:
+        """Each gradient, projected on random directions, against the derivative of the reference's formula."""
+        module = judge.build(self.spec, seed=self.seed, dtype="float64")
+        for backend in gradients:
+            own = {key: value for key, value in runs[backend.name].items() if key[0].startswith("grad_")}
+            for group in ("grad_input", "grad_params"):
+                keys = [key for key in own if key[0] == group]
+                check = self._project(judge, module, own, noise, keys, backend.name)
+                if check.passed or len(keys) == 1:
+                    yield check
+                else:  # find the parameters that are wrong
+                    single = (self._project(judge, module, own, noise, [key], backend.name) for key in keys)
+                    yield from [c for c in single if not c.passed] or [check]
+
+    def _project(
+        self, judge: Differentiator, module: Any, own: Tensors, noise: Noise, keys: Sequence[Key], backend: str
+    ) -> Check:
+        """Compare Σ gradient · direction with the derivative along the direction; each tensor has about unit weight.
+
+        A gradient that is zero but for rounding gets no more weight than the largest one, or its noise would count.
+        """
+        norms = {key: float(np.linalg.norm(array)) for key, array in own.items()}
+        directions, projected, floor = {}, 0.0, 0.0
+        for key in keys:
+            direction = generator(self.seed, f"direction:{key[1]}").normal(size=own[key].shape)
+            zero = norms[key] <= RATIO * noise[key] * math.sqrt(direction.size)
+            direction /= (max(norms.values()) if zero else norms[key]) or 1.0
+            directions["" if key[0] == "grad_input" else key[1]] = direction
+            terms = own[key] * direction
+            projected += float(terms.sum())
+            floor += noise[key] * float(np.linalg.norm(direction)) + EPSILON["float64"] * float(np.abs(terms).sum())
+        expected = self._slope(judge, module, directions, self.point)
+        moved = self._slope(judge, module, directions, self.point.nudged(0, PARTS))
+        found = measure(np.array([projected]), np.array([expected]))
+        tensor = keys[0][1] if len(keys) == 1 else f"of {len(keys)} parameters"
+        difference = replace(found, scale=max(found.scale, math.sqrt(len(keys))), index=())
+        floor += abs(moved - expected)
+        return self._check(("derivative", tensor), (backend, judge.name), difference, floor, "float64", "distinct")
+
+    def _slope(self, judge: Differentiator, module: Any, directions: Mapping[str, Array], point: Point) -> float:
+        """The derivative of Σ output · grad_output along the directions, at a point."""
+        load_state(module, point.state)
+        slope = judge.derivative(module, point.x, directions, training=self.mode == "train")
+        return float((slope * point.grad_output).sum())
+
+
+def _sensitive_point(spec: BlockSpec, backend: Backend, seed: int, shape: tuple[int, ...]) -> Point:
+    """Random weights and input at which no softmax is saturated: one that is hides faults and magnifies rounding."""
+    point = Point(
+        state=sample.random_state(spec, seed),
+        x=sample.random_array(shape, seed, "input"),
+        grad_output=sample.random_array(spec.output_shape(shape), seed, "grad_output"),
+    )
+    if not spec.attention_shapes(shape):
+        return point
+    module = backend.build(spec, seed=seed, dtype="float64")
+    for _ in range(TEMPERINGS):
+        load_state(module, point.state)
+        found = backend.run(module, point.x, training=False, grad_output=None, return_attention=True).attention
+        maps = found.values() if isinstance(found, dict) else [found]
+        if not any(_saturated(array) for array in maps if array is not None):
+            break
+        point = point.tempered(spec)
+    return point
+
+
+def _saturated(attention: Array) -> bool:
+    """Whether a map of probabilities puts nearly all weight of its average row in one place."""
+    if attention.size == 0 or attention.shape[-1] < 2:
+        return False
+    is_softmax = bool((attention >= 0).all()) and bool(np.allclose(attention.sum(-1), 1.0))
+    return is_softmax and float(attention.max(-1).mean()) > SATURATION
+
+
+def _flatten(spec: BlockSpec, run: Run) -> Tensors:
+    """What a run computed, by group and tensor; parameters after the run are left out, buffers kept."""
+    tensors: Tensors = {("output", "output"): run.output}
+    maps = run.attention if isinstance(run.attention, dict) else {"attention": run.attention}
+    tensors |= {("attention", name): value for name, value in maps.items() if value is not None}
+    if run.grad_input is not None:
+        tensors["grad_input", "input"] = run.grad_input
+    tensors |= {("grad_params", name): value for name, value in run.grad_params.items()}
+    buffers = [param.name for param in spec.params() if not param.trainable]
+    return tensors | {("buffers", name): run.state_after[name] for name in buffers if name in run.state_after}
+
+
+def _owed(spec: BlockSpec, has_map: bool, gradients: bool) -> list[Key]:
+    """What a backend must have computed, by the spec."""
+    keys = [("output", "output")]
+    if has_map:
+        keys += [("attention", name) for name in spec.attention_shapes(spec.example_shape())]
+    keys += [("buffers", param.name) for param in spec.params() if not param.trainable]
+    if gradients:
+        keys.append(("grad_input", "input"))
+        keys += [("grad_params", param.name) for param in spec.params() if param.trainable]
+    return keys

@@ -1,0 +1,228 @@
+"""What a spec is: Param, Init, Spec, BlockSpec, and the registry of kinds.
+
+A spec says what a block *is*: its parameters, their shapes and initialisation, and the shapes it maps.
+It imports no framework and computes no tensor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any, ClassVar, Literal, Self, TypeVar
+
+from nlblocks.errors import InputError, known
+
+SCHEMA = 1
+Shape = tuple[int, ...]
+Layout = Literal["conv", "linear", "vector", "variance"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Init:
+    """Initialisation as data, drawn by :mod:`nlblocks.init`.
+
+    ``constant`` fills with ``value``. ``uniform`` draws from U(-b, b) and ``normal`` from N(0, b²), where
+    b = ``gain`` / √fan: fan is the parameter's fan-in ("in"), its fan-out ("out"), their mean ("mean"), or 1 (None).
+    """
+
+    kind: Literal["constant", "uniform", "normal"]
+    fan: Literal["in", "out", "mean"] | None = None
+    gain: float = 1.0
+    value: float = 0.0
+
+    @classmethod
+    def constant(cls, value: float) -> Init:
+        return cls(kind="constant", value=value)
+
+    @classmethod
+    def uniform(cls, gain: float, fan: Literal["in", "out", "mean"] | None = None) -> Init:
+        return cls(kind="uniform", gain=gain, fan=fan)
+
+    @classmethod
+    def normal(cls, gain: float, fan: Literal["in", "out", "mean"] | None = None) -> Init:
+        return cls(kind="normal", gain=gain, fan=fan)
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One tensor of a block's state, parameter or buffer, in the canonical layout.
+
+    ``layout`` says what the axes mean: "conv" is [out, in/groups, *kernel], "linear" is [out, in], "vector" has
+    one entry per channel, and "variance" is a vector of variances, which must be positive.
+    """
+
+    name: str
+    shape: Shape
+    init: Init
+    trainable: bool = True
+    layout: Layout = "vector"
+
+    def prefixed(self, prefix: str) -> Param:
+        return replace(self, name=f"{prefix}.{self.name}")
+
+    @property
+    def fans(self) -> tuple[int, int]:
+        """(fan-in, fan-out) of a conv or linear weight."""
+        if self.layout not in ("conv", "linear"):
+            raise InputError(f"Param {self.name!r}: a {self.layout} has no fan; give the init a gain and no fan")
+        field = math.prod(self.shape[2:])
+        return self.shape[1] * field, self.shape[0] * field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """A frozen, validated value that round-trips through JSON under its ``kind``."""
+
+    kind: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        self.validate()
+
+    def validate(self) -> None:
+        """Raise InputError in one line that names the field, its value and what would do."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as JSON-ready data: ``kind``, ``schema`` and every field."""
+        data: dict[str, Any] = {"kind": self.kind, "schema": SCHEMA}
+        for field in fields(self):
+            data[field.name] = _encode(getattr(self, field.name))
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild a spec from :meth:`to_dict`; strict about kind, schema and keys."""
+        spec = spec_from_dict(data)
+        if not isinstance(spec, cls):
+            raise InputError(f"{cls.__name__}: kind={data['kind']!r} is another spec; it must be {cls.kind!r}")
+        return spec
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Self:
+        """``cls(**options)`` with unknown and missing options named in one line."""
+        names = [field.name for field in fields(cls)]
+        unknown = [name for name in options if name not in names]
+        if unknown:
+            raise InputError(f"{cls.__name__}: unknown option {known(unknown)}; it knows {known(names)}")
+        required = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
+        missing = [name for name in required if name not in options]
+        if missing:
+            raise InputError(f"{cls.__name__}: option {known(missing)} is missing; give it a value")
+        return cls(**options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockSpec(Spec):
+    """A block: what it holds and how it maps shapes. Subclasses document the formula and its source."""
+
+    cites: ClassVar[str] = ""
+
+    def params(self) -> tuple[Param, ...]:
+        """Every parameter and buffer, in definition order."""
+        raise NotImplementedError(f"{type(self).__name__}.params")
+
+    def check_input(self, shape: Shape) -> None:
+        """Raise InputError if an input of this shape cannot be processed. A negative extent is unknown, and passes."""
+        raise NotImplementedError(f"{type(self).__name__}.check_input")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of the output for an input of this shape; residual blocks keep it."""
+        self.check_input(shape)
+        return tuple(shape)
+
+    def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
+        """Name and shape of each attention map; empty where the block has none. A single map is "attention"."""
+        self.check_input(shape)
+        return {}
+
+    def macs(self, shape: Shape) -> int:
+        """Multiply-accumulate operations of the direct form for an input of this shape, batch included."""
+        raise NotImplementedError(f"{type(self).__name__}.macs")
+
+    def example_shape(self) -> Shape:
+        """A small input shape with unequal extents, used where the user gives none."""
+        raise NotImplementedError(f"{type(self).__name__}.example_shape")
+
+    @property
+    def takes_maximum(self) -> bool:
+        """Whether a maximum is taken, so that equal values must be verified as well."""
+        return False
+
+    def deterministic(self) -> Self:
+        """The same spec with every random part (dropout) off: the one that can be compared in train mode."""
+        return self
+
+
+_REGISTRY: dict[str, type[Spec]] = {}
+S = TypeVar("S", bound=type[Spec])
+
+
+def register(cls: S) -> S:
+    """Class decorator: make a spec known by its ``kind``."""
+    if not cls.kind:
+        raise InputError(f"{cls.__name__}: kind is empty; give the spec a kind")
+    if cls.kind in _REGISTRY:
+        raise InputError(f"{cls.__name__}: kind={cls.kind!r} is taken by {_REGISTRY[cls.kind].__name__}")
+    _REGISTRY[cls.kind] = cls
+    return cls
+
+
+def kinds() -> list[str]:
+    """The kinds of block, sorted."""
+    return sorted(kind for kind, cls in _REGISTRY.items() if issubclass(cls, BlockSpec))
+
+
+def spec_type(kind: str) -> type[BlockSpec]:
+    """The spec class of a block kind."""
+    cls = _REGISTRY.get(kind)
+    if cls is None or not issubclass(cls, BlockSpec):
+        raise InputError(f"kind={kind!r} is not a block; it must be one of {known(kinds())}")
+    return cls
+
+
+def block_types() -> dict[str, type[BlockSpec]]:
+    """The spec classes of all blocks, by class name."""
+    return {cls.__name__: cls for cls in map(spec_type, kinds())}
+
+
+def spec_from_dict(data: Mapping[str, Any]) -> Any:
+    """The spec that :meth:`Spec.to_dict` wrote: a block, or a part of one such as its BatchNorm."""
+    if not isinstance(data, Mapping):
+        raise InputError(f"a spec must be a mapping with a 'kind', received {type(data).__name__}")
+    if "kind" not in data:
+        raise InputError(f"a spec needs a 'kind', one of {known(kinds())}; received the keys {known(data)}")
+    cls = _REGISTRY.get(data["kind"])
+    if cls is None:
+        raise InputError(f"kind={data['kind']!r} is unknown; it must be one of {known(sorted(_REGISTRY))}")
+    schema = data.get("schema", SCHEMA)
+    if schema != SCHEMA:
+        raise InputError(f"{cls.__name__}: schema={schema!r} cannot be read; this version reads {SCHEMA}")
+    options = {name: _decode(value) for name, value in data.items() if name not in ("kind", "schema")}
+    return cls.from_options(options)
+
+
+def resolve_spec(cls: type[BlockSpec], spec: BlockSpec | None, options: Mapping[str, Any]) -> Any:
+    """The spec of a module built as ``Block(spec)`` or as ``Block(**options)``."""
+    if spec is None:
+        return cls.from_options(options)
+    if options:
+        raise InputError(f"{cls.__name__}: give a spec or options, not both; received a spec and {known(options)}")
+    if not isinstance(spec, cls):
+        raise InputError(f"{cls.__name__}: spec must be a {cls.__name__} spec, received {type(spec).__name__}")
+    return spec
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return [_encode(item) for item in value]
+    return value
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return spec_from_dict(value)
+    if isinstance(value, list | tuple):
+        return tuple(_decode(item) for item in value)
+    return value

@@ -1,0 +1,84 @@
+"""Field validation shared by the specs: every message names the field, its value and what would do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+from nlblocks.errors import InputError, known
+
+
+def check_int(spec: Any, name: str, *, at_least: int = 1, optional: bool = False) -> None:
+    """The field is an int (never a bool) of at least ``at_least``, or None where ``optional``."""
+    value = getattr(spec, name)
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise refuse(spec, name, f"must be an int of at least {at_least}")
+    if value < at_least:
+        raise refuse(spec, name, f"must be at least {at_least}")
+    object.__setattr__(spec, name, int(value))
+
+
+def check_number(spec: Any, name: str, *, low: float, high: float = math.inf, exclusive: str = "") -> None:
+    """The field is a finite number in [low, high]; ``exclusive`` holds "low", "high" or both for open ends."""
+    value = getattr(spec, name)
+    ok = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    ok = ok and low <= value <= high
+    ok = ok and not ("low" in exclusive and value == low) and not ("high" in exclusive and value == high)
+    if not ok:
+        left, right = "(" if "low" in exclusive else "[", ")" if "high" in exclusive or high == math.inf else "]"
+        raise refuse(spec, name, f"must be a number in {left}{low}, {high}{right}")
+    object.__setattr__(spec, name, float(value))
+
+
+def check_bool(spec: Any, name: str) -> None:
+    """The field is True or False."""
+    if not isinstance(getattr(spec, name), bool):
+        raise refuse(spec, name, "must be True or False")
+
+
+def check_choice(spec: Any, name: str, choices: Sequence[Any]) -> None:
+    """The field is one of ``choices``, of the same type (True is not 1)."""
+    value = getattr(spec, name)
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
+        raise refuse(spec, name, f"must be one of {known(choices)}")
+
+
+def check_type(spec: Any, name: str, cls: type, *, optional: bool = False) -> None:
+    """The field is an instance of a spec class ``cls``, or None where ``optional``."""
+    value = getattr(spec, name)
+    if not (isinstance(value, cls) or (optional and value is None)):
+        raise refuse(spec, name, f"must be a {cls.__name__}" + (" or None" if optional else ""))
+
+
+def check_image(
+    spec: Any,
+    shape: Sequence[int],
+    *,
+    channels: int,
+    dims: int,
+    at_least: Sequence[int] | None = None,
+    exactly: Sequence[int] | None = None,
+) -> None:
+    """The shape is [B, channels, *spatial] with ``dims`` spatial axes, at least (1) or exactly the given extents."""
+    name, shape = type(spec).__name__, tuple(shape)
+    axes = {1: "[B, C, T]", 2: "[B, C, H, W]", 3: "[B, C, T, H, W]"}[dims]
+    if len(shape) != dims + 2:
+        raise InputError(f"{name}: input of shape {shape} has {len(shape)} axes; it must have {dims + 2}: {axes}")
+    if shape[1] >= 0 and shape[1] != channels:
+        raise InputError(f"{name}: input of shape {shape} has {shape[1]} channels; it must have {channels}: {axes}")
+    spatial, minimum = shape[2:], tuple(at_least or (1,) * dims)
+    if exactly is not None and any(0 <= n != size for n, size in zip(spatial, exactly, strict=True)):
+        raise InputError(f"{name}: input of shape {shape} has extents {spatial}; they must be {tuple(exactly)}: {axes}")
+    if any(0 <= n < least for n, least in zip(spatial, minimum, strict=True)):
+        raise InputError(
+            f"{name}: input of shape {shape} has extents {spatial}; they must be at least {minimum}: {axes}"
+        )
+
+
+def refuse(spec: Any, name: str, rule: str) -> InputError:
+    """The error that names a field, its value and the rule it breaks."""
+    return InputError(f"{type(spec).__name__}: {name}={getattr(spec, name)!r} {rule}")

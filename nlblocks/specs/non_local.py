@@ -1,0 +1,129 @@
+"""The non-local block: every position attends to every (pooled) position."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from nlblocks.specs import layers
+from nlblocks.specs.base import BlockSpec, Init, Param, Shape, register
+from nlblocks.specs.check import check_bool, check_choice, check_image, check_int, check_type
+from nlblocks.specs.layers import BatchNorm
+
+MODES = ("embedded_gaussian", "gaussian", "dot_product", "concatenation")
+SUB_SAMPLES = ("none", "before", "after")
+SCALES = ("none", "sqrt_inner", "sqrt_in")
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NonLocal(BlockSpec):
+    """z = w_z(y) + x, y_i = Σ_j a_ij g_j: a non-local block in 1, 2 or 3 dimensions.
+
+    Letters: B batch, C ``in_channels``, D ``inter_channels`` (default C // 2, at least 1), N query positions
+    (T, H·W or T·H·W), M key positions (N, or fewer when sub-sampled). x and z are [B, C, *spatial], g is [B, M, D]
+    and the attention map a is [B, N, M]. With θ, φ the 1×1 convolutions ``theta``, ``phi`` (C → D), s the scale:
+
+    =================== ==================================== ===================
+    ``mode``            affinity f_ij                        a_ij
+    =================== ==================================== ===================
+    embedded_gaussian   θ(x_i)·φ(x_j) / s                    softmax over j
+    gaussian            x_i·x_j / s (no theta, no phi)       softmax over j
+    dot_product         θ(x_i)·φ(x_j) / s                    f_ij / M
+    concatenation       relu(w_f·[θ(x_i), φ(x_j)]) / s       f_ij / M
+    =================== ==================================== ===================
+
+    ``scale``: s is 1 ("none", the paper), √D ("sqrt_inner": SlowFast, mmcv) or √C ("sqrt_in": timm).
+    ``sub_sample``: keys and values are max-pooled by 2 (in 3D by (1, 2, 2)) "after" their convolution
+    (Non-local_pytorch), "before" it (video-nonlocal-net, SlowFast), or not ("none"). The two are different functions.
+    Equal values in a window: the first, in row-major order, gets the gradient.
+    ``norm``: a BatchNorm after w_z, or None. ``zero_init`` starts the last layer (the norm's weight, or w_z) at zero,
+    so that the block is the identity at initialisation.
+
+    Raises InputError for impossible fields, and for inputs of the wrong rank, channels or too small to pool.
+    """
+
+    kind: ClassVar[str] = "non_local"
+    cites: ClassVar[str] = "Wang et al. 2018, Non-local Neural Networks, arXiv:1711.07971, eq. 1-6"
+
+    in_channels: int
+    inter_channels: int | None = None
+    dims: int = 2
+    mode: str = "embedded_gaussian"
+    sub_sample: str = "none"
+    scale: str = "none"
+    norm: BatchNorm | None = field(default_factory=BatchNorm)
+    zero_init: bool = True
+
+    def validate(self) -> None:
+        check_int(self, "in_channels")
+        check_int(self, "inter_channels", optional=True)
+        check_choice(self, "dims", (1, 2, 3))
+        check_choice(self, "mode", MODES)
+        check_choice(self, "sub_sample", SUB_SAMPLES)
+        check_choice(self, "scale", SCALES)
+        check_type(self, "norm", BatchNorm, optional=True)
+        check_bool(self, "zero_init")
+
+    @property
+    def inner(self) -> int:
+        """D, the width of g (and of theta and phi)."""
+        return self.inter_channels or layers.reduce_channels(self.in_channels)
+
+    @property
+    def has_embedding(self) -> bool:
+        """Whether theta and phi exist."""
+        return self.mode != "gaussian"
+
+    @property
+    def scale_value(self) -> float:
+        """s, what the affinity is divided by."""
+        return {"none": 1.0, "sqrt_inner": math.sqrt(self.inner), "sqrt_in": math.sqrt(self.in_channels)}[self.scale]
+
+    @property
+    def pool(self) -> Shape:
+        """Kernel and stride of the sub-sampling, per spatial axis; all ones where there is none."""
+        if self.sub_sample == "none":
+            return (1,) * self.dims
+        return (1, 2, 2) if self.dims == 3 else (2,) * self.dims
+
+    @property
+    def takes_maximum(self) -> bool:
+        return self.sub_sample != "none"
+
+    def params(self) -> tuple[Param, ...]:
+        c, d, kernel = self.in_channels, self.inner, (1,) * self.dims
+        params = layers.conv("g", c, d, kernel)
+        if self.has_embedding:
+            params += layers.conv("theta", c, d, kernel) + layers.conv("phi", c, d, kernel)
+        if self.mode == "concatenation":
+            params += (Param("w_f", (2 * d,), Init.uniform(1.0 / math.sqrt(2 * d))),)
+        zero_conv = self.zero_init and self.norm is None
+        params += layers.conv("w_z", d, c, kernel, init=layers.ZERO if zero_conv else layers.TORCH)
+        if self.norm is not None:
+            params += layers.batch_norm("norm", c, gamma=0.0 if self.zero_init else 1.0)
+        return params
+
+    def check_input(self, shape: Shape) -> None:
+        check_image(self, shape, channels=self.in_channels, dims=self.dims, at_least=self.pool)
+
+    def positions(self, shape: Shape) -> tuple[int, int]:
+        """(N, M) for an input of this shape."""
+        spatial = shape[2:]
+        return math.prod(spatial), math.prod(n // k for n, k in zip(spatial, self.pool, strict=True))
+
+    def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
+        self.check_input(shape)
+        return {"attention": (shape[0], *self.positions(shape))}
+
+    def macs(self, shape: Shape) -> int:
+        self.check_input(shape)
+        (n, m), c, d = self.positions(shape), self.in_channels, self.inner
+        keys = m if self.sub_sample == "before" else n
+        embedding = c * d * (n + keys) if self.has_embedding else 0
+        width = {"gaussian": c, "concatenation": 2 * d}.get(self.mode, d)
+        return shape[0] * (embedding + c * d * keys + n * m * (width + d) + n * d * c)
+
+    def example_shape(self) -> Shape:
+        return (2, self.in_channels, *{1: (7,), 2: (6, 5), 3: (3, 4, 5)}[self.dims])

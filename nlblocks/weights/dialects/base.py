@@ -1,0 +1,122 @@
+"""What a dialect is: how one public codebase calls its blocks and names their tensors, as tables."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nlblocks.backend import Array, State
+from nlblocks.errors import InputError, known
+from nlblocks.specs.base import BlockSpec, Param, Shape
+
+Foreign = str | tuple[str, Shape]
+Table = Mapping[str, Foreign]
+"""Canonical name or dotted prefix → foreign name or prefix, with the foreign shape (one -1) where it differs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One public codebase. ``classes`` holds a function per class, with that class's own signature.
+
+    ``tables`` gives the names of a spec's tensors; ``suffixes`` renames last components (Paddle's BatchNorm buffers);
+    ``linear_in_out`` says that Linear weights are [in, out]; tensors that end in ``ignored`` carry no information.
+    """
+
+    name: str
+    source: str
+    classes: Mapping[str, Callable[..., BlockSpec]]
+    tables: Mapping[type[BlockSpec], Callable[[Any], Table]]
+    suffixes: Mapping[str, str] = field(default_factory=dict)
+    linear_in_out: bool = False
+    ignored: tuple[str, ...] = ()
+
+    def spec(self, cls: str, **kwargs: Any) -> BlockSpec:
+        """The spec of ``cls(**kwargs)`` in this codebase."""
+        if cls not in self.classes:
+            raise InputError(f"dialect {self.name}: class {cls!r} is not covered; it covers {known(self.classes)}")
+        function = self.classes[cls]
+        try:
+            inspect.signature(function).bind(**kwargs)
+        except TypeError as error:
+            accepted = known(inspect.signature(function).parameters)
+            raise InputError(f"dialect {self.name}: {cls}: {error}; it takes {accepted}") from None
+        return function(**kwargs)
+
+    def to_canonical(self, spec: BlockSpec, foreign_state: Mapping[str, Any]) -> State:
+        """The canonical state of ``spec`` from this codebase's tensors; values keep their dtype, bit for bit.
+
+        Raises InputError that lists every tensor that is missing, unexpected or mis-shaped.
+        """
+        problems, state, used = [], {}, set()
+        for param, (name, shape) in self._foreign(spec).items():
+            used.add(name)
+            if name not in foreign_state:
+                problems.append(f"{name} is missing")
+                continue
+            array = np.asarray(foreign_state[name])
+            if array.shape != shape:
+                problems.append(f"{name} has shape {array.shape}, not {shape}")
+                continue
+            state[param.name] = self._turn(param, array).reshape(param.shape)
+        unused = [name for name in foreign_state if name not in used]
+        problems += [f"{name} is unexpected" for name in unused if not name.endswith(self.ignored)]
+        if problems:
+            raise InputError(f"dialect {self.name}, {type(spec).__name__}: {'; '.join(problems)}")
+        return state
+
+    def from_canonical(self, spec: BlockSpec, state: Mapping[str, Any]) -> State:
+        """This codebase's tensors from a canonical state: the reverse of :meth:`to_canonical`."""
+        foreign = self._foreign(spec)
+        problems = [f"{param.name} is missing" for param in foreign if param.name not in state]
+        names = {param.name for param in foreign}
+        problems += [f"{name} is unexpected" for name in state if name not in names]
+        problems += [
+            f"{param.name} has shape {np.shape(state[param.name])}, not {param.shape}"
+            for param in foreign
+            if param.name in state and np.shape(state[param.name]) != param.shape
+        ]
+        if problems:
+            raise InputError(f"dialect {self.name}, {type(spec).__name__}: {'; '.join(problems)}")
+        return {
+            name: np.array(self._turn(param, np.asarray(state[param.name])).reshape(shape))
+            for param, (name, shape) in foreign.items()
+        }
+
+    def _turn(self, param: Param, array: Array) -> Array:
+        return array.T if self.linear_in_out and param.layout == "linear" else array
+
+    def _foreign(self, spec: BlockSpec) -> dict[Param, tuple[str, Shape]]:
+        """Foreign name and shape of each parameter."""
+        if type(spec) not in self.tables:
+            covered = known(cls.__name__ for cls in self.tables)
+            raise InputError(f"dialect {self.name} has no {type(spec).__name__}; it has {covered}")
+        table = self.tables[type(spec)](spec)
+        return {param: self._look_up(table, param, spec) for param in spec.params()}
+
+    def _look_up(self, table: Table, param: Param, spec: BlockSpec) -> tuple[str, Shape]:
+        prefix, rest = param.name, ""
+        while prefix not in table:
+            prefix, dot, last = prefix.rpartition(".")
+            if not dot:
+                raise InputError(f"dialect {self.name}, {type(spec).__name__}: its table has no row for {param.name}")
+            rest = f".{self.suffixes.get(last, last)}{rest}"
+        row = table[prefix]
+        name, shape = row if isinstance(row, tuple) else (row, self._turn_shape(param))
+        size = int(np.prod(param.shape))
+        free = size // int(np.prod([n for n in shape if n != -1]))
+        return name + rest, tuple(free if n == -1 else n for n in shape)
+
+    def _turn_shape(self, param: Param) -> Shape:
+        return param.shape[::-1] if self.linear_in_out and param.layout == "linear" else param.shape
+
+
+def under(prefix: str, table: Table) -> dict[str, Foreign]:
+    """The table of a block that both sides hold under the same dotted prefix."""
+    rows: dict[str, Foreign] = {}
+    for name, row in table.items():
+        rows[f"{prefix}.{name}"] = (f"{prefix}.{row[0]}", row[1]) if isinstance(row, tuple) else f"{prefix}.{row}"
+    return rows

@@ -1,0 +1,38 @@
+"""What every test shares: which backends are under test, and how a missing one is treated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+
+import pytest
+
+from nlblocks.backend import installed, rows
+
+REQUIRED = tuple(name for name in os.environ.get("NLBLOCKS_REQUIRE_BACKENDS", "").split(",") if name)
+
+
+def pytest_report_header() -> str:
+    found = [
+        f"{row.framework} {version(row.distribution)}" for row in rows().values() if row.framework and row.installed
+    ]
+    return f"backends: {', '.join(found)}; required: {', '.join(REQUIRED) or 'none'}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    missing = [name for name in REQUIRED if name not in installed()]
+    if missing:
+        raise pytest.UsageError(f"NLBLOCKS_REQUIRE_BACKENDS names {', '.join(missing)}, which is not installed")
+
+
+@pytest.fixture
+def require() -> Callable[..., None]:
+    """``require("torch", "paddle")``: skip, counted and named, where a backend is missing and not required."""
+
+    def check(*names: str) -> None:
+        missing = [name for name in names if name not in installed()]
+        if missing:
+            pytest.skip(f"backend {', '.join(missing)} is not installed")
+
+    return check
