@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from nlblocks.parity.verdict import Check
-from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.base import BlockSpec, Spec
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,19 +82,16 @@ class Report:
         }
 
 
-def describe(spec: BlockSpec) -> str:
+def describe(spec: Spec) -> str:
     """The spec in one short line: its class and the fields that are not at their defaults."""
     parts = []
     for item in fields(spec):
         value = getattr(spec, item.name)
         default = item.default_factory() if item.default_factory is not MISSING else item.default
         if value != default:
-            parts.append(f"{item.name}={value.kind if isinstance(value, BlockSpec) else _short(value)}")
+            text = describe(value) if isinstance(value, Spec) else value if isinstance(value, str) else repr(value)
+            parts.append(f"{item.name}={text}")
     return f"{type(spec).__name__}({', '.join(parts)})"
-
-
-def _short(value: Any) -> str:
-    return value if isinstance(value, str) else repr(value)
 
 
 def all_agree(reports: Iterable[Report]) -> bool:

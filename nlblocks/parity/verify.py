@@ -54,9 +54,9 @@ def verify(
     if len(set(names)) < 2:
         raise InputError(f"verify: backends={list(names)} leaves nothing to compare; name at least two")
     shape = tuple(spec.example_shape() if input_shape is None else input_shape)
-    spec = spec.deterministic()
     spec.check_input(shape)
     report = Report(spec=spec, backends=names, seed=seed, input_shape=shape)
+    spec = spec.deterministic()
     point = _sensitive_point(spec, found[0], seed, shape)
     for mode in ("eval", "train"):
         report.checks.extend(_Trial(spec, found, seed, point, mode).checks())

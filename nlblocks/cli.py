@@ -1,0 +1,33 @@
+"""The command line: the group of commands, and how an error reaches the user (one line, exit status 2)."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import click
+
+from nlblocks import __version__
+from nlblocks.commands.verify import verify
+from nlblocks.errors import NLBlocksError
+
+
+class _Group(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except NLBlocksError as error:
+            click.echo(f"nlblocks: {error}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=_Group)
+@click.version_option(__version__)
+def main() -> None:
+    """Attention blocks with one spec, native in torch and Paddle, proven to agree."""
+    # Paddle says at import that it found no compiler cache, which matters only to those who compile its extensions.
+    warnings.filterwarnings("ignore", message="No ccache found")
+
+
+main.add_command(verify)

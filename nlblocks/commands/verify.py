@@ -1,0 +1,158 @@
+"""``nlblocks verify``: every spec of the catalogue, or one that the user describes, in every backend."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from nlblocks import backend as backends_module
+from nlblocks.commands.options import shape_from_text, spec_from_file, spec_from_options
+from nlblocks.errors import InputError
+from nlblocks.parity.report import Report, all_agree, describe
+from nlblocks.parity.verdict import GROUPS
+from nlblocks.parity.verify import verify as verify_spec
+from nlblocks.specs.base import BlockSpec
+
+HEADINGS = {
+    "output": "forward", "attention": "map", "grad_input": "grad\ninput", "grad_params": "grad\nparam",
+    "buffers": "stats", "derivative": "deriv",
+}  # fmt: skip
+
+CAPTION = (
+    "Worst float64 error, relative to the tensor's largest value: forward, attention map, gradients, running "
+    "statistics, and gradients against the reference's directional derivative. float32: worst error in noise floors. "
+    "bits: elements equal after rounding float64 to float32. s: seconds."
+)
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.option("--kind", help="Verify one spec of this kind; its fields follow as --field value.")
+@click.option("--spec", "spec_file", type=click.Path(path_type=Path), help="Verify the spec in this JSON file.")
+@click.option("--input", "input_shape", help="Input shape, e.g. 2,64,14,14; default: the spec's example.")
+@click.option("--backends", default="torch,paddle,reference", show_default=True, help="Which to compare.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the random weights and inputs.")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), default=Path("nlblocks-verify.json"), show_default=True,
+    help="Where every comparison is written.",
+)  # fmt: skip
+@click.pass_context
+def verify(
+    ctx: click.Context, kind: str | None, spec_file: Path | None, input_shape: str | None, backends: str, seed: int,
+    json_file: Path,
+) -> None:  # fmt: skip
+    """Prove that the backends agree, or name the first place where they differ (exit status 1).
+
+    \b
+    nlblocks verify                                          the whole catalogue
+    nlblocks verify --kind non_local --in-channels 64 --mode dot_product
+    nlblocks verify --spec block.json --input 2,64,14,14
+    """
+    specs = _specs(kind, spec_file, ctx.args)
+    if input_shape is not None and len(specs) > 1:
+        raise InputError("--input needs one spec: give --kind or --spec")
+    shape = None if input_shape is None else shape_from_text(input_shape)
+    names = [name.strip() for name in backends.split(",") if name.strip()]
+    for name in names:
+        backends_module.get(name)
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=140)  # a log has no width of its own
+    start = time.perf_counter()
+    reports = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("verifying", total=len(specs))
+        for spec in specs:
+            progress.update(task, description=describe(spec)[:60])
+            reports.append(verify_spec(spec, names, seed=seed, input_shape=shape))
+            progress.advance(task)
+    seconds = time.perf_counter() - start
+
+    agree = all_agree(reports)
+    _write(json_file, {"agree": agree, "seconds": seconds, "versions": _versions(names),
+                       "reports": [report.to_dict() for report in reports]})  # fmt: skip
+    console.print(table(reports))
+    for report in reports:
+        if not report:
+            console.print(f"[bold red]✗[/] {report}", highlight=False, soft_wrap=True)
+    total = sum(len(report.checks) for report in reports)
+    failed = sum(len(report.failures) for report in reports)
+    verdict = "[bold green]identical[/]" if agree else f"[bold red]DIFFERENT in {failed}[/]"
+    found = ", ".join(f"{name} {number}".strip() for name, number in _versions(names).items())
+    console.print(
+        f"{len(reports)} specs, {total} comparisons: {verdict}. {found}. {seconds:.1f} s. Everything: {json_file}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    sys.exit(0 if agree else 1)
+
+
+def table(reports: Sequence[Report]) -> Table:
+    """One row per spec, one column per check; the worst float64 error, relative to the tensor's largest value."""
+    result = Table(box=None, padding=(0, 1, 0, 0), caption=CAPTION, caption_justify="left")
+    result.add_column("spec", overflow="fold", min_width=20)
+    for group in GROUPS:
+        result.add_column(HEADINGS[group], justify="right", no_wrap=True)
+    for heading in ("f32\n×noise", "bits", "s"):
+        result.add_column(heading, justify="right", no_wrap=True)
+    for report in reports:
+        failed = {check.group for check in report.failures if check.dtype == "float64"}
+        cells = [_cell(report.worst(group), "{:.0e}", group in failed) for group in GROUPS]
+        single = any(check.dtype == "float32" for check in report.failures)
+        cells.append(_cell(report.worst_ratio(), "{:.1f}", single))
+        cells.append(_cell(report.bits(), "{:.2%}" if 0 < (report.bits() or 0) < 1 else "{:.0%}", False))
+        result.add_row(("" if report else "[bold red]✗[/] ") + describe(report.spec), *cells, f"{report.seconds:.1f}")
+    return result
+
+
+def _cell(value: float | None, form: str, failed: bool) -> str:
+    if value is None:
+        return "[dim]–[/]"
+    return f"[bold red]{form.format(value)}[/]" if failed else f"[green]{form.format(value)}[/]"
+
+
+def _specs(kind: str | None, spec_file: Path | None, arguments: Sequence[str]) -> list[BlockSpec]:
+    if kind is not None and spec_file is not None:
+        raise InputError("give --kind or --spec, not both")
+    if kind is not None:
+        return [spec_from_options(kind, arguments)]
+    if arguments:
+        raise InputError(f"{arguments[0]} is no option of verify; fields of a spec need --kind before them")
+    if spec_file is not None:
+        return [spec_from_file(spec_file)]
+    from nlblocks.specs.catalogue import EXAMPLES
+
+    return list(EXAMPLES)
+
+
+def _versions(names: Sequence[str]) -> dict[str, str]:
+    """Each backend with its framework's version; "" where it has none."""
+    found = {}
+    for name in names:
+        row = backends_module.rows()[name]
+        try:
+            found[name] = version(row.distribution) if row.distribution else ""
+        except PackageNotFoundError:
+            found[name] = ""
+    return found
+
+
+def _write(path: Path, data: object) -> None:
+    """Write JSON whole or not at all."""
+    temporary = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(data, indent=1, allow_nan=True), encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
