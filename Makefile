@@ -1,0 +1,31 @@
+# make verify: set up, then prove that the backends agree.  make test: set up, then run every test.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/installed
+
+.PHONY: verify test lint format clean
+
+verify: $(STAMP)
+	$(BIN)/nlblocks verify
+
+test: $(STAMP)
+	NLBLOCKS_REQUIRE_BACKENDS=torch,paddle $(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist
+
+# One editable install with pinned versions; done again only when what it reads changes.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'nlblocks needs Python 3.11 or newer')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $(STAMP)
