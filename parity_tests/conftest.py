@@ -10,6 +10,8 @@ import pytest
 
 from nlblocks.backend import installed, rows
 
+# One thread: rounding is then repeatable, and small tensors are faster; set before a framework is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 REQUIRED = tuple(name for name in os.environ.get("NLBLOCKS_REQUIRE_BACKENDS", "").split(",") if name)
 
 

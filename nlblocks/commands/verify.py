@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -60,6 +61,8 @@ def verify(
     if input_shape is not None and len(specs) > 1:
         raise InputError("--input needs one spec: give --kind or --spec")
     shape = None if input_shape is None else shape_from_text(input_shape)
+    # One thread makes rounding repeatable, and small tensors faster; the frameworks read this when first imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     names = [name.strip() for name in backends.split(",") if name.strip()]
     for name in names:
         backends_module.get(name)

@@ -154,6 +154,11 @@ class _Trial:
 
         A gradient that is zero but for rounding gets no more weight than the largest one, or its noise would count.
         """
+        tensor = keys[0][1] if len(keys) == 1 else f"of {len(keys)} parameters"
+        pair = (backend, judge.name)
+        if not all(np.isfinite(own[key]).all() for key in keys):
+            problem = Difference(problem="the gradient is not finite")
+            return self._check(("derivative", tensor), pair, problem, 0.0, "float64", "distinct")
         norms = {key: float(np.linalg.norm(array)) for key, array in own.items()}
         directions, projected, floor = {}, 0.0, 0.0
         for key in keys:
@@ -167,10 +172,9 @@ class _Trial:
         expected = self._slope(judge, module, directions, self.point)
         moved = self._slope(judge, module, directions, self.point.nudged(0, PARTS))
         found = measure(np.array([projected]), np.array([expected]))
-        tensor = keys[0][1] if len(keys) == 1 else f"of {len(keys)} parameters"
         difference = replace(found, scale=max(found.scale, math.sqrt(len(keys))), index=())
         floor += abs(moved - expected)
-        return self._check(("derivative", tensor), (backend, judge.name), difference, floor, "float64", "distinct")
+        return self._check(("derivative", tensor), pair, difference, floor, "float64", "distinct")
 
     def _slope(self, judge: Differentiator, module: Any, directions: Mapping[str, Array], point: Point) -> float:
         """The derivative of Σ output · grad_output along the directions, at a point."""
