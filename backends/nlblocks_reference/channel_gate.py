@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from nlblocks import specs
 from nlblocks_reference.block import Block, Maps
 from nlblocks_reference.layers import channel_conv, linear, maximum, relu, sigmoid
@@ -20,6 +22,6 @@ class ChannelGate(Block):
                 return channel_conv(pooled, p("conv"))
             return linear(relu(linear(pooled, p("fc_1"))), p("fc_2"))
 
-        positions = x.reshape(*x.shape[:2], -1)  # [B, C, N]
+        positions = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))  # [B, C, N]
         attention = sigmoid(shared(positions.mean(2)) + shared(maximum(positions, 2)))  # [B, C]
         return x * attention[:, :, None, None], {"attention": attention}

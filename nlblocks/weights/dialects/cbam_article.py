@@ -29,7 +29,7 @@ def _channel_fc(channels: int, ratio: int) -> BlockSpec:
 
 
 def _channel_conv(channels: int, gamma: float = 2, b: float = 1) -> BlockSpec:
-    return ChannelGate(in_channels=channels, mode="conv", mlp_bias=False, gamma=gamma, b=b)
+    return ChannelGate(in_channels=channels, mode="conv", gamma=gamma, b=b)
 
 
 def _spatial(k: int) -> BlockSpec:
@@ -46,7 +46,7 @@ def _cbam(
     b: float | None = None,
 ) -> BlockSpec:
     needs: dict[str, dict[str, Any]] = {
-        "FC": {"channels": channels, "ratio": ratio},
+        "FC": {"channels": channels, "ratio": ratio, "mlp_bias": False},
         "Conv": {"channels": channels, "gamma": gamma, "b": b},
     }
     if channel_attention_mode not in needs:
@@ -63,7 +63,6 @@ def _cbam(
     options["in_channels"] = options.pop("channels")
     return CBAM(
         mode=channel_attention_mode.lower(),
-        mlp_bias=False,
         spatial_kernel_size=spatial_attention_kernel_size,
         norm=None,
         **options,
