@@ -78,7 +78,7 @@ class BatchNorm(nn.Layer):
                 return self._normalise(x, self.running_mean, self.running_var)
             return self._kernel(x, self.running_mean, self.running_var, training=False)
 
-        layers.check_batch(self.weight.shape[0], x.shape)
+        self._check_batch(x)
         if x.dtype == paddle.float64:
             axes = [0, *range(2, x.ndim)]
             mean = x.mean(axes)  # [C]
@@ -86,10 +86,15 @@ class BatchNorm(nn.Layer):
             y = self._normalise(x, mean, var)
         else:
             # With momentum 0 the kernel leaves the batch's own statistics, the variance biased.
-            mean, var = paddle.zeros_like(self.running_mean), paddle.ones_like(self.running_var)
+            shape, dtype = self.running_mean.shape, self.running_mean.dtype
+            mean, var = paddle.zeros(shape, dtype), paddle.ones(shape, dtype)
             y = self._kernel(x, mean, var, training=True)
-        self._move(mean.detach(), var.detach(), count=x.size // self.weight.shape[0])
+        self._move(mean.detach(), var.detach(), count=paddle.numel(x) // self.weight.shape[0])
         return y
+
+    @paddle.jit.not_to_static
+    def _check_batch(self, x: Tensor) -> None:
+        layers.check_batch(self.weight.shape[0], x.shape)
 
     def _normalise(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
         scale = self.weight / (var + self.spec.eps).sqrt()  # [C]
@@ -101,9 +106,10 @@ class BatchNorm(nn.Layer):
         )
 
     @paddle.no_grad()
-    def _move(self, mean: Tensor, var: Tensor, count: int) -> None:
+    def _move(self, mean: Tensor, var: Tensor, count: Tensor) -> None:
         momentum = self.spec.momentum
         if self.spec.variance == "unbiased":
+            count = count.astype(var.dtype)  # Paddle divides integers in float32
             var = var * (count / (count - 1))
         paddle.assign(self.running_mean * (1 - momentum) + mean * momentum, self.running_mean)
         paddle.assign(self.running_var * (1 - momentum) + var * momentum, self.running_var)

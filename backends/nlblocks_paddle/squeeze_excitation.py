@@ -28,7 +28,7 @@ class SqueezeExcitation(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """X [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
         spec = self.spec
-        spec.check_input(tuple(x.shape))
+        self.check_input(x)
         positions = x.flatten(2)  # [B, C, N]
         pooled = positions.mean(axis=2) if spec.pool == "avg" else maximum(positions, 2)  # [B, C]
         value = self.fc_2(F.relu(self.fc_1(pooled)))  # [B, C]

@@ -27,7 +27,7 @@ class EfficientChannelAttention(Block):
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """X [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
-        self.spec.check_input(tuple(x.shape))
+        self.check_input(x)
         pooled = x.flatten(2).mean(dim=2)  # [B, C]
         attention = torch.sigmoid(self.conv(pooled))  # [B, C]
         y = x * attention[:, :, None, None]  # [B, C, H, W]

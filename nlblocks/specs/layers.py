@@ -43,9 +43,12 @@ class BatchNorm(Spec):
 
 
 def check_batch(channels: int, shape: Sequence[int]) -> None:
-    """Raise InputError where batch statistics of [B, channels, ...] would come from fewer than 2 values."""
+    """Raise InputError where batch statistics of [B, channels, ...] would come from fewer than 2 values.
+
+    A negative extent is unknown, and passes.
+    """
     count = math.prod(shape) // max(channels, 1)
-    if 0 <= count < 2:
+    if min(shape) >= 0 and count < 2:
         raise InputError(
             f"BatchNorm: training on shape {tuple(shape)} has {count} value a channel; "
             "give at least 2, or put the module in eval mode"
