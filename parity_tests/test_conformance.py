@@ -146,6 +146,19 @@ def test_run_leaves_the_module_as_it_was(spec: BlockSpec, backend: str, require:
 
 @pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_an_empty_batch_gives_an_empty_batch(spec: BlockSpec, backend: str, require: Require) -> None:
+    require(backend)
+    shape = (0, *spec.example_shape()[1:])
+    maps = spec.attention_shapes(shape)
+    module = nlblocks.build(spec, backend=backend, dtype="float64")
+    run = nlblocks.run(module, np.zeros(shape), return_attention=bool(maps))
+    assert run.output.shape == spec.output_shape(shape)
+    found = run.attention if isinstance(run.attention, dict) else {"attention": run.attention}
+    assert {name: array.shape for name, array in found.items() if array is not None} == maps
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_wrong_input_is_one_clear_line(spec: BlockSpec, backend: str, require: Require) -> None:
     require(backend)
     module = nlblocks.build(spec, backend=backend, dtype="float64")

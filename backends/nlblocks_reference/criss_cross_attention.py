@@ -6,7 +6,7 @@ import numpy as np
 
 from nlblocks import specs
 from nlblocks_reference.block import Block, Maps
-from nlblocks_reference.layers import conv
+from nlblocks_reference.layers import conv, flatten
 from nlblocks_reference.scope import Array, Scope
 
 
@@ -23,10 +23,10 @@ class CrissCrossAttention(Block):
         on_cross = shared >= spec.dims - 1
         for _ in range(spec.recurrence):
             query, key, value = (conv(x, p(name)) for name in ("query", "key", "value"))
-            query, key, value = (t.reshape(*t.shape[:2], -1) for t in (query, key, value))  # [B, D, N] 2×, [B, C, N]
+            query, key, value = (flatten(t) for t in (query, key, value))  # [B, D, N] 2×, [B, C, N]
             attention = _softmax_over(on_cross, np.einsum("bdn,bdm->bnm", query, key))  # [B, N, N]
             x = x + p["gamma"] * np.einsum("bnm,bcm->bcn", attention, value).reshape(x.shape)
-        return x, {"attention": _by_axis(spec.axes, attention.reshape(-1, *extents, *extents))}
+        return x, {"attention": _by_axis(spec.axes, attention.reshape(x.shape[0], *extents, *extents))}
 
 
 def _softmax_over(kept: Array, energy: Array) -> Array:

@@ -24,5 +24,5 @@ class DigitNet(Block):
             if block is not None:
                 x, inner = NonLocal.compute(block, p(f"nl_{index}"), x)
                 maps[f"nl_{index}"] = inner["attention"]
-        x = relu(linear(x.reshape(x.shape[0], -1), p("fc_1")))
+        x = relu(linear(x.reshape(x.shape[0], spec.features), p("fc_1")))
         return linear(dropout(x, spec.dropout, p), p("fc_2")), maps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,6 +27,11 @@ def conv(x: Array, p: Scope, *, padding: int = 0, stride: int = 1) -> Array:
 def conv_norm(x: Array, p: Scope, spec: layers.BatchNorm) -> Array:
     """``p.conv``, an odd kernel that keeps the size, then BatchNorm ``p.norm``."""
     return batch_norm(conv(x, p("conv"), padding=p("conv")["weight"].shape[2] // 2), p("norm"), spec)
+
+
+def flatten(x: Array) -> Array:
+    """[B, C, *spatial] → [B, C, N], for an empty batch as well."""
+    return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
 
 
 def linear(x: Array, p: Scope) -> Array:
@@ -91,10 +97,10 @@ def max_pool(x: Array, kernel: Sequence[int]) -> Array:
     """Non-overlapping maxima of x [B, C, *spatial], extents rounded down; the first of equal values is taken."""
     for axis, size in enumerate(kernel, start=2):
         x = np.moveaxis(x, axis, -1)
-        x = x[..., : x.shape[-1] // size * size]
-        x = np.moveaxis(x.reshape(*x.shape[:-1], -1, size), -2, axis)  # windows last
+        count = x.shape[-1] // size
+        x = np.moveaxis(x[..., : count * size].reshape(*x.shape[:-1], count, size), -2, axis)  # windows last
     # [B, C, *out, k1, k2, ...]: flatten each window in row-major order
-    x = x.reshape(*x.shape[: 2 + len(kernel)], -1)
+    x = x.reshape(*x.shape[: 2 + len(kernel)], math.prod(kernel))
     first = x.real.argmax(-1)  # argmax returns the first
     return np.take_along_axis(x, first[..., None], -1)[..., 0]
 

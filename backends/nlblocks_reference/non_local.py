@@ -6,7 +6,7 @@ import numpy as np
 
 from nlblocks import specs
 from nlblocks_reference.block import Block, Maps
-from nlblocks_reference.layers import batch_norm, conv, max_pool, relu, softmax
+from nlblocks_reference.layers import batch_norm, conv, flatten, max_pool, relu, softmax
 from nlblocks_reference.scope import Array, Scope
 
 
@@ -23,7 +23,7 @@ class NonLocal(Block):
         g = conv(source, p("g"))
         if spec.sub_sample == "after":
             phi, g = max_pool(phi, spec.pool), max_pool(g, spec.pool)
-        theta, phi, g = (t.reshape(*t.shape[:2], -1) for t in (theta, phi, g))  # [B, D, N], [B, D, M], [B, D, M]
+        theta, phi, g = (flatten(t) for t in (theta, phi, g))  # [B, D, N], [B, D, M], [B, D, M]
 
         if spec.mode == "concatenation":
             (b, d, n), m = theta.shape, phi.shape[2]

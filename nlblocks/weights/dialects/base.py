@@ -39,11 +39,14 @@ class Dialect:
         if cls not in self.classes:
             raise InputError(f"dialect {self.name}: class {cls!r} is not covered; it covers {known(self.classes)}")
         function = self.classes[cls]
-        try:
-            inspect.signature(function).bind(**kwargs)
-        except TypeError as error:
-            accepted = known(inspect.signature(function).parameters)
-            raise InputError(f"dialect {self.name}: {cls}: {error}; it takes {accepted}") from None
+        accepted = inspect.signature(function).parameters
+        unknown = [name for name in kwargs if name not in accepted]
+        missing = [name for name, item in accepted.items() if item.default is item.empty and name not in kwargs]
+        for problem, found in (("unexpected", unknown), ("missing", missing)):
+            if found:
+                raise InputError(
+                    f"dialect {self.name}: {cls}: {known(found)} is {problem}; the class takes {known(accepted)}"
+                )
         return function(**kwargs)
 
     def to_canonical(self, spec: BlockSpec, foreign_state: Mapping[str, Any]) -> State:

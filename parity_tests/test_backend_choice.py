@@ -1,0 +1,102 @@
+"""How a backend is chosen: by import, by use(), by NLBLOCKS_BACKEND. Each case is a fresh interpreter."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+Require = Callable[..., None]
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "backends")])
+    env = {k: v for k, v in os.environ.items() if k != "NLBLOCKS_BACKEND"} | {"PYTHONPATH": paths} | environment
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], env=env, capture_output=True, text=True, check=False
+    )
+
+
+def frameworks_loaded_by(code: str) -> str:
+    found = python(f"{code}; import sys; print(sorted({{'torch', 'paddle'}} & set(sys.modules)))")
+    assert found.returncode == 0, found.stderr
+    return found.stdout.strip()
+
+
+def test_the_core_imports_no_framework() -> None:
+    assert frameworks_loaded_by("import nlblocks, nlblocks.cli, nlblocks.specs.catalogue") == "[]"
+    assert frameworks_loaded_by("import nlblocks, nlblocks_reference; nlblocks.verify") == "[]"
+
+
+def test_the_test_above_can_fail(require: Require) -> None:
+    require("torch")
+    assert frameworks_loaded_by("import nlblocks; import torch") == "['torch']"
+    assert frameworks_loaded_by("import nlblocks_torch") == "['torch']"
+
+
+@pytest.mark.parametrize("backend", ["torch", "paddle", "reference"])
+def test_use_and_the_variable_choose_the_same(backend: str, require: Require) -> None:
+    require(backend)
+    show = "b = nlblocks.NonLocal(in_channels=4); print(type(b).__module__.split('.')[0])"
+    expected = f"nlblocks_{backend}"
+    assert python(f"import nlblocks; nlblocks.use({backend!r}); {show}").stdout.strip() == expected
+    assert python(f"import nlblocks; {show}", NLBLOCKS_BACKEND=backend).stdout.strip() == expected
+    built = "import nlblocks; b = nlblocks.build(nlblocks.specs.NonLocal(in_channels=4), dtype='float64'); "
+    assert python(built + "print(type(b).__module__)", NLBLOCKS_BACKEND=backend).stdout.startswith(expected)
+
+
+def test_children_inherit_the_choice() -> None:
+    code = (
+        "import subprocess, sys, nlblocks; nlblocks.use('reference'); "
+        "print(subprocess.run([sys.executable, '-c', 'import nlblocks; print(type(nlblocks.DigitNet()))'], "
+        "capture_output=True, text=True).stdout)"
+    )
+    assert "nlblocks_reference" in python(code).stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "environment", "message"),
+    [
+        (
+            "nlblocks.NonLocal(in_channels=4)",
+            {},
+            "no backend is chosen; call nlblocks.use(...) or set NLBLOCKS_BACKEND",
+        ),
+        ("nlblocks.NonLocal(in_channels=4)", {"NLBLOCKS_BACKEND": "jax"}, "NLBLOCKS_BACKEND='jax' is unknown"),
+        ("nlblocks.use('jax')", {}, "backend 'jax' is unknown; it must be one of 'torch', 'paddle', 'reference'"),
+        (
+            "nlblocks.use('reference'); nlblocks.NonLocal(in_channels=4); nlblocks.use('torch')",
+            {},
+            "the backend is 'reference' and has been used; call use('torch') before the first block",
+        ),
+        ("nlblocks.NoLocal", {}, "has no attribute 'NoLocal'"),
+    ],
+)
+def test_a_wrong_choice_is_one_clear_line(code: str, environment: dict[str, str], message: str) -> None:
+    found = python(f"import nlblocks; {code}", **environment)
+    assert found.returncode != 0
+    assert message in found.stderr.splitlines()[-1]
+
+
+def test_a_missing_framework_names_the_command_that_installs_it() -> None:
+    hide = (
+        "import importlib.util as u, nlblocks; real = u.find_spec; "
+        "u.find_spec = lambda name, *rest: None if name == 'paddle' else real(name, *rest); "
+    )
+    for call in ("nlblocks.use('paddle')", "nlblocks.build(nlblocks.specs.DigitNet(), backend='paddle')"):
+        last = python(hide + call).stderr.splitlines()[-1]
+        assert "needs paddle, which is not installed" in last
+        assert 'pip install "nlblocks[paddle]"' in last
+
+
+def test_use_may_be_repeated_and_changed_before_first_use() -> None:
+    found = python(
+        "import nlblocks; nlblocks.use('torch'); nlblocks.use('reference'); nlblocks.NonLocal(in_channels=4); "
+        "nlblocks.use('reference'); print('ok')"
+    )
+    assert found.stdout.strip() == "ok", found.stderr

@@ -1,0 +1,24 @@
+"""What a user installs: one wheel, built from the sdist, with exactly four packages."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_wheel_from_the_sdist_holds_exactly_the_four_packages(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    top = {name.split("/")[0] for name in names if ".dist-info" not in name.split("/")[0]}
+    assert top == {"nlblocks", "nlblocks_torch", "nlblocks_paddle", "nlblocks_reference"}
+    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "nlblocks").rglob("*.py")}
+    backends = {path.relative_to(ROOT / "backends").as_posix() for path in (ROOT / "backends").rglob("*.py")}
+    assert {name for name in names if name.endswith(".py")} == sources | backends
+    assert any(name.endswith("licenses/LICENSE") for name in names)
