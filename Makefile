@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: verify test lint format clean
+.PHONY: verify test lint format docs clean
 
 verify: $(STAMP)
 	$(BIN)/nlblocks verify
@@ -19,6 +19,9 @@ lint: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(STAMP)
+	$(BIN)/python -m nlblocks.catalogue > docs/catalogue.md
 
 clean:
 	rm -rf .venv build dist

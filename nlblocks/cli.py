@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from nlblocks import __version__
+from nlblocks.commands.catalogue import list_kinds, show
 from nlblocks.commands.verify import verify
 from nlblocks.errors import NLBlocksError
 
@@ -30,4 +31,5 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="No ccache found")
 
 
-main.add_command(verify)
+for command in (verify, list_kinds, show):
+    main.add_command(command)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, part_kinds, spec_from_dict, spec_type
@@ -29,8 +28,8 @@ def spec_from_options(kind: str, arguments: Sequence[str]) -> BlockSpec:
                 raise InputError(f"--{name} has no value; write --{name} VALUE")
             value = rest.pop(0)
         options[name.replace("-", "_")] = value
-    annotations = {item.name: str(item.type) for item in fields(spec_type(kind))}
-    values = {name: _value(text, annotations.get(name, "")) for name, text in options.items()}
+    types = get_type_hints(spec_type(kind))
+    values = {name: _value(text, types.get(name)) for name, text in options.items()}
     spec: BlockSpec = spec_from_dict({"kind": kind, **values})
     return spec
 
@@ -58,9 +57,9 @@ def shape_from_text(text: str) -> tuple[int, ...]:
     return shape
 
 
-def _value(text: str, annotation: str) -> Any:
+def _value(text: str, expected: Any) -> Any:
     """A field's value as typed: text where the field is text, else JSON, "none", or the kind of a part."""
-    if annotation == "str":
+    if expected is str:
         return text
     if text == "none":
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
@@ -30,18 +30,20 @@ class CBAM(BlockSpec):
     kind: ClassVar[str] = "cbam"
     cites: ClassVar[str] = "Woo et al. 2018, CBAM, arXiv:1807.06521, eq. 1-3"
 
-    in_channels: int
-    mode: str = "fc"
-    ratio: int = 16
-    inter_channels: int | None = None
-    mlp_bias: bool = True
-    gamma: float = 2.0
-    b: float = 1.0
-    channel_kernel_size: int | None = None
-    spatial_kernel_size: int = 7
-    order: tuple[str, str] = ("max", "mean")
-    norm: BatchNorm | None = field(default_factory=authors_norm)
-    spatial_bias: bool = False
+    in_channels: Annotated[int, "C, channels of x"]
+    mode: Annotated[str, "channel gate: fc or conv"] = "fc"
+    ratio: Annotated[int, "channel gate, fc: C // ratio is the width of the MLP"] = 16
+    inter_channels: Annotated[int | None, "channel gate, fc: the width itself; None: from ratio"] = None
+    mlp_bias: Annotated[bool, "channel gate, fc: whether the MLP has biases"] = True
+    gamma: Annotated[float, "channel gate, conv: the kernel is |log2(C) + b| / gamma, made odd"] = 2.0
+    b: Annotated[float, "channel gate, conv: see gamma"] = 1.0
+    channel_kernel_size: Annotated[int | None, "channel gate, conv: the kernel itself, odd; None: from gamma and b"] = (
+        None
+    )
+    spatial_kernel_size: Annotated[int, "spatial gate: the kernel, odd"] = 7
+    order: Annotated[tuple[str, str], "spatial gate: which comes first, max or mean"] = ("max", "mean")
+    norm: Annotated[BatchNorm | None, "spatial gate: its BatchNorm, or None"] = field(default_factory=authors_norm)
+    spatial_bias: Annotated[bool, "spatial gate: whether its convolution has a bias"] = False
 
     def validate(self) -> None:
         check_channel_fields(self, kernel="channel_kernel_size")

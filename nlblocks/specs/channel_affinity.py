@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
@@ -42,11 +42,11 @@ class ChannelAffinity(BlockSpec):
     kind: ClassVar[str] = "channel_affinity"
     cites: ClassVar[str] = "the Paddle blog's reproduction of arXiv:1711.07971; not an equation of that paper"
 
-    in_channels: int
-    inter_channels: int | None = None
-    mode: str = "embedded_gaussian"
-    norm: BatchNorm = field(default_factory=lambda: BatchNorm(variance="biased"))
-    zero_init: bool = True
+    in_channels: Annotated[int, "C, channels of x"]
+    inter_channels: Annotated[int | None, "D, width of theta, phi and g; None: C // 2, or C in gaussian mode"] = None
+    mode: Annotated[str, "the affinity: embedded_gaussian, gaussian or dot_product"] = "embedded_gaussian"
+    norm: Annotated[BatchNorm, "the BatchNorm after w_z"] = field(default_factory=lambda: BatchNorm(variance="biased"))
+    zero_init: Annotated[bool, "start as the identity: the weight of the norm at zero"] = True
 
     def validate(self) -> None:
         check_int(self, "in_channels")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
@@ -36,8 +36,8 @@ class ChannelAttention(BlockSpec):
     kind: ClassVar[str] = "channel_attention"
     cites: ClassVar[str] = "Fu et al. 2019, Dual Attention Network, arXiv:1809.02983, eq. 3-4"
 
-    in_channels: int
-    energy: str = "negated"
+    in_channels: Annotated[int, "C, channels of x"]
+    energy: Annotated[str, "negated: softmax(max − E), the public code; plain: softmax(E), the paper"] = "negated"
 
     def validate(self) -> None:
         check_int(self, "in_channels")

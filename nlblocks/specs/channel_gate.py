@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
@@ -42,14 +42,14 @@ class ChannelGate(BlockSpec):
     kind: ClassVar[str] = "channel_gate"
     cites: ClassVar[str] = "Woo et al. 2018, CBAM, arXiv:1807.06521, eq. 2"
 
-    in_channels: int
-    mode: str = "fc"
-    ratio: int = 16
-    inter_channels: int | None = None
-    mlp_bias: bool = True
-    gamma: float = 2.0
-    b: float = 1.0
-    kernel_size: int | None = None
+    in_channels: Annotated[int, "C, channels of x"]
+    mode: Annotated[str, "fc: a shared MLP; conv: a 1-D convolution over channels"] = "fc"
+    ratio: Annotated[int, "fc: C // ratio is the width of the MLP"] = 16
+    inter_channels: Annotated[int | None, "fc: the width itself; None: from ratio"] = None
+    mlp_bias: Annotated[bool, "fc: whether the MLP has biases"] = True
+    gamma: Annotated[float, "conv: the kernel is |log2(C) + b| / gamma, made odd"] = 2.0
+    b: Annotated[float, "conv: see gamma"] = 1.0
+    kernel_size: Annotated[int | None, "conv: the kernel itself, odd; None: from gamma and b"] = None
 
     def validate(self) -> None:
         check_channel_fields(self, kernel="kernel_size")

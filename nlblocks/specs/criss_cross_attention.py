@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
@@ -36,11 +36,11 @@ class CrissCrossAttention(BlockSpec):
     kind: ClassVar[str] = "criss_cross_attention"
     cites: ClassVar[str] = "Huang et al. 2019, CCNet: Criss-Cross Attention, arXiv:1811.11721, eq. 1-2"
 
-    in_channels: int
-    reduction: int = 8
-    inter_channels: int | None = None
-    dims: int = 2
-    recurrence: int = 1
+    in_channels: Annotated[int, "C, channels of x"]
+    reduction: Annotated[int, "C // reduction is the width of queries and keys"] = 8
+    inter_channels: Annotated[int | None, "the width itself; None: from reduction"] = None
+    dims: Annotated[int, "spatial dimensions: 2 or 3"] = 2
+    recurrence: Annotated[int, "how often the block is applied, with the same weights"] = 1
 
     def validate(self) -> None:
         check_int(self, "in_channels")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
@@ -34,12 +34,12 @@ class DigitNet(BlockSpec):
     kind: ClassVar[str] = "digit_net"
     cites: ClassVar[str] = "Non-local_pytorch, lib/network.py; blocks of arXiv:1711.07971"
 
-    in_channels: int = 1
-    num_classes: int = 10
-    image_size: int = 28
-    mode: str = "embedded_gaussian"
-    dropout: float = 0.5
-    norm: BatchNorm = field(default_factory=BatchNorm)
+    in_channels: Annotated[int, "channels of the image"] = 1
+    num_classes: Annotated[int, "width of the logits"] = 10
+    image_size: Annotated[int, "S, height and width of the image"] = 28
+    mode: Annotated[str, "affinity of the two NonLocal blocks"] = "embedded_gaussian"
+    dropout: Annotated[float, "share of fc_1 that training drops"] = 0.5
+    norm: Annotated[BatchNorm, "every BatchNorm"] = field(default_factory=BatchNorm)
 
     def validate(self) -> None:
         check_int(self, "in_channels")

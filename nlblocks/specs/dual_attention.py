@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
@@ -39,15 +39,15 @@ class DualAttention(BlockSpec):
     kind: ClassVar[str] = "dual_attention"
     cites: ClassVar[str] = "Fu et al. 2019, Dual Attention Network, arXiv:1809.02983, fig. 2, 3"
 
-    in_channels: int
-    num_classes: int
-    reduction: int = 4
-    inter_channels: int | None = None
-    query_reduction: int = 8
-    energy: str = "negated"
-    dropout: float = 0.1
-    auxiliary: bool = False
-    norm: BatchNorm = field(default_factory=BatchNorm)
+    in_channels: Annotated[int, "C, channels of x"]
+    num_classes: Annotated[int, "K, channels of the logits"]
+    reduction: Annotated[int, "C // reduction is the width of both branches"] = 4
+    inter_channels: Annotated[int | None, "the width itself; None: from reduction"] = None
+    query_reduction: Annotated[int, "reduction of the position branch"] = 8
+    energy: Annotated[str, "energy of the channel branch: negated or plain"] = "negated"
+    dropout: Annotated[float, "share of channels that training drops before each classifier"] = 0.1
+    auxiliary: Annotated[bool, "also return the logits of each branch, stacked"] = False
+    norm: Annotated[BatchNorm, "every BatchNorm"] = field(default_factory=BatchNorm)
 
     def validate(self) -> None:
         check_int(self, "in_channels")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
@@ -33,11 +33,11 @@ class EfficientChannelAttention(BlockSpec):
     kind: ClassVar[str] = "efficient_channel_attention"
     cites: ClassVar[str] = "Wang et al. 2020, ECA-Net, arXiv:1910.03151, eq. 7, 9 and 12"
 
-    in_channels: int
-    gamma: float = 2.0
-    b: float = 1.0
-    kernel_size: int | None = None
-    padding_mode: str = "zeros"
+    in_channels: Annotated[int, "C, channels of x"]
+    gamma: Annotated[float, "the kernel is |log2(C) + b| / gamma, made odd"] = 2.0
+    b: Annotated[float, "see gamma"] = 1.0
+    kernel_size: Annotated[int | None, "the kernel itself, odd; None: from gamma and b"] = None
+    padding_mode: Annotated[str, "ends of the channel axis: zeros or circular"] = "zeros"
 
     def validate(self) -> None:
         check_int(self, "in_channels")

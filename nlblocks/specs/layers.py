@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, Init, Param, Spec, register
@@ -32,9 +32,9 @@ class BatchNorm(Spec):
 
     kind: ClassVar[str] = "batch_norm"
 
-    eps: float = 1e-5
-    momentum: float = 0.1
-    variance: str = "unbiased"
+    eps: Annotated[float, "added to the variance"] = 1e-5
+    momentum: Annotated[float, "weight of the new statistics"] = 0.1
+    variance: Annotated[str, "which batch variance the running one keeps: unbiased or biased"] = "unbiased"
 
     def validate(self) -> None:
         check_number(self, "eps", low=0.0, exclusive="low")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Init, Param, Shape, register
@@ -47,14 +47,14 @@ class NonLocal(BlockSpec):
     kind: ClassVar[str] = "non_local"
     cites: ClassVar[str] = "Wang et al. 2018, Non-local Neural Networks, arXiv:1711.07971, eq. 1-6"
 
-    in_channels: int
-    inter_channels: int | None = None
-    dims: int = 2
-    mode: str = "embedded_gaussian"
-    sub_sample: str = "none"
-    scale: str = "none"
-    norm: BatchNorm | None = field(default_factory=BatchNorm)
-    zero_init: bool = True
+    in_channels: Annotated[int, "C, channels of x"]
+    inter_channels: Annotated[int | None, "D, width of theta, phi and g; None: C // 2, at least 1"] = None
+    dims: Annotated[int, "spatial dimensions: 1, 2 or 3"] = 2
+    mode: Annotated[str, "embedded_gaussian, gaussian, dot_product or concatenation"] = "embedded_gaussian"
+    sub_sample: Annotated[str, "max pooling of keys and values: none, before or after their convolution"] = "none"
+    scale: Annotated[str, "what the affinity is divided by: none (1), sqrt_inner (√D) or sqrt_in (√C)"] = "none"
+    norm: Annotated[BatchNorm | None, "the BatchNorm after w_z, or None"] = field(default_factory=BatchNorm)
+    zero_init: Annotated[bool, "start as the identity: the last layer at zero"] = True
 
     def validate(self) -> None:
         check_int(self, "in_channels")

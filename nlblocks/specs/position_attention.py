@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
@@ -34,9 +34,9 @@ class PositionAttention(BlockSpec):
         "Fu et al. 2019, Dual Attention Network, arXiv:1809.02983, eq. 1-2"
     )
 
-    in_channels: int
-    reduction: int = 8
-    inter_channels: int | None = None
+    in_channels: Annotated[int, "C, channels of x"]
+    reduction: Annotated[int, "C // reduction is the width of queries and keys"] = 8
+    inter_channels: Annotated[int | None, "the width itself; None: from reduction"] = None
 
     def validate(self) -> None:
         check_int(self, "in_channels")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from nlblocks.errors import InputError
 from nlblocks.specs import layers
@@ -69,13 +69,13 @@ class RelationAwareAttention(BlockSpec):
     kind: ClassVar[str] = "relation_aware_attention"
     cites: ClassVar[str] = "Zhang et al. 2020, Relation-Aware Global Attention, arXiv:1904.02998, section 3"
 
-    in_channels: int
-    positions: int
-    mode: str = "both"
-    channel_ratio: int = 8
-    spatial_ratio: int = 8
-    down_ratio: int = 8
-    norm: BatchNorm = field(default_factory=BatchNorm)
+    in_channels: Annotated[int, "C, channels of x"]
+    positions: Annotated[int, "N = H·W, fixed"]
+    mode: Annotated[str, "which gates: both, spatial or channel"] = "both"
+    channel_ratio: Annotated[int, "reduction of channels in the embeddings"] = 8
+    spatial_ratio: Annotated[int, "reduction of positions in the embeddings"] = 8
+    down_ratio: Annotated[int, "reduction inside each gate"] = 8
+    norm: Annotated[BatchNorm, "every BatchNorm"] = field(default_factory=BatchNorm)
 
     def validate(self) -> None:
         for name in ("in_channels", "positions", "channel_ratio", "spatial_ratio", "down_ratio"):

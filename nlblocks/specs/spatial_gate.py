@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
@@ -38,10 +38,12 @@ class SpatialGate(BlockSpec):
     kind: ClassVar[str] = "spatial_gate"
     cites: ClassVar[str] = "Woo et al. 2018, CBAM, arXiv:1807.06521, eq. 3"
 
-    kernel_size: int = 7
-    order: tuple[str, str] = ("max", "mean")
-    norm: BatchNorm | None = field(default_factory=authors_norm)
-    bias: bool = False
+    kernel_size: Annotated[int, "the kernel, odd"] = 7
+    order: Annotated[tuple[str, str], "which comes first, max or mean"] = ("max", "mean")
+    norm: Annotated[BatchNorm | None, "the BatchNorm after the convolution, or None"] = field(
+        default_factory=authors_norm
+    )
+    bias: Annotated[bool, "whether the convolution has a bias"] = False
 
     def validate(self) -> None:
         check_spatial_fields(self, kernel="kernel_size", bias="bias")

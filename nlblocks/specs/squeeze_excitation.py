@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
@@ -40,14 +40,14 @@ class SqueezeExcitation(BlockSpec):
     kind: ClassVar[str] = "squeeze_excitation"
     cites: ClassVar[str] = "Hu et al. 2018, Squeeze-and-Excitation Networks, arXiv:1709.01507, eq. 2-4"
 
-    in_channels: int
-    inter_channels: int | None = None
-    ratio: int = 16
-    divisor: int = 1
-    pool: str = "avg"
-    bias: bool = False
-    gate: str = "sigmoid"
-    slope: float = 1 / 6
+    in_channels: Annotated[int, "C, channels of x"]
+    inter_channels: Annotated[int | None, "the inner width itself; None: from ratio and divisor"] = None
+    ratio: Annotated[int, "C // ratio is the inner width"] = 16
+    divisor: Annotated[int, "the inner width is rounded to a multiple of this"] = 1
+    pool: Annotated[str, "how x is squeezed: avg or max"] = "avg"
+    bias: Annotated[bool, "whether both layers have biases"] = False
+    gate: Annotated[str, "sigmoid, or hard_sigmoid: slope · x + 0.5 clipped to [0, 1]"] = "sigmoid"
+    slope: Annotated[float, "of the hard sigmoid"] = 1 / 6
 
     def validate(self) -> None:
         check_int(self, "in_channels")
