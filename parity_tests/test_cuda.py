@@ -1,0 +1,73 @@
+"""What only a GPU can show: the torch blocks there compute what they compute on the CPU, ties included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nlblocks
+from nlblocks.parity import sample
+from nlblocks.parity.report import describe
+from nlblocks.parity.sample import Point
+from nlblocks.parity.verify import _sensitive_point
+from nlblocks.specs import BlockSpec
+from nlblocks.specs.catalogue import EXAMPLES
+
+torch = pytest.importorskip("torch")
+if not torch.cuda.is_available():
+    pytest.skip("needs a CUDA device", allow_module_level=True)
+SPECS = [pytest.param(spec.deterministic(), id=describe(spec)) for spec in EXAMPLES]
+
+
+def run(spec: BlockSpec, device: str, point: Point, training: bool) -> nlblocks.Run:
+    module = nlblocks.build(spec, backend="torch", dtype="float64").to(device)
+    nlblocks.load_state(module, point.state)
+    return nlblocks.run(module, point.x, training=training, grad_output=point.grad_output)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("inputs", ["distinct", "tied"])
+def test_cuda_is_the_cpu(spec: BlockSpec, training: bool, inputs: str) -> None:
+    point = _sensitive_point(spec, nlblocks.backend.get("torch"), 0, spec.example_shape())
+    point = point.tied() if inputs == "tied" else point
+    cpu, cuda = (run(spec, device, point, training) for device in ("cpu", "cuda"))
+    nudged = run(spec, "cpu", point.nudged(0, ("state", "grad_output")), training)
+    compare(cpu.output, cuda.output, nudged.output)
+    compare(cpu.grad_input, cuda.grad_input, nudged.grad_input)
+    for part in ("grad_params", "state_after"):
+        found = {name: getattr(cuda, part)[name] for name in getattr(cpu, part)}
+        for name, array in found.items():
+            compare(getattr(cpu, part)[name], array, getattr(nudged, part)[name])
+
+
+def compare(left: Any, right: Any, nudged: Any) -> None:
+    noise = float(np.abs(left - nudged).max(initial=0.0))
+    scale = float(np.abs(left).max(initial=0.0))
+    assert np.abs(left - right).max(initial=0.0) <= max(1e-12 * scale, 100 * noise)
+
+
+def test_state_moves_to_and_from_the_device() -> None:
+    spec = nlblocks.specs.DigitNet()
+    state = sample.random_state(spec, seed=0)
+    module = nlblocks.build(spec, backend="torch", dtype="float64").to("cuda")
+    nlblocks.load_state(module, state)
+    for name, array in nlblocks.state_of(module).items():
+        assert array.tobytes() == state[name].tobytes()
+    other = nlblocks.build(spec, backend="torch", dtype="float64", seed=1)
+    nlblocks.transfer(module, other)
+    reference = nlblocks.build(spec, backend="reference", dtype="float64")
+    nlblocks.transfer(module, reference)
+    assert all((nlblocks.state_of(other)[name] == array).all() for name, array in state.items())
+    assert all((reference.state[name] == array).all() for name, array in state.items())
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("spec", SPECS)
+def test_half_precision_is_finite_with_gradients(spec: BlockSpec, dtype: Any) -> None:
+    module = nlblocks.build(spec, backend="torch", dtype=dtype).to("cuda")
+    x = torch.randn(spec.example_shape(), device="cuda", dtype=getattr(torch, dtype), requires_grad=True)
+    module(x).float().square().mean().backward()
+    assert torch.isfinite(x.grad).all()
