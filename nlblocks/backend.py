@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
@@ -188,6 +188,13 @@ def mirrored(package_name: str, class_name: str) -> Any:
     if spec_class is None:
         raise AttributeError(f"module {package_name!r} has no attribute {class_name!r}")
     return getattr(importlib.import_module(f"{package_name}.{spec_class.__module__.rpartition('.')[2]}"), class_name)
+
+
+def map_each(function: Callable[[Any], Array], maps: Any) -> Any:
+    """``function`` of an attention map, of each of a network's maps, or None of None."""
+    if isinstance(maps, dict):
+        return {name: function(value) for name, value in maps.items()}
+    return None if maps is None else function(maps)
 
 
 def as_array(value: Any) -> Array:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from nlblocks.backend import rows
-from nlblocks.parity.report import describe
-from nlblocks.specs.base import BlockSpec, Param, Shape, Spec, kinds, spec_type
+from nlblocks.specs.base import BlockSpec, Param, Shape, Spec, describe, kinds, spec_type
 from nlblocks.specs.catalogue import EXAMPLES
 from nlblocks.weights import dialects
 

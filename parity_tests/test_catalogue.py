@@ -47,7 +47,7 @@ def test_list_and_show() -> None:
     for kind in nlblocks.kinds():
         assert kind in listed.output
         assert CliRunner().invoke(main, ["show", kind]).exit_code == 0
-    shown = CliRunner().invoke(main, "show non_local --in-channels 64 --input 1,64,56,56".split())
+    shown = CliRunner().invoke(main, ["show", "non_local", "--in-channels", "64", "--input", "1,64,56,56"])
     for part in ("theta.weight", "[32, 64, 1, 1]", "arXiv:1711.07971", "alexhex7", "[1, 3136, 3136]", "torch, paddle"):
         assert part in shown.output
     for words, message in (

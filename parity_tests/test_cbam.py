@@ -12,7 +12,6 @@ import pytest
 
 import nlblocks
 from nlblocks.errors import InputError
-from nlblocks.parity.report import describe
 from nlblocks.specs import (
     CBAM,
     BatchNorm,
@@ -21,7 +20,7 @@ from nlblocks.specs import (
     SpatialGate,
     SqueezeExcitation,
 )
-from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.base import BlockSpec, describe
 
 BACKENDS = ["torch", "paddle", "reference"]
 BIASED = BatchNorm(eps=1e-3, momentum=0.25, variance="biased")

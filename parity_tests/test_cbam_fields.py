@@ -10,7 +10,6 @@ import pytest
 
 import nlblocks
 from nlblocks.errors import InputError
-from nlblocks.parity.report import describe
 from nlblocks.specs import (
     CBAM,
     BatchNorm,
@@ -20,7 +19,7 @@ from nlblocks.specs import (
     SqueezeExcitation,
     reduce_channels,
 )
-from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.base import BlockSpec, describe
 from nlblocks.specs.layers import adaptive_kernel
 
 BACKENDS = ["torch", "paddle", "reference"]

@@ -13,9 +13,9 @@ import pytest
 import nlblocks
 from nlblocks.backend import installed, package
 from nlblocks.parity import sample
-from nlblocks.parity.report import describe
 from nlblocks.parity.verdict import LIMITS
 from nlblocks.specs import BlockSpec, spec_type
+from nlblocks.specs.base import describe
 from nlblocks.specs.catalogue import EXAMPLES
 
 BACKENDS = ("torch", "paddle", "reference")

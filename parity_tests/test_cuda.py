@@ -9,10 +9,10 @@ import pytest
 
 import nlblocks
 from nlblocks.parity import sample
-from nlblocks.parity.report import describe
 from nlblocks.parity.sample import Point
 from nlblocks.parity.verify import _sensitive_point
 from nlblocks.specs import BlockSpec
+from nlblocks.specs.base import describe
 from nlblocks.specs.catalogue import EXAMPLES
 
 torch = pytest.importorskip("torch")

@@ -11,8 +11,8 @@ import pytest
 
 import nlblocks
 from nlblocks.parity import sample
-from nlblocks.parity.report import describe
 from nlblocks.specs import BlockSpec, NonLocal
+from nlblocks.specs.base import describe
 from nlblocks.specs.catalogue import EXAMPLES
 
 torch = pytest.importorskip("torch")

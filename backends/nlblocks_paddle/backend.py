@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import paddle
 
-from nlblocks.backend import Array, DType, Run, mirrored
+from nlblocks.backend import Array, DType, Run, map_each, mirrored
 from nlblocks.specs.base import BlockSpec
 from nlblocks_paddle import block
 from nlblocks_paddle.block import Block
@@ -54,7 +54,7 @@ class PaddleBackend:
             grads = _gradients(module, source, output, grad_output)
             return Run(
                 output=self._copy(output),
-                attention=_map(self._copy, maps),
+                attention=map_each(self._copy, maps),
                 grad_input=self._copy(grads.pop("")) if grads else None,
                 grad_params={name: self._copy(grad) for name, grad in grads.items()},
                 state_after={name: self._copy(tensor) for name, tensor in block.tensors(module).items()},
@@ -84,12 +84,6 @@ def _gradients(
         for name, grad in zip(targets, grads, strict=True)
         if grad is not None
     }
-
-
-def _map(copy: Any, maps: Any) -> Any:
-    if isinstance(maps, dict):
-        return {name: copy(value) for name, value in maps.items()}
-    return None if maps is None else copy(maps)
 
 
 backend = PaddleBackend()

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import paddle
 
 from nlblocks.init import initial_state
-from nlblocks.specs.base import BlockSpec, resolve_spec
+from nlblocks.specs.base import BlockSpec, options_text, resolve_spec
 
 
 class Block(paddle.nn.Layer):
@@ -41,8 +41,7 @@ class Block(paddle.nn.Layer):
         self.spec.check_input(tuple(x.shape))
 
     def extra_repr(self) -> str:
-        fields = self.spec.to_dict()
-        return ", ".join(f"{k}={v!r}" for k, v in fields.items() if k not in ("kind", "schema") and v is not None)
+        return options_text(self.spec)
 
 
 def tensors(layer: Block) -> dict[str, paddle.Tensor]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.dlpack import from_dlpack
 
-from nlblocks.backend import Array, DType, Run, mirrored
+from nlblocks.backend import Array, DType, Run, map_each, mirrored
 from nlblocks.specs.base import BlockSpec
 from nlblocks_torch import block
 from nlblocks_torch.block import Block
@@ -58,7 +58,7 @@ class TorchBackend:
             grads = _gradients(module, source, output, grad_output)
             return Run(
                 output=self._copy(output),
-                attention=_map(self._copy, maps),
+                attention=map_each(self._copy, maps),
                 grad_input=self._copy(grads.pop("")) if grads else None,
                 grad_params={name: self._copy(grad) for name, grad in grads.items()},
                 state_after={name: self._copy(tensor) for name, tensor in own.items()},
@@ -83,12 +83,6 @@ def _gradients(
         output, list(targets.values()), torch.as_tensor(grad_output).to(output), allow_unused=True
     )
     return {name: grad for name, grad in zip(targets, grads, strict=True) if grad is not None}
-
-
-def _map(copy: Any, maps: Any) -> Any:
-    if isinstance(maps, dict):
-        return {name: copy(value) for name, value in maps.items()}
-    return None if maps is None else copy(maps)
 
 
 backend = TorchBackend()

@@ -9,8 +9,7 @@ from rich.text import Text
 
 from nlblocks.catalogue import Entry, entry
 from nlblocks.commands.options import shape_from_text, spec_from_options
-from nlblocks.parity.report import describe
-from nlblocks.specs.base import kinds
+from nlblocks.specs.base import describe, kinds
 
 
 @click.command("list")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from nlblocks.parity.verdict import Check
-from nlblocks.specs.base import BlockSpec, Spec
+from nlblocks.specs.base import BlockSpec, describe
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,18 +80,6 @@ class Report:
             "bits": self.bits(),
             "checks": [check.to_dict() for check in self.checks],
         }
-
-
-def describe(spec: Spec) -> str:
-    """The spec in one short line: its class and the fields that are not at their defaults."""
-    parts = []
-    for item in fields(spec):
-        value = getattr(spec, item.name)
-        default = item.default_factory() if item.default_factory is not MISSING else item.default
-        if value != default:
-            text = describe(value) if isinstance(value, Spec) else value if isinstance(value, str) else repr(value)
-            parts.append(f"{item.name}={text}")
-    return f"{type(spec).__name__}({', '.join(parts)})"
 
 
 def all_agree(reports: Iterable[Report]) -> bool:

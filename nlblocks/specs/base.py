@@ -217,6 +217,23 @@ def resolve_spec(cls: type[BlockSpec], spec: BlockSpec | None, options: Mapping[
     return spec
 
 
+def options_text(spec: Spec) -> str:
+    """The fields that are not at their defaults, as ``name=value, ...``."""
+    parts = []
+    for item in fields(spec):
+        value = getattr(spec, item.name)
+        default = item.default_factory() if item.default_factory is not MISSING else item.default
+        if value != default:
+            text = describe(value) if isinstance(value, Spec) else value if isinstance(value, str) else repr(value)
+            parts.append(f"{item.name}={text}")
+    return ", ".join(parts)
+
+
+def describe(spec: Spec) -> str:
+    """The spec in one short line: its class and the fields that are not at their defaults."""
+    return f"{type(spec).__name__}({options_text(spec)})"
+
+
 def _encode(value: Any) -> Any:
     if isinstance(value, Spec):
         return value.to_dict()
