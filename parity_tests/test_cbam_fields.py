@@ -181,7 +181,7 @@ def test_the_article_both_ways(cls: str, kwargs: dict[str, Any], spec: BlockSpec
         ("CBAMBlock", CALL | {"channel_attention_mode": "fc"}, "must be 'FC' or 'Conv'"),
         ("CBAMBlock", CALL | {"channel_attention_mode": "FC", "channels": 8}, "needs ratio"),
         ("CBAMBlock", CALL | {"channel_attention_mode": "Conv"}, "needs channels, gamma, b"),
-        ("ECABlock", {"channels": 8, "k": 3}, "unexpected keyword"),
+        ("ECABlock", {"channels": 8, "k": 3}, "is unexpected"),
         ("CBAM", {"channels": 8}, "class 'CBAM' is not covered"),
     ],
 )  # fmt: skip
