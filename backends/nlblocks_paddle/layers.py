@@ -19,11 +19,11 @@ def pointwise(dims: int, in_channels: int, out_channels: int) -> nn.Layer:
     return _CONV[dims](in_channels, out_channels, kernel_size=1)
 
 
-def max_pool(x: Tensor, kernel: Sequence[int]) -> Tensor:
-    """Max pooling by ``kernel``, extents rounded down; the first of equal values gets the gradient."""
+def max_pool(x: Tensor, kernel: Sequence[int], *, stride: int | None = None, padding: int = 0) -> Tensor:
+    """Max pooling; ``stride`` None is the kernel. Extents are rounded down; the first of equal values gets the gradient."""
     if all(size == 1 for size in kernel):
         return x
-    return _MAX_POOL[len(kernel)](x, list(kernel))
+    return _MAX_POOL[len(kernel)](x, list(kernel), stride, padding)
 
 
 class BatchNorm(nn.Layer):

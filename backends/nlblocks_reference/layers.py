@@ -57,16 +57,18 @@ def softmax(x: Array, axis: int = -1) -> Array:
     return e / e.sum(axis, keepdims=True)
 
 
-def max_pool(x: Array, kernel: Sequence[int]) -> Array:
-    """Non-overlapping maxima of x [B, C, *spatial], extents rounded down; the first of equal values is taken."""
-    for axis, size in enumerate(kernel, start=2):
-        x = np.moveaxis(x, axis, -1)
-        x = x[..., : x.shape[-1] // size * size]
-        x = np.moveaxis(x.reshape(*x.shape[:-1], -1, size), -2, axis)  # windows last
-    # [B, C, *out, k1, k2, ...]: flatten each window in row-major order
-    x = x.reshape(*x.shape[: 2 + len(kernel)], -1)
-    first = x.real.argmax(-1)  # argmax returns the first
-    return np.take_along_axis(x, first[..., None], -1)[..., 0]
+def max_pool(x: Array, kernel: Sequence[int], *, stride: int | None = None, padding: int = 0) -> Array:
+    """Maxima over windows of x [B, C, *spatial], extents rounded down; ``stride`` None is the kernel.
+
+    The first of equal values is taken, in row-major order. Padding is never the maximum.
+    """
+    spatial = tuple(range(2, x.ndim))
+    x = np.pad(x, [(0, 0), (0, 0)] + [(padding, padding)] * len(spatial), constant_values=-np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(x, tuple(kernel), axis=spatial)
+    windows = windows[(..., *(slice(None, None, stride or size) for size in kernel), *[slice(None)] * len(kernel))]
+    windows = windows.reshape(*windows.shape[: x.ndim], -1)  # [B, C, *out, k1·k2·...]
+    first = windows.real.argmax(-1)  # argmax returns the first
+    return np.take_along_axis(windows, first[..., None], -1)[..., 0]
 
 
 def dropout(x: Array, rate: float, p: Scope) -> Array:
