@@ -20,7 +20,7 @@ def pointwise(dims: int, in_channels: int, out_channels: int) -> nn.Layer:
 
 
 def max_pool(x: Tensor, kernel: Sequence[int], *, stride: int | None = None, padding: int = 0) -> Tensor:
-    """Max pooling; ``stride`` None is the kernel. Extents are rounded down; the first of equal values gets the gradient."""
+    """Max pooling, extents rounded down; ``stride`` None is the kernel. The first of equal values gets the gradient."""
     if all(size == 1 for size in kernel):
         return x
     return _MAX_POOL[len(kernel)](x, list(kernel), stride, padding)

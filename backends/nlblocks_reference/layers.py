@@ -65,8 +65,9 @@ def max_pool(x: Array, kernel: Sequence[int], *, stride: int | None = None, padd
     spatial = tuple(range(2, x.ndim))
     x = np.pad(x, [(0, 0), (0, 0)] + [(padding, padding)] * len(spatial), constant_values=-np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(x, tuple(kernel), axis=spatial)
-    windows = windows[(..., *(slice(None, None, stride or size) for size in kernel), *[slice(None)] * len(kernel))]
-    windows = windows.reshape(*windows.shape[: x.ndim], -1)  # [B, C, *out, k1·k2·...]
+    steps = tuple(slice(None, None, stride or size) for size in kernel)
+    windows = windows[(slice(None), slice(None), *steps)]  # [B, C, *out, *kernel]
+    windows = windows.reshape(*windows.shape[: x.ndim], -1)  # [B, C, *out, window]
     first = windows.real.argmax(-1)  # argmax returns the first
     return np.take_along_axis(windows, first[..., None], -1)[..., 0]
 
