@@ -108,7 +108,7 @@ class Host(Backend, Protocol):
         """The block of a spec with the dtype and device of a module of the model."""
 
     def plug(self, model: Any, path: str, module: Any, *, name: str, where: Where) -> Callable[[], object]:
-        """Put a module, in the mode of its site, at a path; under ``name`` unless it replaces. Returns what undoes it."""
+        """Put a module, in its site's mode, at a path; under ``name`` unless it replaces. Returns what undoes it."""
 
 
 @dataclass(frozen=True, slots=True)

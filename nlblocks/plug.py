@@ -125,7 +125,7 @@ def _plug(
         owner = _owner(host, modules, plan.path, itself=where != "replace")
         if owner is not None:
             raise InputError(
-                f"insert: {plan.path!r} is in an nlblocks {_name(modules[owner])} (at {owner!r}), which its spec fixes; "
+                f"insert: {plan.path!r} is in an nlblocks {_name(modules[owner])} (at {owner!r}), which a spec fixes; "
                 "name a module outside it"
             )
         if calls is not None:

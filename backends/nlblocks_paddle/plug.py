@@ -102,7 +102,7 @@ class _After:
         self.name = name
 
     def __call__(self, site: nn.Layer, args: tuple[Any, ...], output: Any) -> Any:
-        if not isinstance(output, Tensor):
+        if not hasattr(output, "shape"):  # a Tensor, or a Value while Paddle traces
             raise InputError(f"{type(site).__name__} returns {_describe(output)}; {self.name} after it needs a tensor")
         return getattr(site, self.name)(output)
 
@@ -114,7 +114,7 @@ class _Before:
         self.name = name
 
     def __call__(self, site: nn.Layer, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not args or not isinstance(args[0], Tensor):
+        if not args or not hasattr(args[0], "shape"):
             found = _describe(args[0]) if args else "no positional argument"
             raise InputError(f"{type(site).__name__} gets {found} first; {self.name} before it needs a tensor there")
         return (getattr(site, self.name)(args[0]), *args[1:])
