@@ -73,16 +73,17 @@ def insert_all(
     ``match`` is a glob on paths, component by component ("layer3.*" is every block of layer3, not their convolutions),
     or the name of a class ("Bottleneck"), or a compiled regular expression for whole paths, or a function of
     (path, module). Modules inside nlblocks blocks are passed over, and a module with two paths is taken once.
-    ``spec`` gives its fields but ``in_channels``, which is axis 1 of what the module returns ("after") or gets
-    ("before", "replace") in a dry run on ``example``; or it is a function of these channels. The k-th block, from 0,
-    is initialised by ``seed`` + k.
+    ``spec`` gives its fields but ``in_channels``, if it has that one: this is axis 1 of what the module returns
+    ("after") or gets ("before", "replace") in a dry run on ``example``. Or it is a function of these channels. The
+    k-th block, from 0, is initialised by ``seed`` + k.
 
     Raises InputError, and leaves the model as it was, where nothing matches or a block does not fit.
     """
     host, modules = _open(model, "insert_all")
     found: dict[int, str] = {}
     for path, module in modules.items():
-        if path and _matches(match, path, module) and not _owner(host, modules, path, itself=True):
+        inner = bool(_owner(host, modules, path, itself=True))  # where the model itself is a block, _plug says so
+        if path and not inner and _matches(match, path, module):
             found.setdefault(id(module), path)
     paths = list(found.values())
     if not paths:
@@ -241,10 +242,8 @@ def _spec_for(
                 f"insert_all: spec must be a block spec, or give one for {shape[1]} channels; got {made!r}"
             )
         return made
-    if not hasattr(spec, "in_channels"):
-        raise InputError(
-            f"insert_all: {type(spec).__name__} has no in_channels to fill in; give a function of channels"
-        )
+    if not hasattr(spec, "in_channels"):  # it takes any number of channels
+        return spec
     return replace(spec, in_channels=shape[1])  # type: ignore[call-arg]
 
 

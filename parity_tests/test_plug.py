@@ -204,14 +204,15 @@ def test_replace(world: Torch) -> None:
     assert model.layer2[1] is block
     assert "layer2.1.g.weight" in model.state_dict()
     assert "layer2.1.conv.weight" not in model.state_dict()
-    other = nlblocks.insert(model, "layer2.1", NonLocal(in_channels=8, mode="gaussian"), "replace", example=SHAPE)
+    example = world.tensor(X)  # a tensor of the framework will do
+    other = nlblocks.insert(model, "layer2.1", NonLocal(in_channels=8, mode="gaussian"), "replace", example=example)
     assert model.layer2[1] is other
     assert world.call(model).shape == (2, 2, 9, 7)
 
 
 def test_dtype_of_the_site_and_seed(world: Torch) -> None:
     model = residual_net(world)
-    model.to(dtype=getattr(world.framework, "float64"))
+    model.to(dtype=world.framework.float64)
     spec = NonLocal(in_channels=6)
     block = nlblocks.insert(model, "layer1.0", spec, seed=5, example=SHAPE)
     state = nlblocks.state_of(block)
@@ -330,7 +331,7 @@ WRONG: list[tuple[Any, str, Any, dict[str, Any], str]] = [
         "layer2.7",
         EIGHT,
         {},
-        r"Net has no module 'layer2.7'; the nearest are 'layer2.1', 'layer2.0', 'layer2'$",
+        r"no module 'layer2.7'; the nearest are 'layer2.1', 'layer2.0', 'layer2'$",
     ),
     (residual_net, "", EIGHT, {}, "has no module ''"),
     (residual_net, "zzz", EIGHT, {}, "it has 'stem', 'layer1', 'layer2', 'heads', 'unused'"),
@@ -374,11 +375,19 @@ def test_inserted_blocks_are_not_sites(world: Torch) -> None:
     model = residual_net(world)
     nlblocks.insert(model, "layer2.0", EIGHT)
     for path in ("layer2.0.non_local", "layer2.0.non_local.g"):
-        with pytest.raises(nlblocks.InputError, match="at 'layer2.0.non_local'"):
+        with pytest.raises(nlblocks.InputError, match=r"at 'layer2\.0\.non_local'"):
             nlblocks.insert(model, path, EIGHT)
     convolutions = re.compile(r".*\.(conv|skip|g|theta|w_z)")
     expected = [f"layer{stage}.{index}.{name}" for stage in (1, 2) for index in (0, 1) for name in ("conv", "skip")]
     assert nlblocks.insert_all(model, convolutions, EIGHT, example=SHAPE) == expected
+
+
+def test_our_own_networks_are_fixed_by_their_spec(world: Torch) -> None:
+    model = ours(world)
+    before = snapshot(world, model)
+    with pytest.raises(nlblocks.InputError, match=r"'conv_1' is in an nlblocks DigitNet \(at ''\)"):
+        nlblocks.insert_all(model, "conv_?", EIGHT, example=(2, 1, 28, 28))
+    assert_same(snapshot(world, model), before)
 
 
 def test_not_a_model() -> None:
@@ -473,7 +482,7 @@ def test_adapter(world: Torch) -> None:
 
     model = residual_net(world)
     before = snapshot(world, model)
-    with pytest.raises(nlblocks.InputError, match="the adapted block maps .* it must map"):
+    with pytest.raises(nlblocks.InputError, match=r"the adapted block maps .* it must map"):
         nlblocks.insert(model, "layer2.0", EIGHT, example=SHAPE, adapter=lambda block: Turned(block, 1))
     assert_same(snapshot(world, model), before)
     output = world.call(model)

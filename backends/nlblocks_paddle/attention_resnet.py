@@ -27,25 +27,24 @@ class AttentionResNet(Block):
             ("conv", nn.Conv2D(spec.in_channels, spec.width, 7, stride=2, padding=3)),
             ("norm", BatchNorm(spec.width, spec.norm)),
         )
-        for name, part in spec.body().items():  # stage_1 to stage_4, and extra among them
+        self.parts = tuple(spec.body())  # stage_1 to stage_4, and extra among them
+        for name, part in spec.body().items():
             self.add_sublayer(name, _build(part, spec.norm))
         self.fc = nn.Linear(8 * spec.width, spec.num_classes)
         self.reset_parameters(seed)
 
-    def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, x: Tensor, *, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
         """X [B, C, H, W] → logits [B, num_classes], and with ``return_attention`` the maps by name, where there are."""
-        spec = self.spec
-        spec.check_input(tuple(x.shape))
+        self.check_input(x)
         maps: dict[str, Tensor] = {}
-        has_map = return_attention and bool(spec.attention_shapes(tuple(x.shape)))
         x = F.relu(self.stem(x))  # [B, K, H/2, W/2]
         x = max_pool(x, (3, 3), stride=2, padding=1)  # [B, K, H/4, W/4]
-        for name in spec.body():
+        for name in self.parts:
             part = getattr(self, name)
-            if name == "extra" and has_map:
+            if name == "extra" and return_attention and self.spec.has_map:
                 x, found = part(x, return_attention=True)
                 found = found if isinstance(found, dict) else {"attention": found}
-                maps = {spec.map_name(key): value for key, value in found.items()}
+                maps = {self.spec.map_name(key): value for key, value in found.items()}
             else:
                 x = part(x)  # after stage s: [B, K·2^(s-1), H/2^(s+1), W/2^(s+1)]
         logits = self.fc(x.mean([2, 3]))  # [B, num_classes]

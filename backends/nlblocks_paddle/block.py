@@ -32,6 +32,14 @@ class Block(paddle.nn.Layer):
             seed = int(paddle.randint(0, 2**31 - 1, []))
         assign(self, {name: paddle.to_tensor(array) for name, array in initial_state(self.spec, seed).items()})
 
+    @paddle.jit.not_to_static
+    def check_input(self, x: paddle.Tensor) -> None:
+        """Raise InputError, in one line, unless the spec can process a tensor of this shape.
+
+        Plain Python even under ``paddle.jit.to_static``, where an extent that is not known is -1.
+        """
+        self.spec.check_input(tuple(x.shape))
+
     def extra_repr(self) -> str:
         fields = self.spec.to_dict()
         return ", ".join(f"{k}={v!r}" for k, v in fields.items() if k not in ("kind", "schema") and v is not None)

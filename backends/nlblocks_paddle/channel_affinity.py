@@ -33,7 +33,7 @@ class ChannelAffinity(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """X [B, C, H, W] → z [B, C, H, W], and with ``return_attention`` the map [B, D, D]."""
         spec = self.spec
-        spec.check_input(tuple(x.shape))
+        self.check_input(x)
         theta = (self.theta(x) if spec.has_embedding else x).flatten(2)  # [B, D, N]
         phi = (self.phi(x) if spec.has_embedding else x).flatten(2)  # [B, D, N]
         g = self.g(x).flatten(2)  # [B, D, N]

@@ -38,7 +38,7 @@ class PaddleHost:
         ]
         modes = [(layer, layer.training) for layer in model.sublayers(include_self=True)]
         like = _like(model)
-        source = paddle.to_tensor(example, place=like.place)
+        source = example if isinstance(example, Tensor) else paddle.to_tensor(example, place=like.place)
         try:
             model.eval()
             with paddle.no_grad():

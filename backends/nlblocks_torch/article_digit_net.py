@@ -30,9 +30,9 @@ class ArticleDigitNet(Block):
         self.fc_2 = nn.Linear(spec.hidden, spec.num_classes)
         self.reset_parameters(seed)
 
-    def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, x: Tensor, *, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
         """X [B, C, S, S] → logits [B, num_classes], and with ``return_attention`` the map by block name."""
-        self.spec.check_input(tuple(x.shape))
+        self.check_input(x)
         x = torch.relu(self.conv_1(x))  # [B, K, S, S]
         x, attention = self.nl(x, return_attention=True)
         x = max_pool(torch.relu(self.conv_2(x)), (2, 2))  # [B, 2K, S/2, S/2]

@@ -31,6 +31,10 @@ class Block(torch.nn.Module):
             seed = int(torch.randint(2**62, ()))
         assign(self, {name: torch.from_numpy(array) for name, array in initial_state(self.spec, seed).items()})
 
+    def check_input(self, x: torch.Tensor) -> None:
+        """Raise InputError, in one line, unless the spec can process a tensor of this shape."""
+        self.spec.check_input(tuple(x.shape))
+
     def extra_repr(self) -> str:
         fields = self.spec.to_dict()
         return ", ".join(f"{k}={v!r}" for k, v in fields.items() if k not in ("kind", "schema") and v is not None)

@@ -35,7 +35,7 @@ class NonLocal(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """X [B, C, *spatial] → z [B, C, *spatial], and with ``return_attention`` the map [B, N, M]."""
         spec = self.spec
-        spec.check_input(tuple(x.shape))
+        self.check_input(x)
         source = max_pool(x, spec.pool) if spec.sub_sample == "before" else x  # [B, C, *keys]
         theta = self.theta(x) if spec.has_embedding else x  # [B, D, *spatial]
         phi = self.phi(source) if spec.has_embedding else source  # [B, D, *keys]

@@ -113,6 +113,12 @@ class AttentionResNet(BlockSpec):
             previous = channels
         return parts
 
+    @property
+    def has_map(self) -> bool:
+        """Whether the extra block has an attention map."""
+        shape = (UNKNOWN, self.extra_channels, UNKNOWN, UNKNOWN)
+        return self.attention is not None and bool(self.attention.attention_shapes(shape))
+
     def map_name(self, name: str) -> str:
         """What the network calls a map that the attention block calls ``name``."""
         return "extra" if name == "attention" else f"extra.{name}"
