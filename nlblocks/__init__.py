@@ -16,6 +16,7 @@ from nlblocks.backend import current as _current
 from nlblocks.blocks import build, run
 from nlblocks.errors import BackendError, InputError, NLBlocksError
 from nlblocks.parity.verify import verify
+from nlblocks.plug import insert, insert_all
 from nlblocks.specs import kinds, spec_from_dict
 from nlblocks.specs.base import block_types as _block_types
 from nlblocks.weights import dialects
@@ -24,8 +25,8 @@ from nlblocks.weights.state import load_state, state_of, transfer
 __version__ = "0.1.0"
 __all__ = [
     "BackendError", "InputError", "NLBlocksError", "Run",
-    "build", "dialects", "installed", "kinds", "load_state", "package", "run", "spec_from_dict", "specs",
-    "state_of", "transfer", "use", "verify",
+    "build", "dialects", "insert", "insert_all", "installed", "kinds", "load_state", "package", "run",
+    "spec_from_dict", "specs", "state_of", "transfer", "use", "verify",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

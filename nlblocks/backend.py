@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlblocks.errors import BackendError, InputError, known
-from nlblocks.specs.base import BlockSpec, block_types
+from nlblocks.specs.base import BlockSpec, Shape, block_types
 
 Array = NDArray[Any]
 State = dict[str, Array]
 DType = Literal["float64", "float32", "float16", "bfloat16"]
 DTYPES: tuple[DType, ...] = get_args(DType)
+Where = Literal["after", "before", "replace"]
 VARIABLE = "NLBLOCKS_BACKEND"
 
 
@@ -79,6 +80,37 @@ class Differentiator(Backend, Protocol):
         """The derivative of the output along ``direction``: canonical names, and "" for the input."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """The shapes that one call of a module mapped: its first argument and its result, None where that is no tensor."""
+
+    input: Shape | None
+    output: Shape | None
+
+
+@runtime_checkable
+class Host(Backend, Protocol):
+    """A backend that plugs blocks into any model of its framework: see :mod:`nlblocks.plug`."""
+
+    def hosts(self, model: Any) -> bool:
+        """Whether the model is one of this framework."""
+
+    def modules(self, model: Any) -> dict[str, Any]:
+        """Every module of a model under every path it has, in definition order; the model itself is ""."""
+
+    def observe(self, model: Any, modules: Sequence[Any], example: Any) -> list[list[Call]]:
+        """The calls of each module in one run of the model, in eval mode and without gradients, on an array or tensor.
+
+        Floating numbers are cast to the model's dtype. The model is left as it was.
+        """
+
+    def build_at(self, spec: BlockSpec, *, seed: int, model: Any, site: Any) -> Any:
+        """The block of a spec with the dtype and device of a module of the model."""
+
+    def plug(self, model: Any, path: str, module: Any, *, name: str, where: Where) -> Callable[[], object]:
+        """Put a module, in its site's mode, at a path; under ``name`` unless it replaces. Returns what undoes it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """Where a backend lives: the package that holds ``backend``, and the framework it needs, if any."""
@@ -91,6 +123,11 @@ class Row:
     @property
     def installed(self) -> bool:
         return self.framework is None or importlib.util.find_spec(self.framework) is not None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether this process has imported the framework, or the backend itself where it names none."""
+        return (self.framework or self.module) in sys.modules
 
 
 _BUILT_IN = {

@@ -12,9 +12,10 @@ from nlblocks.backend import Array, DType, Run, map_each, mirrored
 from nlblocks.specs.base import BlockSpec
 from nlblocks_paddle import block
 from nlblocks_paddle.block import Block
+from nlblocks_paddle.plug import PaddleHost
 
 
-class PaddleBackend:
+class PaddleBackend(PaddleHost):
     """Blocks are paddle.nn.Layers; arrays come and go on Paddle's current device."""
 
     name = "paddle"

@@ -93,16 +93,19 @@ def softmax(x: Array, axis: int = -1) -> Array:
     return e / e.sum(axis, keepdims=True)
 
 
-def max_pool(x: Array, kernel: Sequence[int]) -> Array:
-    """Non-overlapping maxima of x [B, C, *spatial], extents rounded down; the first of equal values is taken."""
-    for axis, size in enumerate(kernel, start=2):
-        x = np.moveaxis(x, axis, -1)
-        count = x.shape[-1] // size
-        x = np.moveaxis(x[..., : count * size].reshape(*x.shape[:-1], count, size), -2, axis)  # windows last
-    # [B, C, *out, k1, k2, ...]: flatten each window in row-major order
-    x = x.reshape(*x.shape[: 2 + len(kernel)], math.prod(kernel))
-    first = x.real.argmax(-1)  # argmax returns the first
-    return np.take_along_axis(x, first[..., None], -1)[..., 0]
+def max_pool(x: Array, kernel: Sequence[int], *, stride: int | None = None, padding: int = 0) -> Array:
+    """Maxima over windows of x [B, C, *spatial], extents rounded down; ``stride`` None is the kernel.
+
+    The first of equal values is taken, in row-major order. Padding is never the maximum.
+    """
+    spatial = tuple(range(2, x.ndim))
+    x = np.pad(x, [(0, 0), (0, 0)] + [(padding, padding)] * len(spatial), constant_values=-np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(x, tuple(kernel), axis=spatial)
+    steps = tuple(slice(None, None, stride or size) for size in kernel)
+    windows = windows[(slice(None), slice(None), *steps)]  # [B, C, *out, *kernel]
+    windows = windows.reshape(*windows.shape[: x.ndim], math.prod(kernel))  # [B, C, *out, window]
+    first = windows.real.argmax(-1)  # argmax returns the first
+    return np.take_along_axis(windows, first[..., None], -1)[..., 0]
 
 
 def dropout(x: Array, rate: float, p: Scope) -> Array:

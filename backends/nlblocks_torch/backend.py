@@ -13,9 +13,10 @@ from nlblocks.backend import Array, DType, Run, map_each, mirrored
 from nlblocks.specs.base import BlockSpec
 from nlblocks_torch import block
 from nlblocks_torch.block import Block
+from nlblocks_torch.plug import TorchHost
 
 
-class TorchBackend:
+class TorchBackend(TorchHost):
     """Blocks are torch.nn.Modules; arrays come and go on the module's own device."""
 
     name = "torch"

@@ -33,7 +33,7 @@ class DigitNet(Block):
         self.fc_2 = nn.Linear(HIDDEN, spec.num_classes)
         self.reset_parameters(seed)
 
-    def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, x: Tensor, *, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
         """X [B, C, S, S] → logits [B, num_classes], and with ``return_attention`` the maps by block name."""
         self.check_input(x)
         x = max_pool(torch.relu(self.conv_1(x)), (2, 2))  # [B, 32, S/2, S/2]

@@ -28,11 +28,11 @@ def conv_norm(dims: int, in_channels: int, out_channels: int, norm: layers.Batch
     return block
 
 
-def max_pool(x: Tensor, kernel: Sequence[int]) -> Tensor:
-    """Max pooling by ``kernel``, extents rounded down; the first of equal values gets the gradient."""
+def max_pool(x: Tensor, kernel: Sequence[int], *, stride: int | None = None, padding: int = 0) -> Tensor:
+    """Max pooling, extents rounded down; ``stride`` None is the kernel. The first of equal values gets the gradient."""
     if all(size == 1 for size in kernel):
         return x
-    return _MAX_POOL[len(kernel)](x, tuple(kernel))
+    return _MAX_POOL[len(kernel)](x, tuple(kernel), stride, padding)
 
 
 def maximum(x: Tensor, axis: int) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nlblocks.specs.article_digit_net import ArticleDigitNet
+from nlblocks.specs.attention_resnet import AttentionResNet
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.cbam import CBAM
 from nlblocks.specs.channel_affinity import ChannelAffinity
@@ -19,6 +21,13 @@ from nlblocks.specs.spatial_gate import SpatialGate
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation
 
 BIASED = BatchNorm(eps=1e-3, momentum=0.2, variance="biased")
+BLOG_BLOCKS = (
+    ChannelAffinity(in_channels=16),
+    ChannelAffinity(in_channels=16, inter_channels=16, zero_init=False),
+    ChannelAffinity(in_channels=16, mode="gaussian", zero_init=False),
+    ChannelAffinity(in_channels=16, mode="dot_product", zero_init=False),
+)
+"""The four blocks of the Paddle blog's networks, small."""
 
 EXAMPLES: tuple[BlockSpec, ...] = (
     *(NonLocal(in_channels=6, mode=mode) for mode in MODES),
@@ -67,4 +76,10 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     RelationAwareAttention(
         in_channels=10, positions=15, mode="channel", channel_ratio=2, spatial_ratio=3, down_ratio=3, norm=BIASED
     ),
+    ArticleDigitNet(image_size=9, width=6, hidden=20, mode="dot_product"),
+    ArticleDigitNet(image_size=12, width=8, hidden=16, norm=None, in_channels=2, num_classes=3),
+    AttentionResNet(width=8),
+    *(AttentionResNet(width=4, attention=block, num_classes=7) for block in BLOG_BLOCKS),
+    AttentionResNet(width=8, attention=NonLocal(in_channels=32, norm=BIASED)),
+    AttentionResNet(width=4, attention=NonLocal(in_channels=8, sub_sample="after"), after_stage=2, in_channels=1),
 )

@@ -1,0 +1,41 @@
+"""ArticleDigitNet in torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nlblocks import specs
+from nlblocks_torch.block import Block
+from nlblocks_torch.layers import max_pool
+from nlblocks_torch.non_local import NonLocal
+
+
+class ArticleDigitNet(Block):
+    """Two convolutions with a NonLocal block between them: see :class:`nlblocks.specs.ArticleDigitNet`."""
+
+    spec_type = specs.ArticleDigitNet
+    spec: specs.ArticleDigitNet
+
+    def __init__(self, spec: specs.ArticleDigitNet | None = None, *, seed: int | None = None, **options: Any) -> None:
+        super().__init__(spec, options)
+        spec = self.spec
+        self.conv_1 = nn.Conv2d(spec.in_channels, spec.width, 3, padding=1)
+        self.nl = NonLocal(spec.nl)
+        self.conv_2 = nn.Conv2d(spec.width, 2 * spec.width, 3, padding=1)
+        self.fc_1 = nn.Linear(spec.features, spec.hidden)
+        self.dropout = nn.Dropout(spec.dropout)
+        self.fc_2 = nn.Linear(spec.hidden, spec.num_classes)
+        self.reset_parameters(seed)
+
+    def forward(self, x: Tensor, *, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
+        """X [B, C, S, S] → logits [B, num_classes], and with ``return_attention`` the map by block name."""
+        self.check_input(x)
+        x = torch.relu(self.conv_1(x))  # [B, K, S, S]
+        x, attention = self.nl(x, return_attention=True)
+        x = max_pool(torch.relu(self.conv_2(x)), (2, 2))  # [B, 2K, S/2, S/2]
+        x = torch.relu(self.fc_1(x.flatten(1)))  # [B, hidden]
+        logits = self.fc_2(self.dropout(x))  # [B, num_classes]
+        return (logits, {"nl": attention}) if return_attention else logits
