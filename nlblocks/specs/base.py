@@ -172,6 +172,11 @@ def kinds() -> list[str]:
     return sorted(kind for kind, cls in _REGISTRY.items() if issubclass(cls, BlockSpec))
 
 
+def part_kinds() -> list[str]:
+    """The kinds that are parts of blocks, such as "batch_norm", sorted."""
+    return sorted(set(_REGISTRY) - set(kinds()))
+
+
 def spec_type(kind: str) -> type[BlockSpec]:
     """The spec class of a block kind."""
     cls = _REGISTRY.get(kind)

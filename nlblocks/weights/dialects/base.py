@@ -52,7 +52,7 @@ class Dialect:
         Raises InputError that lists every tensor that is missing, unexpected or mis-shaped.
         """
         problems, state, used = [], {}, set()
-        for param, (name, shape) in self._foreign(spec).items():
+        for param, (name, shape) in self.rows(spec).items():
             used.add(name)
             if name not in foreign_state:
                 problems.append(f"{name} is missing")
@@ -61,7 +61,7 @@ class Dialect:
             if array.shape != shape:
                 problems.append(f"{name} has shape {array.shape}, not {shape}")
                 continue
-            state[param.name] = self._turn(param, array).reshape(param.shape)
+            state[param.name] = self.turn(param, array).reshape(param.shape)
         unused = [name for name in foreign_state if name not in used]
         problems += [f"{name} is unexpected" for name in unused if not name.endswith(self.ignored)]
         if problems:
@@ -70,7 +70,7 @@ class Dialect:
 
     def from_canonical(self, spec: BlockSpec, state: Mapping[str, Any]) -> State:
         """This codebase's tensors from a canonical state: the reverse of :meth:`to_canonical`."""
-        foreign = self._foreign(spec)
+        foreign = self.rows(spec)
         problems = [f"{param.name} is missing" for param in foreign if param.name not in state]
         names = {param.name for param in foreign}
         problems += [f"{name} is unexpected" for name in state if name not in names]
@@ -82,14 +82,15 @@ class Dialect:
         if problems:
             raise InputError(f"dialect {self.name}, {type(spec).__name__}: {'; '.join(problems)}")
         return {
-            name: np.array(self._turn(param, np.asarray(state[param.name])).reshape(shape))
+            name: np.array(self.turn(param, np.asarray(state[param.name])).reshape(shape))
             for param, (name, shape) in foreign.items()
         }
 
-    def _turn(self, param: Param, array: Array) -> Array:
+    def turn(self, param: Param, array: Array) -> Array:
+        """From the canonical layout to this codebase's, and back."""
         return array.T if self.linear_in_out and param.layout == "linear" else array
 
-    def _foreign(self, spec: BlockSpec) -> dict[Param, tuple[str, Shape]]:
+    def rows(self, spec: BlockSpec) -> dict[Param, tuple[str, Shape]]:
         """Foreign name and shape of each parameter."""
         if type(spec) not in self.tables:
             covered = known(cls.__name__ for cls in self.tables)

@@ -67,8 +67,8 @@ class NumpyArray(Built):
     """A numpy.ndarray in the making: ``_reconstruct`` makes it empty, BUILD gives it shape, dtype and place."""
 
     def __init__(self, file: Mapped) -> None:
-        self.file, self.tensor = file, None
-        self.tensor: Tensor | None
+        self.file = file
+        self.tensor: Tensor | None = None
 
     def build(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) != 5:
@@ -156,14 +156,14 @@ def constructors(file: Mapped) -> dict[str, Constructor | None]:
     def rebuild(arguments: tuple[Any, ...]) -> TorchTensor:
         expect("torch._utils._rebuild_tensor", arguments, Storage, int, list | tuple, list | tuple)
         storage: Storage = arguments[0]
-        return TorchTensor(*arguments[:4], storage.dtype)
+        return TorchTensor(storage, arguments[1], arguments[2], arguments[3], storage.dtype)
 
     def rebuild_typed(arguments: tuple[Any, ...]) -> TorchTensor:
         expect("torch._utils._rebuild_tensor_v3", arguments, Storage, int, tuple, tuple, object, object, Name)
         name = arguments[6].name.removeprefix("torch.")
         if name not in DTYPES:
             raise InputError(f"{where}: a tensor has dtype {arguments[6].name}, which is none")
-        return TorchTensor(*arguments[:4], DTYPES[name])
+        return TorchTensor(arguments[0], arguments[1], arguments[2], arguments[3], DTYPES[name])
 
     def parameter(arguments: tuple[Any, ...]) -> Any:
         expect("torch._utils._rebuild_parameter", arguments, TorchTensor)

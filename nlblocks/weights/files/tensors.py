@@ -143,7 +143,7 @@ def strided(
     elements: int,
     where: str,
 ) -> Stored:
-    """A view of ``elements`` elements that start at byte ``start``: every index it can reach is checked to be inside."""
+    """A view of ``elements`` elements that start at byte ``start``; every index that it can reach is inside."""
     shape = checked_shape(shape, where)
     if not isinstance(strides, tuple | list) or len(strides) != len(shape):
         raise InputError(f"{where}: a tensor of shape {shape} has strides {_short(strides)}")

@@ -1,0 +1,70 @@
+"""Specs from the command line: ``--kind non_local --in-channels 64 --norm none``, or a JSON file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from nlblocks.errors import InputError
+from nlblocks.specs.base import BlockSpec, part_kinds, spec_from_dict, spec_type
+
+
+def spec_from_options(kind: str, arguments: Sequence[str]) -> BlockSpec:
+    """The spec of a kind from ``--field value`` or ``--field=value`` pairs.
+
+    A value is JSON, plain text, "none", or the kind of a part at its defaults (``--norm batch_norm``).
+    """
+    options: dict[str, Any] = {}
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            raise InputError(f"expected a field such as --in-channels 64, received {word!r}")
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            if not rest:
+                raise InputError(f"--{name} has no value; write --{name} VALUE")
+            value = rest.pop(0)
+        options[name.replace("-", "_")] = value
+    annotations = {item.name: str(item.type) for item in fields(spec_type(kind))}
+    values = {name: _value(text, annotations.get(name, "")) for name, text in options.items()}
+    spec: BlockSpec = spec_from_dict({"kind": kind, **values})
+    return spec
+
+
+def spec_from_file(path: Path) -> BlockSpec:
+    """The block spec in a JSON file."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is not a spec in JSON: {error}") from None
+    spec = spec_from_dict(data)
+    if not isinstance(spec, BlockSpec):
+        raise InputError(f"{path} holds a {spec.kind}, which is a part of a block; give a block")
+    return spec
+
+
+def shape_from_text(text: str) -> tuple[int, ...]:
+    """A shape such as ``2,64,14,14``."""
+    try:
+        shape = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"shape {text!r} must be whole numbers such as 2,64,14,14") from None
+    if any(extent < 0 for extent in shape):
+        raise InputError(f"shape {text!r} has a negative extent")
+    return shape
+
+
+def _value(text: str, annotation: str) -> Any:
+    """A field's value as typed: text where the field is text, else JSON, "none", or the kind of a part."""
+    if annotation == "str":
+        return text
+    if text == "none":
+        return None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return {"kind": text} if text in part_kinds() else text
