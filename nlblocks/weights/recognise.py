@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,10 @@ _STAND_INS = (101, 47, 59, 61, 67, 71, 73, 79)
 """Primes that stand for the sizes of a candidate: where a shape shows one, the file's shape shows its value."""
 _UNSEEN = ("zero_init", "dropout", "ratio", "divisor", "gamma", "b", "slope")
 """Fields that change no name and no shape, or only through a size that is found anyway."""
+
+
+_TOLD = ("inter_channels", "sub_sample", "norm")
+"""Fields that are printed even at their default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Recognised:
                 open_.append(item.name)
             elif len(values) > 1:
                 open_.append(f"{item.name} {' or '.join(values)}")
-            elif item.name not in _UNSEEN and item.name != "dims":
+            elif item.name in _TOLD or not _is_default(spec, item):
                 plain.append(f"{item.name} {values[0]}")
         dims = f", {spec.dims}D" if hasattr(spec, "dims") else ""
         tail = f"; {', '.join(open_)} (the parameters do not tell)" if open_ else ""
@@ -183,6 +187,11 @@ def _is_size(examples: list[BlockSpec], name: str, value: int) -> bool:
         shown = any(value in param.shape for param in there)
         return shown or [param.shape for param in there] == [param.shape for param in elsewhere]
     return False
+
+
+def _is_default(spec: BlockSpec, item: Field[Any]) -> bool:
+    default = item.default if item.default_factory is MISSING else item.default_factory()
+    return item.name == "dims" or item.name in _UNSEEN or bool(getattr(spec, item.name) == default)
 
 
 def _text(value: Any) -> str:

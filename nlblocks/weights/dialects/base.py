@@ -121,3 +121,13 @@ def under(prefix: str, table: Table) -> dict[str, Foreign]:
     for name, row in table.items():
         rows[f"{prefix}.{name}"] = (f"{prefix}.{row[0]}", row[1]) if isinstance(row, tuple) else f"{prefix}.{row}"
     return rows
+
+
+def refuse_unless(dialect: str, spec: BlockSpec, **fields: tuple[Any, ...]) -> None:
+    """Raise InputError where a field of the spec is not among the values that the codebase can express."""
+    for name, values in fields.items():
+        if getattr(spec, name) not in values:
+            raise InputError(
+                f"dialect {dialect}: {type(spec).__name__} has {name}={getattr(spec, name)!r}; "
+                f"this codebase has {known(values)} only"
+            )
