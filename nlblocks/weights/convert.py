@@ -91,18 +91,19 @@ class _Converter:
         self.order = {name: index for index, name in enumerate(tensors)}
         self.shapes = {name: tensor.shape for name, tensor in tensors.items()}
         self.options, self.record = options, record
-        self.rows: list[Row] = []
+        self.rows: list[tuple[int, Row]] = []  # each with its place in the source
         self.new_record: dict[str, Any] = {}
 
     def in_order(self) -> list[Row]:
-        return sorted(
-            self.rows, key=lambda row: min((self.order[name] for name in row.sources), default=len(self.order))
-        )
+        return [row for _, row in sorted(self.rows, key=lambda placed: placed[0])]
 
     def take(self, names: Sequence[str], target: str, action: str, tensor: Tensor | None) -> None:
         for name in names:
             self.left.pop(name, None)
-        self.rows.append(Row(tuple(names), target, action, tensor))
+        self.add(names[0], Row(tuple(names), target, action, tensor))
+
+    def add(self, place: str, row: Row) -> None:
+        self.rows.append((self.order[place], row))
 
     # Blocks of the library, by their dialect's tables
 
@@ -267,7 +268,7 @@ class _Converter:
             tensor = self.left[name]
             self.take([name], name, "as it is", tensor)
             if self.options.source == "torch":
-                self.rows.append(Row((name,), twin, "as Paddle lists it again", tensor))
+                self.add(name, Row((name,), twin, "as Paddle lists it again", tensor))
             elif twin in self.left:
                 if not np.array_equal(_bits(self.left[twin]), _bits(tensor)):
                     raise InputError(f"{twin} differs from {name}, of which it is the second listing; torch has one")
@@ -291,7 +292,8 @@ class _Converter:
                 counts[count] = int(self.left[count].raw())
                 self.take([count], "", "kept in the record", None)
             elif type(number := self.record.get("num_batches_tracked", {}).get(count)) is int:
-                self.rows.append(Row((), count, "from the record", in_memory(np.array(number), DTYPES["int64"])))
+                made = in_memory(np.array(number, np.int64), DTYPES["int64"])
+                self.add(prefix + variance, Row((), count, "from the record", made))
         if counts:
             self.new_record["num_batches_tracked"] = counts
 
