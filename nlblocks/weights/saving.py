@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.backend import DTYPES, Array, Backend, DType, backend_of
+from nlblocks.backend import DTYPES, Array, Backend, DType, backend_of, current, get
 from nlblocks.blocks import build
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, spec_from_dict
@@ -75,7 +75,10 @@ def load(
         tensors = _turned(spec, tensors) if checkpoint.layout == "paddle" else tensors
         state = {name: tensor.numpy() for name, tensor in tensors.items()}
     checked = checked_state(spec, state)
-    module = build(spec, backend=backend, dtype=dtype or _dtype(checkpoint))
+    chosen = get(current() if backend is None else backend)
+    if dtype is None:
+        dtype = _dtype(checkpoint) if chosen.differentiable else "float64"  # a reference computes in float64 alone
+    module = build(spec, backend=chosen, dtype=dtype)
     load_state(module, checked)
     return module
 

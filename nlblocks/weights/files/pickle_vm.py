@@ -182,9 +182,10 @@ class Unpickler:
         elif code in (b"I", b"L"):
             line = self._line()
             push(line == "01" if line in ("00", "01") and code == b"I" else self._decimal(line.removesuffix("L")))
-        elif code in (b"V", b"S"):
-            line = self._line()
-            push(line[1:-1] if code == b"S" else line)
+        elif code == b"V":
+            push(self._line("raw_unicode_escape"))
+        elif code == b"F":
+            push(self._float(self._line()))
         else:
             raise self._damaged(f"asks for {_REFUSED.get(code, f'opcode 0x{code[0]:02x}')}, which is refused")
 
@@ -212,14 +213,20 @@ class Unpickler:
             return Span(span.start, span.stop, text=encoding == "utf-8")
         return str(self._file.bytes[span.start : span.stop], encoding)
 
-    def _line(self) -> str:
-        limit = min(self._end, self.position + 1024)
-        line = bytes(self._file.bytes[self.position : limit])
-        stop = line.find(b"\n")
-        if stop < 0:
-            raise self._damaged("has a line without an end")
-        self.position += stop + 1
-        return line[:stop].decode("utf-8")
+    def _line(self, encoding: str = "utf-8") -> str:
+        for length in (128, MAX_TEXT):
+            line = bytes(self._file.bytes[self.position : min(self._end, self.position + length)])
+            stop = line.find(b"\n")
+            if stop >= 0:
+                self.position += stop + 1
+                return line[:stop].decode(encoding)
+        raise self._damaged("has a line without an end")
+
+    def _float(self, line: str) -> float:
+        try:
+            return float(line[:64])
+        except ValueError:
+            raise self._damaged("has a number that is not one") from None
 
     def _decimal(self, line: str | None = None) -> int:
         line = self._line() if line is None else line
