@@ -92,8 +92,6 @@ def convert(
     kind_written = format_of(destination)
     if to is not None and kind_written not in ("safetensors", to):
         raise InputError(f"{destination}: --to {to} does not write a {destination.suffix} file; change its name")
-    if to == "safetensors" and kind_written != "safetensors":
-        raise InputError(f"{destination}: --to safetensors needs a name that ends in .safetensors")
     target = "paddle" if "paddle" in (to, kind_written) else "torch"
     options = Options(
         source=cast(Layout, from_ or checkpoint.layout), target=cast(Layout, target), linear=linear, plain=plain,

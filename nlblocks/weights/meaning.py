@@ -18,7 +18,7 @@ _LINEAR = re.compile(
     re.IGNORECASE,
 )
 _TABLE = re.compile(r".*(embed|emb|wte|wpe|lookup|codebook|vocab).*", re.IGNORECASE)
-_PLAIN_LEAVES = re.compile(r"(weight|bias)_(ih|hh)(_l\d+)?(_reverse)?|.*(embed|emb|token|table|index|mask|pos).*")
+_PLAIN_LEAVES = re.compile(r"bias|(weight|bias)_(ih|hh)(_l\d+)?(_reverse)?|.*(embed|emb|token|table|index|mask|pos).*")
 
 
 def meaning(name: str, shapes: Mapping[str, Shape], layout: Layout) -> Meaning:
