@@ -24,12 +24,15 @@ from nlblocks.weights.files import DTYPES, Made, Tensor, write_checkpoint
 
 WIDTH = 4096
 CHILD = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 from nlblocks.weights.convert import Options, plan
 from nlblocks.weights.files import open_checkpoint, write_checkpoint
 source, destination, target = sys.argv[1:]
-idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak():
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+idle = peak()
 start = time.perf_counter()
 checkpoint = open_checkpoint(source)
 planned = plan(checkpoint.tensors, Options(source=checkpoint.layout, target=target), checkpoint.record)
@@ -37,7 +40,7 @@ write_checkpoint(destination, planned.tensors, layout=target, record=planned.rec
 seconds = time.perf_counter() - start
 largest = max(tensor.nbytes for tensor in planned.tensors.values())
 print(json.dumps({"seconds": seconds, "largest": largest,
-                  "memory": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle) * 1024}))
+                  "memory": peak() - idle}))
 """
 
 
@@ -81,8 +84,11 @@ def main(gigabytes: float, repeat: int, folder: Path | None, json_file: Path | N
     with tempfile.TemporaryDirectory(dir=folder) as name:
         home = Path(name)
         synthetic(home / "torch.pth", gigabytes)
-        jobs = (("torch.pth", "a.safetensors", "torch"), ("torch.pth", "a.pth", "torch"), ("torch.pth", "a.pdparams", "paddle"),
-                ("a.pdparams", "b.pth", "torch"), ("a.safetensors", "b.pdparams", "paddle"))  # fmt: skip
+        jobs = (
+            ("torch.pth", "a.safetensors", "torch"), ("torch.pth", "a.pth", "torch"),
+            ("torch.pth", "a.pdparams", "paddle"), ("a.pdparams", "b.pth", "torch"),
+            ("a.safetensors", "b.pdparams", "paddle"),
+        )  # fmt: skip
         for source, destination, target in jobs:
             copy = best = float("inf")
             figures: dict[str, float] = {}

@@ -80,7 +80,7 @@ def plan(tensors: Mapping[str, Tensor], options: Options, record: Mapping[str, A
 
 def turned(tensor: Tensor) -> Tensor:
     """The transpose of a tensor of two axes, made when it is read."""
-    return Made(tensor.dtype, tensor.shape[::-1], lambda: tensor.raw().T)
+    return Made(tensor.dtype, tensor.shape[::-1], lambda: tensor.raw().T, (tensor,))
 
 
 class _Converter:
@@ -342,7 +342,7 @@ def _shaped(tensor: Tensor, canonical: Shape, turn_in: bool, shape: Shape, turn_
         array = (array.T if turn_in else array).reshape(canonical)
         return (array.T if turn_out else array).reshape(shape)
 
-    return Made(tensor.dtype, shape, make)
+    return Made(tensor.dtype, shape, make, (tensor,))
 
 
 def _part(whole: Tensor, index: int, turn: bool) -> Tensor:
@@ -356,7 +356,7 @@ def _part(whole: Tensor, index: int, turn: bool) -> Tensor:
         return part.T if turn else part
 
     shape = (size, *whole.shape[1:])
-    return Made(whole.dtype, shape[::-1] if turn else shape, make)
+    return Made(whole.dtype, shape[::-1] if turn else shape, make, (whole,))
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:
@@ -364,7 +364,7 @@ def _joined(parts: Sequence[Tensor]) -> Tensor:
     if any(part.dtype != first.dtype or part.shape[1:] != first.shape[1:] for part in parts):
         raise InputError("the q, k and v projections of one attention differ in dtype or shape; they cannot be joined")
     shape = (sum(part.shape[0] for part in parts), *first.shape[1:])
-    return Made(first.dtype, shape, lambda: np.concatenate([part.raw() for part in parts]))
+    return Made(first.dtype, shape, lambda: np.concatenate([part.raw() for part in parts]), tuple(parts))
 
 
 def _bits(tensor: Tensor) -> Array:

@@ -25,3 +25,5 @@ MAX_SHARING = 16
 """Bytes of all tensors, in multiples of the file's size (plus 16 MiB): tensors may share storage, but not endlessly."""
 CHUNK = 8 << 20
 """Bytes that move at a time."""
+TILE = 256
+"""Rows and columns of a matrix that are transposed at a time."""

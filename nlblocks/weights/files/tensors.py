@@ -16,7 +16,7 @@ from nlblocks.backend import Array
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape
 from nlblocks.weights.files.dtypes import FileDType, widen_bfloat16
-from nlblocks.weights.files.limits import CHUNK, MAX_AXES, MAX_EXTENT
+from nlblocks.weights.files.limits import CHUNK, MAX_AXES, MAX_EXTENT, TILE
 
 
 class Mapped:
@@ -58,9 +58,19 @@ class Tensor(ABC):
 
     def chunks(self) -> Iterator[memoryview]:
         """The stored bits in row-major order, a few MiB at a time."""
-        flat = np.ascontiguousarray(self.raw()).reshape(-1).view(np.uint8).data
-        for start in range(0, len(flat), CHUNK):
-            yield flat[start : start + CHUNK]
+        array = self.raw()
+        if array.ndim == 2 and array.flags.f_contiguous and not array.flags.c_contiguous:
+            for rows in _turned_rows(array):
+                yield _bytes(rows)
+        else:
+            flat = _bytes(np.ascontiguousarray(array))
+            for start in range(0, len(flat), CHUNK):
+                yield flat[start : start + CHUNK]
+        self.release()
+
+    @abstractmethod
+    def release(self) -> None:
+        """Give back the pages of the file that reading has brought in."""
 
     def numpy(self) -> Array:
         """The values as a copy; bfloat16, which NumPy lacks, becomes float32."""
@@ -98,21 +108,49 @@ class Stored(Tensor):
                 end = min(start + CHUNK, stop)
                 yield self.file.bytes[start:end]
                 self.file.release(start, end)
-            return
-        self.file.release(self.start, min(self.start + self.nbytes, self.file.size))
+
+    def release(self) -> None:
+        span = 1 + sum(
+            (n - 1) * step for n, step in zip(self.shape, self.strides or row_major(self.shape), strict=True)
+        )
+        self.file.release(self.start, min(self.start + span * self.dtype.size, self.file.size))
 
 
 @dataclass(frozen=True, slots=True)
 class Made(Tensor):
-    """A tensor computed when asked for: inflated, transposed, split, or simply at hand."""
+    """A tensor computed when asked for: inflated, transposed, split, or simply at hand. ``sources`` are read for it."""
 
     make: Callable[[], Array]
+    sources: tuple[Tensor, ...] = ()
+
+    def release(self) -> None:
+        for source in self.sources:
+            source.release()
 
     def raw(self) -> Array:
         array = self.make()
         if array.shape != self.shape or array.dtype.itemsize != self.dtype.size:
             raise InputError(f"a tensor declared {self.dtype.name} {self.shape} holds {array.dtype} {array.shape}")
         return array.view(self.dtype.bits) if array.dtype != self.dtype.bits else array
+
+
+def _bytes(array: Array) -> memoryview:
+    """The memory of a contiguous array."""
+    return array.reshape(-1).view(np.uint8).data
+
+
+def _turned_rows(array: Array) -> Iterator[Array]:
+    """The rows of a transposed array, TILE at a time, through a padded tile: its columns do not share cache lines."""
+    source = array.T
+    tile = np.empty((TILE, TILE + 16), array.dtype)
+    for top in range(0, array.shape[0], TILE):
+        rows = np.empty((min(TILE, array.shape[0] - top), array.shape[1]), array.dtype)
+        for left in range(0, array.shape[1], TILE):
+            part = source[left : left + TILE, top : top + TILE]
+            buffer = tile[: part.shape[0], : part.shape[1]]
+            buffer[...] = part
+            rows[:, left : left + TILE] = buffer.T
+        yield rows
 
 
 def in_memory(array: Array, dtype: FileDType) -> Made:
