@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import paddle
 import paddle.nn.functional as F
@@ -24,6 +25,35 @@ def max_pool(x: Tensor, kernel: Sequence[int]) -> Tensor:
     if all(size == 1 for size in kernel):
         return x
     return _MAX_POOL[len(kernel)](x, list(kernel))
+
+
+def maximum(x: Tensor, axis: int) -> Tensor:
+    """The largest values along an axis, which is dropped; the first of equal values gets the gradient.
+
+    paddle.max and paddle.amax would split it among them.
+    """
+    first = x.argmax(axis, keepdim=True)
+    return paddle.take_along_axis(x, first, axis).squeeze(axis)
+
+
+def hard_sigmoid(x: Tensor, slope: float) -> Tensor:
+    """``slope`` · x + 0.5 clipped to [0, 1]; where it is 0 or 1 there is no gradient."""
+    y = x * slope + 0.5
+    return paddle.where((y > 0) & (y < 1), y, (y >= 1).astype(y.dtype))
+
+
+class ChannelConv(nn.Conv1D):
+    """A 1-D convolution of ``kernel`` taps along the channels of [B, C], without bias; C is kept.
+
+    Beyond the ends lie zeros, or with ``circular`` the channels of the other end.
+    """
+
+    def __init__(self, kernel: int, circular: bool = False) -> None:
+        mode: Literal["zeros", "circular"] = "circular" if circular else "zeros"
+        super().__init__(1, 1, kernel, padding=kernel // 2, padding_mode=mode, bias_attr=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.unsqueeze(1)).squeeze(1)
 
 
 class BatchNorm(nn.Layer):

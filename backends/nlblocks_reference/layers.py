@@ -29,6 +29,13 @@ def linear(x: Array, p: Scope) -> Array:
     return y + p["bias"] if "bias" in p else y
 
 
+def channel_conv(x: Array, p: Scope, *, circular: bool = False) -> Array:
+    """X [B, C] with p.weight [1, 1, K] along C → [B, C]; the ends are padded with zeros, or with each other."""
+    sides = [(0, 0), (0, 0), (p["weight"].shape[2] // 2,) * 2]
+    row = np.pad(x[:, None, :], sides, mode="wrap" if circular else "constant")
+    return conv(row, p)[:, 0]
+
+
 def batch_norm(x: Array, p: Scope, spec: layers.BatchNorm) -> Array:
     """X [B, C, ...] → the same shape; in training the running statistics are moved."""
     if p.training:
@@ -49,6 +56,24 @@ def batch_norm(x: Array, p: Scope, spec: layers.BatchNorm) -> Array:
 def relu(x: Array) -> Array:
     """max(x, 0), by the real part."""
     return np.where(x.real > 0, x, 0)
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)), with no exponential of a large number."""
+    e = np.exp(np.where(x.real > 0, -x, x))
+    return np.where(x.real > 0, 1, e) / (1 + e)
+
+
+def hard_sigmoid(x: Array, slope: float) -> Array:
+    """``slope`` · x + 0.5 clipped to [0, 1], by the real part; where it is 0 or 1 the derivative is 0."""
+    y = slope * x + 0.5
+    return np.where(y.real <= 0, 0, np.where(y.real >= 1, 1, y))
+
+
+def maximum(x: Array, axis: int) -> Array:
+    """The largest values along the axis, by the real part; the first of equal values is taken."""
+    first = np.expand_dims(x.real.argmax(axis), axis)  # argmax returns the first
+    return np.take_along_axis(x, first, axis).squeeze(axis)
 
 
 def softmax(x: Array, axis: int = -1) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,34 @@ def max_pool(x: Tensor, kernel: Sequence[int]) -> Tensor:
     if all(size == 1 for size in kernel):
         return x
     return _MAX_POOL[len(kernel)](x, tuple(kernel))
+
+
+def maximum(x: Tensor, axis: int) -> Tensor:
+    """The largest values along an axis, which is dropped; the first of equal values gets the gradient.
+
+    amax would split it among them.
+    """
+    return x.max(dim=axis).values
+
+
+def hard_sigmoid(x: Tensor, slope: float) -> Tensor:
+    """``slope`` · x + 0.5 clipped to [0, 1]; where it is 0 or 1 there is no gradient."""
+    y = x * slope + 0.5
+    return torch.where((y > 0) & (y < 1), y, (y >= 1).to(y.dtype))
+
+
+class ChannelConv(nn.Conv1d):
+    """A 1-D convolution of ``kernel`` taps along the channels of [B, C], without bias; C is kept.
+
+    Beyond the ends lie zeros, or with ``circular`` the channels of the other end.
+    """
+
+    def __init__(self, kernel: int, circular: bool = False) -> None:
+        mode: Literal["zeros", "circular"] = "circular" if circular else "zeros"
+        super().__init__(1, 1, kernel, padding=kernel // 2, padding_mode=mode, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.unsqueeze(1)).squeeze(1)
 
 
 class BatchNorm(nn.Module):

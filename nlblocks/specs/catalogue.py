@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.cbam import CBAM
 from nlblocks.specs.channel_affinity import ChannelAffinity
+from nlblocks.specs.channel_gate import ChannelGate
 from nlblocks.specs.digit_net import DigitNet
+from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import MODES, NonLocal
+from nlblocks.specs.spatial_gate import SpatialGate
+from nlblocks.specs.squeeze_excitation import SqueezeExcitation
 
 BIASED = BatchNorm(eps=1e-3, momentum=0.2, variance="biased")
 
@@ -24,4 +29,25 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     ChannelAffinity(in_channels=5, mode="gaussian", zero_init=False),
     ChannelAffinity(in_channels=6, mode="dot_product", norm=BIASED),
     DigitNet(),
+    SqueezeExcitation(in_channels=32),
+    SqueezeExcitation(in_channels=9, ratio=2, pool="max", bias=True),
+    SqueezeExcitation(in_channels=7, inter_channels=5, gate="hard_sigmoid", slope=0.2, bias=True),
+    SqueezeExcitation(in_channels=20, ratio=4, divisor=8, pool="max", gate="hard_sigmoid"),
+    SqueezeExcitation(in_channels=1),
+    EfficientChannelAttention(in_channels=54),
+    EfficientChannelAttention(in_channels=11, kernel_size=7, padding_mode="circular"),
+    EfficientChannelAttention(in_channels=6, gamma=1.0, b=2.0),
+    EfficientChannelAttention(in_channels=1, kernel_size=3, padding_mode="circular"),
+    ChannelGate(in_channels=33),
+    ChannelGate(in_channels=9, inter_channels=4, mlp_bias=False),
+    ChannelGate(in_channels=16, mode="conv"),
+    ChannelGate(in_channels=5, mode="conv", kernel_size=5),
+    SpatialGate(),
+    SpatialGate(kernel_size=3, order=("mean", "max"), norm=None, bias=True),
+    SpatialGate(kernel_size=5, order=("mean", "max"), norm=BIASED, bias=True),
+    SpatialGate(kernel_size=1, norm=None),
+    CBAM(in_channels=32),
+    CBAM(in_channels=7, ratio=2, mlp_bias=False, spatial_kernel_size=3, norm=None, spatial_bias=True),
+    CBAM(in_channels=9, mode="conv", spatial_kernel_size=5, order=("mean", "max"), norm=BIASED),
+    CBAM(in_channels=1, mode="conv", channel_kernel_size=3, norm=None),
 )

@@ -22,6 +22,14 @@ def check_int(spec: Any, name: str, *, at_least: int = 1, optional: bool = False
     object.__setattr__(spec, name, int(value))
 
 
+def check_odd(spec: Any, name: str, *, optional: bool = False) -> None:
+    """The field is an odd int of at least 1, or None where ``optional``."""
+    check_int(spec, name, optional=optional)
+    value = getattr(spec, name)
+    if value is not None and value % 2 == 0:
+        raise refuse(spec, name, "must be odd, so that the padding keeps the extents")
+
+
 def check_number(spec: Any, name: str, *, low: float, high: float = math.inf, exclusive: str = "") -> None:
     """The field is a finite number in [low, high]; ``exclusive`` holds "low", "high" or both for open ends."""
     value = getattr(spec, name)
@@ -58,18 +66,22 @@ def check_image(
     spec: Any,
     shape: Sequence[int],
     *,
-    channels: int,
+    channels: int | None,
     dims: int,
     at_least: Sequence[int] | None = None,
     exactly: Sequence[int] | None = None,
 ) -> None:
-    """The shape is [B, channels, *spatial] with ``dims`` spatial axes, at least (1) or exactly the given extents."""
+    """The shape is [B, channels, *spatial] with ``dims`` spatial axes, at least (1) or exactly the given extents.
+
+    ``channels`` None is any number of at least 1.
+    """
     name, shape = type(spec).__name__, tuple(shape)
     axes = {1: "[B, C, T]", 2: "[B, C, H, W]", 3: "[B, C, T, H, W]"}[dims]
     if len(shape) != dims + 2:
         raise InputError(f"{name}: input of shape {shape} has {len(shape)} axes; it must have {dims + 2}: {axes}")
-    if shape[1] >= 0 and shape[1] != channels:
-        raise InputError(f"{name}: input of shape {shape} has {shape[1]} channels; it must have {channels}: {axes}")
+    if shape[1] == 0 or (shape[1] > 0 and channels not in (None, shape[1])):
+        wanted = "at least 1" if channels is None else channels
+        raise InputError(f"{name}: input of shape {shape} has {shape[1]} channels; it must have {wanted}: {axes}")
     spatial, minimum = shape[2:], tuple(at_least or (1,) * dims)
     if exactly is not None and any(0 <= n != size for n, size in zip(spatial, exactly, strict=True)):
         raise InputError(f"{name}: input of shape {shape} has extents {spatial}; they must be {tuple(exactly)}: {axes}")

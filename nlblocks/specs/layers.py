@@ -80,6 +80,12 @@ def reduce_channels(channels: int, ratio: int = 2, *, at_least: int = 1, divisor
     return max(at_least, inner)
 
 
+def adaptive_kernel(channels: int, gamma: float, b: float) -> int:
+    """ECA's kernel over ``channels`` channels: ⌊|(log₂ channels + b) / gamma|⌋, one more where that is even."""
+    size = int(abs((math.log2(channels) + b) / gamma))
+    return size + 1 - size % 2
+
+
 def conv(
     name: str,
     in_channels: int,

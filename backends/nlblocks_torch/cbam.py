@@ -1,0 +1,32 @@
+"""CBAM in torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from nlblocks import specs
+from nlblocks_torch.block import Block
+from nlblocks_torch.channel_gate import ChannelGate
+from nlblocks_torch.spatial_gate import SpatialGate
+
+
+class CBAM(Block):
+    """z = spatial(channel(x)): see :class:`nlblocks.specs.CBAM` for the fields and the shapes."""
+
+    spec_type = specs.CBAM
+    spec: specs.CBAM
+
+    def __init__(self, spec: specs.CBAM | None = None, *, seed: int | None = None, **options: Any) -> None:
+        super().__init__(spec, options)
+        self.channel = ChannelGate(self.spec.channel)
+        self.spatial = SpatialGate(self.spec.spatial)
+        self.reset_parameters(seed)
+
+    def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
+        """X [B, C, H, W] → z [B, C, H, W], and with ``return_attention`` the maps "channel" and "spatial"."""
+        self.spec.check_input(tuple(x.shape))
+        y, channel = self.channel(x, return_attention=True)  # [B, C, H, W], [B, C]
+        z, spatial = self.spatial(y, return_attention=True)  # [B, C, H, W], [B, H, W]
+        return (z, {"channel": channel, "spatial": spatial}) if return_attention else z

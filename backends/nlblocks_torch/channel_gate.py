@@ -1,0 +1,44 @@
+"""CBAM's channel gate in torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nlblocks import specs
+from nlblocks_torch.block import Block
+from nlblocks_torch.layers import ChannelConv, maximum
+
+
+class ChannelGate(Block):
+    """y_c = x_c · a_c: see :class:`nlblocks.specs.ChannelGate` for the formula, the fields and the shapes."""
+
+    spec_type = specs.ChannelGate
+    spec: specs.ChannelGate
+
+    def __init__(self, spec: specs.ChannelGate | None = None, *, seed: int | None = None, **options: Any) -> None:
+        super().__init__(spec, options)
+        spec = self.spec
+        if spec.mode == "conv":
+            self.conv = ChannelConv(spec.kernel)
+        else:
+            self.fc_1 = nn.Linear(spec.in_channels, spec.inner, bias=spec.mlp_bias)
+            self.fc_2 = nn.Linear(spec.inner, spec.in_channels, bias=spec.mlp_bias)
+        self.reset_parameters(seed)
+
+    def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """X [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
+        self.spec.check_input(tuple(x.shape))
+        positions = x.flatten(2)  # [B, C, N]
+        mean, largest = positions.mean(dim=2), maximum(positions, 2)  # [B, C], [B, C]
+        attention = torch.sigmoid(self._shared(mean) + self._shared(largest))  # [B, C]
+        y = x * attention[:, :, None, None]  # [B, C, H, W]
+        return (y, attention) if return_attention else y
+
+    def _shared(self, pooled: Tensor) -> Tensor:
+        """[B, C] → [B, C], the same weights for both pools."""
+        if self.spec.mode == "conv":
+            return self.conv(pooled)
+        return self.fc_2(torch.relu(self.fc_1(pooled)))

@@ -1,0 +1,37 @@
+"""Squeeze-and-excitation in torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nlblocks import specs
+from nlblocks_torch.block import Block
+from nlblocks_torch.layers import hard_sigmoid, maximum
+
+
+class SqueezeExcitation(Block):
+    """y_c = x_c · a_c: see :class:`nlblocks.specs.SqueezeExcitation` for the formula, the fields and the shapes."""
+
+    spec_type = specs.SqueezeExcitation
+    spec: specs.SqueezeExcitation
+
+    def __init__(self, spec: specs.SqueezeExcitation | None = None, *, seed: int | None = None, **options: Any) -> None:
+        super().__init__(spec, options)
+        spec = self.spec
+        self.fc_1 = nn.Linear(spec.in_channels, spec.inner, bias=spec.bias)
+        self.fc_2 = nn.Linear(spec.inner, spec.in_channels, bias=spec.bias)
+        self.reset_parameters(seed)
+
+    def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """X [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
+        spec = self.spec
+        spec.check_input(tuple(x.shape))
+        positions = x.flatten(2)  # [B, C, N]
+        pooled = positions.mean(dim=2) if spec.pool == "avg" else maximum(positions, 2)  # [B, C]
+        value = self.fc_2(torch.relu(self.fc_1(pooled)))  # [B, C]
+        attention = torch.sigmoid(value) if spec.gate == "sigmoid" else hard_sigmoid(value, spec.slope)
+        y = x * attention[:, :, None, None]  # [B, C, H, W]
+        return (y, attention) if return_attention else y

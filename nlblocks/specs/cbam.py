@@ -1,0 +1,82 @@
+"""CBAM: a gate per channel, then a gate per position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from nlblocks.specs import layers
+from nlblocks.specs.base import BlockSpec, Param, Shape, register
+from nlblocks.specs.channel_gate import ChannelGate, check_channel_fields
+from nlblocks.specs.check import check_image
+from nlblocks.specs.layers import BatchNorm
+from nlblocks.specs.spatial_gate import SpatialGate, authors_norm, check_spatial_fields
+
+
+@register
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CBAM(BlockSpec):
+    """z = spatial(channel(x)): a :class:`ChannelGate`, then a :class:`SpatialGate`, over [B, C, H, W].
+
+    The fields are the gates' own; where both gates have one, its name says whose it is. The attention maps are
+    "channel" [B, C] and "spatial" [B, H, W].
+
+    Public versions differ along four axes: ``order``, ``norm``, ``mlp_bias`` and ``spatial_bias``. Defaults are the
+    authors' code (CBAM of Jongchan): maximum first, BatchNorm with momentum 0.01, MLP with bias, convolution without.
+
+    Raises InputError for impossible fields and for inputs of the wrong rank or channels.
+    """
+
+    kind: ClassVar[str] = "cbam"
+    cites: ClassVar[str] = "Woo et al. 2018, CBAM, arXiv:1807.06521, eq. 1-3"
+
+    in_channels: int
+    mode: str = "fc"
+    ratio: int = 16
+    inter_channels: int | None = None
+    mlp_bias: bool = True
+    gamma: float = 2.0
+    b: float = 1.0
+    channel_kernel_size: int | None = None
+    spatial_kernel_size: int = 7
+    order: tuple[str, str] = ("max", "mean")
+    norm: BatchNorm | None = field(default_factory=authors_norm)
+    spatial_bias: bool = False
+
+    def validate(self) -> None:
+        check_channel_fields(self, kernel="channel_kernel_size")
+        check_spatial_fields(self, kernel="spatial_kernel_size", bias="spatial_bias")
+
+    @property
+    def channel(self) -> ChannelGate:
+        return ChannelGate(
+            in_channels=self.in_channels, mode=self.mode, ratio=self.ratio, inter_channels=self.inter_channels,
+            mlp_bias=self.mlp_bias, gamma=self.gamma, b=self.b, kernel_size=self.channel_kernel_size,
+        )  # fmt: skip
+
+    @property
+    def spatial(self) -> SpatialGate:
+        return SpatialGate(
+            kernel_size=self.spatial_kernel_size, order=self.order, norm=self.norm, bias=self.spatial_bias
+        )
+
+    @property
+    def takes_maximum(self) -> bool:
+        return True
+
+    def params(self) -> tuple[Param, ...]:
+        return layers.nested("channel", self.channel) + layers.nested("spatial", self.spatial)
+
+    def check_input(self, shape: Shape) -> None:
+        check_image(self, shape, channels=self.in_channels, dims=2)
+
+    def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
+        self.check_input(shape)
+        return {"channel": (shape[0], self.in_channels), "spatial": (shape[0], *shape[2:])}
+
+    def macs(self, shape: Shape) -> int:
+        self.check_input(shape)
+        return self.channel.macs(shape) + self.spatial.macs(shape)
+
+    def example_shape(self) -> Shape:
+        return self.channel.example_shape()
