@@ -48,7 +48,7 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 
 
 def test_golden_files_are_there() -> None:
-    assert len(CASES) == 88
+    assert len(CASES) == 99
 
 
 @pytest.mark.parametrize("backend", ["torch", "paddle", "reference"])

@@ -23,6 +23,11 @@ def conv(x: Array, p: Scope, *, padding: int = 0, stride: int = 1) -> Array:
     return y + _per_channel(p["bias"], y) if "bias" in p else y
 
 
+def conv_norm(x: Array, p: Scope, spec: layers.BatchNorm) -> Array:
+    """``p.conv``, an odd kernel that keeps the size, then BatchNorm ``p.norm``."""
+    return batch_norm(conv(x, p("conv"), padding=p("conv")["weight"].shape[2] // 2), p("norm"), spec)
+
+
 def linear(x: Array, p: Scope) -> Array:
     """X [..., I] with p.weight [O, I] → [..., O]."""
     y = x @ p["weight"].T
@@ -99,6 +104,14 @@ def dropout(x: Array, rate: float, p: Scope) -> Array:
     if not p.training or rate == 0.0:
         return x
     return np.where(p.generator.random(x.shape) < rate, 0, x / (1 - rate))
+
+
+def channel_dropout(x: Array, rate: float, p: Scope) -> Array:
+    """:func:`dropout` of whole channels of x [B, C, ...]."""
+    if not p.training or rate == 0.0:
+        return x
+    dropped = p.generator.random((*x.shape[:2], *[1] * (x.ndim - 2))) < rate
+    return np.where(dropped, 0, x / (1 - rate))
 
 
 def _per_channel(vector: Array, x: Array) -> Array:

@@ -20,6 +20,14 @@ def pointwise(dims: int, in_channels: int, out_channels: int, bias: bool = True)
     return _CONV[dims](in_channels, out_channels, kernel_size=1, bias=bias)
 
 
+def conv_norm(dims: int, in_channels: int, out_channels: int, norm: layers.BatchNorm, kernel: int = 1) -> nn.Sequential:
+    """``conv``, an odd kernel that keeps the size, without bias, then ``norm``."""
+    block = nn.Sequential()
+    block.add_module("conv", _CONV[dims](in_channels, out_channels, kernel, padding=kernel // 2, bias=False))
+    block.add_module("norm", BatchNorm(out_channels, norm))
+    return block
+
+
 def max_pool(x: Tensor, kernel: Sequence[int]) -> Tensor:
     """Max pooling by ``kernel``, extents rounded down; the first of equal values gets the gradient."""
     if all(size == 1 for size in kernel):

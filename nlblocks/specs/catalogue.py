@@ -5,11 +5,16 @@ from __future__ import annotations
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.cbam import CBAM
 from nlblocks.specs.channel_affinity import ChannelAffinity
+from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.channel_gate import ChannelGate
+from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet
+from nlblocks.specs.dual_attention import DualAttention
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import MODES, NonLocal
+from nlblocks.specs.position_attention import PositionAttention
+from nlblocks.specs.relation_aware_attention import RelationAwareAttention
 from nlblocks.specs.spatial_gate import SpatialGate
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation
 
@@ -50,4 +55,18 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     CBAM(in_channels=7, ratio=2, mlp_bias=False, spatial_kernel_size=3, norm=None, spatial_bias=True),
     CBAM(in_channels=9, mode="conv", spatial_kernel_size=5, order=("mean", "max"), norm=BIASED),
     CBAM(in_channels=1, mode="conv", channel_kernel_size=3, norm=None),
+    PositionAttention(in_channels=16),
+    PositionAttention(in_channels=5, inter_channels=3),
+    ChannelAttention(in_channels=7),
+    ChannelAttention(in_channels=6, energy="plain"),
+    DualAttention(in_channels=12, num_classes=3),
+    DualAttention(in_channels=10, num_classes=2, inter_channels=5, energy="plain", auxiliary=True, norm=BIASED),
+    CrissCrossAttention(in_channels=16),
+    CrissCrossAttention(in_channels=6, inter_channels=2, recurrence=2),
+    CrissCrossAttention(in_channels=5, dims=3, reduction=2, recurrence=3),
+    RelationAwareAttention(in_channels=14, positions=15, channel_ratio=2, spatial_ratio=3, down_ratio=2),
+    RelationAwareAttention(in_channels=6, positions=20, mode="spatial", channel_ratio=2, spatial_ratio=4, down_ratio=2),
+    RelationAwareAttention(
+        in_channels=10, positions=15, mode="channel", channel_ratio=2, spatial_ratio=3, down_ratio=3, norm=BIASED
+    ),
 )

@@ -68,6 +68,9 @@ PADDLE_LINEAR = LayerInit(Init.uniform(math.sqrt(3.0), "mean"), ZEROS)
 """Paddle's default for Linear: Xavier uniform, bias 0."""
 ZERO = LayerInit(ZEROS, ZEROS)
 
+GAMMA = Param("gamma", (1,), ZEROS)
+"""The learned scalar that admits an attention branch: it starts at 0, where the block is the identity."""
+
 
 def reduce_channels(channels: int, ratio: int = 2, *, at_least: int = 1, divisor: int = 1) -> int:
     """The one rule of channel reduction: channels // ratio, rounded to ``divisor``, at least ``at_least``.
@@ -118,6 +121,12 @@ def batch_norm(name: str, channels: int, *, gamma: float = 1.0) -> tuple[Param, 
         Param(f"{name}.running_mean", shape, ZEROS, trainable=False),
         Param(f"{name}.running_var", shape, ONES, trainable=False, layout="variance"),
     )
+
+
+def conv_norm(name: str, in_channels: int, out_channels: int, kernel: Sequence[int]) -> tuple[Param, ...]:
+    """``name.conv``, a convolution without bias, and ``name.norm``, the BatchNorm after it."""
+    norm = batch_norm(f"{name}.norm", out_channels)
+    return conv(f"{name}.conv", in_channels, out_channels, kernel, bias=False) + norm
 
 
 def nested(name: str, spec: BlockSpec) -> tuple[Param, ...]:
