@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from functools import cache
 from typing import Any
 
 from nlblocks.errors import InputError
-from nlblocks.specs.base import BlockSpec, Param, Shape, Spec
+from nlblocks.specs.base import BlockSpec, Param, Shape, Spec, spec_type
 from nlblocks.specs.catalogue import EXAMPLES
 from nlblocks.weights import dialects
 from nlblocks.weights.dialects.base import Dialect
 
 Rows = dict[Param, tuple[str, Shape]]
-_STAND_INS = (101, 47, 59, 61, 67, 71, 73, 79)
+_STAND_INS = (9973, 4999, 2003, 1511, 1201, 1009, 907, 809)
 """Primes that stand for the sizes of a candidate: where a shape shows one, the file's shape shows its value."""
-_UNSEEN = ("zero_init", "dropout", "ratio", "divisor", "gamma", "b", "slope")
+_UNSEEN = ("zero_init", "dropout", "reduction", "ratio", "divisor", "gamma", "b", "slope")
 """Fields that change no name and no shape, or only through a size that is found anyway."""
 
 
@@ -58,7 +58,8 @@ class Recognised:
         dims = f", {spec.dims}D" if hasattr(spec, "dims") else ""
         tail = f"; {', '.join(open_)} (the parameters do not tell)" if open_ else ""
         where = f"at {self.prefix}: " if self.prefix else "the whole file: "
-        return f"{where}{type(spec).__name__}{dims}, {', '.join(plain)}; dialect {self.dialect}{tail}"
+        told = "".join(f", {text}" for text in plain)
+        return f"{where}{type(spec).__name__}{dims}{told}; dialect {self.dialect}{tail}"
 
 
 def recognise(shapes: Mapping[str, Shape], only: str | None = None) -> list[Recognised]:
@@ -86,7 +87,7 @@ def recognise(shapes: Mapping[str, Shape], only: str | None = None) -> list[Reco
             before = found.get(key)
             if before is None or len(canonical) > len(before.names):
                 found[key] = Recognised(prefix, dialect.name, (match[0],), match[1], canonical)
-            elif canonical == before.names and match[0] not in before.specs:
+            elif canonical == before.names and not any(_covers(spec, match[0]) for spec in before.specs):
                 found[key] = replace(before, specs=(*before.specs, match[0]))
     order = {prefix: index for index, prefix in enumerate(under)}
     return sorted(found.values(), key=lambda block: (order[block.prefix], block.prefix))
@@ -111,12 +112,15 @@ def _match(
         if len(found) != len(shape):
             return None
         for extent, expected in zip(found, shape, strict=True):
-            if expected in stand_ins and sizes.setdefault(stand_ins[expected], extent) != extent:
-                return None
+            for times in (1, 2):  # a size itself, or two of them side by side
+                name = stand_ins.get(expected // times) if expected % times == 0 else None
+                if name is not None and (extent % times or sizes.setdefault(name, extent // times) != extent // times):
+                    return None
     try:
         solved = replace(spec, **sizes)
-        if getattr(solved, "inter_channels", 0) is None and "in_channels" in sizes:
-            solved = replace(solved, inter_channels=solved.inner)  # type: ignore[attr-defined, call-arg]
+        inner = getattr(solved, "inner", None)
+        if inner is not None and getattr(solved, "inter_channels", 0) is None and "in_channels" in sizes:
+            solved = replace(solved, inter_channels=inner)  # type: ignore[call-arg]
         final = dialect.rows(solved)
     except InputError:
         return None
@@ -125,6 +129,12 @@ def _match(
     }:
         return None
     return solved, tuple(name for name in stand_ins.values() if name not in sizes)
+
+
+def _covers(known: BlockSpec, spec: BlockSpec) -> bool:
+    """Whether a known spec is the same, but for sizes that it states and ``spec`` leaves to be derived."""
+    pairs = ((getattr(known, item.name), getattr(spec, item.name)) for item in fields(spec))
+    return all(one == other or other is None for one, other in pairs)
 
 
 def _stand_ins(spec: BlockSpec) -> dict[int, str]:
@@ -138,7 +148,7 @@ def _candidates(only: str | None) -> tuple[tuple[Dialect, BlockSpec, Rows], ...]
     for name in [only] if only else dialects.names():
         dialect = dialects.get(name)
         for cls in dialect.tables:
-            for spec in _variants(cls):
+            for spec in _variants(cls.kind):
                 try:
                     found.append((dialect, spec, dialect.rows(spec)))
                 except InputError:
@@ -146,35 +156,38 @@ def _candidates(only: str | None) -> tuple[tuple[Dialect, BlockSpec, Rows], ...]
     return tuple(found)
 
 
-def _variants(cls: type[BlockSpec]) -> tuple[BlockSpec, ...]:
+@cache
+def _variants(kind: str) -> tuple[BlockSpec, ...]:
     """Every combination of the options that the catalogue shows, with stand-ins for the sizes."""
+    cls = spec_type(kind)
     examples = [spec for spec in EXAMPLES if type(spec) is cls]
     choices: dict[str, list[Any]] = {}
     for index, item in enumerate(fields(cls)):
         if item.name in _UNSEEN:
             continue
-        own = [getattr(spec, item.name) for spec in examples]
-        others = [getattr(spec, item.name) for spec in EXAMPLES if str(item.type) == "str" and hasattr(spec, item.name)]
-        seen = list(dict.fromkeys([*own, *others]))  # a mode of another kind is refused, or tried as well
-        stand_in = _STAND_INS[index % len(_STAND_INS)]
-        if str(item.type).startswith("int") and _is_size(examples, item.name, stand_in):
-            choices[item.name] = [stand_in]
-        elif not str(item.type).startswith("float"):
-            parts = [value for value in seen if isinstance(value, Spec)]
-            choices[item.name] = [value for value in seen if not isinstance(value, Spec)] + parts[:1]
-    return tuple(dict.fromkeys(_combinations(cls, choices)))
-
-
-def _combinations(cls: type[BlockSpec], choices: dict[str, list[Any]]) -> Iterator[BlockSpec]:
+        choices[item.name] = _choices(item, examples, _STAND_INS[index % len(_STAND_INS)])
+    found = []
     for values in itertools.product(*choices.values()):
-        options = dict(zip(choices, values, strict=True))
-        for attempt in (options, options | {"inter_channels": None}):
-            try:
-                yield cls.from_options(attempt)
-                break
-            except InputError:
-                if "inter_channels" not in options:
-                    break
+        try:
+            found.append(cls.from_options(dict(zip(choices, values, strict=True))))
+        except InputError:
+            continue  # options that exclude each other
+    return tuple(dict.fromkeys(found))
+
+
+def _choices(item: Field[Any], examples: list[BlockSpec], stand_in: int) -> list[Any]:
+    """What a field may hold: for a size its stand-in first, then values that the catalogue shows."""
+    seen = [getattr(spec, item.name) for spec in examples]
+    if str(item.type) == "str":  # a mode of another kind is refused, or tried as well
+        seen += [getattr(spec, item.name) for spec in EXAMPLES if hasattr(spec, item.name)]
+    if str(item.type).startswith("int"):
+        size = [stand_in] if _is_size(examples, item.name, stand_in) else []
+        if item.default is MISSING and size:
+            return size
+        default = [] if item.default is MISSING else [item.default]
+        return list(dict.fromkeys([*size, *default, *(value for value in seen if item.default is not None)]))
+    parts = [value for value in seen if isinstance(value, Spec)]
+    return list(dict.fromkeys([value for value in seen if not isinstance(value, Spec)] + parts[:1]))
 
 
 def _is_size(examples: list[BlockSpec], name: str, value: int) -> bool:
