@@ -341,6 +341,24 @@ def test_a_whole_network_loads_in_every_backend_after_one_conversion(tmp_path: P
         assert all(np.array_equal(array, expected[name]) for name, array in nlblocks.state_of(module).items())
 
 
+def test_a_recognised_block_keeps_its_names_and_tells_what_is_linear(tmp_path: Path) -> None:
+    dialect, stream = nlblocks.dialects.get("timm_attn"), np.random.default_rng(1)
+    convolutions = dialect.rows(dialect.spec("SEModule", channels=8, rd_channels=8)).values()
+    layers = (
+        nlblocks.dialects.get("cbam_article")
+        .rows(nlblocks.specs.SqueezeExcitation(in_channels=8, inter_channels=8))
+        .values()
+    )  # square, without bias, under a name that says nothing
+    tensors = {
+        f"{prefix}.{name}": in_memory(stream.normal(size=shape), DTYPES["float64"])
+        for prefix, rows in (("a", convolutions), ("b", layers)) for name, shape in rows
+    }  # fmt: skip
+    done = to_paddle(tensors)
+    assert {name for name in tensors if bits(done[name]) != bits(tensors[name])} == {
+        "b.fc_layers.0.weight", "b.fc_layers.2.weight",
+    }  # fmt: skip
+
+
 # The other commands
 
 

@@ -147,8 +147,6 @@ class _Converter:
         source = dialects.get(options.dialect) if options.dialect is not None else None
         target = dialects.get(options.to_dialect) if options.to_dialect is not None else None
         new = target.rows(spec) if target is not None else {param: (param.name, param.shape) for param in rows}
-        source_turned = source.linear_in_out if source is not None else options.source == "paddle"
-        target_turned = target.linear_in_out if target is not None else options.target == "paddle"
         problems = [
             f"{before + name} {'is missing' if before + name not in self.left else 'has another shape'}"
             for name, shape in rows.values()
@@ -163,12 +161,14 @@ class _Converter:
         for name in mine:
             if name not in known_names:
                 self.take([name], "", "dropped: carries no weight", None)
-        for param, (name, _) in rows.items():
-            tensor = self.left[before + name]
-            linear, (target_name, shape) = param.layout == "linear", new[param]
-            if linear and target is None and target_turned:
+        for param, (name, found) in rows.items():
+            tensor, linear = self.left[before + name], param.layout == "linear"
+            target_name, shape = new[param]
+            turn_in = source.turns(param, found) if source is not None else linear and options.source == "paddle"
+            turn_out = target.turns(param, shape) if target is not None else linear and options.target == "paddle"
+            if turn_out and target is None:
                 shape = shape[::-1]
-            changed = _shaped(tensor, param.shape, linear and source_turned, shape, linear and target_turned)
+            changed = _shaped(tensor, param.shape, turn_in, shape, turn_out)
             where = f"{prefix}.{target_name}" if prefix else target_name
             self.take([before + name], where, f"{type(spec).__name__}: {param.name}", changed)
 
@@ -176,9 +176,11 @@ class _Converter:
         """A recognised block without a dialect asked for: its spec says which tensors are linear; names stay."""
         for param in block.spec.params():
             name = block.names[param.name]
+            if len(self.shapes[name]) != 2:
+                continue
             if param.layout == "linear":
                 self.take([name], name, f"{type(block.spec).__name__}: turned", turned(self.left[name]))
-            elif len(self.shapes[name]) == 2:
+            else:
                 self.take([name], name, f"{type(block.spec).__name__}: as it is", self.left[name])
 
     # Layers whose tensors the frameworks cut differently
@@ -324,7 +326,7 @@ class _Converter:
 
 
 def _native(block: Recognised) -> Layout:
-    return "paddle" if dialects.get(block.dialect).suffixes else "torch"
+    return "paddle" if dialects.get(block.dialect).linear_in_out else "torch"
 
 
 def _split(name: str) -> tuple[str, str]:

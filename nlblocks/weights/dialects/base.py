@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.backend import Array, State
+from nlblocks.backend import State
 from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec, Param, Shape
 
@@ -61,7 +61,7 @@ class Dialect:
             if array.shape != shape:
                 problems.append(f"{name} has shape {array.shape}, not {shape}")
                 continue
-            state[param.name] = self.turn(param, array).reshape(param.shape)
+            state[param.name] = (array.T if self.turns(param, shape) else array).reshape(param.shape)
         unused = [name for name in foreign_state if name not in used]
         problems += [f"{name} is unexpected" for name in unused if not name.endswith(self.ignored)]
         if problems:
@@ -81,14 +81,15 @@ class Dialect:
         ]
         if problems:
             raise InputError(f"dialect {self.name}, {type(spec).__name__}: {'; '.join(problems)}")
+        arrays = {param: np.asarray(state[param.name]) for param in foreign}
         return {
-            name: np.array(self.turn(param, np.asarray(state[param.name])).reshape(shape))
+            name: np.array((arrays[param].T if self.turns(param, shape) else arrays[param]).reshape(shape))
             for param, (name, shape) in foreign.items()
         }
 
-    def turn(self, param: Param, array: Array) -> Array:
-        """From the canonical layout to this codebase's, and back."""
-        return array.T if self.linear_in_out and param.layout == "linear" else array
+    def turns(self, param: Param, shape: Shape) -> bool:
+        """Whether a tensor of the foreign ``shape`` is held transposed; a convolution in a Linear's place is not."""
+        return self.linear_in_out and param.layout == "linear" and len(shape) == 2
 
     def rows(self, spec: BlockSpec) -> dict[Param, tuple[str, Shape]]:
         """Foreign name and shape of each parameter."""

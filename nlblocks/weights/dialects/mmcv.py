@@ -1,4 +1,4 @@
-"""mmcv: NonLocal1d, NonLocal2d and NonLocal3d. Their N(0, 0.01) start is not carried over; weights are."""
+"""mmcv: NonLocal1d, NonLocal2d, NonLocal3d and CrissCrossAttention. Their N(0, 0.01) start is not carried over."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.layers import BatchNorm, reduce_channels
 from nlblocks.specs.non_local import NonLocal
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
@@ -69,10 +70,21 @@ def _non_local(spec: NonLocal) -> Table:
     }
 
 
+def _criss_cross(in_channels: int) -> BlockSpec:
+    spec = CrissCrossAttention(in_channels=in_channels)
+    _criss_cross_names(spec)
+    return spec
+
+
+def _criss_cross_names(spec: CrissCrossAttention) -> Table:
+    refuse_unless("mmcv", spec, dims=(2,), inner=(spec.in_channels // 8,))
+    return {"query": "query_conv", "key": "key_conv", "value": "value_conv", "gamma": ("gamma.scale", ())}
+
+
 DIALECT = Dialect(
     name="mmcv",
-    source="mmcv, cnn/bricks/non_local.py",
-    classes={f"NonLocal{dims}d": _block(dims) for dims in (1, 2, 3)},
-    tables={NonLocal: _non_local},
+    source="mmcv, cnn/bricks/non_local.py and ops/cc_attention.py",
+    classes={f"NonLocal{dims}d": _block(dims) for dims in (1, 2, 3)} | {"CrissCrossAttention": _criss_cross},
+    tables={NonLocal: _non_local, CrissCrossAttention: _criss_cross_names},
     ignored=("num_batches_tracked",),
 )
