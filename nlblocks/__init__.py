@@ -20,12 +20,13 @@ from nlblocks.plug import insert, insert_all
 from nlblocks.specs import kinds, spec_from_dict
 from nlblocks.specs.base import block_types as _block_types
 from nlblocks.weights import dialects
+from nlblocks.weights.saving import load, save
 from nlblocks.weights.state import load_state, state_of, transfer
 
 __version__ = "0.1.0"
 __all__ = [
     "BackendError", "InputError", "NLBlocksError", "Run",
-    "build", "dialects", "insert", "insert_all", "installed", "kinds", "load_state", "package", "run",
+    "build", "dialects", "insert", "insert_all", "installed", "kinds", "load", "load_state", "package", "run", "save",
     "spec_from_dict", "specs", "state_of", "transfer", "use", "verify",
 ]  # fmt: skip
 

@@ -10,6 +10,7 @@ import click
 
 from nlblocks import __version__
 from nlblocks.commands.catalogue import list_kinds, show
+from nlblocks.commands.files import convert, dialects, inspect
 from nlblocks.commands.verify import verify
 from nlblocks.errors import NLBlocksError
 
@@ -31,5 +32,5 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="No ccache found")
 
 
-for command in (verify, list_kinds, show):
+for command in (verify, list_kinds, show, inspect, convert, dialects):
     main.add_command(command)

@@ -15,9 +15,9 @@ _CONV = {1: nn.Conv1D, 2: nn.Conv2D, 3: nn.Conv3D}
 _MAX_POOL: dict[int, Callable[..., Tensor]] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 
 
-def pointwise(dims: int, in_channels: int, out_channels: int) -> nn.Layer:
-    """A 1×1 convolution with bias in 1, 2 or 3 dimensions."""
-    return _CONV[dims](in_channels, out_channels, kernel_size=1)
+def pointwise(dims: int, in_channels: int, out_channels: int, bias: bool = True) -> nn.Layer:
+    """A 1×1 convolution in 1, 2 or 3 dimensions."""
+    return _CONV[dims](in_channels, out_channels, kernel_size=1, bias_attr=None if bias else False)
 
 
 def conv_norm(dims: int, in_channels: int, out_channels: int, norm: layers.BatchNorm, kernel: int = 1) -> nn.Sequential:

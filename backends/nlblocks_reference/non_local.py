@@ -34,7 +34,8 @@ class NonLocal(Block):
                 ],
                 axis=1,
             )
-            affinity = relu(np.einsum("d,bdnm->bnm", p["w_f"], pairs))
+            bias = p["b_f"] if spec.affinity_bias else 0.0
+            affinity = relu(np.einsum("d,bdnm->bnm", p["w_f"], pairs) + bias)
         else:
             affinity = np.einsum("bdn,bdm->bnm", theta, phi)
         affinity = affinity / spec.scale_value
@@ -45,4 +46,4 @@ class NonLocal(Block):
         y = conv(y, p("w_z"))
         if spec.norm is not None:
             y = batch_norm(y, p("norm"), spec.norm)
-        return x + y, {"attention": attention}
+        return x + (relu(y) if spec.output_relu else y), {"attention": attention}

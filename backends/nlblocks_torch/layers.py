@@ -15,9 +15,9 @@ _CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 
 
-def pointwise(dims: int, in_channels: int, out_channels: int) -> nn.Module:
-    """A 1×1 convolution with bias in 1, 2 or 3 dimensions."""
-    return _CONV[dims](in_channels, out_channels, kernel_size=1)
+def pointwise(dims: int, in_channels: int, out_channels: int, bias: bool = True) -> nn.Module:
+    """A 1×1 convolution in 1, 2 or 3 dimensions."""
+    return _CONV[dims](in_channels, out_channels, kernel_size=1, bias=bias)
 
 
 def conv_norm(dims: int, in_channels: int, out_channels: int, norm: layers.BatchNorm, kernel: int = 1) -> nn.Sequential:

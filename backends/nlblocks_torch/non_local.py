@@ -28,7 +28,8 @@ class NonLocal(Block):
             self.phi = pointwise(spec.dims, c, d)
         if spec.mode == "concatenation":
             self.w_f = nn.Parameter(torch.empty(2 * d))
-        self.w_z = pointwise(spec.dims, d, c)
+            self.b_f = nn.Parameter(torch.empty(1)) if spec.affinity_bias else None
+        self.w_z = pointwise(spec.dims, d, c, bias=spec.output_bias)
         self.norm = BatchNorm(c, spec.norm) if spec.norm is not None else None
         self.reset_parameters(seed)
 
@@ -47,7 +48,8 @@ class NonLocal(Block):
         y = attention @ g.flatten(2).transpose(1, 2)  # [B, N, D]
         y = y.transpose(1, 2).reshape(x.shape[0], spec.inner, *x.shape[2:])  # [B, D, *spatial]
         y = self.w_z(y)  # [B, C, *spatial]
-        z = x + (y if self.norm is None else self.norm(y))
+        y = y if self.norm is None else self.norm(y)
+        z = x + (torch.relu(y) if spec.output_relu else y)
         return (z, attention) if return_attention else z
 
     def _attention(self, theta: Tensor, phi: Tensor) -> Tensor:
@@ -55,6 +57,7 @@ class NonLocal(Block):
         if self.spec.mode == "concatenation":
             w_theta, w_phi = self.w_f.chunk(2)  # [D], [D]
             a, b = w_theta @ theta, w_phi @ phi  # [B, N], [B, M]
+            a = a if self.b_f is None else a + self.b_f
             affinity = torch.relu(a[:, :, None] + b[:, None, :])  # [B, N, M]
         else:
             affinity = theta.transpose(1, 2) @ phi  # [B, N, M]

@@ -36,6 +36,8 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     *(NonLocal(in_channels=7, inter_channels=3, mode=mode, sub_sample="after", norm=BIASED) for mode in MODES),
     NonLocal(in_channels=8, inter_channels=8, scale="sqrt_in", norm=BIASED, zero_init=False),
     NonLocal(in_channels=1),
+    NonLocal(in_channels=5, mode="concatenation", affinity_bias=True, norm=None, zero_init=False),
+    NonLocal(in_channels=6, output_bias=False, output_relu=True, norm=BIASED, zero_init=False),
     ChannelAffinity(in_channels=8),
     ChannelAffinity(in_channels=8, inter_channels=8, zero_init=False),
     ChannelAffinity(in_channels=5, mode="gaussian", zero_init=False),

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Init, Param, Shape, register
-from nlblocks.specs.check import check_bool, check_choice, check_image, check_int, check_type
+from nlblocks.specs.check import check_bool, check_choice, check_image, check_int, check_type, refuse
 from nlblocks.specs.layers import BatchNorm
 
 MODES = ("embedded_gaussian", "gaussian", "dot_product", "concatenation")
@@ -38,6 +38,9 @@ class NonLocal(BlockSpec):
     ``sub_sample``: keys and values are max-pooled by 2 (in 3D by (1, 2, 2)) "after" their convolution
     (Non-local_pytorch), "before" it (video-nonlocal-net, SlowFast), or not ("none"). The two are different functions.
     Equal values in a window: the first, in row-major order, gets the gradient.
+    ``affinity_bias``: in concatenation, a learned scalar b_f is added before the ReLU (tea1528).
+    ``output_bias``: w_z has a bias; mmcv and PaddleSeg leave it out before a norm. ``output_relu``: a ReLU after the
+    norm, before x is added (PaddleSeg).
     ``norm``: a BatchNorm after w_z, or None. ``zero_init`` starts the last layer (the norm's weight, or w_z) at zero,
     so that the block is the identity at initialisation.
 
@@ -55,6 +58,9 @@ class NonLocal(BlockSpec):
     scale: Annotated[str, "what the affinity is divided by: none (1), sqrt_inner (√D) or sqrt_in (√C)"] = "none"
     norm: Annotated[BatchNorm | None, "the BatchNorm after w_z, or None"] = field(default_factory=BatchNorm)
     zero_init: Annotated[bool, "start as the identity: the last layer at zero"] = True
+    affinity_bias: Annotated[bool, "concatenation: a bias beside w_f"] = False
+    output_bias: Annotated[bool, "whether w_z has a bias"] = True
+    output_relu: Annotated[bool, "a ReLU after w_z and the norm, before the sum"] = False
 
     def validate(self) -> None:
         check_int(self, "in_channels")
@@ -64,7 +70,10 @@ class NonLocal(BlockSpec):
         check_choice(self, "sub_sample", SUB_SAMPLES)
         check_choice(self, "scale", SCALES)
         check_type(self, "norm", BatchNorm, optional=True)
-        check_bool(self, "zero_init")
+        for name in ("zero_init", "affinity_bias", "output_bias", "output_relu"):
+            check_bool(self, name)
+        if self.affinity_bias and self.mode != "concatenation":
+            raise refuse(self, "affinity_bias", f"is for concatenation; mode={self.mode!r} has no affinity layer")
 
     @property
     def inner(self) -> int:
@@ -98,9 +107,12 @@ class NonLocal(BlockSpec):
         if self.has_embedding:
             params += layers.conv("theta", c, d, kernel) + layers.conv("phi", c, d, kernel)
         if self.mode == "concatenation":
-            params += (Param("w_f", (2 * d,), Init.uniform(1.0 / math.sqrt(2 * d))),)
+            start = Init.uniform(1.0 / math.sqrt(2 * d))
+            params += (Param("w_f", (2 * d,), start),)
+            params += (Param("b_f", (1,), start),) if self.affinity_bias else ()
         zero_conv = self.zero_init and self.norm is None
-        params += layers.conv("w_z", d, c, kernel, init=layers.ZERO if zero_conv else layers.TORCH)
+        init = layers.ZERO if zero_conv else layers.TORCH
+        params += layers.conv("w_z", d, c, kernel, bias=self.output_bias, init=init)
         if self.norm is not None:
             params += layers.batch_norm("norm", c, gamma=0.0 if self.zero_init else 1.0)
         return params

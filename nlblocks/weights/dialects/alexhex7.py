@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.digit_net import DigitNet
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import NonLocal
-from nlblocks.weights.dialects.base import Dialect, Foreign, Table, under
+from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless, under
 
 
 def _block(dims: int) -> Callable[..., BlockSpec]:
@@ -37,11 +36,10 @@ def _network(mode: str = "embedded_gaussian") -> BlockSpec:
 
 
 def _non_local(spec: NonLocal) -> Table:
-    if spec.sub_sample == "before" or spec.scale != "none":
-        raise InputError(
-            "dialect alexhex7: Non-local_pytorch pools after the convolution and does not scale; "
-            f"it has no sub_sample={spec.sub_sample!r} with scale={spec.scale!r}"
-        )
+    refuse_unless(
+        "alexhex7", spec, sub_sample=("none", "after"), scale=("none",), affinity_bias=(False,), output_bias=(True,),
+        output_relu=(False,),
+    )  # fmt: skip
     pooled = ".0" if spec.sub_sample == "after" else ""
     normed = ".0" if spec.norm is not None else ""
     return {

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.backend import Array, State
+from nlblocks.backend import State
 from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec, Param, Shape
 
@@ -55,7 +55,7 @@ class Dialect:
         Raises InputError that lists every tensor that is missing, unexpected or mis-shaped.
         """
         problems, state, used = [], {}, set()
-        for param, (name, shape) in self._foreign(spec).items():
+        for param, (name, shape) in self.rows(spec).items():
             used.add(name)
             if name not in foreign_state:
                 problems.append(f"{name} is missing")
@@ -64,7 +64,7 @@ class Dialect:
             if array.shape != shape:
                 problems.append(f"{name} has shape {array.shape}, not {shape}")
                 continue
-            state[param.name] = self._turn(param, array).reshape(param.shape)
+            state[param.name] = (array.T if self.turns(param, shape) else array).reshape(param.shape)
         unused = [name for name in foreign_state if name not in used]
         problems += [f"{name} is unexpected" for name in unused if not name.endswith(self.ignored)]
         if problems:
@@ -73,7 +73,7 @@ class Dialect:
 
     def from_canonical(self, spec: BlockSpec, state: Mapping[str, Any]) -> State:
         """This codebase's tensors from a canonical state: the reverse of :meth:`to_canonical`."""
-        foreign = self._foreign(spec)
+        foreign = self.rows(spec)
         problems = [f"{param.name} is missing" for param in foreign if param.name not in state]
         names = {param.name for param in foreign}
         problems += [f"{name} is unexpected" for name in state if name not in names]
@@ -84,15 +84,17 @@ class Dialect:
         ]
         if problems:
             raise InputError(f"dialect {self.name}, {type(spec).__name__}: {'; '.join(problems)}")
+        arrays = {param: np.asarray(state[param.name]) for param in foreign}
         return {
-            name: np.array(self._turn(param, np.asarray(state[param.name])).reshape(shape))
+            name: np.array((arrays[param].T if self.turns(param, shape) else arrays[param]).reshape(shape))
             for param, (name, shape) in foreign.items()
         }
 
-    def _turn(self, param: Param, array: Array) -> Array:
-        return array.T if self.linear_in_out and param.layout == "linear" else array
+    def turns(self, param: Param, shape: Shape) -> bool:
+        """Whether a tensor of the foreign ``shape`` is held transposed; a convolution in a Linear's place is not."""
+        return self.linear_in_out and param.layout == "linear" and len(shape) == 2
 
-    def _foreign(self, spec: BlockSpec) -> dict[Param, tuple[str, Shape]]:
+    def rows(self, spec: BlockSpec) -> dict[Param, tuple[str, Shape]]:
         """Foreign name and shape of each parameter."""
         if type(spec) not in self.tables:
             covered = known(cls.__name__ for cls in self.tables)
@@ -123,3 +125,13 @@ def under(prefix: str, table: Table) -> dict[str, Foreign]:
     for name, row in table.items():
         rows[f"{prefix}.{name}"] = (f"{prefix}.{row[0]}", row[1]) if isinstance(row, tuple) else f"{prefix}.{row}"
     return rows
+
+
+def refuse_unless(dialect: str, spec: BlockSpec, **fields: tuple[Any, ...]) -> None:
+    """Raise InputError where a field of the spec is not among the values that the codebase can express."""
+    for name, values in fields.items():
+        if getattr(spec, name) not in values:
+            raise InputError(
+                f"dialect {dialect}: {type(spec).__name__} has {name}={getattr(spec, name)!r}; "
+                f"this codebase has {known(values)} only"
+            )

@@ -1,0 +1,214 @@
+"""``nlblocks inspect``, ``nlblocks convert`` and ``nlblocks dialects``: checkpoint files from the command line."""
+
+from __future__ import annotations
+
+import inspect as signatures
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from nlblocks.commands.options import spec_from_options
+from nlblocks.errors import InputError
+from nlblocks.specs.base import spec_from_dict
+from nlblocks.weights import dialects as all_dialects
+from nlblocks.weights.convert import Options, Plan, plan
+from nlblocks.weights.files import Checkpoint, Tensor, open_checkpoint, write_checkpoint
+from nlblocks.weights.files.pickle_vm import shown
+from nlblocks.weights.files.writing import format_of
+from nlblocks.weights.meaning import Layout
+from nlblocks.weights.recognise import recognise
+
+KEY = click.option("--key", help="Nested dict to take, e.g. model or ema.state_dict; '' is everything.")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@KEY
+@click.option("--dialect", help="Look for the blocks of this codebase only.")
+def inspect(file: Path, key: str | None, dialect: str | None) -> None:
+    """Show what is in a checkpoint: tensors as a tree, sizes, and the blocks recognised in it. Nothing is executed."""
+    if dialect is not None:
+        all_dialects.get(dialect)
+    checkpoint = open_checkpoint(file, key)
+    click.echo(f"{file}: {checkpoint.format}, {_size(file)} on disk")
+    where = f" under {checkpoint.key!r}" if checkpoint.key else ""
+    prefix = f", all with the prefix {checkpoint.prefix!r}" if checkpoint.prefix else ""
+    click.echo(f"{len(checkpoint)} tensors{where}, {human(checkpoint.nbytes)}{prefix}")
+    for line in tree(checkpoint.tensors):
+        click.echo(line)
+    others = {name: value for name, value in checkpoint.others.items() if value is not None}
+    if others:
+        click.echo(
+            f"beside the tensors: {', '.join(f'{shown(name)} = {_brief(others[name])}' for name in list(others)[:20])}"
+        )
+    if checkpoint.spec is not None:
+        click.echo(f"spec in the file: {spec_from_dict(checkpoint.spec)}")
+    blocks = recognise({name: tensor.shape for name, tensor in checkpoint.items()}, dialect)
+    click.echo("recognised blocks:" if blocks else "recognised blocks: none")
+    for block in blocks:
+        click.echo(f"  {block}")
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("destination", type=click.Path(path_type=Path))
+@click.option("--to", "to", type=click.Choice(["torch", "paddle", "safetensors"]), help="Default: by the name.")
+@click.option(
+    "--from", "from_", type=click.Choice(["torch", "paddle"]), help="Whose layout SOURCE has; default: by its format."
+)
+@KEY
+@click.option("--dialect", help="Codebase that SOURCE comes from: its blocks get canonical names.")
+@click.option("--to-dialect", help="Codebase whose names the blocks get instead.")
+@click.option("--kind", help="The whole file is one block of this kind; its fields follow as --field value.")
+@click.option("--rename", multiple=True, metavar="REGEX=TEXT", help="Rename what is written; may come several times.")
+@click.option("--linear", multiple=True, metavar="PATTERN", help="These 2-D tensors are Linear weights.")
+@click.option("--plain", multiple=True, metavar="PATTERN", help="These 2-D tensors are not (an Embedding, a table).")
+@click.option("--strip-prefix", is_flag=True, help="Drop a wrapper prefix such as module. from every name.")
+@click.option("--shard-size", help="Cut a .safetensors destination into shards of about this size, e.g. 2GB.")
+@click.option("--dry-run", is_flag=True, help="Print the table and write nothing.")
+@click.pass_context
+def convert(
+    ctx: click.Context, source: Path, destination: Path, to: str | None, from_: str | None, key: str | None,
+    dialect: str | None, to_dialect: str | None, kind: str | None, rename: tuple[str, ...], linear: tuple[str, ...],
+    plain: tuple[str, ...], strip_prefix: bool, shard_size: str | None, dry_run: bool,
+) -> None:  # fmt: skip
+    r"""Convert a whole checkpoint by the meaning of its layers; bits and dtypes stay as they are.
+
+    \b
+    nlblocks convert model.pth model.pdparams
+    nlblocks convert net.pth block.safetensors --dialect alexhex7 --kind digit_net
+    nlblocks convert model.pdparams model.safetensors --linear 'blocks.*.w'
+    """
+    if kind is None and ctx.args:
+        raise InputError(f"unknown option {' '.join(ctx.args)!r}; a block's fields need --kind")
+    checkpoint = open_checkpoint(source, key)
+    kind_written = format_of(destination)
+    if to is not None and kind_written not in ("safetensors", to):
+        raise InputError(f"{destination}: --to {to} does not write a {destination.suffix} file; change its name")
+    target = "paddle" if "paddle" in (to, kind_written) else "torch"
+    options = Options(
+        source=cast(Layout, from_ or checkpoint.layout), target=cast(Layout, target), linear=linear, plain=plain,
+        rename=[_pair(text) for text in rename], dialect=dialect, to_dialect=to_dialect,
+        spec=spec_from_options(kind, ctx.args) if kind is not None else None,
+        prefix=checkpoint.prefix if kind is not None else "",
+    )  # fmt: skip
+    tensors = checkpoint.tensors
+    if strip_prefix and checkpoint.prefix:
+        tensors = {name.removeprefix(checkpoint.prefix): tensor for name, tensor in tensors.items()}
+        options = replace(options, prefix="")
+    planned = plan(tensors, options, checkpoint.record)
+    console = Console(stderr=not dry_run, width=None if sys.stdout.isatty() else 160)
+    if dry_run:
+        console.print(_table(planned, tensors))
+        return
+    _write(destination, planned, target, shard_size, console, checkpoint)
+
+
+@click.command()
+def dialects() -> None:
+    """List the public codebases: their classes, the options that are covered, and the blocks that they become."""
+    table = Table("dialect", "source", "class", "options", "becomes", title="dialects")
+    for name in all_dialects.names():
+        dialect = all_dialects.get(name)
+        blocks = ", ".join(cls.__name__ for cls in dialect.tables)
+        for cls, function in dialect.classes.items():
+            table.add_row(name, dialect.source, cls, ", ".join(signatures.signature(function).parameters), blocks)
+        table.add_section()
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def tree(tensors: Mapping[str, Tensor]) -> list[str]:
+    """The tensors as an indented tree, one line each."""
+    lines: list[str] = []
+    before: list[str] = []
+    for name, tensor in tensors.items():
+        *branch, leaf = name.split(".")
+        same = 0
+        while same < min(len(branch), len(before)) and branch[same] == before[same]:
+            same += 1
+        lines += [f"  {'  ' * depth}{shown(branch[depth])}" for depth in range(same, len(branch))]
+        extents = " × ".join(map(str, tensor.shape)) or "scalar"
+        lines.append(f"  {'  ' * len(branch)}{shown(leaf)}  {tensor.dtype.name}  {extents}  {human(tensor.nbytes)}")
+        before = branch
+    return lines
+
+
+def human(size: int) -> str:
+    """1234567 as "1.23 MB"."""
+    value, units = float(size), ["B", "kB", "MB", "GB", "TB"]
+    while value >= 1000 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:.3g} {units[0]}"
+
+
+def _write(
+    destination: Path, planned: Plan, target: str, shard_size: str | None, console: Console, checkpoint: Checkpoint
+) -> None:
+    total = sum(tensor.nbytes for tensor in planned.tensors.values())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("writing", total=total)
+        written = write_checkpoint(
+            destination, planned.tensors, layout=target, spec=planned.spec or _kept_spec(checkpoint, planned),
+            record=planned.record, shard_bytes=None if shard_size is None else _bytes(shard_size),
+            moved=lambda count: progress.advance(task, count),
+        )  # fmt: skip
+    dropped = [row for row in planned.rows if row.tensor is None]
+    more = f"; {len(dropped)} kept out" if dropped else ""
+    click.echo(f"{written[-1]}: {len(planned.tensors)} tensors, {human(total)}{more}")
+
+
+def _kept_spec(checkpoint: Checkpoint, planned: Plan) -> dict[str, object] | None:
+    """The spec that the source carries, where the names are still the ones that it describes."""
+    same = all(row.sources in ((row.target,), ()) for row in planned.rows)
+    return checkpoint.spec if same else None
+
+
+def _table(planned: Plan, tensors: Mapping[str, Tensor]) -> Table:
+    table = Table("from", "to", "shape", "dtype", "what", title="conversion, nothing written")
+    for row in planned.rows:
+        shapes = list(dict.fromkeys(str(list(tensors[name].shape)) for name in row.sources))
+        after = str(list(row.tensor.shape)) if row.tensor is not None else ""
+        shape = after if shapes == [after] else f"{', '.join(shapes)} → {after}" if after else ", ".join(shapes)
+        dtype = row.tensor.dtype.name if row.tensor is not None else ""
+        table.add_row("\n".join(map(shown, row.sources)), shown(row.target), shape, dtype, row.action)
+    return table
+
+
+def _pair(text: str) -> tuple[str, str]:
+    pattern, equals, replacement = text.partition("=")
+    if not equals or not pattern:
+        raise InputError(f"--rename {text!r} must be REGEX=TEXT, such as '^backbone\\.=encoder.'")
+    return pattern, replacement
+
+
+def _bytes(text: str) -> int:
+    units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+    number = text.rstrip("kKmMgGbB ")
+    unit = text[len(number) :].strip().upper()
+    try:
+        return int(float(number) * units[unit])
+    except (ValueError, KeyError, OverflowError):
+        raise InputError(f"--shard-size {text!r} must be a size such as 500MB or 2GB") from None
+
+
+def _size(file: Path) -> str:
+    return human(file.stat().st_size)
+
+
+def _brief(value: object) -> str:
+    text = repr(value) if isinstance(value, str | int | float | bool | complex) else type(value).__name__
+    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -1,0 +1,90 @@
+"""mmcv: NonLocal1d, NonLocal2d, NonLocal3d and CrissCrossAttention. Their N(0, 0.01) start is not carried over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nlblocks.errors import InputError, known
+from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.criss_cross_attention import CrissCrossAttention
+from nlblocks.specs.layers import BatchNorm, reduce_channels
+from nlblocks.specs.non_local import NonLocal
+from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
+
+NORMS = ("BN", "BN1d", "BN2d", "BN3d", "SyncBN")
+
+
+def _block(dims: int) -> Callable[..., BlockSpec]:
+    def block(
+        in_channels: int,
+        sub_sample: bool = False,
+        reduction: int = 2,
+        use_scale: bool = True,
+        norm_cfg: Mapping[str, Any] | None = None,
+        mode: str = "embedded_gaussian",
+        zeros_init: bool = True,
+    ) -> BlockSpec:
+        return NonLocal(
+            in_channels=in_channels,
+            inter_channels=reduce_channels(in_channels, reduction),
+            dims=dims,
+            mode=mode,
+            sub_sample="after" if sub_sample else "none",
+            scale="sqrt_inner" if use_scale and mode == "embedded_gaussian" else "none",
+            norm=_norm(norm_cfg),
+            zero_init=zeros_init,
+            output_bias=norm_cfg is None,
+        )
+
+    return block
+
+
+def _norm(config: Mapping[str, Any] | None) -> BatchNorm | None:
+    if config is None:
+        return None
+    options = dict(config)
+    kind = options.pop("type", None)
+    options.pop("requires_grad", None)
+    if kind not in NORMS:
+        raise InputError(f"dialect mmcv: norm_cfg type={kind!r} is not covered; it covers {known(NORMS)}")
+    unknown = set(options) - {"eps", "momentum"}
+    if unknown:
+        raise InputError(f"dialect mmcv: norm_cfg has {known(sorted(unknown))}; it covers 'eps' and 'momentum'")
+    return BatchNorm(**options)
+
+
+def _non_local(spec: NonLocal) -> Table:
+    refuse_unless(
+        "mmcv", spec, sub_sample=("none", "after"), affinity_bias=(False,), output_bias=(spec.norm is None,),
+        output_relu=(False,), scale=("none", "sqrt_inner") if spec.mode == "embedded_gaussian" else ("none",),
+    )  # fmt: skip
+    pooled = ".0" if spec.sub_sample == "after" else ""
+    return {
+        "g": f"g{pooled}.conv",
+        "theta": "theta.conv",
+        "phi": f"phi{pooled}.conv",
+        "w_f": ("concat_project.conv.weight", (1, -1, 1, 1)),
+        "w_z": "conv_out.conv",
+        "norm": "conv_out.bn",
+    }
+
+
+def _criss_cross(in_channels: int) -> BlockSpec:
+    spec = CrissCrossAttention(in_channels=in_channels)
+    _criss_cross_names(spec)
+    return spec
+
+
+def _criss_cross_names(spec: CrissCrossAttention) -> Table:
+    refuse_unless("mmcv", spec, dims=(2,), inner=(spec.in_channels // 8,))
+    return {"query": "query_conv", "key": "key_conv", "value": "value_conv", "gamma": ("gamma.scale", ())}
+
+
+DIALECT = Dialect(
+    name="mmcv",
+    source="mmcv, cnn/bricks/non_local.py and ops/cc_attention.py",
+    classes={f"NonLocal{dims}d": _block(dims) for dims in (1, 2, 3)} | {"CrissCrossAttention": _criss_cross},
+    tables={NonLocal: _non_local, CrissCrossAttention: _criss_cross_names},
+    ignored=("num_batches_tracked",),
+)

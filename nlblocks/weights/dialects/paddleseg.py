@@ -1,0 +1,102 @@
+"""PaddleSeg: NonLocal2D, the PAM and CAM of its DANet, and CrissCrossAttention.
+
+The output of NonLocal2D is conv (no bias), BatchNorm and ReLU. Its concatenation has a BatchNorm on the affinities, for
+which there is no spec; its gaussian mode crashes unless reduction is 1. Both are refused.
+"""
+
+from __future__ import annotations
+
+from nlblocks.errors import InputError
+from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.channel_attention import ChannelAttention
+from nlblocks.specs.criss_cross_attention import CrissCrossAttention
+from nlblocks.specs.layers import reduce_channels
+from nlblocks.specs.non_local import NonLocal
+from nlblocks.specs.position_attention import PositionAttention
+from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
+from nlblocks.weights.dialects.paddle_blog import NORM
+from nlblocks.weights.dialects.sagan import self_attention, self_attention_names
+
+MODES = ("embedded_gaussian", "dot_product", "gaussian")
+
+
+def _block(
+    in_channels: int,
+    reduction: int = 2,
+    use_scale: bool = True,
+    sub_sample: bool = False,
+    mode: str = "embedded_gaussian",
+) -> BlockSpec:
+    inner = reduce_channels(in_channels, reduction)
+    if mode == "gaussian" and inner != in_channels:
+        raise InputError(f"dialect paddleseg: mode='gaussian' crashes with reduction={reduction!r}; it needs 1")
+    spec = NonLocal(
+        in_channels=in_channels,
+        inter_channels=inner,
+        mode=mode,
+        sub_sample="after" if sub_sample else "none",
+        scale="sqrt_inner" if use_scale and mode == "embedded_gaussian" else "none",
+        norm=NORM,
+        zero_init=False,
+        output_bias=False,
+        output_relu=True,
+    )
+    _non_local(spec)  # refuses what the code cannot do
+    return spec
+
+
+def _non_local(spec: NonLocal) -> Table:
+    refuse_unless(
+        "paddleseg", spec, dims=(2,), mode=MODES, sub_sample=("none", "after"), output_bias=(False,),
+        output_relu=(True,), scale=("none", "sqrt_inner") if spec.mode == "embedded_gaussian" else ("none",),
+    )  # fmt: skip
+    if spec.norm is None:
+        raise InputError("dialect paddleseg: NonLocal has norm=None; this codebase has a BatchNorm only")
+    pooled = ".0" if spec.sub_sample == "after" else ""
+    return {
+        "theta": "theta",
+        "phi": f"phi{pooled}",
+        "g": f"g{pooled}",
+        "w_z": "conv_out._conv",
+        "norm": "conv_out._batch_norm",
+    }
+
+
+def _pam(in_channels: int) -> BlockSpec:
+    return self_attention("paddleseg", "PAM", in_channels)
+
+
+def _cam(channels: int) -> BlockSpec:
+    return ChannelAttention(in_channels=channels)
+
+
+def _criss_cross(in_channels: int, recurrence: int = 1) -> BlockSpec:
+    """``recurrence`` is the head's: it calls one module that many times."""
+    spec = CrissCrossAttention(in_channels=in_channels, recurrence=recurrence)
+    _criss_cross_names(spec)
+    return spec
+
+
+def _channel(spec: ChannelAttention) -> Table:
+    refuse_unless("paddleseg", spec, energy=("negated",))
+    return {"gamma": "gamma"}
+
+
+def _criss_cross_names(spec: CrissCrossAttention) -> Table:
+    refuse_unless("paddleseg", spec, dims=(2,), inner=(spec.in_channels // 8,))
+    return {"query": "q_conv", "key": "k_conv", "value": "v_conv", "gamma": "gamma"}
+
+
+DIALECT = Dialect(
+    name="paddleseg",
+    source="PaddleSeg, models/layers/nonlocal2d.py, danet.py and ccnet.py",
+    classes={"NonLocal2D": _block, "PAM": _pam, "CAM": _cam, "CrissCrossAttention": _criss_cross},
+    tables={
+        NonLocal: _non_local,
+        PositionAttention: lambda spec: self_attention_names("paddleseg", "PAM", spec),
+        ChannelAttention: _channel,
+        CrissCrossAttention: _criss_cross_names,
+    },
+    suffixes={"running_mean": "_mean", "running_var": "_variance"},
+    linear_in_out=True,
+)

@@ -1,0 +1,242 @@
+"""The allow-list: what a checkpoint's pickle may name, and the inert value that each name makes here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nlblocks.errors import InputError
+from nlblocks.weights.files.dtypes import BY_BITS, BY_STORAGE, DTYPES, FileDType
+from nlblocks.weights.files.pickle_vm import Built, Constructor, Name, Span, shown
+from nlblocks.weights.files.tensors import Made, Mapped, Stored, Tensor, checked_shape, row_major, strided
+
+STORAGES = {f"torch.{name}" for name in BY_STORAGE} | {"torch.storage.UntypedStorage", "torch.UntypedStorage"}
+NAMES = {"numpy.ndarray", *STORAGES, *(f"torch.{name}" for name in DTYPES)}
+"""Globals that are only passed as arguments: classes and dtypes."""
+_NUMBER = re.compile(r"([biufc])([0-9]{1,2})")
+
+
+class Storage:
+    """``elements`` elements of torch storage: a piece of the file, whose place may be known only later."""
+
+    def __init__(self, dtype: FileDType, elements: int) -> None:
+        self.dtype, self.elements = dtype, elements
+        self.start = -1
+
+
+class TorchTensor:
+    """A tensor over a storage, checked and turned into a Tensor by :meth:`resolve` when the storage has its place."""
+
+    def __init__(self, storage: Storage, offset: Any, shape: Any, strides: Any, dtype: FileDType) -> None:
+        self.arguments = storage, offset, shape, strides, dtype
+
+    def resolve(self, file: Mapped) -> Tensor:
+        storage, offset, shape, strides, dtype = self.arguments
+        where = str(file.path)
+        elements = storage.elements * storage.dtype.size // dtype.size
+        return strided(dtype, shape, strides, file, storage.start, offset, elements, where)
+
+
+class NumpyDType(Built):
+    """numpy.dtype of plain numbers."""
+
+    def __init__(self, where: str, arguments: tuple[Any, ...]) -> None:
+        code = arguments[0] if arguments else None
+        if not isinstance(code, str) or _NUMBER.fullmatch(code) is None:
+            found = shown(code) if isinstance(code, str) else type(code).__name__
+            raise InputError(f"{where}: a NumPy array has dtype {found}; only plain numbers are read, never objects")
+        self.where, self.dtype, self.swapped = where, np.dtype("=" + code), False
+
+    def build(self, state: Any) -> None:
+        plain = isinstance(state, tuple) and len(state) >= 8 and state[2:5] == (None, None, None)
+        if not plain or state[1] not in ("<", ">", "|", "="):
+            raise InputError(f"{self.where}: a NumPy array has a structured dtype; only plain numbers are read")
+        self.swapped = state[1] == ">"
+
+    def file_dtype(self) -> FileDType:
+        row = BY_BITS.get(self.dtype.newbyteorder("<"))
+        if row is None:
+            raise InputError(f"{self.where}: a NumPy array has dtype {self.dtype}, which no tensor has")
+        return row
+
+
+class NumpyArray(Built):
+    """A numpy.ndarray in the making: ``_reconstruct`` makes it empty, BUILD gives it shape, dtype and place."""
+
+    def __init__(self, file: Mapped) -> None:
+        self.file = file
+        self.tensor: Tensor | None = None
+
+    def build(self, state: Any) -> None:
+        if not isinstance(state, tuple) or len(state) != 5:
+            raise InputError(f"{self.file.path}: a NumPy array has a state that is not NumPy's")
+        self.fill(*state[1:])
+
+    def fill(self, shape: Any, dtype: Any, fortran: Any, data: Any) -> None:
+        where = str(self.file.path)
+        if not isinstance(dtype, NumpyDType):
+            raise InputError(f"{where}: a NumPy array has a dtype that is none")
+        shape, row = checked_shape(shape, where), dtype.file_dtype()
+        size = int(np.prod(shape, dtype=np.int64)) * row.size
+        if isinstance(data, str):
+            data = _latin(data, where)
+        if isinstance(data, Span) and not data.text:
+            found = data.stop - data.start
+        else:
+            found = len(data) if isinstance(data, bytes) else -1
+        if isinstance(data, Span) and data.text:
+            self.tensor = Made(row, shape, lambda: _bytes_of(data, self.file, size, where, shape, row, bool(fortran)))
+            return
+        if found != size:
+            raise InputError(f"{where}: a NumPy array of {row.name} {shape} needs {size} bytes; it has {found}")
+        strides = row_major(shape[::-1])[::-1] if fortran and len(shape) > 1 else None
+        if isinstance(data, Span):
+            self.tensor = Stored(row, shape, self.file, data.start, strides, dtype.swapped)
+        else:
+            stored = row.bits.newbyteorder(">") if dtype.swapped else row.bits
+            array = np.frombuffer(data, stored).astype(row.bits).reshape(shape, order="F" if fortran else "C")
+            self.tensor = Made(row, shape, lambda: array)
+
+
+def _latin(text: str, where: str) -> bytes:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise InputError(f"{where}: the bytes of a NumPy array are text that is not Latin-1") from None
+
+
+def _bytes_of(span: Span, file: Mapped, size: int, where: str, shape: Any, row: FileDType, fortran: bool) -> Any:
+    """Protocol 2 holds bytes as the UTF-8 of their Latin-1 text: decoded only when the tensor is asked for."""
+    try:
+        data = str(file.bytes[span.start : span.stop], "utf-8").encode("latin-1")
+    except UnicodeError:
+        raise InputError(f"{where}: the bytes of a NumPy array are text that is not Latin-1") from None
+    if len(data) != size:
+        raise InputError(f"{where}: a NumPy array of {row.name} {shape} needs {size} bytes; it has {len(data)}")
+    return np.frombuffer(data, row.bits).reshape(shape, order="F" if fortran else "C")
+
+
+def constructors(file: Mapped) -> dict[str, Constructor | None]:
+    """The table for one file. None marks a name that is only ever an argument."""
+    where = str(file.path)
+
+    def expect(name: str, arguments: tuple[Any, ...], *types: Any) -> None:
+        fits = len(arguments) >= len(types) and all(
+            isinstance(value, cls) and not (cls is int and isinstance(value, bool))
+            for value, cls in zip(arguments, types, strict=False)
+        )
+        if not fits:
+            found = ", ".join(type(value).__name__ for value in arguments[:8])
+            raise InputError(f"{where}: the pickle calls {name} with ({found}), which is not how tensors are written")
+
+    def container(name: str, make: Callable[[Any], Any]) -> Constructor:
+        def construct(arguments: tuple[Any, ...]) -> Any:
+            if not arguments:
+                return make(())
+            expect(name, arguments, list | tuple)
+            return make(arguments[0])
+
+        return construct
+
+    def ordered_dict(arguments: tuple[Any, ...]) -> dict[Any, Any]:
+        pairs = arguments[0] if arguments else []
+        result: dict[Any, Any] = {}
+        expect("collections.OrderedDict", (pairs,), list | tuple)
+        for pair in pairs:  # how protocol 0 and Python 2 write one
+            if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], str | int):
+                raise InputError(f"{where}: an OrderedDict is made of something that is not pairs")
+            if pair[0] in result:
+                raise InputError(f"{where}: the pickle has the key {shown(str(pair[0]))} twice in one dict")
+            result[pair[0]] = pair[1]
+        return result
+
+    def rebuild(arguments: tuple[Any, ...]) -> TorchTensor:
+        expect("torch._utils._rebuild_tensor", arguments, Storage, int, list | tuple, list | tuple)
+        storage: Storage = arguments[0]
+        return TorchTensor(storage, arguments[1], arguments[2], arguments[3], storage.dtype)
+
+    def rebuild_typed(arguments: tuple[Any, ...]) -> TorchTensor:
+        expect("torch._utils._rebuild_tensor_v3", arguments, Storage, int, tuple, tuple, object, object, Name)
+        name = arguments[6].name.removeprefix("torch.")
+        if name not in DTYPES:
+            raise InputError(f"{where}: a tensor has dtype {arguments[6].name}, which is none")
+        return TorchTensor(arguments[0], arguments[1], arguments[2], arguments[3], DTYPES[name])
+
+    def parameter(arguments: tuple[Any, ...]) -> Any:
+        expect("torch._utils._rebuild_parameter", arguments, TorchTensor)
+        return arguments[0]
+
+    def array(arguments: tuple[Any, ...]) -> NumpyArray:
+        expect("numpy's _reconstruct", arguments, Name, tuple)
+        if arguments[0].name != "numpy.ndarray":
+            raise InputError(f"{where}: the pickle reconstructs a {arguments[0].name} where only an array may be")
+        return NumpyArray(file)
+
+    def from_buffer(arguments: tuple[Any, ...]) -> NumpyArray:
+        expect("numpy's _frombuffer", arguments, Span, NumpyDType, tuple, str)
+        data, dtype, shape, order = arguments[:4]
+        result = NumpyArray(file)
+        result.fill(shape, dtype, order == "F", data)
+        return result
+
+    def scalar(arguments: tuple[Any, ...]) -> Any:
+        expect("numpy's scalar", arguments, NumpyDType, Span | bytes | str)
+        dtype, data = arguments[0], arguments[1]
+        if isinstance(data, Span):
+            data = bytes(file.bytes[data.start : min(data.stop, data.start + 64)])
+        data = _latin(data, where) if isinstance(data, str) else data
+        if len(data) != dtype.dtype.itemsize:
+            raise InputError(f"{where}: a NumPy number of {dtype.dtype} has {len(data)} bytes")
+        return np.frombuffer(data, dtype.dtype.newbyteorder(">" if dtype.swapped else "<"))[0].item()
+
+    def encode(arguments: tuple[Any, ...]) -> Any:
+        expect("_codecs.encode", arguments, str | Span, str)
+        text, encoding = arguments[:2]
+        if encoding not in ("latin1", "latin-1"):
+            raise InputError(f"{where}: the pickle calls _codecs.encode for {shown(encoding)}; only latin1 is data")
+        return _latin(text, where) if isinstance(text, str) else text
+
+    def no_bytes(arguments: tuple[Any, ...]) -> bytes:
+        if arguments:
+            raise InputError(f"{where}: the pickle calls bytes with arguments, which is not how tensors are written")
+        return b""
+
+    def complex_number(arguments: tuple[Any, ...]) -> complex:
+        expect("complex", arguments, float | int, float | int)
+        return complex(*arguments[:2]) if all(abs(part) < 1e308 for part in arguments[:2]) else complex("nan")
+
+    def device(arguments: tuple[Any, ...]) -> str:
+        expect("torch.device", arguments, str)
+        return str(arguments[0])
+
+    table: dict[str, Constructor | None] = dict.fromkeys(NAMES)
+    table |= {
+        "collections.OrderedDict": ordered_dict,
+        "torch._utils._rebuild_tensor": rebuild,
+        "torch._utils._rebuild_tensor_v2": rebuild,
+        "torch._utils._rebuild_tensor_v3": rebuild_typed,
+        "torch._utils._rebuild_parameter": parameter,
+        "torch.Size": container("torch.Size", tuple),
+        "torch.device": device,
+        "numpy.dtype": lambda arguments: NumpyDType(where, arguments),
+        "_codecs.encode": encode,
+    }
+    for module in ("builtins", "__builtin__"):
+        table |= {
+            f"{module}.tuple": container("tuple", tuple),
+            f"{module}.list": container("list", list),
+            f"{module}.set": container("set", list),
+            f"{module}.frozenset": container("frozenset", list),
+            f"{module}.bytes": no_bytes,
+            f"{module}.complex": complex_number,
+        }
+    for module in ("numpy._core", "numpy.core"):
+        table |= {
+            f"{module}.multiarray._reconstruct": array,
+            f"{module}.multiarray.scalar": scalar,
+            f"{module}.numeric._frombuffer": from_buffer,
+        }
+    return table

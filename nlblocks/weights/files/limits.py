@@ -1,0 +1,29 @@
+"""What a file may claim before it is refused: bounds that keep a hostile checkpoint from costing memory or time."""
+
+from __future__ import annotations
+
+MAX_OPERATIONS = 5_000_000
+"""Pickle operations in one stream; a tensor costs about 40."""
+MAX_TEXT = 1 << 20
+"""Bytes of one name or other short string in a pickle; longer ones are kept where they are, unread."""
+MAX_HEADER = 32 << 20
+"""Bytes of a safetensors header, of a shard index, or of a zip's directory."""
+MAX_NODES = 1_000_000
+"""Entries met while walking a checkpoint's nested containers; the same container met twice counts twice."""
+MAX_DEPTH = 64
+"""Nesting of those containers."""
+MAX_AXES = 32
+"""Axes of one tensor."""
+MAX_EXTENT = 1 << 48
+"""Extent of one axis, and elements and bytes of one tensor."""
+MAX_SHARDS = 512
+"""Files behind one index; each is held open."""
+MAX_INFLATION = 200
+"""A deflated .npz entry may grow this many times over, or to MIN_INFLATED, whichever is more."""
+MIN_INFLATED = 16 << 20
+MAX_SHARING = 16
+"""Bytes of all tensors, in multiples of the file's size (plus 16 MiB): tensors may share storage, but not endlessly."""
+CHUNK = 8 << 20
+"""Bytes that move at a time."""
+TILE = 256
+"""Rows and columns of a matrix that are transposed at a time."""

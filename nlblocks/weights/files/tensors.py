@@ -1,0 +1,216 @@
+"""Tensors that stay in their file until they are asked for."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nlblocks.backend import Array
+from nlblocks.errors import InputError
+from nlblocks.specs.base import Shape
+from nlblocks.weights.files.dtypes import FileDType, widen_bfloat16
+from nlblocks.weights.files.limits import CHUNK, MAX_AXES, MAX_EXTENT, TILE
+
+
+class Mapped:
+    """A file mapped into memory, read only. Pages are given back after each tensor, so that few stay resident."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                self.size = os.fstat(file.fileno()).st_size
+                if self.size == 0:
+                    raise InputError(f"{path}: the file is empty")
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        self.bytes = memoryview(self._map)
+
+    def release(self, start: int, stop: int) -> None:
+        """Tell the system that the pages of [start, stop) are not needed for now."""
+        if hasattr(self._map, "madvise") and stop - start >= mmap.PAGESIZE:
+            start = start // mmap.PAGESIZE * mmap.PAGESIZE
+            self._map.madvise(mmap.MADV_DONTNEED, start, stop - start)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor(ABC):
+    """A dtype, a shape, and a way to the values."""
+
+    dtype: FileDType
+    shape: Shape
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.size
+
+    @abstractmethod
+    def raw(self) -> Array:
+        """The stored bits as an array of ``dtype.bits``, possibly a read-only view of the file."""
+
+    def chunks(self) -> Iterator[memoryview]:
+        """The stored bits in row-major order, a few MiB at a time."""
+        array = self.raw()
+        if array.ndim == 2 and array.flags.f_contiguous and not array.flags.c_contiguous:
+            for rows in _turned_rows(array):
+                yield _bytes(rows)
+        else:
+            flat = _bytes(np.ascontiguousarray(array))
+            for start in range(0, len(flat), CHUNK):
+                yield flat[start : start + CHUNK]
+        self.release()
+
+    @abstractmethod
+    def release(self) -> None:
+        """Give back the pages of the file that reading has brought in."""
+
+    def numpy(self) -> Array:
+        """The values as a copy; bfloat16, which NumPy lacks, becomes float32."""
+        if self.dtype.name == "bfloat16":
+            return widen_bfloat16(self.raw())
+        if self.dtype.name.startswith("float8"):
+            raise InputError(f"a tensor is {self.dtype.name}, which NumPy lacks; read its bits with raw()")
+        return np.array(self.raw())
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Tensor):
+    """Elements of a mapped file, from byte ``start``; ``strides`` in elements, None for row-major."""
+
+    file: Mapped
+    start: int
+    strides: Shape | None = None
+    swapped: bool = False
+
+    def raw(self) -> Array:
+        bits = self.dtype.bits
+        steps = None if self.strides is None else tuple(step * bits.itemsize for step in self.strides)
+        stored = bits.newbyteorder(">") if self.swapped else bits
+        if 0 in self.shape:
+            return np.empty(self.shape, bits)
+        array: Array = np.ndarray(self.shape, stored, self.file.bytes, self.start, steps)
+        return array.astype(bits) if self.swapped else array
+
+    def chunks(self) -> Iterator[memoryview]:
+        if self.strides is not None or self.swapped:
+            yield from Tensor.chunks(self)
+        else:
+            stop = self.start + self.nbytes
+            for start in range(self.start, stop, CHUNK):
+                end = min(start + CHUNK, stop)
+                yield self.file.bytes[start:end]
+                self.file.release(start, end)
+
+    def release(self) -> None:
+        span = 1 + sum(
+            (n - 1) * step for n, step in zip(self.shape, self.strides or row_major(self.shape), strict=True)
+        )
+        self.file.release(self.start, min(self.start + span * self.dtype.size, self.file.size))
+
+
+@dataclass(frozen=True, slots=True)
+class Made(Tensor):
+    """A tensor computed when asked for: inflated, transposed, split, or simply at hand. ``sources`` are read for it."""
+
+    make: Callable[[], Array]
+    sources: tuple[Tensor, ...] = ()
+
+    def release(self) -> None:
+        for source in self.sources:
+            source.release()
+
+    def raw(self) -> Array:
+        array = self.make()
+        if array.shape != self.shape or array.dtype.itemsize != self.dtype.size:
+            raise InputError(f"a tensor declared {self.dtype.name} {self.shape} holds {array.dtype} {array.shape}")
+        return array.view(self.dtype.bits) if array.dtype != self.dtype.bits else array
+
+
+def _bytes(array: Array) -> memoryview:
+    """The memory of a contiguous array."""
+    return array.reshape(-1).view(np.uint8).data
+
+
+def _turned_rows(array: Array) -> Iterator[Array]:
+    """The rows of a transposed array, TILE at a time, through a padded tile: its columns do not share cache lines."""
+    source = array.T
+    tile = np.empty((TILE, TILE + 16), array.dtype)
+    for top in range(0, array.shape[0], TILE):
+        rows = np.empty((min(TILE, array.shape[0] - top), array.shape[1]), array.dtype)
+        for left in range(0, array.shape[1], TILE):
+            part = source[left : left + TILE, top : top + TILE]
+            buffer = tile[: part.shape[0], : part.shape[1]]
+            buffer[...] = part
+            rows[:, left : left + TILE] = buffer.T
+        yield rows
+
+
+def in_memory(array: Array, dtype: FileDType) -> Made:
+    """A tensor of an array at hand; the array's bits are taken as ``dtype``."""
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    bits = np.ascontiguousarray(little).reshape(array.shape).view(dtype.bits)
+    return Made(dtype, array.shape, lambda: bits)
+
+
+def checked_shape(shape: object, where: str) -> Shape:
+    """A tuple of sane extents, or an InputError."""
+    if not isinstance(shape, tuple | list) or len(shape) > MAX_AXES:
+        raise InputError(f"{where}: a tensor's shape must be at most {MAX_AXES} extents, received {_short(shape)}")
+    if any(isinstance(n, bool) or not isinstance(n, int) or not 0 <= n < MAX_EXTENT for n in shape):
+        raise InputError(f"{where}: a tensor has the impossible shape {_short(shape)}")
+    if math.prod(shape) >= MAX_EXTENT:
+        raise InputError(f"{where}: a tensor has the impossible shape {_short(shape)}")
+    return tuple(shape)
+
+
+def strided(
+    dtype: FileDType,
+    shape: object,
+    strides: object,
+    file: Mapped,
+    start: int,
+    offset: object,
+    elements: int,
+    where: str,
+) -> Stored:
+    """A view of ``elements`` elements that start at byte ``start``; every index that it can reach is inside."""
+    shape = checked_shape(shape, where)
+    if not isinstance(strides, tuple | list) or len(strides) != len(shape):
+        raise InputError(f"{where}: a tensor of shape {shape} has strides {_short(strides)}")
+    if any(isinstance(n, bool) or not isinstance(n, int) or not 0 <= n < MAX_EXTENT for n in strides):
+        raise InputError(f"{where}: a tensor has the impossible strides {_short(strides)}")
+    if isinstance(offset, bool) or not isinstance(offset, int) or not 0 <= offset <= elements:
+        raise InputError(f"{where}: a tensor starts at element {_short(offset)} of a storage of {elements}")
+    count = math.prod(shape)
+    if count and offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True)) >= elements:
+        raise InputError(f"{where}: a tensor of shape {shape} reaches outside its storage of {elements} elements")
+    if count > elements:
+        raise InputError(f"{where}: a tensor of shape {shape} repeats the {elements} elements of its storage")
+    steps: Shape | None = tuple(strides)
+    if count == 0 or all(n == 1 or step == row for n, step, row in zip(shape, strides, row_major(shape), strict=True)):
+        steps = None
+    return Stored(dtype, shape, file, start + offset * dtype.size, steps)
+
+
+def row_major(shape: Shape) -> Shape:
+    """The strides, in elements, of a contiguous tensor."""
+    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
+def _short(value: object) -> str:
+    """A repr for a message: of plain numbers and short tuples only, whatever a file may hold."""
+    if isinstance(value, bool | float) or value is None:
+        return repr(value)
+    if isinstance(value, int):
+        return repr(value) if abs(value) < 1 << 64 else "a huge number"
+    if isinstance(value, tuple | list):
+        return f"({', '.join(_short(item) if isinstance(item, int) else type(item).__name__ for item in value[:8])})"
+    return type(value).__name__

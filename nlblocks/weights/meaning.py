@@ -1,0 +1,43 @@
+"""What a tensor means to its layer, judged from its name and its neighbours: never from its shape alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+from nlblocks.specs.base import Shape
+
+Meaning = Literal["linear", "plain", "unknown"]
+"""A "linear" weight is turned between torch and Paddle, a "plain" tensor is the same in both."""
+Layout = Literal["torch", "paddle"]
+
+_LINEAR = re.compile(
+    r"(.*_)?(fc|linear|lin|dense|proj|projection|head|classifier|cls|mlp|ffn|query|key|value|qkv|kv|out|output|logits"
+    r"|lm_head|squeeze|excitation|extract|w[qkvo]|c_attn|c_fc|c_proj|gate|up|down)(_layers?|_proj)?_?\d*",
+    re.IGNORECASE,
+)
+_TABLE = re.compile(r".*(embed|emb|wte|wpe|lookup|codebook|vocab).*", re.IGNORECASE)
+_PLAIN_LEAVES = re.compile(r"bias|(weight|bias)_(ih|hh)(_l\d+)?(_reverse)?|.*(embed|emb|token|table|index|mask|pos).*")
+
+
+def meaning(name: str, shapes: Mapping[str, Shape], layout: Layout) -> Meaning:
+    """What the tensor ``name`` of a file in ``layout`` is; only two axes can be in doubt."""
+    shape = shapes[name]
+    if len(shape) != 2:
+        return "plain"
+    module, _, leaf = name.rpartition(".")
+    if leaf != "weight":
+        square = shape[0] == shape[1]
+        return "plain" if not square or _PLAIN_LEAVES.fullmatch(leaf) else "unknown"
+    bias = shapes.get(f"{module}.bias" if module else "bias")
+    if bias is not None:
+        outputs = shape[0] if layout == "torch" else shape[1]
+        return "linear" if bias == (outputs,) else "unknown"
+    for word in reversed(module.split(".")):
+        if word.isdigit():
+            continue  # a place in a Sequential: the name is the Sequential's
+        if _TABLE.fullmatch(word):
+            return "plain"
+        return "linear" if _LINEAR.fullmatch(word) else "unknown"
+    return "unknown"

@@ -1,0 +1,211 @@
+"""Which blocks a checkpoint holds, judged from names and shapes alone, over every dialect."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields, replace
+from functools import cache
+from typing import Any
+
+from nlblocks.errors import InputError
+from nlblocks.specs.base import BlockSpec, Param, Shape, Spec, spec_type
+from nlblocks.specs.catalogue import EXAMPLES
+from nlblocks.weights import dialects
+from nlblocks.weights.dialects.base import Dialect
+
+Rows = dict[Param, tuple[str, Shape]]
+_STAND_INS = (9973, 4999, 2003, 1511, 1201, 1009, 907, 809)
+"""Primes that stand for the sizes of a candidate: where a shape shows one, the file's shape shows its value."""
+_UNSEEN = ("zero_init", "dropout", "reduction", "ratio", "divisor", "gamma", "b", "slope")
+"""Fields that change no name and no shape, or only through a size that is found anyway."""
+
+
+_TOLD = ("inter_channels", "sub_sample", "norm")
+"""Fields that are printed even at their default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A block at ``prefix`` ("" is the whole file): every spec that its names and shapes allow, by dialect.
+
+    ``specs`` differ only in what the parameters do not tell; the fields named in ``unknown`` hold stand-ins.
+    ``names`` maps canonical names to the file's.
+    """
+
+    prefix: str
+    dialect: str
+    specs: tuple[BlockSpec, ...]
+    unknown: tuple[str, ...]
+    names: Mapping[str, str]
+
+    @property
+    def spec(self) -> BlockSpec:
+        return self.specs[0]
+
+    def __str__(self) -> str:
+        spec = self.spec
+        plain, open_ = [], []
+        for item in fields(spec):
+            values = list(dict.fromkeys(_text(getattr(each, item.name)) for each in self.specs))
+            if item.name in self.unknown:
+                open_.append(item.name)
+            elif len(values) > 1:
+                open_.append(f"{item.name} {' or '.join(values)}")
+            elif item.name in _TOLD or not _is_default(spec, item):
+                plain.append(f"{item.name} {values[0]}")
+        dims = f", {spec.dims}D" if hasattr(spec, "dims") else ""
+        tail = f"; {', '.join(open_)} (the parameters do not tell)" if open_ else ""
+        where = f"at {self.prefix}: " if self.prefix else "the whole file: "
+        told = "".join(f", {text}" for text in plain)
+        return f"{where}{type(spec).__name__}{dims}{told}; dialect {self.dialect}{tail}"
+
+
+def recognise(shapes: Mapping[str, Shape], only: str | None = None) -> list[Recognised]:
+    """Every block in ``shapes`` (name → shape), in the file's order; ``only`` names the one dialect to try.
+
+    A block must explain every tensor under its prefix, but for those that its dialect ignores.
+    """
+    ends: dict[str, list[str]] = defaultdict(list)
+    under: dict[str, set[str]] = defaultdict(set)
+    for name in shapes:
+        parts = name.split(".")
+        for cut in range(len(parts)):
+            ends[".".join(parts[cut:])].append(".".join(parts[:cut]))
+            under[".".join(parts[:cut])].add(name)
+    found: dict[tuple[str, str, type], Recognised] = {}
+    for dialect, spec, rows in _candidates(only):
+        anchor = next(iter(rows.values()))[0]
+        for prefix in ends.get(anchor, ()):
+            names = {param: f"{prefix}.{name}" if prefix else name for param, (name, _) in rows.items()}
+            match = _match(dialect, spec, rows, names, shapes, under[prefix])
+            if match is None:
+                continue
+            key = prefix, dialect.name, type(match[0])
+            canonical = {param.name: name for param, name in names.items()}
+            before = found.get(key)
+            if before is None or len(canonical) > len(before.names):
+                found[key] = Recognised(prefix, dialect.name, (match[0],), match[1], canonical)
+            elif canonical == before.names and not any(_covers(spec, match[0]) for spec in before.specs):
+                found[key] = replace(before, specs=(*before.specs, match[0]))
+    order = {prefix: index for index, prefix in enumerate(under)}
+    return sorted(found.values(), key=lambda block: (order[block.prefix], block.prefix))
+
+
+def _match(
+    dialect: Dialect,
+    spec: BlockSpec,
+    rows: Rows,
+    names: Mapping[Param, str],
+    shapes: Mapping[str, Shape],
+    near: set[str],
+) -> tuple[BlockSpec, tuple[str, ...]] | None:
+    """(the spec with its sizes found, the fields not found), or None where something does not fit."""
+    own = set(names.values())
+    if any(name not in shapes for name in own) or any(not name.endswith(dialect.ignored) for name in near - own):
+        return None
+    stand_ins = _stand_ins(spec)
+    sizes: dict[str, int] = {}
+    for param, (_, shape) in rows.items():
+        found = shapes[names[param]]
+        if len(found) != len(shape):
+            return None
+        for extent, expected in zip(found, shape, strict=True):
+            for times in (1, 2):  # a size itself, or two of them side by side
+                name = stand_ins.get(expected // times) if expected % times == 0 else None
+                if name is not None and (extent % times or sizes.setdefault(name, extent // times) != extent // times):
+                    return None
+    try:
+        solved = replace(spec, **sizes)
+        inner = getattr(solved, "inner", None)
+        if inner is not None and getattr(solved, "inter_channels", 0) is None and "in_channels" in sizes:
+            solved = replace(solved, inter_channels=inner)  # type: ignore[call-arg]
+        final = dialect.rows(solved)
+    except InputError:
+        return None
+    if {param.name: shape for param, (_, shape) in final.items()} != {
+        param.name: shapes[name] for param, name in names.items()
+    }:
+        return None
+    return solved, tuple(name for name in stand_ins.values() if name not in sizes)
+
+
+def _covers(known: BlockSpec, spec: BlockSpec) -> bool:
+    """Whether a known spec is the same, but for sizes that it states and ``spec`` leaves to be derived."""
+    pairs = ((getattr(known, item.name), getattr(spec, item.name)) for item in fields(spec))
+    return all(one == other or other is None for one, other in pairs)
+
+
+def _stand_ins(spec: BlockSpec) -> dict[int, str]:
+    values = {item.name: getattr(spec, item.name) for item in fields(spec)}
+    return {value: name for name, value in values.items() if value in _STAND_INS and type(value) is int}
+
+
+@cache
+def _candidates(only: str | None) -> tuple[tuple[Dialect, BlockSpec, Rows], ...]:
+    found = []
+    for name in [only] if only else dialects.names():
+        dialect = dialects.get(name)
+        for cls in dialect.tables:
+            for spec in _variants(cls.kind):
+                try:
+                    found.append((dialect, spec, dialect.rows(spec)))
+                except InputError:
+                    continue  # an option that this codebase lacks
+    return tuple(found)
+
+
+@cache
+def _variants(kind: str) -> tuple[BlockSpec, ...]:
+    """Every combination of the options that the catalogue shows, with stand-ins for the sizes."""
+    cls = spec_type(kind)
+    examples = [spec for spec in EXAMPLES if type(spec) is cls]
+    choices: dict[str, list[Any]] = {}
+    for index, item in enumerate(fields(cls)):
+        if item.name in _UNSEEN:
+            continue
+        choices[item.name] = _choices(item, examples, _STAND_INS[index % len(_STAND_INS)])
+    found = []
+    for values in itertools.product(*choices.values()):
+        try:
+            found.append(cls.from_options(dict(zip(choices, values, strict=True))))
+        except InputError:
+            continue  # options that exclude each other
+    return tuple(dict.fromkeys(found))
+
+
+def _choices(item: Field[Any], examples: list[BlockSpec], stand_in: int) -> list[Any]:
+    """What a field may hold: for a size its stand-in first, then values that the catalogue shows."""
+    seen = [getattr(spec, item.name) for spec in examples]
+    if str(item.type) == "str":  # a mode of another kind is refused, or tried as well
+        seen += [getattr(spec, item.name) for spec in EXAMPLES if hasattr(spec, item.name)]
+    if str(item.type).startswith("int"):
+        size = [stand_in] if _is_size(examples, item.name, stand_in) else []
+        if item.default is MISSING and size:
+            return size
+        default = [] if item.default is MISSING else [item.default]
+        return list(dict.fromkeys([*size, *default, *(value for value in seen if item.default is not None)]))
+    parts = [value for value in seen if isinstance(value, Spec)]
+    return list(dict.fromkeys([value for value in seen if not isinstance(value, Spec)] + parts[:1]))
+
+
+def _is_size(examples: list[BlockSpec], name: str, value: int) -> bool:
+    """Whether the field takes a stand-in that then shows in a shape, or changes none: else it is a choice."""
+    for spec in examples:
+        try:
+            there, elsewhere = (replace(spec, **{name: number}).params() for number in (value, value + 6))
+        except InputError:
+            continue
+        shown = any(value in param.shape for param in there)
+        return shown or [param.shape for param in there] == [param.shape for param in elsewhere]
+    return False
+
+
+def _is_default(spec: BlockSpec, item: Field[Any]) -> bool:
+    default = item.default if item.default_factory is MISSING else item.default_factory()
+    return item.name == "dims" or item.name in _UNSEEN or bool(getattr(spec, item.name) == default)
+
+
+def _text(value: Any) -> str:
+    return type(value).__name__ if isinstance(value, Spec) else "none" if value is None else str(value)

@@ -1,0 +1,105 @@
+"""A block and its spec in one file, loadable in any backend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlblocks.backend import DTYPES, Array, Backend, DType, backend_of, current, get
+from nlblocks.blocks import build
+from nlblocks.errors import InputError
+from nlblocks.specs.base import BlockSpec, spec_from_dict
+from nlblocks.weights import dialects
+from nlblocks.weights.convert import turned
+from nlblocks.weights.files import Tensor, in_memory, open_checkpoint, write_checkpoint
+from nlblocks.weights.files.checkpoint import Checkpoint
+from nlblocks.weights.files.dtypes import DTYPES as FILE_DTYPES
+from nlblocks.weights.files.dtypes import of_array
+from nlblocks.weights.files.writing import format_of
+from nlblocks.weights.state import checked_state, load_state, state_of
+
+
+def save(module_or_state: Any, path: str | Path, spec: BlockSpec | None = None) -> None:
+    """Write a block, or a canonical state with its ``spec``, to .safetensors, .pth/.pt/.bin or .pdparams.
+
+    The spec goes into the file, so that :func:`load` needs nothing else. dtypes are kept, bfloat16 included. A
+    .pdparams file has Paddle's layout (Linear weights [in, out]), the others torch's, so that each framework's own
+    loader can read it. The file appears whole or not at all.
+    """
+    if isinstance(module_or_state, Mapping):
+        if spec is None:
+            raise InputError("save: a state needs its spec; give spec=... or save the module")
+        state, bfloat16 = checked_state(spec, module_or_state), False
+    else:
+        backend = backend_of(module_or_state)
+        if spec is not None and spec != module_or_state.spec:
+            raise InputError("save: spec is not the module's own; leave it out")
+        spec, bfloat16 = module_or_state.spec, backend.dtype(module_or_state) == "bfloat16"
+        state = state_of(module_or_state)
+    layout = "paddle" if format_of(Path(path)) == "paddle" else "torch"
+    tensors: dict[str, Tensor] = {name: _tensor(array, bfloat16) for name, array in state.items()}
+    write_checkpoint(
+        path, _turned(spec, tensors) if layout == "paddle" else tensors, layout=layout, spec=spec.to_dict()
+    )
+
+
+def load(
+    path: str | Path,
+    backend: str | Backend | None = None,
+    spec: BlockSpec | None = None,
+    dialect: str | None = None,
+    key: str | None = None,
+    dtype: DType | None = None,
+) -> Any:
+    """The native module of a file that :func:`save` or ``nlblocks convert`` wrote, or of any checkpoint of ``spec``.
+
+    ``dialect`` names the public codebase whose tensors the file holds; without it they are canonical names. ``key``
+    chooses a nested dict, ``dtype`` overrides the file's own. A wrapper prefix such as "module." is dropped.
+    """
+    checkpoint = open_checkpoint(path, key)
+    if spec is None:
+        if checkpoint.spec is None:
+            raise InputError(f"{path}: the file carries no spec; give spec=..., such as nlblocks inspect suggests")
+        found = spec_from_dict(checkpoint.spec)
+        if not isinstance(found, BlockSpec):
+            raise InputError(f"{path}: its spec is a {found.kind}, which is a part of a block")
+        spec = found
+    prefix = checkpoint.prefix
+    tensors = {name.removeprefix(prefix): tensor for name, tensor in checkpoint.items()}
+    if dialect is not None:
+        state = dialects.get(dialect).to_canonical(spec, {name: tensor.numpy() for name, tensor in tensors.items()})
+    else:
+        tensors = _turned(spec, tensors) if checkpoint.layout == "paddle" else tensors
+        state = {name: tensor.numpy() for name, tensor in tensors.items()}
+    checked = checked_state(spec, state)
+    chosen = get(current() if backend is None else backend)
+    if dtype is None:
+        dtype = _dtype(checkpoint) if chosen.differentiable else "float64"  # a reference computes in float64 alone
+    module = build(spec, backend=chosen, dtype=dtype)
+    load_state(module, checked)
+    return module
+
+
+def _tensor(array: Array, bfloat16: bool) -> Tensor:
+    """A float32 array that holds bfloat16 values becomes bfloat16 again: the upper half of its bits."""
+    if bfloat16 and array.dtype == np.float32:
+        bits = np.ascontiguousarray(array).reshape(array.shape).view(np.uint32)
+        return in_memory((bits >> 16).astype(np.uint16), FILE_DTYPES["bfloat16"])
+    return in_memory(array, of_array(array))
+
+
+def _turned(spec: BlockSpec, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    linear = {param.name for param in spec.params() if param.layout == "linear"}
+    return {
+        name: turned(tensor) if name in linear and len(tensor.shape) == 2 else tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def _dtype(checkpoint: Checkpoint) -> DType:
+    """The widest float dtype in the file; float32 where there is none."""
+    found = {tensor.dtype.name for tensor in checkpoint.values()}
+    return next((name for name in DTYPES if name in found), "float32")
