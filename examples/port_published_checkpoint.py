@@ -15,7 +15,6 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import torch
 from PIL import Image
 
 import nlblocks
@@ -26,6 +25,7 @@ import matplotlib.pyplot as plt
 DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "published" / "nonlocal_mnist"
 FILES = ("net.pth", "sample.png", "nl_map_1.npy", "nl_map_2.npy")
 QUERIES = 3
+DTYPES: tuple[nlblocks.backend.DType, ...] = ("float64", "float32")
 
 
 def main() -> int:
@@ -39,21 +39,15 @@ def main() -> int:
     if missing:
         parser.error(f"{options.folder} has no {', '.join(missing)}")
 
-    # weights_only: tensors are read, and nothing that the file asks for is executed.
-    foreign = torch.load(options.folder / "net.pth", map_location="cpu", weights_only=True)
-    foreign = {name.removeprefix("module."): tensor.numpy() for name, tensor in foreign.items()}
-    dialect = nlblocks.dialects.get("alexhex7")
-    spec = dialect.spec("Network")
-    state = dialect.to_canonical(spec, foreign)
-
+    spec = nlblocks.dialects.get("alexhex7").spec("Network")
     digit = np.asarray(Image.open(options.folder / "sample.png").convert("L"), dtype=np.float32) / 255
     published = {f"nl_{i}": np.load(options.folder / f"nl_map_{i}.npy") for i in (1, 2)}
     maps = {}
-    for dtype in ("float64", "float32"):
+    for dtype in DTYPES:
         runs = {}
         for backend in ("torch", "paddle"):
-            net = nlblocks.build(spec, backend=backend, dtype=dtype)
-            nlblocks.load_state(net, state)
+            # The reader executes nothing that the file asks for, and needs no torch.
+            net = nlblocks.load(options.folder / "net.pth", backend, spec, dialect="alexhex7", dtype=dtype)
             runs[backend] = nlblocks.run(net, digit[None, None], return_attention=True)
         maps[dtype] = report(dtype, runs, published)
 

@@ -261,7 +261,7 @@ def test_what_the_codebase_computes(case: Any, require: Any) -> None:
     ("timm_attn", "EffectiveSEModule", {"channels": 16}, "is not covered"),
     ("jongchan_cbam", "CBAM", {"gate_channels": 16, "no_spatial": True}, "no_spatial=True"),
     ("jongchan_cbam", "CBAM", {"gate_channels": 16, "pool_types": ["lp"]}, "pool_types="),
-    ("senet_pytorch", "SELayer", {"channel": 16, "ratio": 2}, "it takes 'channel', 'reduction'"),
+    ("senet_pytorch", "SELayer", {"channel": 16, "ratio": 2}, "the class takes 'channel', 'reduction'"),
 ])  # fmt: skip
 def test_what_a_dialect_refuses_by_name(name: str, cls: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):

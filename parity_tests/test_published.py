@@ -20,18 +20,12 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the published check
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_class_and_maps(dtype: nlblocks.backend.DType, require: Callable[..., None]) -> None:
     require("torch", "paddle")
-    torch = pytest.importorskip("torch")
     image = pytest.importorskip("PIL.Image")
-    foreign = torch.load(FOLDER / "net.pth", map_location="cpu", weights_only=True)
-    foreign = {name.removeprefix("module."): tensor.numpy() for name, tensor in foreign.items()}
-    dialect = nlblocks.dialects.get("alexhex7")
-    spec = dialect.spec("Network")
-    state = dialect.to_canonical(spec, foreign)
+    spec = nlblocks.dialects.get("alexhex7").spec("Network")
     x = np.asarray(image.open(FOLDER / "sample.png").convert("L"), dtype=np.float32)[None, None] / 255
     runs = {}
     for backend in ("torch", "paddle"):
-        net = nlblocks.build(spec, backend=backend, dtype=dtype)
-        nlblocks.load_state(net, state)
+        net = nlblocks.load(FOLDER / "net.pth", backend, spec, dialect="alexhex7", dtype=dtype)
         runs[backend] = nlblocks.run(net, x, return_attention=True)
         assert runs[backend].output.argmax() == 7
         for index in (1, 2):

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from functools import cache
-from typing import Any
+from typing import Any, get_type_hints
 
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, Param, Shape, Spec, spec_type
@@ -162,10 +162,11 @@ def _variants(kind: str) -> tuple[BlockSpec, ...]:
     cls = spec_type(kind)
     examples = [spec for spec in EXAMPLES if type(spec) is cls]
     choices: dict[str, list[Any]] = {}
+    types = get_type_hints(cls)
     for index, item in enumerate(fields(cls)):
         if item.name in _UNSEEN:
             continue
-        choices[item.name] = _choices(item, examples, _STAND_INS[index % len(_STAND_INS)])
+        choices[item.name] = _choices(item, types[item.name], examples, _STAND_INS[index % len(_STAND_INS)])
     found = []
     for values in itertools.product(*choices.values()):
         try:
@@ -175,12 +176,12 @@ def _variants(kind: str) -> tuple[BlockSpec, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _choices(item: Field[Any], examples: list[BlockSpec], stand_in: int) -> list[Any]:
+def _choices(item: Field[Any], expected: Any, examples: list[BlockSpec], stand_in: int) -> list[Any]:
     """What a field may hold: for a size its stand-in first, then values that the catalogue shows."""
     seen = [getattr(spec, item.name) for spec in examples]
-    if str(item.type) == "str":  # a mode of another kind is refused, or tried as well
+    if expected is str:  # a mode of another kind is refused, or tried as well
         seen += [getattr(spec, item.name) for spec in EXAMPLES if hasattr(spec, item.name)]
-    if str(item.type).startswith("int"):
+    if expected in (int, int | None):
         size = [stand_in] if _is_size(examples, item.name, stand_in) else []
         if item.default is MISSING and size:
             return size
