@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import types
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+
+import nlblocks
+from nlblocks import backend
 
 ROOT = Path(__file__).parents[1]
 Require = Callable[..., None]
@@ -100,3 +105,26 @@ def test_use_may_be_repeated_and_changed_before_first_use() -> None:
         "nlblocks.use('reference'); print('ok')"
     )
     assert found.stdout.strip() == "ok", found.stderr
+
+
+def test_a_third_partys_backend_is_an_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nlblocks_reference.backend import ReferenceBackend
+
+    class Other(ReferenceBackend):
+        name = "other"
+
+    package = types.ModuleType("other_backend")
+    package.backend = Other()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "other_backend", package)
+    found = [EntryPoint("other", "other_backend", "nlblocks.backends")]
+    monkeypatch.setattr(backend, "entry_points", lambda group: found if group == "nlblocks.backends" else [])
+    backend.rows.cache_clear()
+    try:
+        assert "other" in nlblocks.installed()
+        report = nlblocks.verify(nlblocks.specs.NonLocal(in_channels=4), backends=("reference", "other"))
+        assert report
+        assert report.backends == ("reference", "other")
+    finally:
+        monkeypatch.undo()
+        backend.rows.cache_clear()
+    assert "other" not in nlblocks.installed()
