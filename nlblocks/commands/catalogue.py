@@ -31,7 +31,7 @@ def list_kinds() -> None:
 @click.option("--input", "input_shape", help="Input shape for the cost, e.g. 2,64,56,56; default: the spec's example.")
 @click.pass_context
 def show(ctx: click.Context, kind: str, input_shape: str | None) -> None:
-    r"""Show one kind: formula, fields, parameters, cost, source, backends, dialects.
+    """Show one kind: formula, fields, parameters, cost, source, backends, dialects.
 
     \b
     nlblocks show non_local

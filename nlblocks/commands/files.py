@@ -79,7 +79,7 @@ def convert(
     dialect: str | None, to_dialect: str | None, kind: str | None, rename: tuple[str, ...], linear: tuple[str, ...],
     plain: tuple[str, ...], strip_prefix: bool, shard_size: str | None, dry_run: bool,
 ) -> None:  # fmt: skip
-    r"""Convert a whole checkpoint by the meaning of its layers; bits and dtypes stay as they are.
+    """Convert a whole checkpoint by the meaning of its layers; bits and dtypes stay as they are.
 
     \b
     nlblocks convert model.pth model.pdparams
