@@ -39,7 +39,7 @@ def same(found: Tensor, expected: Tensor) -> bool:
 
 
 def bits(tensor: Tensor) -> bytes:
-    return b"".join(tensor.chunks())
+    return b"".join(bytes(chunk) for chunk in tensor.chunks())
 
 
 @pytest.mark.parametrize(("suffix", "names"), [
