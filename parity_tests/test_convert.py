@@ -42,7 +42,7 @@ def to_paddle(tensors: dict[str, Tensor], **options: Any) -> dict[str, Tensor]:
 
 
 def bits(tensor: Tensor) -> tuple[str, tuple[int, ...], bytes]:
-    return tensor.dtype.name, tensor.shape, b"".join(tensor.chunks())
+    return tensor.dtype.name, tensor.shape, b"".join(bytes(chunk) for chunk in tensor.chunks())
 
 
 def all_bits(tensors: Any) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import mmap
 import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -26,13 +28,29 @@ class Mapped:
         self.path = path
         try:
             with path.open("rb") as file:
-                self.size = os.fstat(file.fileno()).st_size
+                status = os.fstat(file.fileno())
+                self.size, self._identity = status.st_size, (status.st_dev, status.st_ino)
                 if self.size == 0:
                     raise InputError(f"{path}: the file is empty")
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
         self.bytes = memoryview(self._map)
+
+    def send(self, file: BinaryIO, start: int, stop: int) -> Iterator[int]:
+        """Have the kernel append [start, stop) to ``file``; the number of bytes of each step."""
+        file.flush()
+        with self.path.open("rb") as source:
+            status = os.fstat(source.fileno())
+            if (status.st_dev, status.st_ino) != self._identity:
+                raise InputError(f"{self.path}: the file was replaced while it was read; nothing was written")
+            while start < stop:
+                sent = os.sendfile(file.fileno(), source.fileno(), start, min(CHUNK, stop - start))
+                if sent == 0:
+                    raise InputError(f"{self.path}: the file was cut while it was read; nothing was written")
+                start += sent
+                yield sent
+        file.seek(0, os.SEEK_END)
 
     def release(self, start: int, stop: int) -> None:
         """Tell the system that the pages of [start, stop) are not needed for now."""
@@ -57,7 +75,7 @@ class Tensor(ABC):
         """The stored bits as an array of ``dtype.bits``, possibly a read-only view of the file."""
 
     def chunks(self) -> Iterator[memoryview]:
-        """The stored bits in row-major order, a few MiB at a time."""
+        """The stored bits in row-major order, a few MiB at a time; each piece is good until the next is asked for."""
         array = self.raw()
         if array.ndim == 2 and array.flags.f_contiguous and not array.flags.c_contiguous:
             for rows in _turned_rows(array):
@@ -71,6 +89,12 @@ class Tensor(ABC):
     @abstractmethod
     def release(self) -> None:
         """Give back the pages of the file that reading has brought in."""
+
+    def pour(self, file: BinaryIO) -> Iterator[int]:
+        """Append the stored bits to ``file``; the number of bytes of each step."""
+        for chunk in self.chunks():
+            file.write(chunk)
+            yield len(chunk)
 
     def numpy(self) -> Array:
         """The values as a copy; bfloat16, which NumPy lacks, becomes float32."""
@@ -109,6 +133,13 @@ class Stored(Tensor):
                 yield self.file.bytes[start:end]
                 self.file.release(start, end)
 
+    def pour(self, file: BinaryIO) -> Iterator[int]:
+        plain = self.strides is None and not self.swapped
+        if plain and sys.platform == "linux":
+            yield from self.file.send(file, self.start, self.start + self.nbytes)
+        else:
+            yield from Tensor.pour(self, file)
+
     def release(self) -> None:
         span = 1 + sum(
             (n - 1) * step for n, step in zip(self.shape, self.strides or row_major(self.shape), strict=True)
@@ -143,8 +174,9 @@ def _turned_rows(array: Array) -> Iterator[Array]:
     """The rows of a transposed array, TILE at a time, through a padded tile: its columns do not share cache lines."""
     source = array.T
     tile = np.empty((TILE, TILE + 16), array.dtype)
+    block = np.empty((TILE, array.shape[1]), array.dtype)
     for top in range(0, array.shape[0], TILE):
-        rows = np.empty((min(TILE, array.shape[0] - top), array.shape[1]), array.dtype)
+        rows = block[: array.shape[0] - top]
         for left in range(0, array.shape[1], TILE):
             part = source[left : left + TILE, top : top + TILE]
             buffer = tile[: part.shape[0], : part.shape[1]]
