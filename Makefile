@@ -21,7 +21,7 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 docs: $(STAMP)
-	$(BIN)/python -m nlblocks.catalogue > docs/catalogue.md
+	$(BIN)/python -m nlblocks.catalogue
 
 clean:
 	rm -rf .venv build dist

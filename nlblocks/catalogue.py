@@ -111,6 +111,35 @@ def markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
+def dialect_rows() -> list[tuple[str, str, str, str, str]]:
+    """(dialect, codebase, class, the class's options, the dialect's specs) of every class that is covered."""
+    found = []
+    for name in dialects.names():
+        dialect = dialects.get(name)
+        specs = ", ".join(cls.__name__ for cls in dialect.tables)
+        for cls, function in dialect.classes.items():
+            found.append((name, dialect.source, cls, ", ".join(inspect.signature(function).parameters), specs))
+    return found
+
+
+def dialects_markdown() -> str:
+    """Which public classes are understood, as a page."""
+    lines = [
+        "# Dialects",
+        "",
+        "Made from the code by `make docs`; a test fails when this page is stale. A class or an option that is",
+        "not listed is refused by name. `nlblocks convert` and `nlblocks.dialects.get(name)` use these.",
+        "",
+        "| dialect | codebase | class | options | the dialect's specs |",
+        "|---|---|---|---|---|",
+        *(
+            _row(f"`{name}`", source, f"`{cls}`", options, specs)
+            for name, source, cls, options, specs in dialect_rows()
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _plain(text: str) -> str:
     """A docstring without its markup: ``x`` and :class:`x` become x."""
     return re.sub(r":class:`[^`]*?(\w+)`", r"\1", text).replace("``", "")
@@ -145,4 +174,6 @@ def _size(shape: Shape) -> int:
 
 
 if __name__ == "__main__":
-    print(markdown(), end="")
+    docs = Path(__file__).parents[1] / "docs"
+    (docs / "catalogue.md").write_text(markdown(), encoding="utf-8")
+    (docs / "dialects.md").write_text(dialects_markdown(), encoding="utf-8")

@@ -8,15 +8,16 @@ import pytest
 from click.testing import CliRunner
 
 import nlblocks
-from nlblocks.catalogue import entry, field_list, markdown
+from nlblocks.catalogue import dialects_markdown, entry, field_list, markdown
 from nlblocks.cli import main
 from nlblocks.specs import BatchNorm, NonLocal
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_page_is_not_stale() -> None:
+def test_the_pages_are_not_stale() -> None:
     assert (ROOT / "docs" / "catalogue.md").read_text(encoding="utf-8") == markdown(), "run: make docs"
+    assert (ROOT / "docs" / "dialects.md").read_text(encoding="utf-8") == dialects_markdown(), "run: make docs"
 
 
 @pytest.mark.parametrize("kind", nlblocks.kinds())

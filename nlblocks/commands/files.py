@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect as signatures
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
+from nlblocks.catalogue import dialect_rows
 from nlblocks.commands.options import spec_from_options
 from nlblocks.errors import InputError
 from nlblocks.specs.base import spec_from_dict
@@ -113,15 +114,15 @@ def convert(
 
 @click.command()
 def dialects() -> None:
-    """List the public codebases: their classes, the options that are covered, and the blocks that they become."""
-    table = Table("dialect", "source", "class", "options", "becomes", title="dialects")
-    for name in all_dialects.names():
-        dialect = all_dialects.get(name)
-        blocks = ", ".join(cls.__name__ for cls in dialect.tables)
-        for cls, function in dialect.classes.items():
-            table.add_row(name, dialect.source, cls, ", ".join(signatures.signature(function).parameters), blocks)
-        table.add_section()
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    """List the public codebases whose checkpoints are understood: their classes, options, and what they become."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("dialect", "class", "its options", "the dialect's specs"):
+        table.add_column(heading, overflow="fold")
+    for name, group in groupby(dialect_rows(), key=lambda row: row[0]):
+        for index, (_, source, cls, options, specs) in enumerate(group):
+            about, becomes = (f"[bold]{name}[/]\n{source}", specs) if index == 0 else ("", "")
+            table.add_row(about, cls, options, becomes)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 def tree(tensors: Mapping[str, Tensor]) -> list[str]:
