@@ -2,7 +2,7 @@
 
 "direct" is the formula as the papers write it: it builds the attention map. "fast" is the same function by algebra,
 without the map. Each backend decides in its own ``paths.py`` which one runs; a path that is forced here, or by
-NLBLOCKS_PATH, goes before that choice. A call that asks for the map always takes the direct path: the fast one has none.
+NLBLOCKS_PATH, goes before that choice. A call that asks for the map takes the direct path: the fast one has none.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _forced: str = os.environ.get(VARIABLE, "")
 
 @contextmanager
 def force(path: Path) -> Iterator[None]:
-    """Make every block take one path inside ``with force("direct"):``, in all threads."""
+    """Make every block take one path while the context is open, in all threads."""
     global _forced
     if path not in PATHS:
         raise BackendError(f"force: path={path!r} must be one of {known(PATHS)}")

@@ -48,16 +48,17 @@ class Block(paddle.nn.Layer):
 def tensors(layer: Block) -> dict[str, paddle.Tensor]:
     """Parameters and buffers, detached, under canonical names and layouts; a transposed Linear weight is a view."""
     own = {name: tensor.detach() for name, tensor in layer.state_dict().items()}
-    return {name: tensor.t() if name in linear_weights(layer) else tensor for name, tensor in own.items()}
+    linear = linear_weights(layer)
+    return {name: tensor.t() if name in linear else tensor for name, tensor in own.items()}
 
 
 @paddle.no_grad()
 def assign(layer: Block, values: Mapping[str, paddle.Tensor]) -> None:
     """Copy canonical tensors into the layer, in place, cast to each target's dtype."""
-    own = layer.state_dict()
+    own, linear = layer.state_dict(), linear_weights(layer)
     for name, value in values.items():
         value = value.astype(own[name].dtype)
-        paddle.assign(value.t() if name in linear_weights(layer) else value, own[name])
+        paddle.assign(value.t() if name in linear else value, own[name])
 
 
 def linear_weights(layer: Block) -> set[str]:
