@@ -32,10 +32,10 @@ def ramp_product(a: Tensor, b: Tensor, value: Tensor, divisor: float) -> Tensor:
 
     Where the ramp is open, relu(a_i + b_j) is a_i + b_j, so y_i = a_i Σ value_j + Σ b_j value_j over the open j.
     """
-    rows = (value / divisor).transpose([0, 2, 1])  # [B, M, E]
-    sums = _OpenSum.apply(a, b, paddle.concat([rows, b.unsqueeze(2) * rows], axis=2))  # [B, N, 2E]
-    plain, weighted = sums.chunk(2, axis=2)  # [B, N, E] each
-    return (a.unsqueeze(2) * plain + weighted).transpose([0, 2, 1])
+    rows = value.transpose([0, 2, 1])  # [B, M, E]
+    weighted = (b / divisor).unsqueeze(2) * rows  # [B, M, E]
+    plain, weighted = _OpenSum.apply(a, b, paddle.concat([rows, weighted], axis=2)).chunk(2, axis=2)  # [B, N, E] each
+    return ((a / divisor).unsqueeze(2) * plain + weighted).transpose([0, 2, 1])
 
 
 class _SoftmaxProduct(PyLayer):

@@ -37,11 +37,11 @@ def ramp_product(a: Tensor, b: Tensor, value: Tensor, divisor: float) -> Tensor:
 
     Where the ramp is open, relu(a_i + b_j) is a_i + b_j, so y_i = a_i Σ value_j + Σ b_j value_j over the open j.
     """
-    rows = (value / divisor).transpose(1, 2).to(torch.promote_types(value.dtype, torch.float32))  # [B, M, E]
+    rows = value.transpose(1, 2).to(torch.promote_types(value.dtype, torch.float32))  # [B, M, E]
     a, b = a.to(rows.dtype), b.to(rows.dtype)
-    sums = _OpenSum.apply(a, b, torch.cat([rows, b.unsqueeze(2) * rows], dim=2))  # [B, N, 2E]
-    plain, weighted = sums.chunk(2, dim=2)  # [B, N, E] each
-    return (a.unsqueeze(2) * plain + weighted).transpose(1, 2).to(value.dtype)
+    weighted = (b / divisor).unsqueeze(2) * rows  # [B, M, E]
+    plain, weighted = _OpenSum.apply(a, b, torch.cat([rows, weighted], dim=2)).chunk(2, dim=2)  # [B, N, E] each
+    return torch.addcmul(weighted, (a / divisor).unsqueeze(2), plain).transpose(1, 2).to(value.dtype)
 
 
 class _OpenSum(torch.autograd.Function):
