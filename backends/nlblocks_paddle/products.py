@@ -10,7 +10,7 @@ import paddle.nn.functional as F
 from paddle import Tensor
 from paddle.autograd import PyLayer
 
-BLOCK = 2**19
+BLOCK = 2**17
 """How many entries of a softmax map exist at a time."""
 
 

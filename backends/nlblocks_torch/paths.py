@@ -15,6 +15,8 @@ FORMULAS: dict[str, Formula] = {
     "embedded_gaussian": "softmax", "gaussian": "softmax", "dot_product": "product", "concatenation": "ramp"
 }  # fmt: skip
 """The formula of each mode of NonLocal."""
+SMALL = 2**17
+"""A softmax or ramp map with fewer entries costs less to build than to go around (measured on a CPU)."""
 
 
 def choose(formula: Formula, queries: int, keys: int, widths: tuple[int, int], return_attention: bool) -> Path:
@@ -31,4 +33,4 @@ def choose(formula: Formula, queries: int, keys: int, widths: tuple[int, int], r
     affinity, values = widths
     if formula == "product":
         return "fast" if affinity * values * (queries + keys) < queries * keys * (affinity + values) else "direct"
-    return "fast"
+    return "fast" if queries * keys >= SMALL else "direct"
