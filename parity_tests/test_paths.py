@@ -139,6 +139,8 @@ def test_paddle_layouts(spec: BlockSpec, require: Require) -> None:
         np.testing.assert_allclose(module(other).numpy(), module(x).numpy(), rtol=LIMIT, atol=LIMIT)
 
 
+# torch's compiler makes an instance of a custom autograd function itself, and warns about that.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 @pytest.mark.parametrize("spec", BLOCKS)
 def test_torch_compile_autocast_and_half_on_the_fast_path(spec: BlockSpec, require: Require) -> None:
     require("torch")
