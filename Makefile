@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: verify test lint format clean
+.PHONY: verify bench test lint format clean
 
 verify: $(STAMP)
 	$(BIN)/nlblocks verify
+
+bench: $(STAMP)
+	$(BIN)/nlblocks bench
 
 test: $(STAMP)
 	NLBLOCKS_REQUIRE_BACKENDS=torch,paddle $(BIN)/python -m pytest

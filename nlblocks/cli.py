@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from nlblocks import __version__
+from nlblocks.commands.bench import bench
 from nlblocks.commands.verify import verify
 from nlblocks.errors import NLBlocksError
 
@@ -31,3 +32,4 @@ def main() -> None:
 
 
 main.add_command(verify)
+main.add_command(bench)
