@@ -25,7 +25,8 @@ def choose(formula: Formula, queries: int, keys: int, widths: tuple[int, int], r
     The map exists on the direct path only. An exported program keeps to the formula as it is written, which every
     runtime can read. Else the path that is forced; else the one that costs less.
     """
-    if return_attention or torch.compiler.is_exporting() or torch.jit.is_tracing():
+    traced = torch.compiler.is_exporting() or torch.jit.is_tracing()  # type: ignore[attr-defined]
+    if return_attention or traced:
         return "direct"
     path = forced()
     if path is not None:

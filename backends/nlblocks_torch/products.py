@@ -16,11 +16,11 @@ def softmax_product(query: Tensor, key: Tensor, value: Tensor, scale: float = 1.
     ones get columns of zeros, which change neither the affinities nor the values.
     """
     width = max(query.shape[1], value.shape[1])
-    rows = [
+    q, k, v = (
         F.pad(tensor.transpose(1, 2), (0, width - tensor.shape[1])).contiguous().unsqueeze(1)  # [B, 1, N or M, width]
         for tensor in (query, key, value)
-    ]
-    y = F.scaled_dot_product_attention(*rows, scale=1.0 / scale)  # [B, 1, N, width]
+    )
+    y = F.scaled_dot_product_attention(q, k, v, scale=1.0 / scale)  # [B, 1, N, width]
     return y.squeeze(1).transpose(1, 2)[:, : value.shape[1]]
 
 
