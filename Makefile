@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: verify test lint format docs clean
+.PHONY: verify test lint format docs bench clean
 
 verify: $(STAMP)
 	$(BIN)/nlblocks verify
+
+bench: $(STAMP)
+	$(BIN)/nlblocks bench
 
 test: $(STAMP)
 	NLBLOCKS_REQUIRE_BACKENDS=torch,paddle $(BIN)/python -m pytest

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from nlblocks import __version__
+from nlblocks.commands.bench import bench
 from nlblocks.commands.catalogue import list_kinds, show
 from nlblocks.commands.files import convert, dialects, inspect
 from nlblocks.commands.verify import verify
@@ -32,5 +33,5 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="No ccache found")
 
 
-for command in (verify, list_kinds, show, inspect, convert, dialects):
+for command in (verify, list_kinds, show, inspect, convert, dialects, bench):
     main.add_command(command)

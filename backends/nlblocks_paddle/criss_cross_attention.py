@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import paddle
+import paddle.nn.functional as F
 from paddle import Tensor
 
 from nlblocks import specs
@@ -41,26 +42,34 @@ class CrissCrossAttention(Block):
 
     def _attention(self, query: Tensor, key: Tensor) -> Tensor:
         """Query, key [B, D, *S] → the map [B, *S, ΣS], with each position counted once."""
-        axes = self.spec.axes
-        energies: list[Any] = [
-            paddle.einsum(f"bd{axes},bd{axes.replace(axis, 'k')}->b{axes}k", query, key) for axis in axes
-        ]  # [B, *S, extent] for each axis
+        query, key = paddle.moveaxis(query, 1, -1), paddle.moveaxis(key, 1, -1)  # [B, *S, D]
+        energies = [
+            paddle.moveaxis(
+                paddle.matmul(paddle.moveaxis(query, axis, -2), paddle.moveaxis(key, axis, -2), transpose_y=True),
+                -2, axis,
+            )
+            for axis in self._axes
+        ]  # [B, *S, extent] for each axis  # fmt: skip
         energy = paddle.concat(energies, axis=-1)  # [B, *S, ΣS]
-        repeated = _repeated(query.shape[2:])  # [*S, ΣS]
-        # A repeated entry stands for one that counts, so that the largest is among those, and weighs nothing.
-        energy = paddle.where(repeated, energy[..., -1:], energy)
-        weights = (energy - energy.detach().max(axis=-1, keepdim=True)).exp() * (~repeated).astype(energy.dtype)
-        return weights / weights.sum(axis=-1, keepdim=True)
+        # A repeated entry weighs nothing: exp of the lowest number, less the largest energy, is 0.
+        repeated = _repeated(query.shape[1:-1])  # [*S, ΣS]
+        lowest = paddle.full([], paddle.finfo(energy.dtype).min, energy.dtype)
+        return F.softmax(paddle.where(repeated, lowest, energy), axis=-1)
 
     def _gather(self, attention: Tensor, value: Tensor) -> Tensor:
         """Attention [B, *S, ΣS], value [B, C, *S] → their product along each axis, summed, [B, C, *S]."""
-        axes = self.spec.axes
         parts = attention.split(list(value.shape[2:]), axis=-1)  # [B, *S, extent] for each axis
+        value = paddle.moveaxis(value, 1, -1)  # [B, *S, C]
         products: list[Any] = [
-            paddle.einsum(f"b{axes}k,bc{axes.replace(axis, 'k')}->bc{axes}", parts[index], value)
-            for index, axis in enumerate(axes)
-        ]
-        return paddle.add_n(products)
+            paddle.moveaxis(paddle.moveaxis(parts[axis - 1], axis, -2) @ paddle.moveaxis(value, axis, -2), -2, axis)
+            for axis in self._axes
+        ]  # [B, *S, C]
+        return paddle.moveaxis(paddle.add_n(products), -1, 1)
+
+    @property
+    def _axes(self) -> range:
+        """The spatial axes of [B, *S, channels]."""
+        return range(1, self.spec.dims + 1)
 
 
 def _repeated(extents: Sequence[int]) -> Tensor:

@@ -10,6 +10,8 @@ from paddle import Tensor
 from nlblocks import specs
 from nlblocks_paddle.block import Block
 from nlblocks_paddle.layers import BatchNorm, max_pool, pointwise
+from nlblocks_paddle.paths import FORMULAS, choose
+from nlblocks_paddle.products import dot_product, ramp_product, softmax_product
 
 
 class NonLocal(Block):
@@ -44,9 +46,14 @@ class NonLocal(Block):
         if spec.sub_sample == "after":
             phi, g = max_pool(phi, spec.pool), max_pool(g, spec.pool)
 
-        attention = self._attention(theta.flatten(2), phi.flatten(2))  # [B, N, M]
-        y = attention @ g.flatten(2).transpose([0, 2, 1])  # [B, N, D]
-        y = y.transpose([0, 2, 1]).reshape([x.shape[0], spec.inner, *x.shape[2:]])  # [B, D, *spatial]
+        theta, phi, g = theta.flatten(2), phi.flatten(2), g.flatten(2)  # [B, D, N], [B, D, M], [B, D, M]
+        widths = (theta.shape[1], spec.inner)
+        if choose(FORMULAS[spec.mode], theta.shape[2], phi.shape[2], widths, return_attention) == "fast":
+            y = self._product(theta, phi, g)  # [B, D, N]
+        else:
+            attention = self._attention(theta, phi)  # [B, N, M]
+            y = (attention @ g.transpose([0, 2, 1])).transpose([0, 2, 1])  # [B, D, N]
+        y = y.reshape([x.shape[0], spec.inner, *x.shape[2:]])  # [B, D, *spatial]
         y = self.w_z(y)  # [B, C, *spatial]
         y = y if self.norm is None else self.norm(y)
         z = x + (F.relu(y) if spec.output_relu else y)
@@ -55,9 +62,7 @@ class NonLocal(Block):
     def _attention(self, theta: Tensor, phi: Tensor) -> Tensor:
         """Theta [B, D, N], phi [B, D, M] → the map [B, N, M]; D is C in gaussian mode."""
         if self.spec.mode == "concatenation":
-            w_theta, w_phi = self.w_f.chunk(2)  # [D], [D]
-            a, b = w_theta @ theta, w_phi @ phi  # [B, N], [B, M]
-            a = a if self.b_f is None else a + self.b_f
+            a, b = self._ramp(theta, phi)  # [B, N], [B, M]
             affinity = F.relu(a.unsqueeze(2) + b.unsqueeze(1))  # [B, N, M]
         else:
             affinity = theta.transpose([0, 2, 1]) @ phi  # [B, N, M]
@@ -65,3 +70,19 @@ class NonLocal(Block):
         if self.spec.mode in ("embedded_gaussian", "gaussian"):
             return F.softmax(affinity, axis=-1)
         return affinity / phi.shape[-1]
+
+    def _product(self, theta: Tensor, phi: Tensor, g: Tensor) -> Tensor:
+        """Theta [B, D, N], phi [B, D, M], g [B, D, M] → the map's product with g, [B, D, N], without the map."""
+        divisor = self.spec.scale_value * phi.shape[2]
+        if self.spec.mode == "concatenation":
+            a, b = self._ramp(theta, phi)  # [B, N], [B, M]
+            return ramp_product(a, b, g, divisor)
+        if self.spec.mode == "dot_product":
+            return dot_product(theta, phi, g, divisor)
+        return softmax_product(theta, phi, g, self.spec.scale_value)
+
+    def _ramp(self, theta: Tensor, phi: Tensor) -> tuple[Tensor, Tensor]:
+        """The two terms of concatenation's affinity relu(a_i + b_j): a [B, N] of theta, b [B, M] of phi."""
+        w_theta, w_phi = self.w_f.chunk(2)  # [D], [D]
+        a, b = w_theta @ theta, w_phi @ phi
+        return (a if self.b_f is None else a + self.b_f), b

@@ -10,6 +10,8 @@ from paddle import Tensor
 from nlblocks import specs
 from nlblocks_paddle.block import Block
 from nlblocks_paddle.layers import pointwise
+from nlblocks_paddle.paths import choose
+from nlblocks_paddle.products import softmax_product
 
 
 class PositionAttention(Block):
@@ -34,7 +36,11 @@ class PositionAttention(Block):
         key = self.key(x).flatten(2)  # [B, D, N]
         value = self.value(x).flatten(2)  # [B, C, N]
 
-        attention = F.softmax(query.transpose([0, 2, 1]) @ key, axis=-1)  # [B, N, N]
-        mixed = (value @ attention.transpose([0, 2, 1])).reshape(x.shape)  # [B, C, H, W]
-        y = x + self.gamma * mixed
+        positions, widths = query.shape[2], (query.shape[1], value.shape[1])
+        if choose("softmax", positions, positions, widths, return_attention) == "fast":
+            mixed = softmax_product(query, key, value)  # [B, C, N]
+        else:
+            attention = F.softmax(query.transpose([0, 2, 1]) @ key, axis=-1)  # [B, N, N]
+            mixed = value @ attention.transpose([0, 2, 1])  # [B, C, N]
+        y = x + self.gamma * mixed.reshape(x.shape)
         return (y, attention) if return_attention else y

@@ -41,26 +41,34 @@ class CrissCrossAttention(Block):
 
     def _attention(self, query: Tensor, key: Tensor) -> Tensor:
         """Query, key [B, D, *S] → the map [B, *S, ΣS], with each position counted once."""
-        axes = self.spec.axes
+        query, key = _channels_last(query), _channels_last(key)  # [B, *S, D]
         energies = [
-            torch.einsum(f"bd{axes},bd{axes.replace(axis, 'k')}->b{axes}k", query, key) for axis in axes
+            (query.movedim(axis, -2) @ key.movedim(axis, -2).mT).movedim(-2, axis) for axis in self._axes
         ]  # [B, *S, extent] for each axis
         energy = torch.cat(energies, dim=-1)  # [B, *S, ΣS]
-        repeated = _repeated(query.shape[2:], query.device)  # [*S, ΣS]
-        # A repeated entry stands for one that counts, so that the largest is among those, and weighs nothing.
-        energy = torch.where(repeated, energy[..., -1:], energy)
-        weights = (energy - energy.detach().amax(dim=-1, keepdim=True)).exp().masked_fill(repeated, 0.0)
-        return weights / weights.sum(dim=-1, keepdim=True)
+        # A repeated entry weighs nothing: exp of the lowest number, less the largest energy, is 0.
+        repeated = _repeated(query.shape[1:-1], query.device)  # [*S, ΣS]
+        return energy.masked_fill(repeated, torch.finfo(energy.dtype).min).softmax(dim=-1)
 
     def _gather(self, attention: Tensor, value: Tensor) -> Tensor:
         """Attention [B, *S, ΣS], value [B, C, *S] → their product along each axis, summed, [B, C, *S]."""
-        axes = self.spec.axes
         parts = attention.split(list(value.shape[2:]), dim=-1)  # [B, *S, extent] for each axis
+        value = _channels_last(value)  # [B, *S, C]
         products = [
-            torch.einsum(f"b{axes}k,bc{axes.replace(axis, 'k')}->bc{axes}", parts[index], value)
-            for index, axis in enumerate(axes)
+            (part.movedim(axis, -2) @ value.movedim(axis, -2)).movedim(-2, axis)  # [B, *S, C]
+            for axis, part in zip(self._axes, parts, strict=True)
         ]
-        return torch.stack(products).sum(dim=0)
+        return sum(products[1:], products[0]).movedim(-1, 1)
+
+    @property
+    def _axes(self) -> range:
+        """The spatial axes of [B, *S, channels]."""
+        return range(1, self.spec.dims + 1)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """[B, C, *S] → [B, *S, C], so that the products along every axis find their rows whole."""
+    return x.movedim(1, -1).contiguous()
 
 
 def _repeated(extents: Sequence[int], device: torch.device) -> Tensor:

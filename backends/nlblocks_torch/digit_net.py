@@ -36,14 +36,21 @@ class DigitNet(Block):
     def forward(self, x: Tensor, *, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
         """X [B, C, S, S] → logits [B, num_classes], and with ``return_attention`` the maps by block name."""
         self.check_input(x)
+        maps = {}
         x = max_pool(torch.relu(self.conv_1(x)), (2, 2))  # [B, 32, S/2, S/2]
-        x, map_1 = self.nl_1(x, return_attention=True)
+        if return_attention:
+            x, maps["nl_1"] = self.nl_1(x, return_attention=True)
+        else:
+            x = self.nl_1(x)
         x = max_pool(torch.relu(self.conv_2(x)), (2, 2))  # [B, 64, S/4, S/4]
-        x, map_2 = self.nl_2(x, return_attention=True)
+        if return_attention:
+            x, maps["nl_2"] = self.nl_2(x, return_attention=True)
+        else:
+            x = self.nl_2(x)
         x = max_pool(torch.relu(self.conv_3(x)), (2, 2))  # [B, 128, S/8, S/8]
         x = torch.relu(self.fc_1(x.flatten(1)))  # [B, 256]
         logits = self.fc_2(self.dropout(x))  # [B, num_classes]
-        return (logits, {"nl_1": map_1, "nl_2": map_2}) if return_attention else logits
+        return (logits, maps) if return_attention else logits
 
 
 def _stage(in_channels: int, out_channels: int, norm: specs.BatchNorm) -> nn.Sequential:

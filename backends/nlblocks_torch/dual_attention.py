@@ -40,9 +40,15 @@ class DualAttention(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
         """X [B, C, H, W] → logits [B, K, H, W], or [B, 3, K, H, W] with the auxiliary ones; maps by branch."""
         self.check_input(x)
-        position, position_map = self.position(torch.relu(self.position_in(x)), return_attention=True)
+        position = torch.relu(self.position_in(x))  # [B, D, H, W]
+        channel = torch.relu(self.channel_in(x))  # [B, D, H, W]
+        maps = {}
+        if return_attention:
+            position, maps["position"] = self.position(position, return_attention=True)
+            channel, maps["channel"] = self.channel(channel, return_attention=True)
+        else:
+            position, channel = self.position(position), self.channel(channel)
         position = torch.relu(self.position_out(position))  # [B, D, H, W]
-        channel, channel_map = self.channel(torch.relu(self.channel_in(x)), return_attention=True)
         channel = torch.relu(self.channel_out(channel))  # [B, D, H, W]
 
         logits = self.classifier(self.dropout(position + channel))  # [B, K, H, W]
@@ -52,4 +58,4 @@ class DualAttention(Block):
                 self.channel_classifier(self.dropout(channel)),
             )
             logits = torch.stack([logits, *auxiliary], dim=1)  # [B, 3, K, H, W]
-        return (logits, {"position": position_map, "channel": channel_map}) if return_attention else logits
+        return (logits, maps) if return_attention else logits

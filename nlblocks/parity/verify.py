@@ -20,6 +20,7 @@ from nlblocks.parity.measure import Difference, measure
 from nlblocks.parity.report import Report
 from nlblocks.parity.sample import PARTS, Point
 from nlblocks.parity.verdict import EPSILON, RATIO, Check
+from nlblocks.paths import force, forced
 from nlblocks.specs.base import BlockSpec
 from nlblocks.weights.state import load_state
 
@@ -42,9 +43,10 @@ def verify(
     """Run one spec in every backend from identical random weights and compare all that it computes.
 
     Output, attention maps, input and parameter gradients and running statistics, in train and eval mode, float64 and
-    float32, on distinct values and, where a maximum is taken, on tie-rich ones. The gradients are also checked
-    against directional derivatives of the reference. ``input_shape`` defaults to ``spec.example_shape()``. Dropout is
-    off: random masks cannot be compared.
+    float32, on distinct values and, where a maximum is taken, on tie-rich ones. A block with a map is called with and
+    without asking for it: the call without is the one users make, and may compute another way (:mod:`nlblocks.paths`).
+    The gradients are also checked against directional derivatives of the reference. ``input_shape`` defaults to
+    ``spec.example_shape()``. Dropout is off: random masks cannot be compared.
 
     Returns a report that is true when all agree. Raises InputError when fewer than two backends are named.
     """
@@ -58,62 +60,121 @@ def verify(
     report = Report(spec=spec, backends=names, seed=seed, input_shape=shape)
     spec = spec.deterministic()
     point = _sensitive_point(spec, found[0], seed, shape)
+    modules = _Modules(spec, seed)
     for mode in ("eval", "train"):
-        report.checks.extend(_Trial(spec, found, seed, point, mode).checks())
+        report.checks.extend(_Trial(spec, found, seed, point, mode, modules).checks())
     report.seconds = time.perf_counter() - start
     return report
+
+
+class _Modules:
+    """One module per backend and precision; every run loads its own weights and leaves the module as it was."""
+
+    def __init__(self, spec: BlockSpec, seed: int) -> None:
+        self.spec, self.seed = spec, seed
+        self._built: dict[tuple[str, str], Any] = {}
+
+    def get(self, backend: Backend, dtype: str) -> Any:
+        key = (backend.name, dtype)
+        if key not in self._built:
+            self._built[key] = backend.build(self.spec, seed=self.seed, dtype=cast(DType, dtype))
+        return self._built[key]
 
 
 class _Trial:
     """One mode (eval or train) of one spec: its weights and inputs, and all comparisons on them."""
 
-    def __init__(self, spec: BlockSpec, backends: Sequence[Backend], seed: int, point: Point, mode: str) -> None:
+    def __init__(
+        self, spec: BlockSpec, backends: Sequence[Backend], seed: int, point: Point, mode: str, modules: _Modules
+    ) -> None:
         self.spec, self.backends, self.seed, self.point, self.mode = spec, backends, seed, point, mode
+        self.modules = modules
         self.has_map = bool(spec.attention_shapes(point.x.shape))
 
     def checks(self) -> Iterator[Check]:
         gradients = [b for b in self.backends if b.differentiable]
-        runs = {b.name: self._run(b, self.point) for b in self.backends}
-        noise = self._noise(gradients, self.point)
-        yield from self._compare(runs, noise, "float64", "distinct")
+        runs = {b.name: self._run(b, self.point, self.has_map) for b in self.backends}
+        noise = self._noise(gradients, self.point, runs, self.has_map)
+        yield from self._compare(runs, noise, "float64", "distinct", self.has_map)
+        yield from self._without_map(runs, noise, self.point, "distinct")
         if self.spec.takes_maximum:
             tied = self.point.tied()
-            found = {b.name: self._run(b, tied) for b in self.backends}
+            found = {b.name: self._run(b, tied, self.has_map) for b in self.backends}
             # The input stays, or its ties would break.
-            yield from self._compare(found, self._noise(gradients, tied, ("state", "grad_output")), "float64", "tied")
+            parts = ("state", "grad_output")
+            floors = self._noise(gradients, tied, found, self.has_map, parts)
+            yield from self._compare(found, floors, "float64", "tied", self.has_map)
+            yield from self._without_map(found, floors, tied, "tied", parts)
         for judge in self.backends:
             if isinstance(judge, Differentiator):
                 yield from self._derivatives(judge, runs, noise, gradients)
         if len(gradients) > 1:
             single = self.point.cast("float32")
-            runs = {b.name: self._run(b, single) for b in gradients}
-            yield from self._compare(runs, self._noise(gradients, single), "float32", "distinct")
+            runs = {b.name: self._run(b, single, with_map=False) for b in gradients}
+            floors = self._noise(gradients, single, runs, with_map=False)
+            yield from self._compare(runs, floors, "float32", "distinct", with_map=False)
 
-    def _run(self, backend: Backend, point: Point) -> Tensors:
-        module = backend.build(self.spec, seed=self.seed, dtype=cast(DType, point.x.dtype.name))
+    def _without_map(
+        self, runs: Mapping[str, Tensors], noise: Noise, point: Point, inputs: str, parts: Sequence[str] = PARTS
+    ) -> Iterator[Check]:
+        """Each backend's call as users make it, which never builds the map, against every call that returned the map.
+
+        The floor is that of the calls with the map. Where it does not suffice, as where a gradient is zero and one
+        way happens to compute it without rounding, the rounding of both ways counts.
+        """
+        for backend in self.backends:
+            if not (self.has_map and backend.differentiable):
+                continue
+            name = f"{backend.name} without map"
+            own = {name: self._run(backend, point, with_map=False)}
+            checks = self._against(own, runs, noise, inputs)
+            if not all(check.passed for check in checks):
+                floors = self._noise([backend], point, {backend.name: own[name]}, False, parts)
+                both = {key: max(noise.get(key, 0.0), floors.get(key, 0.0)) for key in {*noise, *floors}}
+                checks = self._against(own, runs, both, inputs)
+            yield from checks
+
+    def _against(
+        self, own: Mapping[str, Tensors], runs: Mapping[str, Tensors], noise: Noise, inputs: str
+    ) -> list[Check]:
+        pairs = [{**own, name: found} for name, found in runs.items()]
+        return [c for pair in pairs for c in self._compare(pair, noise, "float64", inputs, with_map=False)]
+
+    def _run(self, backend: Backend, point: Point, with_map: bool) -> Tensors:
+        module = self.modules.get(backend, point.x.dtype.name)
         load_state(module, point.state)
-        result = backend.run(
-            module, point.x, training=self.mode == "train", grad_output=point.grad_output, return_attention=self.has_map
-        )
+        with force(forced() or "fast"):
+            result = backend.run(
+                module, point.x, training=self.mode == "train", grad_output=point.grad_output, return_attention=with_map
+            )
         return _flatten(self.spec, result)
 
-    def _noise(self, backends: Sequence[Backend], point: Point, parts: Sequence[str] = PARTS) -> Noise:
-        """Per tensor, the largest change in any of ``backends`` when ``parts`` move by one unit in the last place."""
+    def _noise(
+        self,
+        backends: Sequence[Backend],
+        point: Point,
+        runs: Mapping[str, Tensors],
+        with_map: bool,
+        parts: Sequence[str] = PARTS,
+    ) -> Noise:
+        """Per tensor, the largest change of ``runs`` in any backend when ``parts`` move one unit in the last place."""
         floors: dict[Key, float] = defaultdict(float)
-        for backend in backends:
-            base = self._run(backend, point)
-            for trial in range(NUDGES):
-                for key, value in self._run(backend, point.nudged(trial, parts)).items():
+        for trial in range(NUDGES):
+            nudged = point.nudged(trial, parts)
+            for backend in backends:
+                for key, value in self._run(backend, nudged, with_map).items():
                     if value.size:
-                        floors[key] = max(floors[key], float(np.abs(value - base[key]).max()))
+                        floors[key] = max(floors[key], float(np.abs(value - runs[backend.name][key]).max()))
         return floors
 
-    def _compare(self, runs: Mapping[str, Tensors], noise: Noise, dtype: str, inputs: str) -> Iterator[Check]:
-        """Every tensor that two backends both owe, in the order of the computation."""
+    def _compare(
+        self, runs: Mapping[str, Tensors], noise: Noise, dtype: str, inputs: str, with_map: bool
+    ) -> Iterator[Check]:
+        """Every tensor that two runs both owe, in the order of the computation."""
         forward_only = {b.name for b in self.backends if not b.differentiable}
         for left, right in combinations(runs, 2):
             gradients = not {left, right} & forward_only
-            for key in _owed(self.spec, self.has_map, gradients):
+            for key in _owed(self.spec, with_map, gradients):
                 missing = [name for name in (left, right) if key not in runs[name]]
                 floor = noise.get(key, 0.0)
                 difference = (
@@ -135,7 +196,7 @@ class _Trial:
         self, judge: Differentiator, runs: Mapping[str, Tensors], noise: Noise, gradients: Iterable[Backend]
     ) -> Iterator[Check]:
         """Each gradient, projected on random directions, against the derivative of the reference's formula."""
-        module = judge.build(self.spec, seed=self.seed, dtype="float64")
+        module = self.modules.get(judge, "float64")
         for backend in gradients:
             own = {key: value for key, value in runs[backend.name].items() if key[0].startswith("grad_")}
             for group in ("grad_input", "grad_params"):

@@ -1,0 +1,1 @@
+"""How fast the blocks are, against the form that public code writes and against their own convolutions."""

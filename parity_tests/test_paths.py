@@ -1,0 +1,246 @@
+"""The fast path is the same function as the direct one: values, gradients, odd shapes and layouts, and who chooses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nlblocks
+from nlblocks.backend import package
+from nlblocks.parity import sample
+from nlblocks.parity.report import describe
+from nlblocks.paths import PATHS, force
+from nlblocks.specs import BlockSpec, NonLocal, PositionAttention
+from nlblocks.specs.catalogue import EXAMPLES
+from nlblocks.specs.non_local import MODES
+
+BACKENDS = ("torch", "paddle")
+Require = Callable[..., None]
+WITH_PATHS = [
+    pytest.param(spec.deterministic(), id=describe(spec))
+    for spec in EXAMPLES
+    if spec.kind in ("non_local", "position_attention", "dual_attention", "digit_net")
+]
+BLOCKS = [
+    *(pytest.param(NonLocal(in_channels=6, mode=mode, norm=None, zero_init=False), id=mode) for mode in MODES),
+    pytest.param(PositionAttention(in_channels=8), id="position"),
+]
+LIMIT = 1e-12
+
+
+def both_paths(
+    spec: BlockSpec, backend: str, x: np.ndarray[Any, Any], state: Any = None, training: bool = False
+) -> dict[str, Any]:
+    module = nlblocks.build(spec, backend=backend, dtype="float64")
+    nlblocks.load_state(module, sample.random_state(spec, seed=0) if state is None else state)
+    grad = sample.random_array(spec.output_shape(x.shape), 0, "grad")
+    runs = {}
+    for path in PATHS:
+        with force(path):
+            runs[path] = nlblocks.run(module, x, training=training, grad_output=grad)
+    return runs
+
+
+def assert_same(runs: dict[str, Any]) -> None:
+    direct, fast = runs["direct"], runs["fast"]
+    largest = max((np.abs(a).max(initial=0) for a in direct.grad_params.values()), default=0)
+    pairs = [(direct.output, fast.output, 0.0), (direct.grad_input, fast.grad_input, 0.0)]
+    assert set(direct.grad_params) == set(fast.grad_params)
+    pairs += [(array, fast.grad_params[name], largest) for name, array in direct.grad_params.items()]
+    for left, right, scale in pairs:
+        assert left.shape == right.shape
+        scale = max(scale, np.abs(left).max(initial=0))
+        assert np.abs(left - right).max(initial=0) <= LIMIT * scale
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("spec", WITH_PATHS)
+def test_fast_is_direct(spec: BlockSpec, training: bool, backend: str, require: Require) -> None:
+    require(backend)
+    assert_same(both_paths(spec, backend, sample.random_array(spec.example_shape(), 0, "x"), training=training))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("shape", [(1, 1), (2, 1), (0, 12), (3, 20)], ids=["one", "N=1", "batch 0", "more"])
+@pytest.mark.parametrize("sub_sample", ["none", "after"])
+@pytest.mark.parametrize("mode", MODES)
+def test_small_and_empty(mode: str, sub_sample: str, shape: Any, backend: str, require: Require) -> None:
+    """N = 1, M = 1 (a pooled pair) and a batch of none."""
+    require(backend)
+    batch, positions = shape
+    if sub_sample == "after" and positions == 1:
+        positions = 2
+    spec = NonLocal(in_channels=6, dims=1, mode=mode, sub_sample=sub_sample, norm=None, zero_init=False)
+    x = sample.random_array((batch, 6, positions), 0, "x")
+    assert_same(both_paths(spec, backend, x))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("mode", MODES)
+def test_ties(mode: str, backend: str, require: Require) -> None:
+    """Equal keys, and queries that meet a key exactly at the corner of the ramp, where its slope is 0."""
+    require(backend)
+    spec = NonLocal(in_channels=4, mode=mode, inter_channels=4, norm=None, zero_init=False)
+    state = sample.random_state(spec, 0)
+    identity = np.eye(4).reshape(4, 4, 1, 1)
+    state |= {name: identity for name in ("theta.weight", "phi.weight") if name in state}
+    state |= {name: np.zeros(4) for name in ("theta.bias", "phi.bias") if name in state}
+    if "w_f" in state:
+        state["w_f"] = np.array([1.0, 2.0, -1.0, 0.0, -1.0, -2.0, 1.0, 0.0])  # a_i = -b_i: every own pair is a tie
+    x = np.round(sample.random_array((2, 4, 9, 7), 0, "x"))
+    assert_same(both_paths(spec, backend, x, state))
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("mode", MODES)
+def test_verify_with_each_path_forced(mode: str, path: Any, require: Require) -> None:
+    require(*BACKENDS)
+    with force(path):
+        report = nlblocks.verify(NonLocal(in_channels=6, mode=mode, sub_sample="after"))
+    assert report, report
+    assert any("without map" in check.pair[0] for check in report.checks)
+
+
+@pytest.mark.parametrize("spec", BLOCKS)
+def test_torch_layouts(spec: BlockSpec, require: Require) -> None:
+    require("torch")
+    import torch
+
+    module = nlblocks.build(spec, backend="torch", dtype="float64")
+    nlblocks.load_state(module, sample.random_state(spec, seed=0))
+    x = torch.from_numpy(sample.random_array((2, *module.spec.example_shape()[1:2], 8, 6), 0, "x"))
+    with force("fast"):
+        expected = module(x)
+        strided = torch.empty(2, x.shape[1], 8, 12, dtype=x.dtype)[..., ::2].copy_(x)
+        transposed = x.transpose(2, 3).contiguous().transpose(2, 3)
+        for other in (x.contiguous(memory_format=torch.channels_last), strided, transposed):
+            assert other.stride() != x.stride()
+            torch.testing.assert_close(module(other), expected, rtol=LIMIT, atol=LIMIT)
+
+
+@pytest.mark.parametrize("spec", BLOCKS)
+def test_paddle_layouts(spec: BlockSpec, require: Require) -> None:
+    require("paddle")
+    import paddle
+
+    module = nlblocks.build(spec, backend="paddle", dtype="float64")
+    nlblocks.load_state(module, sample.random_state(spec, seed=0))
+    x = paddle.to_tensor(sample.random_array((2, *module.spec.example_shape()[1:2], 8, 6), 0, "x"))
+    other = x.transpose([0, 2, 3, 1]).contiguous().transpose([0, 3, 1, 2])
+    assert not other.is_contiguous()
+    with force("fast"):
+        np.testing.assert_allclose(module(other).numpy(), module(x).numpy(), rtol=LIMIT, atol=LIMIT)
+
+
+# torch's compiler makes an instance of a custom autograd function itself, and warns about that.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@pytest.mark.parametrize("spec", BLOCKS)
+def test_torch_compile_autocast_and_half_on_the_fast_path(spec: BlockSpec, require: Require) -> None:
+    require("torch")
+    import torch
+
+    module = nlblocks.build(spec, backend="torch")
+    nlblocks.load_state(module, sample.random_state(spec, seed=0))
+    x = torch.from_numpy(sample.random_array(spec.example_shape(), 0, "x")).float().requires_grad_()
+    with force("fast"):
+        expected = module(x)
+        (slope,) = torch.autograd.grad(expected.sum(), x)
+        torch._dynamo.reset()
+        compiled = torch.compile(module, fullgraph=True, backend="aot_eager")(x)
+        torch.testing.assert_close(compiled, expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(torch.autograd.grad(compiled.sum(), x)[0], slope, rtol=1e-4, atol=1e-4)
+        scale = float(expected.detach().abs().max())
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            half = module(x)
+        assert float((half.detach().float() - expected.detach()).abs().max()) < 0.05 * scale
+        (found,) = torch.autograd.grad(half.float().sum(), x)
+        assert float((found - slope).abs().max()) < 0.1 * float(slope.abs().max())
+        assert module.to(torch.bfloat16)(x.bfloat16()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("mode", ["dot_product", "concatenation"])
+def test_torch_gradients_of_gradients(mode: str, require: Require) -> None:
+    require("torch")
+    import torch
+
+    spec = NonLocal(in_channels=3, dims=1, mode=mode, norm=None, zero_init=False)
+    module = nlblocks.build(spec, backend="torch", dtype="float64")
+    x = torch.from_numpy(sample.random_array((2, 3, 5), 0, "x")).requires_grad_()
+    with force("fast"):
+        assert torch.autograd.gradcheck(module, (x,))
+        assert torch.autograd.gradgradcheck(module, (x,))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("scale", [1.0, 1e3])
+def test_long_sums_are_no_rougher_in_float32(backend: str, scale: float, require: Require) -> None:
+    """Prefix sums over many positions: the fast ramp is as close to float64 as the direct one, give or take."""
+    require(backend)
+    spec = NonLocal(in_channels=4, dims=1, mode="concatenation", norm=None, zero_init=False)
+    state = sample.random_state(spec, 0)
+    x = scale * sample.random_array((1, 4, 2000), 0, "x")
+    outputs = {}
+    for dtype in ("float64", "float32"):
+        module = nlblocks.build(spec, backend=backend, dtype=dtype)  # type: ignore[arg-type]
+        nlblocks.load_state(module, {name: value.astype(dtype) for name, value in state.items()})
+        for path in PATHS:
+            with force(path):
+                outputs[dtype, path] = nlblocks.run(module, x).output.astype("float64")
+    exact = outputs["float64", "direct"]
+    errors = {path: np.abs(outputs["float32", path] - exact).max() / np.abs(exact).max() for path in PATHS}
+    assert errors["fast"] <= 4 * errors["direct"], errors
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_one_place_decides(backend: str, require: Require) -> None:
+    require(backend)
+    choose = __import__(f"nlblocks_{backend}.paths", fromlist=["choose"]).choose
+    assert choose("product", 3136, 3136, (32, 32), False) == "fast"
+    assert choose("product", 16, 16, (512, 512), False) == "direct"  # the order that costs less
+    assert choose("ramp", 3136, 3136, (32, 32), False) == "fast"
+    assert choose("softmax", 16, 16, (32, 32), False) == "direct"
+    assert choose("softmax", 3136, 3136, (32, 32), True) == "direct"
+    with force("fast"):
+        assert choose("softmax", 16, 16, (32, 32), False) == "fast"
+        assert choose("softmax", 16, 16, (32, 32), True) == "direct"  # only the direct path has a map
+        with force("direct"):
+            assert choose("ramp", 3136, 3136, (32, 32), False) == "direct"
+        assert choose("ramp", 16, 16, (32, 32), False) == "fast"
+    with pytest.raises(nlblocks.errors.BackendError, match="'quick' must be one of"), force("quick"):  # type: ignore[arg-type]
+        pass
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_environment_forces_a_path(backend: str, require: Require) -> None:
+    require(backend)
+    code = (
+        "import warnings; warnings.simplefilter('ignore')\n"
+        f"from nlblocks_{backend}.paths import choose\n"
+        "print(choose('ramp', 3136, 3136, (32, 32), False))"
+    )
+    roots = os.pathsep.join([*(p for p in sys.path if p), "."])
+    for value, expected in (("direct", "direct"), ("quick", "NLBLOCKS_PATH='quick' is unknown")):
+        found = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "NLBLOCKS_PATH": value, "PYTHONPATH": roots},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert expected in found.stdout + found.stderr
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_network_uses_the_fast_path_too(mode: str, monkeypatch: pytest.MonkeyPatch, require: Require) -> None:
+    """DigitNet asks its blocks for maps only when it is asked for them."""
+    require("torch")
+    native = package("torch")
+    monkeypatch.setattr(native.NonLocal, "_attention", lambda *args: pytest.fail("the map was built"))
+    module = nlblocks.build(nlblocks.specs.DigitNet(mode=mode), backend="torch")
+    with force("fast"):
+        nlblocks.run(module, np.zeros(module.spec.example_shape()))
