@@ -3,13 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: verify test lint format docs bench clean
+.PHONY: verify test lint format docs bench faults zoo clean
 
 verify: $(STAMP)
 	$(BIN)/nlblocks verify
 
 bench: $(STAMP)
 	$(BIN)/nlblocks bench
+
+faults: $(STAMP)
+	$(BIN)/python -m parity_tests.faults
+
+zoo: $(STAMP)
+	$(BIN)/python -m parity_tests.zoo
 
 test: $(STAMP)
 	NLBLOCKS_REQUIRE_BACKENDS=torch,paddle $(BIN)/python -m pytest

@@ -11,6 +11,7 @@ import click
 from nlblocks import __version__
 from nlblocks.commands.bench import bench
 from nlblocks.commands.catalogue import list_kinds, show
+from nlblocks.commands.compare import capture, compare
 from nlblocks.commands.files import convert, dialects, inspect
 from nlblocks.commands.verify import verify
 from nlblocks.errors import NLBlocksError
@@ -33,5 +34,5 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="No ccache found")
 
 
-for command in (verify, list_kinds, show, inspect, convert, dialects, bench):
+for command in (verify, compare, capture, list_kinds, show, inspect, convert, dialects, bench):
     main.add_command(command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 
 import pytest
 
@@ -12,6 +12,11 @@ from nlblocks.backend import installed, rows
 
 # One thread: rounding is then repeatable, and small tensors are faster; set before a framework is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+pytest_plugins = (
+    ()
+    if any(point.value == "nlblocks.pytest_plugin" for point in entry_points(group="pytest11"))
+    else ("nlblocks.pytest_plugin",)
+)
 REQUIRED = tuple(name for name in os.environ.get("NLBLOCKS_REQUIRE_BACKENDS", "").split(",") if name)
 
 

@@ -1,0 +1,155 @@
+"""Sees every Paddle function that a model calls: public functions, Tensor methods and bare kernels.
+
+Paddle offers no hook for this, so for the time of one run the functions are replaced wherever a module's globals, a
+layer's attributes or the Tensor type hold them, and put back afterwards. Only outermost calls are seen.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import BuiltinFunctionType, FunctionType, MethodDescriptorType
+from typing import Any
+
+import paddle
+from paddle import nn
+
+Handler = Callable[[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+OPERATORS = [
+    "add",
+    "radd",
+    "sub",
+    "rsub",
+    "mul",
+    "rmul",
+    "truediv",
+    "rtruediv",
+    "div",
+    "rdiv",
+    "matmul",
+    "rmatmul",
+    "getitem",
+    "setitem",
+    "neg",
+    "pow",
+    "rpow",
+    "abs",
+    "mod",
+    "floordiv",
+    "and",
+    "or",
+    "invert",
+]
+IGNORED = {
+    "numpy", "item", "tolist", "backward", "register_hook", "retain_grads", "is_dist", "set_value", "get_tensor",
+    "value", "cuda", "cpu", "clear_grad", "clear_gradient", "gradient", "dim", "rank", "element_size", "ndimension",
+    "numel", "to_tensor", "is_tensor", "in_dynamic_mode", "get_default_dtype", "set_default_dtype", "is_same_shape",
+    "get_flags", "set_flags", "seed", "no_grad", "shape", "is_floating_point", "is_integer", "is_complex",
+    "inplace_version",
+    "size", "requires_grad_", "reconstruct_from_", "data_ptr", "nbytes", "stride", "storage_offset", "is_contiguous",
+}  # fmt: skip
+HOMES = ("paddle.tensor", "paddle.nn.functional", "paddle.linalg", "paddle.base.dygraph.generated_tensor_methods_patch")
+FOREIGN = ("torch", "numpy", "scipy", "rich", "click", "_pytest", "pytest", "nlblocks")
+
+
+class _Depth:
+    value = 0
+
+
+_depth = _Depth()
+
+
+@contextmanager
+def intercepted(layer: nn.Layer, handler: Handler) -> Iterator[None]:
+    """Within, every outermost call goes through ``handler(name, function, args, kwargs)``."""
+    undo: list[tuple[Any, str, Any, bool]] = []
+    originals = _functions()
+    wrapped = {id(function): _wrap(name, function, handler) for name, function in originals.items()}
+    try:
+        for home in _homes():
+            for name, value in list(vars(home).items()):
+                if id(value) in wrapped:
+                    undo.append((home, name, value, True))
+                    setattr(home, name, wrapped[id(value)])
+        for part in layer.sublayers(include_self=True):
+            for name, value in list(vars(part).items()):
+                if id(value) in wrapped:
+                    undo.append((part, name, value, True))
+                    part.__dict__[name] = wrapped[id(value)]
+        for name, value in _methods():
+            undo.append((paddle.Tensor, name, value, name in vars(paddle.Tensor)))
+            setattr(paddle.Tensor, name, _method(name, value, handler))
+        yield
+    finally:
+        for owner, name, value, own in reversed(undo):
+            if isinstance(owner, nn.Layer):
+                owner.__dict__[name] = value
+            elif own:
+                setattr(owner, name, value)
+            else:
+                delattr(owner, name)
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Calls within go unseen."""
+    _depth.value += 1
+    try:
+        yield
+    finally:
+        _depth.value -= 1
+
+
+def _wrap(name: str, function: Callable[..., Any], handler: Handler) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if _depth.value:
+            return function(*args, **kwargs)
+        with unseen():
+            return handler(name, function, args, kwargs)
+
+    return call
+
+
+def _method(name: str, value: Any, handler: Handler) -> Any:
+    if name in ("T", "mT"):
+        return property(_wrap(name, value.__get__, handler))
+    return _wrap(name, value, handler)
+
+
+def _functions() -> dict[str, Callable[..., Any]]:
+    """Public functions by name."""
+    import paddle.nn.functional as F
+
+    kernels = {name: value for name, value in vars(paddle._C_ops).items() if not name.startswith("_")}
+    found: dict[str, Any] = {f"C.{name}": value for name, value in kernels.items() if callable(value)}
+    found["_conv_nd"] = F.conv._conv_nd
+    for home in (paddle.linalg, paddle, F):
+        for name, value in vars(home).items():
+            if name.startswith("_") or name in IGNORED or not isinstance(value, FunctionType | BuiltinFunctionType):
+                continue
+            module = getattr(value, "__module__", "") or ""
+            if module.startswith(HOMES) or module in ("", "paddle"):
+                found[name] = value
+    return found
+
+
+def _methods() -> list[tuple[str, Any]]:
+    names = [name for name in dir(paddle.Tensor) if not name.startswith("_") and name not in IGNORED]
+    found = []
+    for name in [*names, *(f"__{operator}__" for operator in OPERATORS)]:
+        value = inspect.getattr_static(paddle.Tensor, name, None)
+        if name in ("T", "mT") or isinstance(value, FunctionType | BuiltinFunctionType | MethodDescriptorType):
+            found.append((name, value))
+    return found
+
+
+def _homes() -> list[Any]:
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if module is not None and name.partition(".")[0] not in FOREIGN and hasattr(module, "__dict__")
+    ]

@@ -1,0 +1,347 @@
+"""torch behind the parity lab's Tracer protocol: every torch function that a model calls, seen as it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from nlblocks.backend import Array
+from nlblocks.parity.recorder import Call, Recorder, float64
+from nlblocks.parity.trace import RunOptions, Tensor, Trace, dropout_mask, output_gradient
+from nlblocks.parity.vocabulary import signature
+from nlblocks_torch.calls import PADDLE_CONSTANTS, ROUNDED_BACKWARD, TABLE, finish
+from nlblocks_torch.fused import attention_inside, multi_head_inside
+
+SKIPPED = {"__get__", "__set__", "requires_grad", "register_hook", "_set_grad_enabled", "backward", "retain_grad"}
+PROPERTIES = {"T", "mT", "data", "H", "mH", "real"}
+DIVIDED = {"avg_pool", "adaptive_avg_pool"}
+"""What divides by a count that Paddle's backward pass holds as float32."""
+RECURRENT = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
+
+
+class TorchTracer:
+    """Runs torch modules for the parity lab."""
+
+    name = "torch"
+    constants = "exact"
+
+    def owns(self, model: Any) -> bool:
+        return isinstance(model, nn.Module)
+
+    def state(self, model: nn.Module) -> dict[str, Array]:
+        return {name: np.array(_numpy(tensor)) for name, tensor in _named(model).items()}
+
+    def describe(self, model: nn.Module) -> dict[str, Tensor]:
+        parameters = {id(p) for p in model.parameters()}
+        return {
+            name: Tensor(
+                shape=tuple(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."),
+                trainable=tensor.requires_grad, buffer=id(tensor) not in parameters,
+            )
+            for name, tensor in _named(model).items()
+        }  # fmt: skip
+
+    @torch.no_grad()
+    def assign(self, model: nn.Module, state: Mapping[str, Array]) -> None:
+        own = _named(model)
+        for name, value in state.items():
+            own[name].copy_(torch.from_numpy(np.array(value, copy=True)))
+
+    def dtype(self, model: nn.Module) -> str:
+        found = [t.dtype for t in _named(model).values() if t.is_floating_point()]
+        return str(found[0] if found else torch.get_default_dtype()).removeprefix("torch.")
+
+    def run(self, model: nn.Module, options: RunOptions, state: Mapping[str, Array]) -> Trace:
+        trace = Trace(
+            framework="torch", model=type(model).__name__, training=options.training, dtype=options.dtype,
+            state=self.describe(model),
+            layers={name: type(module).__name__ for name, module in model.named_modules()},
+        )  # fmt: skip
+        with _prepared(model, options):
+            self.assign(model, state)
+            self._run(model, options, trace)
+        return trace
+
+    def _run(self, model: nn.Module, options: RunOptions, trace: Trace) -> None:
+        def watch(tensor: torch.Tensor, number: int) -> None:
+            if options.backward and tensor.requires_grad:
+                tensor.register_hook(lambda grad: trace.grads.__setitem__(number, float64(_numpy(grad))))
+
+        recorder = Recorder(
+            trace, table=TABLE, is_tensor=torch.is_tensor, copy=lambda t: float64(_numpy(t)),
+            version=lambda t: int(t._version), watch=watch if options.capture else None, capture=options.capture,
+        )  # fmt: skip
+        inputs = [_tensor(array, options) for array in options.inputs]
+        for index, tensor in enumerate(inputs):
+            recorder.introduce(tensor, f"input:{index}")
+        named = _named(model)
+        for name, tensor in named.items():
+            recorder.introduce(tensor, f"parameter:{name}")
+        try:
+            with ExitStack() as stack:
+                stack.enter_context(torch.set_grad_enabled(options.backward))
+                stack.enter_context(_scopes(model, recorder))
+                with _Mode(recorder, options):
+                    result = model(*inputs)
+            found = recorder.finish(result)
+            if not found:
+                trace.error = f"{trace.model} returned {type(result).__name__}, which holds no tensor"
+            if options.backward:
+                _backward(found, inputs, named, trace, options)
+        except Exception as error:
+            trace.error = f"{type(error).__name__}: {_line(error)}"
+            trace.error_scope = recorder.scopes[-1][0]
+        trace.buffers_after = {
+            name: float64(_numpy(tensor)) for name, tensor in _named(model).items() if trace.state[name].buffer
+        }
+
+    def train(
+        self,
+        model: nn.Module,
+        options: RunOptions,
+        state: Mapping[str, Array],
+        *,
+        steps: int,
+        optimiser: Callable[..., Any],
+    ) -> list[dict[str, Array]]:
+        states = []
+        with _prepared(model, options):
+            self.assign(model, state)
+            rule = optimiser([p for p in model.parameters() if p.requires_grad])
+            for _ in range(steps):
+                recorder = Recorder(
+                    Trace(framework="torch", model="", training=True, dtype=options.dtype), table=TABLE,
+                    is_tensor=torch.is_tensor, copy=lambda t: float64(_numpy(t)), version=lambda t: 0, watch=None,
+                    capture=False,
+                )  # fmt: skip
+                with _Mode(recorder, options):
+                    result = model(*[_tensor(array, options) for array in options.inputs])
+                loss = sum(
+                    (tensor * _gradient(path, tensor, options)).sum()
+                    for path, tensor in recorder.finish(result).items()
+                    if tensor.requires_grad
+                )
+                loss.backward()
+                rule.step()
+                rule.zero_grad()
+                states.append({name: float64(_numpy(tensor)) for name, tensor in _named(model).items()})
+        return states
+
+
+class _Mode(TorchFunctionMode):
+    """Sees every call of a torch function from outside torch's own functions."""
+
+    def __init__(self, recorder: Recorder, options: RunOptions) -> None:
+        super().__init__()
+        self.recorder, self.options = recorder, options
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name == "__get__":
+            name = getattr(func.__self__, "__name__", "")
+            if name not in PROPERTIES:
+                return func(*args, **kwargs)
+        if name in SKIPPED or name.startswith("_has_") or self.recorder.busy:
+            return func(*args, **kwargs)
+        if name in ("view", "reshape", "permute", "size", "expand", "repeat"):
+            args = args if len(args) <= 2 else (args[0], tuple(args[1:]))
+        if name in RECURRENT:
+            return self._recurrent(func, name, args, kwargs)
+        call = self.recorder.before(name, args, kwargs)
+        finish(call.kind, call.attrs)
+        result = self._execute(func, call, args, kwargs)
+        if name in ("__setitem__", "setitem"):
+            self.recorder.after(call, None, target=args[0])
+        elif call.kind != "multi_head":
+            self.recorder.after(call, result)
+        return result
+
+    def _execute(self, func: Any, call: Call, args: Any, kwargs: Any) -> Any:
+        line = TABLE.get(call.name, "")
+        if self.options.constants != "exact" and line:
+            round_off = _float32 if self.options.constants == "float32" else _perturbed
+            if call.kind == "hard_sigmoid":
+                return (call.arguments["x"] * round_off(0.1666667) + 0.5).clamp(0.0, 1.0)
+            if call.kind == "selu":
+                scale, alpha = round_off(1.0507009873554805), round_off(1.6732632423543772)
+                return F.elu(call.arguments["x"], alpha) * scale
+            names = PADDLE_CONSTANTS.get(call.kind, ())
+            for constant in (*names, *(ROUNDED_BACKWARD.get(call.kind, ()) if round_off is _perturbed else ())):
+                args, kwargs = signature(line).replace(args, kwargs, constant, round_off)
+            if call.kind in ("batch_norm", "instance_norm"):
+                args, kwargs = signature(line).replace(args, kwargs, "momentum", lambda m: _old_weight(m, round_off))
+        if call.kind in ("dropout", "dropout_channels") and call.attrs["training"] and call.attrs["p"] > 0:
+            return self._dropout(call)
+        if call.kind == "attention":
+            args, kwargs = signature(line).replace(args, kwargs, "p", lambda p: 0.0)
+            if self.recorder.capture:
+                attention_inside(self.recorder, call)
+        if call.name == "multi_head_attention_forward":
+            call.kind = "multi_head"
+            return multi_head_inside(self.recorder, call, func, args, kwargs)
+        result = func(*args, **kwargs)
+        if self.options.constants == "perturbed" and call.kind in DIVIDED and self.options.backward:
+            return result + (result - result.detach()) * 2.0**-23
+        if self.options.constants == "perturbed" and call.attrs.get("label_smoothing"):
+            return result * (1.0 + 2.0**-23)  # Paddle smooths labels by two float32 constants
+        return result
+
+    def _dropout(self, call: Call) -> torch.Tensor:
+        """The same mask as in every other framework."""
+        x, p = call.arguments["x"], float(call.attrs["p"])
+        shape = tuple(x.shape) if call.kind == "dropout" else (*x.shape[:2], *[1] * (x.ndim - 2))
+        count = self.recorder.dropouts[shape]
+        self.recorder.dropouts[shape] += 1
+        call.attrs["drawn"] = (*shape, count)
+        keep = torch.from_numpy(dropout_mask(shape, p, count, self.options.seed)).to(x)
+        return x * keep * (1.0 / (1.0 - p) if p < 1 else 0.0)
+
+    def _recurrent(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        """lstm(x, states, weights, biased, layers, dropout, train, bidirectional, batch_first)."""
+        if not isinstance(args[2], list | tuple) or not isinstance(args[3], bool):  # packed sequences
+            return func(*args, **kwargs)
+        x, states, weights, biased, layers, _, _, bidirectional, batch_first = args[:9]
+        states = states if isinstance(states, list | tuple) else [states]
+        parts = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if biased else [])]
+        suffixes = [f"_l{layer}{end}" for layer in range(layers) for end in (["", "_reverse"][: 1 + bidirectional])]
+        roles = ["x", *[f"state{i}" for i in range(len(states))], *[p + s for s in suffixes for p in parts]]
+        numbers = [self.recorder.number(tensor) for tensor in (x, *states, *weights)]
+        attrs = {"layers": layers, "bidirectional": bidirectional, "time_major": not batch_first}
+        call = Call(name, name, tuple(numbers), tuple(roles[: len(numbers)]), attrs, {})
+        changed = list(args)
+        changed[5] = 0.0
+        result = func(*changed, **kwargs)
+        self.recorder.after(call, result)
+        return result
+
+
+@contextmanager
+def _scopes(model: nn.Module, recorder: Recorder) -> Iterator[None]:
+    handles = []
+    for path, module in model.named_modules():
+        leaf = not any(True for _ in module.children()) or type(module).__module__.startswith("torch.nn.")
+        leaf = leaf and not isinstance(module, nn.Sequential | nn.ModuleList)
+
+        def enter(_: Any, __: Any, path: str = path, leaf: bool = leaf) -> None:
+            recorder.enter(path, leaf)
+
+        handles.append(module.register_forward_pre_hook(enter))
+        handles.append(module.register_forward_hook(lambda *_: recorder.leave()))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _prepared(model: nn.Module, options: RunOptions) -> Iterator[None]:
+    """The model in another dtype and mode, on private copies of its tensors; all of it is undone afterwards."""
+    dtype = getattr(torch, options.dtype)
+    modes = {module: module.training for module in model.modules()}
+    data = {p: (p.data, p.grad) for p in model.parameters()}
+    buffers = {module: dict(module._buffers) for module in model.modules()}
+    plain = {
+        module: {key: value for key, value in vars(module).items() if torch.is_tensor(value)}
+        for module in model.modules()
+    }
+    default, generator = torch.get_default_dtype(), torch.get_rng_state()
+
+    def private(tensor: torch.Tensor) -> torch.Tensor:
+        tensor = tensor.detach().clone()
+        return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+    try:
+        torch.set_default_dtype(dtype)
+        model.train(options.training)
+        for parameter in data:
+            parameter.data, parameter.grad = private(parameter.data), None
+        for module, own in buffers.items():
+            for name, tensor in own.items():
+                if tensor is not None:
+                    module._buffers[name] = private(tensor)
+        for module, found in plain.items():
+            vars(module).update({key: private(value) for key, value in found.items()})
+        yield
+    finally:
+        torch.set_default_dtype(default)
+        torch.set_rng_state(generator)
+        for parameter, (values, grad) in data.items():
+            parameter.data = values
+            parameter.grad = grad
+        for module, own in buffers.items():
+            module._buffers.clear()
+            module._buffers.update(own)
+            vars(module).update(plain[module])
+            module.training = modes[module]
+
+
+def _backward(
+    found: Mapping[str, torch.Tensor], inputs: list[torch.Tensor], named: Mapping[str, torch.Tensor], trace: Trace,
+    options: RunOptions,
+) -> None:  # fmt: skip
+    outputs = {path: tensor for path, tensor in found.items() if tensor.requires_grad}
+    if not outputs:
+        trace.error = f"{trace.model}: no output has a gradient"
+        return
+    targets = {f"input:{i}": tensor for i, tensor in enumerate(inputs) if tensor.requires_grad}
+    targets |= {name: tensor for name, tensor in named.items() if tensor.requires_grad}
+    grads = torch.autograd.grad(
+        list(outputs.values()), list(targets.values()), [_gradient(path, t, options) for path, t in outputs.items()],
+        allow_unused=True,
+    )  # fmt: skip
+    for name, grad in zip(targets, grads, strict=True):
+        if grad is not None:
+            own = trace.grad_inputs if name.startswith("input:") else trace.grad_params
+            own[name.removeprefix("input:")] = float64(_numpy(grad))
+
+
+def _gradient(path: str, tensor: torch.Tensor, options: RunOptions) -> torch.Tensor:
+    return torch.from_numpy(output_gradient(path, tensor.shape, options.seed)).to(tensor)
+
+
+def _named(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Floating parameters and buffers by name, each once."""
+    found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    return {name: tensor for name, tensor in found.items() if tensor.is_floating_point()}
+
+
+def _tensor(array: Array, options: RunOptions) -> torch.Tensor:
+    tensor = torch.from_numpy(np.array(array, copy=True))
+    if tensor.is_floating_point():
+        tensor = tensor.to(getattr(torch, options.dtype)).requires_grad_(options.backward)
+    return tensor
+
+
+def _numpy(tensor: torch.Tensor) -> Array:
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def _float32(value: Any) -> Any:
+    return float(np.float32(value)) if isinstance(value, float) else value
+
+
+def _perturbed(value: Any) -> Any:
+    """Moved by a float32 unit in the last place: what a constant that Paddle holds as float32 may be off by."""
+    return float(np.float32(value)) * (1.0 + 2.0**-22) if isinstance(value, float) else value
+
+
+def _old_weight(value: Any, round_off: Callable[[Any], Any]) -> Any:
+    """Paddle keeps 1 - momentum as float32."""
+    return 1.0 - round_off(1.0 - value) if isinstance(value, float) else value
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+tracer = TorchTracer()

@@ -1,0 +1,167 @@
+"""Which tensors of two traces are the same, by value, and where the two computations part.
+
+Both models run on the same weights and inputs in float64, so equal tensors have equal values whatever the models call
+them, in whatever order and however finely they are written. The computations part at the *frontier*: the operations
+whose inputs all have a partner on the other side, whose result has none, and from which a wrong output is reached.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from itertools import permutations
+
+import numpy as np
+
+from nlblocks.backend import Array
+from nlblocks.parity.trace import Op, Trace
+
+TOLERANCE = 1e-10
+
+
+def close(a: Array, b: Array, tolerance: float = TOLERANCE) -> bool:
+    """Whether two arrays of one shape are equal up to float64 rounding, relative to their largest value."""
+    if a.shape != b.shape:
+        return False
+    return distance(a, b) <= tolerance
+
+
+def distance(a: Array, b: Array) -> float:
+    """The largest difference of two arrays of one shape in units of the largest value; equal infinities are equal."""
+    if a.size == 0:
+        return 0.0
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    with np.errstate(all="ignore"):
+        gap = np.abs(a - b)
+        gap = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, gap)
+        finite = np.concatenate([np.abs(a[np.isfinite(a)]), np.abs(b[np.isfinite(b)]), [0.0]])
+        scale = float(finite.max())
+        largest = float(gap.max()) if not np.isnan(gap).any() else float("inf")
+    return largest / scale if scale else largest
+
+
+def layout_distance(a: Array, b: Array, enough: float = TOLERANCE) -> float:
+    """The distance of two arrays of one size: as they are, reshaped or, where their shapes differ, transposed."""
+    if a.shape == b.shape:
+        return distance(a, b)
+    best = distance(a.ravel(), b.ravel())
+    if best <= enough:
+        return best
+    a, b = a.reshape(_squeezed(a.shape)), b.reshape(_squeezed(b.shape))
+    if a.ndim == b.ndim and a.ndim <= 5 and sorted(a.shape) == sorted(b.shape):
+        for order in permutations(range(a.ndim)):
+            if tuple(a.shape[axis] for axis in order) == b.shape:
+                best = min(best, distance(a.transpose(order), b))
+                if best <= enough:
+                    break
+    return best
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(extent for extent in shape if extent != 1)
+
+
+class Side:
+    """One trace, with what the search asks of it."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.producer: dict[int, Op] = {number: op for op in trace.ops for number in op.outputs}
+        self.consumers: dict[int, list[Op]] = defaultdict(list)
+        for op in trace.ops:
+            for number in op.inputs:
+                self.consumers[number].append(op)
+        self.live = self._depending(lambda origin: not origin.startswith("constant"))
+        self.fed = self._depending(lambda origin: origin.startswith("input"))
+        self._norms: dict[int, tuple[float, float]] = {}
+
+    def _depending(self, wanted: Callable[[str], bool]) -> set[int]:
+        """What depends on a tensor of such an origin: an input, a parameter."""
+        found = {n for n, origin in self.trace.origin.items() if wanted(origin)}
+        for op in self.trace.ops:
+            if any(n in found for n in op.inputs):
+                found.update(op.outputs)
+        return found
+
+    def value(self, number: int) -> Array | None:
+        return self.trace.values.get(number)
+
+    def norm(self, number: int) -> tuple[float, float]:
+        """Two sums that no reordering changes."""
+        if number not in self._norms:
+            array = self.trace.values[number].astype(np.float64).ravel()
+            finite = array[np.isfinite(array)]
+            self._norms[number] = (float(np.abs(finite).sum()), float(finite.sum()))
+        return self._norms[number]
+
+
+class Alignment:
+    """The partners of every tensor: left to right and right to left."""
+
+    def __init__(self, left: Trace, right: Trace, tolerance: float = TOLERANCE) -> None:
+        self.left, self.right, self.tolerance = Side(left), Side(right), tolerance
+        self.sizes: dict[int, list[int]] = defaultdict(list)
+        for number, value in right.values.items():
+            self.sizes[value.size].append(number)
+        self.to_right: dict[int, list[int]] = defaultdict(list)
+        self.to_left: dict[int, list[int]] = defaultdict(list)
+        for number in left.values:
+            self._match(number)
+
+    def _match(self, number: int) -> None:
+        value = self.left.trace.values[number]
+        absolute, total = self.left.norm(number)
+        slack = self.tolerance * max(absolute, 1e-300) * 4
+        for other in self.sizes[value.size]:
+            other_absolute, other_total = self.right.norm(other)
+            if abs(absolute - other_absolute) > slack or abs(total - other_total) > slack:
+                continue
+            if self.equal(number, other):
+                self.to_right[number].append(other)
+                self.to_left[other].append(number)
+
+    def equal(self, number: int, other: int) -> bool:
+        """Equal element by element, after a reshape, or after a transpose where the shapes differ."""
+        a, b = self.left.trace.values[number], self.right.trace.values[other]
+        return layout_distance(a, b, self.tolerance) <= self.tolerance
+
+    def partners(self, side: str) -> Mapping[int, list[int]]:
+        return self.to_right if side == "left" else self.to_left
+
+    def side(self, name: str) -> Side:
+        return self.left if name == "left" else self.right
+
+    def known(self, side: str, number: int) -> bool:
+        """Whether a tensor has a partner, or is no result of the model at all."""
+        return (
+            number not in self.side(side).live
+            or number in self.side(side).trace.origin
+            or bool(self.partners(side).get(number))
+        )
+
+    def wrong(self, side: str, seeds: Iterable[int]) -> set[int]:
+        """The tensors without a partner from which a seed is reached through tensors without a partner."""
+        found: set[int] = set()
+        stack = [number for number in seeds if not self.known(side, number)]
+        while stack:
+            number = stack.pop()
+            if number in found:
+                continue
+            found.add(number)
+            op = self.side(side).producer.get(number)
+            stack += [n for n in (op.inputs if op else ()) if not self.known(side, n)]
+        return found
+
+    def frontier(self, side: str, wrong: set[int]) -> list[Op]:
+        """The operations that make wrong tensors from right ones, in execution order."""
+        view = self.side(side)
+        return [
+            op
+            for op in view.trace.ops
+            if any(n in wrong for n in op.outputs) and not any(n in wrong for n in op.inputs)
+        ]
+
+    def unmatched(self, side: str) -> set[int]:
+        """Every live result without a partner."""
+        view = self.side(side)
+        return {n for op in view.trace.ops for n in op.outputs if not self.known(side, n)}

@@ -1,0 +1,32 @@
+"""Why two computations part: hypotheses, each tried in float64, until one makes the two sides meet."""
+
+from __future__ import annotations
+
+from nlblocks.parity.details import Details
+from nlblocks.parity.parting import HELPS, Explanation
+from nlblocks.parity.structure import Structure
+
+
+class Explainer(Details, Structure):
+    """All hypotheses, the plainest first."""
+
+    def explain(self) -> Explanation | None:
+        """The first hypothesis that holds."""
+        for hypothesis in (
+            self._attributes,
+            self._layout,
+            self._operands,
+            self._weights,
+            self._kinds,
+            self._order,
+            self._padding,
+            self._missing,
+            self._moved,
+            self._factor,
+            self._replaced,
+        ):
+            self.tries = 0
+            for found in hypothesis():
+                if found.before is None or found.after <= HELPS * found.before:
+                    return found
+        return None

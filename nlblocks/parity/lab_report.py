@@ -1,0 +1,187 @@
+"""What the parity lab found out about two models: true where they are the same, printable, JSON, HTML."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nlblocks.errors import InputError
+from nlblocks.parity.finding import Finding
+from nlblocks.parity.measure import Difference
+from nlblocks.parity.pairing import Pairing
+
+
+@dataclass(slots=True, kw_only=True)
+class Comparison:
+    """One tensor that both models computed."""
+
+    phase: str
+    group: str
+    name: str
+    dtype: str
+    difference: Difference
+    noise: float
+    passed: bool
+    accepted: bool = False
+
+    @property
+    def ratio(self) -> float:
+        """The error in noise floors; 0 where the floor was not needed."""
+        return self.difference.error / self.noise if self.noise else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        found = self.difference
+        return {
+            "phase": self.phase,
+            "group": self.group,
+            "name": self.name,
+            "dtype": self.dtype,
+            "passed": self.passed,
+            "problem": found.problem,
+            "relative": found.relative,
+            "error": found.error,
+            "scale": found.scale,
+            "noise": self.noise,
+            "ratio": self.ratio,
+            "index": list(found.index),
+            "values": list(found.values),
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class LabReport:
+    """The result of :func:`nlblocks.parity.compare`."""
+
+    left: str
+    right: str
+    pairing: Pairing
+    seed: int
+    shapes: tuple[tuple[int, ...], ...]
+    accept: tuple[str, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+    layers: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[tuple[int, float, str]] = field(default_factory=list)
+    floors: dict[Any, dict[str, Any]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.comparisons) and not self.faults and all(c.passed or c.accepted for c in self.comparisons)
+
+    @property
+    def faults(self) -> list[Finding]:
+        """The findings that make the report false."""
+        return [finding for finding in self.findings if finding.severity == "fault"]
+
+    @property
+    def finding(self) -> Finding | None:
+        """The finding to read first: an explained one of the runs, else whatever came first."""
+        runs = [f for f in self.faults if f.phase != "pairing"]
+        explained = [f for f in runs if f.cause is not None]
+        values = [f for f in self.faults if f.cause == "parameters.values"]
+        if explained and explained[0].place == "layer" and any(_at(f, explained[0]) for f in values):
+            values = []  # the explanation says more about the same layer
+        ordered = [*values, *explained, *[f for f in self.faults if f.cause is not None], *runs, *self.faults]
+        return ordered[0] if ordered else None
+
+    def worst(self, phase: str) -> float | None:
+        """The largest relative difference in a phase, tensors that are zero but for rounding left out."""
+        found = [c for c in self.comparisons if c.phase == phase]
+        if not found:
+            return None
+        return max(
+            float("inf")
+            if c.difference.problem
+            else 0.0
+            if c.passed and c.noise * 32 >= c.difference.scale
+            else c.difference.relative
+            for c in found
+        )
+
+    def __str__(self) -> str:
+        lines = [f"{self.left} against {self.right}, input {' '.join(str(list(s)) for s in self.shapes)}"]
+        if not self.comparisons and not self.faults:
+            return f"{lines[0]}: NOTHING WAS COMPARED"
+        verdict = "the same" if self else "DIFFERENT"
+        count = len(self.pairing.pairs)
+        lines[0] += (
+            f": {verdict} ({count} layers paired, {len(self.comparisons)} tensors compared, {self.seconds:.1f} s)"
+        )
+        for phase in dict.fromkeys(c.phase for c in self.comparisons):
+            found = [c for c in self.comparisons if c.phase == phase]
+            failed = sum(not c.passed for c in found)
+            ratio = max((c.ratio for c in found), default=0.0)
+            noise = f", {ratio:.2g} noise floors" if ratio else ""
+            lines.append(
+                f"  {phase:14} {'✓' if not failed else '✗'} worst {self.worst(phase):.1e}{noise}, "
+                f"{len(found) - failed} of {len(found)} agree"
+            )
+        first = self.finding
+        if first is not None:
+            lines.append(f"  ✗ {first}" + (f" [{first.cause}]" if first.cause else ""))
+        groups: dict[tuple[str, str | None], list[Finding]] = {}
+        for finding in self.findings:
+            if finding is not first:
+                groups.setdefault((finding.severity, finding.cause), []).append(finding)
+        for (severity, cause), alike in groups.items():
+            shown = alike if len(alike) <= 3 or cause is None else alike[:1]
+            mark = "·" if severity == "note" else "✗"
+            lines += [f"  {mark} {finding}" + (f" [{cause}]" if cause else "") for finding in shown]
+            if len(alike) > len(shown):
+                lines.append(f"    and {len(alike) - len(shown)} more of this cause")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, JSON-ready."""
+        return {
+            "same": bool(self),
+            "left": self.left,
+            "right": self.right,
+            "seed": self.seed,
+            "inputs": [list(s) for s in self.shapes],
+            "seconds": self.seconds,
+            "finding": self.finding.to_dict() if self.finding else None,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+            "layers": self.layers,
+            "steps": [{"step": s, "error": e, "tensor": n} for s, e, n in self.steps],
+            "pairs": [
+                {
+                    "left": str(a),
+                    "right": str(b),
+                    "role": role,
+                    "shape": list(a.shape),
+                    "transposed": a.transposed != b.transposed,
+                }
+                for a, b, role, *_ in self.pairing.roles()
+            ],
+            "left_only": [str(unit) for unit in self.pairing.left_only],
+            "right_only": [str(unit) for unit in self.pairing.right_only],
+            "ambiguous": self.pairing.ambiguous,
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write ``.html`` (one self-contained page) or ``.json``, whole or not at all."""
+        target = Path(path)
+        if target.suffix == ".html":
+            from nlblocks.parity.page import page
+
+            text = page(self.to_dict(), str(self))
+        elif target.suffix == ".json":
+            text = json.dumps(self.to_dict(), indent=1)
+        else:
+            raise InputError(f"save: {target.name} must end in .html or .json")
+        part = target.with_name(target.name + ".part")
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(target)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise InputError(f"cannot write {target}: {error.strerror}") from None
+
+
+def _at(a: Finding, b: Finding) -> bool:
+    """Whether two findings are at one layer, or one in a part of the other's."""
+    return a.layer_left == b.layer_left or a.layer_left.startswith(f"{b.layer_left}.")

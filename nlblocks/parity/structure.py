@@ -1,0 +1,239 @@
+"""Hypotheses about how operations are put together: one missing, two exchanged, values moved or scaled."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from nlblocks.backend import Array
+from nlblocks.parity.align import distance
+from nlblocks.parity.parting import OTHER, Explanation, Parting
+from nlblocks.parity.trace import Op
+from nlblocks.parity.vocabulary import ACTIVATIONS, LAYOUT, NORMALISATIONS
+from nlblocks.parity.windows import Unknown
+
+
+class Structure(Parting):
+    """The two sides are built differently."""
+
+    def _missing(self) -> Iterator[Explanation]:
+        """One side does something more before going on as the other does: the least that explains it."""
+        found: list[tuple[int, Explanation]] = []
+        for side in ("left", "right"):
+            other = OTHER[side]
+            view = self.alignment.side(side)
+            made = sorted(n for n in self.wrong[side] if n in view.producer and n in view.trace.values)
+            found += [(0, held) for held in self._missing_at_end(side, made)]
+            for op in self.frontier[other][:4]:
+                try:
+                    arrays = self.arrays(other, op)
+                except Unknown:
+                    continue
+                free = [(r, n) for r, n in zip(op.roles, op.inputs, strict=True) if self._free(other, n)]
+                for (role, _), extra in itertools.product(free, made[:40]):
+                    held = self._with(side, op, arrays, role, extra)
+                    if held is not None:
+                        found.append(held)
+        yield from (held for _, held in sorted(found, key=lambda item: item[0]))
+
+    def _with(
+        self, side: str, op: Op, arrays: Mapping[str, Array], role: str, extra: int
+    ) -> tuple[int, Explanation] | None:
+        """The other side's operation on a tensor of this side."""
+        view = self.alignment.side(side)
+        value = view.trace.values[extra]
+        if value.size != arrays[role].size:
+            return None
+        try:
+            result = self.run(op, {**arrays, role: value.reshape(arrays[role].shape)})
+        except Unknown:
+            return None
+        met = self.found(side, result)
+        if met is None or met[0].index <= view.producer[extra].index:
+            return None
+        chain = self._chain(side, extra)
+        return sum(o.kind not in LAYOUT for o in chain), self._lacking(
+            side, extra, op, met, self.output(OTHER[side], op)
+        )
+
+    def _missing_at_end(self, side: str, made: Sequence[int]) -> Iterator[Explanation]:
+        """The other side stops where this one does something more."""
+        other = OTHER[side]
+        theirs = set(self.alignment.side(other).trace.outputs.values())
+        ends = [n for n in self.alignment.side(side).trace.outputs.values() if n in self.wrong[side]]
+        for number in theirs:
+            if self.alignment.known(other, number) and ends and not self.frontier[other]:
+                last = self.alignment.side(side).producer[ends[0]]
+                yield self._lacking(side, last.outputs[0], None, (last, 0.0), None)
+
+    def _lacking(self, side: str, extra: int, op: Op | None, met: tuple[Op, float], now: Array | None) -> Explanation:
+        chain = self._chain(side, extra)
+        first = chain[0]
+        cause = self._missing_cause(side, [o for o in chain if o.kind not in LAYOUT] or chain[:1])
+        names = ", ".join(dict.fromkeys(str(o) for o in chain))
+        text = f"{names} on the {side} has no counterpart on the {OTHER[side]}: with it added"
+        before = (
+            distance(now, self.output(side, met[0]))
+            if now is not None and now.shape == self.output(side, met[0]).shape
+            else None
+        )
+        left, right = (first, op) if side == "left" else (op, first)
+        return Explanation(
+            cause=cause, text=text, left=left, right=right, before=before, after=met[1], between=True, extra=side
+        )
+
+    def _chain(self, side: str, number: int) -> list[Op]:
+        """The wrong operations that lead to a tensor, in order."""
+        view = self.alignment.side(side)
+        found: dict[int, Op] = {}
+        stack = [number]
+        while stack:
+            op = view.producer.get(stack.pop())
+            if op is None or op.index in found:
+                continue
+            found[op.index] = op
+            stack += [n for n in op.inputs if n in self.wrong[side]]
+        return [found[index] for index in sorted(found)]
+
+    def _missing_cause(self, side: str, chain: Sequence[Op]) -> str:
+        if len(chain) > 1:
+            return "layer.missing"
+        op = chain[0]
+        if op.kind in ACTIVATIONS or op.kind in ("clip", "softmax"):
+            return "activation.missing"
+        if op.kind == "cast":
+            return "precision.float32"
+        if op.kind == "add" and sum(self._free(side, n) for n in op.inputs) > 1:
+            return "residual.missing"
+        if op.kind in ("mul", "div", "scale") and sum(self._free(side, n) for n in op.inputs) == 1:
+            return self._named("scale.missing", side, op)
+        named = {
+            "mask": "attention.mask_missing",
+            "masked_fill": "attention.mask_missing",
+            "where": "attention.mask_missing",
+            "causal_mask": "attention.causal",
+            "dropout": "dropout.missing",
+            "dropout_channels": "dropout.missing",
+            "flip": "output.flipped",
+            "add": "shift.constant",
+            "sub": "shift.constant",
+            "detach": "gradient.detached",
+        }
+        return named.get(op.kind, "reshape.order" if op.kind in LAYOUT else "layer.missing")
+
+    def _order(self) -> Iterator[Explanation]:
+        """Two operations in a row, the other way round."""
+        for side, op in self._sides():
+            for follower in self.alignment.side(side).consumers[op.outputs[0]]:
+                try:
+                    mine, theirs = self.arrays(side, op), self.arrays(side, follower)
+                    role = follower.roles[follower.inputs.index(op.outputs[0])]
+                    first = self.run(follower, {**theirs, role: mine["x"].reshape(theirs[role].shape)})
+                    result = self.run(op, {**mine, "x": first.reshape(mine["x"].shape)})
+                except (Unknown, ValueError, KeyError):
+                    continue
+                met = self.found(OTHER[side], result)
+                if met and follower.index > op.index:
+                    kinds = {op.kind, follower.kind}
+                    cause = "activation.order" if kinds & ACTIVATIONS else "layer.order"
+                    yield self._held(
+                        cause,
+                        f"{op} comes before {follower} on the {side}, after it on the {OTHER[side]}",
+                        side,
+                        op,
+                        met,
+                        self.output(side, follower),
+                        True,
+                    )
+
+    def _moved(self) -> Iterator[Explanation]:
+        """The same values in other places."""
+        for side, op in self._sides():
+            value = self._whole(side, op)
+            for other in self.frontier[OTHER[side]][:4]:
+                theirs = self._whole(OTHER[side], other)
+                if value.size != theirs.size or distance(np.sort(value.ravel()), np.sort(theirs.ravel())) > self.meets:
+                    continue
+                for axis in range(value.ndim):
+                    if value.shape == theirs.shape and distance(np.flip(value, axis), theirs) <= self.meets:
+                        gap = distance(np.flip(value, axis), theirs)
+                        yield self._held("output.flipped", f"axis {axis} of {op} reversed", side, op, (other, gap))
+                heads = value.ndim == theirs.ndim == 4 and value.shape != theirs.shape
+                cause = "attention.heads" if heads else "reshape.order"
+                yield self._held(
+                    cause,
+                    f"{op} gives the same values in another order than {other}: sorted",
+                    side,
+                    op,
+                    (other, distance(np.sort(value.ravel()), np.sort(theirs.ravel()))),
+                    between=True,
+                )
+
+    def _factor(self) -> Iterator[Explanation]:
+        """All values times a constant, or plus one."""
+        for op in self._wrong_ops("left"):
+            mine = self.output("left", op)
+            for other in self._wrong_ops("right"):
+                theirs = self.output("right", other)
+                if (
+                    mine.shape != theirs.shape
+                    or mine.size < 2
+                    or not np.isfinite(mine).all()
+                    or not np.isfinite(theirs).all()
+                ):
+                    continue
+                if not mine.any() or not theirs.any():
+                    continue
+                factor = float((mine * theirs).sum() / (mine * mine).sum())
+                if abs(factor - 1) > 1e-6 and distance(mine * factor, theirs) <= self.meets:
+                    cause = self._named("scale.factor", "left", op)
+                    yield self._held(
+                        cause,
+                        f"{other} on the right is {factor:.6g} times {op} on the left: scaled by it",
+                        "left",
+                        op,
+                        (other, distance(mine * factor, theirs)),
+                        between=True,
+                    )
+                shift = float((theirs - mine).mean())
+                if abs(shift) > 1e-6 * np.abs(mine).max() and distance(mine + shift, theirs) <= self.meets:
+                    yield self._held(
+                        "shift.constant",
+                        f"{other} on the right is {op} on the left plus {shift:.6g}: with it",
+                        "left",
+                        op,
+                        (other, distance(mine + shift, theirs)),
+                        between=True,
+                    )
+
+    def _replaced(self) -> Iterator[Explanation]:
+        """Another operation altogether, on the same input."""
+        for op, other in itertools.product(self.frontier["left"][:4], self.frontier["right"][:4]):
+            if op.kind == other.kind or not op.inputs or not other.inputs:
+                continue
+            if other.inputs[0] not in self.alignment.to_right.get(op.inputs[0], ()):
+                continue
+            try:
+                arrays = {**self.arrays("right", other), other.roles[0]: self.arrays("left", op)[op.roles[0]]}
+                met = self.found("right", self.run(other, arrays))
+            except Unknown:
+                continue
+            if met:
+                kinds = {op.kind, other.kind}
+                cause = "operation.kind"
+                if kinds & (ACTIVATIONS | {"softmax", "log_softmax"}):
+                    cause = "activation.kind"
+                elif kinds & NORMALISATIONS:
+                    cause = "normalisation.kind"
+                elif kinds & {"mean", "sum", "max", "amax", "getitem"}:
+                    cause = "reduce.kind"
+                yield self._held(
+                    cause,
+                    f"{op} on the left, {other} on the right: the right's in place of the left's",
+                    "left",
+                    op,
+                    met,
+                    between=not (op.leaf or other.leaf),
+                )

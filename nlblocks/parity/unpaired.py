@@ -1,0 +1,89 @@
+"""What the pairing of two models leaves over: layers without a partner, other shapes, other values."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nlblocks.backend import State
+from nlblocks.parity.align import distance
+from nlblocks.parity.causes import CAUSES
+from nlblocks.parity.finding import Finding
+from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.transfer import canonical
+from nlblocks.parity.variants import cause_of
+
+
+def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) -> list[Finding]:
+    """What has no partner, and what has another shape or, where nothing was transferred, other values."""
+    found: list[Finding] = []
+    for left, right, role, side in pairs.lacking():
+        if role.startswith("running"):
+            continue  # what a layer does without them, its outputs tell
+        kind = left.kind if left.kind == right.kind else "layer"
+        cause = cause_of(
+            "conv" if kind.startswith("conv") else kind,
+            "bias" if kind in ("conv", "linear", "conv_transpose") else "affine",
+        )
+        found.append(
+            Finding(
+                phase="pairing",
+                place="parameters",
+                layer_left=left.name,
+                layer_right=right.name,
+                cause=cause if cause in CAUSES and kind != "layer" else "parameters.unpaired",
+                explanation=f"{role} is missing on the {side}: {left} / {right}",
+            )
+        )
+    for side, units in (("left", pairs.left_only), ("right", pairs.right_only)):
+        for unit in units:
+            names = ", ".join(str(ref) for ref in unit.refs.values())
+            found.append(
+                Finding(
+                    phase="pairing",
+                    place="parameters",
+                    layer_left=unit.name if side == "left" else "",
+                    layer_right=unit.name if side == "right" else "",
+                    cause="parameters.unpaired",
+                    explanation=f"{unit} on the {side} has no partner ({names}); use rename= if it has one",
+                )
+            )
+    for mine, theirs, role, a, b in pairs.roles():
+        if int(np.prod(mine.shape)) != int(np.prod(theirs.shape)):
+            found.append(
+                Finding(
+                    phase="pairing",
+                    place="parameters",
+                    layer_left=a.name,
+                    layer_right=b.name,
+                    cause="parameters.shape",
+                    explanation=f"{role} is {list(mine.shape)} on the left, {list(theirs.shape)} on the right",
+                )
+            )
+        elif not transferred:
+            gap = distance(canonical(mine, states[0]).ravel(), canonical(theirs, states[1]).ravel())
+            if gap > 0:
+                found.append(
+                    Finding(
+                        phase="pairing",
+                        place="parameters",
+                        layer_left=a.name,
+                        layer_right=b.name,
+                        cause="parameters.values",
+                        explanation=f"{role} differs by {gap:.1e} of its largest value",
+                        error=gap,
+                    )
+                )
+    found += [
+        Finding(phase="pairing", place="parameters", explanation=text, severity="note") for text in pairs.ambiguous
+    ]
+    for where, unused in zip(("left", "right"), pairs.unused, strict=True):
+        if unused:
+            found.append(
+                Finding(
+                    phase="pairing",
+                    place="parameters",
+                    severity="note",
+                    explanation=f"never used on the {where}: {', '.join(unused)}",
+                )
+            )
+    return found

@@ -1,0 +1,168 @@
+"""One vocabulary for operations: how a framework's call is read, and how its attributes are written.
+
+A framework describes its functions in lines such as ``"avg_pool: x kernel stride=None padding=0"``: the kind,
+then the arguments in the function's own positional order under the vocabulary's names, ``name|alias`` where it
+calls them otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+LAYOUT = {
+    "view", "reshape", "flatten", "transpose", "permute", "squeeze", "unsqueeze", "contiguous", "clone", "identity",
+    "expand", "detach", "unflatten", "swapaxes", "movedim", "cast", "slice", "chunk", "split", "getitem", "unbind",
+    "constant", "repeat", "mutated",
+}  # fmt: skip
+"""Kinds that move elements and compute nothing."""
+ACTIVATIONS = {
+    "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "hard_swish", "hard_sigmoid", "sigmoid",
+    "tanh", "softplus", "mish", "prelu", "softsign", "hardtanh",
+}  # fmt: skip
+NORMALISATIONS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
+PER_AXIS = {"kernel", "stride", "padding", "dilation", "output_padding"}
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """How a function is called: its kind and (name, aliases, default) of each argument, in positional order."""
+
+    kind: str
+    arguments: tuple[tuple[str, tuple[str, ...], Any], ...]
+
+    def read(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The call's arguments under the vocabulary's names; the unknown ones are left out."""
+        found: dict[str, Any] = {}
+        for position, (name, aliases, default) in enumerate(self.arguments):
+            if position < len(args):
+                found[name] = args[position]
+            else:
+                found[name] = next((kwargs[key] for key in (name, *aliases) if key in kwargs), default)
+        return found
+
+    def replace(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], name: str, change: Callable[[Any], Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """The call with one argument changed; the default of the function is left to the function."""
+        values, named = list(args), dict(kwargs)
+        for position, (own, aliases, _) in enumerate(self.arguments):
+            if own == name:
+                if position < len(values):
+                    values[position] = change(values[position])
+                for key in (own, *aliases):
+                    if key in named:
+                        named[key] = change(named[key])
+        return values, named
+
+
+@cache
+def signature(line: str) -> Signature:
+    """Parse one line of a framework's table."""
+    kind, _, rest = line.partition(":")
+    arguments = []
+    for word in rest.split():
+        names, _, default = word.partition("=")
+        name, *aliases = names.split("|")
+        arguments.append((name, tuple(aliases), _literal(default)))
+    return Signature(kind, tuple(arguments))
+
+
+def _literal(text: str) -> Any:
+    known = {"": None, "None": None, "True": True, "False": False}
+    if text in known:
+        return known[text]
+    try:
+        return float(text) if "." in text or "e-" in text else int(text)
+    except ValueError:
+        return text
+
+
+def plain(value: Any) -> Any:
+    """An attribute as JSON can hold it: numbers, text, None and tuples of them."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, slice):
+        return ("slice", plain(value.start), plain(value.stop), plain(value.step))
+    if value is Ellipsis:
+        return "..."
+    if isinstance(value, list | tuple):
+        return tuple(plain(item) for item in value)
+    if hasattr(value, "item") and getattr(value, "size", None) == 1:
+        return plain(value.item())
+    text = str(value)
+    return text.replace("paddle.", "").replace("torch.", "") if len(text) < 60 else type(value).__name__
+
+
+def normalise(kind: str, attrs: dict[str, Any], ndim: int) -> dict[str, Any]:
+    """Attributes in one form: window sizes as tuples, padding as (before, after) pairs, axes from the front."""
+    attrs = {name: value for name, value in attrs.items() if not name.startswith("_")}
+    if kind in ("max_pool", "avg_pool") and attrs.get("stride") in (None, (), []):
+        attrs["stride"] = attrs.get("kernel")
+    if kind in ("mean", "sum") and isinstance(attrs.get("axis"), tuple):
+        attrs["axis"] = tuple(sorted(a % ndim for a in attrs["axis"]))
+    spatial = max(ndim - 2, 1)
+    if kind in ("conv", "conv_transpose", "max_pool", "avg_pool"):
+        for name in PER_AXIS & set(attrs):
+            attrs[name] = _window(name, attrs[name], spatial, attrs)
+    if kind == "group_norm":
+        attrs.pop("axes", None)
+    for name in ("axis", "axes", "start", "stop"):
+        value = attrs.get(name)
+        if isinstance(value, bool) or value is None:
+            continue
+        if isinstance(value, int):
+            attrs[name] = value % ndim if ndim else value
+        elif isinstance(value, tuple) and all(isinstance(v, int) for v in value):
+            attrs[name] = tuple(v % ndim if ndim else v for v in value)
+            if len(attrs[name]) == 1 and kind in ("mean", "sum", "max", "min", "amax", "amin", "var", "std"):
+                attrs[name] = attrs[name][0]
+    return attrs
+
+
+def _window(name: str, value: Any, spatial: int, attrs: Mapping[str, Any]) -> Any:
+    if isinstance(value, str):
+        return value.lower()
+    if isinstance(value, int):
+        value = (value,) * spatial
+    if not isinstance(value, tuple):
+        return value
+    if len(value) == 1:
+        value = value * spatial
+    if name != "padding":
+        return value
+    if all(isinstance(v, tuple) for v in value):
+        return tuple(value[-spatial:])
+    if len(value) == spatial:
+        return tuple((v, v) for v in value)
+    if len(value) == 2 * spatial:
+        return tuple((value[2 * i], value[2 * i + 1]) for i in range(spatial))
+    return value
+
+
+def tensors_in(value: Any, is_tensor: Callable[[Any], bool]) -> Iterator[Any]:
+    """All tensors in nested lists, tuples and dicts, in order."""
+    if is_tensor(value):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from tensors_in(item, is_tensor)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from tensors_in(item, is_tensor)
+
+
+def same_number(a: Any, b: Any) -> bool:
+    """Whether two attributes are equal, constants that Paddle holds as float32 included."""
+    if isinstance(a, bool) or isinstance(b, bool) or isinstance(a, str) or isinstance(b, str):
+        return bool(a == b)
+    if isinstance(a, int | float) and isinstance(b, int | float):
+        return math.isclose(a, b, rel_tol=2.0**-22, abs_tol=1e-30)
+    if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
+        return all(same_number(x, y) for x, y in zip(a, b, strict=True))
+    return bool(a == b)

@@ -1,0 +1,63 @@
+"""One architecture of two zoos: made on both sides, compared, and what came of it."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from typing import Any
+
+ACCEPT = ("batch_norm.variance",)
+SIZES = {"inception_v3": 299}
+
+
+def shared() -> list[str]:
+    """Names of the functions that make a model in both."""
+    import paddle.vision.models as ours
+
+    from parity_tests.zoo.vision import torchvision_models
+
+    theirs = torchvision_models()
+    return [name for name in theirs.list_models(module=theirs) if name in ours.__all__]
+
+
+def pair(name: str) -> tuple[Any, Any, int]:
+    """The torch and the Paddle model, fresh, and the side of the image."""
+    import paddle.vision.models as ours
+
+    from parity_tests.zoo.vision import torchvision_models
+
+    theirs = torchvision_models()
+    options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    return getattr(theirs, name)(weights=None, **options), getattr(ours, name)(), SIZES.get(name, 224)
+
+
+def judge(name: str, batch: int, size: int | None, training: bool) -> dict[str, Any]:
+    """One pair in this process."""
+    import resource
+
+    import paddle
+    import torch
+
+    from nlblocks import parity
+
+    torch.manual_seed(0)
+    paddle.seed(0)
+    left, right, side = pair(name)
+    report = parity.compare(left, right, (batch, 3, size or side, size or side), training=training, accept=ACCEPT)
+    gc.collect()
+    data = report.to_dict()
+    return {
+        "name": name, "same": bool(report), "seconds": report.seconds, "paired": len(report.pairing.pairs),
+        "left_only": data["left_only"], "right_only": data["right_only"], "text": str(report),
+        "finding": data["finding"], "findings": data["findings"],
+        "worst": {phase: report.worst(phase) for phase in dict.fromkeys(c["phase"] for c in data["comparisons"])},
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }  # fmt: skip
+
+
+def child(queue: Any, *arguments: Any) -> None:
+    warnings.simplefilter("ignore")
+    try:
+        queue.put(judge(*arguments))
+    except Exception as error:
+        queue.put({"name": arguments[0], "error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"})
