@@ -235,8 +235,14 @@ def map_each(function: Callable[[Any], Array], maps: Any) -> Any:
 
 
 def as_array(value: Any) -> Array:
-    """``value`` as a NumPy array of real numbers; an InputError otherwise."""
-    array = np.asarray(value)
+    """``value`` as a NumPy array of real numbers in the machine's byte order, at most float64; else an InputError."""
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # whatever the object's own conversion raises
+        kind = type(value).__name__
+        raise InputError(f"expected an array of real numbers, received a {kind} that is none: {error}") from None
     if array.dtype.kind not in "fiu":
         raise InputError(f"expected an array of real numbers, received dtype {array.dtype}")
-    return array
+    if array.dtype.itemsize > 8:
+        return array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)

@@ -25,6 +25,8 @@ def build(spec: BlockSpec, backend: str | Backend | None = None, seed: int = 0, 
 def run(module: Any, x: Any, training: bool = False, grad_output: Any = None, return_attention: bool = False) -> Run:
     """Call a block on arrays, and leave it as it was: mode, running statistics and gradients are put back.
 
+    One call at a time for one module: threads that share it would see each other's changes.
+
     x is an array of the spec's input shape, cast to the module's dtype. ``grad_output``, of the output's shape, asks
     for the gradients of Σ output · grad_output (torch and Paddle; the reference is forward-only).
     Raises InputError for shapes that do not fit, and for ``return_attention`` on a block without a map.

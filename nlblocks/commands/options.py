@@ -27,7 +27,10 @@ def spec_from_options(kind: str, arguments: Sequence[str]) -> BlockSpec:
             if not rest:
                 raise InputError(f"--{name} has no value; write --{name} VALUE")
             value = rest.pop(0)
-        options[name.replace("-", "_")] = value
+        field = name.replace("-", "_")
+        if field in options:
+            raise InputError(f"--{name} is given twice; give it once")
+        options[field] = value
     types = get_type_hints(spec_type(kind))
     values = {name: _value(text, types.get(name)) for name, text in options.items()}
     spec: BlockSpec = spec_from_dict({"kind": kind, **values})
@@ -38,7 +41,7 @@ def spec_from_file(path: Path) -> BlockSpec:
     """The block spec in a JSON file."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: not text, not JSON, an absurd number
         raise InputError(f"{path} is not a spec in JSON: {error}") from None
     spec = spec_from_dict(data)
     if not isinstance(spec, BlockSpec):

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -63,6 +64,8 @@ def verify(
     shape = None if input_shape is None else shape_from_text(input_shape)
     # One thread makes rounding repeatable, and small tensors faster; the frameworks read this when first imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if json_file.is_dir() or any(folder.is_file() for folder in json_file.parents):
+        raise InputError(f"cannot write {json_file}: a folder is there, or a file is in its path")
     names = [name.strip() for name in backends.split(",") if name.strip()]
     for name in names:
         backends_module.get(name)
@@ -157,5 +160,6 @@ def _write(path: Path, data: object) -> None:
         temporary.write_text(json.dumps(data, indent=1, allow_nan=True), encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise InputError(f"cannot write {path}: {error.strerror}") from None

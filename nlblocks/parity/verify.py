@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
+from operator import index
 from typing import Any, cast
 
 import numpy as np
@@ -19,7 +20,7 @@ from nlblocks.parity import sample
 from nlblocks.parity.measure import Difference, measure
 from nlblocks.parity.report import Report
 from nlblocks.parity.sample import PARTS, Point
-from nlblocks.parity.verdict import EPSILON, RATIO, Check
+from nlblocks.parity.verdict import CEILING, EPSILON, RATIO, Check
 from nlblocks.paths import force, forced
 from nlblocks.specs.base import BlockSpec
 from nlblocks.weights.state import load_state
@@ -51,11 +52,15 @@ def verify(
     Returns a report that is true when all agree. Raises InputError when fewer than two backends are named.
     """
     start = time.perf_counter()
+    if not isinstance(spec, BlockSpec):
+        raise InputError(f"verify: spec must be a block spec such as nlblocks.specs.NonLocal(...), received {spec!r}")
+    if isinstance(backends, str) or not isinstance(backends, Sequence):
+        raise InputError(f"verify: backends={backends!r} must be a sequence such as ('torch', 'paddle')")
     found = [get(backend) for backend in backends]
     names = tuple(backend.name for backend in found)
     if len(set(names)) < 2:
         raise InputError(f"verify: backends={list(names)} leaves nothing to compare; name at least two")
-    shape = tuple(spec.example_shape() if input_shape is None else input_shape)
+    shape = _whole_shape(spec.example_shape() if input_shape is None else input_shape)
     spec.check_input(shape)
     report = Report(spec=spec, backends=names, seed=seed, input_shape=shape)
     spec = spec.deterministic()
@@ -65,6 +70,17 @@ def verify(
         report.checks.extend(_Trial(spec, found, seed, point, mode, modules).checks())
     report.seconds = time.perf_counter() - start
     return report
+
+
+def _whole_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape as plain ints of at least 1: an empty input leaves nothing to compare."""
+    try:
+        extents = tuple(index(extent) for extent in shape)
+    except TypeError:
+        raise InputError(f"verify: input_shape={shape!r} must be whole numbers such as (2, 64, 14, 14)") from None
+    if any(extent < 1 for extent in extents):
+        raise InputError(f"verify: input_shape={extents} is empty, which leaves nothing to compare")
+    return extents
 
 
 class _Modules:
@@ -165,7 +181,11 @@ class _Trial:
                 for key, value in self._run(backend, nudged, with_map).items():
                     if value.size:
                         floors[key] = max(floors[key], float(np.abs(value - runs[backend.name][key]).max()))
-        return floors
+        limit = CEILING[point.x.dtype.name] / RATIO
+        largest: dict[str, float] = defaultdict(float)
+        for key, value in ((key, value) for found in runs.values() for key, value in found.items()):
+            largest[key[0]] = max(largest[key[0]], float(np.abs(value).max(initial=0.0)))
+        return {key: min(floor, limit * largest[key[0]]) for key, floor in floors.items()}
 
     def _compare(
         self, runs: Mapping[str, Tensors], noise: Noise, dtype: str, inputs: str, with_map: bool
@@ -183,6 +203,9 @@ class _Trial:
                     else measure(runs[left][key], runs[right][key], noise=floor)
                 )
                 yield self._check(key, (left, right), difference, floor, dtype, inputs)
+            for key in {*runs[left], *runs[right]} - set(_owed(self.spec, with_map, True)):
+                surplus = Difference(problem="the spec names no such tensor")
+                yield self._check(key, (left, right), surplus, 0.0, dtype, inputs)
 
     def _check(
         self, key: Key, pair: tuple[str, str], difference: Difference, noise: float, dtype: str, inputs: str
@@ -224,12 +247,14 @@ class _Trial:
         directions, projected, floor = {}, 0.0, 0.0
         for key in keys:
             direction = generator(self.seed, f"direction:{key[1]}").normal(size=own[key].shape)
-            zero = norms[key] <= RATIO * noise[key] * math.sqrt(direction.size)
+            zero = norms[key] <= RATIO * noise.get(key, 0.0) * math.sqrt(direction.size)
             direction /= (max(norms.values()) if zero else norms[key]) or 1.0
             directions["" if key[0] == "grad_input" else key[1]] = direction
             terms = own[key] * direction
             projected += float(terms.sum())
-            floor += noise[key] * float(np.linalg.norm(direction)) + EPSILON["float64"] * float(np.abs(terms).sum())
+            floor += noise.get(key, 0.0) * float(np.linalg.norm(direction)) + EPSILON["float64"] * float(
+                np.abs(terms).sum()
+            )
         expected = self._slope(judge, module, directions, self.point)
         moved = self._slope(judge, module, directions, self.point.nudged(0, PARTS))
         found = measure(np.array([projected]), np.array([expected]))

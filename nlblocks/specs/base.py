@@ -196,11 +196,11 @@ def spec_from_dict(data: Mapping[str, Any]) -> Any:
         raise InputError(f"a spec must be a mapping with a 'kind', received {type(data).__name__}")
     if "kind" not in data:
         raise InputError(f"a spec needs a 'kind', one of {known(kinds())}; received the keys {known(data)}")
-    cls = _REGISTRY.get(data["kind"])
+    cls = _REGISTRY.get(data["kind"]) if isinstance(data["kind"], str) else None
     if cls is None:
         raise InputError(f"kind={data['kind']!r} is unknown; it must be one of {known(sorted(_REGISTRY))}")
     schema = data.get("schema", SCHEMA)
-    if schema != SCHEMA:
+    if type(schema) is not int or schema != SCHEMA:
         raise InputError(f"{cls.__name__}: schema={schema!r} cannot be read; this version reads {SCHEMA}")
     options = {name: _decode(value) for name, value in data.items() if name not in ("kind", "schema")}
     return cls.from_options(options)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from nlblocks.errors import InputError, known
+
+LARGEST = 2**31 - 1
+"""No field that counts something needs more."""
 
 
 def check_int(spec: Any, name: str, *, at_least: int = 1, optional: bool = False) -> None:
@@ -15,10 +21,12 @@ def check_int(spec: Any, name: str, *, at_least: int = 1, optional: bool = False
     value = getattr(spec, name)
     if value is None and optional:
         return
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise refuse(spec, name, f"must be an int of at least {at_least}")
     if value < at_least:
         raise refuse(spec, name, f"must be at least {at_least}")
+    if value > LARGEST:
+        raise refuse(spec, name, f"must be at most {LARGEST}")
     object.__setattr__(spec, name, int(value))
 
 
@@ -33,8 +41,8 @@ def check_odd(spec: Any, name: str, *, optional: bool = False) -> None:
 def check_number(spec: Any, name: str, *, low: float, high: float = math.inf, exclusive: str = "") -> None:
     """The field is a finite number in [low, high]; ``exclusive`` holds "low", "high" or both for open ends."""
     value = getattr(spec, name)
-    ok = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    ok = ok and low <= value <= high
+    ok = isinstance(value, Real) and not isinstance(value, bool)
+    ok = ok and low <= value <= high and -sys.float_info.max <= value <= sys.float_info.max  # false for NaN
     ok = ok and not ("low" in exclusive and value == low) and not ("high" in exclusive and value == high)
     if not ok:
         left, right = "(" if "low" in exclusive else "[", ")" if "high" in exclusive or high == math.inf else "]"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.backend import Array, State, backend_of
+from nlblocks.backend import Array, State, as_array, backend_of
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec
 
@@ -47,11 +47,14 @@ def transfer(source_module: Any, target_module: Any) -> None:
     arrays = {name: source.to_numpy(tensor) for name, tensor in tensors.items()}
     checked_state(target_module.spec, arrays)
     _check_range(target_module.spec, arrays, target.dtype(target_module))
-    target.assign(target_module, tensors)
+    # NumPy has no bfloat16: such values go as float32, which holds them exactly.
+    target.assign(target_module, arrays if source.dtype(source_module) == "bfloat16" else tensors)
 
 
 def checked_state(spec: BlockSpec, state: Mapping[str, Any]) -> State:
     """The state as arrays in ``params()`` order; raises InputError that lists everything wrong with it."""
+    if not isinstance(state, Mapping):
+        raise InputError(f"state of {type(spec).__name__} must be a mapping of arrays, received {type(state).__name__}")
     params = {param.name: param for param in spec.params()}
     problems = [f"{name} is missing" for name in params if name not in state]
     problems += [f"{name} is unexpected" for name in state if name not in params]
@@ -59,10 +62,12 @@ def checked_state(spec: BlockSpec, state: Mapping[str, Any]) -> State:
     for name, param in params.items():
         if name not in state:
             continue
-        array = arrays[name] = np.asarray(state[name])
-        if array.dtype.kind not in "fiu":
-            problems.append(f"{name} has dtype {array.dtype}, not real numbers")
-        elif array.shape != param.shape:
+        try:
+            array = arrays[name] = as_array(state[name])
+        except InputError as error:
+            problems.append(f"{name}: {error}")
+            continue
+        if array.shape != param.shape:
             problems.append(f"{name} has shape {array.shape}, not {param.shape}")
         elif not np.isfinite(array).all():
             problems.append(f"{name} has {int((~np.isfinite(array)).sum())} values that are not finite")
