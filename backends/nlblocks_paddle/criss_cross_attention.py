@@ -51,7 +51,7 @@ class CrissCrossAttention(Block):
             for axis in self._axes
         ]  # [B, *S, extent] for each axis  # fmt: skip
         energy = paddle.concat(energies, axis=-1)  # [B, *S, ΣS]
-        # A repeated entry weighs nothing; Paddle's softmax on a CPU leaves exp(-64) of it, which the product takes away.
+        # A repeated entry weighs nothing; of it Paddle's softmax on a CPU leaves exp(-64), which the product removes.
         repeated = _repeated(query.shape[1:-1])  # [*S, ΣS]
         lowest = paddle.full([], paddle.finfo(energy.dtype).min, energy.dtype)
         weights = F.softmax(paddle.where(repeated, lowest, energy), axis=-1)
