@@ -52,7 +52,7 @@ class _SoftmaxProduct(PyLayer):
         return y
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> Any:
         query, key, value, y = ctx.saved_tensor()
         shift = (grad * y).sum(axis=1).unsqueeze(2)  # [B, N, 1]: what the softmax takes off each row
         grad_rows, key_rows = grad.transpose([0, 2, 1]), key.transpose([0, 2, 1])  # [B, N, E], [B, M, D]
@@ -87,7 +87,7 @@ class _OpenSum(PyLayer):
         return _open_sum(a, b, v)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[None, None, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> Any:
         a, b = ctx.saved_tensor()
         return None, None, _open_sum(b, a, grad)
 
