@@ -178,6 +178,41 @@ def test_torch_gradients_of_gradients(mode: str, require: Require) -> None:
         assert torch.autograd.gradgradcheck(module, (x,))
 
 
+@pytest.mark.parametrize("frozen", [("theta",), ("phi",), ("g",), ("theta", "phi"), ("theta", "phi", "w_f"), ()])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_frozen_layers(backend: str, mode: str, frozen: tuple[str, ...], require: Require) -> None:
+    """Fine-tuning with some layers frozen and an input without gradient: the rest has the same gradients."""
+    require(backend)
+    spec = NonLocal(in_channels=6, mode=mode, norm=None, zero_init=False)
+    module = nlblocks.build(spec, backend=backend, dtype="float64")
+    nlblocks.load_state(module, sample.random_state(spec, seed=0))
+    x = sample.random_array(spec.example_shape(), 0, "x")
+    tracked = {}
+    for name, parameter in module.named_parameters():
+        if name.split(".")[0] not in frozen:
+            tracked[name] = parameter
+        elif backend == "torch":
+            parameter.requires_grad_(False)
+        else:
+            parameter.stop_gradient = True
+    found = {}
+    for path in PATHS:
+        with force(path):
+            if backend == "torch":
+                import torch
+
+                grads = torch.autograd.grad(module(torch.from_numpy(x)).square().sum(), list(tracked.values()))
+            else:
+                import paddle
+
+                grads = paddle.grad([module(paddle.to_tensor(x)).square().sum()], list(tracked.values()))
+        found[path] = dict(zip(tracked, [grad.numpy() for grad in grads], strict=True))
+    largest = max(np.abs(grad).max() for grad in found["direct"].values())
+    for name, grad in found["direct"].items():
+        assert np.abs(grad - found["fast"][name]).max() <= LIMIT * largest, name
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("scale", [1.0, 1e3])
 def test_long_sums_are_no_rougher_in_float32(backend: str, scale: float, require: Require) -> None:

@@ -51,10 +51,11 @@ class CrissCrossAttention(Block):
             for axis in self._axes
         ]  # [B, *S, extent] for each axis  # fmt: skip
         energy = paddle.concat(energies, axis=-1)  # [B, *S, ΣS]
-        # A repeated entry weighs nothing: exp of the lowest number, less the largest energy, is 0.
+        # A repeated entry weighs nothing; of it Paddle's softmax on a CPU leaves exp(-64), which the product removes.
         repeated = _repeated(query.shape[1:-1])  # [*S, ΣS]
         lowest = paddle.full([], paddle.finfo(energy.dtype).min, energy.dtype)
-        return F.softmax(paddle.where(repeated, lowest, energy), axis=-1)
+        weights = F.softmax(paddle.where(repeated, lowest, energy), axis=-1)
+        return weights * (~repeated).astype(energy.dtype)
 
     def _gather(self, attention: Tensor, value: Tensor) -> Tensor:
         """Attention [B, *S, ΣS], value [B, C, *S] → their product along each axis, summed, [B, C, *S]."""

@@ -34,7 +34,8 @@ def ramp_product(a: Tensor, b: Tensor, value: Tensor, divisor: float) -> Tensor:
     """
     rows = value.transpose([0, 2, 1])  # [B, M, E]
     weighted = (b / divisor).unsqueeze(2) * rows  # [B, M, E]
-    plain, weighted = _OpenSum.apply(a, b, paddle.concat([rows, weighted], axis=2)).chunk(2, axis=2)  # [B, N, E] each
+    sums = _OpenSum.apply(a.detach(), b.detach(), paddle.concat([rows, weighted], axis=2))  # [B, N, 2E]
+    plain, weighted = sums.chunk(2, axis=2)  # [B, N, E] each
     return ((a / divisor).unsqueeze(2) * plain + weighted).transpose([0, 2, 1])
 
 
@@ -47,10 +48,11 @@ class _SoftmaxProduct(PyLayer):
         y = paddle.concat([attention @ rows for _, attention in _blocks(query, key)], axis=1)  # [B, N, E]
         y = y.transpose([0, 2, 1])  # [B, E, N]
         ctx.save_for_backward(query, key, value, y)
+        ctx.frozen = [tensor.stop_gradient for tensor in (query, key, value)]
         return y
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> Any:
         query, key, value, y = ctx.saved_tensor()
         shift = (grad * y).sum(axis=1).unsqueeze(2)  # [B, N, 1]: what the softmax takes off each row
         grad_rows, key_rows = grad.transpose([0, 2, 1]), key.transpose([0, 2, 1])  # [B, N, E], [B, M, D]
@@ -60,7 +62,8 @@ class _SoftmaxProduct(PyLayer):
             grad_query.append(slope @ key_rows)  # [B, n, D]
             grad_key += query[:, :, part] @ slope  # [B, D, M]
             grad_value += grad[:, :, part] @ attention  # [B, E, M]
-        return paddle.concat(grad_query, axis=1).transpose([0, 2, 1]), grad_key, grad_value
+        grads = (paddle.concat(grad_query, axis=1).transpose([0, 2, 1]), grad_key, grad_value)
+        return tuple(None if frozen else grad for frozen, grad in zip(ctx.frozen, grads, strict=True))
 
 
 def _blocks(query: Tensor, key: Tensor) -> Iterator[tuple[slice, Tensor]]:
@@ -84,9 +87,9 @@ class _OpenSum(PyLayer):
         return _open_sum(a, b, v)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> Any:
         a, b = ctx.saved_tensor()
-        return paddle.zeros_like(a), paddle.zeros_like(b), _open_sum(b, a, grad)
+        return None, None, _open_sum(b, a, grad)
 
 
 def _open_sum(a: Tensor, b: Tensor, v: Tensor) -> Tensor:

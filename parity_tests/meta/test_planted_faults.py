@@ -153,6 +153,16 @@ def computed_in_float32(patch: Patch) -> None:
     )
 
 
+def scale_forgotten_without_the_map(patch: Patch) -> None:
+    true = torch_non_local.softmax_product
+    patch.setattr(torch_non_local, "softmax_product", lambda q, k, v, scale: true(q, k, v))
+
+
+def gradient_stopped_without_the_map(patch: Patch) -> None:
+    true = paddle_non_local.ramp_product
+    patch.setattr(paddle_non_local, "ramp_product", lambda a, b, v, divisor: true(a, b.detach(), v, divisor))
+
+
 EMBEDDED = NonLocal(in_channels=6)
 POOLED = NonLocal(in_channels=6, sub_sample="before")
 FAULTS: list[tuple[Callable[[Patch], None], Any, str]] = [
@@ -175,6 +185,8 @@ FAULTS: list[tuple[Callable[[Patch], None], Any, str]] = [
     (gradient_stopped_at_the_keys, EMBEDDED, "grad_input"),
     (not_a_number_on_one_side, EMBEDDED, "output"),
     (computed_in_float32, EMBEDDED, "output"),
+    (scale_forgotten_without_the_map, NonLocal(in_channels=6, scale="sqrt_inner"), "output"),
+    (gradient_stopped_without_the_map, NonLocal(in_channels=6, mode="concatenation"), "grad_input"),
 ]
 
 
