@@ -31,7 +31,7 @@ class ArticleDigitNet(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, *, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
-        """X [B, C, S, S] → logits [B, num_classes], and with ``return_attention`` the map by block name."""
+        """x [B, C, S, S] → logits [B, num_classes], and with ``return_attention`` the map by block name."""
         self.check_input(x)
         x = F.relu(self.conv_1(x))  # [B, K, S, S]
         x, attention = self.nl(x, return_attention=True)

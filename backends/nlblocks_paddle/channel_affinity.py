@@ -31,7 +31,7 @@ class ChannelAffinity(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """X [B, C, H, W] → z [B, C, H, W], and with ``return_attention`` the map [B, D, D]."""
+        """x [B, C, H, W] → z [B, C, H, W], and with ``return_attention`` the map [B, D, D]."""
         spec = self.spec
         self.check_input(x)
         theta = (self.theta(x) if spec.has_embedding else x).flatten(2)  # [B, D, N]

@@ -23,7 +23,7 @@ class ChannelAttention(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """X [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C, C]."""
+        """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C, C]."""
         self.check_input(x)
         channels = x.flatten(2)  # [B, C, N]
         energy = channels @ channels.transpose([0, 2, 1])  # [B, C, C]

@@ -29,7 +29,7 @@ class ChannelGate(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """X [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
+        """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
         self.check_input(x)
         positions = x.flatten(2)  # [B, C, N]
         mean, largest = positions.mean(axis=2), maximum(positions, 2)  # [B, C], [B, C]

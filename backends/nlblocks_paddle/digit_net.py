@@ -34,7 +34,7 @@ class DigitNet(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, *, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
-        """X [B, C, S, S] → logits [B, num_classes], and with ``return_attention`` the maps by block name."""
+        """x [B, C, S, S] → logits [B, num_classes], and with ``return_attention`` the maps by block name."""
         self.check_input(x)
         maps = {}
         x = max_pool(F.relu(self.conv_1(x)), (2, 2))  # [B, 32, S/2, S/2]

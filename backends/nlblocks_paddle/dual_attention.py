@@ -39,7 +39,7 @@ class DualAttention(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
-        """X [B, C, H, W] → logits [B, K, H, W], or [B, 3, K, H, W] with the auxiliary ones; maps by branch."""
+        """x [B, C, H, W] → logits [B, K, H, W], or [B, 3, K, H, W] with the auxiliary ones; maps by branch."""
         self.check_input(x)
         position = F.relu(self.position_in(x))  # [B, D, H, W]
         channel = F.relu(self.channel_in(x))  # [B, D, H, W]

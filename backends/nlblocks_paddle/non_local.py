@@ -36,7 +36,7 @@ class NonLocal(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """X [B, C, *spatial] → z [B, C, *spatial], and with ``return_attention`` the map [B, N, M]."""
+        """x [B, C, *spatial] → z [B, C, *spatial], and with ``return_attention`` the map [B, N, M]."""
         spec = self.spec
         self.check_input(x)
         source = max_pool(x, spec.pool) if spec.sub_sample == "before" else x  # [B, C, *keys]
@@ -60,7 +60,7 @@ class NonLocal(Block):
         return (z, attention) if return_attention else z
 
     def _attention(self, theta: Tensor, phi: Tensor) -> Tensor:
-        """Theta [B, D, N], phi [B, D, M] → the map [B, N, M]; D is C in gaussian mode."""
+        """theta [B, D, N], phi [B, D, M] → the map [B, N, M]; D is C in gaussian mode."""
         if self.spec.mode == "concatenation":
             a, b = self._ramp(theta, phi)  # [B, N], [B, M]
             affinity = F.relu(a.unsqueeze(2) + b.unsqueeze(1))  # [B, N, M]
@@ -72,7 +72,7 @@ class NonLocal(Block):
         return affinity / phi.shape[-1]
 
     def _product(self, theta: Tensor, phi: Tensor, g: Tensor) -> Tensor:
-        """Theta [B, D, N], phi [B, D, M], g [B, D, M] → the map's product with g, [B, D, N], without the map."""
+        """theta [B, D, N], phi [B, D, M], g [B, D, M] → the map's product with g, [B, D, N], without the map."""
         divisor = self.spec.scale_value * phi.shape[2]
         if self.spec.mode == "concatenation":
             a, b = self._ramp(theta, phi)  # [B, N], [B, M]

@@ -31,7 +31,7 @@ class RelationAwareAttention(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Any:
-        """X [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the gate, or the gates by name."""
+        """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the gate, or the gates by name."""
         self.check_input(x)
         gates = {}
         if "spatial" in self.spec.gates:
@@ -61,7 +61,7 @@ class Gate(nn.Layer):
         self.gate = conv_norm(1, widths.hidden, 1, norm)
 
     def forward(self, x: Tensor) -> Tensor:
-        """X [B, F, M] → the gates [B, 1, M]."""
+        """x [B, F, M] → the gates [B, 1, M]."""
         theta = F.relu(self.theta(x))  # [B, E, M]
         phi = F.relu(self.phi(x))  # [B, E, M]
         relations = theta.transpose([0, 2, 1]) @ phi  # [B, M, M]

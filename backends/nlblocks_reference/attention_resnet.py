@@ -34,7 +34,7 @@ class AttentionResNet(Block):
 
 
 def residual(block: Residual, p: Scope, x: Array, norm: specs.BatchNorm) -> Array:
-    """X [B, I, H, W] → [B, O, ⌈H/stride⌉, ⌈W/stride⌉]."""
+    """x [B, I, H, W] → [B, O, ⌈H/stride⌉, ⌈W/stride⌉]."""
     y = relu(batch_norm(conv(x, p("conv_1"), padding=1, stride=block.stride), p("norm_1"), norm))
     y = batch_norm(conv(y, p("conv_2"), padding=1), p("norm_2"), norm)
     return relu(y + (conv(x, p("shortcut"), stride=block.stride) if block.has_shortcut else x))

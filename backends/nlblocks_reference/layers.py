@@ -12,7 +12,7 @@ from nlblocks_reference.scope import Array, Scope
 
 
 def conv(x: Array, p: Scope, *, padding: int = 0, stride: int = 1) -> Array:
-    """X [B, C, *spatial] with p.weight [O, C, *kernel] → [B, O, *out]; cross-correlation, zero padding."""
+    """x [B, C, *spatial] with p.weight [O, C, *kernel] → [B, O, *out]; cross-correlation, zero padding."""
     weight = p["weight"]
     dims = weight.ndim - 2
     x = np.pad(x, [(0, 0), (0, 0)] + [(padding, padding)] * dims)
@@ -35,20 +35,20 @@ def flatten(x: Array) -> Array:
 
 
 def linear(x: Array, p: Scope) -> Array:
-    """X [..., I] with p.weight [O, I] → [..., O]."""
+    """x [..., I] with p.weight [O, I] → [..., O]."""
     y = x @ p["weight"].T
     return y + p["bias"] if "bias" in p else y
 
 
 def channel_conv(x: Array, p: Scope, *, circular: bool = False) -> Array:
-    """X [B, C] with p.weight [1, 1, K] along C → [B, C]; the ends are padded with zeros, or with each other."""
+    """x [B, C] with p.weight [1, 1, K] along C → [B, C]; the ends are padded with zeros, or with each other."""
     sides = [(0, 0), (0, 0), (p["weight"].shape[2] // 2,) * 2]
     row = np.pad(x[:, None, :], sides, mode="wrap" if circular else "constant")
     return conv(row, p)[:, 0]
 
 
 def batch_norm(x: Array, p: Scope, spec: layers.BatchNorm) -> Array:
-    """X [B, C, ...] → the same shape; in training the running statistics are moved."""
+    """x [B, C, ...] → the same shape; in training the running statistics are moved."""
     if p.training:
         layers.check_batch(x.shape[1], x.shape)
         axes = (0, *range(2, x.ndim))

@@ -29,7 +29,7 @@ class RelationAwareAttention(Block):
 
 
 def _gate(spec: specs.RelationAwareAttention, p: Scope, x: Array) -> Array:
-    """X [B, F, M] → [B, 1, M]."""
+    """x [B, F, M] → [B, 1, M]."""
 
     def embed(layer: str, array: Array) -> Array:
         return relu(conv_norm(array, p(layer), spec.norm))

@@ -33,7 +33,7 @@ class AttentionResNet(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, *, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
-        """X [B, C, H, W] → logits [B, num_classes], and with ``return_attention`` the maps by name, where there are."""
+        """x [B, C, H, W] → logits [B, num_classes], and with ``return_attention`` the maps by name, where there are."""
         self.check_input(x)
         maps: dict[str, Tensor] = {}
         x = torch.relu(self.stem(x))  # [B, K, H/2, W/2]
@@ -63,7 +63,7 @@ class Residual(nn.Module):
         self.shortcut = nn.Conv2d(i, o, 1, stride=stride) if spec.has_shortcut else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """X [B, I, H, W] → [B, O, ⌈H/stride⌉, ⌈W/stride⌉]."""
+        """x [B, I, H, W] → [B, O, ⌈H/stride⌉, ⌈W/stride⌉]."""
         y = torch.relu(self.norm_1(self.conv_1(x)))
         y = self.norm_2(self.conv_2(y))
         return torch.relu(y + (x if self.shortcut is None else self.shortcut(x)))

@@ -25,7 +25,7 @@ class CBAM(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
-        """X [B, C, H, W] → z [B, C, H, W], and with ``return_attention`` the maps "channel" and "spatial"."""
+        """x [B, C, H, W] → z [B, C, H, W], and with ``return_attention`` the maps "channel" and "spatial"."""
         self.check_input(x)
         y, channel = self.channel(x, return_attention=True)  # [B, C, H, W], [B, C]
         z, spatial = self.spatial(y, return_attention=True)  # [B, C, H, W], [B, H, W]

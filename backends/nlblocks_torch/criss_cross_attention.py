@@ -32,7 +32,7 @@ class CrissCrossAttention(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """X [B, C, *S] → y [B, C, *S], and with ``return_attention`` the last map [B, *S, ΣS]; S is H, W or T, H, W."""
+        """x [B, C, *S] → y [B, C, *S], and with ``return_attention`` the last map [B, *S, ΣS]; S is H, W or T, H, W."""
         self.check_input(x)
         for _ in range(self.spec.recurrence):
             attention = self._attention(self.query(x), self.key(x))  # [B, *S, ΣS]

@@ -26,7 +26,7 @@ class EfficientChannelAttention(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """X [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
+        """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
         self.check_input(x)
         pooled = x.flatten(2).mean(dim=2)  # [B, C]
         attention = torch.sigmoid(self.conv(pooled))  # [B, C]

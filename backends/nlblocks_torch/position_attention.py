@@ -30,7 +30,7 @@ class PositionAttention(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """X [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, N, N]."""
+        """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, N, N]."""
         self.check_input(x)
         query = self.query(x).flatten(2)  # [B, D, N]
         key = self.key(x).flatten(2)  # [B, D, N]

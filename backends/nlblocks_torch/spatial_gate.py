@@ -26,7 +26,7 @@ class SpatialGate(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """X [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, H, W]."""
+        """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, H, W]."""
         self.check_input(x)
         pools = {"max": maximum(x, 1), "mean": x.mean(dim=1)}  # [B, H, W] each
         value = self.conv(torch.stack([pools[name] for name in self.spec.order], dim=1))  # [B, 1, H, W]

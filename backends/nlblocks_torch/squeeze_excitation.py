@@ -26,7 +26,7 @@ class SqueezeExcitation(Block):
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """X [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
+        """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
         spec = self.spec
         self.check_input(x)
         positions = x.flatten(2)  # [B, C, N]
