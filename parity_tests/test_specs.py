@@ -30,6 +30,7 @@ from nlblocks.specs.layers import check_batch
             "NonLocal: mode='dot' must be one of 'embedded_gaussian', 'gaussian', 'dot_product', 'concatenation'",
         ),
         ({"in_channels": 4, "norm": "batch"}, "NonLocal: norm='batch' must be a BatchNorm or None"),
+        ({"in_channels": 10**400}, f"NonLocal: in_channels={10**400} must be at most 2147483647"),
         ({"in_channels": 4, "zero_init": 1}, "NonLocal: zero_init=1 must be True or False"),
     ],
 )
@@ -40,7 +41,8 @@ def test_a_bad_field_is_named_with_its_value_and_what_would_do(fields: dict[str,
 
 
 @pytest.mark.parametrize(
-    "fields", [{"eps": 0.0}, {"eps": -1e-5}, {"eps": float("nan")}, {"momentum": 1.5}, {"variance": "sample"}]
+    "fields",
+    [{"eps": 0.0}, {"eps": -1e-5}, {"eps": float("nan")}, {"eps": 10**400}, {"momentum": 1.5}, {"variance": "sample"}],
 )
 def test_batch_norm_refuses(fields: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=f"BatchNorm: {next(iter(fields))}="):
@@ -69,6 +71,8 @@ def test_json_is_strict() -> None:
     for change, message in (
         ({"chanels": 4}, "unknown option 'chanels'; it knows 'in_channels', 'inter_channels'"),
         ({"schema": 2}, "schema=2 cannot be read"),
+        ({"schema": True}, "schema=True cannot be read"),
+        ({"kind": ["non_local"]}, "is unknown; it must be one of"),
         ({"kind": "nonlocal"}, "kind='nonlocal' is unknown; it must be one of"),
     ):
         with pytest.raises(InputError, match=message):

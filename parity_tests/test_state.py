@@ -156,3 +156,29 @@ def test_dialects_refuse_in_one_line() -> None:
         dialect.from_canonical(NonLocal(in_channels=4, sub_sample="before"), {})
     with pytest.raises(InputError, match=r"g\.weight is missing.*extra is unexpected"):
         dialect.from_canonical(spec, {"extra": np.zeros(1)})
+
+
+@pytest.mark.parametrize("backend", ["torch", "paddle"])
+def test_bfloat16_goes_anywhere_without_loss(backend: str, require: Callable[..., None]) -> None:
+    require(backend)
+    source = nlblocks.build(SPEC, backend=backend, dtype="bfloat16", seed=2)
+    for target in (backend, "reference"):
+        other = nlblocks.build(SPEC, backend=target, dtype="float64", seed=3)
+        nlblocks.transfer(source, other)
+        for name, array in nlblocks.state_of(other).items():
+            assert (array == nlblocks.state_of(source)[name]).all()
+
+
+@pytest.mark.parametrize("dtype", [">f8", "longdouble", ">f4"])
+def test_other_byte_orders_and_widths_load(dtype: str) -> None:
+    module = nlblocks.build(SPEC, backend="reference", dtype="float64")
+    state = sample.random_state(SPEC, seed=0)
+    nlblocks.load_state(module, {name: array.astype(dtype) for name, array in state.items()})
+    assert all((nlblocks.state_of(module)[name] == array).all() for name, array in state.items())
+
+
+def test_what_is_no_state_is_one_line() -> None:
+    module = nlblocks.build(SPEC, backend="reference", dtype="float64")
+    for state in (None, [1, 2], {"g.weight": [[1], [1, 2]]}):
+        with pytest.raises(InputError):
+            nlblocks.load_state(module, state)  # type: ignore[arg-type]

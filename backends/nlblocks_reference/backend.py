@@ -12,7 +12,8 @@ from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec
 from nlblocks_reference.block import Block
 
-STEP = 1e-30
+STEP = 1e-200
+"""Of the complex step: so small that its square is 0, or it would break ties between zeros."""
 
 
 class ReferenceBackend:

@@ -53,7 +53,8 @@ def measure(left: Array, right: Array, *, noise: float = 0.0) -> Difference:
     distance = np.abs(left.astype(np.float64) - right.astype(np.float64))
     index = np.unravel_index(int(distance.argmax()), left.shape)
     counted = np.maximum(np.abs(left), np.abs(right)) * UNDETERMINED >= noise
-    equal = left.astype(np.float32) == right.astype(np.float32)
+    with np.errstate(over="ignore"):  # past float32, both are infinite
+        equal = left.astype(np.float32) == right.astype(np.float32)
     return Difference(
         error=float(distance[index]),
         scale=float(max(np.abs(left).max(), np.abs(right).max())),

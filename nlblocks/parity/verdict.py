@@ -26,9 +26,9 @@ LIMITS = {
 }
 RATIO = 32.0
 """Differences up to this many noise floors are rounding. Correct pairs measure 0.1 to 10, faults 1e3 and more."""
-CEILING = {"float64": 1e-9, "float32": 1e-2}
-"""No noise floor may excuse more than this share of the largest value in the tensor's group: a model whose result moves
-that much under one unit in the last place, or without one, is not merely rounding."""
+CEILING = 1e-9
+"""No float64 noise floor may excuse more than this share of the largest value in the tensor's group: a model whose
+result moves that much under one unit in the last place, or without one, is not merely rounding."""
 EPSILON = {"float64": 2.0**-53, "float32": 2.0**-24}
 
 

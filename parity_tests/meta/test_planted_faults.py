@@ -163,6 +163,30 @@ def gradient_stopped_without_the_map(patch: Patch) -> None:
     patch.setattr(paddle_non_local, "ramp_product", lambda a, b, v, divisor: true(a, b.detach(), v, divisor))
 
 
+def _after_forward(patch: Patch, change: Callable[[Any], Any]) -> None:
+    true = torch_non_local.NonLocal.forward
+
+    def forward(self: Any, x: Any, return_attention: bool = False) -> Any:
+        found = true(self, x, return_attention)
+        return (change(found[0]), found[1]) if return_attention else change(found)
+
+    patch.setattr(torch_non_local.NonLocal, "forward", forward)
+
+
+def dropout_left_on(patch: Patch) -> None:
+    """A random backend must not raise its own noise floor until anything passes."""
+    _after_forward(patch, lambda z: torch.nn.functional.dropout(z, 0.5, training=True))
+
+
+def a_little_noise(patch: Patch) -> None:
+    _after_forward(patch, lambda z: z + 1e-6 * torch.randn_like(z))
+
+
+def chaos(patch: Patch) -> None:
+    """Deterministic, but one unit in the last place moves it far: not rounding either."""
+    _after_forward(patch, lambda z: z + 1e-3 * torch.sin(1e14 * z))
+
+
 EMBEDDED = NonLocal(in_channels=6)
 POOLED = NonLocal(in_channels=6, sub_sample="before")
 FAULTS: list[tuple[Callable[[Patch], None], Any, str]] = [
@@ -185,6 +209,9 @@ FAULTS: list[tuple[Callable[[Patch], None], Any, str]] = [
     (gradient_stopped_at_the_keys, EMBEDDED, "grad_input"),
     (not_a_number_on_one_side, EMBEDDED, "output"),
     (computed_in_float32, EMBEDDED, "output"),
+    (dropout_left_on, EMBEDDED, "output"),
+    (a_little_noise, EMBEDDED, "output"),
+    (chaos, EMBEDDED, "output"),
     (scale_forgotten_without_the_map, NonLocal(in_channels=6, scale="sqrt_inner"), "output"),
     (gradient_stopped_without_the_map, NonLocal(in_channels=6, mode="concatenation"), "grad_input"),
 ]
@@ -221,6 +248,32 @@ def test_a_gradient_wrong_in_both_backends_is_caught_and_named(monkeypatch: Patc
     missing = {check.tensor for check in report.failures if check.group == "grad_params"}
     assert "input" in wrong
     assert missing == {"phi.weight", "phi.bias"}  # never computed: named, not passed over
+
+
+def test_the_wrong_tie_rule_in_both_backends_is_caught_by_the_reference(monkeypatch: Patch) -> None:
+    """Both give the gradient to the last of equal values: they agree with each other, and with no other input."""
+    true = torch_non_local.max_pool, paddle_non_local.max_pool
+
+    def even(x: Any) -> Any:
+        return x[:, :, : x.shape[2] // 2 * 2, : x.shape[3] // 2 * 2]
+
+    monkeypatch.setattr(torch_non_local, "max_pool", lambda x, k: true[0](even(x).flip((2, 3)), k).flip((2, 3)))
+    monkeypatch.setattr(paddle_non_local, "max_pool", lambda x, k: true[1](even(x).flip([2, 3]), k).flip([2, 3]))
+    report = nlblocks.verify(POOLED)
+    assert {check.group for check in report.failures} == {"derivative"}
+    assert {check.inputs for check in report.failures} == {"tied"}
+
+
+def test_a_map_that_the_spec_does_not_name_fails() -> None:
+    class Talkative(TorchBackend):
+        name = "talkative"
+
+        def run(self, *args: Any, **options: Any) -> Any:
+            found = super().run(*args, **options)
+            return replace(found, attention={"attention": found.attention, "more": found.output})
+
+    report = nlblocks.verify(EMBEDDED, backends=("torch", Talkative()))
+    assert "the spec names no such tensor" in report.failures[0].explain()
 
 
 def test_a_tensor_that_one_side_never_computes_fails(monkeypatch: Patch) -> None:
@@ -263,6 +316,9 @@ def test_nothing_compared_is_not_a_pass() -> None:
         nlblocks.verify(EMBEDDED, backends=("torch",))
     with pytest.raises(nlblocks.InputError, match="at least two"):
         nlblocks.verify(EMBEDDED, backends=("torch", "torch"))
+    for shape in ((0, 6, 5, 5), (2.0, 6, 5, 5), "abcd"):
+        with pytest.raises(nlblocks.InputError, match="input_shape="):
+            nlblocks.verify(EMBEDDED, input_shape=shape)  # type: ignore[arg-type]
     empty = nlblocks.verify(ChannelAffinity(in_channels=4, norm=BatchNorm()))
     empty.checks.clear()
     assert not empty
