@@ -373,6 +373,13 @@ def test_inspect(tmp_path: Path) -> None:
         "the whole file: NonLocal, 2D, in_channels 6, inter_channels 3",
     ):
         assert text in output
+    network = nlblocks.specs.DigitNet()  # a torch codebase's network, ported: recognised under Paddle's names too
+    alexhex7 = nlblocks.dialects.get("alexhex7")
+    built = nlblocks.state_of(nlblocks.build(network, backend="reference", dtype="float64"))
+    foreign = {k: in_memory(v, DTYPES["float64"]) for k, v in alexhex7.from_canonical(network, built).items()}
+    write_checkpoint(tmp_path / "net.pth", foreign, layout="torch")
+    cli(convert, tmp_path / "net.pth", tmp_path / "net.pdparams")
+    assert "the whole file: DigitNet" in cli(inspect, tmp_path / "net.pdparams")
     assert "recognised blocks: none" in cli(inspect, tmp_path / "m.safetensors", "--dialect", "slowfast")
     with pytest.raises(InputError, match="is unknown"):
         cli(inspect, tmp_path / "m.safetensors", "--dialect", "nobody")

@@ -38,7 +38,7 @@ def compare(
     left: str, right: str, inputs: tuple[str, ...], report_file: Path | None, seed: int, rename: tuple[str, ...],
     keep_weights: bool, no_transfer: bool, eval_only: bool, accept: tuple[str, ...],
 ) -> None:  # fmt: skip
-    r"""Find whether two models are the same program, and if not, where and why (exit status 1).
+    """Find whether two models are the same program, and if not, where and why (exit status 1).
 
     LEFT and RIGHT are two models, package.module:name each, or two captures.
 
@@ -81,7 +81,7 @@ def capture(
     model: str, inputs: tuple[str, ...], like: Path | None, out: Path, seed: int, rename: tuple[str, ...],
     keep_weights: bool, eval_only: bool,
 ) -> None:  # fmt: skip
-    r"""Run a model and keep everything in a file that ``nlblocks compare`` reads without any framework.
+    """Run a model and keep everything in a file that ``nlblocks compare`` reads without any framework.
 
     \b
     nlblocks capture mypkg.models:torch_net --input x.npz --out torch_run.safetensors

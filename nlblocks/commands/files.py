@@ -17,7 +17,7 @@ from rich.table import Table
 from nlblocks.catalogue import dialect_rows
 from nlblocks.commands.options import spec_from_options
 from nlblocks.errors import InputError
-from nlblocks.specs.base import spec_from_dict
+from nlblocks.specs.base import Shape, spec_from_dict
 from nlblocks.weights import dialects as all_dialects
 from nlblocks.weights.convert import Options, Plan, plan
 from nlblocks.weights.files import Checkpoint, Tensor, open_checkpoint, write_checkpoint
@@ -52,6 +52,7 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
     if checkpoint.spec is not None:
         click.echo(f"spec in the file: {spec_from_dict(checkpoint.spec)}")
     blocks = recognise({name: tensor.shape for name, tensor in checkpoint.items()}, dialect)
+    blocks = blocks or recognise(_shapes_in_torch(checkpoint), dialect)
     click.echo("recognised blocks:" if blocks else "recognised blocks: none")
     for block in blocks:
         click.echo(f"  {block}")
@@ -123,6 +124,17 @@ def dialects() -> None:
             about, becomes = (f"[bold]{name}[/]\n{source}", specs) if index == 0 else ("", "")
             table.add_row(about, cls, options, becomes)
     Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+def _shapes_in_torch(checkpoint: Checkpoint) -> dict[str, Shape]:
+    """The names and shapes that a Paddle file would have in torch: a torch codebase's block may have been ported."""
+    if checkpoint.layout != "paddle":
+        return {}
+    try:
+        planned = plan(checkpoint.tensors, Options(source="paddle", target="torch"))
+    except InputError:  # a tensor whose meaning is not known: convert asks about it, inspect need not
+        return {}
+    return {name: tensor.shape for name, tensor in planned.tensors.items()}
 
 
 def tree(tensors: Mapping[str, Tensor]) -> list[str]:

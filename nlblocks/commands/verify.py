@@ -51,7 +51,7 @@ def verify(
     ctx: click.Context, kind: str | None, spec_file: Path | None, input_shape: str | None, backends: str, seed: int,
     json_file: Path,
 ) -> None:  # fmt: skip
-    r"""Prove that the backends agree, or name the first place where they differ (exit status 1).
+    """Prove that the backends agree, or name the first place where they differ (exit status 1).
 
     \b
     nlblocks verify                                          the whole catalogue
