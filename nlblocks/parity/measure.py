@@ -17,7 +17,7 @@ class Difference:
 
     ``error`` is the largest |left - right|, found at ``index`` with the two ``values``; ``scale`` is the largest
     magnitude in either array; ``bits_equal`` of ``bits_total`` elements are equal after rounding to float32, among
-    those that the noise floor leaves determined (see :func:`measure`).
+    those that the noise floor leaves determined (see :func:`measure`); ``same`` of ``size`` are, among all.
     """
 
     problem: str = ""
@@ -27,6 +27,8 @@ class Difference:
     values: tuple[float, float] = (0.0, 0.0)
     bits_equal: int = 0
     bits_total: int = 0
+    same: int = 0
+    size: int = 0
 
     @property
     def relative(self) -> float:
@@ -62,4 +64,6 @@ def measure(left: Array, right: Array, *, noise: float = 0.0) -> Difference:
         values=(float(left[index]), float(right[index])),
         bits_equal=int((equal & counted).sum()),
         bits_total=int(counted.sum()),
+        same=int(equal.sum()),
+        size=left.size,
     )

@@ -46,14 +46,24 @@ class Report:
             return None
         return max(float("inf") if c.difference.problem else c.ratio for c in checks)
 
-    def bits(self) -> float | None:
-        """The share of float64 elements that are equal bit for bit after rounding to float32.
+    def bits(self, group: str | None = None) -> float | None:
+        """The share of all float64 elements (of a group) that are equal bit for bit after rounding to float32.
 
-        On distinct inputs only: the round numbers of the tied ones lie halfway between two float32 values.
+        On distinct inputs only: the round numbers of the tied ones lie halfway between two float32 values. A gradient
+        that is zero but for rounding counts like any other, and is hardly ever equal.
         """
-        checks = [c for c in self.checks if c.dtype == "float64" and c.inputs == "distinct" and c.group != "derivative"]
-        total = sum(c.difference.bits_total for c in checks)
-        return sum(c.difference.bits_equal for c in checks) / total if total else None
+        found = [c.difference for c in self._rounded() if group in (None, c.group)]
+        size = sum(d.size for d in found)
+        return sum(d.same for d in found) / size if size else None
+
+    def determined_bits(self) -> tuple[float | None, float]:
+        """The same share among the elements whose rounding the noise floor leaves determined, and their own share."""
+        found = [c.difference for c in self._rounded()]
+        size, total = sum(d.size for d in found), sum(d.bits_total for d in found)
+        return (sum(d.bits_equal for d in found) / total if total else None), (total / size if size else 0.0)
+
+    def _rounded(self) -> list[Check]:
+        return [c for c in self.checks if c.dtype == "float64" and c.inputs == "distinct" and c.group != "derivative"]
 
     def __str__(self) -> str:
         head = f"{describe(self.spec)} on {list(self.input_shape)}, {', '.join(self.backends)}"
@@ -61,7 +71,7 @@ class Report:
             return f"{head}: NOTHING WAS COMPARED"
         if self:
             bits = self.bits()
-            share = "" if bits is None else f", {bits:.2%} of the elements equal after rounding to float32"
+            share = "" if bits is None else f", {bits:.4%} of the elements equal after rounding to float32"
             return f"{head}: identical ({len(self.checks)} comparisons{share})"
         count = f"{len(self.failures)} of {len(self.checks)} comparisons"
         return f"{head}: DIFFERENT in {count}. First: {self.failures[0].explain()}"
@@ -78,6 +88,8 @@ class Report:
             "seconds": self.seconds,
             "first_failure": self.failures[0].explain() if self.failures else None,
             "bits": self.bits(),
+            "determined_bits": self.determined_bits()[0],
+            "determined_share": self.determined_bits()[1],
             "checks": [check.to_dict() for check in self.checks],
         }
 
