@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -156,8 +157,9 @@ class _Handler:
         if axis is not None:
             axis = [axis] if isinstance(axis, int) else list(axis)
             shape = tuple(extent if i in axis else 1 for i, extent in enumerate(shape))
-        count = self.recorder.dropouts[shape]
-        self.recorder.dropouts[shape] += 1
+        size = math.prod(shape)
+        count = self.recorder.dropouts[size]
+        self.recorder.dropouts[size] += 1
         call.attrs["drawn"] = (*shape, count)
         keep = paddle.to_tensor(dropout_mask(shape, p, count, self.options.seed)).astype(x.dtype)
         if call.attrs["mode"] == "downscale_in_infer":

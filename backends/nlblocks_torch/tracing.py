@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -189,8 +190,9 @@ class _Mode(TorchFunctionMode):
         """The same mask as in every other framework."""
         x, p = call.arguments["x"], float(call.attrs["p"])
         shape = tuple(x.shape) if call.kind == "dropout" else (*x.shape[:2], *[1] * (x.ndim - 2))
-        count = self.recorder.dropouts[shape]
-        self.recorder.dropouts[shape] += 1
+        size = math.prod(shape)
+        count = self.recorder.dropouts[size]
+        self.recorder.dropouts[size] += 1
         call.attrs["drawn"] = (*shape, count)
         keep = torch.from_numpy(dropout_mask(shape, p, count, self.options.seed)).to(x)
         return x * keep * (1.0 / (1.0 - p) if p < 1 else 0.0)

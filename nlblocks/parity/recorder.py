@@ -32,7 +32,7 @@ class Recorder:
         self.scopes: list[tuple[str, bool]] = [("", False)]
         self.numbers: dict[int, tuple[weakref.ref[Any], int, int]] = {}
         self.next = 0
-        self.dropouts: dict[tuple[int, ...], int] = defaultdict(int)
+        self.dropouts: dict[int, int] = defaultdict(int)
         self.busy = False
 
     @property

@@ -6,6 +6,7 @@ nothing of frameworks and can be saved to a file and compared on another machine
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -157,10 +158,10 @@ def output_gradient(name: str, shape: Sequence[int], seed: int) -> Array:
 
 
 def dropout_mask(shape: Sequence[int], p: float, count: int, seed: int) -> Array:
-    """What the count-th dropout of a shape keeps: the same in every framework, monotone in p."""
+    """What the count-th dropout of so many elements keeps: the same in every framework, monotone in p."""
     return dropout_draw(shape, count, seed) >= p
 
 
 def dropout_draw(shape: Sequence[int], count: int, seed: int) -> Array:
-    """The uniform numbers that decide what a dropout keeps."""
-    return generator(seed, f"dropout:{tuple(shape)}:{count}").random(tuple(shape))
+    """The uniform numbers that decide what a dropout keeps; the same before and after a flatten."""
+    return generator(seed, f"dropout:{math.prod(shape)}:{count}").random(tuple(shape))
