@@ -192,3 +192,16 @@ def test_the_convolution_formula(options: dict[str, Any]) -> None:
     given = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, **{k: plain(v) for k, v in options.items()}}
     found = evaluate("conv", {"x": x, "weight": weight}, normalise("conv", given, 4))
     assert np.abs(found - expected).max() < 1e-12
+
+
+def test_dropout_before_and_after_a_flatten_drops_the_same() -> None:
+    import paddle.nn
+    import torch.nn
+
+    left = torch.nn.Sequential(
+        torch.nn.AdaptiveAvgPool2d(2), torch.nn.Dropout(0.5), torch.nn.Flatten(), torch.nn.Linear(12, 4)
+    )
+    right = paddle.nn.Sequential(
+        paddle.nn.AdaptiveAvgPool2D(2), paddle.nn.Flatten(), paddle.nn.Dropout(0.5), paddle.nn.Linear(12, 4)
+    )
+    assert_same(left, right, SHAPE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,8 +14,8 @@ from paddle import nn
 
 from nlblocks.backend import Array
 from nlblocks.parity.fused import attention_steps
-from nlblocks.parity.recorder import Call, Recorder, float64
-from nlblocks.parity.trace import RunOptions, Tensor, Trace, dropout_mask, output_gradient
+from nlblocks.parity.recorder import Call, Recorder, deliver, private
+from nlblocks.parity.trace import Keep, RunOptions, Tensor, Trace, dropout_mask, output_gradient
 from nlblocks.parity.vocabulary import signature
 from nlblocks_paddle.calls import TABLE, finish
 from nlblocks_paddle.interception import intercepted
@@ -32,7 +33,7 @@ class PaddleTracer:
         return isinstance(model, nn.Layer)
 
     def state(self, model: nn.Layer) -> dict[str, Array]:
-        return {name: np.array(_numpy(tensor)) for name, tensor in _named(model).items()}
+        return {name: _numpy(tensor) for name, tensor in _named(model).items()}
 
     def describe(self, model: nn.Layer) -> dict[str, Tensor]:
         buffers = _buffers(model)
@@ -44,13 +45,6 @@ class PaddleTracer:
             for name, tensor in _named(model).items()
         }  # fmt: skip
 
-    @paddle.no_grad()
-    def assign(self, model: nn.Layer, state: Mapping[str, Array]) -> None:
-        own = _named(model)
-        for name, value in state.items():
-            target = own[name]
-            paddle.assign(paddle.to_tensor(np.array(value, copy=True)).astype(target.dtype), target)
-
     def dtype(self, model: nn.Layer) -> str:
         found = [str(t.dtype).removeprefix("paddle.") for t in _named(model).values()]
         return found[0] if found else paddle.get_default_dtype()
@@ -61,8 +55,7 @@ class PaddleTracer:
             state=self.describe(model),
             layers={name: type(layer).__name__ for name, layer in model.named_sublayers(include_self=True)},
         )  # fmt: skip
-        with _prepared(model, options):
-            self.assign(model, state)
+        with _prepared(model, options, state):
             self._run(model, options, trace)
         return trace
 
@@ -72,11 +65,11 @@ class PaddleTracer:
 
                 def keep(grad: paddle.Tensor | None) -> None:
                     if grad is not None:
-                        trace.grads[number] = float64(_numpy(grad))
+                        trace.grads[number] = private(_numpy(grad))
 
                 tensor.register_hook(keep)
 
-        recorder = _recorder(trace, watch if options.capture else None, options.capture)
+        recorder = _recorder(trace, options.keep, watch)
         named = _named(model)
         inputs = [_tensor(array, options) for array in options.inputs]
         for index, tensor in enumerate(inputs):
@@ -96,7 +89,7 @@ class PaddleTracer:
             trace.error = f"{type(error).__name__}: {_line(error)}"
             trace.error_scope = recorder.scopes[-1][0]
         trace.buffers_after = {
-            name: float64(_numpy(tensor)) for name, tensor in _named(model).items() if trace.state[name].buffer
+            name: private(_numpy(tensor)) for name, tensor in _named(model).items() if trace.state[name].buffer
         }
 
     def train(
@@ -109,13 +102,10 @@ class PaddleTracer:
         optimiser: Callable[..., Any],
     ) -> list[dict[str, Array]]:
         states = []
-        with _prepared(model, options):
-            self.assign(model, state)
+        with _prepared(model, options, state):
             rule = optimiser([p for p in model.parameters() if not p.stop_gradient])
             for _ in range(steps):
-                recorder = _recorder(
-                    Trace(framework="paddle", model="", training=True, dtype=options.dtype), None, False
-                )
+                recorder = _recorder(Trace(framework="paddle", model="", training=True, dtype=options.dtype), "results")
                 with _scopes(model, recorder), intercepted(model, _Handler(recorder, options)):
                     result = model(*[_tensor(array, options) for array in options.inputs])
                 outputs = {p: t for p, t in recorder.finish(result).items() if not t.stop_gradient}
@@ -123,7 +113,7 @@ class PaddleTracer:
                 loss.backward()
                 rule.step()
                 rule.clear_grad()
-                states.append({name: float64(_numpy(tensor)) for name, tensor in _named(model).items()})
+                states.append({name: private(_numpy(tensor)) for name, tensor in _named(model).items()})
         return states
 
 
@@ -167,8 +157,9 @@ class _Handler:
         if axis is not None:
             axis = [axis] if isinstance(axis, int) else list(axis)
             shape = tuple(extent if i in axis else 1 for i, extent in enumerate(shape))
-        count = self.recorder.dropouts[shape]
-        self.recorder.dropouts[shape] += 1
+        size = math.prod(shape)
+        count = self.recorder.dropouts[size]
+        self.recorder.dropouts[size] += 1
         call.attrs["drawn"] = (*shape, count)
         keep = paddle.to_tensor(dropout_mask(shape, p, count, self.options.seed)).astype(x.dtype)
         if call.attrs["mode"] == "downscale_in_infer":
@@ -207,10 +198,10 @@ def _attention_inside(recorder: Recorder, call: Call) -> None:
     call.kind, call.inputs, call.roles = "swapaxes", (number,), ("x",)
 
 
-def _recorder(trace: Trace, watch: Any, capture: bool) -> Recorder:
+def _recorder(trace: Trace, keep: Keep, watch: Any = None) -> Recorder:
     return Recorder(
-        trace, table=TABLE, is_tensor=lambda v: isinstance(v, paddle.Tensor), copy=lambda t: float64(_numpy(t)),
-        version=lambda t: int(t.inplace_version), watch=watch, capture=capture,
+        trace, table=TABLE, is_tensor=lambda v: isinstance(v, paddle.Tensor), view=_numpy,
+        version=lambda t: int(t.inplace_version), keep=keep, watch=watch,
     )  # fmt: skip
 
 
@@ -237,12 +228,12 @@ def _scopes(model: nn.Layer, recorder: Recorder) -> Iterator[None]:
 
 
 @contextmanager
-def _prepared(model: nn.Layer, options: RunOptions) -> Iterator[None]:
-    """The layer in another dtype and mode, on private copies of its tensors; all of it is undone afterwards."""
+def _prepared(model: nn.Layer, options: RunOptions, state: Mapping[str, Array]) -> Iterator[None]:
+    """The layer in another dtype and mode, with a state of its own; all of it is undone afterwards."""
     layers = model.sublayers(include_self=True)
     modes = [(layer, layer.training) for layer in layers]
     parameters = list(model.parameters())
-    saved = [(p, p.clone(), p.grad) for p in parameters]
+    saved = [(p, _alias(p), p.grad) for p in parameters]
     buffers = [(layer, dict(layer._buffers)) for layer in layers]
     plain = [
         (layer, {key: value for key, value in vars(layer).items() if isinstance(value, paddle.Tensor)})
@@ -250,12 +241,21 @@ def _prepared(model: nn.Layer, options: RunOptions) -> Iterator[None]:
     ]
     default, generator = paddle.get_default_dtype(), paddle.get_rng_state()
     dtype: Any = options.dtype
+    names = {id(tensor): name for name, tensor in _named(model).items()}
+    made: dict[int, paddle.Tensor] = {}
 
-    def private(tensor: paddle.Tensor) -> paddle.Tensor:
+    def own(tensor: paddle.Tensor) -> paddle.Tensor:
+        """A private tensor in its place, the same one wherever it is used."""
         if not tensor._is_initialized():
             return tensor
-        tensor = tensor.detach().clone()
-        return tensor.astype(dtype) if tensor.is_floating_point() else tensor
+        if id(tensor) not in made:
+            name = names.get(id(tensor))
+            if name is not None:
+                made[id(tensor)] = _from_numpy(np.array(state[name], dtype=dtype, order="C"), tensor.place)
+            else:
+                clone = tensor.detach().clone()
+                made[id(tensor)] = clone.astype(dtype) if tensor.is_floating_point() else clone
+        return made[id(tensor)]
 
     quiet = warnings.catch_warnings()
     quiet.__enter__()
@@ -265,29 +265,35 @@ def _prepared(model: nn.Layer, options: RunOptions) -> Iterator[None]:
         paddle.set_default_dtype(dtype)
         model.train() if options.training else model.eval()
         for parameter in parameters:
-            _share(parameter, private(parameter))
-            parameter.clear_gradient(set_to_zero=False)
-        for (layer, own), (_, found) in zip(buffers, plain, strict=True):
-            for name, tensor in own.items():
+            _share(parameter, own(parameter))
+            parameter.grad = None
+        for (layer, tensors), (_, found) in zip(buffers, plain, strict=True):
+            for name, tensor in tensors.items():
                 if tensor is not None:
-                    layer._buffers[name] = private(tensor)
-            vars(layer).update({key: private(value) for key, value in found.items()})
+                    layer._buffers[name] = own(tensor)
+            vars(layer).update({key: own(value) for key, value in found.items()})
         yield
     finally:
         quiet.__exit__(None, None, None)
         paddle.set_default_dtype(default)
         paddle.set_rng_state(generator)
         for parameter, values, grad in saved:
-            parameter.clear_gradient(set_to_zero=False)
             _share(parameter, values)
-            if grad is not None:
-                parameter.grad = grad
-        for (layer, own), (_, found) in zip(buffers, plain, strict=True):
+            parameter.grad = grad
+        for (layer, tensors), (_, found) in zip(buffers, plain, strict=True):
             layer._buffers.clear()
-            layer._buffers.update(own)
+            layer._buffers.update(tensors)
             vars(layer).update(found)
         for layer, mode in modes:
             layer.training = mode
+
+
+def _alias(tensor: paddle.Tensor) -> paddle.Tensor:
+    """Another tensor on the same memory, which keeps it when the first is given other memory."""
+    alias = paddle.empty([0])
+    if tensor._is_initialized():
+        _share(alias, tensor)
+    return alias
 
 
 def _share(target: paddle.Tensor, source: paddle.Tensor) -> None:
@@ -304,12 +310,13 @@ def _backward(
         return
     grads = [_gradient(path, tensor, options) for path, tensor in outputs.items()]
     paddle.autograd.backward(list(outputs.values()), grads)
-    for index, tensor in enumerate(inputs):
+    targets = {("grad_input", str(i)): tensor for i, tensor in enumerate(inputs)}
+    targets |= {("grad_params", name): tensor for name, tensor in named.items()}
+    for key, tensor in targets.items():
         if tensor.grad is not None:
-            trace.grad_inputs[str(index)] = float64(_numpy(tensor.grad))
-    for name, tensor in named.items():
-        if tensor.grad is not None:
-            trace.grad_params[name] = float64(_numpy(tensor.grad))
+            gradient = _numpy(tensor.grad)
+            tensor.grad = None  # clear_gradient would write zeros into it
+            deliver(trace, options, key, gradient)
 
 
 def _gradient(path: str, tensor: paddle.Tensor, options: RunOptions) -> paddle.Tensor:
@@ -340,8 +347,16 @@ def _tensor(array: Array, options: RunOptions) -> paddle.Tensor:
 
 
 def _numpy(tensor: paddle.Tensor) -> Array:
+    """The tensor's values, on its own memory where NumPy can read that."""
     tensor = tensor.detach()
-    return (tensor.astype("float32") if tensor.dtype == paddle.bfloat16 else tensor).numpy()
+    tensor = tensor.astype("float32") if tensor.dtype == paddle.bfloat16 else tensor
+    shared = tensor.place.is_cpu_place() and tensor._is_initialized() and tensor.numel() > 0
+    return np.from_dlpack(tensor) if shared else tensor.numpy()
+
+
+def _from_numpy(array: Array, place: Any) -> paddle.Tensor:
+    """A tensor on the array's memory, or on a device."""
+    return paddle.utils.dlpack.from_dlpack(array) if place.is_cpu_place() else paddle.to_tensor(array, place=place)
 
 
 def _line(error: Exception) -> str:

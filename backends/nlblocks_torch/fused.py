@@ -8,7 +8,7 @@ import torch
 
 from nlblocks.backend import Array
 from nlblocks.parity.fused import attention_steps
-from nlblocks.parity.recorder import Call, Recorder, float64
+from nlblocks.parity.recorder import Call, Recorder, as_float64
 from nlblocks.parity.vocabulary import signature
 
 MULTI_HEAD = signature(
@@ -107,7 +107,7 @@ def _part(recorder: Recorder, whole: torch.Tensor, part: int, width: int, rows: 
     recorder.next += 1
     recorder.trace.origin[number] = f"parameter:{name}[{part * width}:{(part + 1) * width}]"
     if recorder.capture:
-        recorder.trace.values[number] = float64(_array(rows))
+        recorder.trace.values[number] = as_float64(_array(rows))
     return number
 
 

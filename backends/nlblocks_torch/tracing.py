@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from nlblocks.backend import Array
-from nlblocks.parity.recorder import Call, Recorder, float64
+from nlblocks.parity.recorder import Call, Recorder, deliver, private
 from nlblocks.parity.trace import RunOptions, Tensor, Trace, dropout_mask, output_gradient
 from nlblocks.parity.vocabulary import signature
 from nlblocks_torch.calls import PADDLE_CONSTANTS, ROUNDED_BACKWARD, TABLE, finish
@@ -36,7 +37,7 @@ class TorchTracer:
         return isinstance(model, nn.Module)
 
     def state(self, model: nn.Module) -> dict[str, Array]:
-        return {name: np.array(_numpy(tensor)) for name, tensor in _named(model).items()}
+        return {name: _numpy(tensor) for name, tensor in _named(model).items()}
 
     def describe(self, model: nn.Module) -> dict[str, Tensor]:
         parameters = {id(p) for p in model.parameters()}
@@ -48,12 +49,6 @@ class TorchTracer:
             for name, tensor in _named(model).items()
         }  # fmt: skip
 
-    @torch.no_grad()
-    def assign(self, model: nn.Module, state: Mapping[str, Array]) -> None:
-        own = _named(model)
-        for name, value in state.items():
-            own[name].copy_(torch.from_numpy(np.array(value, copy=True)))
-
     def dtype(self, model: nn.Module) -> str:
         found = [t.dtype for t in _named(model).values() if t.is_floating_point()]
         return str(found[0] if found else torch.get_default_dtype()).removeprefix("torch.")
@@ -64,19 +59,18 @@ class TorchTracer:
             state=self.describe(model),
             layers={name: type(module).__name__ for name, module in model.named_modules()},
         )  # fmt: skip
-        with _prepared(model, options):
-            self.assign(model, state)
+        with _prepared(model, options, state):
             self._run(model, options, trace)
         return trace
 
     def _run(self, model: nn.Module, options: RunOptions, trace: Trace) -> None:
         def watch(tensor: torch.Tensor, number: int) -> None:
             if options.backward and tensor.requires_grad:
-                tensor.register_hook(lambda grad: trace.grads.__setitem__(number, float64(_numpy(grad))))
+                tensor.register_hook(lambda grad: trace.grads.__setitem__(number, private(_numpy(grad))))
 
         recorder = Recorder(
-            trace, table=TABLE, is_tensor=torch.is_tensor, copy=lambda t: float64(_numpy(t)),
-            version=lambda t: int(t._version), watch=watch if options.capture else None, capture=options.capture,
+            trace, table=TABLE, is_tensor=torch.is_tensor, view=_numpy, version=lambda t: int(t._version),
+            keep=options.keep, watch=watch,
         )  # fmt: skip
         inputs = [_tensor(array, options) for array in options.inputs]
         for index, tensor in enumerate(inputs):
@@ -99,7 +93,7 @@ class TorchTracer:
             trace.error = f"{type(error).__name__}: {_line(error)}"
             trace.error_scope = recorder.scopes[-1][0]
         trace.buffers_after = {
-            name: float64(_numpy(tensor)) for name, tensor in _named(model).items() if trace.state[name].buffer
+            name: private(_numpy(tensor)) for name, tensor in _named(model).items() if trace.state[name].buffer
         }
 
     def train(
@@ -112,14 +106,12 @@ class TorchTracer:
         optimiser: Callable[..., Any],
     ) -> list[dict[str, Array]]:
         states = []
-        with _prepared(model, options):
-            self.assign(model, state)
+        with _prepared(model, options, state):
             rule = optimiser([p for p in model.parameters() if p.requires_grad])
             for _ in range(steps):
                 recorder = Recorder(
                     Trace(framework="torch", model="", training=True, dtype=options.dtype), table=TABLE,
-                    is_tensor=torch.is_tensor, copy=lambda t: float64(_numpy(t)), version=lambda t: 0, watch=None,
-                    capture=False,
+                    is_tensor=torch.is_tensor, view=_numpy, version=lambda t: 0,
                 )  # fmt: skip
                 with _Mode(recorder, options):
                     result = model(*[_tensor(array, options) for array in options.inputs])
@@ -131,7 +123,7 @@ class TorchTracer:
                 loss.backward()
                 rule.step()
                 rule.zero_grad()
-                states.append({name: float64(_numpy(tensor)) for name, tensor in _named(model).items()})
+                states.append({name: private(_numpy(tensor)) for name, tensor in _named(model).items()})
         return states
 
 
@@ -198,8 +190,9 @@ class _Mode(TorchFunctionMode):
         """The same mask as in every other framework."""
         x, p = call.arguments["x"], float(call.attrs["p"])
         shape = tuple(x.shape) if call.kind == "dropout" else (*x.shape[:2], *[1] * (x.ndim - 2))
-        count = self.recorder.dropouts[shape]
-        self.recorder.dropouts[shape] += 1
+        size = math.prod(shape)
+        count = self.recorder.dropouts[size]
+        self.recorder.dropouts[size] += 1
         call.attrs["drawn"] = (*shape, count)
         keep = torch.from_numpy(dropout_mask(shape, p, count, self.options.seed)).to(x)
         return x * keep * (1.0 / (1.0 - p) if p < 1 else 0.0)
@@ -243,8 +236,8 @@ def _scopes(model: nn.Module, recorder: Recorder) -> Iterator[None]:
 
 
 @contextmanager
-def _prepared(model: nn.Module, options: RunOptions) -> Iterator[None]:
-    """The model in another dtype and mode, on private copies of its tensors; all of it is undone afterwards."""
+def _prepared(model: nn.Module, options: RunOptions, state: Mapping[str, Array]) -> Iterator[None]:
+    """The model in another dtype and mode, with a state of its own; all of it is undone afterwards."""
     dtype = getattr(torch, options.dtype)
     modes = {module: module.training for module in model.modules()}
     data = {p: (p.data, p.grad) for p in model.parameters()}
@@ -255,21 +248,29 @@ def _prepared(model: nn.Module, options: RunOptions) -> Iterator[None]:
     }
     default, generator = torch.get_default_dtype(), torch.get_rng_state()
 
-    def private(tensor: torch.Tensor) -> torch.Tensor:
-        tensor = tensor.detach().clone()
-        return tensor.to(dtype) if tensor.is_floating_point() else tensor
+    names = {id(tensor): name for name, tensor in _named(model).items()}
+    made: dict[int, torch.Tensor] = {}
+
+    def own(tensor: torch.Tensor) -> torch.Tensor:
+        """A private tensor in its place, the same one wherever it is used."""
+        if id(tensor) not in made:
+            given = dtype if tensor.is_floating_point() else tensor.dtype
+            name = names.get(id(tensor))
+            source = tensor.detach() if name is None else _from_numpy(state[name])
+            made[id(tensor)] = torch.empty(tensor.shape, dtype=given, device=tensor.device).copy_(source)
+        return made[id(tensor)]
 
     try:
         torch.set_default_dtype(dtype)
         model.train(options.training)
         for parameter in data:
-            parameter.data, parameter.grad = private(parameter.data), None
-        for module, own in buffers.items():
-            for name, tensor in own.items():
+            parameter.data, parameter.grad = own(parameter), None
+        for module, tensors in buffers.items():
+            for name, tensor in tensors.items():
                 if tensor is not None:
-                    module._buffers[name] = private(tensor)
+                    module._buffers[name] = own(tensor)
         for module, found in plain.items():
-            vars(module).update({key: private(value) for key, value in found.items()})
+            vars(module).update({key: own(value) for key, value in found.items()})
         yield
     finally:
         torch.set_default_dtype(default)
@@ -277,9 +278,9 @@ def _prepared(model: nn.Module, options: RunOptions) -> Iterator[None]:
         for parameter, (values, grad) in data.items():
             parameter.data = values
             parameter.grad = grad
-        for module, own in buffers.items():
+        for module, tensors in buffers.items():
             module._buffers.clear()
-            module._buffers.update(own)
+            module._buffers.update(tensors)
             vars(module).update(plain[module])
             module.training = modes[module]
 
@@ -292,16 +293,24 @@ def _backward(
     if not outputs:
         trace.error = f"{trace.model}: no output has a gradient"
         return
-    targets = {f"input:{i}": tensor for i, tensor in enumerate(inputs) if tensor.requires_grad}
-    targets |= {name: tensor for name, tensor in named.items() if tensor.requires_grad}
-    grads = torch.autograd.grad(
-        list(outputs.values()), list(targets.values()), [_gradient(path, t, options) for path, t in outputs.items()],
-        allow_unused=True,
-    )  # fmt: skip
-    for name, grad in zip(targets, grads, strict=True):
-        if grad is not None:
-            own = trace.grad_inputs if name.startswith("input:") else trace.grad_params
-            own[name.removeprefix("input:")] = float64(_numpy(grad))
+    targets = {("grad_input", str(i)): tensor for i, tensor in enumerate(inputs)}
+    targets |= {("grad_params", name): tensor for name, tensor in named.items()}
+
+    def watch(key: tuple[str, str], tensor: torch.Tensor) -> Any:
+        def done(leaf: torch.Tensor) -> None:
+            assert leaf.grad is not None
+            gradient, leaf.grad = leaf.grad, None
+            deliver(trace, options, key, _numpy(gradient))
+
+        return tensor.register_post_accumulate_grad_hook(done)
+
+    handles = [watch(key, tensor) for key, tensor in targets.items() if tensor.requires_grad and tensor.is_leaf]
+    try:
+        grads: Any = [_gradient(path, tensor, options) for path, tensor in outputs.items()]
+        torch.autograd.backward(list(outputs.values()), grads)
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _gradient(path: str, tensor: torch.Tensor, options: RunOptions) -> torch.Tensor:
@@ -312,6 +321,12 @@ def _named(model: nn.Module) -> dict[str, torch.Tensor]:
     """Floating parameters and buffers by name, each once."""
     found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     return {name: tensor for name, tensor in found.items() if tensor.is_floating_point()}
+
+
+def _from_numpy(array: Array) -> torch.Tensor:
+    """A tensor on the array's memory, or on a copy where torch cannot read that."""
+    readable = array.flags.writeable and all(step > 0 for step in array.strides)
+    return torch.from_numpy(array if readable else np.array(array))
 
 
 def _tensor(array: Array, options: RunOptions) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,10 +80,10 @@ def _estimators(
     if known is None or not name.endswith("running_var"):
         return
     trace = left if op is not None else right
-    x = trace.values.get(known.inputs[0])
-    if x is None:
+    shape = trace.shape(known.inputs[0])
+    if shape is None:
         return
-    count = x.size // x.shape[1]
+    count = math.prod(shape) // shape[1]
     keep = (1 - float(known.attrs.get("momentum", 0.1))) * before
     mine = left.buffers_after[name]
     for ratio, names in (

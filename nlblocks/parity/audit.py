@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.parity.align import Alignment, layout_distance
 from nlblocks.parity.finding import Finding
-from nlblocks.parity.localise import around
+from nlblocks.parity.localise import around_in
 from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.sketch import Sketch
 from nlblocks.parity.trace import Op, Trace
 from nlblocks.parity.variants import cause_of, differing
 from nlblocks.parity.vocabulary import ACTIVATIONS, LAYOUT
@@ -25,26 +25,26 @@ AUDITED = {
 
 def audit(left: Trace, right: Trace, pairs: Pairing) -> Iterator[Finding]:
     """Attributes of partner operations that differ; other activations that gave the same values are notes."""
-    alignment = Alignment(left, right, 1e-9)
+    sketch = Sketch(left, right, 1e-9)
     scopes = {a.name: b.name for a, b in pairs.pairs}
     for op in left.ops:
         if op.kind in AUDITED:
-            partner = _partner(alignment, scopes, op)
+            partner = _partner(sketch, scopes, op)
             found = differing(op, partner) if partner is not None else {}
             for name in AUDITED[op.kind]:
                 if partner is not None and name in found and not _idle(op, name):
                     text = f"{op.kind} {name}: {found[name][0]} on the left, {found[name][1]} on the right"
-                    yield _finding(alignment, op, partner, cause_of(op.kind, name), text)
+                    yield _finding(sketch, op, partner, cause_of(op.kind, name), text)
         elif op.kind in ACTIVATIONS:
-            other = next((o for o in right.ops if o.kind in ACTIVATIONS and _same(alignment, op, o)), None)
+            other = next((o for o in right.ops if o.kind in ACTIVATIONS and _same(sketch, op, o)), None)
             if other is not None and other.kind != op.kind:
                 text = f"{op.kind} on the left, {other.kind} on the right; on these inputs they give the same values"
-                yield _finding(alignment, op, other, "activation.kind", text, "note")
+                yield _finding(sketch, op, other, "activation.kind", text, "note")
 
 
-def _finding(alignment: Alignment, op: Op, other: Op, cause: str, text: str, severity: Any = "fault") -> Finding:
-    sides = (("left", op), ("right", other))
-    after, before = (tuple(around(alignment, side, o, step) for side, o in sides) for step in (-1, 1))
+def _finding(sketch: Sketch, op: Op, other: Op, cause: str, text: str, severity: Any = "fault") -> Finding:
+    sides = ((sketch.left, op), (sketch.right, other))
+    after, before = (tuple(around_in(view, o, step) for view, o in sides) for step in (-1, 1))
     return Finding(
         phase="pairing", place="attributes" if op.leaf or other.leaf else "between", layer_left=op.scope,
         layer_right=other.scope, cause=cause, explanation=text, severity=severity, after=(after[0], after[1]),
@@ -52,22 +52,22 @@ def _finding(alignment: Alignment, op: Op, other: Op, cause: str, text: str, sev
     )  # fmt: skip
 
 
-def _same(alignment: Alignment, op: Op, other: Op) -> bool:
+def _same(sketch: Sketch, op: Op, other: Op) -> bool:
     """Whether two operations have the same inputs and results."""
     return bool(op.inputs and other.inputs) and (
-        other.inputs[0] in alignment.to_right.get(op.inputs[0], ())
-        and other.outputs[0] in alignment.to_right.get(op.outputs[0], ())
+        other.inputs[0] in sketch.to_right.get(op.inputs[0], ())
+        and other.outputs[0] in sketch.to_right.get(op.outputs[0], ())
     )
 
 
-def _partner(alignment: Alignment, scopes: Mapping[str, str], op: Op) -> Op | None:
+def _partner(sketch: Sketch, scopes: Mapping[str, str], op: Op) -> Op | None:
     """The operation of the same kind on the same inputs, or with the same parameters."""
-    candidates = [o for o in alignment.right.trace.ops if o.kind == op.kind]
+    candidates = [o for o in sketch.right.trace.ops if o.kind == op.kind]
     named = [o for o in candidates if scopes.get(op.scope) == o.scope and op.leaf]
     if len(named) == 1:
         return named[0]
     mine = op.inputs[0] if op.inputs else -1
-    same = [o for o in candidates if o.inputs and o.inputs[0] in alignment.to_right.get(mine, ())]
+    same = [o for o in candidates if o.inputs and o.inputs[0] in sketch.to_right.get(mine, ())]
     return same[0] if len(same) == 1 else next((o for o in same if o.scope == op.scope), None)
 
 
@@ -79,39 +79,38 @@ def _idle(op: Op, name: str) -> bool:
 
 
 def profile(left: Trace, right: Trace) -> list[dict[str, Any]]:
-    """The error of every operation of the left whose partner is known, in execution order."""
-    alignment = Alignment(left, right, 1e-6)
+    """The error of every operation of the left whose partner is known, in execution order.
+
+    Errors are taken over the values that a run's digests keep: all of a small tensor, a sample of a large one.
+    """
+    sketch = Sketch(left, right, 1e-6)
+    mine, theirs = sketch.digests
     followers = [o for o in right.ops if o.kind not in LAYOUT]
+    places = {o.index: place for place, o in enumerate(followers)}
     rows: list[dict[str, Any]] = []
     position = 0
     for op in left.ops:
-        if (
-            op.kind in LAYOUT
-            or not op.outputs
-            or op.outputs[0] not in left.values
-            or op.outputs[0] not in alignment.left.live
-        ):
+        if op.kind in LAYOUT or not op.outputs or op.outputs[0] not in mine or op.outputs[0] not in sketch.left.live:
             continue
-        mine = left.values[op.outputs[0]]
-        partners = alignment.to_right.get(op.outputs[0], [])
-        other = alignment.right.producer.get(partners[0]) if partners else None
+        number = op.outputs[0]
+        partners = sketch.to_right[number]
+        other = sketch.right.producer.get(partners[0]) if partners else None
         if other is None:
             other = next((o for o in followers[position:] if o.kind == op.kind), None)
         row: dict[str, Any] = {
             "op": op.kind,
             "left": op.scope,
             "right": other.scope if other else None,
-            "shape": list(mine.shape),
+            "shape": list(mine[number].shape),
             "error": None,
         }
         if other is not None:
-            if other in followers:
-                position = max(position, followers.index(other) + 1)
-            theirs = right.values.get(other.outputs[0]) if not partners else right.values[partners[0]]
-            if theirs is not None and theirs.size == mine.size:
-                gap = layout_distance(mine, theirs)
+            position = max(position, places.get(other.index, -1) + 1)
+            found = theirs.get(partners[0] if partners else other.outputs[0])
+            if found is not None and found.shape == mine[number].shape:
+                gap = mine[number].gap(found)
                 row["error"] = gap if np.isfinite(gap) else None
-            elif theirs is not None:
-                row["shapes"] = [list(mine.shape), list(theirs.shape)]
+            elif found is not None and found.size != mine[number].size:
+                row["shapes"] = [list(mine[number].shape), list(found.shape)]
         rows.append(row)
     return rows

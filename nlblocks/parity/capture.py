@@ -18,11 +18,13 @@ import numpy as np
 
 from nlblocks.backend import Array, State
 from nlblocks.errors import InputError
-from nlblocks.parity.judge import Judge, Key, Runs
-from nlblocks.parity.lab import Subject, arrays_of
+from nlblocks.parity.judge import Judge
+from nlblocks.parity.lab import arrays_of
 from nlblocks.parity.lab_report import LabReport
 from nlblocks.parity.pairing import Rename, pair
-from nlblocks.parity.trace import Op, Tensor, Trace
+from nlblocks.parity.scales import Runs
+from nlblocks.parity.subject import Subject
+from nlblocks.parity.trace import Key, Op, Tensor, Trace
 from nlblocks.parity.transfer import moved, randomised
 
 FORMAT = "nlblocks.capture.1"
@@ -189,12 +191,9 @@ def compare_captures(
     )
     judge = Judge(report, _runs(left), _runs(right), pairing, left.seed)
     judge.pairing(transferred=False, states=(left.state, right.state))
-    judge.forward("eval")
+    judge.evaluation()
     if "train" in left.traces and "train" in right.traces and judge.agrees:
-        judge.forward("train")
-        if judge.agrees:
-            judge.buffers(left.state)
-            judge.backward()
+        judge.training(left.state)
     report.seconds = time.perf_counter() - start
     return report
 

@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 
-from nlblocks.backend import Array, State, rows
+from nlblocks.backend import Array
 from nlblocks.errors import InputError
 from nlblocks.init import generator
 from nlblocks.parity.causes import CAUSES
-from nlblocks.parity.judge import Judge, Runs
+from nlblocks.parity.judge import Judge
 from nlblocks.parity.lab_report import LabReport
 from nlblocks.parity.pairing import Pairing, Rename, pair
-from nlblocks.parity.trace import RunOptions, Trace, Tracer
+from nlblocks.parity.scales import Runs
+from nlblocks.parity.subject import Subject
+from nlblocks.parity.trace import Trace
 from nlblocks.parity.transfer import moved, randomised
 
-NUDGES = 2
-CONSTANTS = 1 / 8
-"""Rounding of constants counts less than RATIO times: RATIO / 8 = 4 times what it was measured to do."""
 Progress = Callable[[str], None]
-
-
-def tracer_of(model: Any) -> Tracer:
-    """The tracer of the framework that a model belongs to."""
-    import importlib
-
-    for name, row in rows().items():
-        if row.framework is not None and row.installed and _mentions(model, row.framework):
-            tracer: Tracer = importlib.import_module(f"{row.module}.tracing").tracer
-            if tracer.owns(model):
-                return tracer
-            raise InputError(f"{type(model).__name__} is no {name} module; give a model, e.g. an nn.Module or nn.Layer")
-    raise InputError(f"{type(model).__name__} is no model of an installed framework; give an nn.Module or an nn.Layer")
-
-
-def _mentions(model: Any, framework: str) -> bool:
-    return any(base.__module__.partition(".")[0] == framework for base in type(model).__mro__)
 
 
 def arrays_of(inputs: Any, seed: int = 0) -> tuple[Array, ...]:
@@ -68,88 +50,6 @@ def arrays_of(inputs: Any, seed: int = 0) -> tuple[Array, ...]:
             raise InputError(f"inputs[{index}] holds NaN or infinity; nothing could be compared")
         arrays.append(array.astype(np.float64) if array.dtype.kind == "f" else array)
     return tuple(arrays)
-
-
-class Subject:
-    """One model under comparison, with the state that it is run in."""
-
-    def __init__(self, model: Any, inputs: tuple[Array, ...], seed: int, constants: str = "exact") -> None:
-        self.model, self.tracer, self.inputs, self.seed = model, tracer_of(model), inputs, seed
-        self.constants = constants
-        self.own: State = self.tracer.state(model)
-        self.state: State = self.own
-
-    @property
-    def dtype(self) -> str:
-        return self.tracer.dtype(self.model)
-
-    def probe(self) -> Trace:
-        """The structure: one run that keeps no values."""
-        return self.tracer.run(self.model, self._options(self.inputs, dtype="float64", capture=False), self.own)
-
-    def run(
-        self,
-        *,
-        training: bool,
-        dtype: str = "float64",
-        capture: bool = True,
-        nudge: int | None = None,
-        backward: bool | None = None,
-        constants: str = "",
-    ) -> Trace:
-        state, inputs = self.state, self.inputs
-        if nudge is not None:
-            state = {name: _nudged(value, nudge, name, dtype) for name, value in state.items()}
-            inputs = tuple(_nudged(value, nudge, f"input:{i}", dtype) for i, value in enumerate(inputs))
-        options = self._options(
-            inputs,
-            constants=constants or self.constants,
-            training=training,
-            dtype=dtype,
-            capture=capture,
-            backward=training if backward is None else backward,
-        )
-        return self.tracer.run(self.model, options, state)
-
-    def _options(self, inputs: tuple[Array, ...], **changes: Any) -> RunOptions:
-        return RunOptions(**{"inputs": inputs, "seed": self.seed, "constants": self.constants, **changes})
-
-    def noise(self, *, training: bool, dtype: str, base: Trace) -> dict[tuple[str, str], float]:
-        """Per tensor, the largest change when inputs and weights move by one unit in the last place.
-
-        Against a framework that holds constants as float32, also the change when the constants are off by as much.
-        """
-        floors: dict[tuple[str, str], float] = {}
-        reference = tensors(base)
-
-        def add(run: Trace, weight: float) -> None:
-            for key, value in tensors(run).items():
-                if key in reference and value.shape == reference[key].shape and value.size and value.dtype.kind == "f":
-                    change = float(np.abs(value - reference[key]).max()) * weight
-                    floors[key] = max(floors.get(key, 0.0), change if np.isfinite(change) else 0.0)
-
-        for trial in range(NUDGES):
-            add(self.run(training=training, dtype=dtype, capture=False, nudge=trial), 1.0)
-        if self.constants == "float32" and self.tracer.constants == "exact" and dtype == "float64":
-            add(self.run(training=training, dtype=dtype, capture=False, constants="perturbed"), CONSTANTS)
-        return floors
-
-
-def _nudged(array: Array, trial: int, name: str, dtype: str) -> Array:
-    if array.dtype.kind != "f" or dtype not in ("float64", "float32"):
-        return array
-    array = array.astype(dtype)
-    up = generator(trial, f"nudge:{name}").random(array.shape) < 0.5
-    moved_array = np.nextafter(array, np.where(up, np.inf, -np.inf).astype(array.dtype))
-    return np.where(array == 0, array, moved_array)
-
-
-def tensors(trace: Trace) -> dict[tuple[str, str], Array]:
-    """What a run is judged by, under one key each."""
-    found = {("output", name): trace.output(name) for name in trace.outputs}
-    found |= {("grad_input", name): value for name, value in trace.grad_inputs.items()}
-    found |= {("grad_params", name): value for name, value in trace.grad_params.items()}
-    return found | {("buffers", name): value for name, value in trace.buffers_after.items()}
 
 
 def compare(
@@ -218,29 +118,27 @@ def compare(
         accept=tuple(accept),
         shapes=tuple(tuple(array.shape) for array in arrays),
     )
-    judge = Judge(report, Runs(_run_of(a, say), _noise_of(a)), Runs(_run_of(b, say), _noise_of(b)), pairing, seed)
+    del probes
+    judge = Judge(report, _runs(a, say), _runs(b, say), pairing, seed)
     judge.pairing(transferred=transfer, states=(a.state, b.state))
-    judge.forward("eval")
+    judge.evaluation()
     if training and judge.agrees:
-        judge.forward("train")
-        if judge.agrees:
-            judge.buffers(a.state)
-            judge.backward()
+        judge.training(a.state)
     if judge.agrees:
-        judge.single(min(a.dtype, b.dtype), training)
+        judge.single(min(a.dtype, b.dtype))
     if training and judge.agrees and optimiser is not None:
         say("training")
         histories = [
             subject.tracer.train(
                 subject.model,
-                subject._options(arrays, training=True, dtype="float64", capture=False, backward=True),
+                subject.options(arrays, training=True, backward=True, keep="results"),
                 subject.state,
                 steps=max(steps, 1),
                 optimiser=rule,
             )
             for subject, rule in zip((a, b), optimiser, strict=True)
         ]
-        judge.training(histories[0], histories[1], a.state)
+        judge.steps(histories[0], histories[1], a.state)
     report.seconds = time.perf_counter() - start
     return report
 
@@ -249,7 +147,7 @@ def _named(subject: Subject) -> str:
     return f"{type(subject.model).__name__} ({subject.tracer.name})"
 
 
-def _run_of(subject: Subject, say: Progress) -> Callable[..., Trace]:
+def _runs(subject: Subject, say: Progress) -> Runs:
     def run(**options: Any) -> Trace:
         say(
             f"{subject.tracer.name}: {'train' if options.get('training') else 'eval'}, "
@@ -257,11 +155,7 @@ def _run_of(subject: Subject, say: Progress) -> Callable[..., Trace]:
         )
         return subject.run(**options)
 
-    return run
-
-
-def _noise_of(subject: Subject) -> Callable[..., Mapping[tuple[str, str], float]]:
-    return subject.noise
+    return Runs(run, subject.noise)
 
 
 __all__ = ["Pairing", "Sequence", "compare"]

@@ -64,7 +64,6 @@ class LabReport:
     comparisons: list[Comparison] = field(default_factory=list)
     layers: list[dict[str, Any]] = field(default_factory=list)
     steps: list[tuple[int, float, str]] = field(default_factory=list)
-    floors: dict[Any, dict[str, Any]] = field(default_factory=dict)
     seconds: float = 0.0
 
     def __bool__(self) -> bool:

@@ -9,6 +9,8 @@ import numpy as np
 from nlblocks.backend import Array
 
 UNDETERMINED = 2.0**-24 * 2.0**-12
+CHUNK = 2**18
+"""Elements that are looked at together: few enough to stay in the cache, whatever the size of the array."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,18 +54,40 @@ def measure(left: Array, right: Array, *, noise: float = 0.0) -> Difference:
             return Difference(problem=f"the {side} has {array[first]} at {list(first)}")
     if left.size == 0:
         return Difference()
-    distance = np.abs(left.astype(np.float64) - right.astype(np.float64))
-    index = np.unravel_index(int(distance.argmax()), left.shape)
-    counted = np.maximum(np.abs(left), np.abs(right)) * UNDETERMINED >= noise
-    with np.errstate(over="ignore"):  # past float32, both are infinite
-        equal = left.astype(np.float32) == right.astype(np.float32)
+    a, b = left.reshape(-1), right.reshape(-1)
+    error, where, scale = -1.0, 0, 0.0
+    bits_equal = bits_total = same = 0
+    for start in range(0, a.size, CHUNK):
+        x, y = a[start : start + CHUNK], b[start : start + CHUNK]
+        distance = np.abs(x.astype(np.float64) - y.astype(np.float64))
+        largest = np.maximum(np.abs(x), np.abs(y))
+        position = int(distance.argmax())
+        if distance[position] > error:
+            error, where = float(distance[position]), start + position
+        scale = max(scale, float(largest.max()))
+        counted = largest * UNDETERMINED >= noise
+        with np.errstate(over="ignore"):  # past float32, both are infinite
+            equal = x.astype(np.float32) == y.astype(np.float32)
+        bits_equal += int((equal & counted).sum())
+        bits_total += int(counted.sum())
+        same += int(equal.sum())
     return Difference(
-        error=float(distance[index]),
-        scale=float(max(np.abs(left).max(), np.abs(right).max())),
-        index=tuple(int(i) for i in index),
-        values=(float(left[index]), float(right[index])),
-        bits_equal=int((equal & counted).sum()),
-        bits_total=int(counted.sum()),
-        same=int(equal.sum()),
+        error=error,
+        scale=scale,
+        index=tuple(int(i) for i in np.unravel_index(where, left.shape)),
+        values=(float(a[where]), float(b[where])),
+        bits_equal=bits_equal,
+        bits_total=bits_total,
+        same=same,
         size=left.size,
     )
+
+
+def furthest(a: Array, b: Array) -> float:
+    """The largest |a - b| of two arrays of one shape, in float64; NaN where either holds one."""
+    a, b = a.reshape(-1), b.reshape(-1)
+    found = [
+        np.abs(a[start : start + CHUNK].astype(np.float64) - b[start : start + CHUNK].astype(np.float64)).max()
+        for start in range(0, a.size, CHUNK)
+    ]
+    return float(np.max(found, initial=0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -10,26 +11,34 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.parity.trace import Op, Trace
+from nlblocks.parity.digest import digest
+from nlblocks.parity.trace import Keep, Key, Op, RunOptions, Trace
 from nlblocks.parity.vocabulary import normalise, plain, signature, tensors_in
 
 
 class Recorder:
-    """Fills ``trace``. ``is_tensor``, ``copy`` (to NumPy) and ``version`` (of in-place writes) are the framework's."""
+    """Fills ``trace``. ``is_tensor``, ``view`` (as NumPy) and ``version`` (of in-place writes) are the framework's.
+
+    ``watch`` is called with every tensor whose values are kept, and its number.
+    """
 
     def __init__(
         self, trace: Trace, *, table: Mapping[str, str], is_tensor: Callable[[Any], bool],
-        copy: Callable[[Any], Array], version: Callable[[Any], int], watch: Callable[[Any, int], None] | None,
-        capture: bool,
+        view: Callable[[Any], Array], version: Callable[[Any], int], keep: Keep = "results",
+        watch: Callable[[Any, int], None] | None = None,
     ) -> None:  # fmt: skip
-        self.trace, self.table, self.is_tensor, self.copy, self.version = trace, table, is_tensor, copy, version
-        self.watch, self.capture = watch, capture
+        self.trace, self.table, self.is_tensor, self.view, self.version = trace, table, is_tensor, view, version
+        self.watch, self.keep = watch, keep
         self.scopes: list[tuple[str, bool]] = [("", False)]
-        self.numbers: dict[int, tuple[int, int]] = {}
-        self.kept: list[Any] = []
+        self.numbers: dict[int, tuple[weakref.ref[Any], int, int]] = {}
         self.next = 0
-        self.dropouts: dict[tuple[int, ...], int] = defaultdict(int)
+        self.dropouts: dict[int, int] = defaultdict(int)
         self.busy = False
+
+    @property
+    def capture(self) -> bool:
+        """Whether values are kept."""
+        return self.keep == "values"
 
     def enter(self, path: str, leaf: bool) -> None:
         self.scopes.append((path, leaf))
@@ -39,16 +48,15 @@ class Recorder:
 
     def introduce(self, tensor: Any, origin: str) -> int:
         """Number a tensor that no operation made."""
-        number = self._new(tensor)
-        self.trace.origin[number] = origin
-        return number
+        self.trace.origin[self.next] = origin
+        return self._new(tensor)
 
     def number(self, tensor: Any) -> int:
         """The number of a tensor as it is now; one that was written through a view has become another."""
         known = self.numbers.get(id(tensor))
-        if known is None:
+        if known is None or known[0]() is not tensor:
             return self.introduce(tensor, "constant:")
-        number, version = known
+        _, number, version = known
         if self.version(tensor) == version or (number in self.trace.origin and self.trace.parameter(number)):
             return number
         fresh = self._new(tensor)
@@ -104,8 +112,7 @@ class Recorder:
         number = self.next
         self.next += 1
         self._append(kind, f"inside {kind}", tuple(inputs), tuple(roles), attrs, (number,))
-        if self.capture:
-            self.trace.values[number] = result
+        self._keep(number, result, own=True)
         return number
 
     def finish(self, result: Any) -> dict[str, Any]:
@@ -116,7 +123,7 @@ class Recorder:
             self.trace.outputs[path] = number
             self.trace.output_dtypes[path] = str(tensor.dtype).rpartition(".")[2]
             if number not in self.trace.values:
-                self.trace.values[number] = self.copy(tensor)
+                self.trace.values[number] = private(self.view(tensor))
         return found
 
     def _append(
@@ -132,13 +139,22 @@ class Recorder:
     def _new(self, tensor: Any) -> int:
         number = self.next
         self.next += 1
-        self.numbers[id(tensor)] = (number, self.version(tensor))
-        self.kept.append(tensor)  # an id is unique only while its tensor lives
-        if self.capture:
-            self.trace.values[number] = self.copy(tensor)
-            if self.watch is not None:
-                self.watch(tensor, number)
+        self.numbers[id(tensor)] = (weakref.ref(tensor), number, self.version(tensor))
+        if self.keep != "results":
+            self._keep(number, self.view(tensor), own=False)
+        if self.capture and self.watch is not None:
+            self.watch(tensor, number)
         return number
+
+    def _keep(self, number: int, array: Array, *, own: bool) -> None:
+        """Keep of a tensor what the run keeps; ``own`` arrays are nobody else's."""
+        name = self.trace.parameter(number)
+        if self.keep == "values":
+            tensor = self.trace.state.get(name) if name is not None else None
+            constant = own or (tensor is not None and not tensor.buffer)  # a run never writes to its parameters
+            self.trace.values[number] = as_float64(array) if constant else private(array)
+        elif self.keep == "digests" and name is None:
+            self.trace.digests[number] = digest(array)
 
 
 class Call:
@@ -171,9 +187,22 @@ def leaves(value: Any, is_tensor: Callable[[Any], bool], path: str = "") -> list
     return [leaf for key, item in items for leaf in leaves(item, is_tensor, f"{path}.{key}" if path else key)]
 
 
-def float64(array: Array) -> Array:
-    """A private copy, floating values as float64."""
+def private(array: Array) -> Array:
+    """A copy, floating values as float64."""
     return np.array(array, dtype=np.float64 if array.dtype.kind == "f" else array.dtype)
+
+
+def as_float64(array: Array) -> Array:
+    """Floating values as float64, without a copy where they are."""
+    return np.asarray(array, dtype=np.float64 if array.dtype.kind == "f" else array.dtype)
+
+
+def deliver(trace: Trace, options: RunOptions, key: Key, gradient: Array) -> None:
+    """A gradient of an input or parameter that nobody else writes to goes where the options say."""
+    if options.gradients is not None:
+        options.gradients(key, gradient)
+    else:
+        (trace.grad_inputs if key[0] == "grad_input" else trace.grad_params)[key[1]] = gradient
 
 
 def _plain_name(name: str) -> str:

@@ -6,14 +6,20 @@ nothing of frameworks and can be saved to a file and compared on another machine
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.init import generator
+from nlblocks.parity.digest import Digest
+
+Key = tuple[str, str]
+"""What a run is judged by: ("output", "grad_input", "grad_params" or "buffers", name)."""
+Keep = Literal["results", "digests", "values"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +68,7 @@ class Trace:
     dtype: str
     ops: list[Op] = field(default_factory=list)
     values: dict[int, Array] = field(default_factory=dict)
+    digests: dict[int, Digest] = field(default_factory=dict)
     grads: dict[int, Array] = field(default_factory=dict)
     origin: dict[int, str] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
@@ -82,23 +89,38 @@ class Trace:
     def output(self, name: str) -> Array:
         return self.values[self.outputs[name]]
 
+    def shape(self, tensor: int) -> tuple[int, ...] | None:
+        """The shape of a tensor, None where nothing was kept of it."""
+        found = self.values.get(tensor, self.digests.get(tensor))
+        return None if found is None else tuple(found.shape)
+
+    def results(self) -> dict[Key, Array]:
+        """What the run is judged by."""
+        found = {("output", name): self.output(name) for name in self.outputs}
+        found |= {("grad_input", name): value for name, value in self.grad_inputs.items()}
+        found |= {("grad_params", name): value for name, value in self.grad_params.items()}
+        return found | {("buffers", name): value for name, value in self.buffers_after.items()}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """How a model is run. ``inputs`` are float64 or integer arrays; floating ones are cast to ``dtype``.
 
-    ``constants`` "float32" rounds the constants of the layers that Paddle holds as float32. ``capture`` keeps copies
-    of all tensors between; without it only outputs, gradients and buffers are kept. ``scale`` multiplies nothing: the
-    gradient of output k is the fixed random array :func:`output_gradient` of its name and shape.
+    ``constants`` "float32" rounds the constants of the layers that Paddle holds as float32. The gradient of output k
+    is the fixed random array :func:`output_gradient` of its name and shape. ``keep`` says what the trace holds beside
+    the results (outputs, buffers, gradients of inputs and parameters): "values" copies of every tensor and gradient
+    on the way, "digests" a digest of every tensor. Where ``gradients`` is given, it is called with each gradient of an
+    input or parameter as soon as that is known, and the trace holds none of them.
     """
 
     inputs: tuple[Array, ...]
     training: bool = False
     dtype: str = "float64"
     backward: bool = False
-    capture: bool = True
+    keep: Keep = "values"
     constants: str = "exact"
     seed: int = 0
+    gradients: Callable[[Key, Array], None] | None = None
 
 
 @runtime_checkable
@@ -112,13 +134,10 @@ class Tracer(Protocol):
         """Whether the model is a module of this framework."""
 
     def state(self, model: Any) -> dict[str, Array]:
-        """Parameters and buffers as NumPy copies, by the model's own names, in its own layouts."""
+        """Parameters and buffers by the model's own names, in its own layouts; views of its memory, to be read only."""
 
     def describe(self, model: Any) -> dict[str, Tensor]:
         """Shapes and kinds of what :meth:`state` holds."""
-
-    def assign(self, model: Any, state: Mapping[str, Array]) -> None:
-        """Write arrays into the model, in place, cast to each tensor's dtype."""
 
     def dtype(self, model: Any) -> str:
         """The dtype of the model's floating parameters."""
@@ -139,10 +158,10 @@ def output_gradient(name: str, shape: Sequence[int], seed: int) -> Array:
 
 
 def dropout_mask(shape: Sequence[int], p: float, count: int, seed: int) -> Array:
-    """What the count-th dropout of a shape keeps: the same in every framework, monotone in p."""
+    """What the count-th dropout of so many elements keeps: the same in every framework, monotone in p."""
     return dropout_draw(shape, count, seed) >= p
 
 
 def dropout_draw(shape: Sequence[int], count: int, seed: int) -> Array:
-    """The uniform numbers that decide what a dropout keeps."""
-    return generator(seed, f"dropout:{tuple(shape)}:{count}").random(tuple(shape))
+    """The uniform numbers that decide what a dropout keeps; the same before and after a flatten."""
+    return generator(seed, f"dropout:{math.prod(shape)}:{count}").random(tuple(shape))

@@ -21,10 +21,19 @@ def canonical(ref: Ref, state: Mapping[str, Array]) -> Array:
 
 
 def moved(pairing: Pairing, source: State, target: State) -> State:
-    """The right model's state with the left's values in it; tensors of another size are left as they are."""
-    result = {name: np.array(array) for name, array in target.items()}
+    """The right model's state with the left's values in it; tensors of another size are left as they are.
+
+    A tensor that is a whole one on both sides is a view of the left's.
+    """
+    result, own = dict(target), set[str]()
     for left, right, *_ in pairing.roles():
         value = canonical(left, source)
+        if right.rows is None and value.size == target[right.name].size:
+            result[right.name] = _written(value, right, target[right.name].shape)
+            continue
+        if right.name not in own:
+            result[right.name] = np.array(target[right.name])
+            own.add(right.name)
         place = canonical(right, result)  # a view into the result
         if value.size == place.size:
             place[...] = value.reshape(place.shape)
@@ -32,18 +41,30 @@ def moved(pairing: Pairing, source: State, target: State) -> State:
 
 
 def mirrored(pairing: Pairing, values: State, target: State) -> State:
-    """Arrays by the right model's names (gradients, buffers) under the left's names and layouts, where paired."""
-    result: State = {}
+    """Arrays by the right model's names (gradients, buffers) under the left's names and layouts, where paired.
+
+    A tensor that is a whole one on both sides is a view of the right's; rows without a partner are NaN.
+    """
+    result, own = State(), set[str]()
     for left, right, *_ in pairing.roles():
         if right.name not in values or left.name not in target:
             continue
-        if left.name not in result:
-            result[left.name] = np.full(target[left.name].shape, np.nan)
-        value = canonical(right, values)
+        value, shape = canonical(right, values), target[left.name].shape
+        if left.rows is None and value.size == target[left.name].size:
+            result[left.name] = _written(value, left, shape)
+            continue
+        if left.name not in own:
+            result[left.name] = np.full(shape, np.nan)
+            own.add(left.name)
         place = canonical(left, result)
         if value.size == place.size:
             place[...] = value.reshape(place.shape)
     return result
+
+
+def _written(value: Array, ref: Ref, shape: tuple[int, ...]) -> Array:
+    """A canonical tensor in the layout of its place: a view where that can be."""
+    return value.reshape(ref.shape).T if ref.transposed else value.reshape(shape)
 
 
 def randomised(pairing: Pairing, state: State, seed: int) -> State:
@@ -54,7 +75,7 @@ def randomised(pairing: Pairing, state: State, seed: int) -> State:
     roles = {ref.name: role for unit, _ in pairing.pairs for role, ref in unit.refs.items()}
     for unit in pairing.left_only:
         roles |= {ref.name: role for role, ref in unit.refs.items()}
-    result = {name: np.array(array) for name, array in state.items()}
+    result = dict(state)
     for name, array in state.items():
         if not array.size or (array != array.flat[0]).any():
             continue

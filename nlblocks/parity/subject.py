@@ -1,0 +1,129 @@
+"""One model under comparison: the state it is run in, how it is run, and how much rounding moves it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from nlblocks.backend import Array, State, rows
+from nlblocks.errors import InputError
+from nlblocks.init import generator
+from nlblocks.parity.measure import CHUNK, furthest
+from nlblocks.parity.trace import Keep, Key, RunOptions, Trace, Tracer
+
+NUDGES = 2
+CONSTANTS = 1 / 8
+"""Rounding of constants counts less than RATIO times: RATIO / 8 = 4 times what it was measured to do."""
+
+
+def tracer_of(model: Any) -> Tracer:
+    """The tracer of the framework that a model belongs to."""
+    for name, row in rows().items():
+        if row.framework is not None and row.installed and _mentions(model, row.framework):
+            tracer: Tracer = importlib.import_module(f"{row.module}.tracing").tracer
+            if tracer.owns(model):
+                return tracer
+            raise InputError(f"{type(model).__name__} is no {name} module; give a model, e.g. an nn.Module or nn.Layer")
+    raise InputError(f"{type(model).__name__} is no model of an installed framework; give an nn.Module or an nn.Layer")
+
+
+def _mentions(model: Any, framework: str) -> bool:
+    return any(base.__module__.partition(".")[0] == framework for base in type(model).__mro__)
+
+
+class Subject:
+    """One model under comparison. Its own state is a view of the model's memory, to be read only."""
+
+    def __init__(self, model: Any, inputs: tuple[Array, ...], seed: int, constants: str = "exact") -> None:
+        self.model, self.tracer, self.inputs, self.seed = model, tracer_of(model), inputs, seed
+        self.constants = constants
+        self.own: State = self.tracer.state(model)
+        self.state: State = self.own
+
+    @property
+    def dtype(self) -> str:
+        return self.tracer.dtype(self.model)
+
+    def probe(self) -> Trace:
+        """The structure: one run that keeps no values."""
+        return self.tracer.run(self.model, self.options(self.inputs, keep="results"), self.own)
+
+    def run(
+        self,
+        *,
+        training: bool,
+        dtype: str = "float64",
+        keep: Keep = "values",
+        nudge: int | None = None,
+        **changes: Any,
+    ) -> Trace:
+        """One pass, with backward in training; ``nudge`` moves inputs and weights by one unit in the last place."""
+        inputs = self.inputs
+        state: Mapping[str, Array] = self.state if nudge is None else _Nudged(self.state, nudge, dtype)
+        if nudge is not None:
+            inputs = tuple(nudged(value, nudge, f"input:{i}", dtype) for i, value in enumerate(inputs))
+        options = self.options(inputs, training=training, backward=training, dtype=dtype, keep=keep, **changes)
+        return self.tracer.run(self.model, options, state)
+
+    def options(self, inputs: tuple[Array, ...], **changes: Any) -> RunOptions:
+        return RunOptions(**{"inputs": inputs, "seed": self.seed, "constants": self.constants, **changes})
+
+    def noise(self, *, training: bool, dtype: str, base: Trace) -> dict[Key, float]:
+        """Per tensor, the largest change when inputs and weights move by one unit in the last place.
+
+        Against a framework that holds constants as float32, also the change when the constants are off by as much.
+        """
+        floors: dict[Key, float] = {}
+        reference = base.results()
+
+        def add(key: Key, value: Array, weight: float) -> None:
+            known = reference.get(key)
+            if known is not None and value.shape == known.shape and value.size and value.dtype.kind == "f":
+                change = furthest(value, known) * weight
+                floors[key] = max(floors.get(key, 0.0), change if np.isfinite(change) else 0.0)
+
+        def moved(weight: float, **changes: Any) -> None:
+            run = self.run(
+                training=training, dtype=dtype, keep="results",
+                gradients=lambda key, value: add(key, value, weight), **changes,
+            )  # fmt: skip
+            for key, value in run.results().items():
+                add(key, value, weight)
+
+        for trial in range(NUDGES):
+            moved(1.0, nudge=trial)
+        if self.constants == "float32" and self.tracer.constants == "exact" and dtype == "float64":
+            moved(CONSTANTS, constants="perturbed")
+        return floors
+
+
+class _Nudged(Mapping[str, Array]):
+    """A state that is nudged tensor by tensor, as it is read."""
+
+    def __init__(self, state: State, trial: int, dtype: str) -> None:
+        self.state, self.trial, self.dtype = state, trial, dtype
+
+    def __getitem__(self, name: str) -> Array:
+        return nudged(self.state[name], self.trial, name, self.dtype)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.state)
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+
+def nudged(array: Array, trial: int, name: str, dtype: str) -> Array:
+    """Every element but 0 moved to the next number of the dtype, up or down at random."""
+    if array.dtype.kind != "f" or dtype not in ("float64", "float32"):
+        return array
+    result = np.array(array, dtype=dtype, order="C")
+    flat, stream = result.reshape(-1), generator(trial, f"nudge:{name}")
+    for start in range(0, flat.size, CHUNK):
+        part = flat[start : start + CHUNK]
+        up = stream.random(part.size) < 0.5
+        part[...] = np.where(part == 0, part, np.nextafter(part, np.where(up, np.inf, -np.inf).astype(part.dtype)))
+    return result
