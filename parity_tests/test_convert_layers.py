@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nlblocks.commands.files import convert
+from nlblocks.commands.files import convert, inspect
 from nlblocks.errors import InputError
 from nlblocks.weights import dialects
 from nlblocks.weights.convert import Options, plan
@@ -35,10 +36,11 @@ def there_and_back(tensors: dict[str, Tensor], source: Any) -> tuple[set[str], d
     return set(there.tensors), plan(there.tensors, Options(source=target, target=source), there.record).tensors
 
 
-def command(*arguments: object) -> None:
-    result = CliRunner().invoke(convert, [str(argument) for argument in arguments])
+def command(*arguments: object, run: Any = convert) -> str:
+    result = CliRunner().invoke(run, [str(argument) for argument in arguments])
     if result.exception is not None:
         raise result.exception
+    return result.output
 
 
 def models() -> tuple[Any, Any]:
@@ -152,3 +154,21 @@ def test_the_first_names_of_a_block_stand_for_all_its_options() -> None:
             assert anchors(name, cls.kind) == {
                 next(iter(rows.values()))[0] for _, _, rows in candidates(name, cls.kind)
             }
+
+
+def test_inspect_shows_what_there_is_to_choose_from(tmp_path: Path) -> None:
+    def array(n: int) -> Any:
+        return np.zeros(n, np.float32)
+
+    with (tmp_path / "one.pdparams").open("wb") as file:
+        pickle.dump({"model": {"a": array(2)}, "optimizer": {"a.moment": array(2), "b.moment": array(3)}}, file, 4)
+    output = command(tmp_path / "one.pdparams", run=inspect)
+    assert "1 tensors under 'model'" in output
+    assert "2 tensors more under 'optimizer'" in output
+    with (tmp_path / "two.pdparams").open("wb") as file:
+        pickle.dump({"model": {"a": array(2)}, "ema": {"a": array(3)}}, file, 4)
+    output = command(tmp_path / "two.pdparams", run=inspect)
+    assert "choose one with key (--key): 'model', 'ema'" in output
+    assert "ema\n    a  float32  3" in output
+    with pytest.raises(InputError, match="choose one with key"):
+        command(tmp_path / "two.pdparams", tmp_path / "x.pth")

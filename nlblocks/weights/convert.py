@@ -321,10 +321,10 @@ class _Converter:
                 notes["kept_weights"].append(prefix)
         self.new_record.update({key: prefixes for key, prefixes in notes.items() if prefixes})
 
-    def _noted(self, key: str) -> list[object]:
-        """A list of the record; a file can hold anything in its place."""
+    def _noted(self, key: str) -> set[str]:
+        """The names that the record has under ``key``; a file can hold anything there."""
         found = self.record.get(key)
-        return found if isinstance(found, list) else []
+        return {name for name in found if isinstance(name, str)} if isinstance(found, list) else set()
 
     def others(self) -> None:
         """Every tensor that is left: Linear weights are turned, the rest is as it is, doubt is an error that asks."""
