@@ -157,8 +157,9 @@ def main(gigabytes: float, rounds: int, folder: Path | None, flush: bool, json_f
         write_checkpoint(home / "shards.safetensors", shards, shard_bytes=shard_bytes)
         for number in range(1, rounds + 1):
             for job in JOBS:
-                found[job].append(run_once(home, *job, shard_bytes, flush))
-            click.echo(f"round {number} of {rounds}", err=True)
+                run = run_once(home, *job, shard_bytes, flush)
+                found[job].append(run)
+                click.echo(f"round {number}: {' → '.join(job)}: {run['copy']:.2f} s, {run['seconds']:.2f} s", err=True)
         total = sum(part.stat().st_size for part in parts(home / SHARDS))
     largest = max(tensor.nbytes for tensor in shards.values())
     click.echo(f"{total / 1e9:.2f} GB, largest tensor {largest / 1e6:.0f} MB, {rounds} rounds; seconds are medians")
