@@ -185,8 +185,10 @@ def _variants(kind: str, all_sizes: bool = True) -> tuple[BlockSpec, ...]:
     for index, item in enumerate(fields(cls)):
         if item.name in _UNSEEN:
             continue
-        found = _choices(item, types[item.name], examples, _STAND_INS[index % len(_STAND_INS)])
-        choices[item.name] = found if all_sizes or types[item.name] not in (int, int | None) else found[:1]
+        stand_in = _STAND_INS[index % len(_STAND_INS)]
+        found = _choices(item, types[item.name], examples, stand_in)
+        one = not all_sizes and types[item.name] is int and found[0] == stand_in
+        choices[item.name] = found[:1] if one else found
     specs = []
     for values in itertools.product(*choices.values()):
         try:
