@@ -192,7 +192,7 @@ def _variants(kind: str, all_sizes: bool = True) -> tuple[BlockSpec, ...]:
     specs = []
     for values in itertools.product(*choices.values()):
         try:
-            specs.append(cls.from_options(dict(zip(choices, values, strict=True))))
+            specs.append(cls(**dict(zip(choices, values, strict=True))))
         except InputError:
             continue  # options that exclude each other
     return tuple(dict.fromkeys(specs))
