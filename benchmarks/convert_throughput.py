@@ -1,9 +1,13 @@
-"""Convert a large synthetic checkpoint, and compare with copying the file.
+"""Convert a large synthetic checkpoint between every two formats, and compare with copying the source.
 
     python benchmarks/convert_throughput.py --gigabytes 2 [--folder DIR] [--json throughput.json]
 
-Each conversion runs in a process of its own, and is reported with its seconds, its ratio to a plain copy of the source
-(best of --repeat, the page cache warm) and its peak memory. "rss" counts the mapped pages of the file as well.
+Needs an otherwise idle machine and free memory for four files of that size. In each round every conversion runs once,
+in a process of its own, beside a copy of its source (shutil.copyfile) in the same folder. Before either, everything
+written earlier is flushed to the disk and the source is read through: without that, the writes of one run slow down
+the next, and a ratio says anything. Times are of the call: of everything but starting Python and importing. "ratio" is
+conversion over copy, the median of the rounds with the least and the greatest. Neither waits for the disk (a copy does
+not); with --flush both times hold an fsync as well. "memory" is the peak above the imports, mapped pages included.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,43 +25,36 @@ from pathlib import Path
 import click
 import numpy as np
 
-from nlblocks.weights.files import DTYPES, Made, Tensor, write_checkpoint
+from nlblocks.weights.convert import Options, plan
+from nlblocks.weights.files import DTYPES, Made, Tensor, open_checkpoint, write_checkpoint
 
 WIDTH = 4096
-CHILD = """
-import json, sys, time
-from pathlib import Path
-from nlblocks.weights.convert import Options, plan
-from nlblocks.weights.files import open_checkpoint, write_checkpoint
-source, destination, target = sys.argv[1:]
-def peak():
-    status = Path("/proc/self/status").read_text()
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
-idle = peak()
-start = time.perf_counter()
-checkpoint = open_checkpoint(source)
-planned = plan(checkpoint.tensors, Options(source=checkpoint.layout, target=target), checkpoint.record)
-write_checkpoint(destination, planned.tensors, layout=target, record=planned.record)
-seconds = time.perf_counter() - start
-largest = max(tensor.nbytes for tensor in planned.tensors.values())
-print(json.dumps({"seconds": seconds, "largest": largest,
-                  "memory": peak() - idle}))
-"""
+SHARDS = "shards.safetensors.index.json"
+SOURCES = ("torch.pth", "paddle.pdparams", "torch.safetensors", SHARDS)
+JOBS = (
+    *((source, f"made.{suffix}") for source in SOURCES for suffix in ("pth", "pdparams", "safetensors")),
+    ("torch.pth", "made.shards"),
+    ("paddle.pdparams", "made.shards"),
+    (SHARDS, "made.shards"),
+)  # fmt: skip
 
 
 def synthetic(path: Path, gigabytes: float) -> None:
-    """Transformer-like: square and oblong Linear weights with biases, convolutions, norms, in three dtypes."""
+    """Transformer-like: Linear weights and fused attention projections with biases, convolutions, in three dtypes."""
     stream = np.random.default_rng(0)
     values = stream.normal(size=(WIDTH, WIDTH)).astype(np.float32)
     half = stream.integers(0, 1 << 16, (WIDTH, WIDTH), dtype=np.uint16)
     layers: dict[str, tuple[str, tuple[int, ...]]] = {}
     size = index = 0
     while size < gigabytes * 1e9:
-        kinds = (("fc", "float32", (WIDTH, WIDTH)), ("conv", "float32", (WIDTH // 4, WIDTH // 4, 3, 3)),
-                 ("mlp", "bfloat16", (WIDTH, WIDTH // 2)), ("proj", "float16", (WIDTH // 2, WIDTH)))  # fmt: skip
-        kind, dtype, shape = kinds[index % 4]
-        layers[f"{index}.{kind}.weight"] = dtype, shape
-        layers[f"{index}.{kind}.bias"] = dtype, shape[:1]
+        kinds = (
+            ("fc.", "float32", (WIDTH, WIDTH)), ("conv.", "float32", (WIDTH // 4, WIDTH // 4, 3, 3)),
+            ("mlp.", "bfloat16", (WIDTH, WIDTH // 2)), ("proj.", "float16", (WIDTH // 2, WIDTH)),
+            ("attn.in_proj_", "float32", (WIDTH // 2 * 3, WIDTH // 2)),
+        )  # fmt: skip
+        kind, dtype, shape = kinds[index % len(kinds)]
+        layers[f"{index}.{kind}weight"] = dtype, shape
+        layers[f"{index}.{kind}bias"] = dtype, shape[:1]
         size += int(np.prod(shape)) * DTYPES[dtype].size
         index += 1
 
@@ -67,50 +65,115 @@ def synthetic(path: Path, gigabytes: float) -> None:
     write_checkpoint(path, {name: make(*layer) for name, layer in layers.items()})
 
 
-def copied(source: Path, target: Path) -> float:
+def convert(source: Path, destination: Path, shard_bytes: int, flush: bool) -> dict[str, float]:
+    """Seconds and peak memory."""
+    idle = _peak()
+    target = "paddle" if destination.suffix == ".pdparams" else "torch"
+    sharded = destination.suffix == ".shards"
     start = time.perf_counter()
-    shutil.copyfile(source, target)
-    return time.perf_counter() - start
+    checkpoint = open_checkpoint(source)
+    planned = plan(checkpoint.tensors, Options(source=checkpoint.layout, target=target), checkpoint.record)
+    written = write_checkpoint(
+        destination.with_suffix(".safetensors") if sharded else destination,
+        planned.tensors, layout=target, record=planned.record, shard_bytes=shard_bytes if sharded else None,
+    )  # fmt: skip
+    if flush:
+        to_disk(written)
+    return {"seconds": time.perf_counter() - start, "memory": _peak() - idle}
+
+
+def _peak() -> int:
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def to_disk(files: list[Path]) -> None:
+    for file in files:
+        with file.open("r+b") as opened:
+            os.fsync(opened.fileno())
+
+
+def parts(source: Path) -> list[Path]:
+    """The files of a source: itself, or its shards."""
+    return sorted(source.parent.glob("shards-*")) if source.name == SHARDS else [source]
+
+
+def copied(source: Path, flush: bool) -> float:
+    """The seconds of a copy."""
+    copies = [part.with_name(f"copy-{part.name}") for part in parts(source)]
+    start = time.perf_counter()
+    for part, copy in zip(parts(source), copies, strict=True):
+        shutil.copyfile(part, copy)
+    if flush:
+        to_disk(copies)
+    seconds = time.perf_counter() - start
+    for copy in copies:
+        copy.unlink()
+    return seconds
+
+
+def settle(source: Path) -> None:
+    """No write is pending, and the source is in the page cache."""
+    os.sync()
+    for part in parts(source):
+        with part.open("rb", buffering=0) as file:
+            while file.read(1 << 20):
+                pass
+
+
+def run_once(home: Path, source: str, destination: str, shard_bytes: int, flush: bool) -> dict[str, float]:
+    """A copy and a conversion, both from the same state."""
+    settle(home / source)
+    copy = copied(home / source, flush)
+    settle(home / source)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    code = (
+        "import json, sys; from pathlib import Path; from benchmarks.convert_throughput import convert;"
+        "print(json.dumps(convert(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == 'True')))"
+    )
+    command = [sys.executable, "-c", code, str(home / source), str(home / destination)]
+    command += [str(shard_bytes), str(flush)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+    for made in home.glob("made*"):
+        made.unlink()
+    return {"copy": copy, **json.loads(done.stdout)}
 
 
 @click.command()
 @click.option("--gigabytes", default=2.0, show_default=True)
-@click.option("--repeat", default=3, show_default=True, help="The best of so many is taken.")
+@click.option("--rounds", default=5, show_default=True)
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the files lie; default: a temporary folder.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where the figures are written.")
-def main(gigabytes: float, repeat: int, folder: Path | None, json_file: Path | None) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    rows = []
+@click.option("--flush", is_flag=True, help="Wait until the disk has the bytes, in both times.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where every time measured is written.")
+def main(gigabytes: float, rounds: int, folder: Path | None, flush: bool, json_file: Path | None) -> None:
+    found: dict[tuple[str, str], list[dict[str, float]]] = {job: [] for job in JOBS}
+    shard_bytes = int(gigabytes * 1e9 / 4)
     with tempfile.TemporaryDirectory(dir=folder) as name:
         home = Path(name)
         synthetic(home / "torch.pth", gigabytes)
-        jobs = (
-            ("torch.pth", "a.safetensors", "torch"), ("torch.pth", "a.pth", "torch"),
-            ("torch.pth", "a.pdparams", "paddle"), ("a.pdparams", "b.pth", "torch"),
-            ("a.safetensors", "b.pdparams", "paddle"),
-        )  # fmt: skip
-        for source, destination, target in jobs:
-            copy = best = float("inf")
-            figures: dict[str, float] = {}
-            for _ in range(repeat):
-                copy = min(copy, copied(home / source, home / "copy"))
-                (home / "copy").unlink()
-                (home / destination).unlink(missing_ok=True)
-                command = [sys.executable, "-c", CHILD, str(home / source), str(home / destination), target]
-                done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-                found = json.loads(done.stdout)
-                best = min(best, found["seconds"])
-                figures = found
-            rows.append({
-                "from": source, "to": destination, "bytes": (home / source).stat().st_size,
-                "copy_s": round(copy, 2), "convert_s": round(best, 2), "ratio": round(best / copy, 2),
-                "rss_MB": round(figures["memory"] / 1e6), "largest_tensor_MB": round(figures["largest"] / 1e6),
-            })  # fmt: skip
-            click.echo(json.dumps(rows[-1]))
-            if destination.startswith("b."):
-                (home / destination).unlink()
+        for other in SOURCES[1:3]:
+            convert(home / "torch.pth", home / other, 0, False)
+        shards = open_checkpoint(home / "torch.pth").tensors
+        write_checkpoint(home / "shards.safetensors", shards, shard_bytes=shard_bytes)
+        for number in range(1, rounds + 1):
+            for job in JOBS:
+                run = run_once(home, *job, shard_bytes, flush)
+                found[job].append(run)
+                click.echo(f"round {number}: {' → '.join(job)}: {run['copy']:.2f} s, {run['seconds']:.2f} s", err=True)
+        total = sum(part.stat().st_size for part in parts(home / SHARDS))
+    largest = max(tensor.nbytes for tensor in shards.values())
+    click.echo(f"{total / 1e9:.2f} GB, largest tensor {largest / 1e6:.0f} MB, {rounds} rounds; seconds are medians")
+    for (source, destination), runs in found.items():
+        copy, made = (statistics.median(run[key] for run in runs) for key in ("copy", "seconds"))
+        ratios = [run["seconds"] / run["copy"] for run in runs]
+        click.echo(
+            f"{source.removesuffix('.index.json'):18} → {destination:16} copy {copy:5.2f} s  convert {made:5.2f} s  "
+            f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})  "
+            f"memory {max(run['memory'] for run in runs) / 1e6:.0f} MB"
+        )
     if json_file is not None:
-        json_file.write_text(json.dumps(rows, indent=1) + "\n")
+        rows = [{"from": source, "to": destination, "runs": runs} for (source, destination), runs in found.items()]
+        json_file.write_text(json.dumps({"bytes": total, "flush": flush, "jobs": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Feed the checkpoint readers files that hypothesis makes up, and count what they answer.
+"""Feed the checkpoint readers files that hypothesis makes up, convert what they read, and count what they answer.
 
     python benchmarks/fuzz_readers.py --seconds 600 --seed 1 [--json fuzz.json]
 
@@ -21,14 +21,17 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from nlblocks.errors import InputError
+from nlblocks.weights.convert import Options, plan
 from nlblocks.weights.files import DTYPES, in_memory, open_checkpoint, write_checkpoint
 from nlblocks.weights.files.constructors import NAMES
 from nlblocks.weights.files.pickle_writer import global_, integer, text
 from nlblocks.weights.files.torch_file import MAGIC
 from nlblocks.weights.files.zip_writer import ZipWriter
+from nlblocks.weights.meaning import Layout
 from nlblocks.weights.recognise import recognise
 
 BATCH = 500
+WAYS: tuple[tuple[Layout, Layout], ...] = (("paddle", "torch"), ("torch", "paddle"))
 MODULES = [*sorted(NAMES), "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3",
            "torch._utils._rebuild_parameter", "collections.OrderedDict", "numpy.core.multiarray._reconstruct",
            "numpy._core.numeric._frombuffer", "numpy.core.multiarray.scalar", "numpy.dtype", "_codecs.encode",
@@ -36,11 +39,15 @@ MODULES = [*sorted(NAMES), "torch._utils._rebuild_tensor_v2", "torch._utils._reb
 
 
 def good_files(folder: Path) -> list[bytes]:
-    """One small file of every format."""
+    """One small file of every format, with notes for each kind of layer that a conversion renames."""
     stream = np.random.default_rng(0)
-    state = {f"a.{i}.weight": in_memory(stream.normal(size=(3, 2)), DTYPES["float64"]) for i in range(3)}
+    shapes = {"0.fc.weight": (3, 2), "act.weight": (1,), "own.scale": (2,), "own.bias": (2,), "bn._mean": (2,),
+              "bn._variance": (2,), "q_proj.weight": (2, 2), "k_proj.weight": (2, 2)}  # fmt: skip
+    state = {name: in_memory(stream.normal(size=shape), DTYPES["float64"]) for name, shape in shapes.items()}
+    record = {"num_batches_tracked": {"bn.num_batches_tracked": 3}, "separate_attention": [""],
+              "renamed_weights": ["own."], "kept_weights": ["act."]}  # fmt: skip
     for name in ("m.pth", "m.safetensors", "m.pdparams"):
-        write_checkpoint(folder / name, state, spec={"kind": "x"})
+        write_checkpoint(folder / name, state, spec={"kind": "x"}, record=record)
     arrays = {name: tensor.numpy() for name, tensor in state.items()}
     np.savez(folder / "m.npz", **arrays)
     np.savez_compressed(folder / "c.npz", **arrays)
@@ -131,7 +138,13 @@ def main(seconds: float, start_seed: int | None, json_file: Path | None) -> None
                     for _ in tensor.chunks():
                         pass
                 recognise({key: tensor.shape for key, tensor in checkpoint.items()})
-                counts["read"] += 1
+                counts[f"read as {checkpoint.format}"] += 1
+                for source, destination in WAYS:
+                    options = Options(source=source, target=destination, linear=["*fc.*"], plain=["*"])
+                    for tensor in plan(checkpoint.tensors, options, checkpoint.record).tensors.values():
+                        for _ in tensor.chunks():
+                            pass
+                counts["converted both ways"] += 1
             except InputError as error:
                 counts["refused" if "\n" not in str(error) else "of several lines"] += 1
             slowest = max(slowest, time.perf_counter() - start)

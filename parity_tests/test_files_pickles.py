@@ -209,6 +209,7 @@ OPCODES = {
     "a dict appended to": (b"}Na", "not a list"),
     "an unset memo": (b"h\7", "empty stack or memo"),
     "an empty stack": (b"0000000", "empty stack or memo"),
+    "a call of nothing": (b"(o", "empty stack or memo"),
     "a mark taken as a value": (b"(q\1", "empty stack or memo"),
     "an unknown opcode": (b"\xff", "0xff"),
     "a protocol of the future": (b"\x80\x63", "protocol"),

@@ -333,18 +333,18 @@ while True:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
-@pytest.mark.parametrize("old", [None, b"old"])
-def test_killed_at_random_points(tmp_path: Path, old: bytes | None) -> None:
+@pytest.mark.parametrize(("suffix", "old"), [(".pdparams", None), (".pth", b"old"), (".safetensors", b"old")])
+def test_killed_at_random_points(tmp_path: Path, suffix: str, old: bytes | None) -> None:
     stream = random.Random(1)
-    one = in_memory(np.arange(1 << 20, dtype=np.float32), DTYPES["float32"])
-    write_checkpoint(tmp_path / "m.pth", {f"w{index}": one for index in range(12)})
-    good = tmp_path / "good.safetensors"
+    one = in_memory(np.arange(1 << 20, dtype=np.float32).reshape(2048, 512), DTYPES["float32"])
+    write_checkpoint(tmp_path / "m.pth", {f"fc{index}.weight": one for index in range(12)})
+    good = tmp_path / f"good{suffix}"
     CliRunner().invoke(convert, [str(tmp_path / "m.pth"), str(good)], catch_exceptions=False)
     expected = zlib.crc32(good.read_bytes())
     outcomes = set()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     for _ in range(10):
-        target = tmp_path / "out.safetensors"
+        target = tmp_path / f"out{suffix}"
         target.unlink(missing_ok=True)
         if old is not None:
             target.write_bytes(old)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import groupby
@@ -21,6 +22,7 @@ from nlblocks.specs.base import Shape, spec_from_dict
 from nlblocks.weights import dialects as all_dialects
 from nlblocks.weights.convert import Options, Plan, plan
 from nlblocks.weights.files import Checkpoint, Tensor, open_checkpoint, write_checkpoint
+from nlblocks.weights.files.checkpoint import SeveralSets, read_contents
 from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.writing import format_of
 from nlblocks.weights.meaning import Layout
@@ -37,7 +39,11 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
     """Show what is in a checkpoint: tensors as a tree, sizes, and the blocks recognised in it. Nothing is executed."""
     if dialect is not None:
         all_dialects.get(dialect)
-    checkpoint = open_checkpoint(file, key)
+    question = ""
+    try:
+        checkpoint = open_checkpoint(file, key)
+    except SeveralSets as error:  # to choose one, a reader must see them
+        checkpoint, question = open_checkpoint(file, ""), str(error)
     click.echo(f"{file}: {checkpoint.format}, {_size(file)} on disk")
     where = f" under {checkpoint.key!r}" if checkpoint.key else ""
     prefix = f", all with the prefix {checkpoint.prefix!r}" if checkpoint.prefix else ""
@@ -49,6 +55,10 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
         click.echo(
             f"beside the tensors: {', '.join(f'{shown(name)} = {_brief(others[name])}' for name in list(others)[:20])}"
         )
+    for head, count in _elsewhere(checkpoint).items():
+        click.echo(f"{count} tensors more under {shown(head)!r}: see --key")
+    if question:
+        click.echo(question)
     if checkpoint.spec is not None:
         click.echo(f"spec in the file: {spec_from_dict(checkpoint.spec)}")
     blocks = recognise({name: tensor.shape for name, tensor in checkpoint.items()}, dialect)
@@ -126,6 +136,16 @@ def dialects() -> None:
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
+def _elsewhere(checkpoint: Checkpoint) -> dict[str, int]:
+    """How many tensors each other part of the file holds, such as the optimiser's state."""
+    if not checkpoint.key:
+        return {}
+    inside = f"{checkpoint.key}."
+    return dict(
+        Counter(keys[0] for keys in read_contents(checkpoint.path).tensors if not ".".join(keys).startswith(inside))
+    )
+
+
 def _shapes_in_torch(checkpoint: Checkpoint) -> dict[str, Shape]:
     """The names and shapes that a Paddle file would have in torch: a torch codebase's block may have been ported."""
     if checkpoint.layout != "paddle":
@@ -172,7 +192,7 @@ def _write(
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("writing", total=total)
         written = write_checkpoint(
             destination, planned.tensors, layout=target, spec=planned.spec or _kept_spec(checkpoint, planned),

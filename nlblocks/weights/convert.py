@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.backend import Array
 from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec, Param, Shape
 from nlblocks.weights import dialects
-from nlblocks.weights.files import Made, Tensor, in_memory
+from nlblocks.weights.files import Tensor, in_memory
 from nlblocks.weights.files.dtypes import DTYPES
-from nlblocks.weights.meaning import Layout, meaning
+from nlblocks.weights.made import bits, joined, shaped, third, turned
+from nlblocks.weights.meaning import RENAMED, Layout, meaning
 from nlblocks.weights.recognise import Recognised, recognise
 
 
@@ -72,15 +73,11 @@ def plan(tensors: Mapping[str, Tensor], options: Options, record: Mapping[str, A
         converter.attention()
         converter.recurrent()
         converter.batch_norms()
+        converter.renamed_weights()
     converter.others()
     rows = _renamed(converter.in_order(), options.rename)
     whole = options.spec.to_dict() if options.spec is not None and options.to_dialect is None else None
     return Plan(tuple(rows), converter.new_record, whole)
-
-
-def turned(tensor: Tensor) -> Tensor:
-    """The transpose of a tensor of two axes, made when it is read."""
-    return Made(tensor.dtype, tensor.shape[::-1], lambda: tensor.raw().T, (tensor,))
 
 
 class _Converter:
@@ -168,7 +165,7 @@ class _Converter:
             turn_out = target.turns(param, shape) if target is not None else linear and options.target == "paddle"
             if turn_out and target is None:
                 shape = shape[::-1]
-            changed = _shaped(tensor, param.shape, turn_in, shape, turn_out)
+            changed = shaped(tensor, param.shape, turn_in, shape, turn_out)
             where = f"{prefix}.{target_name}" if prefix else target_name
             self.take([before + name], where, f"{type(spec).__name__}: {param.name}", changed)
 
@@ -201,7 +198,7 @@ class _Converter:
                 if leaf in ("in_proj_weight", "q_proj_weight"):
                     self._split_attention(prefix, leaf)
         else:
-            kept = self.record.get("separate_attention", ())
+            kept = self._noted("separate_attention")
             for name in list(self.left):
                 prefix = name.removesuffix("q_proj.weight")
                 if prefix != name and prefix not in kept and self._is_attention(prefix):
@@ -214,14 +211,17 @@ class _Converter:
         )
         projections = {f"{part}_proj.weight" for part in ("q", "k", "v", "out")}
         biases = {f"{part}_proj.bias" for part in ("q", "k", "v", "out")}
-        return leaves in (projections, projections | biases)
+        matrices = all(len(self.shapes[prefix + name]) == 2 for name in projections & leaves)
+        return matrices and leaves in (projections, projections | biases)
 
     def _split_attention(self, prefix: str, leaf: str) -> None:
         if any(prefix + name in self.left for name in ("bias_k", "bias_v")):
             raise InputError(f"{prefix}bias_k: MultiheadAttention with add_bias_kv has no counterpart in Paddle")
+        if len(self.shapes[prefix + leaf]) != 2:
+            raise InputError(f"{prefix + leaf} has shape {self.shapes[prefix + leaf]}; a projection has two axes")
         if leaf == "in_proj_weight":
             whole = self.left[prefix + leaf]
-            parts = [_part(whole, index, turn=True) for index in range(3)]
+            parts = [turned(third(whole, index)) for index in range(3)]
             for part, tensor in zip("qkv", parts, strict=True):
                 self.take([prefix + leaf], f"{prefix}{part}_proj.weight", "cut out of in_proj and turned", tensor)
         else:
@@ -234,20 +234,20 @@ class _Converter:
         if bias in self.left:
             whole = self.left[bias]
             for index, part in enumerate("qkv"):
-                self.take([bias], f"{prefix}{part}_proj.bias", "cut out of in_proj", _part(whole, index, turn=False))
+                self.take([bias], f"{prefix}{part}_proj.bias", "cut out of in_proj", third(whole, index))
         self._out_projection(prefix)
 
     def _fuse_attention(self, prefix: str) -> None:
         names = [f"{prefix}{part}_proj.weight" for part in "qkv"]
         parts = [turned(self.left[name]) for name in names]
         if len({part.shape for part in parts}) == 1 and parts[0].shape[0] == parts[0].shape[1]:
-            self.take(names, f"{prefix}in_proj_weight", "turned and joined", _joined(parts))
+            self.take(names, f"{prefix}in_proj_weight", "turned and joined", joined(parts))
         else:
             for part, name, tensor in zip("qkv", names, parts, strict=True):
                 self.take([name], f"{prefix}{part}_proj_weight", "renamed and turned", tensor)
         biases = [f"{prefix}{part}_proj.bias" for part in "qkv"]
         if biases[0] in self.left:
-            self.take(biases, f"{prefix}in_proj_bias", "joined", _joined([self.left[name] for name in biases]))
+            self.take(biases, f"{prefix}in_proj_bias", "joined", joined([self.left[name] for name in biases]))
         self._out_projection(prefix)
 
     def _out_projection(self, prefix: str) -> None:
@@ -272,7 +272,7 @@ class _Converter:
             if self.options.source == "torch":
                 self.add(name, Row((name,), twin, "as Paddle lists it again", tensor))
             elif twin in self.left:
-                if not np.array_equal(_bits(self.left[twin]), _bits(tensor)):
+                if not np.array_equal(bits(self.left[twin]), bits(tensor)):
                     raise InputError(f"{twin} differs from {name}, of which it is the second listing; torch has one")
                 self.take([twin], "", f"dropped: {name} again", None)
 
@@ -283,6 +283,8 @@ class _Converter:
             names = {new: old for old, new in names.items()}
         mean, variance = names
         counts: dict[str, int] = {}
+        noted = self.record.get("num_batches_tracked")
+        noted = noted if isinstance(noted, dict) else {}
         for name in list(self.left):
             prefix, leaf = _split(name)
             if leaf != mean or self.shapes.get(prefix + variance) != self.shapes[name]:
@@ -293,11 +295,36 @@ class _Converter:
             if count in self.left and self.shapes[count] == () and self.left[count].dtype.name == "int64":
                 counts[count] = int(self.left[count].raw())
                 self.take([count], "", "kept in the record", None)
-            elif type(number := self.record.get("num_batches_tracked", {}).get(count)) is int:
+            elif type(number := noted.get(count)) is int and abs(number) < 1 << 63:
                 made = in_memory(np.array(number, np.int64), DTYPES["int64"])
                 self.add(prefix + variance, Row((), count, "from the record", made))
         if counts:
             self.new_record["num_batches_tracked"] = counts
+
+    def renamed_weights(self) -> None:
+        """InstanceNorm's scale and PReLU's _weight in Paddle; the record says where a reverse could not tell."""
+        modules: dict[str, dict[str, Shape]] = {}
+        for name, shape in self.shapes.items():
+            prefix, leaf = _split(name)
+            modules.setdefault(prefix, {})[leaf] = shape
+        always, never = self._noted("renamed_weights"), self._noted("kept_weights")
+        notes: dict[str, list[str]] = {"renamed_weights": [], "kept_weights": []}
+        for layer, (prefix, own) in itertools.product(RENAMED, modules.items()):
+            leaf, other = ("weight", layer.paddle) if self.options.source == "torch" else (layer.paddle, "weight")
+            told = layer.told(prefix)
+            if layer.fits(leaf, own) and prefix + leaf in self.left:
+                if prefix in always or (prefix not in never and (told or leaf != "weight")):
+                    self.take([prefix + leaf], prefix + other, f"renamed ({layer.layer})", self.left[prefix + leaf])
+                    if other == "weight" and not told:
+                        notes["renamed_weights"].append(prefix)
+            elif layer.fits(other, own) and (told or other != "weight"):
+                notes["kept_weights"].append(prefix)
+        self.new_record.update({key: prefixes for key, prefixes in notes.items() if prefixes})
+
+    def _noted(self, key: str) -> set[str]:
+        """The names that the record has under ``key``; a file can hold anything there."""
+        found = self.record.get(key)
+        return {name for name in found if isinstance(name, str)} if isinstance(found, list) else set()
 
     def others(self) -> None:
         """Every tensor that is left: Linear weights are turned, the rest is as it is, doubt is an error that asks."""
@@ -333,44 +360,6 @@ def _split(name: str) -> tuple[str, str]:
     """("encoder.bn.", "weight")"""
     prefix, dot, leaf = name.rpartition(".")
     return prefix + dot, leaf
-
-
-def _shaped(tensor: Tensor, canonical: Shape, turn_in: bool, shape: Shape, turn_out: bool) -> Tensor:
-    if turn_in == turn_out and tensor.shape == shape:
-        return tensor
-
-    def make() -> Array:
-        array = tensor.raw()
-        array = (array.T if turn_in else array).reshape(canonical)
-        return (array.T if turn_out else array).reshape(shape)
-
-    return Made(tensor.dtype, shape, make, (tensor,))
-
-
-def _part(whole: Tensor, index: int, turn: bool) -> Tensor:
-    """The third number ``index`` of a fused projection."""
-    size, rest = divmod(whole.shape[0], 3)
-    if rest:
-        raise InputError(f"in_proj has {whole.shape[0]} rows, which is not three times anything")
-
-    def make() -> Array:
-        part = whole.raw()[index * size : (index + 1) * size]
-        return part.T if turn else part
-
-    shape = (size, *whole.shape[1:])
-    return Made(whole.dtype, shape[::-1] if turn else shape, make, (whole,))
-
-
-def _joined(parts: Sequence[Tensor]) -> Tensor:
-    first = parts[0]
-    if any(part.dtype != first.dtype or part.shape[1:] != first.shape[1:] for part in parts):
-        raise InputError("the q, k and v projections of one attention differ in dtype or shape; they cannot be joined")
-    shape = (sum(part.shape[0] for part in parts), *first.shape[1:])
-    return Made(first.dtype, shape, lambda: np.concatenate([part.raw() for part in parts]), tuple(parts))
-
-
-def _bits(tensor: Tensor) -> Array:
-    return np.ascontiguousarray(tensor.raw()).reshape(-1).view(np.uint8)
 
 
 def _renamed(rows: list[Row], rename: Sequence[tuple[str, str]]) -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from nlblocks.specs.base import Shape
@@ -19,6 +20,35 @@ _LINEAR = re.compile(
 )
 _TABLE = re.compile(r".*(embed|emb|wte|wpe|lookup|codebook|vocab).*", re.IGNORECASE)
 _PLAIN_LEAVES = re.compile(r"bias|(weight|bias)_(ih|hh)(_l\d+)?(_reverse)?|.*(embed|emb|token|table|index|mask|pos).*")
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A layer whose "weight", a vector, has another name in Paddle: ``words`` tells its module's name in torch.
+
+    In Paddle the leaf tells it, in torch no tensor does: a LayerNorm has a weight and a bias too.
+    """
+
+    layer: str
+    paddle: str
+    with_bias: bool
+    words: re.Pattern[str]
+
+    def fits(self, leaf: str, own: Mapping[str, Shape]) -> bool:
+        """Whether a module's ``own`` tensors (leaf → shape) are this layer's, its weight called ``leaf``."""
+        leaves = {leaf, "bias"} if self.with_bias else {leaf}
+        return set(own) == leaves and len(own[leaf]) == 1 and len(set(own.values())) == 1
+
+    def told(self, module: str) -> bool:
+        """Whether the module's name says that it is this layer; a place in a Sequential has the Sequential's name."""
+        words = [word for word in module.split(".") if word and not word.isdigit()]
+        return bool(words) and self.words.fullmatch(words[-1]) is not None
+
+
+RENAMED = (
+    Renamed("InstanceNorm", "scale", True, re.compile(r"in_?\d*|(.*_)?inst(ance)?_?(norm)?_?\d*d?|inorm_?\d*", re.I)),
+    Renamed("PReLU", "_weight", False, re.compile(r"(.*_)?p_?relu_?\d*|(.*_)?act(ivation)?_?\d*", re.I)),
+)
 
 
 def meaning(name: str, shapes: Mapping[str, Shape], layout: Layout) -> Meaning:

@@ -13,12 +13,12 @@ from nlblocks.blocks import build
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, spec_from_dict
 from nlblocks.weights import dialects
-from nlblocks.weights.convert import turned
 from nlblocks.weights.files import Tensor, in_memory, open_checkpoint, write_checkpoint
 from nlblocks.weights.files.checkpoint import Checkpoint
 from nlblocks.weights.files.dtypes import DTYPES as FILE_DTYPES
 from nlblocks.weights.files.dtypes import of_array
 from nlblocks.weights.files.writing import format_of
+from nlblocks.weights.made import turned
 from nlblocks.weights.state import checked_state, load_state, state_of
 
 

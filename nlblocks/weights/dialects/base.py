@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,9 +112,10 @@ class Dialect:
             rest = f".{self.suffixes.get(last, last)}{rest}"
         row = table[prefix]
         name, shape = row if isinstance(row, tuple) else (row, self._turn_shape(param))
-        size = int(np.prod(param.shape))
-        free = size // int(np.prod([n for n in shape if n != -1]))
-        return name + rest, tuple(free if n == -1 else n for n in shape)
+        if -1 in shape:
+            free = math.prod(param.shape) // math.prod(n for n in shape if n != -1)
+            shape = tuple(free if n == -1 else n for n in shape)
+        return name + rest, shape
 
     def _turn_shape(self, param: Param) -> Shape:
         return param.shape[::-1] if self.linear_in_out and param.layout == "linear" else param.shape

@@ -23,6 +23,10 @@ PREFIXES = ("module.", "_orig_mod.", "_layers.")
 _BESIDES = ("optim", "opt_", "lr_", "sched", "scaler", "amp", "rng", "LR_Scheduler", "master_weights")
 
 
+class SeveralSets(InputError):
+    """A file with several sets of tensors, of which none was chosen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint(Mapping[str, Tensor]):
     """A mapping from name to :class:`Tensor`; values stay in the file until ``raw()`` or ``numpy()`` asks for them.
@@ -174,7 +178,10 @@ def _only_weights(tensors: Mapping[Keys, Tensor], path: Path) -> Keys:
         weights = [head for head in heads if not head.startswith(_BESIDES)] or heads
         if len(weights) > 1:
             options = [".".join((*at, head)) for head in weights[:20]]
-            raise InputError(f"{path}: several sets of tensors are in the file; choose one with key: {known(options)}")
+            more = f" and {len(weights) - 20} more" if len(weights) > 20 else ""
+            raise SeveralSets(
+                f"{path}: several sets of tensors are in the file; choose one with key (--key): {known(options)}{more}"
+            )
         at = (*at, weights[0])
 
 

@@ -171,8 +171,8 @@ class Unpickler:
             name = self._global(self._line(), self._line())
             push(self._construct(name, tuple(self._since_mark())))
         elif code == b"o":
-            function, *arguments = self._since_mark()
-            push(self._construct(function, tuple(arguments)))
+            items = self._since_mark()
+            push(self._construct(items[0], tuple(items[1:])))
         elif code in (b"p", b"g"):
             index = self._decimal()
             if code == b"p":

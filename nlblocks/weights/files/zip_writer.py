@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 from nlblocks.errors import InputError
@@ -16,10 +17,14 @@ _PADDING = 0x4246  # the id of the extra field that fills up to the alignment
 
 
 class ZipWriter:
-    """``begin``, ``feed``... and ``end`` write one entry whose size is known; ``add`` writes a small one at once."""
+    """``begin``, ``feed``... and ``end`` write one entry whose size is known; ``add`` writes a small one at once.
+
+    A thread takes the checksum of what is being written.
+    """
 
     def __init__(self, file: BinaryIO, prefix: str) -> None:
         self._file, self._prefix, self._directory = file, prefix, b""
+        self._worker = ThreadPoolExecutor(1)
         self._count = 0
 
     def add(self, name: str, parts: Iterable[bytes]) -> None:
@@ -39,9 +44,10 @@ class ZipWriter:
         self._file.write(self._name + extra)
 
     def feed(self, data: bytes | memoryview) -> None:
-        self._crc = zlib.crc32(data, self._crc)
+        checksum = self._worker.submit(zlib.crc32, data, self._crc)
         self._fed += len(data)
         self._file.write(data)
+        self._crc = checksum.result()
 
     def end(self) -> None:
         if self._fed != self._size:
@@ -59,6 +65,7 @@ class ZipWriter:
 
     def close(self) -> None:
         """The directory. The file itself stays open."""
+        self._worker.shutdown()
         start, size, count = self._file.tell(), len(self._directory), self._count
         self._file.write(self._directory)
         if start >= _FULL32 or size >= _FULL32 or count >= 0xFFFF:

@@ -1,0 +1,75 @@
+"""Tensors made of others when they are read: turned, reshaped, cut and joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nlblocks.backend import Array
+from nlblocks.errors import InputError
+from nlblocks.specs.base import Shape
+from nlblocks.weights.files import Made, Tensor
+from nlblocks.weights.files.tensors import Stored
+
+
+def turned(tensor: Tensor) -> Tensor:
+    """The transpose of a tensor of two axes, made when it is read."""
+    return Made(tensor.dtype, tensor.shape[::-1], lambda: tensor.fetched().T, (tensor,))
+
+
+def shaped(tensor: Tensor, canonical: Shape, turn_in: bool, shape: Shape, turn_out: bool) -> Tensor:
+    """``tensor``, turned or not, as the ``canonical`` shape, then turned or not as ``shape``."""
+    if turn_in == turn_out and tensor.shape == shape:
+        return tensor
+
+    def make() -> Array:
+        array = tensor.raw()
+        array = (array.T if turn_in else array).reshape(canonical)
+        return (array.T if turn_out else array).reshape(shape)
+
+    return Made(tensor.dtype, shape, make, (tensor,))
+
+
+def third(whole: Tensor, index: int) -> Tensor:
+    """The third number ``index`` of a fused projection."""
+    rows = whole.shape[0] if whole.shape else 1
+    if rows % 3:
+        raise InputError(f"in_proj has {rows} rows, which is not three times anything")
+    size = rows // 3
+    shape = (size, *whole.shape[1:])
+    if isinstance(whole, Stored) and whole.strides is None:
+        return replace(whole, shape=shape, start=whole.start + index * whole.nbytes // 3)
+    return Made(whole.dtype, shape, lambda: whole.raw()[index * size : (index + 1) * size], (whole,))
+
+
+@dataclass(frozen=True, slots=True)
+class Joined(Tensor):
+    """The parts one below the other, each read after the one before it."""
+
+    parts: tuple[Tensor, ...]
+
+    def raw(self) -> Array:
+        return np.concatenate([part.raw() for part in self.parts])
+
+    def chunks(self) -> Iterator[memoryview]:
+        for part in self.parts:
+            yield from part.chunks()
+
+    def release(self) -> None:
+        for part in self.parts:
+            part.release()
+
+
+def joined(parts: Sequence[Tensor]) -> Joined:
+    """The parts one below the other; an InputError where they do not fit."""
+    first = parts[0]
+    if any(part.dtype != first.dtype or part.shape[1:] != first.shape[1:] for part in parts):
+        raise InputError("the q, k and v projections of one attention differ in dtype or shape; they cannot be joined")
+    return Joined(first.dtype, (sum(part.shape[0] for part in parts), *first.shape[1:]), tuple(parts))
+
+
+def bits(tensor: Tensor) -> Array:
+    """The bytes of a tensor, in row-major order."""
+    return np.ascontiguousarray(tensor.raw()).reshape(-1).view(np.uint8)

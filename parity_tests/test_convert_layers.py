@@ -1,0 +1,174 @@
+"""Layers whose weight has another name in the other framework, and files that only look like them."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from nlblocks.commands.files import convert, inspect
+from nlblocks.errors import InputError
+from nlblocks.weights import dialects
+from nlblocks.weights.convert import Options, plan
+from nlblocks.weights.files import DTYPES, Tensor, in_memory, open_checkpoint
+from nlblocks.weights.recognise import anchors, candidates
+
+INSTANCE, PRELU = {"weight": (3,), "bias": (3,)}, {"weight": (3,)}
+
+
+def state(**modules: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    stream = np.random.default_rng(0)
+    return {
+        f"{module}.{leaf}": in_memory(stream.normal(size=shape).astype(np.float32), DTYPES["float32"])
+        for module, tensors in modules.items()
+        for leaf, shape in tensors.items()
+    }
+
+
+def there_and_back(tensors: dict[str, Tensor], source: Any) -> tuple[set[str], dict[str, Tensor]]:
+    """(the names in the other framework, what comes back from it)."""
+    target: Any = "paddle" if source == "torch" else "torch"
+    there = plan(tensors, Options(source=source, target=target))
+    return set(there.tensors), plan(there.tensors, Options(source=target, target=source), there.record).tensors
+
+
+def command(*arguments: object, run: Any = convert) -> str:
+    result = CliRunner().invoke(run, [str(argument) for argument in arguments])
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+def models() -> tuple[Any, Any]:
+    """The same function in torch and in Paddle, in float64."""
+    import paddle
+    import torch
+
+    torch_net = torch.nn.Sequential()
+    torch_net.add_module("conv", torch.nn.Conv2d(2, 3, 3))
+    torch_net.add_module("in1", torch.nn.InstanceNorm2d(3, affine=True))
+    torch_net.add_module("act", torch.nn.PReLU(3))
+    torch_net.add_module("instance_norm", torch.nn.InstanceNorm2d(3, affine=True))
+    torch_net.add_module("prelu", torch.nn.PReLU())
+    torch_net.add_module("norm", torch.nn.GroupNorm(1, 3))
+    paddle.set_default_dtype("float64")
+    try:
+        nn = paddle.nn
+        paddle_net = nn.Sequential(
+            ("conv", nn.Conv2D(2, 3, 3)), ("in1", nn.InstanceNorm2D(3)), ("act", nn.PReLU(3)),
+            ("instance_norm", nn.InstanceNorm2D(3)), ("prelu", nn.PReLU()), ("norm", nn.GroupNorm(1, 3)),
+        )  # fmt: skip
+    finally:
+        paddle.set_default_dtype("float32")
+    return torch_net.double().eval(), paddle_net.eval()
+
+
+@pytest.mark.parametrize("source", ["torch", "paddle"])
+def test_instance_norm_and_prelu_compute_the_same(tmp_path: Path, require: Any, source: str) -> None:
+    require("torch", "paddle")
+    import paddle
+    import torch
+
+    torch_net, paddle_net = models()
+    stream = np.random.default_rng(0)
+    x = stream.normal(size=(2, 2, 6, 6))
+    values = {name: stream.normal(size=tuple(tensor.shape)) for name, tensor in torch_net.state_dict().items()}
+    names = dict(zip(values, paddle_net.state_dict(), strict=True))
+    if source == "torch":
+        torch_net.load_state_dict({name: torch.tensor(value) for name, value in values.items()})
+        torch.save(torch_net.state_dict(), tmp_path / "m.pth")
+        command(tmp_path / "m.pth", tmp_path / "m.pdparams")
+        assert paddle_net.set_state_dict(paddle.load(str(tmp_path / "m.pdparams"))) == ([], [])
+        first, middle, back = "m.pth", "m.pdparams", "back.pth"
+    else:
+        paddle_net.set_state_dict({names[name]: paddle.to_tensor(value) for name, value in values.items()})
+        paddle.save(paddle_net.state_dict(), str(tmp_path / "m.pdparams"))
+        command(tmp_path / "m.pdparams", tmp_path / "m.pth")
+        torch_net.load_state_dict(torch.load(tmp_path / "m.pth", weights_only=True), strict=True)
+        first, middle, back = "m.pdparams", "m.pth", "back.pdparams"
+    with torch.no_grad(), paddle.no_grad():
+        one, other = torch_net(torch.tensor(x)).numpy(), paddle_net(paddle.to_tensor(x)).numpy()
+    assert np.abs(one - other).max() < 1e-9 * np.abs(one).max()  # Paddle's norms hold their eps as float32
+    command(tmp_path / middle, tmp_path / back)
+    before, after = open_checkpoint(tmp_path / first), open_checkpoint(tmp_path / back)
+    assert {n: t.raw().tobytes() for n, t in before.items()} == {n: t.raw().tobytes() for n, t in after.items()}
+
+
+@pytest.mark.parametrize(("source", "modules", "expected"), [
+    ("torch", {"in1": INSTANCE, "norm": INSTANCE}, {"in1.scale", "in1.bias", "norm.weight", "norm.bias"}),
+    ("torch", {"block.IN.0": INSTANCE}, {"block.IN.0.scale", "block.IN.0.bias"}),
+    ("torch", {"norm_in": INSTANCE, "act": INSTANCE}, {"norm_in.weight", "norm_in.bias", "act.weight", "act.bias"}),
+    ("torch", {"prelu1": PRELU, "norm": PRELU}, {"prelu1._weight", "norm.weight"}),
+    ("torch", {"own": {"scale": (3,), "bias": (3,)}, "mine": {"_weight": (3,)}},
+     {"own.scale", "own.bias", "mine._weight"}),
+    ("torch", {"in1": {**INSTANCE, "running_mean": (3,), "running_var": (3,)}},
+     {"in1.weight", "in1.bias", "in1._mean", "in1._variance"}),
+    ("paddle", {"norm": {"scale": (3,), "bias": (3,)}, "0": {"_weight": (1,)}},
+     {"norm.weight", "norm.bias", "0.weight"}),
+    ("paddle", {"in1": INSTANCE, "act": PRELU}, {"in1.weight", "in1.bias", "act.weight"}),
+    ("paddle", {"own": {"scale": (3,)}, "odd": {"scale": (3,), "bias": (4,)}}, {"own.scale", "odd.scale", "odd.bias"}),
+    ("paddle", {"both": {"scale": (3,), "bias": (3,), "weight": (3,)}}, {"both.scale", "both.bias", "both.weight"}),
+])  # fmt: skip
+def test_what_is_renamed_and_what_only_looks_like_it(source: str, modules: Any, expected: set[str]) -> None:
+    tensors = state(**modules)
+    names, back = there_and_back(tensors, source)
+    assert names == expected
+    assert {n: t.raw().tobytes() for n, t in back.items()} == {n: t.raw().tobytes() for n, t in tensors.items()}
+
+
+def test_convolutions_under_the_names_of_an_attention_are_not_turned() -> None:
+    one = {"weight": (4, 4, 1, 1)}
+    tensors = state(q_proj=one, k_proj=one, v_proj=one, out_proj=one)
+    assert plan(tensors, Options(source="paddle", target="torch")).tensors == tensors
+
+
+@pytest.mark.parametrize("shapes", [
+    {"in_proj_weight": ()}, {"in_proj_weight": (6,)}, {"in_proj_weight": (6, 2), "in_proj_bias": ()},
+    {"in_proj_weight": (7, 2)},
+])  # fmt: skip
+def test_a_fused_projection_of_another_shape_is_refused(shapes: dict[str, tuple[int, ...]]) -> None:
+    with pytest.raises(InputError, match="in_proj"):
+        plan(state(attn=shapes), Options(source="torch", target="paddle"))
+
+
+@pytest.mark.parametrize("record", [
+    {"separate_attention": 5}, {"num_batches_tracked": [1]},
+    {"num_batches_tracked": {"bn.num_batches_tracked": 1 << 70}},
+    {"renamed_weights": "in1.", "kept_weights": {"x": 1}},
+])  # fmt: skip
+def test_a_record_that_is_none_is_passed_over(record: dict[str, Any]) -> None:
+    part = {"weight": (2, 2)}
+    tensors = state(bn={"_mean": (3,), "_variance": (3,)}, q_proj=part, k_proj=part, v_proj=part, out_proj=part)
+    done = plan(tensors, Options(source="paddle", target="torch"), record).tensors
+    assert {"bn.running_mean", "bn.running_var"} <= set(done)
+    assert "bn.num_batches_tracked" not in done
+
+
+def test_the_first_names_of_a_block_stand_for_all_its_options() -> None:
+    for name in dialects.names():
+        for cls in dialects.get(name).tables:
+            assert anchors(name, cls.kind) == {
+                next(iter(rows.values()))[0] for _, _, rows in candidates(name, cls.kind)
+            }
+
+
+def test_inspect_shows_what_there_is_to_choose_from(tmp_path: Path) -> None:
+    def array(n: int) -> Any:
+        return np.zeros(n, np.float32)
+
+    with (tmp_path / "one.pdparams").open("wb") as file:
+        pickle.dump({"model": {"a": array(2)}, "optimizer": {"a.moment": array(2), "b.moment": array(3)}}, file, 4)
+    output = command(tmp_path / "one.pdparams", run=inspect)
+    assert "1 tensors under 'model'" in output
+    assert "2 tensors more under 'optimizer'" in output
+    with (tmp_path / "two.pdparams").open("wb") as file:
+        pickle.dump({"model": {"a": array(2)}, "ema": {"a": array(3)}}, file, 4)
+    output = command(tmp_path / "two.pdparams", run=inspect)
+    assert "choose one with key (--key): 'model', 'ema'" in output
+    assert "ema\n    a  float32  3" in output
+    with pytest.raises(InputError, match="choose one with key"):
+        command(tmp_path / "two.pdparams", tmp_path / "x.pth")
