@@ -19,6 +19,8 @@ from nlblocks.parity.digest import Digest
 Key = tuple[str, str]
 """What a run is judged by: ("output", "grad_input", "grad_params" or "buffers", name)."""
 Keep = Literal["results", "digests", "values"]
+Spot = tuple[str, int]
+"""A result by the operation's site and its position among the operation's results: the same in every run of a model."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,7 +28,8 @@ class Op:
     """One operation: ``inputs`` and ``outputs`` are numbers of tensors, ``roles`` says what each input is to it.
 
     ``scope`` is the dotted name of the innermost module whose forward ran it; ``leaf`` tells that this module has no
-    parts of its own, so that the operation is that layer's.
+    parts of its own, so that the operation is that layer's. ``site`` names the call in every run of the model: scope,
+    function and how many such calls came before; it is empty for what is no call of its own.
     """
 
     index: int
@@ -38,6 +41,7 @@ class Op:
     roles: tuple[str, ...] = ()
     attrs: dict[str, Any] = field(default_factory=dict)
     outputs: tuple[int, ...] = ()
+    site: str = ""
 
     def of(self, role: str) -> int | None:
         """The tensor in a role, None where there is none."""
@@ -93,12 +97,28 @@ class Trace:
         found = self.values.get(tensor, self.digests.get(tensor))
         return None if found is None else tuple(found.shape)
 
+    def spot(self, tensor: int) -> Spot | None:
+        """Where a tensor is made; None for what no call of its own makes."""
+        for op in self.ops:
+            if tensor in op.outputs:
+                return (op.site, op.outputs.index(tensor)) if op.site else None
+        return None
+
     def results(self) -> dict[Key, Array]:
         """What the run is judged by."""
         found = {("output", name): self.output(name) for name in self.outputs}
         found |= {("grad_input", name): value for name, value in self.grad_inputs.items()}
         found |= {("grad_params", name): value for name, value in self.grad_params.items()}
         return found | {("buffers", name): value for name, value in self.buffers_after.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a run takes in place of its own: attributes by an operation's site, results, gradients of results."""
+
+    attributes: Mapping[str, Mapping[str, float]]
+    values: Mapping[Spot, Array]
+    gradients: Mapping[Spot, Array]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +129,8 @@ class RunOptions:
     is the fixed random array :func:`output_gradient` of its name and shape. ``keep`` says what the trace holds beside
     the results (outputs, buffers, gradients of inputs and parameters): "values" copies of every tensor and gradient
     on the way, "digests" a digest of every tensor. Where ``gradients`` is given, it is called with each gradient of an
-    input or parameter as soon as that is known, and the trace holds none of them.
+    input or parameter as soon as that is known, and the trace holds none of them. What is ``given`` takes the place of
+    the run's own.
     """
 
     inputs: tuple[Array, ...]
@@ -120,6 +141,7 @@ class RunOptions:
     constants: str = "exact"
     seed: int = 0
     gradients: Callable[[Key, Array], None] | None = None
+    given: Given | None = None
 
 
 @runtime_checkable
