@@ -115,12 +115,39 @@ def test_all_faults_are_named(options: Options, expected: set[tuple[str, str, st
     report, found = faults(**options)
     assert expected <= found, str(report)
     assert {cause for cause, *_ in found} == {cause for cause, *_ in expected}, str(report)
+    assert report.finding.rank == 0
+    assert report.finding is next(f for f in report.faults if f.phase == "eval forward")
 
 
 def test_a_single_fault_is_a_single_finding() -> None:
     report, found = faults(eps=(1e-5, 1e-3, 1e-5))
     assert found == {("batch_norm.eps", "norms.1", "norms.1")}, str(report)
     assert report.worst("train forward") < 1e-12
+
+
+def test_a_difference_in_shape_ends_the_walk_in_words() -> None:
+    class Wide(paddle.nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = paddle_net(eps=(1e-3,) * 3)
+
+        def forward(self, x: Any) -> Any:
+            return self.net(x)[:, :4]
+
+    report = parity.compare(torch_net(), Wide(), SHAPE)
+    assert report.finding.cause == "batch_norm.eps"
+    assert any(f.rank for f in report.faults), str(report)
+    assert any("training pass" in text for text in report.not_compared), str(report)
+
+
+def test_captures_say_what_they_cannot_show() -> None:
+    from nlblocks.parity.capture import capture, compare_captures
+
+    left = capture(torch_net(), SHAPE)
+    right = capture(paddle_net(eps=(1e-3, 1e-5, 1e-5), slope=(0.1, 0.3, 0.1)), like=left)
+    report = compare_captures(left, right)
+    assert [f.cause for f in report.faults if f.phase == "eval forward"] == ["batch_norm.eps"]
+    assert report.not_compared
 
 
 def test_what_could_not_be_judged_is_said() -> None:

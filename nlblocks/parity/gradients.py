@@ -10,7 +10,7 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.parity.finding import Finding, Phase
 from nlblocks.parity.lab_report import LabReport
-from nlblocks.parity.localise import localise_gradient
+from nlblocks.parity.localise import GradientLocated, localise_gradient
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.scales import Pass, Scales
 from nlblocks.parity.trace import Trace
@@ -73,8 +73,8 @@ def frozen(pairs: Pairing, runs: Pass, wrong: Wrong) -> Iterator[Finding]:
 
 def where_gradients_part(
     left: Trace, right: Trace, pairs: Pairing, wrong: Wrong, report: LabReport, seed: int
-) -> tuple[Finding, tuple[int, int] | None]:
-    """The finding, from runs whose values were kept, and the tensors; no place where the traces show none."""
+) -> GradientLocated | Finding:
+    """The finding, from runs whose values were kept; a bare one where the traces show no place."""
     error = max(
         (c.difference.relative for c in report.comparisons if c.phase == "backward" and not c.passed), default=1.0
     )
@@ -86,7 +86,7 @@ def where_gradients_part(
     owner = {a.refs[role].name: (a, b) for a, b in pairs.pairs for role in a.refs}
     name = wrong[0][1]
     first, second = owner.get(name, (None, None))
-    lost = Finding(
+    return Finding(
         phase="backward",
         place="parameters",
         layer_left=first.name if first else "",
@@ -94,7 +94,6 @@ def where_gradients_part(
         explanation=f"gradient of {name} differs",
         error=error,
     )
-    return lost, None
 
 
 def _zero(array: Array | None) -> bool:

@@ -11,19 +11,24 @@ from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.trace import Given, Op, Spot, Trace
 from nlblocks.parity.variants import differing
 
+OPERANDS = {"momentum", "x", "other"}
+"""Attributes that are not set by their names: an operand may stand on either side, momentum is written in two ways."""
+
 
 @dataclass(slots=True)
 class Joints:
     """What the right takes from the left: attributes by site, results and gradients by spot (the right's: the left's).
 
-    Spots and sites hold in every run of a model, in evaluation as in training. ``parameters`` are the left's names of
-    what faulty operations use: their gradients differ because of faults that are known.
+    Spots and sites hold in every run of a model, in evaluation as in training. ``faulty`` are the sites of the
+    operations that were gone over, on each side, and ``touched`` the left's parameters and inputs ("input:0") that they
+    use: their gradients differ because of faults that are known.
     """
 
     attributes: dict[str, dict[str, float]] = field(default_factory=dict)
     values: dict[Spot, Spot] = field(default_factory=dict)
     gradients: dict[Spot, Spot] = field(default_factory=dict)
-    parameters: set[str] = field(default_factory=set)
+    faulty: dict[str, set[str]] = field(default_factory=lambda: {"left": set(), "right": set()})
+    touched: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         return bool(self.attributes or self.values or self.gradients)
@@ -67,7 +72,7 @@ class Joints:
         found = located.found
         if found is None or found.left is None or found.right is None or found.left.kind != found.right.kind:
             return False
-        apart = {name: values for name, values in differing(found.left, found.right).items() if name != "momentum"}
+        apart = {name: v for name, v in differing(found.left, found.right).items() if name not in OPERANDS}
         if not apart or not all(type(v) in (int, float) for values in apart.values() for v in values):
             return False
         traces = located.alignment.left.trace, located.alignment.right.trace
@@ -85,8 +90,12 @@ class Joints:
         """The gradients of what the operation was given are the left's as well."""
         alignment = located.alignment
         op, other = alignment.left.producer[mine], alignment.right.producer[theirs]
-        names = (alignment.left.trace.parameter(n) for n in op.inputs)
-        self.parameters |= {name for name in names if name is not None}
+        found = located.found
+        sides = {"left": (op, found.left if found else None), "right": (other, found.right if found else None)}
+        for side, ops in sides.items():
+            self.faulty[side] |= {o.site for o in ops if o is not None and o.site}
+        origins = (alignment.left.trace.origin.get(n, "") for o in sides["left"] if o is not None for n in o.inputs)
+        self.touched |= {origin.removeprefix("parameter:") for origin in origins if origin}
         given = [(n, r) for n in op.inputs for r in alignment.to_right.get(n, [])[:1]]
         given += [(n, r) for r in other.inputs for n in alignment.to_left.get(r, [])[:1]]
         for number, partner in given:
@@ -103,19 +112,27 @@ def _candidates(located: Located, pairs: Pairing, outputs: list[tuple[str, str]]
     for op, other in zip(located.frontier["left"], located.frontier["right"], strict=False):
         if op.kind == other.kind:
             yield op.outputs[0], other.outputs[0], ""
-    users = {name: op for op in right.ops for n in op.inputs if (name := right.parameter(n)) is not None}
+    users = users_of(right)
     for op in left.ops:
-        user = _partner(left, op, pairs.names, users)
-        if user is not None and op.inputs[0] in located.wrong["left"] and user.inputs[0] in located.wrong["right"]:
-            yield op.inputs[0], user.inputs[0], f"{located.finding.where}, up to {op.scope or 'the model itself'}"
+        for user in partners_by_parameter(left, op, pairs.names, users)[:1]:
+            if op.inputs[0] in located.wrong["left"] and user.inputs[0] in located.wrong["right"]:
+                yield op.inputs[0], user.inputs[0], f"{located.finding.where}, up to {op.scope or 'the model itself'}"
     for mine, theirs in outputs:
         yield left.outputs[mine], right.outputs[theirs], f"{located.finding.where}, up to the output {mine}".rstrip()
 
 
-def _partner(left: Trace, op: Op, names: Mapping[str, str], users: Mapping[str, Op]) -> Op | None:
-    """The operation of the right that uses the partner of a parameter."""
-    for number in op.inputs[1:]:
-        name = left.parameter(number)
-        if name is not None and names.get(name) in users:
-            return users[names[name]]
-    return None
+def users_of(trace: Trace) -> dict[str, list[Op]]:
+    """The operations that use each parameter or buffer."""
+    found: dict[str, list[Op]] = {}
+    for op in trace.ops:
+        for number in op.inputs:
+            name = trace.parameter(number)
+            if name is not None:
+                found.setdefault(name, []).append(op)
+    return found
+
+
+def partners_by_parameter(left: Trace, op: Op, names: Mapping[str, str], users: Mapping[str, list[Op]]) -> list[Op]:
+    """The operations of the right that use the partner of a parameter that an operation of the left uses."""
+    own = (left.parameter(number) for number in op.inputs[1:])
+    return next((users[names[name]] for name in own if name is not None and names.get(name) in users), [])

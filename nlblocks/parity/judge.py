@@ -84,8 +84,10 @@ class Judge:
                 self.scales.agree(phase, ("output", a), left.output(a), right.output(b), runs)
                 for a, b in paired_outputs(left, right)
             ]
-            if all(passed) or any(f.cause in ("output.structure", "output.shape") for f in self.report.faults):
-                return all(passed)
+            if any(f.cause in ("output.structure", "output.shape") for f in self.report.faults):
+                return False
+            if all(passed):
+                return True
         del left, right
         return self.walk.forward(runs, phase)
 
@@ -205,9 +207,13 @@ class Judge:
         """Whether this is new."""
         if finding.cause in self.report.accept:
             finding = replace(finding, severity="note")
-        before = [f for f in self.blocking if finding.phase != "eval forward" or f.phase == "eval forward"]
-        place = (finding.cause, finding.layer_left, finding.layer_right, finding.after)
-        if any((f.cause, f.layer_left, f.layer_right, f.after) == place and f.place == finding.place for f in before):
+        first = finding.phase in ("pairing", "eval forward")  # what the pairing leaves over hinders neither
+        before = [f for f in self.blocking if not first or f.phase != "pairing"]
+        if finding.phase != "pairing" and any(_place(f) == _place(finding) for f in before):
             return False
         self.report.findings.append(replace(finding, rank=len(before)))
         return True
+
+
+def _place(finding: Finding) -> tuple[object, ...]:
+    return finding.cause, finding.place, finding.layer_left, finding.layer_right, finding.after

@@ -27,6 +27,15 @@ class Located:
     frontier: Mapping[str, list[Op]]
 
 
+@dataclass(frozen=True, slots=True)
+class GradientLocated:
+    """A finding with the tensors of the left and of the right whose gradients differ, and the operations at fault."""
+
+    finding: Finding
+    numbers: tuple[int, int]
+    ops: Mapping[str, Op | None]
+
+
 def localise(
     left: Trace,
     right: Trace,
@@ -162,11 +171,10 @@ def last_layer(trace: Trace, output: str) -> str:
 
 def localise_gradient(
     left: Trace, right: Trace, pairing: Pairing, error: float, seed: int, tolerance: float = 1e-9
-) -> tuple[Finding, tuple[int, int]] | None:
+) -> GradientLocated | None:
     """Where gradients part although the forward agrees: the last operation, seen from the input, that is at fault.
 
-    Also the tensors of the left and of the right whose gradients differ there, by more than the ``tolerance`` that
-    rounding takes.
+    What differs by no more than the ``tolerance`` is rounding.
     """
     alignment = Alignment(left, right)
     views = {"left": alignment.left, "right": alignment.right}
@@ -210,7 +218,7 @@ def localise_gradient(
             before=(_own(alignment, "left", ops["left"], 1), _own(alignment, "right", ops["right"], 1)),
             operation=(str(ops["left"] or ""), str(ops["right"] or "")),
         )
-        return detached, (number, other)
+        return GradientLocated(detached, (number, other), ops)
     is_layer = bool((ops["left"] and ops["left"].leaf) or (ops["right"] and ops["right"].leaf))
     found = Finding(
         phase="backward",
@@ -225,7 +233,7 @@ def localise_gradient(
         error=error,
         error_explained=after,
     )
-    return found, (number, other)
+    return GradientLocated(found, (number, other), ops)
 
 
 def _odd(users: Sequence[Op], others: Sequence[Op]) -> Op | None:

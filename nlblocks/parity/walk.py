@@ -9,7 +9,7 @@ from nlblocks.parity.align import Alignment
 from nlblocks.parity.audit import profile
 from nlblocks.parity.finding import Finding, Phase
 from nlblocks.parity.gradients import Wrong, where_gradients_part, wrong_gradients
-from nlblocks.parity.joints import Joints
+from nlblocks.parity.joints import Joints, partners_by_parameter, users_of
 from nlblocks.parity.lab_report import Comparison
 from nlblocks.parity.localise import Located, localise, place
 from nlblocks.parity.outputs import finite, first_not_finite, paired_outputs
@@ -125,8 +125,8 @@ class Walk:
 
     def backward(self, runs: Pass, wrong: Wrong) -> None:
         """Find the differences on the way back from the outputs."""
-        known = self.joints.parameters | self.unjudged(runs)
-        wrong = [(kind, name) for kind, name in wrong if name not in known]
+        known = self.unjudged(runs)
+        wrong = [(kind, name) for kind, name in wrong if (f"input:{name}" if kind == "input" else name) not in known]
         if not wrong:
             return
         left = self.scales.left.run(training=True, keep="values")
@@ -135,14 +135,16 @@ class Walk:
                 self._stop(f"gradients behind {PLACES} places that were found one by one")
                 return
             now = self._beside(left, True, "values")
-            finding, numbers = where_gradients_part(left, now.right, self.pairs, wrong, self.report, self.seed)
-            if numbers is None and self.joints.values:
-                self._stop(f"the gradients of {', '.join(name for _, name in wrong)}, beside what was found before")
+            located = where_gradients_part(left, now.right, self.pairs, wrong, self.report, self.seed)
+            if isinstance(located, Finding):
+                if self.joints.values:
+                    self._stop(f"the gradients of {', '.join(name for _, name in wrong)}, beside what was found before")
+                else:
+                    self.add(located)
                 return
-            self.places += self.add(finding)
-            if not self.scales.right.again or numbers is None:
-                return
-            if not self.joints.backward(left, now.right, numbers):
+            if not any(op is not None and op.site in self.joints.faulty[side] for side, op in located.ops.items()):
+                self.places += self.add(located.finding)
+            if not self.scales.right.again or not self.joints.backward(left, now.right, located.numbers):
                 return
             kept = {name for _, name in wrong}
             now = self._beside(left, True, "results")
@@ -150,17 +152,19 @@ class Walk:
             wrong = [(kind, name) for kind, name in again if name in kept]
 
     def unjudged(self, runs: Pass) -> set[str]:
-        """The left's parameters and buffers in operations that the right was not helped to judge: of other inputs."""
+        """The left's parameters, buffers and inputs ("input:0") that known faults touch, or whose operations the two
+        sides give different inputs.
+        """
         if not self.joints:
             return set()
         sketch = Sketch(runs.left, runs.right, 1e-6)
-        return {
-            name
-            for op in runs.left.ops
-            if any(n in sketch.left.live and n in sketch.digests[0] and not sketch.to_right[n] for n in op.inputs)
-            for n in op.inputs
-            if (name := runs.left.parameter(n)) is not None
-        }
+        users = users_of(runs.right)
+        found = set(self.joints.touched)
+        for op in runs.left.ops:
+            partners = partners_by_parameter(runs.left, op, self.pairs.names, users)
+            if partners and not any(other.inputs[0] in sketch.to_right[op.inputs[0]] for other in partners):
+                found |= {name for n in op.inputs if (name := runs.left.parameter(n)) is not None}
+        return found
 
     def _stop(self, text: str) -> bool:
         if text not in self.report.not_compared:
