@@ -181,7 +181,7 @@ def localise_gradient(
 
     def agree(number: int, other: int) -> bool | None:
         a, b = left.grads.get(number), right.grads.get(other)
-        if a is None and b is None:
+        if (a is None and b is None) or left.lost_gradient(number) or right.lost_gradient(other):
             return None
         if a is None or b is None or a.size != b.size:
             return False

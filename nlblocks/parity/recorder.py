@@ -179,6 +179,9 @@ class Recorder:
     def _new(self, tensor: Any) -> int:
         number = self.next
         self.next += 1
+        known = self.numbers.get(id(tensor))
+        if known is not None and known[0]() is tensor:
+            self.trace.overwritten.add(known[1])
         self.numbers[id(tensor)] = (weakref.ref(tensor), number, self.version(tensor))
         if self.keep != "results":
             self._keep(number, self.view(tensor), own=False)

@@ -63,7 +63,10 @@ class Tensor:
 
 @dataclass(slots=True, kw_only=True)
 class Trace:
-    """One run of one model. ``origin`` names the tensors that no operation made: "parameter:x", "input:0"."""
+    """One run of one model. ``origin`` names the tensors that no operation made: "parameter:x", "input:0".
+
+    ``overwritten`` are the tensors that an in-place operation took away: their gradients may be lost.
+    """
 
     framework: str
     model: str
@@ -81,6 +84,7 @@ class Trace:
     state: dict[str, Tensor] = field(default_factory=dict)
     buffers_after: dict[str, Array] = field(default_factory=dict)
     layers: dict[str, str] = field(default_factory=dict)
+    overwritten: set[int] = field(default_factory=set)
     error: str = ""
     error_scope: str = ""
 
@@ -96,6 +100,11 @@ class Trace:
         """The shape of a tensor, None where nothing was kept of it."""
         found = self.values.get(tensor, self.digests.get(tensor))
         return None if found is None else tuple(found.shape)
+
+    def lost_gradient(self, tensor: int) -> bool:
+        """Whether a gradient is missing because none could be kept: inside a fused operation, or overwritten."""
+        inside = any(tensor in op.outputs and not op.site for op in self.ops)
+        return tensor not in self.grads and (inside or tensor in self.overwritten)
 
     def spot(self, tensor: int) -> Spot | None:
         """Where a tensor is made; None for what no call of its own makes."""
