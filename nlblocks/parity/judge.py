@@ -123,7 +123,7 @@ class Judge:
         if {name for _, name in wrong} - names:
             self.walk.backward(runs, [(kind, name) for kind, name in wrong if name not in names])
 
-    def own_dtype(self, dtype: str, before: State, *, training: bool) -> None:
+    def own_dtype(self, dtype: str, *, training: bool) -> None:
         """The models in their own dtype, explained by the noise floor measured in it."""
         if dtype != "float32":
             return
@@ -139,23 +139,23 @@ class Judge:
                     text = f"the {side} raises {trace.error} in {dtype}"
                     self._add(Finding(phase=phase, place="output", cause="input.rejected", explanation=text))
                     return
-            if self._own_dtype_differs(runs, phase, before):
+            if self._own_dtype_differs(runs, phase):
                 failed = [c for c in self.report.comparisons if c.phase == phase and not c.passed]
                 worst = max(failed, key=lambda c: c.ratio, default=None)
                 del left, right
                 self._add(self._precision(runs, phase, worst))
                 return
 
-    def _own_dtype_differs(self, runs: Pass, phase: Phase, before: State) -> bool:
+    def _own_dtype_differs(self, runs: Pass, phase: Phase) -> bool:
         left, right = runs.left, runs.right
         known = {c.name for c in self.report.comparisons if c.phase == "buffers" and not c.passed}
-        right_ = [
+        agree = [
             self.scales.agree(phase, ("output", a), left.output(a), right.output(b), runs, other=b)
             for a, b in zip(left.outputs, right.outputs, strict=False)
         ]
         if runs.training:
             theirs = mirrored(self.pairs, right.buffers_after, left.buffers_after)
-            right_ += [
+            agree += [
                 self.scales.agree(
                     phase,
                     ("buffers", name),
@@ -166,8 +166,8 @@ class Judge:
                 )
                 for name in sorted(set(theirs) - known)
             ]
-            right_ += [False for _ in wrong_gradients(self.scales, self.pairs, runs, phase)]
-        return not all(right_)
+            agree += [False for _ in wrong_gradients(self.scales, self.pairs, runs, phase)]
+        return not all(agree)
 
     def _precision(self, runs: Pass, phase: Phase, worst: Comparison | None) -> Finding:
         """Where a model's own dtype goes wrong: each side is run again, beside its own float64."""
@@ -175,9 +175,8 @@ class Judge:
         if worst is not None:
             error = worst.difference.relative
             where = f"{worst.group} {worst.name}".rstrip()
-            text = (
-                f"float64 agrees, {runs.dtype} differs by {worst.ratio:.3g} noise floors ({error:.1e}) in the {where}"
-            )
+            apart = worst.difference.problem or f"{worst.ratio:.3g} noise floors ({error:.1e})"
+            text = f"float64 agrees, {runs.dtype} differs by {apart} in the {where}"
         losses, traces = {}, {}
         for side, source in (("left", self.scales.left), ("right", self.scales.right)):
             own = source.run(training=runs.training, dtype=runs.dtype, keep="values")
@@ -190,7 +189,7 @@ class Judge:
         noise = {
             c.name
             for c in self.report.comparisons
-            if c.group == "grad_params" and c.noise and c.difference.scale <= RATIO * c.noise
+            if c.phase == "backward" and c.group == "grad_params" and c.noise and c.difference.scale <= RATIO * c.noise
         }
         found = explain_training(self.pairs, left, right, before, noise, self.report.steps)
         if found is not None:

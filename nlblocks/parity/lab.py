@@ -124,8 +124,7 @@ def compare(
     judge.evaluation()
     if training:
         judge.training(a.state)
-    if judge.report.comparisons:
-        judge.own_dtype(min(a.dtype, b.dtype), a.state, training=training)
+    judge.own_dtype(min(a.dtype, b.dtype), training=training)
     if training and judge.agrees and optimiser is not None:
         say("training")
         histories = [
