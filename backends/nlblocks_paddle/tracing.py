@@ -15,7 +15,7 @@ from paddle import nn
 from nlblocks.backend import Array
 from nlblocks.parity.fused import attention_steps
 from nlblocks.parity.recorder import Call, Recorder, deliver, private
-from nlblocks.parity.trace import Keep, RunOptions, Tensor, Trace, dropout_mask, output_gradient
+from nlblocks.parity.trace import Given, Keep, RunOptions, Tensor, Trace, dropout_mask, output_gradient
 from nlblocks.parity.vocabulary import signature
 from nlblocks_paddle.calls import TABLE, finish
 from nlblocks_paddle.interception import intercepted
@@ -69,7 +69,7 @@ class PaddleTracer:
 
                 tensor.register_hook(keep)
 
-        recorder = _recorder(trace, options.keep, watch)
+        recorder = _recorder(trace, options.keep, watch, options.given)
         named = _named(model)
         inputs = [_tensor(array, options) for array in options.inputs]
         for index, tensor in enumerate(inputs):
@@ -131,12 +131,12 @@ class _Handler:
         call = self.recorder.before(name, args, kwargs)
         ndim = len(args[0].shape) if args and isinstance(args[0], paddle.Tensor) else 0
         finish(call.kind, call.attrs, ndim)
+        args, kwargs = self.recorder.corrected(call, args, kwargs)
         result = self._execute(function, call, args, kwargs)
         if name == "__setitem__":
             self.recorder.after(call, None, target=args[0])
-        else:
-            self.recorder.after(call, result)
-        return result
+            return result
+        return self.recorder.after(call, result)
 
     def _execute(self, function: Callable[..., Any], call: Call, args: Any, kwargs: Any) -> Any:
         if call.kind in ("dropout", "dropout_channels") and call.attrs["training"] and call.attrs["p"] > 0:
@@ -176,12 +176,12 @@ class _Handler:
         numbers = [self.recorder.number(tensor) for tensor in (x, *states, *weights)]
         attrs = {"layers": layers, "bidirectional": bool(bidirectional), "time_major": True}
         kind = {"RNN_TANH": "rnn_tanh", "RNN_RELU": "rnn_relu"}.get(args[10], str(args[10]).lower())
-        call = Call(kind, kind, tuple(numbers), tuple(roles[: len(numbers)]), attrs, {})
+        call = Call(kind, kind, tuple(numbers), tuple(roles[: len(numbers)]), attrs, {}, self.recorder.site(kind))
         changed = list(args)
         changed[5] = 0.0
         result = function(*changed, **kwargs)
-        self.recorder.after(call, [result[0], *result[2]])
-        return result
+        made = self.recorder.after(call, [result[0], *result[2]])
+        return (made[0], result[1], made[1:], *result[3:])
 
 
 def _attention_inside(recorder: Recorder, call: Call) -> None:
@@ -198,11 +198,23 @@ def _attention_inside(recorder: Recorder, call: Call) -> None:
     call.kind, call.inputs, call.roles = "swapaxes", (number,), ("x",)
 
 
-def _recorder(trace: Trace, keep: Keep, watch: Any = None) -> Recorder:
+def _recorder(trace: Trace, keep: Keep, watch: Any = None, given: Given | None = None) -> Recorder:
     return Recorder(
         trace, table=TABLE, is_tensor=lambda v: isinstance(v, paddle.Tensor), view=_numpy,
         version=lambda t: int(t.inplace_version), keep=keep, watch=watch,
+        given=given, give=_given, steer=_steered,
     )  # fmt: skip
+
+
+def _given(tensor: paddle.Tensor, value: Array) -> paddle.Tensor:
+    """A tensor with exactly these values whose gradient goes where the first one's went."""
+    own = paddle.to_tensor(value, dtype=tensor.dtype, place=tensor.place)
+    return own + (tensor - tensor.detach())
+
+
+def _steered(tensor: paddle.Tensor, gradient: Array) -> None:
+    if not tensor.stop_gradient:
+        tensor.register_hook(lambda _: paddle.to_tensor(gradient, dtype=tensor.dtype, place=tensor.place))
 
 
 @contextmanager
@@ -233,7 +245,7 @@ def _prepared(model: nn.Layer, options: RunOptions, state: Mapping[str, Array]) 
     layers = model.sublayers(include_self=True)
     modes = [(layer, layer.training) for layer in layers]
     parameters = list(model.parameters())
-    saved = [(p, _alias(p), p.grad) for p in parameters]
+    saved = [(p, _alias(p), None if p.grad is None else _alias(p.grad)) for p in parameters]
     buffers = [(layer, dict(layer._buffers)) for layer in layers]
     plain = [
         (layer, {key: value for key, value in vars(layer).items() if isinstance(value, paddle.Tensor)})

@@ -76,9 +76,8 @@ def multi_head_inside(recorder: Recorder, call: Call, func: Any, args: Any, kwar
     if read["out_proj_bias"] is not None:
         inputs.append(recorder.number(read["out_proj_bias"]))
         roles.append("bias")
-    finish = Call("linear", "out_proj", tuple(inputs), tuple(roles), {"part": "out"}, {})
-    recorder.after(finish, result)
-    return result
+    finish = Call("linear", "out_proj", tuple(inputs), tuple(roles), {"part": "out"}, {}, recorder.site("out_proj"))
+    return recorder.after(finish, result)
 
 
 def _masks(recorder: Recorder, read: dict[str, Any], batch: int, heads: int) -> tuple[Any, int | None]:

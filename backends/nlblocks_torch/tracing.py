@@ -70,7 +70,7 @@ class TorchTracer:
 
         recorder = Recorder(
             trace, table=TABLE, is_tensor=torch.is_tensor, view=_numpy, version=lambda t: int(t._version),
-            keep=options.keep, watch=watch,
+            keep=options.keep, watch=watch, given=options.given, give=_given, steer=_steered,
         )  # fmt: skip
         inputs = [_tensor(array, options) for array in options.inputs]
         for index, tensor in enumerate(inputs):
@@ -149,11 +149,12 @@ class _Mode(TorchFunctionMode):
             return self._recurrent(func, name, args, kwargs)
         call = self.recorder.before(name, args, kwargs)
         finish(call.kind, call.attrs)
+        args, kwargs = self.recorder.corrected(call, args, kwargs)
         result = self._execute(func, call, args, kwargs)
         if name in ("__setitem__", "setitem"):
             self.recorder.after(call, None, target=args[0])
         elif call.kind != "multi_head":
-            self.recorder.after(call, result)
+            return self.recorder.after(call, result)
         return result
 
     def _execute(self, func: Any, call: Call, args: Any, kwargs: Any) -> Any:
@@ -208,12 +209,11 @@ class _Mode(TorchFunctionMode):
         roles = ["x", *[f"state{i}" for i in range(len(states))], *[p + s for s in suffixes for p in parts]]
         numbers = [self.recorder.number(tensor) for tensor in (x, *states, *weights)]
         attrs = {"layers": layers, "bidirectional": bidirectional, "time_major": not batch_first}
-        call = Call(name, name, tuple(numbers), tuple(roles[: len(numbers)]), attrs, {})
+        call = Call(name, name, tuple(numbers), tuple(roles[: len(numbers)]), attrs, {}, self.recorder.site(name))
         changed = list(args)
         changed[5] = 0.0
         result = func(*changed, **kwargs)
-        self.recorder.after(call, result)
-        return result
+        return self.recorder.after(call, result)
 
 
 @contextmanager
@@ -321,6 +321,16 @@ def _named(model: nn.Module) -> dict[str, torch.Tensor]:
     """Floating parameters and buffers by name, each once."""
     found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     return {name: tensor for name, tensor in found.items() if tensor.is_floating_point()}
+
+
+def _given(tensor: torch.Tensor, value: Array) -> torch.Tensor:
+    """A tensor with exactly these values whose gradient goes where the first one's went."""
+    return _from_numpy(value).to(tensor.dtype) + (tensor - tensor.detach())
+
+
+def _steered(tensor: torch.Tensor, gradient: Array) -> None:
+    if tensor.requires_grad:
+        tensor.register_hook(lambda _: _from_numpy(gradient).to(tensor.dtype))
 
 
 def _from_numpy(array: Array) -> torch.Tensor:

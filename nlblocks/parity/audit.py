@@ -26,20 +26,30 @@ AUDITED = {
 def audit(left: Trace, right: Trace, pairs: Pairing) -> Iterator[Finding]:
     """Attributes of partner operations that differ; other activations that gave the same values are notes."""
     sketch = Sketch(left, right, 1e-9)
-    scopes = {a.name: b.name for a, b in pairs.pairs}
+    for op, partner, name, values in _differing(sketch, pairs):
+        text = f"{op.kind} {name}: {values[0]} on the left, {values[1]} on the right"
+        yield _finding(sketch, op, partner, cause_of(op.kind, name), text)
     for op in left.ops:
-        if op.kind in AUDITED:
-            partner = _partner(sketch, scopes, op)
-            found = differing(op, partner) if partner is not None else {}
-            for name in AUDITED[op.kind]:
-                if partner is not None and name in found and not _idle(op, name):
-                    text = f"{op.kind} {name}: {found[name][0]} on the left, {found[name][1]} on the right"
-                    yield _finding(sketch, op, partner, cause_of(op.kind, name), text)
-        elif op.kind in ACTIVATIONS:
+        if op.kind in ACTIVATIONS and op.kind not in AUDITED:
             other = next((o for o in right.ops if o.kind in ACTIVATIONS and _same(sketch, op, o)), None)
             if other is not None and other.kind != op.kind:
                 text = f"{op.kind} on the left, {other.kind} on the right; on these inputs they give the same values"
                 yield _finding(sketch, op, other, "activation.kind", text, "note")
+
+
+def same_mistake(left: Trace, right: Trace, pairs: Pairing, kind: str, name: str) -> Iterator[tuple[Op, Op]]:
+    """All partner operations of a kind that differ in one attribute."""
+    found = _differing(Sketch(left, right, 1e-9), pairs)
+    return ((op, partner) for op, partner, attribute, _ in found if op.kind == kind and attribute == name)
+
+
+def _differing(sketch: Sketch, pairs: Pairing) -> Iterator[tuple[Op, Op, str, tuple[Any, Any]]]:
+    scopes = {a.name: b.name for a, b in pairs.pairs}
+    for op in sketch.left.trace.ops:
+        partner = _partner(sketch, scopes, op) if op.kind in AUDITED else None
+        if partner is not None:
+            found = differing(op, partner)
+            yield from ((op, partner, n, found[n]) for n in AUDITED[op.kind] if n in found and not _idle(op, n))
 
 
 def _finding(sketch: Sketch, op: Op, other: Op, cause: str, text: str, severity: Any = "fault") -> Finding:

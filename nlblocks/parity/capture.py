@@ -22,7 +22,7 @@ from nlblocks.parity.judge import Judge
 from nlblocks.parity.lab import arrays_of
 from nlblocks.parity.lab_report import LabReport
 from nlblocks.parity.pairing import Rename, pair
-from nlblocks.parity.scales import Runs
+from nlblocks.parity.scales import NUDGES, Runs
 from nlblocks.parity.subject import Subject
 from nlblocks.parity.trace import Key, Op, Tensor, Trace
 from nlblocks.parity.transfer import moved, randomised
@@ -153,7 +153,7 @@ def capture(
         if traces[mode].error:
             raise InputError(f"{type(model).__name__} raises in {mode} mode: {traces[mode].error}")
         say(f"{mode} noise floor")
-        floors[mode] = subject.noise(training=mode == "train", dtype="float64", base=traces[mode])
+        floors[mode] = subject.noise(training=mode == "train", dtype="float64", base=traces[mode], trials=range(NUDGES))
     return Capture(
         model=type(model).__name__,
         framework=subject.tracer.name,
@@ -192,7 +192,7 @@ def compare_captures(
     judge = Judge(report, _runs(left), _runs(right), pairing, left.seed)
     judge.pairing(transferred=False, states=(left.state, right.state))
     judge.evaluation()
-    if "train" in left.traces and "train" in right.traces and judge.agrees:
+    if "train" in left.traces and "train" in right.traces:
         judge.training(left.state)
     report.seconds = time.perf_counter() - start
     return report
@@ -205,7 +205,7 @@ def _runs(source: Capture) -> Runs:
     def noise(*, training: bool, **_: Any) -> Mapping[Key, float]:
         return source.floors["train" if training else "eval"]
 
-    return Runs(run, noise)
+    return Runs(run, noise, again=False)
 
 
 def _describe(trace: Trace) -> dict[str, Any]:

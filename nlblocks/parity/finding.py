@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Place = Literal["layer", "between", "parameters", "attributes", "buffers", "output"]
-Phase = Literal["pairing", "eval forward", "train forward", "backward", "buffers", "training", "float32"]
+Phase = Literal[
+    "pairing", "eval forward", "train forward", "backward", "buffers", "training", "float32", "float32 train"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +21,8 @@ class Finding:
     it lies after the layers ``after`` (the last that agree) and before the layers ``before`` (the first that do not).
     ``cause`` is a name of :data:`nlblocks.parity.causes.CAUSES`, None where no hypothesis made the sides meet;
     ``error`` is the relative difference and ``error_explained`` what is left of it with the cause taken away.
-    A ``note`` is something the user should know that does not make the report false.
+    A ``note`` is something the user should know that does not make the report false. ``rank`` counts the faults that
+    were found before this one, and that one side was helped over to find it.
     """
 
     phase: Phase
@@ -34,6 +37,7 @@ class Finding:
     operation: tuple[str, str] = ("", "")
     error: float | None = None
     error_explained: float | None = None
+    rank: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

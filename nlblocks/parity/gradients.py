@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.parity.finding import Finding, Phase
 from nlblocks.parity.lab_report import LabReport
-from nlblocks.parity.localise import localise_gradient
+from nlblocks.parity.localise import GradientLocated, localise_gradient
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.scales import Pass, Scales
 from nlblocks.parity.trace import Trace
 from nlblocks.parity.transfer import mirrored
+from nlblocks.parity.verdict import RATIO
 
 Wrong = list[tuple[str, str]]
 """("input", "parameter" or "frozen", name) of gradients that differ."""
 
 
-def wrong_gradients(scales: Scales, pairs: Pairing, runs: Pass, phase: Phase = "backward") -> Wrong:
-    """Compare every gradient; the names of those that differ."""
+def wrong_gradients(
+    scales: Scales, pairs: Pairing, runs: Pass, phase: Phase = "backward", *, record: bool = True
+) -> Wrong:
+    """Compare every gradient, in the report if it is to be recorded; the names of those that differ."""
+
+    def agree(*pair: Any, **options: Any) -> bool:
+        return scales.agree(*pair, **options) if record else scales.weigh(*pair, **options).passed
+
     left, right = runs.left, runs.right
     shapes = {name: np.broadcast_to(0.0, t.shape) for name, t in left.state.items()}
     theirs = mirrored(pairs, right.grad_params, {**shapes, **left.grad_params})
@@ -28,7 +36,7 @@ def wrong_gradients(scales: Scales, pairs: Pairing, runs: Pass, phase: Phase = "
     wrong: Wrong = []
     for name in sorted(set(left.grad_inputs) | set(right.grad_inputs)):
         a, b = left.grad_inputs.get(name), right.grad_inputs.get(name)
-        if a is None or b is None or not scales.agree(phase, ("grad_input", name), a, b, runs):
+        if a is None or b is None or not agree(phase, ("grad_input", name), a, b, runs):
             wrong.append(("input", name))
     for name in left.state:
         mine, other = left.grad_params.get(name), theirs.get(name)
@@ -40,7 +48,7 @@ def wrong_gradients(scales: Scales, pairs: Pairing, runs: Pass, phase: Phase = "
             continue
         if np.isnan(other).any():  # rows without a partner
             mine, other = mine[np.isfinite(other)], other[np.isfinite(other)]
-        if not scales.agree(phase, ("grad_params", name), mine, other, runs, other=pairs.names.get(name)):
+        if not agree(phase, ("grad_params", name), mine, other, runs, other=pairs.names.get(name)):
             wrong.append(("parameter", name))
     return wrong
 
@@ -65,12 +73,14 @@ def frozen(pairs: Pairing, runs: Pass, wrong: Wrong) -> Iterator[Finding]:
 
 def where_gradients_part(
     left: Trace, right: Trace, pairs: Pairing, wrong: Wrong, report: LabReport, seed: int
-) -> Finding:
-    """The finding, from runs whose values were kept; without a place where the traces show none."""
+) -> GradientLocated | Finding:
+    """The finding, from runs whose values were kept; a bare one where the traces show no place."""
     error = max(
         (c.difference.relative for c in report.comparisons if c.phase == "backward" and not c.passed), default=1.0
     )
-    found = localise_gradient(left, right, pairs, error, seed)
+    rounded = [c for c in report.comparisons if c.phase == "backward" and c.passed]
+    worst = max((c.difference.relative for c in rounded if c.noise * RATIO < c.difference.scale), default=0.0)
+    found = localise_gradient(left, right, pairs, error, seed, max(1e-9, min(10 * worst, error / 10)))
     if found is not None:
         return found
     owner = {a.refs[role].name: (a, b) for a, b in pairs.pairs for role in a.refs}

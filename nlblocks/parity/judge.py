@@ -12,19 +12,19 @@ import numpy as np
 
 from nlblocks.backend import Array, State
 from nlblocks.parity.after import explain_buffer, explain_training
-from nlblocks.parity.align import Alignment
 from nlblocks.parity.audit import audit, profile
 from nlblocks.parity.finding import Finding, Phase
-from nlblocks.parity.gradients import frozen, where_gradients_part, wrong_gradients
-from nlblocks.parity.lab_report import LabReport
-from nlblocks.parity.localise import localise, place
-from nlblocks.parity.outputs import finite, first_not_finite, paired_outputs, structure
+from nlblocks.parity.gradients import frozen, wrong_gradients
+from nlblocks.parity.lab_report import Comparison, LabReport
+from nlblocks.parity.outputs import paired_outputs, structure
 from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.precision import lost_precision, precision_finding
 from nlblocks.parity.scales import Pass, Runs, Scales
 from nlblocks.parity.trace import Trace
 from nlblocks.parity.transfer import mirrored
 from nlblocks.parity.unpaired import unpaired
 from nlblocks.parity.verdict import RATIO
+from nlblocks.parity.walk import Walk
 
 MOMENTUM_HELD = 2.0**-24 * 10 / 8
 """Paddle holds the weight of the old statistic as float32: off by 2^-24, seen against a tenth of the way. Counted as
@@ -35,11 +35,18 @@ class Judge:
     """Fills a report."""
 
     def __init__(self, report: LabReport, left: Runs, right: Runs, pairing: Pairing, seed: int) -> None:
-        self.report, self.scales, self.pairs, self.seed = report, Scales(report, left, right), pairing, seed
+        self.report, self.scales, self.pairs = report, Scales(report, left, right), pairing
+        self.walk = Walk(self.scales, pairing, seed, self._add)
+        self.through = False
+
+    @property
+    def blocking(self) -> list[Finding]:
+        """Faults after which the two sides no longer compute the same."""
+        return [f for f in self.report.faults if f.phase != "buffers" and f.place != "attributes"]
 
     @property
     def agrees(self) -> bool:
-        return all(f.phase == "buffers" or f.place == "attributes" for f in self.report.faults)
+        return not self.blocking
 
     def pairing(self, *, transferred: bool, states: tuple[State, State]) -> None:
         """What the pairing leaves over."""
@@ -48,93 +55,46 @@ class Judge:
 
     def evaluation(self) -> None:
         """The outputs in evaluation mode."""
-        runs = self._run(training=False)
-        if self._forward(runs, "eval forward"):
-            self.report.layers = profile(runs.left, runs.right)
+        runs = self.walk.run(training=False)
+        self.through = self._forward(runs, "eval forward")
+        self.report.layers = self.report.layers or profile(runs.left, runs.right)
 
     def training(self, before: State) -> None:
-        """Outputs, buffers and gradients of one pass in training mode."""
-        runs = self._run(training=True)
-        if self._forward(runs, "train forward") and self.agrees:
-            self._buffers(runs, before)
-            self._backward(runs)
-
-    def _run(self, *, training: bool) -> Pass:
-        left, right = self.scales.run(training=training, keep="digests")
-        return Pass(left=left, right=right, training=training)
+        """Outputs, buffers and gradients of one pass in training mode, on the left's values after known faults."""
+        if not self.through:
+            self.report.not_compared.append("the training pass, because of what was found in evaluation")
+            return
+        runs = self.walk.run(training=True)
+        if not self._forward(runs, "train forward"):
+            return
+        if not self.walk.whole:
+            self.report.not_compared.append("buffers and gradients, because some operations could not be judged")
+            return
+        self._buffers(runs, before)
+        self._backward(runs)
 
     def _forward(self, runs: Pass, phase: Phase) -> bool:
-        """Whether the outputs agree; where and why not is a finding."""
+        """Whether the outputs agree, after all differences that were found; where and why not is a finding."""
         left, right = runs.left, runs.right
         self._audit(left, right)
         if not left.error and not right.error:
             for finding in structure(left, right, phase):
                 self._add(finding)
-            wrong = [
-                (a, b)
+            passed = [
+                self.scales.agree(phase, ("output", a), left.output(a), right.output(b), runs)
                 for a, b in paired_outputs(left, right)
-                if not self.scales.agree(phase, ("output", a), left.output(a), right.output(b), runs)
             ]
-            if not wrong or any(f.cause in ("output.structure", "output.shape") for f in self.report.faults):
-                return not wrong
-        else:
-            wrong = []
+            if any(f.cause in ("output.structure", "output.shape") for f in self.report.faults):
+                return False
+            if all(passed):
+                return True
         del left, right
-        runs.left, runs.right = self.scales.run(training=runs.training, keep="values")
-        if not runs.training:
-            self.report.layers = profile(runs.left, runs.right)
-        self._add(self._parting(runs.left, runs.right, wrong, phase))
-        return False
-
-    def _parting(self, left: Trace, right: Trace, wrong: list[tuple[str, str]], phase: Phase) -> Finding:
-        """Where two forward passes part, from runs whose values were kept."""
-        if left.error or right.error:
-            return self._raised(left, right, phase)
-        for side, trace in (("left", left), ("right", right)):
-            bad = None if finite(trace) else first_not_finite(trace)
-            if bad is not None:
-                found = place(Alignment(left, right), None, {"left": [], "right": [], side: [bad]}, phase, 1.0)
-                return replace(
-                    found,
-                    cause="values.not_finite",
-                    place="layer" if bad.leaf else "between",
-                    explanation=f"the {side} has NaN or infinity from {bad} on",
-                )
-        failed = [c for c in self.report.comparisons if not c.passed]
-        error = max((c.difference.relative for c in failed if not c.difference.problem), default=1.0)
-        floor = max((c.noise / c.difference.scale for c in failed if c.difference.scale), default=0.0)
-        return localise(left, right, self.pairs, wrong, error, phase, self.seed, floor)
-
-    def _raised(self, left: Trace, right: Trace, phase: Phase) -> Finding:
-        """A model raises: the reason is where the traces part before, or the operation that raised."""
-        if left.error and right.error:
-            return Finding(
-                phase=phase,
-                place="layer",
-                layer_left=left.error_scope,
-                layer_right=right.error_scope,
-                cause="input.rejected",
-                explanation=f"both raise: {left.error} / {right.error}",
-            )
-        found = localise(left, right, self.pairs, [], 1.0, phase, self.seed)
-        if found.cause is not None:
-            return found
-        return Finding(
-            phase=phase,
-            place="layer",
-            cause="input.rejected",
-            explanation=f"the {'left' if left.error else 'right'} raises {left.error or right.error}",
-            layer_left=left.error_scope if left.error else found.layer_left,
-            layer_right=right.error_scope if right.error else found.layer_right,
-            after=found.after,
-            before=found.before,
-            operation=found.operation,
-        )
+        return self.walk.forward(runs, phase)
 
     def _buffers(self, runs: Pass, before: State) -> None:
         """Running statistics after one training pass."""
         left, right = runs.left, runs.right
-        names = {name for name, tensor in left.state.items() if tensor.buffer}
+        names = {name for name, tensor in left.state.items() if tensor.buffer} - self.walk.unjudged(runs)
         theirs = mirrored(self.pairs, right.buffers_after, left.buffers_after)
         owner = {str(a.refs[role]): (a, b) for a, b in self.pairs.pairs for role in a.refs}
         for name in sorted(names & set(theirs)):
@@ -156,47 +116,80 @@ class Judge:
     def _backward(self, runs: Pass) -> None:
         """Gradients of inputs and parameters."""
         wrong = wrong_gradients(self.scales, self.pairs, runs)
-        if not wrong:
-            return
-        held = next(frozen(self.pairs, runs, wrong), None)
-        if held is None:
-            runs.left, runs.right = self.scales.run(training=True, keep="values")
-            held = where_gradients_part(runs.left, runs.right, self.pairs, wrong, self.report, self.seed)
-        self._add(held)
+        held = list(frozen(self.pairs, runs, wrong))
+        for finding in held:
+            self._add(finding)
+        names = {name for kind, name in wrong if kind == "frozen"} if held else set()
+        if {name for _, name in wrong} - names:
+            self.walk.backward(runs, [(kind, name) for kind, name in wrong if name not in names])
 
-    def single(self, dtype: str) -> None:
-        """The models' own dtype, explained by the noise floor."""
+    def own_dtype(self, dtype: str, *, training: bool) -> None:
+        """The models in their own dtype, explained by the noise floor measured in it."""
         if dtype != "float32":
             return
-        left, right = self.scales.run(training=False, dtype=dtype, keep="results")
-        runs = Pass(left=left, right=right, training=False, dtype=dtype)
-        for side, trace in (("left", left), ("right", right)):
-            if trace.error:
-                text = f"the {side} raises {trace.error} in {dtype}"
-                self._add(Finding(phase="float32", place="output", cause="input.rejected", explanation=text))
+        if not self.agrees:
+            self.report.not_compared.append("the models in float32, because they differ in float64")
+            return
+        for train in (False, True) if training else (False,):
+            phase: Phase = "float32 train" if train else "float32"
+            left, right = self.scales.run(training=train, dtype=dtype, keep="results")
+            runs = Pass(left=left, right=right, training=train, dtype=dtype)
+            for side, trace in (("left", left), ("right", right)):
+                if trace.error:
+                    text = f"the {side} raises {trace.error} in {dtype}"
+                    self._add(Finding(phase=phase, place="output", cause="input.rejected", explanation=text))
+                    return
+            if self._own_dtype_differs(runs, phase):
+                failed = [c for c in self.report.comparisons if c.phase == phase and not c.passed]
+                worst = max(failed, key=lambda c: c.ratio, default=None)
+                del left, right
+                self._add(self._precision(runs, phase, worst))
                 return
-        for a, b in zip(left.outputs, right.outputs, strict=False):
-            if not self.scales.agree("float32", ("output", a), left.output(a), right.output(b), runs, other=b):
-                worst = self.report.comparisons[-1]
-                self._add(
-                    Finding(
-                        phase="float32",
-                        place="output",
-                        cause="precision.float32",
-                        error=worst.difference.relative,
-                        explanation=(
-                            f"float64 agrees, {dtype} differs by {worst.ratio:.3g} noise floors "
-                            f"({worst.difference.relative:.1e})"
-                        ),
-                    )
+
+    def _own_dtype_differs(self, runs: Pass, phase: Phase) -> bool:
+        left, right = runs.left, runs.right
+        known = {c.name for c in self.report.comparisons if c.phase == "buffers" and not c.passed}
+        agree = [
+            self.scales.agree(phase, ("output", a), left.output(a), right.output(b), runs, other=b)
+            for a, b in zip(left.outputs, right.outputs, strict=False)
+        ]
+        if runs.training:
+            theirs = mirrored(self.pairs, right.buffers_after, left.buffers_after)
+            agree += [
+                self.scales.agree(
+                    phase,
+                    ("buffers", name),
+                    left.buffers_after[name],
+                    theirs[name],
+                    runs,
+                    other=self.pairs.names.get(name),
                 )
+                for name in sorted(set(theirs) - known)
+            ]
+            agree += [False for _ in wrong_gradients(self.scales, self.pairs, runs, phase)]
+        return not all(agree)
+
+    def _precision(self, runs: Pass, phase: Phase, worst: Comparison | None) -> Finding:
+        """Where a model's own dtype goes wrong: each side is run again, beside its own float64."""
+        text, error = "float64 agrees, float32 lacks a gradient", 1.0
+        if worst is not None:
+            error = worst.difference.relative
+            where = f"{worst.group} {worst.name}".rstrip()
+            apart = worst.difference.problem or f"{worst.ratio:.3g} noise floors ({error:.1e})"
+            text = f"float64 agrees, {runs.dtype} differs by {apart} in the {where}"
+        losses, traces = {}, {}
+        for side, source in (("left", self.scales.left), ("right", self.scales.right)):
+            own = source.run(training=runs.training, dtype=runs.dtype, keep="values")
+            losses[side] = lost_precision(source.run(training=runs.training, keep="values"), own)
+            traces[side] = replace(own, values={}, grads={})
+        return precision_finding(phase, losses, traces, self.pairs, text, error)
 
     def steps(self, left: list[dict[str, Array]], right: list[dict[str, Array]], before: State) -> None:
         """States after each optimiser step."""
         noise = {
             c.name
             for c in self.report.comparisons
-            if c.group == "grad_params" and c.noise and c.difference.scale <= RATIO * c.noise
+            if c.phase == "backward" and c.group == "grad_params" and c.noise and c.difference.scale <= RATIO * c.noise
         }
         found = explain_training(self.pairs, left, right, before, noise, self.report.steps)
         if found is not None:
@@ -209,7 +202,17 @@ class Judge:
             if (finding.cause, finding.layer_left, finding.layer_right) not in known:
                 self._add(finding)
 
-    def _add(self, finding: Finding) -> None:
+    def _add(self, finding: Finding) -> bool:
+        """Whether this is new."""
         if finding.cause in self.report.accept:
             finding = replace(finding, severity="note")
-        self.report.findings.append(finding)
+        first = finding.phase in ("pairing", "eval forward")  # what the pairing leaves over hinders neither
+        before = [f for f in self.blocking if not first or f.phase != "pairing"]
+        if finding.phase != "pairing" and any(_place(f) == _place(finding) for f in before):
+            return False
+        self.report.findings.append(replace(finding, rank=len(before)))
+        return True
+
+
+def _place(finding: Finding) -> tuple[object, ...]:
+    return finding.cause, finding.place, finding.layer_left, finding.layer_right, finding.after

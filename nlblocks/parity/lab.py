@@ -122,10 +122,9 @@ def compare(
     judge = Judge(report, _runs(a, say), _runs(b, say), pairing, seed)
     judge.pairing(transferred=transfer, states=(a.state, b.state))
     judge.evaluation()
-    if training and judge.agrees:
+    if training:
         judge.training(a.state)
-    if judge.agrees:
-        judge.single(min(a.dtype, b.dtype))
+    judge.own_dtype(min(a.dtype, b.dtype), training=training)
     if training and judge.agrees and optimiser is not None:
         say("training")
         histories = [

@@ -64,6 +64,7 @@ class LabReport:
     comparisons: list[Comparison] = field(default_factory=list)
     layers: list[dict[str, Any]] = field(default_factory=list)
     steps: list[tuple[int, float, str]] = field(default_factory=list)
+    not_compared: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def __bool__(self) -> bool:
@@ -77,12 +78,13 @@ class LabReport:
     @property
     def finding(self) -> Finding | None:
         """The finding to read first: an explained one of the runs, else whatever came first."""
-        runs = [f for f in self.faults if f.phase != "pairing"]
+        faults = [f for f in self.faults if not f.rank]
+        runs = [f for f in faults if f.phase != "pairing"]
         explained = [f for f in runs if f.cause is not None]
-        values = [f for f in self.faults if f.cause == "parameters.values"]
+        values = [f for f in faults if f.cause == "parameters.values"]
         if explained and explained[0].place == "layer" and any(_at(f, explained[0]) for f in values):
             values = []  # the explanation says more about the same layer
-        ordered = [*values, *explained, *[f for f in self.faults if f.cause is not None], *runs, *self.faults]
+        ordered = [*values, *explained, *[f for f in faults if f.cause is not None], *runs, *faults]
         return ordered[0] if ordered else None
 
     def worst(self, phase: str) -> float | None:
@@ -130,6 +132,7 @@ class LabReport:
             lines += [f"  {mark} {finding}" + (f" [{cause}]" if cause else "") for finding in shown]
             if len(alike) > len(shown):
                 lines.append(f"    and {len(alike) - len(shown)} more of this cause")
+        lines += [f"  · not compared: {text}" for text in self.not_compared]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -146,6 +149,7 @@ class LabReport:
             "comparisons": [comparison.to_dict() for comparison in self.comparisons],
             "layers": self.layers,
             "steps": [{"step": s, "error": e, "tensor": n} for s, e, n in self.steps],
+            "not_compared": self.not_compared,
             "pairs": [
                 {
                     "left": str(a),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,26 @@ from nlblocks.parity.parting import Explanation
 from nlblocks.parity.trace import Op, Trace
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A finding with what it was made of."""
+
+    finding: Finding
+    found: Explanation | None
+    alignment: Alignment
+    wrong: Mapping[str, set[int]]
+    frontier: Mapping[str, list[Op]]
+
+
+@dataclass(frozen=True, slots=True)
+class GradientLocated:
+    """A finding with the tensors of the left and of the right whose gradients differ, and the operations at fault."""
+
+    finding: Finding
+    numbers: tuple[int, int]
+    ops: Mapping[str, Op | None]
+
+
 def localise(
     left: Trace,
     right: Trace,
@@ -24,7 +45,7 @@ def localise(
     phase: Phase,
     seed: int,
     floor: float = 1e-16,
-) -> Finding:
+) -> Located:
     """The finding for outputs that differ: pairs of output names, and the largest relative difference.
 
     Between the noise ``floor`` and the difference lies what is taken for equal on the way.
@@ -42,7 +63,7 @@ def localise(
         wrong[side] = alignment.wrong(side, alignment.unmatched(side) if whole else seeds[side])
     frontier = {side: alignment.frontier(side, wrong[side]) for side in wrong}
     found = Explainer(alignment, pairing, wrong, frontier, seed).explain()
-    return place(alignment, found, frontier, phase, error)
+    return Located(place(alignment, found, frontier, phase, error), found, alignment, wrong, frontier)
 
 
 def place(
@@ -148,21 +169,26 @@ def last_layer(trace: Trace, output: str) -> str:
     return op.scope if op.leaf else around_in(view, op, -1)
 
 
-def localise_gradient(left: Trace, right: Trace, pairing: Pairing, error: float, seed: int) -> Finding | None:
-    """Where gradients part although the forward agrees: the last operation, seen from the input, that is at fault."""
+def localise_gradient(
+    left: Trace, right: Trace, pairing: Pairing, error: float, seed: int, tolerance: float = 1e-9
+) -> GradientLocated | None:
+    """Where gradients part although the forward agrees: the last operation, seen from the input, that is at fault.
+
+    What differs by no more than the ``tolerance`` is rounding.
+    """
     alignment = Alignment(left, right)
     views = {"left": alignment.left, "right": alignment.right}
 
     def agree(number: int, other: int) -> bool | None:
         a, b = left.grads.get(number), right.grads.get(other)
-        if a is None and b is None:
+        if (a is None and b is None) or left.lost_gradient(number) or right.lost_gradient(other):
             return None
         if a is None or b is None or a.size != b.size:
             return False
         scale = max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
         if a.shape != b.shape:
             a, b = np.sort(a.ravel()), np.sort(b.ravel())
-        return bool(np.abs(a - b).max(initial=0.0) <= 1e-9 * scale)
+        return bool(np.abs(a - b).max(initial=0.0) <= tolerance * scale)
 
     best: tuple[int, int, int] | None = None
     for number in sorted(alignment.to_right, reverse=True):
@@ -176,15 +202,13 @@ def localise_gradient(left: Trace, right: Trace, pairing: Pairing, error: float,
     if best is None:
         return None
     number, other, _ = best
-    ops = {
-        "left": next(iter(views["left"].consumers[number]), None),
-        "right": next(iter(views["right"].consumers[other]), None),
-    }
+    users = {"left": views["left"].consumers[number], "right": views["right"].consumers[other]}
+    ops = {"left": _odd(users["left"], users["right"]), "right": _odd(users["right"], users["left"])}
     cause, text, after = gradient_cause(left, right, ops["left"], ops["right"], number, other)
     gap = cause == "gradient.detached"
     if gap:
         makers = {side: views[side].producer.get(n) for side, n in (("left", number), ("right", other))}
-        return Finding(
+        detached = Finding(
             phase="backward",
             place="between",
             cause=cause,
@@ -194,8 +218,9 @@ def localise_gradient(left: Trace, right: Trace, pairing: Pairing, error: float,
             before=(_own(alignment, "left", ops["left"], 1), _own(alignment, "right", ops["right"], 1)),
             operation=(str(ops["left"] or ""), str(ops["right"] or "")),
         )
+        return GradientLocated(detached, (number, other), ops)
     is_layer = bool((ops["left"] and ops["left"].leaf) or (ops["right"] and ops["right"].leaf))
-    return Finding(
+    found = Finding(
         phase="backward",
         place="layer" if is_layer else "between",
         layer_left=ops["left"].scope if ops["left"] else "",
@@ -208,6 +233,13 @@ def localise_gradient(left: Trace, right: Trace, pairing: Pairing, error: float,
         error=error,
         error_explained=after,
     )
+    return GradientLocated(found, (number, other), ops)
+
+
+def _odd(users: Sequence[Op], others: Sequence[Op]) -> Op | None:
+    """The operation whose like the other side has not, else the first."""
+    kinds = {op.kind for op in others}
+    return next((op for op in users if op.kind not in kinds), next(iter(users), None))
 
 
 def gradient_cause(

@@ -34,6 +34,8 @@ class Explanation:
     before: float | None
     after: float
     between: bool = False
+    joints: tuple[tuple[int, int], ...] = ()
+    """Tensors of the left and of the right that would be the same, had both sides done the same: the nearest first."""
     extra: str = ""
     """The side on which the operation is one that the other side lacks."""
 
@@ -125,7 +127,12 @@ class Parting:
         theirs = self.output(OTHER[side], other)
         before = distance(mine, theirs) if mine.shape == theirs.shape else None
         left, right = (op, other) if side == "left" else (other, op)
-        return Explanation(cause=cause, text=text, left=left, right=right, before=before, after=after, between=between)
+        values = self.alignment.side(side).trace.values
+        number = next((n for n, value in values.items() if value is mine), op.outputs[0])
+        joint = (number, other.outputs[0]) if side == "left" else (other.outputs[0], number)
+        return Explanation(
+            cause=cause, text=text, left=left, right=right, before=before, after=after, between=between, joints=(joint,)
+        )
 
     def _sides(self) -> Iterator[tuple[str, Op]]:
         for side in ("left", "right"):

@@ -12,23 +12,27 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.parity.digest import digest
-from nlblocks.parity.trace import Keep, Key, Op, RunOptions, Trace
+from nlblocks.parity.trace import Given, Keep, Key, Op, RunOptions, Spot, Trace
 from nlblocks.parity.vocabulary import normalise, plain, signature, tensors_in
 
 
 class Recorder:
     """Fills ``trace``. ``is_tensor``, ``view`` (as NumPy) and ``version`` (of in-place writes) are the framework's.
 
-    ``watch`` is called with every tensor whose values are kept, and its number.
+    ``watch`` is called with every tensor whose values are kept, and its number. ``give`` makes a tensor hold other
+    values, ``steer`` makes another gradient come back to it, where ``given`` says so.
     """
 
     def __init__(
         self, trace: Trace, *, table: Mapping[str, str], is_tensor: Callable[[Any], bool],
         view: Callable[[Any], Array], version: Callable[[Any], int], keep: Keep = "results",
-        watch: Callable[[Any, int], None] | None = None,
+        watch: Callable[[Any, int], None] | None = None, given: Given | None = None,
+        give: Callable[[Any, Array], Any] | None = None, steer: Callable[[Any, Array], None] | None = None,
     ) -> None:  # fmt: skip
         self.trace, self.table, self.is_tensor, self.view, self.version = trace, table, is_tensor, view, version
         self.watch, self.keep = watch, keep
+        self.given, self.give, self.steer = given, give, steer
+        self.sites: dict[str, int] = defaultdict(int)
         self.scopes: list[tuple[str, bool]] = [("", False)]
         self.numbers: dict[int, tuple[weakref.ref[Any], int, int]] = {}
         self.next = 0
@@ -98,14 +102,50 @@ class Recorder:
                 attrs[role] = plain(value)
         if kind == "clip" and attrs.get("low") == 0 and attrs.get("high") == 6:
             kind, attrs = "relu6", {}
-        return Call(kind, name, tuple(inputs), tuple(roles), normalise(kind, attrs, ndim), arguments)
+        return Call(kind, name, tuple(inputs), tuple(roles), normalise(kind, attrs, ndim), arguments, self.site(name))
 
-    def after(self, call: Call, result: Any, target: Any = None) -> None:
-        """Write down what a call gave; ``target`` is the tensor that a call without a result wrote to."""
+    def site(self, name: str) -> str:
+        """What names the next call of a function in every run of the model."""
+        site = f"{self.scopes[-1][0]}:{name}"
+        self.sites[site] += 1
+        return f"{site}:{self.sites[site]}"
+
+    def corrected(self, call: Call, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The call's arguments, with the attributes that are given in place of its own."""
+        wanted = self.given.attributes.get(call.site, {}) if self.given is not None else {}
+        for name, value in wanted.items():
+            args, kwargs = signature(self.table[call.name]).give(args, kwargs, name, value)
+            call.attrs[name] = value
+        return args, kwargs
+
+    def after(self, call: Call, result: Any, target: Any = None) -> Any:
+        """Write down what a call gave, and return what the model goes on with.
+
+        ``target`` is the tensor that a call without a result wrote to.
+        """
+        if target is None and self.given is not None:
+            result = self._given(call.site, result, self.given)
         made = list(tensors_in(result, self.is_tensor)) if target is None else [target]
         if made:
             numbers = tuple(self._new(tensor) for tensor in made)
-            self._append(call.kind, call.name, call.inputs, call.roles, call.attrs, numbers)
+            self._append(call.kind, call.name, call.inputs, call.roles, call.attrs, numbers, call.site)
+        return result
+
+    def _given(self, site: str, result: Any, given: Given) -> Any:
+        """The result with what is given in its place; other than tensors and plain lists of them are left alone."""
+        if type(result) in (list, tuple):
+            return type(result)(self._exchanged((site, i), item, given) for i, item in enumerate(result))
+        return self._exchanged((site, 0), result, given)
+
+    def _exchanged(self, spot: Spot, tensor: Any, given: Given) -> Any:
+        if not self.is_tensor(tensor) or self.give is None or self.steer is None:
+            return tensor
+        value, gradient = given.values.get(spot), given.gradients.get(spot)
+        if value is not None and value.shape == tuple(tensor.shape):
+            tensor = self.give(tensor, value)
+        if gradient is not None and gradient.shape == tuple(tensor.shape):
+            self.steer(tensor, gradient)
+        return tensor
 
     def note(self, kind: str, inputs: Sequence[int], roles: Sequence[str], result: Array, **attrs: Any) -> int:
         """Write down an operation inside a fused one, from its value alone."""
@@ -128,17 +168,20 @@ class Recorder:
 
     def _append(
         self, kind: str, name: str, inputs: tuple[int, ...], roles: tuple[str, ...], attrs: dict[str, Any],
-        outputs: tuple[int, ...],
+        outputs: tuple[int, ...], site: str = "",
     ) -> None:  # fmt: skip
         scope, leaf = self.scopes[-1]
         self.trace.ops.append(
             Op(index=len(self.trace.ops), kind=kind, name=name, scope=scope, leaf=leaf, inputs=inputs, roles=roles,
-               attrs=attrs, outputs=outputs)
+               attrs=attrs, outputs=outputs, site=site)
         )  # fmt: skip
 
     def _new(self, tensor: Any) -> int:
         number = self.next
         self.next += 1
+        known = self.numbers.get(id(tensor))
+        if known is not None and known[0]() is tensor:
+            self.trace.overwritten.add(known[1])
         self.numbers[id(tensor)] = (weakref.ref(tensor), number, self.version(tensor))
         if self.keep != "results":
             self._keep(number, self.view(tensor), own=False)
@@ -160,14 +203,14 @@ class Recorder:
 class Call:
     """One call as it was read."""
 
-    __slots__ = ("arguments", "attrs", "inputs", "kind", "name", "roles")
+    __slots__ = ("arguments", "attrs", "inputs", "kind", "name", "roles", "site")
 
     def __init__(
         self, kind: str, name: str, inputs: tuple[int, ...], roles: tuple[str, ...], attrs: dict[str, Any],
-        arguments: dict[str, Any],
+        arguments: dict[str, Any], site: str,
     ) -> None:  # fmt: skip
         self.kind, self.name, self.inputs, self.roles, self.attrs = kind, name, inputs, roles, attrs
-        self.arguments = arguments
+        self.arguments, self.site = arguments, site
 
 
 def leaves(value: Any, is_tensor: Callable[[Any], bool], path: str = "") -> list[tuple[str, Any]]:

@@ -55,7 +55,7 @@ class Structure(Parting):
             return None
         chain = self._chain(side, extra)
         return sum(o.kind not in LAYOUT for o in chain), self._lacking(
-            side, extra, op, met, self.output(OTHER[side], op)
+            side, extra, op, met, self.output(OTHER[side], op), op.inputs[op.roles.index(role)]
         )
 
     def _missing_at_end(self, side: str, made: Sequence[int]) -> Iterator[Explanation]:
@@ -66,9 +66,12 @@ class Structure(Parting):
         for number in theirs:
             if self.alignment.known(other, number) and ends and not self.frontier[other]:
                 last = self.alignment.side(side).producer[ends[0]]
-                yield self._lacking(side, last.outputs[0], None, (last, 0.0), None)
+                yield self._lacking(side, last.outputs[0], None, (last, 0.0), None, number)
 
-    def _lacking(self, side: str, extra: int, op: Op | None, met: tuple[Op, float], now: Array | None) -> Explanation:
+    def _lacking(
+        self, side: str, extra: int, op: Op | None, met: tuple[Op, float], now: Array | None, taken: int
+    ) -> Explanation:
+        """The operations that lead to ``extra`` are missing on the other side, where ``taken`` is used."""
         chain = self._chain(side, extra)
         first = chain[0]
         cause = self._missing_cause(side, [o for o in chain if o.kind not in LAYOUT] or chain[:1])
@@ -80,9 +83,12 @@ class Structure(Parting):
             else None
         )
         left, right = (first, op) if side == "left" else (op, first)
+        joints = [(extra, taken)] if op is None else [(extra, taken), (met[0].outputs[0], op.outputs[0])]
         return Explanation(
-            cause=cause, text=text, left=left, right=right, before=before, after=met[1], between=True, extra=side
-        )
+            cause=cause, text=text, left=left, right=right, before=before, after=met[1], between=True,
+            joints=tuple(joints if side == "left" else [(b, a) for a, b in joints]),
+            extra=side,
+        )  # fmt: skip
 
     def _chain(self, side: str, number: int) -> list[Op]:
         """The wrong operations that lead to a tensor, in order."""

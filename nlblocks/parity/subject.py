@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,8 @@ from nlblocks.backend import Array, State, rows
 from nlblocks.errors import InputError
 from nlblocks.init import generator
 from nlblocks.parity.measure import CHUNK, furthest
-from nlblocks.parity.trace import Keep, Key, RunOptions, Trace, Tracer
+from nlblocks.parity.trace import Given, Keep, Key, RunOptions, Trace, Tracer
 
-NUDGES = 2
 CONSTANTS = 1 / 8
 """Rounding of constants counts less than RATIO times: RATIO / 8 = 4 times what it was measured to do."""
 
@@ -71,8 +70,10 @@ class Subject:
     def options(self, inputs: tuple[Array, ...], **changes: Any) -> RunOptions:
         return RunOptions(**{"inputs": inputs, "seed": self.seed, "constants": self.constants, **changes})
 
-    def noise(self, *, training: bool, dtype: str, base: Trace) -> dict[Key, float]:
-        """Per tensor, the largest change when inputs and weights move by one unit in the last place.
+    def noise(
+        self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: Given | None = None
+    ) -> dict[Key, float]:
+        """Per tensor, the largest change when inputs and weights move by one unit in the last place, in each trial.
 
         Against a framework that holds constants as float32, also the change when the constants are off by as much.
         """
@@ -87,15 +88,15 @@ class Subject:
 
         def moved(weight: float, **changes: Any) -> None:
             run = self.run(
-                training=training, dtype=dtype, keep="results",
+                training=training, dtype=dtype, keep="results", given=given,
                 gradients=lambda key, value: add(key, value, weight), **changes,
             )  # fmt: skip
             for key, value in run.results().items():
                 add(key, value, weight)
 
-        for trial in range(NUDGES):
+        for trial in trials:
             moved(1.0, nudge=trial)
-        if self.constants == "float32" and self.tracer.constants == "exact" and dtype == "float64":
+        if 0 in trials and self.constants == "float32" and self.tracer.constants == "exact" and dtype == "float64":
             moved(CONSTANTS, constants="perturbed")
         return floors
 

@@ -20,6 +20,8 @@ from nlblocks.parity.digest import Digest
 Key = tuple[str, str]
 """What a run is judged by: ("output", "grad_input", "grad_params" or "buffers", name)."""
 Keep = Literal["results", "digests", "values"]
+Spot = tuple[str, int]
+"""A result by the operation's site and its position among the operation's results: the same in every run of a model."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,7 +29,8 @@ class Op:
     """One operation: ``inputs`` and ``outputs`` are numbers of tensors, ``roles`` says what each input is to it.
 
     ``scope`` is the dotted name of the innermost module whose forward ran it; ``leaf`` tells that this module has no
-    parts of its own, so that the operation is that layer's.
+    parts of its own, so that the operation is that layer's. ``site`` names the call in every run of the model: scope,
+    function and how many such calls came before; it is empty for what is no call of its own.
     """
 
     index: int
@@ -39,6 +42,7 @@ class Op:
     roles: tuple[str, ...] = ()
     attrs: dict[str, Any] = field(default_factory=dict)
     outputs: tuple[int, ...] = ()
+    site: str = ""
 
     def of(self, role: str) -> int | None:
         """The tensor in a role, None where there is none."""
@@ -60,7 +64,10 @@ class Tensor:
 
 @dataclass(slots=True, kw_only=True)
 class Trace:
-    """One run of one model. ``origin`` names the tensors that no operation made: "parameter:x", "input:0"."""
+    """One run of one model. ``origin`` names the tensors that no operation made: "parameter:x", "input:0".
+
+    ``overwritten`` are the tensors that an in-place operation took away: their gradients may be lost.
+    """
 
     framework: str
     model: str
@@ -78,6 +85,7 @@ class Trace:
     state: dict[str, Tensor] = field(default_factory=dict)
     buffers_after: dict[str, Array] = field(default_factory=dict)
     layers: dict[str, str] = field(default_factory=dict)
+    overwritten: set[int] = field(default_factory=set)
     error: str = ""
     error_scope: str = ""
 
@@ -94,12 +102,33 @@ class Trace:
         found = self.values.get(tensor, self.digests.get(tensor))
         return None if found is None else tuple(found.shape)
 
+    def lost_gradient(self, tensor: int) -> bool:
+        """Whether a gradient is missing because none could be kept: inside a fused operation, or overwritten."""
+        inside = any(tensor in op.outputs and not op.site for op in self.ops)
+        return tensor not in self.grads and (inside or tensor in self.overwritten)
+
+    def spot(self, tensor: int) -> Spot | None:
+        """Where a tensor is made; None for what no call of its own makes."""
+        for op in self.ops:
+            if tensor in op.outputs:
+                return (op.site, op.outputs.index(tensor)) if op.site else None
+        return None
+
     def results(self) -> dict[Key, Array]:
         """What the run is judged by."""
         found = {("output", name): self.output(name) for name in self.outputs}
         found |= {("grad_input", name): value for name, value in self.grad_inputs.items()}
         found |= {("grad_params", name): value for name, value in self.grad_params.items()}
         return found | {("buffers", name): value for name, value in self.buffers_after.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a run takes in place of its own: attributes by an operation's site, results, gradients of results."""
+
+    attributes: Mapping[str, Mapping[str, float]]
+    values: Mapping[Spot, Array]
+    gradients: Mapping[Spot, Array]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +139,8 @@ class RunOptions:
     is the fixed random array :func:`output_gradient` of its name and shape. ``keep`` says what the trace holds beside
     the results (outputs, buffers, gradients of inputs and parameters): "values" copies of every tensor and gradient
     on the way, "digests" a digest of every tensor. Where ``gradients`` is given, it is called with each gradient of an
-    input or parameter as soon as that is known, and the trace holds none of them.
+    input or parameter as soon as that is known, and the trace holds none of them. What is ``given`` takes the place of
+    the run's own.
     """
 
     inputs: tuple[Array, ...]
@@ -121,6 +151,7 @@ class RunOptions:
     constants: str = "exact"
     seed: int = 0
     gradients: Callable[[Key, Array], None] | None = None
+    given: Given | None = None
 
 
 @runtime_checkable

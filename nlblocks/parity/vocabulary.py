@@ -58,6 +58,16 @@ class Signature:
                         named[key] = change(named[key])
         return values, named
 
+    def give(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], name: str, value: Any
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """The call with one argument set, whether or not the caller left it to its default."""
+        for position, (own, aliases, _) in enumerate(self.arguments):
+            keys = (own, *aliases)
+            if own == name and position >= len(args) and not any(key in kwargs for key in keys):
+                return list(args), {**kwargs, keys[-1]: value}
+        return self.replace(args, kwargs, name, lambda _: value)
+
 
 @cache
 def signature(line: str) -> Signature:
