@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -86,7 +87,7 @@ class PaddleTracer:
         try:
             handler = _Handler(recorder, options)
             with paddle.set_grad_enabled(options.backward), _scopes(model, recorder), intercepted(model, handler):
-                result = model(*inputs)
+                result = options.call(model, inputs)
             found = recorder.finish(result)
             if not found:
                 trace.error = f"{trace.model} returned {type(result).__name__}, which holds no tensor"
@@ -117,7 +118,7 @@ class PaddleTracer:
                     Trace(framework="paddle", model="", training=True, dtype=options.dtype), None, False
                 )
                 with _scopes(model, recorder), intercepted(model, _Handler(recorder, options)):
-                    result = model(*[_tensor(array, options) for array in options.inputs])
+                    result = options.call(model, [_tensor(array, options) for array in options.inputs])
                 outputs = {p: t for p, t in recorder.finish(result).items() if not t.stop_gradient}
                 loss = sum((tensor * _gradient(path, tensor, options)).sum() for path, tensor in outputs.items())
                 loss.backward()
@@ -345,8 +346,10 @@ def _numpy(tensor: paddle.Tensor) -> Array:
 
 
 def _line(error: Exception) -> str:
+    """One line, without Paddle's own stack and places in its source."""
     text = str(error)
-    return " ".join(text[text.rfind("Error:") :].split() if "Traceback" in text else text.split())[:300]
+    words = " ".join(text[text.rfind("Error:") :].split() if "Traceback" in text else text.split())
+    return re.sub(r" ?(\[(Hint:|operator <)|\(at /).*", "", words)[:300]
 
 
 tracer = PaddleTracer()

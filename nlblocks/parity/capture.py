@@ -1,14 +1,17 @@
 """A run of a model as a file, so that two runs can be compared where neither framework is installed.
 
-One safetensors file holds the state, the inputs, every tensor of an evaluation and a training pass, the gradients and
-the noise floors; its metadata hold the operations. ``like`` makes a second capture from the first one's inputs and
-weights, paired and moved into the second model.
+One safetensors file holds the state, the inputs, every tensor of an evaluation and a training pass, the gradients,
+the outputs in float32, the weights after steps of training if there were any, and the noise floors; its metadata hold
+the operations. ``like`` makes a second capture from the first one's inputs and weights, paired and moved into the
+second model. What a capture cannot tell: anything that needs another run, which is how the settings of an optimiser are
+tried as the cause of a difference; they are listed instead.
 """
 
 from __future__ import annotations
 
 import json
 import time
+import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,14 +21,22 @@ import numpy as np
 
 from nlblocks.backend import Array, State
 from nlblocks.errors import InputError
+from nlblocks.parity.causes import accepted
+from nlblocks.parity.inputs import keywords, split
 from nlblocks.parity.judge import Judge, Key, Runs
-from nlblocks.parity.lab import Subject, arrays_of
+from nlblocks.parity.lab import Subject, arrays_of, training_rules
 from nlblocks.parity.lab_report import LabReport
-from nlblocks.parity.pairing import Rename, pair
+from nlblocks.parity.optimisers import STEPS, Maker, Settings
+from nlblocks.parity.pairing import Rename, check_rename, pair
 from nlblocks.parity.trace import Op, Tensor, Trace
+from nlblocks.parity.training import History, judge_training
 from nlblocks.parity.transfer import moved, randomised
+from nlblocks.weights.files import in_memory
+from nlblocks.weights.files.atomic import replacing
+from nlblocks.weights.files.dtypes import of_array
+from nlblocks.weights.files.safetensors_file import header
 
-FORMAT = "nlblocks.capture.1"
+FORMAT = "nlblocks.capture.2"
 
 
 class Capture:
@@ -41,41 +52,59 @@ class Capture:
         state: State,
         traces: dict[str, Trace],
         floors: dict[str, dict[Key, float]],
+        dtype: str,
+        names: tuple[str, ...] = (),
+        history: History | None = None,
     ) -> None:
         self.model, self.framework, self.seed, self.inputs = model, framework, seed, inputs
-        self.state, self.traces, self.floors = state, traces, floors
+        self.state, self.traces, self.floors, self.dtype = state, traces, floors, dtype
+        self.names, self.history = names, history
 
     def save(self, path: str | Path) -> None:
         """Write the file, whole or not at all."""
-        from safetensors.numpy import save_file
-
+        check_capture_path(Path(path))
         tensors = {f"input/{i}": array for i, array in enumerate(self.inputs)}
         tensors |= {f"state/{name}": array for name, array in self.state.items()}
         meta: dict[str, Any] = {
             "model": self.model,
             "framework": self.framework,
             "seed": self.seed,
+            "dtype": self.dtype,
             "inputs": len(self.inputs),
+            "names": self.names,
+            "history": None,
             "floors": {mode: [[*key, value] for key, value in floor.items()] for mode, floor in self.floors.items()},
             "traces": {},
         }
+        if self.history is not None:
+            settings = None if self.history.settings is None else asdict(self.history.settings)
+            meta["history"] = [self.history.optimiser, settings, len(self.history.states)]
+            for step, state in enumerate(self.history.states):
+                tensors |= {f"step/{step}/{name}": array for name, array in state.items()}
         for mode, trace in self.traces.items():
             meta["traces"][mode] = _describe(trace)
             for group in ("values", "grads", "grad_inputs", "grad_params", "buffers_after"):
                 found = getattr(trace, group)
                 tensors |= {f"{mode}/{group}/{name}": array for name, array in found.items()}
-        target = Path(path)
-        part = target.with_name(target.name + ".part")
-        try:
-            save_file(
-                {name: np.array(array, order="C") for name, array in tensors.items()},
-                str(part),
-                metadata={"format": FORMAT, "capture": json.dumps(meta)},
-            )
-            part.replace(target)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise InputError(f"cannot write {target}: {error.strerror or error}") from None
+        tensors = {name: np.array(array, order="C", copy=None) for name, array in tensors.items()}
+        text = json.dumps(meta)
+        notes = {"format": FORMAT, "capture": text, "checksum": _checksum(text, tensors)}
+        start, ordered = header({name: in_memory(a, of_array(a)) for name, a in tensors.items()}, notes)
+        with replacing(Path(path)) as file:
+            file.write(start)
+            for tensor in ordered:
+                for _ in tensor.pour(file):
+                    pass
+
+
+def check_capture_path(path: Path) -> None:
+    """Raise InputError for a file that a capture cannot be written to."""
+    if path.suffix != ".safetensors":
+        raise InputError(f"capture {path} must end in .safetensors")
+    if path.is_dir():
+        raise InputError(f"capture {path} is a folder; give a file")
+    if not path.parent.is_dir():
+        raise InputError(f"capture {path}: there is no folder {path.parent}; make it first")
 
 
 def load_capture(path: str | Path) -> Capture:
@@ -88,16 +117,26 @@ def load_capture(path: str | Path) -> Capture:
     try:
         with safe_open(str(target), framework="numpy") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
+            written = metadata.get("format", "")
+            if written != FORMAT and written.startswith(FORMAT.rstrip("0123456789")):
                 raise InputError(
-                    f"{target} is no capture of a run; make one with: nlblocks capture MODEL --out {target.name}"
+                    f"{target} was written by another version of nlblocks ({written}; this one reads {FORMAT}); "
+                    "capture the run again with this version"
+                )
+            if written != FORMAT:
+                raise InputError(
+                    f"{target} is no capture of a run; make one with: nlblocks capture MODEL --input ... --out FILE"
                 )
             meta = json.loads(metadata["capture"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{target} is cut short or damaged ({error}); capture the run again") from None
+            if metadata["checksum"] != _checksum(metadata["capture"], tensors):
+                raise ValueError("its checksum is wrong")
+    except InputError:
+        raise
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{target} is cut short, damaged or no capture ({_line(error)}); capture the run again"
+        ) from None
     try:
         return Capture(
             model=meta["model"],
@@ -107,9 +146,14 @@ def load_capture(path: str | Path) -> Capture:
             state={name.removeprefix("state/"): array for name, array in tensors.items() if name.startswith("state/")},
             traces={mode: _restore(found, mode, tensors) for mode, found in meta["traces"].items()},
             floors={mode: {(row[0], row[1]): row[2] for row in rows} for mode, rows in meta["floors"].items()},
+            dtype=meta["dtype"],
+            names=tuple(meta["names"]),
+            history=_history(meta, tensors),
         )
-    except (KeyError, TypeError, IndexError) as error:
-        raise InputError(f"{target} lacks {error}; capture the run again") from None
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{target} is damaged ({type(error).__name__}: {_line(error)}); capture the run again"
+        ) from None
 
 
 def capture(
@@ -121,27 +165,41 @@ def capture(
     randomise: bool = True,
     training: bool = True,
     rename: Rename | None = None,
+    steps: int | None = None,
+    optimiser: str | Maker | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Capture:
     """Run a model and keep all of it. With ``like``, on the inputs and with the weights of another capture.
 
-    Raises InputError where the model raises, or where neither inputs nor ``like`` are given.
+    The options are those of :func:`nlblocks.parity.compare`; ``optimiser`` is a name or one function.
+    Raises InputError where the model raises, or where not one of inputs and ``like`` is given.
     """
     say = progress or (lambda text: None)
     source = load_capture(like) if isinstance(like, str | Path) else like
-    if source is None and inputs is None:
-        raise InputError("capture needs inputs, or like= another capture")
+    if (source is None) == (inputs is None):
+        raise InputError("capture needs inputs, or like= another capture, and not both")
+    pair_of = None if optimiser is None else (optimiser, optimiser)
     seed = seed if source is None else source.seed
-    arrays = arrays_of(inputs, seed) if source is None else source.inputs
+    names, values = split(inputs) if source is None else (source.names, source.inputs)
+    arrays = arrays_of(values, seed) if source is None else source.inputs
     subject = Subject(model, arrays, seed, constants="float32")
+    subject.names = keywords({"captured": model}, names)["captured"]
+    if source is not None and len(names) > 1 and not subject.names:
+        raise InputError(
+            f"the capture passes its inputs by name ({', '.join(names)}), which {type(model).__name__} does not know; "
+            "name them as forward does in both models, or leave the names out to pass them in order"
+        )
+    rules = training_rules(model, model, pair_of, steps) if training else None
     say("reading the structure")
     probe = subject.probe()
     if probe.error:
-        raise InputError(f"{type(model).__name__} raises on this input: {probe.error}")
+        shapes = ", ".join(f"{list(array.shape)} {array.dtype}" for array in arrays)
+        raise InputError(f"{type(model).__name__} fails on inputs {shapes}: {probe.error}")
     if source is None:
         pairing = pair(probe, probe)
         subject.state = randomised(pairing, subject.own, seed) if randomise else subject.own
     else:
+        check_rename(rename, source.traces["eval"], probe)
         pairing = pair(source.traces["eval"], probe, rename)
         subject.state = moved(pairing, source.state, subject.own)
     traces, floors = {}, {}
@@ -149,9 +207,20 @@ def capture(
         say(f"{mode} run")
         traces[mode] = subject.run(training=mode == "train")
         if traces[mode].error:
-            raise InputError(f"{type(model).__name__} raises in {mode} mode: {traces[mode].error}")
+            hint = "; --eval-only leaves training out" if mode == "train" else ""
+            raise InputError(f"{type(model).__name__} fails in {mode} mode: {traces[mode].error}{hint}")
         say(f"{mode} noise floor")
         floors[mode] = subject.noise(training=mode == "train", dtype="float64", base=traces[mode])
+    if subject.dtype != "float64":
+        say("float32")
+        single = subject.run(training=False, dtype="float32", capture=False)
+        if not single.error:
+            traces["float32"] = single
+            floors["float32"] = subject.noise(training=False, dtype="float32", base=single)
+    trained = None
+    if rules is not None and any(tensor.trainable for tensor in probe.state.values()):
+        say("training")
+        trained = subject.train(rules[0], "captured", STEPS if steps is None else steps)
     return Capture(
         model=type(model).__name__,
         framework=subject.tracer.name,
@@ -160,6 +229,9 @@ def capture(
         state=subject.state,
         traces=traces,
         floors=floors,
+        dtype=subject.dtype,
+        names=names if subject.names or len(names) == 1 else (),
+        history=trained,
     )
 
 
@@ -178,6 +250,7 @@ def compare_captures(
     shapes = [tuple(a.shape for a in side.inputs) for side in (left, right)]
     if shapes[0] != shapes[1] or any(not np.array_equal(a, b) for a, b in zip(left.inputs, right.inputs, strict=True)):
         raise InputError("the captures were made on different inputs; capture the second with --like the first")
+    check_rename(rename, left.traces["eval"], right.traces["eval"])
     pairing = pair(left.traces["eval"], right.traces["eval"], rename)
     report = LabReport(
         left=f"{left.model} ({left.framework})",
@@ -185,28 +258,65 @@ def compare_captures(
         pairing=pairing,
         seed=left.seed,
         shapes=shapes[0],
-        accept=tuple(accept),
+        accept=accepted(accept),
     )
     judge = Judge(report, _runs(left), _runs(right), pairing, left.seed)
     judge.pairing(transferred=False, states=(left.state, right.state))
     judge.forward("eval")
-    if "train" in left.traces and "train" in right.traces and judge.agrees:
+    captured = set(left.traces) & set(right.traces)
+    if "train" not in captured:
+        report.not_compared.append("the training pass, which the captures do not both hold")
+    elif judge.agrees:
         judge.forward("train")
         if judge.agrees:
             judge.buffers(left.state)
             judge.backward()
+    if judge.agrees and "float32" in captured:
+        judge.single((left.dtype, right.dtype))
+    if left.history is None or right.history is None:
+        report.not_compared.append("steps of training, which the captures do not both hold (capture with --optimiser)")
+    elif judge.agrees:
+        judge_training(judge, left.history, right.history, left.state)
     report.seconds = time.perf_counter() - start
     return report
 
 
 def _runs(source: Capture) -> Runs:
-    def run(*, training: bool, **_: Any) -> Trace:
-        return source.traces["train" if training else "eval"]
+    def mode(training: bool, dtype: str) -> str:
+        return dtype if dtype == "float32" else "train" if training else "eval"
 
-    def noise(*, training: bool, **_: Any) -> Mapping[Key, float]:
-        return source.floors["train" if training else "eval"]
+    def run(*, training: bool, dtype: str = "float64", **_: Any) -> Trace:
+        return source.traces[mode(training, dtype)]
+
+    def noise(*, training: bool, dtype: str = "float64", **_: Any) -> Mapping[Key, float]:
+        return source.floors[mode(training, dtype)]
 
     return Runs(run, noise)
+
+
+def _checksum(text: str, tensors: Mapping[str, Array]) -> str:
+    """Against accidents: another bit would be read as a difference between the models."""
+    found = zlib.crc32(text.encode())
+    for name in sorted(tensors):
+        found = zlib.crc32(np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data, found)
+    return f"{found:08x}"
+
+
+def _history(meta: Mapping[str, Any], tensors: Mapping[str, Array]) -> History | None:
+    if meta["history"] is None:
+        return None
+    optimiser, settings, count = meta["history"]
+    states: list[State] = [{} for _ in range(count)]
+    for key, array in tensors.items():
+        if key.startswith("step/"):
+            _, step, name = key.split("/", 2)
+            states[int(step)][name] = array
+    known = None if settings is None else Settings(**settings)
+    return History(framework=meta["framework"], states=states, optimiser=optimiser, settings=known)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _describe(trace: Trace) -> dict[str, Any]:

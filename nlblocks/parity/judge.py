@@ -100,11 +100,16 @@ class Judge:
             (c.noise / c.difference.scale for c in self.report.comparisons if not c.passed and c.difference.scale),
             default=0.0,
         )
-        self._add(localise(left, right, self.pairs, wrong, error, phase, self.seed, floor))
+        found = localise(left, right, self.pairs, wrong, error, phase, self.seed, floor)
+        if found.cause in self.report.accept:
+            text = f"{found.explanation} (accepted, but nothing after it can be judged: make the models alike here)"
+            found = replace(found, explanation=text)
+        self.report.findings.append(found)
 
     def _raised(self, left: Trace, right: Trace, side: str, trace: Trace, phase: Phase) -> None:
         """One model raises: the reason is where the traces part before, or the operation that raised."""
         if left.error and right.error:
+            hint = "; compare without training (training=False, --eval-only)" if left.training else ""
             self._add(
                 Finding(
                     phase=phase,
@@ -112,12 +117,12 @@ class Judge:
                     layer_left=left.error_scope,
                     layer_right=right.error_scope,
                     cause="input.rejected",
-                    explanation=f"both raise: {left.error} / {right.error}",
+                    explanation=f"both fail: {left.error} / {right.error}{hint}",
                 )
             )
             return
         found = localise(left, right, self.pairs, [], 1.0, phase, self.seed)
-        text = f"the {side} raises {trace.error}"
+        text = f"the {side} fails: {trace.error}"
         if found.cause is None:
             found = Finding(
                 phase=phase,
@@ -135,8 +140,12 @@ class Judge:
     def _outputs(self, left: Trace, right: Trace, phase: Phase) -> list[tuple[str, str]]:
         """Pairs of outputs; a structure that differs is a finding."""
         a, b = list(left.outputs), list(right.outputs)
-        pairs = [(name, name) for name in a if name in b] if set(a) & set(b) else list(zip(a, b, strict=False))
-        if a != b and not (len(a) == len(b) == 1):
+        pairs = _partners(a, b)
+        if a != b and len(a) == len(b) == 1:
+            text = f"the left returns {_listed(a)}, the right {_listed(b)}; that one tensor is compared"
+            if phase == "eval forward":  # said once
+                self._add(Finding(phase=phase, place="output", severity="note", explanation=text))
+        elif sorted(a) != sorted(b):
             alone = [n for n in a if n not in {x for x, _ in pairs}], [n for n in b if n not in {y for _, y in pairs}]
             self._output(
                 left,
@@ -145,7 +154,7 @@ class Judge:
                 alone[1][0] if alone[1] else "",
                 phase,
                 "output.structure",
-                f"outputs are {', '.join(a) or 'one tensor'} on the left, {', '.join(b) or 'one tensor'} on the right",
+                f"the left returns {_listed(a)}, the right {_listed(b)}",
             )
         for x, y in pairs:
             dtypes = left.output_dtypes[x], right.output_dtypes[y]
@@ -340,9 +349,15 @@ class Judge:
         other = right.state.get(self.pairs.names.get(name, ""))
         return bool(other and other.trainable)
 
-    def single(self, dtype: str, training: bool) -> None:
-        """The models' own dtype, explained by the noise floor."""
-        if dtype != "float32":
+    def single(self, dtypes: tuple[str, str]) -> None:
+        """The models' own dtype, explained by the noise floor. float16 and bfloat16 are said to be left out."""
+        dtype = "float32"
+        if dtypes[0] != dtypes[1]:
+            text = f"the parameters are {dtypes[0]} on the left, {dtypes[1]} on the right"
+            self._add(Finding(phase="float32", place="parameters", severity="note", explanation=text))
+        for half in dict.fromkeys(name for name in dtypes if name not in ("float64", "float32")):
+            self.report.not_compared.append(f"{half}, a model's own dtype: judged in float64 and float32")
+        if dtypes == ("float64", "float64"):
             return
         options: dict[str, Any] = {"training": False, "dtype": dtype, "capture": False}
         left, right = self.left.run(**options), self.right.run(**options)
@@ -353,11 +368,11 @@ class Judge:
                         phase="float32",
                         place="output",
                         cause="input.rejected",
-                        explanation=f"the {side} raises {trace.error} in {dtype}",
+                        explanation=f"the {side} fails in {dtype}: {trace.error}",
                     )
                 )
                 return
-        for a, b in zip(left.outputs, right.outputs, strict=False):
+        for a, b in _partners(list(left.outputs), list(right.outputs)):
             if not self._judge("float32", "output", a, left.output(a), right.output(b), left, right, False, dtype, b):
                 worst = self.report.comparisons[-1]
                 self._add(
@@ -373,16 +388,34 @@ class Judge:
                     )
                 )
 
-    def training(self, left: list[dict[str, Array]], right: list[dict[str, Array]], before: State) -> None:
-        """States after each optimiser step."""
-        noise = {
+    def training(
+        self, left: list[dict[str, Array]], right: list[dict[str, Array]], before: State, settings: str = ""
+    ) -> Finding | None:
+        """States after each optimiser step; ``settings`` of the optimisers that differ count even where no state does.
+
+        Returns the finding where the states part.
+        """
+        found = explain_training(self.pairs, left, right, before, self._noisy(), self.report.steps)
+        if found is not None:
+            self._add(found)
+        elif settings:
+            text = f"the optimisers' settings differ, though training so far does not show it: {settings}"
+            self._add(Finding(phase="training", place="attributes", cause="optimiser.settings", explanation=text))
+        return found
+
+    def trained_apart(self, left: list[dict[str, Array]], right: list[dict[str, Array]], before: State) -> float:
+        """The largest difference between two histories, in units of the way that a weight went."""
+        steps: list[tuple[int, float, str]] = []
+        explain_training(self.pairs, left, right, before, self._noisy(), steps)
+        return max((error for _, error, _ in steps), default=0.0)
+
+    def _noisy(self) -> set[str]:
+        """Parameters whose gradient is nothing but rounding."""
+        return {
             c.name
             for c in self.report.comparisons
             if c.group == "grad_params" and c.noise and c.difference.scale <= RATIO * c.noise
         }
-        found = explain_training(self.pairs, left, right, before, noise, self.report.steps)
-        if found is not None:
-            self._add(found)
 
     def _audit(self, left: Trace, right: Trace) -> None:
         """Attributes of partner layers that differ, whether or not the outputs show it."""
@@ -395,6 +428,18 @@ class Judge:
         if finding.cause in self.report.accept:
             finding = replace(finding, severity="note")
         self.report.findings.append(finding)
+
+
+def _partners(a: list[str], b: list[str]) -> list[tuple[str, str]]:
+    """Outputs of one name; in order where no name is on both sides."""
+    return [(name, name) for name in a if name in b] if set(a) & set(b) else list(zip(a, b, strict=False))
+
+
+def _listed(outputs: list[str]) -> str:
+    """The tensors that a model returns, by their paths."""
+    if outputs == [""]:
+        return "a bare tensor"
+    return f"{len(outputs)} tensor{'s' * (len(outputs) != 1)} ({', '.join(outputs)})"
 
 
 def _measure(a: Array, b: Array) -> Difference:

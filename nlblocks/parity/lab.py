@@ -11,11 +11,14 @@ import numpy as np
 from nlblocks.backend import Array, State, rows
 from nlblocks.errors import InputError
 from nlblocks.init import generator
-from nlblocks.parity.causes import CAUSES
+from nlblocks.parity.causes import accepted
+from nlblocks.parity.inputs import keywords, split
 from nlblocks.parity.judge import Judge, Runs
 from nlblocks.parity.lab_report import LabReport
-from nlblocks.parity.pairing import Pairing, Rename, pair
+from nlblocks.parity.optimisers import STEPS, Maker, Optimiser, makers
+from nlblocks.parity.pairing import Pairing, Rename, check_rename, pair
 from nlblocks.parity.trace import RunOptions, Trace, Tracer
+from nlblocks.parity.training import History, history, judge_training
 from nlblocks.parity.transfer import moved, randomised
 
 NUDGES = 2
@@ -25,7 +28,9 @@ Progress = Callable[[str], None]
 
 
 def tracer_of(model: Any) -> Tracer:
-    """The tracer of the framework that a model belongs to."""
+    """The tracer of the framework that a model belongs to. Raises InputError where it is no model."""
+    if isinstance(model, type):
+        raise InputError(f"{model.__name__} is a class; give a model, i.e. {model.__name__}(...)")
     import importlib
 
     for name, row in rows().items():
@@ -59,23 +64,40 @@ def arrays_of(inputs: Any, seed: int = 0) -> tuple[Array, ...]:
         if isinstance(value, tuple | list) and value and all(isinstance(n, int) for n in value):
             arrays += arrays_of(tuple(value), seed + index)
             continue
-        array = np.asarray(
-            value.detach().cpu().numpy() if hasattr(value, "detach") and hasattr(value, "cpu") else value
-        )
+        array = _array(value, index)
         if array.dtype.kind not in "fiub":
             raise InputError(f"inputs[{index}] has dtype {array.dtype}; give arrays of numbers, or a shape")
+        if not array.size:
+            raise InputError(
+                f"inputs[{index}] has shape {list(array.shape)} and holds nothing; nothing could be compared"
+            )
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise InputError(f"inputs[{index}] holds NaN or infinity; nothing could be compared")
         arrays.append(array.astype(np.float64) if array.dtype.kind == "f" else array)
     return tuple(arrays)
 
 
+def _array(value: Any, index: int) -> Array:
+    try:
+        return np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") and hasattr(value, "cpu") else value)
+    except Exception as error:  # whatever a foreign object's conversion raises
+        text = f"inputs[{index}] is a {type(value).__name__}, which is no array: {' '.join(str(error).split())}"
+        raise InputError(f"{text}; give arrays of numbers, or a shape") from None
+
+
 class Subject:
     """One model under comparison, with the state that it is run in."""
 
-    def __init__(self, model: Any, inputs: tuple[Array, ...], seed: int, constants: str = "exact") -> None:
+    def __init__(
+        self,
+        model: Any,
+        inputs: tuple[Array, ...],
+        seed: int,
+        constants: str = "exact",
+        names: tuple[str, ...] = (),
+    ) -> None:
         self.model, self.tracer, self.inputs, self.seed = model, tracer_of(model), inputs, seed
-        self.constants = constants
+        self.constants, self.names = constants, names
         self.own: State = self.tracer.state(model)
         self.state: State = self.own
 
@@ -112,7 +134,17 @@ class Subject:
         return self.tracer.run(self.model, options, state)
 
     def _options(self, inputs: tuple[Array, ...], **changes: Any) -> RunOptions:
-        return RunOptions(**{"inputs": inputs, "seed": self.seed, "constants": self.constants, **changes})
+        given = {"inputs": inputs, "names": self.names, "seed": self.seed, "constants": self.constants}
+        return RunOptions(**{**given, **changes})
+
+    def train(self, maker: Maker, side: str, steps: int) -> History:
+        """Steps of training in float64."""
+        options = self._options(self.inputs, training=True, dtype="float64", capture=False, backward=True)
+
+        def again(other: Maker) -> list[State]:
+            return self.tracer.train(self.model, options, self.state, steps=steps, optimiser=other)
+
+        return history(self.tracer.name, side, maker, again)
 
     def noise(self, *, training: bool, dtype: str, base: Trace) -> dict[tuple[str, str], float]:
         """Per tensor, the largest change when inputs and weights move by one unit in the last place.
@@ -162,8 +194,8 @@ def compare(
     randomise: bool = True,
     transfer: bool = True,
     training: bool = True,
-    steps: int = 0,
-    optimiser: tuple[Callable[..., Any], Callable[..., Any]] | None = None,
+    steps: int | None = None,
+    optimiser: Optimiser | None = None,
     accept: Collection[str] = (),
     progress: Progress | None = None,
 ) -> LabReport:
@@ -172,22 +204,25 @@ def compare(
     The parameterised layers are paired, the left model's weights are given to the right one in its own layouts
     (``transfer``), constant tensors (zero gates, fresh statistics) are made random (``randomise``), and both run in
     float64 and in their own dtype: eval forward and, with ``training``, train forward, backward and buffers; with
-    ``optimiser``, two functions from a list of parameters to an optimiser, also ``steps`` steps of training. Neither
-    model is changed.
+    ``optimiser`` or ``steps``, also steps of training. Neither model is changed.
 
     Args:
         left: A torch or Paddle model.
         right: The other one.
-        inputs: An array, a tuple of arrays, or the shape of one random input.
+        inputs: An array, the shape of one random input, a tuple of these, or a dict of them by the names that the
+            models' forward gives them.
         rename: Pairs by hand: {left name or prefix: right name}, or a function from left to right parameter names.
         seed: Fixes random inputs, weights, dropout masks and output gradients.
         randomise: False keeps every weight as it is.
         transfer: False keeps each model's own weights; differing ones are then a finding.
         training: False compares the evaluation forward only.
-        steps: How many optimiser steps to compare; at least 1 where ``optimiser`` are given.
-        optimiser: For the left and for the right model.
+        steps: How many optimiser steps to compare: 3 unless given.
+        optimiser: "sgd", "momentum", "adam" or "adamw", made natively on both sides, with settings if wanted, e.g.
+            "adam:lr=0.01,eps=1e-6"; or two functions from a list of parameters to an optimiser, for the left and for
+            the right. Where only ``steps`` are given, it is "sgd".
         accept: Causes that are known and wanted, e.g. "batch_norm.variance" (the frameworks' own layers keep another
-            variance): they are noted and do not make the report false.
+            variance): they are noted and do not make the report false, unless they change what a layer computes, which
+            would leave everything after it unjudged.
         progress: Called with a line of text as the comparison goes on.
 
     Raises:
@@ -195,18 +230,19 @@ def compare(
     """
     start = time.perf_counter()
     say = progress or (lambda text: None)
-    unknown = [cause for cause in accept if cause not in CAUSES]
-    if unknown:
-        raise InputError(f"accept={unknown} names no cause of nlblocks.parity.CAUSES")
-    if steps and optimiser is None:
-        raise InputError(f"steps={steps} needs optimiser=(for the left, for the right)")
-    arrays = arrays_of(inputs, seed)
+    rules = training_rules(left, right, optimiser, steps)
+    names, values = split(inputs)
+    arrays = arrays_of(values, seed)
     a, b = Subject(left, arrays, seed), Subject(right, arrays, seed)
+    by = keywords({"left": left, "right": right}, names)
+    a.names, b.names = by["left"], by["right"]
     a.constants, b.constants = b.tracer.constants, a.tracer.constants
     say("pairing")
     probes = a.probe(), b.probe()
     if probes[0].error and probes[1].error:
-        raise InputError(f"both models raise on this input: {probes[0].error} / {probes[1].error}")
+        shapes = ", ".join(f"{list(array.shape)} {array.dtype}" for array in arrays)
+        raise InputError(f"both models fail on inputs {shapes}: left: {probes[0].error}; right: {probes[1].error}")
+    check_rename(rename, *probes)
     pairing = pair(*probes, rename)
     a.state = randomised(pairing, a.own, seed) if randomise else a.own
     b.state = moved(pairing, a.state, randomised(pairing, b.own, seed) if randomise else b.own) if transfer else b.own
@@ -215,7 +251,7 @@ def compare(
         right=_named(b),
         pairing=pairing,
         seed=seed,
-        accept=tuple(accept),
+        accept=accepted(accept),
         shapes=tuple(tuple(array.shape) for array in arrays),
     )
     judge = Judge(report, Runs(_run_of(a, say), _noise_of(a)), Runs(_run_of(b, say), _noise_of(b)), pairing, seed)
@@ -227,22 +263,30 @@ def compare(
             judge.buffers(a.state)
             judge.backward()
     if judge.agrees:
-        judge.single(min(a.dtype, b.dtype), training)
-    if training and judge.agrees and optimiser is not None:
-        say("training")
-        histories = [
-            subject.tracer.train(
-                subject.model,
-                subject._options(arrays, training=True, dtype="float64", capture=False, backward=True),
-                subject.state,
-                steps=max(steps, 1),
-                optimiser=rule,
-            )
-            for subject, rule in zip((a, b), optimiser, strict=True)
-        ]
-        judge.training(histories[0], histories[1], a.state)
+        judge.single((a.dtype, b.dtype))
+    if training and rules is not None:
+        if not judge.agrees:
+            report.not_compared.append("steps of training, because the models differ before")
+        elif not all(any(t.trainable for t in probe.state.values()) for probe in probes):
+            report.not_compared.append("steps of training, because a model has nothing to train")
+        else:
+            say("training")
+            histories = [
+                subject.train(rule, side, STEPS if steps is None else steps)
+                for subject, rule, side in zip((a, b), rules, ("left", "right"), strict=True)
+            ]
+            judge_training(judge, histories[0], histories[1], a.state)
     report.seconds = time.perf_counter() - start
     return report
+
+
+def training_rules(left: Any, right: Any, optimiser: Optimiser | None, steps: int | None) -> tuple[Maker, Maker] | None:
+    """The functions that make the optimisers, None where no training is asked for."""
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 0):
+        raise InputError(f"steps={steps!r} must be a whole number of at least 0")
+    if steps == 0 or (steps is None and optimiser is None):
+        return None
+    return makers(optimiser or "sgd", (tracer_of(left).name, tracer_of(right).name))
 
 
 def _named(subject: Subject) -> str:

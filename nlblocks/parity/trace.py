@@ -88,8 +88,9 @@ class RunOptions:
     """How a model is run. ``inputs`` are float64 or integer arrays; floating ones are cast to ``dtype``.
 
     ``constants`` "float32" rounds the constants of the layers that Paddle holds as float32. ``capture`` keeps copies
-    of all tensors between; without it only outputs, gradients and buffers are kept. ``scale`` multiplies nothing: the
-    gradient of output k is the fixed random array :func:`output_gradient` of its name and shape.
+    of all tensors between; without it only outputs, gradients and buffers are kept. The gradient of output k is the
+    fixed random array :func:`output_gradient` of its name and shape. ``names``, where given, are the keywords that the
+    inputs are passed by.
     """
 
     inputs: tuple[Array, ...]
@@ -99,6 +100,11 @@ class RunOptions:
     capture: bool = True
     constants: str = "exact"
     seed: int = 0
+    names: tuple[str, ...] = ()
+
+    def call(self, model: Any, tensors: Sequence[Any]) -> Any:
+        """What the model gives for its inputs."""
+        return model(**dict(zip(self.names, tensors, strict=True))) if self.names else model(*tensors)
 
 
 @runtime_checkable
