@@ -33,6 +33,14 @@ class Comparison:
         """The error in noise floors; 0 where the floor was not needed."""
         return self.difference.error / self.noise if self.noise else 0.0
 
+    @property
+    def words(self) -> str:
+        """Where two tensors differ most, and both values there."""
+        found, name = self.difference, f"{self.group} {self.name}".rstrip()
+        if found.problem:
+            return f"{name}: {found.problem}"
+        return f"{name} at {list(found.index)}: {found.values[0]:.9g} on the left, {found.values[1]:.9g} on the right"
+
     def to_dict(self) -> dict[str, Any]:
         found = self.difference
         return {
@@ -120,10 +128,14 @@ class LabReport:
             noise = f", {ratio:.2g} noise floors" if ratio else ""
             differ = len(found) - agree
             wanted = bool(differ) and not any(f.phase == phase for f in self.faults)
+            worst = self.worst(phase)
+            mark = "·" if wanted else "✗" if differ else "✓"
             lines.append(
-                f"  {phase:14} {'·' if wanted else '✗' if differ else '✓'} worst {self.worst(phase):.1e}{noise}, "
-                f"{agree} of {len(found)} agree{', the rest is accepted' if wanted else ''}"
+                f"  {phase:14} {mark} worst {worst:.1e}{noise}, {agree} of {len(found)} agree"
+                f"{', the rest is accepted' if wanted else ''}"
             )
+            if differ and not wanted:
+                lines.append(f"  {'':16} {next(c for c in found if not c.passed).words}")
         if self.steps:
             rules = " / ".join(dict.fromkeys(self.optimisers))
             step, error, name = max(self.steps, key=lambda row: row[1])
