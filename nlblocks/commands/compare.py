@@ -66,8 +66,8 @@ def compare(
         from nlblocks.parity.lab import compare as compare_models
 
         given, rule = load_inputs(inputs), _optimiser(optimiser)
-        models = load_model(left), load_model(right)
         with _progress() as say:
+            models = _loaded(left, say), _loaded(right, say)
             report = compare_models(
                 *models, given, rename=pairs, seed=seed, randomise=not keep_weights, transfer=not no_transfer,
                 training=not eval_only, steps=steps, optimiser=rule, accept=accept, progress=say,
@@ -109,8 +109,8 @@ def capture(
     elif not inputs:
         raise InputError("--input is missing: give a shape such as --input 2,3,224,224, a .npz file, or --like CAPTURE")
     given, rule = load_inputs(inputs) if inputs else None, _optimiser((optimiser,) if optimiser else ())
-    built = load_model(model)
     with _progress() as say:
+        built = _loaded(model, say)
         found = capture_model(
             built, given, like=like, seed=seed, randomise=not keep_weights, training=not eval_only,
             rename=_renames(rename), steps=steps, optimiser=rule, progress=say,
@@ -121,6 +121,11 @@ def capture(
     click.echo(
         f"{found.model} ({found.framework}): {operations} operations in {out}, {out.stat().st_size / 1e6:.1f} MB"
     )
+
+
+def _loaded(text: str, say: Callable[[str], None]) -> Any:
+    say(f"loading {text}")
+    return load_model(text)
 
 
 def _is_capture(text: str) -> bool:
@@ -141,8 +146,8 @@ def _captures(
     first = load_capture(left)
     if _is_capture(right):
         return compare_captures(first, load_capture(right), rename=rename, accept=accept)
-    model = load_model(right)
     with _progress() as say:
+        model = _loaded(right, say)
         training = "train" in first.traces
         second = capture_model(model, like=first, rename=rename, training=training, progress=say)
     return compare_captures(first, second, rename=rename, accept=accept)

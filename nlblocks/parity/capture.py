@@ -14,6 +14,7 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ class Capture:
             for group in ("values", "grads", "grad_inputs", "grad_params", "buffers_after"):
                 found = getattr(trace, group)
                 tensors |= {f"{mode}/{group}/{name}": array for name, array in found.items()}
-        tensors = {name: np.array(array, order="C", copy=None) for name, array in tensors.items()}
+        tensors, meta["same"] = _once(tensors)
         text = json.dumps(meta)
         notes = {"format": FORMAT, "capture": text, "checksum": _checksum(text, tensors)}
         start, ordered = header({name: in_memory(a, of_array(a)) for name, a in tensors.items()}, notes)
@@ -131,6 +132,7 @@ def load_capture(path: str | Path) -> Capture:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if metadata["checksum"] != _checksum(metadata["capture"], tensors):
                 raise ValueError("its checksum is wrong")
+            tensors |= {name: tensors[other] for name, other in meta["same"].items()}
     except InputError:
         raise
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
@@ -292,6 +294,21 @@ def _runs(source: Capture) -> Runs:
         return source.floors[mode(training, dtype)]
 
     return Runs(run, noise)
+
+
+def _once(tensors: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, str]]:
+    """Each array once (a parameter is in the state and in every pass), and under which name the others are."""
+    kept: dict[str, Array] = {}
+    same: dict[str, str] = {}
+    first: dict[tuple[Any, ...], str] = {}
+    for name, array in tensors.items():
+        plain = np.ascontiguousarray(array).reshape(array.shape)
+        key = plain.dtype.str, plain.shape, blake2b(plain.reshape(-1).view(np.uint8).data).digest()
+        if first.setdefault(key, name) == name:
+            kept[name] = plain
+        else:
+            same[name] = first[key]
+    return kept, same
 
 
 def _checksum(text: str, tensors: Mapping[str, Array]) -> str:

@@ -270,12 +270,11 @@ def compare(
         elif not all(any(t.trainable for t in probe.state.values()) for probe in probes):
             report.not_compared.append("steps of training, because a model has nothing to train")
         else:
-            say("training")
-            histories = [
-                subject.train(rule, side, STEPS if steps is None else steps)
-                for subject, rule, side in zip((a, b), rules, ("left", "right"), strict=True)
-            ]
-            judge_training(judge, histories[0], histories[1], a.state)
+            count = STEPS if steps is None else steps
+            say(f"{a.tracer.name}: training")
+            mine = a.train(rules[0], "left", count)
+            say(f"{b.tracer.name}: training")
+            judge_training(judge, mine, b.train(rules[1], "right", count), a.state)
     report.seconds = time.perf_counter() - start
     return report
 
