@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array, State
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, file_path
 from nlblocks.parity.causes import accepted
 from nlblocks.parity.inputs import keywords, split
 from nlblocks.parity.judge import Judge, Key, Runs
@@ -63,7 +63,8 @@ class Capture:
 
     def save(self, path: str | Path) -> None:
         """Write the file, whole or not at all."""
-        check_capture_path(Path(path))
+        target = file_path(path)
+        check_capture_path(target)
         tensors = {f"input/{i}": array for i, array in enumerate(self.inputs)}
         tensors |= {f"state/{name}": array for name, array in self.state.items()}
         meta: dict[str, Any] = {
@@ -91,7 +92,7 @@ class Capture:
         text = json.dumps(meta)
         notes = {"format": FORMAT, "capture": text, "checksum": _checksum(text, tensors)}
         start, ordered = header({name: in_memory(a, of_array(a)) for name, a in tensors.items()}, notes)
-        with replacing(Path(path)) as file:
+        with replacing(target) as file:
             file.write(start)
             for tensor in ordered:
                 for _ in tensor.pour(file):
@@ -112,7 +113,7 @@ def load_capture(path: str | Path) -> Capture:
     """Read a capture. Raises InputError for a file that is missing, cut short or something else."""
     from safetensors import SafetensorError, safe_open
 
-    target = Path(path)
+    target = file_path(path)
     if not target.is_file():
         raise InputError(f"{target} is not a file; make one with: nlblocks capture MODEL --input ... --out {target}")
     try:
@@ -177,7 +178,7 @@ def capture(
     Raises InputError where the model raises, or where not one of inputs and ``like`` is given.
     """
     say = progress or (lambda text: None)
-    source = load_capture(like) if isinstance(like, str | Path) else like
+    source = like if isinstance(like, Capture) or like is None else load_capture(like)
     if (source is None) == (inputs is None):
         raise InputError("capture needs inputs, or like= another capture, and not both")
     pair_of = None if optimiser is None else (optimiser, optimiser)
@@ -245,6 +246,9 @@ def compare_captures(
     Raises InputError where they were made on different inputs or seeds.
     """
     start = time.perf_counter()
+    for side in (left, right):
+        if not isinstance(side, Capture):
+            raise InputError(f"compare_captures takes two captures, received {side!r}; read one with load_capture(...)")
     if left.seed != right.seed:
         raise InputError(
             f"the captures were made with seeds {left.seed} and {right.seed}; capture the second with --like the first"

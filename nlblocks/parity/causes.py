@@ -138,6 +138,8 @@ CAUSES: dict[str, str] = {
 
 def accepted(causes: Collection[str]) -> tuple[str, ...]:
     """The causes to accept, checked. Raises InputError for one that is not in the table."""
+    if not isinstance(causes, Collection):
+        raise InputError(f"accept={causes!r} must be names of causes, e.g. ('batch_norm.variance',)")
     given = (causes,) if isinstance(causes, str) else tuple(causes)
     for cause in given:
         if cause not in CAUSES:

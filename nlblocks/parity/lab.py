@@ -229,6 +229,8 @@ def compare(
         InputError: The inputs or models cannot be used at all.
     """
     start = time.perf_counter()
+    if progress is not None and not callable(progress):
+        raise InputError(f"progress={progress!r} must be a function of a line of text")
     say = progress or (lambda text: None)
     rules = training_rules(left, right, optimiser, steps)
     names, values = split(inputs)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, file_path
 from nlblocks.parity.finding import Finding
 from nlblocks.parity.measure import Difference
 from nlblocks.parity.pairing import Pairing
@@ -197,7 +197,7 @@ class LabReport:
 
     def save(self, path: str | Path) -> None:
         """Write ``.html`` (one self-contained page) or ``.json``, whole or not at all."""
-        target = Path(path)
+        target = file_path(path)
         check_report_path(target)
         if target.suffix == ".html":
             from nlblocks.parity.page import page

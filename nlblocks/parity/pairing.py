@@ -129,10 +129,12 @@ def units(trace: Trace) -> list[Unit]:
 
 
 def check_rename(rename: Rename | None, left: Trace, right: Trace) -> None:
-    """Raise InputError for a hint that names nothing."""
-    for side, trace, names in (
-        (("left", left, rename.keys()), ("right", right, rename.values())) if isinstance(rename, Mapping) else ()
-    ):
+    """Raise InputError for a hint that is none, or names nothing."""
+    if callable(rename) or rename is None:
+        return
+    if not isinstance(rename, Mapping) or not all(isinstance(n, str) for row in rename.items() for n in row):
+        raise InputError(f"rename={rename!r} must be a dict of names, or a function from a left to a right name")
+    for side, trace, names in (("left", left, rename.keys()), ("right", right, rename.values())):
         known = {*trace.state, *trace.layers}
         for name in names:
             if name not in known and not any(other.startswith(f"{name}.") for other in known):
@@ -242,7 +244,10 @@ def _hinted(a: Sequence[Unit], b: Sequence[Unit], rename: Rename | None) -> list
 
 def _renamed(name: str, rename: Rename) -> str | None:
     if callable(rename):
-        return rename(name)
+        try:
+            return rename(name)
+        except Exception as error:
+            raise InputError(f"rename({name!r}) raises {type(error).__name__}: {error}") from None
     if name in rename:
         return rename[name]
     prefix = max((key for key in rename if name.startswith(f"{key}.")), key=len, default=None)
