@@ -19,7 +19,7 @@ from nlblocks.parity.lab_report import LabReport, check_report_path
 
 INPUT = "A shape such as 2,3,224,224, or arrays in a .npy or .npz file; named arrays are passed by name."
 OPTIMISER = (
-    "Compare training too: sgd, momentum, adam or adamw, with settings as in adam:lr=0.01; or package.module:name, a "
+    "Train with sgd, momentum, adam or adamw, with settings as in adam:lr=0.01; or package.module:name, a "
     "function from a list of parameters to an optimiser. Twice: for LEFT, then for RIGHT."
 )
 
@@ -35,7 +35,9 @@ OPTIMISER = (
 @click.option("--no-transfer", is_flag=True, help="Compare the models with the weights they have.")
 @click.option("--eval-only", is_flag=True, help="Compare the evaluation forward only.")
 @click.option("--optimiser", multiple=True, metavar="NAME", help=OPTIMISER)
-@click.option("--steps", type=int, help="Steps of training to compare (3, if an optimiser is given; with sgd, if not).")
+@click.option(
+    "--steps", type=int, help="Steps of training to compare: 3 with --optimiser; else one, of sgd; 0 for none."
+)
 @click.option(
     "--accept", multiple=True, metavar="CAUSE", help="A known cause that is wanted, e.g. batch_norm.variance."
 )
@@ -86,7 +88,7 @@ def compare(
 @click.option("--keep-weights", is_flag=True, help="Do not make constant weights random.")
 @click.option("--eval-only", is_flag=True, help="Capture the evaluation forward only.")
 @click.option("--optimiser", metavar="NAME", help=OPTIMISER.partition(" Twice")[0].replace("Compare", "Capture"))
-@click.option("--steps", type=int, help="Steps of training to capture (3, if an optimiser is given; with sgd, if not).")
+@click.option("--steps", type=int, help="Steps of training to capture: 3 with --optimiser, else none.")
 @click.pass_context
 def capture(
     ctx: click.Context, model: str, inputs: tuple[str, ...], like: Path | None, out: Path, seed: int,

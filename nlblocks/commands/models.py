@@ -65,8 +65,9 @@ def load_inputs(given: tuple[str, ...]) -> Any:
             found.append(shape_from_text(text))
             continue
         try:
-            loaded = np.load(text, allow_pickle=False)
-            arrays = {"arr_0": loaded} if isinstance(loaded, np.ndarray) else {n: loaded[n] for n in loaded.files}
+            with open(text, "rb") as file:
+                loaded = np.load(file, allow_pickle=False)
+                arrays = {"arr_0": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
         except Exception as error:  # a damaged file fails in many ways
             raise InputError(f"--input {text} cannot be read: {_said(error)}") from None
         if not arrays:

@@ -27,7 +27,7 @@ from nlblocks.parity.inputs import keywords, split
 from nlblocks.parity.judge import Judge, Key, Runs
 from nlblocks.parity.lab import Subject, arrays_of, training_rules
 from nlblocks.parity.lab_report import LabReport
-from nlblocks.parity.optimisers import STEPS, Maker, Settings
+from nlblocks.parity.optimisers import Maker, Settings
 from nlblocks.parity.pairing import Rename, check_rename, pair
 from nlblocks.parity.trace import Op, Tensor, Trace
 from nlblocks.parity.training import History, judge_training
@@ -174,7 +174,8 @@ def capture(
 ) -> Capture:
     """Run a model and keep all of it. With ``like``, on the inputs and with the weights of another capture.
 
-    The options are those of :func:`nlblocks.parity.compare`; ``optimiser`` is a name or one function.
+    The options are those of :func:`nlblocks.parity.compare`, but that training is captured only where ``steps`` or
+    ``optimiser``, a name or one function, are given.
     Raises InputError where the model raises, or where not one of inputs and ``like`` is given.
     """
     say = progress or (lambda text: None)
@@ -192,7 +193,7 @@ def capture(
             f"the capture passes its inputs by name ({', '.join(names)}), which {type(model).__name__} does not know; "
             "name them as forward does in both models, or leave the names out to pass them in order"
         )
-    rules = training_rules(model, model, pair_of, steps) if training else None
+    rules = training_rules(model, model, pair_of, steps) if training and (steps or optimiser is not None) else None
     say("reading the structure")
     probe = subject.probe()
     if probe.error:
@@ -223,7 +224,7 @@ def capture(
     trained = None
     if rules is not None and any(tensor.trainable for tensor in probe.state.values()):
         say("training")
-        trained = subject.train(rules[0], "captured", STEPS if steps is None else steps)
+        trained = subject.train(rules[0], "captured", rules[2])
     return Capture(
         model=type(model).__name__,
         framework=subject.tracer.name,

@@ -409,12 +409,12 @@ class Judge:
         explain_training(self.pairs, left, right, before, self._noisy(), steps)
         return max((error for _, error, _ in steps), default=0.0)
 
-    def _noisy(self) -> set[str]:
-        """Parameters whose gradient is nothing but rounding."""
+    def _noisy(self) -> dict[str, float]:
+        """How far the gradients of parameters may be apart, in units of their scale: from 1 on they are rounding."""
         return {
-            c.name
+            c.name: RATIO * c.noise / c.difference.scale if c.difference.scale else 1.0
             for c in self.report.comparisons
-            if c.group == "grad_params" and c.noise and c.difference.scale <= RATIO * c.noise
+            if c.group == "grad_params" and c.noise
         }
 
     def _audit(self, left: Trace, right: Trace) -> None:

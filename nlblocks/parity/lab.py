@@ -203,8 +203,8 @@ def compare(
 
     The parameterised layers are paired, the left model's weights are given to the right one in its own layouts
     (``transfer``), constant tensors (zero gates, fresh statistics) are made random (``randomise``), and both run in
-    float64 and in their own dtype: eval forward and, with ``training``, train forward, backward and buffers; with
-    ``optimiser`` or ``steps``, also steps of training. Neither model is changed.
+    float64 and in their own dtype: eval forward and, with ``training``, train forward, backward, buffers, and steps of
+    an optimiser. Neither model is changed.
 
     Args:
         left: A torch or Paddle model.
@@ -216,10 +216,10 @@ def compare(
         randomise: False keeps every weight as it is.
         transfer: False keeps each model's own weights; differing ones are then a finding.
         training: False compares the evaluation forward only.
-        steps: How many optimiser steps to compare: 3 unless given.
+        steps: How many optimiser steps to compare: unless given, 3 with ``optimiser``, and one without.
         optimiser: "sgd", "momentum", "adam" or "adamw", made natively on both sides, with settings if wanted, e.g.
             "adam:lr=0.01,eps=1e-6"; or two functions from a list of parameters to an optimiser, for the left and for
-            the right. Where only ``steps`` are given, it is "sgd".
+            the right. It is "sgd" unless given.
         accept: Causes that are known and wanted, e.g. "batch_norm.variance" (the frameworks' own layers keep another
             variance): they are noted and do not make the report false, unless they change what a layer computes, which
             would leave everything after it unjudged.
@@ -268,26 +268,29 @@ def compare(
         judge.single((a.dtype, b.dtype))
     if training and rules is not None:
         if not judge.agrees:
-            report.not_compared.append("steps of training, because the models differ before")
+            if steps or optimiser is not None:
+                report.not_compared.append("steps of training, because the models differ before")
         elif not all(any(t.trainable for t in probe.state.values()) for probe in probes):
-            report.not_compared.append("steps of training, because a model has nothing to train")
+            if steps or optimiser is not None:
+                report.not_compared.append("steps of training, because a model has nothing to train")
         else:
-            count = STEPS if steps is None else steps
             say(f"{a.tracer.name}: training")
-            mine = a.train(rules[0], "left", count)
+            mine = a.train(rules[0], "left", rules[2])
             say(f"{b.tracer.name}: training")
-            judge_training(judge, mine, b.train(rules[1], "right", count), a.state)
+            judge_training(judge, mine, b.train(rules[1], "right", rules[2]), a.state)
     report.seconds = time.perf_counter() - start
     return report
 
 
-def training_rules(left: Any, right: Any, optimiser: Optimiser | None, steps: int | None) -> tuple[Maker, Maker] | None:
-    """The functions that make the optimisers, None where no training is asked for."""
+def training_rules(
+    left: Any, right: Any, optimiser: Optimiser | None, steps: int | None
+) -> tuple[Maker, Maker, int] | None:
+    """The functions that make the optimisers and the number of steps; None where no training is wanted."""
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 0):
         raise InputError(f"steps={steps!r} must be a whole number of at least 0")
-    if steps == 0 or (steps is None and optimiser is None):
-        return None
-    return makers(optimiser or "sgd", (tracer_of(left).name, tracer_of(right).name))
+    left_rule, right_rule = makers(optimiser or "sgd", (tracer_of(left).name, tracer_of(right).name))
+    count = steps if steps is not None else 1 if optimiser is None else STEPS
+    return (left_rule, right_rule, count) if count else None
 
 
 def _named(subject: Subject) -> str:

@@ -165,7 +165,15 @@ class LabReport:
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, JSON-ready."""
+        """Everything, JSON-ready; NaN and infinity become null in a file.
+
+        ``same`` is the verdict, ``finding`` what to read first (null where nothing is wrong), ``findings`` all of
+        them, ``not_compared`` what the verdict does not cover. ``comparisons`` has a row per tensor (phase, group,
+        name, dtype, passed, problem, relative, error, scale, noise, ratio, index, values), ``layers`` one per operation of
+        the left model (op, left, right, error), ``steps`` one per step of training with the ``optimisers``; ``pairs``,
+        ``left_only``, ``right_only`` and ``ambiguous`` are the pairing; ``left``, ``right``, ``inputs`` (shapes),
+        ``seed`` and ``seconds`` tell what was run.
+        """
         return {
             "same": bool(self),
             "left": self.left,
