@@ -147,6 +147,11 @@ def test_nothing_but_the_report_is_printed_where_there_is_no_terminal() -> None:
     assert result.stdout.startswith("_Torch (torch) against _Paddle (paddle), input [2, 4]: the same (1 layer paired")
 
 
+def test_a_comparison_that_is_stopped_is_no_difference() -> None:
+    result = compare("interrupted", "paddle_one")
+    assert (result.exit_code, result.stderr) == (130, "nlblocks: stopped\n")
+
+
 def test_inputs_by_name_and_in_order() -> None:
     tokens = (f"{MODELS}:TorchTokens", f"{MODELS}:PaddleTokens")
     for file in ("named.npz", "plain.npz"):

@@ -72,6 +72,10 @@ def broken() -> Any:
     raise RuntimeError("two\nlines")
 
 
+def interrupted() -> Any:
+    raise KeyboardInterrupt
+
+
 def torch_half() -> Any:
     return torch_one().half()
 

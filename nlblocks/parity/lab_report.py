@@ -169,9 +169,9 @@ class LabReport:
 
         ``same`` is the verdict, ``finding`` what to read first (null where nothing is wrong), ``findings`` all of
         them, ``not_compared`` what the verdict does not cover. ``comparisons`` has a row per tensor (phase, group,
-        name, dtype, passed, problem, relative, error, scale, noise, ratio, index, values), ``layers`` one per operation of
-        the left model (op, left, right, error), ``steps`` one per step of training with the ``optimisers``; ``pairs``,
-        ``left_only``, ``right_only`` and ``ambiguous`` are the pairing; ``left``, ``right``, ``inputs`` (shapes),
+        name, dtype, passed, problem, relative, error, scale, noise, ratio, index, values), ``layers`` one per operation
+        of the left model (op, left, right, error), ``steps`` one per step of training with the ``optimisers``;
+        ``pairs``, ``left_only``, ``right_only`` and ``ambiguous`` are the pairing; ``left``, ``right``, ``inputs`` (shapes),
         ``seed`` and ``seconds`` tell what was run.
         """
         return {
