@@ -171,8 +171,8 @@ class LabReport:
         them, ``not_compared`` what the verdict does not cover. ``comparisons`` has a row per tensor (phase, group,
         name, dtype, passed, problem, relative, error, scale, noise, ratio, index, values), ``layers`` one per operation
         of the left model (op, left, right, error), ``steps`` one per step of training with the ``optimisers``;
-        ``pairs``, ``left_only``, ``right_only`` and ``ambiguous`` are the pairing; ``left``, ``right``, ``inputs`` (shapes),
-        ``seed`` and ``seconds`` tell what was run.
+        ``pairs``, ``left_only``, ``right_only`` and ``ambiguous`` are the pairing; ``left``, ``right``, ``inputs``
+        (shapes), ``seed`` and ``seconds`` tell what was run.
         """
         return {
             "same": bool(self),
