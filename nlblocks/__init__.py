@@ -33,7 +33,11 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """``nlblocks.NonLocal`` and its like: the native class of the chosen backend."""
+        """``nlblocks.NonLocal`` and its like: the native class of the chosen backend.
+
+        Where none is chosen this raises BackendError, which ``hasattr`` lets through on purpose: a False would say that
+        there is no such block.
+        """
         if name not in _block_types():
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(package(_current()), name)

@@ -187,6 +187,7 @@ def use(name: str) -> None:
 
     Must come before the first use; the choice is mirrored to NLBLOCKS_BACKEND, so that child processes agree.
     """
+    _row(name)
     if _resolved is not None and name != _resolved:
         raise BackendError(
             f"the backend is {_resolved!r} and has been used; call use({name!r}) before the first block, "
@@ -215,7 +216,7 @@ def current() -> str:
 def _row(name: str) -> Row:
     try:
         return rows()[name]
-    except KeyError:
+    except (KeyError, TypeError):  # a name that cannot be a key is none
         raise BackendError(f"backend {name!r} is unknown; it must be one of {known(rows())}") from None
 
 

@@ -24,6 +24,9 @@ class _Group(click.Group):
         except NLBlocksError as error:
             click.echo(f"nlblocks: {error}", err=True)
             sys.exit(2)
+        except (click.Abort, KeyboardInterrupt):  # else it would be 1, which says that something differs
+            click.echo("nlblocks: stopped", err=True)
+            sys.exit(130)
 
 
 @click.group(cls=_Group)

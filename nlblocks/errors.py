@@ -1,5 +1,10 @@
 """The errors that the library raises on purpose. Each message is one line: what, where, received, what to do."""
 
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
 
 class NLBlocksError(Exception):
     """Base of every error raised on purpose; the command line prints it without a traceback."""
@@ -11,6 +16,13 @@ class InputError(NLBlocksError, ValueError):
 
 class BackendError(NLBlocksError, RuntimeError):
     """A backend that is unknown, not installed, not chosen, or chosen twice."""
+
+
+def file_path(value: object) -> Path:
+    """A file name as a Path. Raises InputError for anything that is none."""
+    if not isinstance(value, str | os.PathLike):
+        raise InputError(f"expected a file name, received {value!r} of type {type(value).__name__}")
+    return Path(value)
 
 
 def known(names: object) -> str:

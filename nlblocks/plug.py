@@ -50,6 +50,8 @@ def insert(
     nlblocks block, a container that cannot hold a block, and, with ``example``, a block that does not fit.
     """
     host, modules = _open(model, "insert")
+    if not isinstance(path, str):
+        raise InputError(f"insert: path={path!r} must be the name of a module, e.g. 'layer3.5'")
     if path not in modules or not path:
         raise InputError(f"insert: {_name(model)} has no module {path!r}; {_nearest(path, list(modules))}")
     if not isinstance(spec, BlockSpec):

@@ -162,7 +162,7 @@ def test_bad_input_is_one_line() -> None:
         with pytest.raises(InputError) as caught:
             parity.compare(torch_net(), paddle_net(), inputs)
         assert "\n" not in str(caught.value)
-    with pytest.raises(InputError, match="both models raise"):
+    with pytest.raises(InputError, match="both models fail"):
         parity.compare(torch_net(), paddle_net(), (4, 5, 9, 9))
     with pytest.raises(InputError, match="no model"):
         parity.compare(object(), paddle_net(), SHAPE)

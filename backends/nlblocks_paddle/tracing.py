@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -79,7 +80,7 @@ class PaddleTracer:
         try:
             handler = _Handler(recorder, options)
             with paddle.set_grad_enabled(options.backward), _scopes(model, recorder), intercepted(model, handler):
-                result = model(*inputs)
+                result = options.call(model, inputs)
             found = recorder.finish(result)
             if not found:
                 trace.error = f"{trace.model} returned {type(result).__name__}, which holds no tensor"
@@ -107,7 +108,7 @@ class PaddleTracer:
             for _ in range(steps):
                 recorder = _recorder(Trace(framework="paddle", model="", training=True, dtype=options.dtype), "results")
                 with _scopes(model, recorder), intercepted(model, _Handler(recorder, options)):
-                    result = model(*[_tensor(array, options) for array in options.inputs])
+                    result = options.call(model, [_tensor(array, options) for array in options.inputs])
                 outputs = {p: t for p, t in recorder.finish(result).items() if not t.stop_gradient}
                 loss = sum((tensor * _gradient(path, tensor, options)).sum() for path, tensor in outputs.items())
                 loss.backward()
@@ -291,6 +292,7 @@ def _prepared(model: nn.Layer, options: RunOptions, state: Mapping[str, Array]) 
         paddle.set_rng_state(generator)
         for parameter, values, grad in saved:
             _share(parameter, values)
+            parameter.grad = None  # else Paddle copies into the gradient that training left, of another dtype
             parameter.grad = grad
         for (layer, tensors), (_, found) in zip(buffers, plain, strict=True):
             layer._buffers.clear()
@@ -372,8 +374,10 @@ def _from_numpy(array: Array, place: Any) -> paddle.Tensor:
 
 
 def _line(error: Exception) -> str:
+    """One line, without Paddle's own stack and places in its source."""
     text = str(error)
-    return " ".join(text[text.rfind("Error:") :].split() if "Traceback" in text else text.split())[:300]
+    words = " ".join(text[text.rfind("Error:") :].split() if "Traceback" in text else text.split())
+    return re.sub(r" ?(\[(Hint:|operator <)|\(at /).*", "", words)[:300]
 
 
 tracer = PaddleTracer()

@@ -83,7 +83,7 @@ class TorchTracer:
                 stack.enter_context(torch.set_grad_enabled(options.backward))
                 stack.enter_context(_scopes(model, recorder))
                 with _Mode(recorder, options):
-                    result = model(*inputs)
+                    result = options.call(model, inputs)
             found = recorder.finish(result)
             if not found:
                 trace.error = f"{trace.model} returned {type(result).__name__}, which holds no tensor"
@@ -114,7 +114,7 @@ class TorchTracer:
                     is_tensor=torch.is_tensor, view=_numpy, version=lambda t: 0,
                 )  # fmt: skip
                 with _Mode(recorder, options):
-                    result = model(*[_tensor(array, options) for array in options.inputs])
+                    result = options.call(model, [_tensor(array, options) for array in options.inputs])
                 loss = sum(
                     (tensor * _gradient(path, tensor, options)).sum()
                     for path, tensor in recorder.finish(result).items()

@@ -38,7 +38,7 @@ def show(ctx: click.Context, kind: str, input_shape: str | None) -> None:
     nlblocks show non_local --in-channels 64 --mode dot_product --input 1,64,56,56
     """
     spec = spec_from_options(kind, ctx.args) if ctx.args else None
-    found = entry(kind, spec, shape_from_text(input_shape) if input_shape else None)
+    found = entry(kind, spec, None if input_shape is None else shape_from_text(input_shape))
     console = _console()
     console.print(f"[bold]{found.name}[/]  kind {found.kind}\n")
     console.print(Text(found.text))

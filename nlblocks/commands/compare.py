@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,59 +9,70 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from nlblocks.commands.options import shape_from_text
+from nlblocks.commands.models import load_inputs, load_model, load_object
 from nlblocks.errors import InputError
-from nlblocks.parity.lab_report import LabReport
+from nlblocks.parity.lab_report import LabReport, check_report_path
 
-WHAT = "A model is package.module:name, where name is a model or makes one when called without arguments."
+INPUT = "A shape such as 2,3,224,224, or arrays in a .npy or .npz file; named arrays are passed by name."
+OPTIMISER = (
+    "Train with sgd, momentum, adam or adamw, with settings as in adam:lr=0.01; or package.module:name, a "
+    "function from a list of parameters to an optimiser. Twice: for LEFT, then for RIGHT."
+)
 
 
 @click.command()
 @click.argument("left")
 @click.argument("right")
-@click.option("--input", "inputs", multiple=True, help="A shape such as 2,3,224,224, or arrays in a .npy or .npz file.")
+@click.option("--input", "inputs", multiple=True, help=INPUT)
 @click.option("--report", "report_file", type=click.Path(path_type=Path), help="Write the report: .html or .json.")
 @click.option("--seed", default=0, show_default=True, help="Seed of random inputs, weights and masks.")
 @click.option("--rename", multiple=True, metavar="LEFT=RIGHT", help="Pair these names or prefixes by hand.")
 @click.option("--keep-weights", is_flag=True, help="Do not make constant weights random.")
 @click.option("--no-transfer", is_flag=True, help="Compare the models with the weights they have.")
 @click.option("--eval-only", is_flag=True, help="Compare the evaluation forward only.")
+@click.option("--optimiser", multiple=True, metavar="NAME", help=OPTIMISER)
+@click.option(
+    "--steps", type=int, help="Steps of training to compare: 3 with --optimiser; else one, of sgd; 0 for none."
+)
 @click.option(
     "--accept", multiple=True, metavar="CAUSE", help="A known cause that is wanted, e.g. batch_norm.variance."
 )
+@click.pass_context
 def compare(
-    left: str, right: str, inputs: tuple[str, ...], report_file: Path | None, seed: int, rename: tuple[str, ...],
-    keep_weights: bool, no_transfer: bool, eval_only: bool, accept: tuple[str, ...],
+    ctx: click.Context, left: str, right: str, inputs: tuple[str, ...], report_file: Path | None, seed: int,
+    rename: tuple[str, ...], keep_weights: bool, no_transfer: bool, eval_only: bool, optimiser: tuple[str, ...],
+    steps: int | None, accept: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Find whether two models are the same program, and if not, where and why (exit status 1).
+    """Find whether two models are the same program, and if not, where and why.
 
-    LEFT and RIGHT are two models, package.module:name each, or two captures.
+    LEFT and RIGHT are two models, package.module:name each; or two captures; or a capture and a model, which is then
+    run on what the capture holds. Exit status 0: the same; 1: different; 2: they could not be compared.
 
     \b
     nlblocks compare mypkg.models:torch_net mypkg.models:paddle_net --input 2,3,224,224 --report report.html
+    nlblocks compare mypkg.models:torch_net mypkg.models:paddle_net --input x.npz --optimiser adamw --steps 5
     nlblocks compare torch_run.safetensors paddle_run.safetensors
     """
-    if report_file is not None and report_file.suffix not in (".html", ".json"):
-        raise InputError(f"--report {report_file} must end in .html or .json")
+    if report_file is not None:
+        check_report_path(report_file)
     pairs = _renames(rename)
-    if left.endswith(".safetensors") or right.endswith(".safetensors"):
-        from nlblocks.parity.capture import compare_captures, load_capture
-
-        report = compare_captures(load_capture(left), load_capture(right), rename=pairs, accept=accept)
+    if _is_capture(left) or _is_capture(right):
+        report = _captures(ctx, left, right, pairs, accept)
     else:
         if not inputs:
             raise InputError("--input is missing: give a shape such as --input 2,3,224,224, or a .npz file")
         from nlblocks.parity.lab import compare as compare_models
 
-        models = _model(left), _model(right)
+        given, rule = load_inputs(inputs), _optimiser(optimiser)
         with _progress() as say:
+            models = _loaded(left, say), _loaded(right, say)
             report = compare_models(
-                *models, _inputs(inputs), rename=pairs, seed=seed, randomise=not keep_weights,
-                transfer=not no_transfer, training=not eval_only, accept=accept, progress=say,
+                *models, given, rename=pairs, seed=seed, randomise=not keep_weights, transfer=not no_transfer,
+                training=not eval_only, steps=steps, optimiser=rule, accept=accept, progress=say,
             )  # fmt: skip
     _show(report, report_file)
     sys.exit(0 if report else 1)
@@ -70,16 +80,19 @@ def compare(
 
 @click.command()
 @click.argument("model")
-@click.option("--input", "inputs", multiple=True, help="A shape such as 2,3,224,224, or arrays in a .npy or .npz file.")
-@click.option("--like", type=click.Path(path_type=Path), help="Use the inputs and weights of this capture.")
+@click.option("--input", "inputs", multiple=True, help=INPUT)
+@click.option("--like", type=click.Path(path_type=Path), help="Use the inputs, weights and seed of this capture.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The capture file, .safetensors.")
 @click.option("--seed", default=0, show_default=True, help="Seed of random inputs, weights and masks.")
 @click.option("--rename", multiple=True, metavar="LEFT=RIGHT", help="With --like: pair these names by hand.")
 @click.option("--keep-weights", is_flag=True, help="Do not make constant weights random.")
 @click.option("--eval-only", is_flag=True, help="Capture the evaluation forward only.")
+@click.option("--optimiser", metavar="NAME", help=OPTIMISER.partition(" Twice")[0].replace("Compare", "Capture"))
+@click.option("--steps", type=int, help="Steps of training to capture: 3 with --optimiser, else none.")
+@click.pass_context
 def capture(
-    model: str, inputs: tuple[str, ...], like: Path | None, out: Path, seed: int, rename: tuple[str, ...],
-    keep_weights: bool, eval_only: bool,
+    ctx: click.Context, model: str, inputs: tuple[str, ...], like: Path | None, out: Path, seed: int,
+    rename: tuple[str, ...], keep_weights: bool, eval_only: bool, optimiser: str | None, steps: int | None,
 ) -> None:  # fmt: skip
     """Run a model and keep everything in a file that ``nlblocks compare`` reads without any framework.
 
@@ -87,17 +100,22 @@ def capture(
     nlblocks capture mypkg.models:torch_net --input x.npz --out torch_run.safetensors
     nlblocks capture mypkg.models:paddle_net --like torch_run.safetensors --out paddle_run.safetensors
     """
-    if out.suffix != ".safetensors":
-        raise InputError(f"--out {out} must end in .safetensors")
-    if not inputs and like is None:
-        raise InputError("--input is missing: give a shape such as --input 2,3,224,224, a .npz file, or --like CAPTURE")
     from nlblocks.parity.capture import capture as capture_model
+    from nlblocks.parity.capture import check_capture_path
 
-    built = _model(model)
+    check_capture_path(out)
+    if like is not None:
+        _refuse(ctx, "--like gives the inputs, weights and seed", "inputs", "seed", "keep_weights")
+    elif rename:
+        raise InputError("--rename pairs a model with a capture; give the capture with --like")
+    elif not inputs:
+        raise InputError("--input is missing: give a shape such as --input 2,3,224,224, a .npz file, or --like CAPTURE")
+    given, rule = load_inputs(inputs) if inputs else None, _optimiser((optimiser,) if optimiser else ())
     with _progress() as say:
+        built = _loaded(model, say)
         found = capture_model(
-            built, _inputs(inputs) if inputs else None, like=like, seed=seed, randomise=not keep_weights,
-            training=not eval_only, rename=_renames(rename), progress=say,
+            built, given, like=like, seed=seed, randomise=not keep_weights, training=not eval_only,
+            rename=_renames(rename), steps=steps, optimiser=rule, progress=say,
         )  # fmt: skip
         say("writing")
         found.save(out)
@@ -107,51 +125,73 @@ def capture(
     )
 
 
-def _model(text: str) -> Any:
-    """The model of ``package.module:name``."""
-    module_name, colon, name = text.partition(":")
-    if not colon or not module_name or not name:
-        raise InputError(f"{text!r} is no model: write package.module:name, or give two .safetensors captures")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ImportError as error:
-        raise InputError(f"cannot import {module_name}: {error}") from None
-    for part in name.split("."):
-        if not hasattr(found, part):
-            raise InputError(f"{module_name} has no {name}; {WHAT}")
-        found = getattr(found, part)
-    if isinstance(found, type) or not (hasattr(found, "parameters") and hasattr(found, "forward")):
-        if not callable(found):
-            raise InputError(f"{text} is a {type(found).__name__}; {WHAT}")
-        try:
-            found = found()
-        except Exception as error:
-            raise InputError(f"{text}() raises {type(error).__name__}: {error}; {WHAT}") from None
-    return found
+def _loaded(text: str, say: Callable[[str], None]) -> Any:
+    say(f"loading {text}")
+    return load_model(text)
 
 
-def _inputs(given: tuple[str, ...]) -> Any:
-    """Shapes and arrays from the command line."""
-    found: list[Any] = []
-    for text in given:
-        if not text.endswith((".npy", ".npz")):
-            found.append(shape_from_text(text))
-            continue
-        try:
-            loaded = np.load(text, allow_pickle=False)
-            found += [loaded] if isinstance(loaded, np.ndarray) else [loaded[name] for name in loaded.files]
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"--input {text} cannot be read: {error}") from None
-    return found[0] if len(found) == 1 else tuple(found)
+def _is_capture(text: str) -> bool:
+    return text.endswith(".safetensors") or (":" not in text and Path(text).is_file())
+
+
+def _captures(
+    ctx: click.Context, left: str, right: str, rename: dict[str, str] | None, accept: tuple[str, ...]
+) -> LabReport:
+    """Two captures, or a capture and a model that is run like it."""
+    from nlblocks.parity.capture import capture as capture_model
+    from nlblocks.parity.capture import compare_captures, load_capture
+
+    made = "inputs", "seed", "keep_weights", "no_transfer", "eval_only", "optimiser", "steps"
+    _refuse(ctx, "a capture holds what was run", *made)
+    if not _is_capture(left):
+        raise InputError(f"give the capture first: nlblocks compare {right} {left}")
+    first = load_capture(left)
+    if _is_capture(right):
+        return compare_captures(first, load_capture(right), rename=rename, accept=accept)
+    with _progress() as say:
+        model = _loaded(right, say)
+        training = "train" in first.traces
+        second = capture_model(model, like=first, rename=rename, training=training, progress=say)
+    return compare_captures(first, second, rename=rename, accept=accept)
+
+
+def _refuse(ctx: click.Context, why: str, *names: str) -> None:
+    """Options that would have no effect are refused."""
+    for name in names:
+        if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+            option = next(p.opts[0] for p in ctx.command.params if p.name == name)
+            raise InputError(f"{option} has no effect here: {why}; leave it out")
+
+
+def _optimiser(given: tuple[str, ...]) -> Any:
+    """A name, or a function for each side."""
+    if len(given) > 2:
+        raise InputError(f"--optimiser is given {len(given)} times; give it once, or once for each model")
+    found = [load_object(one, "optimiser") if _is_reference(one) else one for one in given]
+    for one, text in zip(found, given, strict=True):
+        if not isinstance(one, str) and not callable(one):
+            raise InputError(f"--optimiser {text} is of type {type(one).__name__}, and no function of parameters")
+    if len(found) == 1 and not isinstance(found[0], str):
+        return found[0], found[0]
+    return tuple(found) if len(found) == 2 else found[0] if found else None
+
+
+def _is_reference(text: str) -> bool:
+    """Whether an optimiser is ``package.module:name`` and not ``adam:lr=0.01``."""
+    head, colon, rest = text.partition(":")
+    return bool(colon) and "=" not in rest and head not in ("sgd", "momentum", "adam", "adamw")
 
 
 def _renames(given: tuple[str, ...]) -> dict[str, str] | None:
+    found: dict[str, str] = {}
     for text in given:
-        if "=" not in text:
+        left, equals, right = text.partition("=")
+        if not equals or not left:
             raise InputError(f"--rename {text!r} must be LEFT=RIGHT, e.g. backbone.fc=head")
-    return dict(text.split("=", 1) for text in given) or None
+        if left in found:
+            raise InputError(f"--rename {text!r}: {left} is renamed twice; give each name once")
+        found[left] = right
+    return found or None
 
 
 def _show(report: LabReport, target: Path | None) -> None:
@@ -164,8 +204,9 @@ def _show(report: LabReport, target: Path | None) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    """A line on the terminal that says what runs now and for how long."""
+    """A line on the terminal that says what runs now and for how long; nothing where there is no terminal."""
+    console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, transient=True, console=Console(stderr=True)) as bar:
+    with Progress(*columns, transient=True, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=None)
         yield lambda text: bar.update(task, description=text)

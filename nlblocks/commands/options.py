@@ -40,7 +40,7 @@ def spec_from_options(kind: str, arguments: Sequence[str]) -> BlockSpec:
 def spec_from_file(path: Path) -> BlockSpec:
     """The block spec in a JSON file."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique)
     except (OSError, ValueError, RecursionError) as error:  # ValueError: not text, not JSON, an absurd number
         raise InputError(f"{path} is not a spec in JSON: {error}") from None
     spec = spec_from_dict(data)
@@ -60,6 +60,15 @@ def shape_from_text(text: str) -> tuple[int, ...]:
     return shape
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, refused where it gives a field twice: json would keep the last without a word."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(name for i, (name, _) in enumerate(pairs) if name in [other for other, _ in pairs[:i]])
+        raise InputError(f"{twice!r} is given twice; give it once")
+    return found
+
+
 def _value(text: str, expected: Any) -> Any:
     """A field's value as typed: text where the field is text, else JSON, "none", or the kind of a part."""
     if expected is str:
@@ -67,6 +76,6 @@ def _value(text: str, expected: Any) -> Any:
     if text == "none":
         return None
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError:
         return {"kind": text} if text in part_kinds() else text

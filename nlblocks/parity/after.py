@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -111,12 +111,13 @@ def explain_training(
     left: list[dict[str, Array]],
     right: list[dict[str, Array]],
     before: State,
-    noise: set[str],
+    noise: Mapping[str, float],
     steps: list[tuple[int, float, str]],
 ) -> Finding | None:
     """The finding for weights that train apart; appends (step, difference, tensor) to ``steps``.
 
-    Tensors whose gradient is rounding (``noise``) go where they like and are left out.
+    ``noise`` is how far gradients may be apart, relative to their scale; those that are nothing else go where they
+    like and are left out.
     """
     owner = {ref.name: (a, b) for ref, _, role, a, b in pairs.roles() if not role.startswith("running")}
     last_mine, last_other = before, before
@@ -124,7 +125,7 @@ def explain_training(
         other = mirrored(pairs, theirs, mine)
         gaps: dict[str, float] = {}
         for name in mine:
-            if name not in owner or name not in other or name in noise:
+            if name not in owner or name not in other or noise.get(name, 0.0) >= 1.0:
                 continue
             known = np.isfinite(other[name])
             way = max(
@@ -134,7 +135,7 @@ def explain_training(
             gaps[name] = float(np.abs(mine[name] - other[name])[known].max(initial=0.0)) / way if way else 0.0
         worst = max(gaps, key=lambda n: gaps[n], default="")
         steps.append((step, gaps.get(worst, 0.0), worst))
-        apart = [name for name in owner if gaps.get(name, 0.0) > TRAINED]
+        apart = [name for name in owner if gaps.get(name, 0.0) > max(TRAINED, noise.get(name, 0.0))]
         if apart:
             cause, text = _training_cause(step, apart, mine, other, last_mine, last_other)
             name = (

@@ -1,33 +1,45 @@
 """A run of a model as a file, so that two runs can be compared where neither framework is installed.
 
-One safetensors file holds the state, the inputs, every tensor of an evaluation and a training pass, the gradients and
-the noise floors; its metadata hold the operations. ``like`` makes a second capture from the first one's inputs and
-weights, paired and moved into the second model.
+One safetensors file holds the state, the inputs, every tensor of an evaluation and a training pass, the gradients,
+the outputs in float32, the weights after steps of training if there were any, and the noise floors; its metadata hold
+the operations. ``like`` makes a second capture from the first one's inputs and weights, paired and moved into the
+second model. What a capture cannot tell: anything that needs another run, which is how the settings of an optimiser are
+tried as the cause of a difference; they are listed instead.
 """
 
 from __future__ import annotations
 
 import json
 import time
+import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nlblocks.backend import Array, State
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, file_path
+from nlblocks.parity.causes import accepted
+from nlblocks.parity.inputs import keywords, split
 from nlblocks.parity.judge import Judge
-from nlblocks.parity.lab import arrays_of
+from nlblocks.parity.lab import arrays_of, training_rules
 from nlblocks.parity.lab_report import LabReport
-from nlblocks.parity.pairing import Rename, pair
-from nlblocks.parity.scales import NUDGES, Runs
+from nlblocks.parity.optimisers import Maker, Settings
+from nlblocks.parity.pairing import Rename, check_rename, pair
+from nlblocks.parity.scales import MORE_NUDGES, NUDGES, Runs
 from nlblocks.parity.subject import Subject
 from nlblocks.parity.trace import Key, Op, Tensor, Trace
+from nlblocks.parity.training import History, judge_training
 from nlblocks.parity.transfer import moved, randomised
+from nlblocks.weights.files import in_memory
+from nlblocks.weights.files.atomic import replacing
+from nlblocks.weights.files.dtypes import of_array
+from nlblocks.weights.files.safetensors_file import header
 
-FORMAT = "nlblocks.capture.1"
+FORMAT = "nlblocks.capture.2"
 
 
 class Capture:
@@ -43,63 +55,93 @@ class Capture:
         state: State,
         traces: dict[str, Trace],
         floors: dict[str, dict[Key, float]],
+        dtype: str,
+        names: tuple[str, ...] = (),
+        history: History | None = None,
     ) -> None:
         self.model, self.framework, self.seed, self.inputs = model, framework, seed, inputs
-        self.state, self.traces, self.floors = state, traces, floors
+        self.state, self.traces, self.floors, self.dtype = state, traces, floors, dtype
+        self.names, self.history = names, history
 
     def save(self, path: str | Path) -> None:
         """Write the file, whole or not at all."""
-        from safetensors.numpy import save_file
-
+        target = file_path(path)
+        check_capture_path(target)
         tensors = {f"input/{i}": array for i, array in enumerate(self.inputs)}
         tensors |= {f"state/{name}": array for name, array in self.state.items()}
         meta: dict[str, Any] = {
             "model": self.model,
             "framework": self.framework,
             "seed": self.seed,
+            "dtype": self.dtype,
             "inputs": len(self.inputs),
+            "names": self.names,
+            "history": None,
             "floors": {mode: [[*key, value] for key, value in floor.items()] for mode, floor in self.floors.items()},
             "traces": {},
         }
+        if self.history is not None:
+            settings = None if self.history.settings is None else asdict(self.history.settings)
+            meta["history"] = [self.history.optimiser, settings, len(self.history.states)]
+            for step, state in enumerate(self.history.states):
+                tensors |= {f"step/{step}/{name}": array for name, array in state.items()}
         for mode, trace in self.traces.items():
             meta["traces"][mode] = _describe(trace)
             for group in ("values", "grads", "grad_inputs", "grad_params", "buffers_after"):
                 found = getattr(trace, group)
                 tensors |= {f"{mode}/{group}/{name}": array for name, array in found.items()}
-        target = Path(path)
-        part = target.with_name(target.name + ".part")
-        try:
-            save_file(
-                {name: np.array(array, order="C") for name, array in tensors.items()},
-                str(part),
-                metadata={"format": FORMAT, "capture": json.dumps(meta)},
-            )
-            part.replace(target)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise InputError(f"cannot write {target}: {error.strerror or error}") from None
+        tensors, meta["same"] = _once(tensors)
+        text = json.dumps(meta)
+        notes = {"format": FORMAT, "capture": text, "checksum": _checksum(text, tensors)}
+        start, ordered = header({name: in_memory(a, of_array(a)) for name, a in tensors.items()}, notes)
+        with replacing(target) as file:
+            file.write(start)
+            for tensor in ordered:
+                for _ in tensor.pour(file):
+                    pass
+
+
+def check_capture_path(path: Path) -> None:
+    """Raise InputError for a file that a capture cannot be written to."""
+    if path.suffix != ".safetensors":
+        raise InputError(f"capture {path} must end in .safetensors")
+    if path.is_dir():
+        raise InputError(f"capture {path} is a folder; give a file")
+    if not path.parent.is_dir():
+        raise InputError(f"capture {path}: there is no folder {path.parent}; make it first")
 
 
 def load_capture(path: str | Path) -> Capture:
     """Read a capture. Raises InputError for a file that is missing, cut short or something else."""
     from safetensors import SafetensorError, safe_open
 
-    target = Path(path)
+    target = file_path(path)
     if not target.is_file():
         raise InputError(f"{target} is not a file; make one with: nlblocks capture MODEL --input ... --out {target}")
     try:
         with safe_open(str(target), framework="numpy") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
+            written = metadata.get("format", "")
+            if written != FORMAT and written.startswith(FORMAT.rstrip("0123456789")):
                 raise InputError(
-                    f"{target} is no capture of a run; make one with: nlblocks capture MODEL --out {target.name}"
+                    f"{target} was written by another version of nlblocks ({written}; this one reads {FORMAT}); "
+                    "capture the run again with this version"
+                )
+            if written != FORMAT:
+                raise InputError(
+                    f"{target} is no capture of a run; make one with: nlblocks capture MODEL --input ... --out FILE"
                 )
             meta = json.loads(metadata["capture"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{target} is cut short or damaged ({error}); capture the run again") from None
+            if metadata["checksum"] != _checksum(metadata["capture"], tensors):
+                raise ValueError("its checksum is wrong")
+            tensors |= {name: tensors[other] for name, other in meta["same"].items()}
+    except InputError:
+        raise
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{target} is cut short, damaged or no capture ({_line(error)}); capture the run again"
+        ) from None
     try:
         return Capture(
             model=meta["model"],
@@ -109,9 +151,14 @@ def load_capture(path: str | Path) -> Capture:
             state={name.removeprefix("state/"): array for name, array in tensors.items() if name.startswith("state/")},
             traces={mode: _restore(found, mode, tensors) for mode, found in meta["traces"].items()},
             floors={mode: {(row[0], row[1]): row[2] for row in rows} for mode, rows in meta["floors"].items()},
+            dtype=meta["dtype"],
+            names=tuple(meta["names"]),
+            history=_history(meta, tensors),
         )
-    except (KeyError, TypeError, IndexError) as error:
-        raise InputError(f"{target} lacks {error}; capture the run again") from None
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{target} is damaged ({type(error).__name__}: {_line(error)}); capture the run again"
+        ) from None
 
 
 def capture(
@@ -123,27 +170,42 @@ def capture(
     randomise: bool = True,
     training: bool = True,
     rename: Rename | None = None,
+    steps: int | None = None,
+    optimiser: str | Maker | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Capture:
     """Run a model and keep all of it. With ``like``, on the inputs and with the weights of another capture.
 
-    Raises InputError where the model raises, or where neither inputs nor ``like`` are given.
+    The options are those of :func:`nlblocks.parity.compare`, but that training is captured only where ``steps`` or
+    ``optimiser``, a name or one function, are given.
+    Raises InputError where the model raises, or where not one of inputs and ``like`` is given.
     """
     say = progress or (lambda text: None)
-    source = load_capture(like) if isinstance(like, str | Path) else like
-    if source is None and inputs is None:
-        raise InputError("capture needs inputs, or like= another capture")
+    source = like if isinstance(like, Capture) or like is None else load_capture(like)
+    if (source is None) == (inputs is None):
+        raise InputError("capture needs inputs, or like= another capture, and not both")
+    pair_of = None if optimiser is None else (optimiser, optimiser)
     seed = seed if source is None else source.seed
-    arrays = arrays_of(inputs, seed) if source is None else source.inputs
-    subject = Subject(model, arrays, seed, constants="float32")
+    names, values = split(inputs) if source is None else (source.names, source.inputs)
+    arrays = arrays_of(values, seed) if source is None else source.inputs
+    by = keywords({"captured": model}, names)
+    subject = Subject(model, arrays, seed, constants="float32", names=by["captured"])
+    if source is not None and len(names) > 1 and not subject.names:
+        raise InputError(
+            f"the capture passes its inputs by name ({', '.join(names)}), which {type(model).__name__} does not know; "
+            "name them as forward does in both models, or leave the names out to pass them in order"
+        )
+    rules = training_rules(model, model, pair_of, steps) if training and (steps or optimiser is not None) else None
     say("reading the structure")
     probe = subject.probe()
     if probe.error:
-        raise InputError(f"{type(model).__name__} raises on this input: {probe.error}")
+        shapes = ", ".join(f"{list(array.shape)} {array.dtype}" for array in arrays)
+        raise InputError(f"{type(model).__name__} fails on inputs {shapes}: {probe.error}")
     if source is None:
         pairing = pair(probe, probe)
         subject.state = randomised(pairing, subject.own, seed) if randomise else subject.own
     else:
+        check_rename(rename, source.traces["eval"], probe)
         pairing = pair(source.traces["eval"], probe, rename)
         subject.state = moved(pairing, source.state, subject.own)
     traces, floors = {}, {}
@@ -151,9 +213,20 @@ def capture(
         say(f"{mode} run")
         traces[mode] = subject.run(training=mode == "train")
         if traces[mode].error:
-            raise InputError(f"{type(model).__name__} raises in {mode} mode: {traces[mode].error}")
+            hint = "; --eval-only leaves training out" if mode == "train" else ""
+            raise InputError(f"{type(model).__name__} fails in {mode} mode: {traces[mode].error}{hint}")
         say(f"{mode} noise floor")
         floors[mode] = subject.noise(training=mode == "train", dtype="float64", base=traces[mode], trials=range(NUDGES))
+    if subject.dtype != "float64":
+        say("float32")
+        single = subject.run(training=False, dtype="float32", keep="results")
+        if not single.error:
+            traces["float32"] = single
+            floors["float32"] = subject.noise(training=False, dtype="float32", base=single, trials=range(MORE_NUDGES))
+    trained = None
+    if rules is not None and any(tensor.trainable for tensor in probe.state.values()):
+        say("training")
+        trained = subject.train(rules[0], "captured", rules[2])
     return Capture(
         model=type(model).__name__,
         framework=subject.tracer.name,
@@ -162,6 +235,9 @@ def capture(
         state=subject.state,
         traces=traces,
         floors=floors,
+        dtype=subject.dtype,
+        names=names if subject.names or len(names) == 1 else (),
+        history=trained,
     )
 
 
@@ -173,6 +249,9 @@ def compare_captures(
     Raises InputError where they were made on different inputs or seeds.
     """
     start = time.perf_counter()
+    for side in (left, right):
+        if not isinstance(side, Capture):
+            raise InputError(f"compare_captures takes two captures, received {side!r}; read one with load_capture(...)")
     if left.seed != right.seed:
         raise InputError(
             f"the captures were made with seeds {left.seed} and {right.seed}; capture the second with --like the first"
@@ -180,6 +259,7 @@ def compare_captures(
     shapes = [tuple(a.shape for a in side.inputs) for side in (left, right)]
     if shapes[0] != shapes[1] or any(not np.array_equal(a, b) for a, b in zip(left.inputs, right.inputs, strict=True)):
         raise InputError("the captures were made on different inputs; capture the second with --like the first")
+    check_rename(rename, left.traces["eval"], right.traces["eval"])
     pairing = pair(left.traces["eval"], right.traces["eval"], rename)
     report = LabReport(
         left=f"{left.model} ({left.framework})",
@@ -187,25 +267,78 @@ def compare_captures(
         pairing=pairing,
         seed=left.seed,
         shapes=shapes[0],
-        accept=tuple(accept),
+        accept=accepted(accept),
     )
     judge = Judge(report, _runs(left), _runs(right), pairing, left.seed)
     judge.pairing(transferred=False, states=(left.state, right.state))
     judge.evaluation()
-    if "train" in left.traces and "train" in right.traces:
+    captured = set(left.traces) & set(right.traces)
+    if "train" in captured:
         judge.training(left.state)
+    else:
+        report.not_compared.append("the training pass, which the captures do not both hold")
+    if "float32" in captured:
+        judge.own_dtype((left.dtype, right.dtype), training=False)
+        report.not_compared.append("the training pass in float32, which a capture does not hold")
+    if left.history is None or right.history is None:
+        report.not_compared.append("steps of training, which the captures do not both hold (capture with --optimiser)")
+    elif judge.agrees:
+        judge_training(judge, left.history, right.history, left.state)
     report.seconds = time.perf_counter() - start
     return report
 
 
 def _runs(source: Capture) -> Runs:
-    def run(*, training: bool, **_: Any) -> Trace:
-        return source.traces["train" if training else "eval"]
+    def mode(training: bool, dtype: str) -> str:
+        return dtype if dtype == "float32" else "train" if training else "eval"
 
-    def noise(*, training: bool, **_: Any) -> Mapping[Key, float]:
-        return source.floors["train" if training else "eval"]
+    def run(*, training: bool, dtype: str = "float64", **_: Any) -> Trace:
+        return source.traces[mode(training, dtype)]
+
+    def noise(*, training: bool, dtype: str = "float64", **_: Any) -> Mapping[Key, float]:
+        return source.floors[mode(training, dtype)]
 
     return Runs(run, noise, again=False)
+
+
+def _once(tensors: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, str]]:
+    """Each array once (a parameter is in the state and in every pass), and under which name the others are."""
+    kept: dict[str, Array] = {}
+    same: dict[str, str] = {}
+    first: dict[tuple[Any, ...], str] = {}
+    for name, array in tensors.items():
+        plain = np.ascontiguousarray(array).reshape(array.shape)
+        key = plain.dtype.str, plain.shape, blake2b(plain.reshape(-1).view(np.uint8).data).digest()
+        if first.setdefault(key, name) == name:
+            kept[name] = plain
+        else:
+            same[name] = first[key]
+    return kept, same
+
+
+def _checksum(text: str, tensors: Mapping[str, Array]) -> str:
+    """Against accidents: another bit would be read as a difference between the models."""
+    found = zlib.crc32(text.encode())
+    for name in sorted(tensors):
+        found = zlib.crc32(np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data, found)
+    return f"{found:08x}"
+
+
+def _history(meta: Mapping[str, Any], tensors: Mapping[str, Array]) -> History | None:
+    if meta["history"] is None:
+        return None
+    optimiser, settings, count = meta["history"]
+    states: list[State] = [{} for _ in range(count)]
+    for key, array in tensors.items():
+        if key.startswith("step/"):
+            _, step, name = key.split("/", 2)
+            states[int(step)][name] = array
+    known = None if settings is None else Settings(**settings)
+    return History(framework=meta["framework"], states=states, optimiser=optimiser, settings=known)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _describe(trace: Trace) -> dict[str, Any]:

@@ -6,6 +6,10 @@ after it has tried it: with that one thing changed on one side, the two sides me
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from nlblocks.errors import InputError
+
 CAUSES: dict[str, str] = {
     # one layer or operation, another attribute
     "conv.stride": "the convolution's stride",
@@ -130,3 +134,19 @@ CAUSES: dict[str, str] = {
     "values.not_finite": "NaN or infinity",
     "precision.float32": "float64 agrees, the model's own dtype does not",
 }
+
+
+def accepted(causes: Collection[str]) -> tuple[str, ...]:
+    """The causes to accept, checked. Raises InputError for one that is not in the table."""
+    if not isinstance(causes, Collection):
+        raise InputError(f"accept={causes!r} must be names of causes, e.g. ('batch_norm.variance',)")
+    given = (causes,) if isinstance(causes, str) else tuple(causes)
+    for cause in given:
+        if cause not in CAUSES:
+            kind = str(cause).partition(".")[0]
+            alike = [name for name in CAUSES if name.startswith(f"{kind}.")]
+            hint = (
+                f"of this kind there are {', '.join(alike)}" if alike else "they are the keys of nlblocks.parity.CAUSES"
+            )
+            raise InputError(f"accept={cause!r} names no known cause; {hint}")
+    return given

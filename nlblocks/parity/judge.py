@@ -30,6 +30,9 @@ MOMENTUM_HELD = 2.0**-24 * 10 / 8
 """Paddle holds the weight of the old statistic as float32: off by 2^-24, seen against a tenth of the way. Counted as
 rounding up to four times."""
 
+COMPUTED: tuple[Phase, ...] = ("eval forward", "train forward", "backward")
+"""Where a difference cannot be accepted, because the results differ by it."""
+
 
 class Judge:
     """Fills a report."""
@@ -123,9 +126,15 @@ class Judge:
         if {name for _, name in wrong} - names:
             self.walk.backward(runs, [(kind, name) for kind, name in wrong if name not in names])
 
-    def own_dtype(self, dtype: str, *, training: bool) -> None:
-        """The models in their own dtype, explained by the noise floor measured in it."""
-        if dtype != "float32":
+    def own_dtype(self, dtypes: tuple[str, str], *, training: bool) -> None:
+        """The models in float32, explained by the noise floor measured in it; halves are said to be left out."""
+        dtype = "float32"
+        if dtypes[0] != dtypes[1]:
+            text = f"the parameters are {dtypes[0]} on the left, {dtypes[1]} on the right"
+            self._add(Finding(phase="float32", place="parameters", severity="note", explanation=text))
+        for half in dict.fromkeys(name for name in dtypes if name not in ("float64", "float32")):
+            self.report.not_compared.append(f"{half}, a model's own dtype: judged in float64 and float32")
+        if dtypes == ("float64", "float64"):
             return
         if not self.agrees:
             self.report.not_compared.append("the models in float32, because they differ in float64")
@@ -136,7 +145,7 @@ class Judge:
             runs = Pass(left=left, right=right, training=train, dtype=dtype)
             for side, trace in (("left", left), ("right", right)):
                 if trace.error:
-                    text = f"the {side} raises {trace.error} in {dtype}"
+                    text = f"the {side} fails in {dtype}: {trace.error}"
                     self._add(Finding(phase=phase, place="output", cause="input.rejected", explanation=text))
                     return
             if self._own_dtype_differs(runs, phase):
@@ -151,7 +160,7 @@ class Judge:
         known = {c.name for c in self.report.comparisons if c.phase == "buffers" and not c.passed}
         agree = [
             self.scales.agree(phase, ("output", a), left.output(a), right.output(b), runs, other=b)
-            for a, b in zip(left.outputs, right.outputs, strict=False)
+            for a, b in paired_outputs(left, right)
         ]
         if runs.training:
             theirs = mirrored(self.pairs, right.buffers_after, left.buffers_after)
@@ -177,6 +186,8 @@ class Judge:
             where = f"{worst.group} {worst.name}".rstrip()
             apart = worst.difference.problem or f"{worst.ratio:.3g} noise floors ({error:.1e})"
             text = f"float64 agrees, {runs.dtype} differs by {apart} in the {where}"
+        if not self.scales.right.again:
+            return Finding(phase=phase, place="output", cause="precision.float32", explanation=text, error=error)
         losses, traces = {}, {}
         for side, source in (("left", self.scales.left), ("right", self.scales.right)):
             own = source.run(training=runs.training, dtype=runs.dtype, keep="values")
@@ -184,16 +195,34 @@ class Judge:
             traces[side] = replace(own, values={}, grads={})
         return precision_finding(phase, losses, traces, self.pairs, text, error)
 
-    def steps(self, left: list[dict[str, Array]], right: list[dict[str, Array]], before: State) -> None:
-        """States after each optimiser step."""
-        noise = {
-            c.name
-            for c in self.report.comparisons
-            if c.phase == "backward" and c.group == "grad_params" and c.noise and c.difference.scale <= RATIO * c.noise
-        }
-        found = explain_training(self.pairs, left, right, before, noise, self.report.steps)
+    def steps(
+        self, left: list[dict[str, Array]], right: list[dict[str, Array]], before: State, settings: str = ""
+    ) -> Finding | None:
+        """States after each optimiser step; ``settings`` of the optimisers that differ count even where no state does.
+
+        Returns the finding where the states part.
+        """
+        found = explain_training(self.pairs, left, right, before, self._noisy(), self.report.steps)
         if found is not None:
             self._add(found)
+        elif settings:
+            text = f"the optimisers' settings differ, though training so far does not show it: {settings}"
+            self._add(Finding(phase="training", place="attributes", cause="optimiser.settings", explanation=text))
+        return found
+
+    def trained_apart(self, left: list[dict[str, Array]], right: list[dict[str, Array]], before: State) -> float:
+        """The largest difference between two histories, in units of the way that a weight went."""
+        steps: list[tuple[int, float, str]] = []
+        explain_training(self.pairs, left, right, before, self._noisy(), steps)
+        return max((error for _, error, _ in steps), default=0.0)
+
+    def _noisy(self) -> dict[str, float]:
+        """How far the gradients of parameters may be apart, in units of their scale: from 1 on they are rounding."""
+        return {
+            c.name: RATIO * c.noise / c.difference.scale if c.difference.scale else 1.0
+            for c in self.report.comparisons
+            if c.phase == "backward" and c.group == "grad_params" and c.noise
+        }
 
     def _audit(self, left: Trace, right: Trace) -> None:
         """Attributes of partner layers that differ, whether or not the outputs show it."""
@@ -205,7 +234,11 @@ class Judge:
     def _add(self, finding: Finding) -> bool:
         """Whether this is new."""
         if finding.cause in self.report.accept:
-            finding = replace(finding, severity="note")
+            if finding.phase in COMPUTED:
+                text = f"{finding.explanation} (accepted, but it changes what is computed: make the models alike here)"
+                finding = replace(finding, explanation=text)
+            else:
+                finding = replace(finding, severity="note")
         first = finding.phase in ("pairing", "eval forward")  # what the pairing leaves over hinders neither
         before = [f for f in self.blocking if not first or f.phase != "pairing"]
         if finding.phase != "pairing" and any(_place(f) == _place(finding) for f in before):

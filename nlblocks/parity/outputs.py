@@ -32,11 +32,15 @@ def structure(left: Trace, right: Trace, phase: Phase) -> Iterator[Finding]:
 
     a, b = list(left.outputs), list(right.outputs)
     pairs = paired_outputs(left, right)
-    if a != b and not (len(a) == len(b) == 1):
+    if a != b and len(a) == len(b) == 1:
+        text = f"the left returns {_listed(a)}, the right {_listed(b)}; that one tensor is compared"
+        if phase == "eval forward":  # said once
+            yield Finding(phase=phase, place="output", severity="note", explanation=text)
+    elif sorted(a) != sorted(b):
         alone = [[n for n in names if n not in {p[i] for p in pairs}] for i, names in enumerate((a, b))]
         yield finding(
             next(iter(alone[0]), ""), next(iter(alone[1]), ""), "output.structure",
-            f"outputs are {', '.join(a) or 'one tensor'} on the left, {', '.join(b) or 'one tensor'} on the right",
+            f"the left returns {_listed(a)}, the right {_listed(b)}",
         )  # fmt: skip
     for x, y in pairs:
         dtypes = left.output_dtypes[x], right.output_dtypes[y]
@@ -52,6 +56,13 @@ def structure(left: Trace, right: Trace, phase: Phase) -> Iterator[Finding]:
         if swapped is not None and not (same_shape and distance(mine, theirs) <= LIMIT):
             text = f"output {x} of the left is output {swapped} of the right"
             yield finding(x, swapped, "output.structure", text)
+
+
+def _listed(outputs: list[str]) -> str:
+    """The tensors that a model returns, by their paths."""
+    if outputs == [""]:
+        return "a bare tensor"
+    return f"{len(outputs)} tensor{'s' * (len(outputs) != 1)} ({', '.join(outputs)})"
 
 
 def finite(trace: Trace) -> bool:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-FLOOR, TOP = -18.0, 2.0
-HEIGHT, LEFT, RIGHT, HEAD, FOOT = 300, 64, 16, 16, 34
-GOOD = 1e-11
+from nlblocks.parity.picture import COLOURS, kind, number, picture, value
 
 STYLE = """
 :root{--ink:#1c2127;--soft:#5c6670;--line:#dfe3e8;--card:#fff;--page:#f5f6f8;--good:#1f7a4d;--bad:#b3261e;--note:#8a6100}
@@ -18,30 +15,38 @@ STYLE = """
 *{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--ink);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
 main{max-width:1120px;margin:0 auto;padding:28px 20px 60px}h1{font-size:21px;margin:0}h2{font-size:16px;margin:0 0 12px}
+h1,p,.where{overflow-wrap:anywhere}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:18px 20px;margin-top:16px}
-.verdict{display:flex;gap:16px;align-items:center;flex-wrap:wrap}
+.verdict{display:flex;gap:8px 16px;align-items:center;flex-wrap:wrap}.verdict>div{flex:1 1 240px;min-width:0}
 .pill{font-weight:700;padding:5px 14px;border-radius:99px;
 color:#fff}.same{background:#1f7a4d}.different{background:#b3261e}.soft{color:var(--soft)}
 .finding{border-left:5px solid var(--bad)}.finding .cause{font:600 14px ui-monospace,monospace;color:var(--bad)}
 .finding p{margin:6px 0}.where{font-size:17px;font-weight:600}
-table{border-collapse:collapse;width:100%;font-size:13.5px}th{text-align:left;color:var(--soft);font-weight:600}
-th,td{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}
-td.n{font-variant-numeric:tabular-nums;
-white-space:nowrap}code{font:12.5px ui-monospace,monospace;overflow-wrap:anywhere}.good{color:var(--good)}
+table{border-collapse:collapse;width:100%;font-size:13.5px}
+th{text-align:left;color:var(--soft);font-weight:600;position:sticky;top:0;background:var(--card)}
+th,td{padding:5px 12px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}
+td.n{font-variant-numeric:tabular-nums;white-space:nowrap}td.t{overflow-wrap:anywhere;min-width:24ch}
+code{font:12.5px ui-monospace,monospace;overflow-wrap:anywhere}.good{color:var(--good)}
 .bad{color:var(--bad);font-weight:600}.note{color:var(--note)}.scroll{overflow:auto;max-height:460px}
-input{width:100%;padding:8px 11px;margin-bottom:10px;border:1px solid var(--line);border-radius:7px;
-background:var(--page);
-color:var(--ink);font:inherit}svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font-size:11px}
-.grid{stroke:var(--line)}.dot{fill:var(--good)}.dot.off{fill:var(--bad)}.dot.shape{fill:var(--note)}.mark{stroke:var(--bad);
-stroke-dasharray:4 3}circle:hover{stroke:var(--ink);stroke-width:2}
-.legend{display:flex;gap:18px;font-size:12.5px;color:var(--soft);margin-top:6px;flex-wrap:wrap}
+.find{display:flex;gap:12px;align-items:center;margin-bottom:10px}.find output{color:var(--soft);font-size:13px}
+input{flex:1;min-width:0;padding:8px 11px;border:1px solid var(--line);border-radius:7px;background:var(--page);
+color:var(--ink);font:inherit}:focus-visible{outline:2px solid var(--ink);outline-offset:2px}
+svg{display:block}svg text{fill:var(--soft);font-size:11px}
+.grid{stroke:var(--line)}.dot{fill:var(--good)}.dot.off{fill:var(--bad)}
+.dot.shape{fill:var(--card);stroke:var(--note);stroke-width:2}
+.mark{stroke:var(--bad);stroke-dasharray:4 3}circle:hover{stroke:var(--ink);stroke-width:2}
+.legend{display:flex;gap:4px 18px;font-size:12.5px;color:var(--soft);margin-top:6px;flex-wrap:wrap}
 """.strip()
 
 SCRIPT = """
-document.querySelectorAll('input[data-for]').forEach(function(box){box.addEventListener('input',function(){
-var words=box.value.toLowerCase().split(/\\s+/);
-document.querySelectorAll('#'+box.dataset.for+' tbody tr').forEach(function(row){
-var text=row.textContent.toLowerCase();row.hidden=!words.every(function(w){return text.indexOf(w)>=0})})})})
+document.querySelectorAll('input[data-for]').forEach(function(box){
+var rows=document.querySelectorAll('#'+box.dataset.for+' tbody tr'),said=box.parentNode.querySelector('output');
+box.addEventListener('input',function(){var words=box.value.toLowerCase().split(/\\s+/),shown=0;
+rows.forEach(function(row){var text=row.textContent.toLowerCase();
+row.hidden=!words.every(function(w){return text.indexOf(w)>=0});if(!row.hidden)shown++});
+said.textContent=shown+' of '+rows.length})});
+document.querySelectorAll('.picture').forEach(function(box){var mark=box.querySelector('.mark');
+if(mark)box.scrollLeft=mark.getAttribute('x1')-box.clientWidth/2})
 """.strip()
 
 
@@ -55,12 +60,13 @@ def page(report: Mapping[str, Any], summary: str) -> str:
         f"{'THE SAME' if same else 'DIFFERENT'}</span><div><h1>{escape(title)}</h1>"
         f'<div class="soft">input {escape(shapes)}, '
         f"seed {report['seed']}, {len(report['pairs'])} tensors paired, {len(report['comparisons'])} compared, "
-        f"{report['seconds']:.1f} s</div></div></div>",
+        f"{report['seconds']:.1f} s</div>{_not_compared(report)}</div></div>",
         _finding(report["finding"]),
-        _picture(report["layers"], report["finding"]),
-        _phases(report["comparisons"]),
+        picture(report["layers"], report["finding"]),
+        _phases(report),
         _others(report["findings"], report["finding"]),
         _pairs(report),
+        _layers(report["layers"]),
         _comparisons(report["comparisons"]),
     ]
     body = "\n".join(part for part in parts if part)
@@ -72,12 +78,16 @@ def page(report: Mapping[str, Any], summary: str) -> str:
     )
 
 
+def _not_compared(report: Mapping[str, Any]) -> str:
+    return "".join(f'<div class="note">not compared: {escape(text)}</div>' for text in report["not_compared"])
+
+
 def _finding(finding: Mapping[str, Any] | None) -> str:
     if finding is None:
         return ""
     change = ""
     if finding["error"] is not None:
-        change = f"the outputs differ by <b>{_number(finding['error'])}</b> of their largest value"
+        change = f"the outputs differ by <b>{number(finding['error'])}</b> of their largest value"
     cause = f'<span class="cause">{escape(finding["cause"])}</span>' if finding["cause"] else "no known cause"
     return (
         f'<div class="card finding"><h2>What went wrong, and where</h2>'
@@ -98,79 +108,28 @@ def _where(finding: Mapping[str, Any]) -> str:
     return f"layer {layer}" if finding["place"] == "layer" else f"{finding['place']} of {layer}"
 
 
-def _picture(layers: Sequence[Mapping[str, Any]], finding: Mapping[str, Any] | None) -> str:
-    if not layers:
-        return ""
-    width = min(max(1080, 12 * len(layers)), 4000)
-    inner = width - LEFT - RIGHT
-
-    def x(index: int) -> float:
-        return LEFT + inner * (index + 0.5) / len(layers)
-
-    def y(error: float) -> float:
-        level = FLOOR if error <= 0 else min(max(math.log10(error), FLOOR), TOP)
-        return HEAD + (HEIGHT - HEAD - FOOT) * (TOP - level) / (TOP - FLOOR)
-
-    items = []
-    for power in range(int(FLOOR), int(TOP) + 1, 4):
-        height = y(10.0**power) if power > FLOOR else y(0.0)
-        label = f"1e{power}" if power > FLOOR else "0"
-        items.append(f'<line class="grid" x1="{LEFT}" x2="{width - RIGHT}" y1="{height:.1f}" y2="{height:.1f}"/>')
-        items.append(f'<text x="{LEFT - 8}" y="{height + 4:.1f}" text-anchor="end">{label}</text>')
-    marked = False
-    for index, row in enumerate(layers):
-        error = row["error"]
-        name = row["left"] or "the model itself"
-        if row["right"] is not None and row["right"] != row["left"]:
-            name += f" / {row['right'] or 'the model itself'}"
-        kind = "shape" if error is None else "off" if error > GOOD else "on"
-        value = (
-            "no partner"
-            if error is None and "shapes" not in row
-            else "other shapes"
-            if error is None
-            else _number(error)
-        )
-        height = y(1e2 if error is None else error)
-        text = f"{index + 1}. {row['op']}, {name}: {value}"
-        items.append(
-            f'<circle class="dot {kind}" cx="{x(index):.1f}" cy="{height:.1f}" r="4">'
-            f"<title>{escape(text)}</title></circle>"
-        )
-        if finding and not marked and kind != "on":
-            items.append(
-                f'<line class="mark" x1="{x(index):.1f}" x2="{x(index):.1f}" y1="{HEAD}" y2="{HEIGHT - FOOT}"/>'
-            )
-            anchor = "start" if index < len(layers) * 0.7 else "end"
-            shift = 8 if anchor == "start" else -8
-            items.append(
-                f'<text x="{x(index) + shift:.1f}" y="{HEAD + 10}" text-anchor="{anchor}">'
-                f"{escape(name)} ({row['op']})</text>"
-            )
-            marked = True
-    items.append(f'<text x="{LEFT}" y="{HEIGHT - 8}">operations in execution order →</text>')
-    picture = (
-        f'<svg viewBox="0 0 {width} {HEIGHT}" role="img" aria-label="error of each operation">{"".join(items)}</svg>'
-    )
-    legend = (
-        '<div class="legend"><span><b class="good">●</b> agrees</span><span><b class="bad">●</b> differs</span>'
-        '<span><b class="note">●</b> no partner of this shape</span>'
-        "<span>evaluation in float64; the difference in units of the largest value, on a log scale</span></div>"
-    )
-    return f'<div class="card"><h2>Where the error arises</h2>{picture}{legend}</div>'
-
-
-def _phases(comparisons: Sequence[Mapping[str, Any]]) -> str:
+def _phases(report: Mapping[str, Any]) -> str:
     rows = []
-    for phase in dict.fromkeys(c["phase"] for c in comparisons):
-        found = [c for c in comparisons if c["phase"] == phase]
+    faulty = {f["phase"] for f in report["findings"] if f["severity"] == "fault"}
+    for phase in dict.fromkeys(c["phase"] for c in report["comparisons"]):
+        found = [c for c in report["comparisons"] if c["phase"] == phase]
         failed = sum(not c["passed"] for c in found)
         zero = [0.0 if c["passed"] and c["noise"] * 32 >= c["scale"] else c["relative"] for c in found]
         state = '<span class="good">agree</span>' if not failed else f'<span class="bad">{failed} differ</span>'
+        if failed and phase not in faulty:
+            state = f'<span class="note">{failed} differ, accepted</span>'
         ratio = max(c["ratio"] for c in found)
-        rows.append((escape(phase), str(len(found)), _number(max(zero)), f"{ratio:.3g}" if ratio else "–", state))
+        problem = next((c["problem"] for c in found if c["problem"]), "")
+        worst = escape(problem) or number(max(zero))
+        rows.append((escape(phase), str(len(found)), worst, f"{ratio:.3g}" if ratio else "–", state))
+    if report["steps"]:
+        steps, rules = report["steps"], " / ".join(dict.fromkeys(report["optimisers"]))
+        bad = any(f["phase"] == "training" and f["severity"] == "fault" for f in report["findings"])
+        state = '<span class="bad">differ</span>' if bad else '<span class="good">agree</span>'
+        worst = f"{number(max(step['error'] for step in steps))} of a weight's way"
+        rows.append((f"training, {len(steps)} step{'s' * (len(steps) > 1)}: {escape(rules)}", "", worst, "–", state))
     heads = ("phase", "tensors", "worst difference", "in noise floors", "")
-    return f'<div class="card"><h2>Phases</h2>{_table("phases", heads, rows)}</div>'
+    return f'<div class="card"><h2>Phases</h2>{_table("phases", heads, rows, "tnnnn")}</div>'
 
 
 def _others(findings: Sequence[Mapping[str, Any]], first: Mapping[str, Any] | None) -> str:
@@ -180,16 +139,15 @@ def _others(findings: Sequence[Mapping[str, Any]], first: Mapping[str, Any] | No
             f'<span class="{"note" if f["severity"] == "note" else "bad"}">{f["severity"]}</span>',
             escape(f["phase"]),
             f"<code>{escape(_where(f))}</code>",
-            escape(f["cause"] or "–"),
+            f"<code>{escape(f['cause'] or '–')}</code>",
             escape(f["explanation"]),
         )
         for f in rest
     ]
     if not rows:
         return ""
-    return (
-        f'<div class="card"><h2>Also found</h2>{_table("others", ("", "phase", "where", "cause", "what"), rows)}</div>'
-    )
+    table = _table("others", ("", "phase", "where", "cause", "what"), rows, "nntnt")
+    return f'<div class="card"><h2>Also found</h2>{_search("others", len(rows))}{table}</div>'
 
 
 def _pairs(report: Mapping[str, Any]) -> str:
@@ -212,8 +170,25 @@ def _pairs(report: Mapping[str, Any]) -> str:
         for name in report["right_only"]
     ]
     notes = "".join(f'<p class="note">{escape(text)}</p>' for text in report["ambiguous"])
-    table = _table("pairs", (report["left"], report["right"], "role", "shape", "layout"), rows)
-    return f'<div class="card"><h2>Pairing</h2>{notes}{_search("pairs")}<div class="scroll">{table}</div></div>'
+    table = _table("pairs", (report["left"], report["right"], "role", "shape", "layout"), rows, "ttnnn")
+    return f'<div class="card"><h2>Pairing</h2>{notes}{_search("pairs", len(rows))}{table}</div>'
+
+
+def _layers(layers: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        (
+            str(index + 1),
+            escape(row["op"]),
+            f"<code>{escape(row['left'] or 'the model itself')}</code>",
+            "" if row["right"] is None else f"<code>{escape(row['right'] or 'the model itself')}</code>",
+            f'<span class="{COLOURS[kind(row)]}">{escape(value(row))}</span>',
+        )
+        for index, row in enumerate(layers)
+    ]
+    if not rows:
+        return ""
+    table = _table("layers", ("", "operation", "left", "right", "difference"), rows, "nnttn")
+    return f'<div class="card"><h2>Operation by operation</h2>{_search("layers", len(rows))}{table}</div>'
 
 
 def _comparisons(comparisons: Sequence[Mapping[str, Any]]) -> str:
@@ -223,31 +198,32 @@ def _comparisons(comparisons: Sequence[Mapping[str, Any]]) -> str:
             escape(c["group"]),
             f"<code>{escape(c['name'] or 'output')}</code>",
             escape(c["dtype"]),
-            escape(c["problem"]) or _number(c["relative"]),
+            escape(c["problem"]) or number(c["relative"]),
             f"{c['ratio']:.3g}" if c["ratio"] else "–",
+            "" if c["passed"] or c["problem"] else f"{c['index']}: {c['values'][0]:.9g} and {c['values'][1]:.9g}",
             f'<span class="{"good" if c["passed"] else "bad"}">{"agrees" if c["passed"] else "differs"}</span>',
         )
         for c in comparisons
     ]
-    heads = ("phase", "group", "tensor", "dtype", "difference", "noise floors", "")
-    table = _table("tensors", heads, rows)
-    return f'<div class="card"><h2>Every tensor</h2>{_search("tensors")}<div class="scroll">{table}</div></div>'
+    heads = ("phase", "group", "tensor", "dtype", "difference", "noise floors", "worst at", "")
+    table = _table("tensors", heads, rows, "nntnnntn")
+    return f'<div class="card"><h2>Every tensor</h2>{_search("tensors", len(rows))}{table}</div>'
 
 
-def _search(name: str) -> str:
-    return f'<input type="search" placeholder="search" aria-label="search" data-for="{name}">'
+def _search(name: str, rows: int) -> str:
+    """A box that filters a table; nothing for a table that is seen at a glance."""
+    if rows <= 8:
+        return ""
+    box = f'<input type="search" placeholder="search" aria-label="search {name}" data-for="{name}">'
+    return f'<div class="find">{box}<output aria-live="polite">{rows} of {rows}</output></div>'
 
 
-def _table(name: str, heads: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
+def _table(name: str, heads: Iterable[str], rows: Iterable[Sequence[str]], kinds: str) -> str:
+    """A table that can be scrolled by keyboard; ``kinds`` has a letter a column: n does not wrap, t does."""
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     body = "".join(
-        "<tr>"
-        + "".join(f'<td class="n">{cell}</td>' if "<" not in cell else f"<td>{cell}</td>" for cell in row)
-        + "</tr>"
+        "<tr>" + "".join(f'<td class="{letter}">{cell}</td>' for letter, cell in zip(kinds, row, strict=True)) + "</tr>"
         for row in rows
     )
-    return f'<table id="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-
-
-def _number(value: float) -> str:
-    return "0" if value == 0 else f"{value:.1e}"
+    table = f'<table id="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">{table}</div>'

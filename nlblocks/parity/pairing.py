@@ -11,10 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 from functools import lru_cache
 from typing import Any
 
+from nlblocks.errors import InputError
 from nlblocks.parity.trace import Op, Trace
 from nlblocks.parity.vocabulary import NORMALISATIONS
 
@@ -127,6 +128,21 @@ def units(trace: Trace) -> list[Unit]:
     return found
 
 
+def check_rename(rename: Rename | None, left: Trace, right: Trace) -> None:
+    """Raise InputError for a hint that is none, or names nothing."""
+    if callable(rename) or rename is None:
+        return
+    if not isinstance(rename, Mapping) or not all(isinstance(n, str) for row in rename.items() for n in row):
+        raise InputError(f"rename={rename!r} must be a dict of names, or a function from a left to a right name")
+    for side, trace, names in (("left", left, rename.keys()), ("right", right, rename.values())):
+        known = {*trace.state, *trace.layers}
+        for name in names:
+            if name not in known and not any(other.startswith(f"{name}.") for other in known):
+                near = get_close_matches(name, known, 3)
+                hint = f"did you mean {', '.join(near)}?" if near else "give a layer, a parameter or a prefix of them"
+                raise InputError(f"rename: {name!r} is nothing in the {side} model; {hint}")
+
+
 def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
     """Align two models. What is paired by nothing but chance is said to be ambiguous, never hidden."""
     a, b = units(left), units(right)
@@ -228,11 +244,14 @@ def _hinted(a: Sequence[Unit], b: Sequence[Unit], rename: Rename | None) -> list
 
 def _renamed(name: str, rename: Rename) -> str | None:
     if callable(rename):
-        return rename(name)
+        try:
+            return rename(name)
+        except Exception as error:
+            raise InputError(f"rename({name!r}) raises {type(error).__name__}: {error}") from None
     if name in rename:
         return rename[name]
     prefix = max((key for key in rename if name.startswith(f"{key}.")), key=len, default=None)
-    return None if prefix is None else rename[prefix] + name[len(prefix) :]
+    return None if prefix is None else (rename[prefix] + name[len(prefix) :]).lstrip(".")
 
 
 def _same_names(a: Sequence[Unit], b: Sequence[Unit]) -> list[tuple[int, int]]:

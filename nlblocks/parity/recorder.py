@@ -156,7 +156,7 @@ class Recorder:
         return number
 
     def finish(self, result: Any) -> dict[str, Any]:
-        """Number the outputs and return them by path."""
+        """Number the outputs and return them by the name of their gradient: the path, "" where there is only one."""
         found = dict(leaves(result, self.is_tensor))
         for path, tensor in found.items():
             number = self.number(tensor)
@@ -164,7 +164,7 @@ class Recorder:
             self.trace.output_dtypes[path] = str(tensor.dtype).rpartition(".")[2]
             if number not in self.trace.values:
                 self.trace.values[number] = private(self.view(tensor))
-        return found
+        return {"" if len(found) == 1 else path: tensor for path, tensor in found.items()}
 
     def _append(
         self, kind: str, name: str, inputs: tuple[int, ...], roles: tuple[str, ...], attrs: dict[str, Any],

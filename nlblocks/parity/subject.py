@@ -12,14 +12,18 @@ from nlblocks.backend import Array, State, rows
 from nlblocks.errors import InputError
 from nlblocks.init import generator
 from nlblocks.parity.measure import CHUNK, furthest
+from nlblocks.parity.optimisers import Maker
 from nlblocks.parity.trace import Given, Keep, Key, RunOptions, Trace, Tracer
+from nlblocks.parity.training import History, history
 
 CONSTANTS = 1 / 8
 """Rounding of constants counts less than RATIO times: RATIO / 8 = 4 times what it was measured to do."""
 
 
 def tracer_of(model: Any) -> Tracer:
-    """The tracer of the framework that a model belongs to."""
+    """The tracer of the framework that a model belongs to. Raises InputError where it is no model."""
+    if isinstance(model, type):
+        raise InputError(f"{model.__name__} is a class; give a model, i.e. {model.__name__}(...)")
     for name, row in rows().items():
         if row.framework is not None and row.installed and _mentions(model, row.framework):
             tracer: Tracer = importlib.import_module(f"{row.module}.tracing").tracer
@@ -36,9 +40,11 @@ def _mentions(model: Any, framework: str) -> bool:
 class Subject:
     """One model under comparison. Its own state is a view of the model's memory, to be read only."""
 
-    def __init__(self, model: Any, inputs: tuple[Array, ...], seed: int, constants: str = "exact") -> None:
+    def __init__(
+        self, model: Any, inputs: tuple[Array, ...], seed: int, constants: str = "exact", names: tuple[str, ...] = ()
+    ) -> None:
         self.model, self.tracer, self.inputs, self.seed = model, tracer_of(model), inputs, seed
-        self.constants = constants
+        self.constants, self.names = constants, names
         self.own: State = self.tracer.state(model)
         self.state: State = self.own
 
@@ -68,7 +74,17 @@ class Subject:
         return self.tracer.run(self.model, options, state)
 
     def options(self, inputs: tuple[Array, ...], **changes: Any) -> RunOptions:
-        return RunOptions(**{"inputs": inputs, "seed": self.seed, "constants": self.constants, **changes})
+        given = {"inputs": inputs, "names": self.names, "seed": self.seed, "constants": self.constants}
+        return RunOptions(**{**given, **changes})
+
+    def train(self, maker: Maker, side: str, steps: int) -> History:
+        """Steps of training in float64."""
+        options = self.options(self.inputs, training=True, backward=True, keep="results")
+
+        def again(other: Maker) -> list[State]:
+            return self.tracer.train(self.model, options, self.state, steps=steps, optimiser=other)
+
+        return history(self.tracer.name, side, maker, again)
 
     def noise(
         self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: Given | None = None

@@ -140,7 +140,7 @@ class RunOptions:
     the results (outputs, buffers, gradients of inputs and parameters): "values" copies of every tensor and gradient
     on the way, "digests" a digest of every tensor. Where ``gradients`` is given, it is called with each gradient of an
     input or parameter as soon as that is known, and the trace holds none of them. What is ``given`` takes the place of
-    the run's own.
+    the run's own. ``names``, where there are any, are the keywords that the inputs are passed by.
     """
 
     inputs: tuple[Array, ...]
@@ -152,6 +152,11 @@ class RunOptions:
     seed: int = 0
     gradients: Callable[[Key, Array], None] | None = None
     given: Given | None = None
+    names: tuple[str, ...] = ()
+
+    def call(self, model: Any, tensors: Sequence[Any]) -> Any:
+        """What the model gives for its inputs."""
+        return model(**dict(zip(self.names, tensors, strict=True))) if self.names else model(*tensors)
 
 
 @runtime_checkable

@@ -100,13 +100,14 @@ class Walk:
     def _raised(self, left: Trace, right: Trace, phase: Phase) -> Finding:
         """A model raises: the reason is where the traces part before, or the operation that raised."""
         if left.error and right.error:
+            hint = "; compare without training (training=False, --eval-only)" if left.training else ""
             return Finding(
                 phase=phase,
                 place="layer",
                 layer_left=left.error_scope,
                 layer_right=right.error_scope,
                 cause="input.rejected",
-                explanation=f"both raise: {left.error} / {right.error}",
+                explanation=f"both fail: {left.error} / {right.error}{hint}",
             )
         found = localise(left, right, self.pairs, [], 1.0, phase, self.seed).finding
         if found.cause is not None:
@@ -115,7 +116,7 @@ class Walk:
             phase=phase,
             place="layer",
             cause="input.rejected",
-            explanation=f"the {'left' if left.error else 'right'} raises {left.error or right.error}",
+            explanation=f"the {'left' if left.error else 'right'} fails: {left.error or right.error}",
             layer_left=left.error_scope if left.error else found.layer_left,
             layer_right=right.error_scope if right.error else found.layer_right,
             after=found.after,

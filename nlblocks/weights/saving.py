@@ -10,7 +10,7 @@ import numpy as np
 
 from nlblocks.backend import DTYPES, Array, Backend, DType, backend_of, current, get
 from nlblocks.blocks import build
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, file_path
 from nlblocks.specs.base import BlockSpec, spec_from_dict
 from nlblocks.weights import dialects
 from nlblocks.weights.files import Tensor, in_memory, open_checkpoint, write_checkpoint
@@ -29,9 +29,10 @@ def save(module_or_state: Any, path: str | Path, spec: BlockSpec | None = None) 
     .pdparams file has Paddle's layout (Linear weights [in, out]), the others torch's, so that each framework's own
     loader can read it. The file appears whole or not at all.
     """
+    path = file_path(path)
     if isinstance(module_or_state, Mapping):
-        if spec is None:
-            raise InputError("save: a state needs its spec; give spec=... or save the module")
+        if not isinstance(spec, BlockSpec):
+            raise InputError(f"save: a state needs its spec, received {spec!r}; give spec=... or save the module")
         state, bfloat16 = checked_state(spec, module_or_state), False
     else:
         backend = backend_of(module_or_state)
@@ -39,7 +40,7 @@ def save(module_or_state: Any, path: str | Path, spec: BlockSpec | None = None) 
             raise InputError("save: spec is not the module's own; leave it out")
         spec, bfloat16 = module_or_state.spec, backend.dtype(module_or_state) == "bfloat16"
         state = state_of(module_or_state)
-    layout = "paddle" if format_of(Path(path)) == "paddle" else "torch"
+    layout = "paddle" if format_of(path) == "paddle" else "torch"
     tensors: dict[str, Tensor] = {name: _tensor(array, bfloat16) for name, array in state.items()}
     write_checkpoint(
         path, _turned(spec, tensors) if layout == "paddle" else tensors, layout=layout, spec=spec.to_dict()
@@ -59,7 +60,7 @@ def load(
     ``dialect`` names the public codebase whose tensors the file holds; without it they are canonical names. ``key``
     chooses a nested dict, ``dtype`` overrides the file's own. A wrapper prefix such as "module." is dropped.
     """
-    checkpoint = open_checkpoint(path, key)
+    checkpoint = open_checkpoint(file_path(path), key)
     if spec is None:
         if checkpoint.spec is None:
             raise InputError(f"{path}: the file carries no spec; give spec=..., such as nlblocks inspect suggests")

@@ -15,7 +15,10 @@ LARGEST = {"float64": np.inf, "float32": 3.4028234663852886e38, "float16": 65504
 
 
 def state_of(module: Any) -> State:
-    """The module's parameters and buffers as NumPy copies, under canonical names and layouts (Linear is [out, in])."""
+    """The module's parameters and buffers as NumPy copies, under canonical names and layouts (Linear is [out, in]).
+
+    dtypes are the module's own, but for bfloat16, which NumPy lacks: it comes back as float32, which holds it exactly.
+    """
     backend = backend_of(module)
     return {name: np.array(backend.to_numpy(tensor)) for name, tensor in backend.tensors(module).items()}
 

@@ -72,7 +72,7 @@ def compare(case: Case, seed: int = 0) -> Any:
         seed=seed,
         transfer=not case.keeps_weights,
         randomise=not case.keeps_weights,
-        steps=STEPS if optimiser else 0,
+        steps=STEPS if optimiser else None,
         optimiser=optimiser,
     )
 

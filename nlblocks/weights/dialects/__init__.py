@@ -23,6 +23,6 @@ def names() -> list[str]:
 
 def get(name: str) -> Dialect:
     """The dialect of a codebase, e.g. "alexhex7"."""
-    if name not in _DIALECTS:
+    if not isinstance(name, str) or name not in _DIALECTS:
         raise InputError(f"dialect {name!r} is unknown; it must be one of {known(names())}")
     return _DIALECTS[name]

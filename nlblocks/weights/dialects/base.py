@@ -37,7 +37,7 @@ class Dialect:
 
     def spec(self, cls: str, **kwargs: Any) -> BlockSpec:
         """The spec of ``cls(**kwargs)`` in this codebase."""
-        if cls not in self.classes:
+        if not isinstance(cls, str) or cls not in self.classes:
             raise InputError(f"dialect {self.name}: class {cls!r} is not covered; it covers {known(self.classes)}")
         function = self.classes[cls]
         accepted = inspect.signature(function).parameters
@@ -55,6 +55,7 @@ class Dialect:
 
         Raises InputError that lists every tensor that is missing, unexpected or mis-shaped.
         """
+        self._check(spec, foreign_state)
         problems, state, used = [], {}, set()
         for param, (name, shape) in self.rows(spec).items():
             used.add(name)
@@ -74,6 +75,7 @@ class Dialect:
 
     def from_canonical(self, spec: BlockSpec, state: Mapping[str, Any]) -> State:
         """This codebase's tensors from a canonical state: the reverse of :meth:`to_canonical`."""
+        self._check(spec, state)
         foreign = self.rows(spec)
         problems = [f"{param.name} is missing" for param in foreign if param.name not in state]
         names = {param.name for param in foreign}
@@ -90,6 +92,13 @@ class Dialect:
             name: np.array((arrays[param].T if self.turns(param, shape) else arrays[param]).reshape(shape))
             for param, (name, shape) in foreign.items()
         }
+
+    def _check(self, spec: BlockSpec, state: object) -> None:
+        if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+            raise InputError(
+                f"dialect {self.name}, {type(spec).__name__}: expected a dict of tensors by name, received "
+                f"{type(state).__name__}{' with keys that are no names' if isinstance(state, Mapping) else ''}"
+            )
 
     def turns(self, param: Param, shape: Shape) -> bool:
         """Whether a tensor of the foreign ``shape`` is held transposed; a convolution in a Linear's place is not."""
