@@ -116,6 +116,10 @@ def _pieces(case: Case, left: torch.nn.Module, right: paddle.nn.Layer) -> list[t
             elif isinstance(module, torch.nn.Linear):
                 transposed = name == "weight" and isinstance(layer, paddle.nn.Linear)
                 found.append((f"{partner}.{name}", value.T if transposed else value))
+            elif isinstance(module, CONVOLUTIONS) and name == "weight" and isinstance(layer, paddle.nn.Linear):
+                found.append((f"{partner}.{name}", value.reshape(value.shape[:2]).T))  # a 1x1 convolution
+            elif not path and value.ndim == 2 and tuple(tensors[case.partner(name)].shape) == value.shape[::-1]:
+                found.append((case.partner(name), value.T))  # a matrix without a layer
             elif isinstance(module, torch.nn.LayerNorm):
                 found.append((f"{partner}.{name}", value.reshape(-1)))
             elif isinstance(module, torch.nn.InstanceNorm2d) and name == "weight":
