@@ -83,4 +83,21 @@ HELD_FAMILIES: dict[str, Family] = {
                (r"\bpw(\d)", r"pointwise\1"), (r"\bdw\b", "depthwise"), (r"\bbn\b", "batch_norm"),
                (r"\bdrop\b", "dropout"), (r"^fc\b", "embed"), (r"^head\b", "classifier")),
     ),
+    "swin": Family(
+        module="held_fresh", cls="Swin", inputs=(Input((4, 3, 8, 8)),),
+        names=((r"^patch\b", "patch_embed"), (r"^blocks\b", "layers"), (r"^merge_norm", "reduction_norm"),
+               (r"^merge\b", "reduction"), (r"^norm\b", "last_norm"), (r"^head\b", "fc"), (r"\bnorm(\d)", r"ln_\1"),
+               (r"\b(qkv|proj)\b", r"attn.\1"), (r"\btable\b", "attn.bias_table"), (r"mlp\.0", "fc1"),
+               (r"mlp\.2", "fc2")),
+    ),
+    "pointnet": Family(
+        module="held_fresh", cls="PointNet", inputs=(Input((4, 3, 24)),),
+        names=((r"^tconv", "stn.0"), (r"^tfc", "stn_fc"), (r"^conv1", "lin1"), (r"^bn1", "norm"), (r"^conv2", "lin2"),
+               (r"^fc1", "head.0"), (r"^drop\b", "head.2"), (r"^fc2", "head.3")),
+    ),
+    "textline": Family(
+        module="held_fresh", cls="TextLine", inputs=(Input((4, 1, 16, 20)),),
+        names=((r"^cnn\.0", "conv1"), (r"^cnn\.2", "pool1"), (r"^cnn\.3", "conv2"), (r"^cnn\.5", "pool2"),
+               (r"^rnn", "lstm"), (r"^fc", "out")),
+    ),
 }  # fmt: skip
