@@ -153,6 +153,8 @@ class _Mode(TorchFunctionMode):
             return func(*args, **kwargs)
         if name in ("view", "reshape", "permute", "size", "expand", "repeat"):
             args = args if len(args) <= 2 else (args[0], tuple(args[1:]))
+        if name == "einsum" and len(args) > 2:
+            args = (args[0], list(args[1:]))
         if name in RECURRENT:
             return self._recurrent(func, name, args, kwargs)
         call = self.recorder.before(name, args, kwargs)
@@ -190,6 +192,8 @@ class _Mode(TorchFunctionMode):
         result = func(*args, **kwargs)
         if self.options.constants == "perturbed" and call.kind in DIVIDED and self.options.backward:
             return result + (result - result.detach()) * 2.0**-23
+        if self.options.constants == "perturbed" and call.kind == "interpolate" and call.attrs["mode"] != "nearest":
+            return _resized_off(result)
         if self.options.constants == "perturbed" and call.attrs.get("label_smoothing"):
             return result * (1.0 + 2.0**-23)  # Paddle smooths labels by two float32 constants
         return result
@@ -198,8 +202,7 @@ class _Mode(TorchFunctionMode):
         """The same mask as in every other framework."""
         x, p = call.arguments["x"], float(call.attrs["p"])
         shape = tuple(x.shape) if call.kind == "dropout" else (*x.shape[:2], *[1] * (x.ndim - 2))
-        count = self.recorder.dropouts[shape]
-        self.recorder.dropouts[shape] += 1
+        count = self.recorder.count(shape)
         call.attrs["drawn"] = (*shape, count)
         keep = torch.from_numpy(dropout_mask(shape, p, count, self.options.seed)).to(x)
         return x * keep * (1.0 / (1.0 - p) if p < 1 else 0.0)
@@ -227,7 +230,9 @@ class _Mode(TorchFunctionMode):
 def _scopes(model: nn.Module, recorder: Recorder) -> Iterator[None]:
     handles = []
     for path, module in model.named_modules():
-        leaf = not any(True for _ in module.children()) or type(module).__module__.startswith("torch.nn.")
+        leaf = (path != "" and not any(True for _ in module.children())) or type(module).__module__.startswith(
+            "torch.nn."
+        )
         leaf = leaf and not isinstance(module, nn.Sequential | nn.ModuleList)
 
         def enter(_: Any, __: Any, path: str = path, leaf: bool = leaf) -> None:
@@ -333,6 +338,16 @@ def _float32(value: Any) -> Any:
 def _perturbed(value: Any) -> Any:
     """Moved by a float32 unit in the last place: what a constant that Paddle holds as float32 may be off by."""
     return float(np.float32(value)) * (1.0 + 2.0**-22) if isinstance(value, float) else value
+
+
+def _resized_off(result: torch.Tensor) -> torch.Tensor:
+    """Paddle holds the ratio of extents as float32: what is read may lie by as much times the extent aside."""
+    moved = result
+    for axis in range(2, result.ndim):
+        extent = result.shape[axis]
+        step = (result - result.roll(1, axis)).narrow(axis, 1, extent - 1)
+        moved = moved + F.pad(step, [0, 0] * (result.ndim - 1 - axis) + [1, 0]) * (extent * 2.0**-24)
+    return moved
 
 
 def _old_weight(value: Any, round_off: Callable[[Any], Any]) -> Any:

@@ -32,7 +32,7 @@ def audit(left: Trace, right: Trace, pairs: Pairing) -> Iterator[Finding]:
             partner = _partner(alignment, scopes, op)
             found = differing(op, partner) if partner is not None else {}
             for name in AUDITED[op.kind]:
-                if partner is not None and name in found and not _idle(op, name):
+                if partner is not None and name in found and not (_idle(op, name) or _idle(partner, name)):
                     text = f"{op.kind} {name}: {found[name][0]} on the left, {found[name][1]} on the right"
                     yield _finding(alignment, op, partner, cause_of(op.kind, name), text)
         elif op.kind in ACTIVATIONS:
@@ -75,6 +75,8 @@ def _idle(op: Op, name: str) -> bool:
     """Whether an attribute cannot matter: counting padding where there is none."""
     padding = op.attrs.get("padding")
     none = isinstance(padding, tuple) and not any(any(pair) for pair in padding if isinstance(pair, tuple))
+    if name == "momentum":
+        return "running_mean" not in op.roles  # it keeps no statistics here
     return name == "count_include_pad" and none and not op.attrs.get("ceil_mode")
 
 

@@ -135,8 +135,8 @@ class Judge:
     def _outputs(self, left: Trace, right: Trace, phase: Phase) -> list[tuple[str, str]]:
         """Pairs of outputs; a structure that differs is a finding."""
         a, b = list(left.outputs), list(right.outputs)
-        pairs = [(name, name) for name in a if name in b] if set(a) & set(b) else list(zip(a, b, strict=False))
-        if a != b and not (len(a) == len(b) == 1):
+        pairs = _matched(left, right)
+        if set(a) != set(b) and not (len(a) == len(b) == 1):
             alone = [n for n in a if n not in {x for x, _ in pairs}], [n for n in b if n not in {y for _, y in pairs}]
             self._output(
                 left,
@@ -193,8 +193,12 @@ class Judge:
 
     def _output(self, left: Trace, right: Trace, a: str, b: str, phase: Phase, cause: str, text: str) -> None:
         """A finding between the layer that makes an output and the output."""
-        makers = [last_layer(trace, name) if name in trace.outputs else "" for trace, name in ((left, a), (right, b))]
-        self._add(Finding(phase=phase, place="between", cause=cause, explanation=text, after=(makers[0], makers[1])))
+        mine, theirs = (
+            last_layer(trace, name) if name in trace.outputs else "" for trace, name in ((left, a), (right, b))
+        )
+        scopes = {x.name: y.name for x, y in self.pairs.pairs}
+        after = (mine or {y: x for x, y in scopes.items()}.get(theirs, ""), theirs or scopes.get(mine, ""))
+        self._add(Finding(phase=phase, place="between", cause=cause, explanation=text, after=after))
 
     def _judge(
         self,
@@ -316,7 +320,7 @@ class Judge:
                 )
             )
             return
-        found = localise_gradient(left, right, self.pairs, error, self.seed)
+        found = localise_gradient(left, right, {f"{kind}:{name}" for kind, name in wrong}, error)
         if found is None:
             name = wrong[0][1]
             first, second = owner.get(name, (None, None))
@@ -357,7 +361,7 @@ class Judge:
                     )
                 )
                 return
-        for a, b in zip(left.outputs, right.outputs, strict=False):
+        for a, b in _matched(left, right):
             if not self._judge("float32", "output", a, left.output(a), right.output(b), left, right, False, dtype, b):
                 worst = self.report.comparisons[-1]
                 self._add(
@@ -395,6 +399,12 @@ class Judge:
         if finding.cause in self.report.accept:
             finding = replace(finding, severity="note")
         self.report.findings.append(finding)
+
+
+def _matched(left: Trace, right: Trace) -> list[tuple[str, str]]:
+    """Outputs by name; by position where no name is on both sides."""
+    a, b = list(left.outputs), list(right.outputs)
+    return [(name, name) for name in a if name in b] if set(a) & set(b) else list(zip(a, b, strict=False))
 
 
 def _measure(a: Array, b: Array) -> Difference:

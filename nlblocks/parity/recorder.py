@@ -11,7 +11,10 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.parity.trace import Op, Trace
-from nlblocks.parity.vocabulary import normalise, plain, signature, tensors_in
+from nlblocks.parity.vocabulary import NORMALISATIONS, normalise, plain, signature, tensors_in
+
+NAMED = NORMALISATIONS | {"conv", "conv_transpose", "linear", "matmul", "embedding", "prelu"}
+"""Kinds that are layers, though no module runs them, where they use a parameter of the module around them."""
 
 
 class Recorder:
@@ -54,6 +57,12 @@ class Recorder:
         fresh = self._new(tensor)
         self._append("mutated", "mutated", (number,), ("x",), {}, (fresh,))
         return fresh
+
+    def count(self, shape: tuple[int, ...]) -> int:
+        """How many dropouts of a shape, its axes in any order, there were before."""
+        key = tuple(sorted(shape))
+        self.dropouts[key] += 1
+        return self.dropouts[key] - 1
 
     def before(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
         """Read a call, before it runs and may overwrite its inputs."""
@@ -124,6 +133,13 @@ class Recorder:
         outputs: tuple[int, ...],
     ) -> None:  # fmt: skip
         scope, leaf = self.scopes[-1]
+        if not leaf and kind in NAMED and "part" not in attrs:
+            names = [
+                self.trace.parameter(n) for n, role in zip(inputs, roles, strict=True) if role in ("weight", "other")
+            ]
+            own = next((name for name in names if name), None)
+            if own is not None:  # a layer without a module, by its weight
+                scope, leaf = own.removesuffix(".weight"), True
         self.trace.ops.append(
             Op(index=len(self.trace.ops), kind=kind, name=name, scope=scope, leaf=leaf, inputs=inputs, roles=roles,
                attrs=attrs, outputs=outputs)

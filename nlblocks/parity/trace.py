@@ -144,5 +144,7 @@ def dropout_mask(shape: Sequence[int], p: float, count: int, seed: int) -> Array
 
 
 def dropout_draw(shape: Sequence[int], count: int, seed: int) -> Array:
-    """The uniform numbers that decide what a dropout keeps."""
-    return generator(seed, f"dropout:{tuple(shape)}:{count}").random(tuple(shape))
+    """The uniform numbers that decide what a dropout keeps: the same ones where the axes are in another order."""
+    order = sorted(range(len(shape)), key=lambda axis: shape[axis])
+    extents = tuple(shape[axis] for axis in order)
+    return generator(seed, f"dropout:{extents}:{count}").random(extents).transpose(np.argsort(order))
