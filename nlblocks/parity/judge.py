@@ -10,7 +10,7 @@ import numpy as np
 
 from nlblocks.backend import Array, State
 from nlblocks.parity.after import explain_buffer, explain_training
-from nlblocks.parity.align import Alignment, distance
+from nlblocks.parity.align import Alignment, distance, layout_distance
 from nlblocks.parity.audit import audit, profile
 from nlblocks.parity.finding import Finding, Phase
 from nlblocks.parity.lab_report import Comparison, LabReport
@@ -163,7 +163,7 @@ class Judge:
             if (
                 mine.shape != theirs.shape
                 and mine.size == theirs.size
-                and distance(mine.ravel(), theirs.ravel()) <= LIMIT
+                and layout_distance(mine, theirs, LIMIT) <= LIMIT
             ):
                 self._output(
                     left,

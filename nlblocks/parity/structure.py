@@ -16,6 +16,8 @@ from nlblocks.parity.windows import Unknown
 
 ARRANGING = LAYOUT | {"cat", "stack", "flip", "roll"}
 """Kinds that pick elements and put them together."""
+MASKED = -50.0
+"""What is added to a score to hide it is at most this: exp(-50) is less than rounding in any sum."""
 
 
 class Structure(Parting):
@@ -115,6 +117,14 @@ class Structure(Parting):
                 path.append(op)
         return path or chain
 
+    def _hides(self, side: str, number: int) -> bool:
+        """Whether a tensor is a mask that is added to scores: nothing, or a large negative number."""
+        view = self.alignment.side(side)
+        value = view.trace.values.get(number)
+        if value is None or number in view.fed or value.dtype.kind != "f" or not value.size:
+            return False
+        return bool(((value == 0) | (value <= MASKED)).all() and (value <= MASKED).any())
+
     def _as_many(self, kind: str) -> bool:
         """Whether both sides have as many operations of a kind from the parting on."""
         counts = [
@@ -166,6 +176,8 @@ class Structure(Parting):
             return "activation.missing"
         if op.kind == "cast":
             return "precision.float32"
+        if op.kind == "add" and any(self._hides(side, n) for n in op.inputs):
+            return "attention.mask_missing"
         if op.kind == "add" and sum(self._free(side, n) for n in op.inputs) > 1:
             return "residual.missing"
         if op.kind in ("mul", "div", "scale") and sum(self._free(side, n) for n in op.inputs) == 1:
@@ -178,6 +190,9 @@ class Structure(Parting):
             "dropout": "dropout.missing",
             "dropout_channels": "dropout.missing",
             "flip": "output.flipped",
+            "cat": "cat.order",
+            "stack": "cat.order",
+            "roll": "reshape.order",
             "add": "shift.constant",
             "sub": "shift.constant",
             "detach": "gradient.detached",
