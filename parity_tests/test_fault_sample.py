@@ -1,4 +1,4 @@
-"""A sample of the held-out faults and correct pairs, put through the lab; ``python -m parity_tests.faults`` runs all."""
+"""A sample of the held-out cases, put through the lab; ``python -m parity_tests.faults`` runs all."""
 
 from __future__ import annotations
 
