@@ -21,6 +21,8 @@ TOLERANCE = 1e-10
 HIDDEN = -9e3
 """A score from here down, among ordinary ones, is a masked one: -1e4, -65504 and -1e9 all stand for minus infinity."""
 ORDINARY = 1e3
+PRODUCTS = {"matmul", "einsum"}
+"""Kinds whose result is transposed where the operands are exchanged."""
 COPIES = {"expand", "repeat"}
 """Kinds that repeat elements: what they are for, the operations after them tell."""
 CONSTANT = {"full", "full_like", "zeros", "zeros_like", "ones", "ones_like", "arange", "eye"}
@@ -127,7 +129,7 @@ class Side:
             if op.kind in LAYOUT:
                 kinds |= {kind for n in op.outputs for kind in self.following(n)}
             else:
-                kinds.add("affine" if op.kind in AFFINE else op.kind)
+                kinds.add("affine" if op.kind in AFFINE | {"einsum"} else op.kind)
         return kinds
 
     def value(self, number: int) -> Array | None:
@@ -152,6 +154,7 @@ class Alignment:
             self.sizes[value.size].append(number)
         self.to_right: dict[int, list[int]] = defaultdict(list)
         self.to_left: dict[int, list[int]] = defaultdict(list)
+        self.turned: set[tuple[int, int]] = set()
         for number in left.values:
             self._match(number)
         for number in left.values:
@@ -172,6 +175,8 @@ class Alignment:
                 continue
             if self._turned(number, other) if turned else self.equal(number, other):
                 self.to_right[number].append(other)
+                if turned:
+                    self.turned.add((number, other))
                 self.to_left[other].append(number)
 
     def equal(self, number: int, other: int) -> bool:
@@ -181,9 +186,20 @@ class Alignment:
 
     def _turned(self, number: int, other: int) -> bool:
         a, b = self.left.trace.values[number], self.right.trace.values[other]
-        if other in self.to_left or a.shape != b.shape or not self.right.computed(other):
+        if other in self.to_left or a.shape != b.shape or not self._laid_otherwise(number, other):
             return False
         return turned_distance(a, b, self.tolerance) <= self.tolerance
+
+    def _laid_otherwise(self, number: int, other: int) -> bool:
+        """Whether two results come from layers, or operands, that keep their axes in another order."""
+        op, twin = self.left.producer[number], self.right.producer.get(other)
+        if twin is None or twin.kind in LAYOUT | PRODUCTS or op.kind in PRODUCTS:
+            return False
+        if {op.kind, twin.kind} == {"conv", "linear"}:
+            return True
+        mine, theirs = self.left.trace.values, self.right.trace.values
+        pairs = [(n, m) for n in op.inputs for m in self.to_right.get(n, ()) if m in twin.inputs]
+        return any((n, m) in self.turned or mine[n].shape != theirs[m].shape for n, m in pairs)
 
     def partners(self, side: str) -> Mapping[int, list[int]]:
         return self.to_right if side == "left" else self.to_left

@@ -15,7 +15,10 @@ from nlblocks.parity.parting import OTHER, Explanation, Parting
 from nlblocks.parity.trace import Op
 from nlblocks.parity.vocabulary import ACTIVATIONS, AFFINE, LAYOUT, NORMALISATIONS
 
-ALIKE = {"amax": "max", "amin": "min", "adaptive_avg_pool": "mean", "adaptive_max_pool": "max", "mask": "add"}
+ALIKE = {
+    "amax": "max", "amin": "min", "adaptive_avg_pool": "mean", "adaptive_max_pool": "max", "mask": "add",
+    "einsum": "matmul",
+}  # fmt: skip
 FEWEST = 3
 """From how many common operations on the count says something."""
 
