@@ -15,7 +15,7 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.parity.trace import Op, Trace
-from nlblocks.parity.vocabulary import AFFINE, LAYOUT
+from nlblocks.parity.vocabulary import AFFINE, DROPOUTS, LAYOUT
 
 TOLERANCE = 1e-10
 HIDDEN = -9e3
@@ -123,10 +123,10 @@ class Side:
         return number if op is None or op.kind not in LAYOUT or not op.inputs else self.source(op.inputs[0])
 
     def following(self, number: int) -> set[str]:
-        """The kinds of the operations that a tensor goes into, however it is laid out before."""
+        """The kinds of the operations that a tensor goes into, however it is laid out and thinned before."""
         kinds = set()
         for op in self.consumers[number]:
-            if op.kind in LAYOUT:
+            if op.kind in LAYOUT | DROPOUTS:
                 kinds |= {kind for n in op.outputs for kind in self.following(n)}
             else:
                 kinds.add("affine" if op.kind in AFFINE | {"einsum"} else op.kind)

@@ -15,10 +15,9 @@ from nlblocks.parity.formulas import evaluate
 from nlblocks.parity.parting import OTHER, Explanation, Parting
 from nlblocks.parity.trace import Op
 from nlblocks.parity.variants import cause_of, variants
-from nlblocks.parity.vocabulary import ACTIVATIONS, NORMALISATIONS
+from nlblocks.parity.vocabulary import ACTIVATIONS, DROPOUTS, NORMALISATIONS
 from nlblocks.parity.windows import Unknown
 
-DROPOUTS = {"dropout", "dropout_channels"}
 MASKING = {"add", "mask", "masked_fill", "where", "causal_mask"}
 IDLE = DROPOUTS | {"clip", "relu6"}
 """Kinds that may change nothing on one side."""

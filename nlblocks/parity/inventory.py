@@ -13,7 +13,7 @@ from typing import Any
 from nlblocks.parity.align import CONSTANT
 from nlblocks.parity.parting import OTHER, Explanation, Parting
 from nlblocks.parity.trace import Op
-from nlblocks.parity.vocabulary import ACTIVATIONS, AFFINE, LAYOUT, NORMALISATIONS
+from nlblocks.parity.vocabulary import ACTIVATIONS, AFFINE, DROPOUTS, LAYOUT, NORMALISATIONS
 
 ALIKE = {
     "amax": "max", "amin": "min", "adaptive_avg_pool": "mean", "adaptive_max_pool": "max", "mask": "add",
@@ -34,8 +34,9 @@ class Inventory(Parting):
             return
         over = {side: self._over(stocks[side], counts[side] - counts[OTHER[side]]) for side in stocks}
         first = {side: stock[0][1] for side, stock in stocks.items()}
-        if not over["left"] and not over["right"]:
-            yield self._count(self._order_cause(stocks), f"the same {common} operations follow on both sides, in "
+        cause = self._order_cause(stocks)
+        if cause and not over["left"] and not over["right"]:
+            yield self._count(cause, f"the same {common} operations follow on both sides, in "
                               f"another order: {first['left']} comes first on the left, {first['right']} on the right",
                               first["left"], first["right"])  # fmt: skip
         for side in stocks:
@@ -62,7 +63,7 @@ class Inventory(Parting):
         """What computes something after the parting, each with what it is recognised by on either side."""
         view = self.alignment.side(side)
         wrong = [op for op in view.trace.ops if any(n in self.wrong[side] for n in op.outputs)]
-        found = [(self._key(side, op), op) for op in wrong if op.kind not in LAYOUT | CONSTANT]
+        found = [(self._key(side, op), op) for op in wrong if op.kind not in LAYOUT | CONSTANT | DROPOUTS]
         return [(key, op) for key, op in found if key is not None]
 
     def _key(self, side: str, op: Op) -> Any:
@@ -92,10 +93,11 @@ class Inventory(Parting):
                 found.append(op)
         return found[::-1]
 
-    def _order_cause(self, stocks: dict[str, list[tuple[Any, Op]]]) -> str:
+    def _order_cause(self, stocks: dict[str, list[tuple[Any, Op]]]) -> str | None:
+        """What an exchange of the first operations is called; None where they are one, with other details."""
         (key, op), (other_key, other) = stocks["left"][0], stocks["right"][0]
         if key == other_key:
-            return "residual.operand" if op.kind == "add" else "operands.swapped"
+            return "residual.operand" if op.kind == "add" and not key[1] else None
         return "activation.order" if {op.kind, other.kind} & ACTIVATIONS else "layer.order"
 
 
