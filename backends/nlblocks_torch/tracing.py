@@ -190,7 +190,7 @@ class _Mode(TorchFunctionMode):
             call.kind = "multi_head"
             return multi_head_inside(self.recorder, call, func, args, kwargs)
         result = func(*args, **kwargs)
-        if self.options.constants == "perturbed" and call.kind in DIVIDED and self.options.backward:
+        if self.options.constants == "perturbed" and _divided(call) and self.options.backward:
             return result + (result - result.detach()) * 2.0**-23
         if self.options.constants == "perturbed" and call.kind == "interpolate" and call.attrs["mode"] != "nearest":
             return _resized_off(result)
@@ -338,6 +338,13 @@ def _float32(value: Any) -> Any:
 def _perturbed(value: Any) -> Any:
     """Moved by a float32 unit in the last place: what a constant that Paddle holds as float32 may be off by."""
     return float(np.float32(value)) * (1.0 + 2.0**-22) if isinstance(value, float) else value
+
+
+def _divided(call: Call) -> bool:
+    """Whether the other framework's average pooling may stand for it, whose gradient it divides by a float32 count."""
+    axes = call.attrs.get("axis")
+    spatial = isinstance(axes, tuple) and min(axes) >= 2
+    return call.kind in DIVIDED or (call.kind == "mean" and spatial)
 
 
 def _resized_off(result: torch.Tensor) -> torch.Tensor:
