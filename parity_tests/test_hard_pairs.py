@@ -88,12 +88,36 @@ class PooledPaddle(pnn.Layer):
         return {"features": (x, x * 2), "logits": logits}
 
 
+class CentredTorch(nn.Module):
+    """A mean kept as a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([0.25, 0.5, 0.75]).view(1, 3, 1, 1))
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x - self.mean)
+
+
+class CentredPaddle(pnn.Layer):
+    """The mean written into the code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = pnn.Conv2D(3, 4, 3)
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        return self.conv(x - paddle.to_tensor([0.25, 0.5, 0.75], dtype=x.dtype).reshape([1, 3, 1, 1]))
+
+
 @pytest.mark.parametrize(
     ("left", "right", "shape"),
     [
         (GatedTorch, GatedPaddle, (3, 8)),
         (GroupedTorch, GroupedPaddle, (3, 4, 6)),
         (PooledTorch, PooledPaddle, (2, 3, 9, 9)),
+        (CentredTorch, CentredPaddle, (2, 3, 9, 9)),
     ],
 )
 def test_pair_passes(left: Any, right: Any, shape: tuple[int, ...]) -> None:

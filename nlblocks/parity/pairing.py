@@ -39,6 +39,7 @@ class Ref:
     rows: tuple[int, int] | None
     transposed: bool
     shape: tuple[int, ...]
+    buffer: bool = False
 
     def __str__(self) -> str:
         return self.name if self.rows is None else f"{self.name}[{self.rows[0]}:{self.rows[1]}]"
@@ -170,7 +171,7 @@ def _ref(trace: Trace, name: str, op: Op, role: str) -> Ref:
     transposed = (op.kind == "linear" and role == "weight" and op.attrs.get("layout") == "in_out") or (
         op.kind == "matmul" and role == "other" and len(shape) == 2 and not op.attrs.get("transpose_other")
     )
-    return Ref(whole, rows, transposed, shape[::-1] if transposed else shape)
+    return Ref(whole, rows, transposed, shape[::-1] if transposed else shape, trace.state[whole].buffer)
 
 
 def _split_fused(fused: list[Unit], single: Sequence[Unit], view: Side, other: Side) -> None:
