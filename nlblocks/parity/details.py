@@ -310,12 +310,11 @@ class Details(Parting):
                               after=gap, between=True)  # fmt: skip
 
     def _masking(self, side: str) -> list[Op]:
+        """The operations at the frontier that hide scores."""
+        values = self.alignment.side(side).trace.values
+        found = [op for op in self.frontier[side][:4] if op.kind in MASKING and op.outputs[0] in values]
         return [
-            op
-            for op in self.frontier[side][:4]
-            if op.kind in MASKING
-            and self.output(side, op).ndim > 1
-            and np.isneginf(unmasked(self.output(side, op))).any()
+            op for op in found if self.output(side, op).ndim > 1 and np.isneginf(unmasked(self.output(side, op))).any()
         ]
 
     def _layout(self) -> Iterator[Explanation]:

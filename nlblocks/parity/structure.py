@@ -145,8 +145,8 @@ class Structure(Parting):
     def _spreads(self, side: str, op: Op) -> bool:
         """Whether an operation only repeats its operand: resizing one pixel."""
         values = self.alignment.side(side).trace.values
-        mine, given = values[op.outputs[0]], values.get(op.inputs[0]) if op.inputs else None
-        if given is None or given.ndim != mine.ndim or given.size >= mine.size:
+        mine, given = (values.get(numbers[0]) if numbers else None for numbers in (op.outputs, op.inputs))
+        if mine is None or given is None or given.ndim != mine.ndim or given.size >= mine.size:
             return False
         return all(n in (1, m) for n, m in zip(given.shape, mine.shape, strict=True)) and (
             distance(np.broadcast_to(given, mine.shape), mine) <= self.meets
