@@ -199,9 +199,9 @@ def test_dropout_before_and_after_a_flatten_drops_the_same() -> None:
     import torch.nn
 
     left = torch.nn.Sequential(
-        torch.nn.AdaptiveAvgPool2d(2), torch.nn.Dropout(0.5), torch.nn.Flatten(), torch.nn.Linear(12, 4)
+        torch.nn.AdaptiveAvgPool2d(1), torch.nn.Dropout(0.5), torch.nn.Flatten(), torch.nn.Linear(3, 4)
     )
     right = paddle.nn.Sequential(
-        paddle.nn.AdaptiveAvgPool2D(2), paddle.nn.Flatten(), paddle.nn.Dropout(0.5), paddle.nn.Linear(12, 4)
+        paddle.nn.AdaptiveAvgPool2D(1), paddle.nn.Flatten(), paddle.nn.Dropout(0.5), paddle.nn.Linear(3, 4)
     )
     assert_same(left, right, SHAPE)

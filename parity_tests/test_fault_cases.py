@@ -14,9 +14,10 @@ import torch
 
 from parity_tests.faults.case import ENDS, PHASES, Case
 from parity_tests.faults.hand import Seen, examine
-from parity_tests.faults.rows import CORRECT, FAULTS
+from parity_tests.faults.rows import CORRECT, FAULTS, HELD_CORRECT, HELD_FAULTS, SETS
 from parity_tests.faults.traps import FAULT, TRAPS
 
+ALL_FAULTS, ALL_CORRECT = ([case for cases in SETS.values() for case in cases[part]] for part in (0, 1))
 APPARENT = 1e-7  # a planted fault moves something by more than this; rounding in float64 stays far below
 BUFFERS = 1e-8  # BatchNorm's momentum as Paddle holds it moves running statistics by up to 4e-10 of their size
 
@@ -37,24 +38,28 @@ def identify(case: Case) -> str:
 def test_there_are_enough_cases_with_names_of_their_own() -> None:
     assert len(FAULTS) >= 60
     assert len(CORRECT) >= 60
-    assert [name for name, count in Counter(case.name for case in (*FAULTS, *CORRECT)).items() if count > 1] == []
+    assert len(HELD_FAULTS) >= 45
+    assert len(HELD_CORRECT) >= 30
+    names = Counter(case.name for case in (*ALL_FAULTS, *ALL_CORRECT))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
-@pytest.mark.parametrize("case", FAULTS, ids=identify)
+@pytest.mark.parametrize("case", ALL_FAULTS, ids=identify)
 def test_fault_row(case: Case) -> None:
     assert case.phase in PHASES
     assert case.at
     left, right = case.build()
-    ours, theirs = ({name for name, _ in left.named_modules()}, {name for name, _ in right.named_sublayers()})
+    ours = {name for name, _ in left.named_modules(remove_duplicate=False)} | dict(left.named_parameters()).keys()
+    theirs = {name for name, _ in right.named_sublayers()} | dict(right.named_parameters()).keys()
     ends = [end for start, stop in case.places() for end in (start, stop) if end]
     named = [(a, b) for a, b in ends if a not in ENDS]
     for torch_name, _ in named:
-        assert torch_name.removesuffix(".weight") in ours, torch_name
+        assert torch_name.removesuffix(".weight") in {*ours, "none", ""}, torch_name
     if named:  # a place may be inside a layer that only torch has; not all of them
         assert any(paddle_name in theirs for _, paddle_name in named)
 
 
-@pytest.mark.parametrize("case", CORRECT, ids=identify)
+@pytest.mark.parametrize("case", ALL_CORRECT, ids=identify)
 def test_correct_pair_agrees(case: Case) -> None:
     seen = examine(case)
     assert not seen.raised, seen.raised
@@ -64,7 +69,7 @@ def test_correct_pair_agrees(case: Case) -> None:
     assert seen.buffers <= BUFFERS, seen
 
 
-@pytest.mark.parametrize("case", FAULTS, ids=identify)
+@pytest.mark.parametrize("case", ALL_FAULTS, ids=identify)
 def test_fault_shows_where_it_is_declared(case: Case) -> None:
     seen = examine(case)
     agrees = max(case.limit, APPARENT)
@@ -105,6 +110,7 @@ def test_a_knob_that_no_model_has_is_refused() -> None:
 
 def test_every_trap_that_a_model_can_contain_is_in_a_case() -> None:
     planted = {case.trap for case in FAULTS} - {""}
+    assert {case.trap for case in ALL_FAULTS} - {""} == planted
     assert planted == {trap for trap, where in TRAPS.items() if where == FAULT}
     correct = {case.name for case in CORRECT}
     assert {name for where in TRAPS.values() if isinstance(where, tuple) for name in where} <= correct

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -127,6 +126,11 @@ class _Handler:
     def __call__(self, name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if name in ("reshape", "transpose", "expand", "tile", "view") and len(args) > 2:
             args = (args[0], list(args[1:]))
+        if name == "einsum" and len(args) > 2:
+            self.recorder.after(
+                self.recorder.before(name, (args[0], list(args[1:])), kwargs), result := function(*args, **kwargs)
+            )
+            return result
         if name == "C.rnn":
             return self._recurrent(function, args, kwargs)
         call = self.recorder.before(name, args, kwargs)
@@ -158,9 +162,7 @@ class _Handler:
         if axis is not None:
             axis = [axis] if isinstance(axis, int) else list(axis)
             shape = tuple(extent if i in axis else 1 for i, extent in enumerate(shape))
-        size = math.prod(shape)
-        count = self.recorder.dropouts[size]
-        self.recorder.dropouts[size] += 1
+        count = self.recorder.count(shape)
         call.attrs["drawn"] = (*shape, count)
         keep = paddle.to_tensor(dropout_mask(shape, p, count, self.options.seed)).astype(x.dtype)
         if call.attrs["mode"] == "downscale_in_infer":
@@ -222,7 +224,9 @@ def _steered(tensor: paddle.Tensor, gradient: Array) -> None:
 def _scopes(model: nn.Layer, recorder: Recorder) -> Iterator[None]:
     handles = []
     for path, layer in model.named_sublayers(include_self=True):
-        leaf = not any(True for _ in layer.children()) or type(layer).__module__.startswith("paddle.nn.")
+        leaf = (path != "" and not any(True for _ in layer.children())) or type(layer).__module__.startswith(
+            "paddle.nn."
+        )
         leaf = leaf and not isinstance(layer, nn.Sequential | nn.LayerList)
 
         def enter(_: Any, __: Any, path: str = path, leaf: bool = leaf) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -145,6 +144,8 @@ class _Mode(TorchFunctionMode):
             return func(*args, **kwargs)
         if name in ("view", "reshape", "permute", "size", "expand", "repeat"):
             args = args if len(args) <= 2 else (args[0], tuple(args[1:]))
+        if name == "einsum" and len(args) > 2:
+            args = (args[0], list(args[1:]))
         if name in RECURRENT:
             return self._recurrent(func, name, args, kwargs)
         call = self.recorder.before(name, args, kwargs)
@@ -181,8 +182,10 @@ class _Mode(TorchFunctionMode):
             call.kind = "multi_head"
             return multi_head_inside(self.recorder, call, func, args, kwargs)
         result = func(*args, **kwargs)
-        if self.options.constants == "perturbed" and call.kind in DIVIDED and self.options.backward:
+        if self.options.constants == "perturbed" and _divided(call) and self.options.backward:
             return result + (result - result.detach()) * 2.0**-23
+        if self.options.constants == "perturbed" and call.kind == "interpolate" and call.attrs["mode"] != "nearest":
+            return _resized_off(result)
         if self.options.constants == "perturbed" and call.attrs.get("label_smoothing"):
             return result * (1.0 + 2.0**-23)  # Paddle smooths labels by two float32 constants
         return result
@@ -191,9 +194,7 @@ class _Mode(TorchFunctionMode):
         """The same mask as in every other framework."""
         x, p = call.arguments["x"], float(call.attrs["p"])
         shape = tuple(x.shape) if call.kind == "dropout" else (*x.shape[:2], *[1] * (x.ndim - 2))
-        size = math.prod(shape)
-        count = self.recorder.dropouts[size]
-        self.recorder.dropouts[size] += 1
+        count = self.recorder.count(shape)
         call.attrs["drawn"] = (*shape, count)
         keep = torch.from_numpy(dropout_mask(shape, p, count, self.options.seed)).to(x)
         return x * keep * (1.0 / (1.0 - p) if p < 1 else 0.0)
@@ -220,7 +221,9 @@ class _Mode(TorchFunctionMode):
 def _scopes(model: nn.Module, recorder: Recorder) -> Iterator[None]:
     handles = []
     for path, module in model.named_modules():
-        leaf = not any(True for _ in module.children()) or type(module).__module__.startswith("torch.nn.")
+        leaf = (path != "" and not any(True for _ in module.children())) or type(module).__module__.startswith(
+            "torch.nn."
+        )
         leaf = leaf and not isinstance(module, nn.Sequential | nn.ModuleList)
 
         def enter(_: Any, __: Any, path: str = path, leaf: bool = leaf) -> None:
@@ -358,6 +361,23 @@ def _float32(value: Any) -> Any:
 def _perturbed(value: Any) -> Any:
     """Moved by a float32 unit in the last place: what a constant that Paddle holds as float32 may be off by."""
     return float(np.float32(value)) * (1.0 + 2.0**-22) if isinstance(value, float) else value
+
+
+def _divided(call: Call) -> bool:
+    """Whether the other framework's average pooling may stand for it, whose gradient it divides by a float32 count."""
+    axes = call.attrs.get("axis")
+    spatial = isinstance(axes, tuple) and min(axes) >= 2
+    return call.kind in DIVIDED or (call.kind == "mean" and spatial)
+
+
+def _resized_off(result: torch.Tensor) -> torch.Tensor:
+    """Paddle holds the ratio of extents as float32: what is read may lie by as much times the extent aside."""
+    moved = result
+    for axis in range(2, result.ndim):
+        extent = result.shape[axis]
+        step = (result - result.roll(1, axis)).narrow(axis, 1, extent - 1)
+        moved = moved + F.pad(step, [0, 0] * (result.ndim - 1 - axis) + [1, 0]) * (extent * 2.0**-24)
+    return moved
 
 
 def _old_weight(value: Any, round_off: Callable[[Any], Any]) -> Any:

@@ -15,8 +15,18 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.parity.trace import Op, Trace
+from nlblocks.parity.vocabulary import AFFINE, DROPOUTS, LAYOUT
 
 TOLERANCE = 1e-10
+HIDDEN = -9e3
+"""A score from here down, among ordinary ones, is a masked one: -1e4, -65504 and -1e9 all stand for minus infinity."""
+ORDINARY = 1e3
+PRODUCTS = {"matmul", "einsum"}
+"""Kinds whose result is transposed where the operands are exchanged."""
+COPIES = {"expand", "repeat"}
+"""Kinds that repeat elements: what they are for, the operations after them tell."""
+CONSTANT = {"full", "full_like", "zeros", "zeros_like", "ones", "ones_like", "arange", "eye"}
+"""Kinds whose result depends on no values."""
 
 
 def close(a: Array, b: Array, tolerance: float = TOLERANCE) -> bool:
@@ -30,7 +40,7 @@ def distance(a: Array, b: Array) -> float:
     """The largest difference of two arrays of one shape in units of the largest value; equal infinities are equal."""
     if a.size == 0:
         return 0.0
-    a, b = a.astype(np.float64), b.astype(np.float64)
+    a, b = unmasked(a.astype(np.float64)), unmasked(b.astype(np.float64))
     with np.errstate(all="ignore"):
         gap = np.abs(a - b)
         gap = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, gap)
@@ -38,6 +48,25 @@ def distance(a: Array, b: Array) -> float:
         scale = float(finite.max())
         largest = float(gap.max()) if not np.isnan(gap).any() else float("inf")
     return largest / scale if scale else largest
+
+
+def unmasked(array: Array) -> Array:
+    """Scores with minus infinity for what is masked by a large number, which would drown all the others."""
+    hidden = array < HIDDEN
+    if not hidden.any():
+        return array
+    others = array[~hidden & np.isfinite(array)]
+    return np.where(hidden, -np.inf, array) if np.abs(others).max(initial=0.0) < ORDINARY else array
+
+
+def turned_distance(a: Array, b: Array, enough: float = TOLERANCE) -> float:
+    """The least distance of two arrays of one shape when equal extents of one of them change places."""
+    best = float("inf")
+    if 2 <= a.ndim <= 5 and len(set(a.shape)) < a.ndim:
+        for order in permutations(range(a.ndim)):
+            if order != tuple(range(a.ndim)) and a.transpose(order).shape == b.shape and best > enough:
+                best = min(best, distance(a.transpose(order), b))
+    return best
 
 
 def layout_distance(a: Array, b: Array, enough: float = TOLERANCE) -> float:
@@ -79,9 +108,29 @@ class Side:
         """What depends on a tensor of such an origin: an input, a parameter."""
         found = {n for n, origin in self.trace.origin.items() if wanted(origin)}
         for op in self.trace.ops:
-            if any(n in found for n in op.inputs):
+            if op.kind not in CONSTANT and any(n in found for n in op.inputs):
                 found.update(op.outputs)
         return found
+
+    def computed(self, number: int) -> bool:
+        """Whether a tensor is the result of more than moving elements."""
+        op = self.producer.get(number)
+        return op is not None and op.kind not in LAYOUT
+
+    def source(self, number: int) -> int:
+        """The tensor that another is a view or a transpose of."""
+        op = self.producer.get(number)
+        return number if op is None or op.kind not in LAYOUT or not op.inputs else self.source(op.inputs[0])
+
+    def following(self, number: int) -> set[str]:
+        """The kinds of the operations that a tensor goes into, however it is laid out and thinned before."""
+        kinds = set()
+        for op in self.consumers[number]:
+            if op.kind in LAYOUT | DROPOUTS:
+                kinds |= {kind for n in op.outputs for kind in self.following(n)}
+            else:
+                kinds.add("affine" if op.kind in AFFINE | {"einsum"} else op.kind)
+        return kinds
 
     def value(self, number: int) -> Array | None:
         return self.trace.values.get(number)
@@ -89,7 +138,7 @@ class Side:
     def norm(self, number: int) -> tuple[float, float]:
         """Two sums that no reordering changes."""
         if number not in self._norms:
-            array = self.trace.values[number].astype(np.float64).ravel()
+            array = unmasked(self.trace.values[number].astype(np.float64).ravel())
             finite = array[np.isfinite(array)]
             self._norms[number] = (float(np.abs(finite).sum()), float(finite.sum()))
         return self._norms[number]
@@ -105,10 +154,18 @@ class Alignment:
             self.sizes[value.size].append(number)
         self.to_right: dict[int, list[int]] = defaultdict(list)
         self.to_left: dict[int, list[int]] = defaultdict(list)
+        self.turned: set[tuple[int, int]] = set()
         for number in left.values:
             self._match(number)
+        for number in left.values:
+            if number not in self.to_right and self.left.computed(number):
+                self._match(number, turned=True)
 
-    def _match(self, number: int) -> None:
+    def _match(self, number: int, *, turned: bool = False) -> None:
+        """Find the partners; ``turned`` also where one side has channels last and the extents do not show it.
+
+        Only for what is computed: a transpose of a square must not be taken for its operand.
+        """
         value = self.left.trace.values[number]
         absolute, total = self.left.norm(number)
         slack = self.tolerance * max(absolute, 1e-300) * 4
@@ -116,14 +173,33 @@ class Alignment:
             other_absolute, other_total = self.right.norm(other)
             if abs(absolute - other_absolute) > slack or abs(total - other_total) > slack:
                 continue
-            if self.equal(number, other):
+            if self._turned(number, other) if turned else self.equal(number, other):
                 self.to_right[number].append(other)
+                if turned:
+                    self.turned.add((number, other))
                 self.to_left[other].append(number)
 
     def equal(self, number: int, other: int) -> bool:
         """Equal element by element, after a reshape, or after a transpose where the shapes differ."""
         a, b = self.left.trace.values[number], self.right.trace.values[other]
         return layout_distance(a, b, self.tolerance) <= self.tolerance
+
+    def _turned(self, number: int, other: int) -> bool:
+        a, b = self.left.trace.values[number], self.right.trace.values[other]
+        if other in self.to_left or a.shape != b.shape or not self._laid_otherwise(number, other):
+            return False
+        return turned_distance(a, b, self.tolerance) <= self.tolerance
+
+    def _laid_otherwise(self, number: int, other: int) -> bool:
+        """Whether two results come from layers, or operands, that keep their axes in another order."""
+        op, twin = self.left.producer[number], self.right.producer.get(other)
+        if twin is None or twin.kind in LAYOUT | PRODUCTS or op.kind in PRODUCTS:
+            return False
+        if {op.kind, twin.kind} == {"conv", "linear"}:
+            return True
+        mine, theirs = self.left.trace.values, self.right.trace.values
+        pairs = [(n, m) for n in op.inputs for m in self.to_right.get(n, ()) if m in twin.inputs]
+        return any((n, m) in self.turned or mine[n].shape != theirs[m].shape for n, m in pairs)
 
     def partners(self, side: str) -> Mapping[int, list[int]]:
         return self.to_right if side == "left" else self.to_left
@@ -133,11 +209,11 @@ class Alignment:
 
     def known(self, side: str, number: int) -> bool:
         """Whether a tensor has a partner, or is no result of the model at all."""
-        return (
-            number not in self.side(side).live
-            or number in self.side(side).trace.origin
-            or bool(self.partners(side).get(number))
-        )
+        view = self.side(side)
+        if number not in view.live or number in view.trace.origin or self.partners(side).get(number):
+            return True
+        op = view.producer.get(number)
+        return op is not None and op.kind in COPIES and all(self.known(side, n) for n in op.inputs)
 
     def wrong(self, side: str, seeds: Iterable[int]) -> set[int]:
         """The tensors without a partner from which a seed is reached through tensors without a partner."""

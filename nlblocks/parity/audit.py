@@ -49,7 +49,11 @@ def _differing(sketch: Sketch, pairs: Pairing) -> Iterator[tuple[Op, Op, str, tu
         partner = _partner(sketch, scopes, op) if op.kind in AUDITED else None
         if partner is not None:
             found = differing(op, partner)
-            yield from ((op, partner, n, found[n]) for n in AUDITED[op.kind] if n in found and not _idle(op, n))
+            yield from (
+                (op, partner, n, found[n])
+                for n in AUDITED[op.kind]
+                if n in found and not (_idle(op, n) or _idle(partner, n))
+            )
 
 
 def _finding(sketch: Sketch, op: Op, other: Op, cause: str, text: str, severity: Any = "fault") -> Finding:
@@ -85,6 +89,8 @@ def _idle(op: Op, name: str) -> bool:
     """Whether an attribute cannot matter: counting padding where there is none."""
     padding = op.attrs.get("padding")
     none = isinstance(padding, tuple) and not any(any(pair) for pair in padding if isinstance(pair, tuple))
+    if name == "momentum":
+        return "running_mean" not in op.roles  # it keeps no statistics here
     return name == "count_include_pad" and none and not op.attrs.get("ceil_mode")
 
 

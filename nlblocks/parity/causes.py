@@ -108,6 +108,7 @@ CAUSES: dict[str, str] = {
     "rnn.bidirectional": "one direction against two",
     "rnn.gates": "gates in another order",
     "rnn.time_major": "batch and time exchanged",
+    "rnn.state": "the initial state of a recurrent network",
     "rnn.step": "another time step read off",
     "embedding.padding_index": "the row of an embedding that is held at zero",
     # losses

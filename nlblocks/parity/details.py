@@ -9,13 +9,18 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
+from nlblocks.parity.align import distance, unmasked
 from nlblocks.parity.formulas import ACTIVATIONS as ACTIVATION_FORMULAS
 from nlblocks.parity.formulas import evaluate
 from nlblocks.parity.parting import OTHER, Explanation, Parting
 from nlblocks.parity.trace import Op
 from nlblocks.parity.variants import cause_of, variants
-from nlblocks.parity.vocabulary import ACTIVATIONS, NORMALISATIONS
+from nlblocks.parity.vocabulary import ACTIVATIONS, DROPOUTS, NORMALISATIONS
 from nlblocks.parity.windows import Unknown
+
+MASKING = {"add", "mask", "masked_fill", "where", "causal_mask"}
+IDLE = DROPOUTS | {"clip", "relu6"}
+"""Kinds that may change nothing on one side."""
 
 
 class Details(Parting):
@@ -25,13 +30,15 @@ class Details(Parting):
         """Another value of one attribute."""
         best: tuple[float, Explanation] | None = None
         for side, op in self._sides():
-            twin = op.kind if op.kind.startswith("dropout") else ""
+            twin = op.kind if op.kind in IDLE else ""
             others = [
                 o
                 for o in self.alignment.side(OTHER[side]).trace.ops
                 if any(n in self.wrong[OTHER[side]] for n in o.outputs) or (twin and o.kind == twin)
             ]
-            active = bool(twin and op.attrs.get("training") and not self.alignment.side(side).trace.training)
+            active = bool(
+                op.kind in DROPOUTS and op.attrs.get("training") and not self.alignment.side(side).trace.training
+            )
             for name, value, attrs in variants(op, sorted(others, key=lambda o: o.kind != op.kind)):
                 if active and name != "training":
                     continue  # it drops in evaluation, whatever its probability
@@ -52,11 +59,23 @@ class Details(Parting):
                     met,
                     between=active,
                 )
-                if best is None or met[1] < best[0] * 1e-2:
+                if not self._followed_alike(side, op, met[0]):
+                    self.doubtful.append(held)
+                elif best is None or met[1] < best[0] * 1e-2:
                     best = (met[1], held)
         if best is not None:
             yield best[1]
         yield from self._mask_constants()
+
+    def _followed_alike(self, side: str, op: Op, other: Op) -> bool:
+        """Whether two results go into operations of a kind, or into none."""
+        mine = self.alignment.side(side).following(op.outputs[0])
+        theirs = self.alignment.side(OTHER[side]).following(other.outputs[0])
+        return bool(mine & theirs) or not (mine and theirs)
+
+    def _doubtful(self) -> Iterator[Explanation]:
+        """What makes two results meet that are used for other things."""
+        yield from self.doubtful[:1]
 
     def _after_softmax(self, side: str, result: Array) -> tuple[Op, float] | None:
         """Scores are masked with -inf or with a large number: what counts is the softmax of them."""
@@ -164,7 +183,9 @@ class Details(Parting):
             if role not in theirs or view.trace.parameter(number) is not None or number in view.live:
                 continue
             met = self._try(side, op, {**arrays, role: theirs[role]})
-            if met:
+            if met and role.startswith("state"):
+                yield self._held("rnn.state", f"{op} starts from the state of the {OTHER[side]}", side, op, met)
+            elif met:
                 cause = {"add": "shift.constant", "mul": "scale.factor"}.get(op.kind, "operands.swapped")
                 yield self._held(
                     cause, f"{op} with the constant tensor of the {OTHER[side]}", side, op, met, between=True
@@ -268,6 +289,34 @@ class Details(Parting):
                 if met:
                     yield self._held(cause, f"{op.kind} on the {side}, {kind} on the {OTHER[side]}", side, op, met)
 
+    def _masks(self) -> Iterator[Explanation]:
+        """The same scores, others of them hidden."""
+        for op, other in itertools.product(self._masking("left"), self._masking("right")):
+            mine, theirs = unmasked(self.output("left", op)), unmasked(self.output("right", other))
+            if mine.shape != theirs.shape:
+                continue
+            hidden = np.isneginf(mine), np.isneginf(theirs)
+            both = hidden[0] | hidden[1]
+            gap = distance(np.where(both, 0.0, mine), np.where(both, 0.0, theirs))
+            if (hidden[0] == hidden[1]).all() or both.all() or gap > self.meets:
+                continue
+            shares = [float(mask.mean()) for mask in hidden]
+            rows, columns = np.nonzero((hidden[0] ^ hidden[1]).reshape(-1, *mine.shape[-2:])[0])
+            cause = "attention.causal" if len(set(columns - rows)) < len(rows) else "attention.mask_missing"
+            if not (hidden[0] & hidden[1]).any() and all(shares):
+                cause = "attention.mask_sense"
+            text = f"{op} on the left hides {shares[0]:.0%} of the scores, {other} on the right {shares[1]:.0%}"
+            yield Explanation(cause=cause, text=f"{text}: where both keep them", left=op, right=other, before=None,
+                              after=gap, between=True)  # fmt: skip
+
+    def _masking(self, side: str) -> list[Op]:
+        """The operations at the frontier that hide scores."""
+        values = self.alignment.side(side).trace.values
+        found = [op for op in self.frontier[side][:4] if op.kind in MASKING and op.outputs[0] in values]
+        return [
+            op for op in found if self.output(side, op).ndim > 1 and np.isneginf(unmasked(self.output(side, op))).any()
+        ]
+
     def _layout(self) -> Iterator[Explanation]:
         """Attention over heads where it should be over positions."""
         for side, op in self._sides():
@@ -295,7 +344,7 @@ def _alternatives(op: Op) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         (("adaptive_avg_pool", "adaptive_max_pool"), "pool.kind"),
         (("softmax", "sigmoid", "log_softmax"), "activation.kind"),
         (("mse_loss", "l1_loss", "smooth_l1"), "loss.kind"),
-        (("add", "sub", "mul", "maximum"), "residual.operand"),
+        (("add", "sub", "mul", "maximum"), "operation.kind"),
     ):
         if op.kind in group:
             for kind in group:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from nlblocks.parity.details import Details
+from nlblocks.parity.inventory import Inventory
 from nlblocks.parity.parting import HELPS, Explanation
 from nlblocks.parity.structure import Structure
 
 
-class Explainer(Details, Structure):
+class Explainer(Details, Structure, Inventory):
     """All hypotheses, the plainest first."""
 
     def explain(self) -> Explanation | None:
@@ -17,16 +18,20 @@ class Explainer(Details, Structure):
             self._layout,
             self._operands,
             self._weights,
+            self._masks,
             self._kinds,
             self._order,
             self._padding,
             self._missing,
             self._moved,
+            self._selected,
             self._factor,
             self._replaced,
+            self._inventory,
+            self._doubtful,
         ):
             self.tries = 0
             for found in hypothesis():
-                if found.before is None or found.after <= HELPS * found.before:
+                if found.before is None or found.after is None or found.after <= HELPS * found.before:
                     return found
         return None

@@ -124,6 +124,12 @@ def prelu(arrays: Arrays, attrs: Attrs) -> Array:
     return np.where(x > 0, x, x * (weight if weight.size == 1 else _channel(weight, x)))
 
 
+@formula("glu")
+def glu(arrays: Arrays, attrs: Attrs) -> Array:
+    value, gate = np.split(arrays["x"], 2, axis=attrs["axis"])
+    return gate * sigmoid(value) if attrs.get("swapped") else value * sigmoid(gate)
+
+
 @formula("linear")
 def linear(arrays: Arrays, attrs: Attrs) -> Array:
     return arrays["x"] @ arrays["weight"].T + arrays.get("bias", 0.0)

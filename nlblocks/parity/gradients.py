@@ -72,7 +72,7 @@ def frozen(pairs: Pairing, runs: Pass, wrong: Wrong) -> Iterator[Finding]:
 
 
 def where_gradients_part(
-    left: Trace, right: Trace, pairs: Pairing, wrong: Wrong, report: LabReport, seed: int
+    left: Trace, right: Trace, pairs: Pairing, wrong: Wrong, report: LabReport
 ) -> GradientLocated | Finding:
     """The finding, from runs whose values were kept; a bare one where the traces show no place."""
     error = max(
@@ -80,7 +80,8 @@ def where_gradients_part(
     )
     rounded = [c for c in report.comparisons if c.phase == "backward" and c.passed]
     worst = max((c.difference.relative for c in rounded if c.noise * RATIO < c.difference.scale), default=0.0)
-    found = localise_gradient(left, right, pairs, error, seed, max(1e-9, min(10 * worst, error / 10)))
+    origins = {f"{'input' if kind == 'input' else 'parameter'}:{name}" for kind, name in wrong}
+    found = localise_gradient(left, right, origins, error, max(1e-9, min(10 * worst, error / 10)))
     if found is not None:
         return found
     owner = {a.refs[role].name: (a, b) for a, b in pairs.pairs for role in a.refs}

@@ -81,7 +81,7 @@ class Judge:
         left, right = runs.left, runs.right
         self._audit(left, right)
         if not left.error and not right.error:
-            for finding in structure(left, right, phase):
+            for finding in structure(left, right, self.pairs, phase):
                 self._add(finding)
             passed = [
                 self.scales.agree(phase, ("output", a), left.output(a), right.output(b), runs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -170,11 +170,13 @@ def last_layer(trace: Trace, output: str) -> str:
 
 
 def localise_gradient(
-    left: Trace, right: Trace, pairing: Pairing, error: float, seed: int, tolerance: float = 1e-9
+    left: Trace, right: Trace, wrong: Collection[str], error: float, tolerance: float = 1e-9
 ) -> GradientLocated | None:
     """Where gradients part although the forward agrees: the last operation, seen from the input, that is at fault.
 
-    What differs by no more than the ``tolerance`` is rounding.
+    ``wrong`` are the origins whose gradients differ: "input:0", "parameter:conv.weight". What differs on the way and
+    reaches none of them (ties that a ReLU hides) is no fault; what differs by no more than the ``tolerance`` is
+    rounding.
     """
     alignment = Alignment(left, right)
     views = {"left": alignment.left, "right": alignment.right}
@@ -190,20 +192,17 @@ def localise_gradient(
             a, b = np.sort(a.ravel()), np.sort(b.ravel())
         return bool(np.abs(a - b).max(initial=0.0) <= tolerance * scale)
 
-    best: tuple[int, int, int] | None = None
-    for number in sorted(alignment.to_right, reverse=True):
-        if number not in alignment.left.live or left.parameter(number) is not None:
-            continue
-        verdicts = [agree(number, other) for other in alignment.to_right[number]]
-        if False not in verdicts or True in verdicts:
-            continue
-        best = (number, alignment.to_right[number][verdicts.index(False)], 0)
-        break
-    if best is None:
+    apart: dict[int, int] = {}
+    for number in alignment.to_right:
+        if number in alignment.left.live and left.parameter(number) is None:
+            verdicts = [agree(number, other) for other in alignment.to_right[number]]
+            if False in verdicts and True not in verdicts:
+                apart[number] = alignment.to_right[number][verdicts.index(False)]
+    if not apart:
         return None
-    number, other, _ = best
-    users = {"left": views["left"].consumers[number], "right": views["right"].consumers[other]}
-    ops = {"left": _odd(users["left"], users["right"]), "right": _odd(users["right"], users["left"])}
+    number = max(_reaching(alignment, apart, wrong) or apart)
+    other = apart[number]
+    ops = _dividing(views["left"].consumers[number], views["right"].consumers[other])
     cause, text, after = gradient_cause(left, right, ops["left"], ops["right"], number, other)
     gap = cause == "gradient.detached"
     if gap:
@@ -240,6 +239,28 @@ def _odd(users: Sequence[Op], others: Sequence[Op]) -> Op | None:
     """The operation whose like the other side has not, else the first."""
     kinds = {op.kind for op in others}
     return next((op for op in users if op.kind not in kinds), next(iter(users), None))
+
+
+def _reaching(alignment: Alignment, apart: Mapping[int, int], wrong: Collection[str]) -> set[int]:
+    """The tensors with other gradients through which those of the wrong origins become so."""
+    view, found = alignment.left, set[int]()
+    stack = [n for n, origin in view.trace.origin.items() if origin in wrong]
+    while stack:
+        number = stack.pop()
+        if number in found or not (number in apart or number in view.trace.origin or number not in alignment.to_right):
+            continue
+        found.add(number)
+        stack += [n for op in view.consumers[number] for n in op.outputs]
+    return found & set(apart)
+
+
+def _dividing(left: Sequence[Op], right: Sequence[Op]) -> dict[str, Op | None]:
+    """What uses a tensor on either side: a use that lets no gradient through on one side only, else the odd one."""
+    uses = {"left": left, "right": right}
+    cut = {side: next((op for op in ops if op.kind == "detach"), None) for side, ops in uses.items()}
+    if (cut["left"] is None) == (cut["right"] is None):
+        return {"left": _odd(left, right), "right": _odd(right, left)}
+    return {side: cut[side] or next(iter(reversed(ops)), None) for side, ops in uses.items()}
 
 
 def gradient_cause(

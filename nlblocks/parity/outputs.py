@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nlblocks.parity.align import distance
+from nlblocks.parity.align import distance, layout_distance
 from nlblocks.parity.finding import Finding, Phase
 from nlblocks.parity.localise import last_layer
+from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.scales import LIMIT
 from nlblocks.parity.trace import Op, Trace
 
@@ -22,33 +23,37 @@ def paired_outputs(left: Trace, right: Trace) -> list[tuple[str, str]]:
     return [(name, name) for name in a if name in b] if set(a) & set(b) else list(zip(a, b, strict=False))
 
 
-def structure(left: Trace, right: Trace, phase: Phase) -> Iterator[Finding]:
+def structure(left: Trace, right: Trace, pairs: Pairing, phase: Phase) -> Iterator[Finding]:
     """Outputs in another structure or order, of another dtype or shape."""
 
     def finding(x: str, y: str, cause: str, text: str) -> Finding:
         """Between the layer that makes an output and the output."""
-        makers = [last_layer(trace, name) if name in trace.outputs else "" for trace, name in ((left, x), (right, y))]
-        return Finding(phase=phase, place="between", cause=cause, explanation=text, after=(makers[0], makers[1]))
+        mine, theirs = (
+            last_layer(trace, name) if name in trace.outputs else "" for trace, name in ((left, x), (right, y))
+        )
+        scopes = {a.name: b.name for a, b in pairs.pairs}
+        after = (mine or {b: a for a, b in scopes.items()}.get(theirs, ""), theirs or scopes.get(mine, ""))
+        return Finding(phase=phase, place="between", cause=cause, explanation=text, after=after)
 
     a, b = list(left.outputs), list(right.outputs)
-    pairs = paired_outputs(left, right)
+    matched = paired_outputs(left, right)
     if a != b and len(a) == len(b) == 1:
         text = f"the left returns {_listed(a)}, the right {_listed(b)}; that one tensor is compared"
         if phase == "eval forward":  # said once
             yield Finding(phase=phase, place="output", severity="note", explanation=text)
     elif sorted(a) != sorted(b):
-        alone = [[n for n in names if n not in {p[i] for p in pairs}] for i, names in enumerate((a, b))]
+        alone = [[n for n in names if n not in {p[i] for p in matched}] for i, names in enumerate((a, b))]
         yield finding(
             next(iter(alone[0]), ""), next(iter(alone[1]), ""), "output.structure",
             f"the left returns {_listed(a)}, the right {_listed(b)}",
         )  # fmt: skip
-    for x, y in pairs:
+    for x, y in matched:
         dtypes = left.output_dtypes[x], right.output_dtypes[y]
         if dtypes[0] != dtypes[1]:
             yield finding(x, y, "output.dtype", f"output {x} is {dtypes[0]} on the left, {dtypes[1]} on the right")
         mine, theirs = left.output(x), right.output(y)
         same_shape = mine.shape == theirs.shape
-        if not same_shape and mine.size == theirs.size and distance(mine.ravel(), theirs.ravel()) <= LIMIT:
+        if not same_shape and mine.size == theirs.size and layout_distance(mine, theirs, LIMIT) <= LIMIT:
             text = f"output {x} is {list(mine.shape)} on the left, {list(theirs.shape)} on the right; same values"
             yield finding(x, y, "output.shape", text)
         others = [n for n in b if n != y and right.output(n).shape == mine.shape]

@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher, get_close_matches
 from functools import lru_cache
 from typing import Any
 
 from nlblocks.errors import InputError
+from nlblocks.parity.align import Side
 from nlblocks.parity.trace import Op, Trace
-from nlblocks.parity.vocabulary import NORMALISATIONS
+from nlblocks.parity.vocabulary import LAYOUT, NORMALISATIONS
 
 Rename = Mapping[str, str] | Callable[[str], str]
 GROUPS = {**dict.fromkeys(NORMALISATIONS, "norm"), "conv": "affine", "linear": "affine", "conv_transpose": "affine"}
@@ -39,6 +40,7 @@ class Ref:
     rows: tuple[int, int] | None
     transposed: bool
     shape: tuple[int, ...]
+    buffer: bool = False
 
     def __str__(self) -> str:
         return self.name if self.rows is None else f"{self.name}[{self.rows[0]}:{self.rows[1]}]"
@@ -53,6 +55,7 @@ class Unit:
     scope: str
     order: int
     source: int | None
+    output: int
     refs: dict[str, Ref] = field(default_factory=dict)
 
     @property
@@ -121,7 +124,9 @@ def units(trace: Trace) -> list[Unit]:
         if "part" in op.attrs:
             name = f"{op.scope}.{op.attrs['part']}_proj".lstrip(".").replace("query_", "q_").replace("key_", "k_")
             name = name.replace("value_", "v_")
-        unit = Unit(kind=kind, name=name, scope=op.scope, order=len(found), source=source, refs=roles)
+        unit = Unit(
+            kind=kind, name=name, scope=op.scope, order=len(found), source=source, output=op.outputs[0], refs=roles
+        )
         found.append(unit)
         if kind == "linear":
             made[op.outputs[0]] = unit
@@ -146,8 +151,8 @@ def check_rename(rename: Rename | None, left: Trace, right: Trace) -> None:
 def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
     """Align two models. What is paired by nothing but chance is said to be ambiguous, never hidden."""
     a, b = units(left), units(right)
-    _split_fused(a, b)
-    _split_fused(b, a)
+    _split_fused(a, b, Side(left), Side(right))
+    _split_fused(b, a, Side(right), Side(left))
     result = Pairing()
     partner: dict[int, int] = {}
     taken: set[int] = set()
@@ -182,32 +187,29 @@ def _ref(trace: Trace, name: str, op: Op, role: str) -> Ref:
     transposed = (op.kind == "linear" and role == "weight" and op.attrs.get("layout") == "in_out") or (
         op.kind == "matmul" and role == "other" and len(shape) == 2 and not op.attrs.get("transpose_other")
     )
-    return Ref(whole, rows, transposed, shape[::-1] if transposed else shape)
+    return Ref(whole, rows, transposed, shape[::-1] if transposed else shape, trace.state[whole].buffer)
 
 
-def _split_fused(fused: list[Unit], single: Sequence[Unit]) -> None:
+def _split_fused(fused: list[Unit], single: Sequence[Unit], view: Side, other: Side) -> None:
     """Split a linear layer that stands for several of the other side (q, k and v in one) into its rows."""
     have = Counter(unit.signature for unit in fused)
     want = Counter(unit.signature for unit in single)
     for position, unit in reversed(list(enumerate(fused))):
-        if unit.kind != "linear" or want[unit.signature] >= have[unit.signature]:
+        if unit.kind != "linear" or len(unit.refs["weight"].shape) != 2 or want[unit.signature] >= have[unit.signature]:
             continue
         group = _consecutive(single, unit)
         if not group:
             continue
-        start, parts = 0, []
-        for part in group:
+        start, parts = 0, {}
+        for part in _by_use(group, other, _uses(unit, len(group), view)):
             rows = part.refs["weight"].shape[0]
             refs = {
                 role: Ref(ref.name, (start, start + rows), ref.transposed, (rows, *ref.shape[1:]))
                 for role, ref in unit.refs.items()
             }
-            name = f"{unit.name}.{part.name.rpartition('.')[2]}"
-            parts.append(
-                Unit(kind="linear", name=name, scope=unit.scope, order=unit.order, source=unit.source, refs=refs)
-            )
+            parts[part.name] = replace(unit, name=f"{unit.name}.{part.name.rpartition('.')[2]}", refs=refs)
             start += rows
-        fused[position : position + 1] = parts
+        fused[position : position + 1] = [parts[part.name] for part in group]
 
 
 def _consecutive(single: Sequence[Unit], unit: Unit) -> list[Unit]:
@@ -228,6 +230,27 @@ def _consecutive(single: Sequence[Unit], unit: Unit) -> list[Unit]:
                     group.sort(key=lambda item: order[_tokens(item.name)[-1]])
                 return group
     return []
+
+
+def _uses(unit: Unit, count: int, view: Side) -> list[set[str]]:
+    """What each part of a fused layer's result goes into, where one operation splits it."""
+    stack = [unit.output]
+    while stack:
+        for op in view.consumers[stack.pop()]:
+            if len(op.outputs) == count:
+                return [view.following(number) for number in op.outputs]
+            if op.kind in LAYOUT:
+                stack += op.outputs
+    return []
+
+
+def _by_use(group: list[Unit], view: Side, uses: list[set[str]]) -> list[Unit]:
+    """The layers in the order of the parts that are used as they are, where no two parts are used alike."""
+    if len({frozenset(use) for use in uses}) < len(group):
+        return group
+    found = {frozenset(view.following(item.output)): item for item in group}
+    ordered = [found.get(frozenset(use)) for use in uses]
+    return [item for item in ordered if item is not None] if None not in ordered else group
 
 
 def _hinted(a: Sequence[Unit], b: Sequence[Unit], rename: Rename | None) -> list[tuple[int, int]]:

@@ -25,14 +25,14 @@ OTHER = {"left": "right", "right": "left"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """A hypothesis that held: with it the difference falls from ``before`` to ``after``."""
+    """A hypothesis that held: with it the difference falls from ``before`` to ``after``, where it was computed."""
 
     cause: str
     text: str
     left: Op | None
     right: Op | None
     before: float | None
-    after: float
+    after: float | None
     between: bool = False
     joints: tuple[tuple[int, int], ...] = ()
     """Tensors of the left and of the right that would be the same, had both sides done the same: the nearest first."""
@@ -41,6 +41,8 @@ class Explanation:
 
     @property
     def sentence(self) -> str:
+        if self.after is None:
+            return self.text
         if self.before is None:
             return f"{self.text}; so the two sides meet to {self.after:.0e}"
         return f"{self.text}; so the difference falls from {self.before:.0e} to {self.after:.0e}"
@@ -59,6 +61,7 @@ class Parting:
     ) -> None:
         self.alignment, self.pairing, self.wrong, self.frontier, self.seed = alignment, pairing, wrong, frontier, seed
         self.tries = 0
+        self.doubtful: list[Explanation] = []
         self.meets = max(MEETS, 10.0 * alignment.tolerance)
 
     def arrays(self, side: str, op: Op) -> dict[str, Array]:
@@ -178,8 +181,11 @@ class Parting:
                 | {"matmul", "mask", "mul", "div", "scale", "add", "where", "masked_fill", "causal_mask", "swapaxes"}
                 for n in o.outputs
             ]
-        if op.kind == "getitem" and cause == "reshape.order" and self._after_recurrence(side, op):
-            return "rnn.step"
+        if op.kind == "getitem" and cause == "reshape.order":
+            if self._after_recurrence(side, op):
+                return "rnn.step"
+            if op.outputs[0] not in view.fed and view.following(op.outputs[0]) == {"add"}:
+                return "residual.operand"  # another part of a table is added
         return cause
 
     def _after_recurrence(self, side: str, op: Op) -> bool:

@@ -13,7 +13,10 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.parity.digest import digest
 from nlblocks.parity.trace import Given, Keep, Key, Op, RunOptions, Spot, Trace
-from nlblocks.parity.vocabulary import normalise, plain, signature, tensors_in
+from nlblocks.parity.vocabulary import NORMALISATIONS, normalise, plain, signature, tensors_in
+
+NAMED = NORMALISATIONS | {"conv", "conv_transpose", "linear", "matmul", "embedding", "prelu"}
+"""Kinds that are layers, though no module runs them, where they use a parameter of the module around them."""
 
 
 class Recorder:
@@ -36,7 +39,7 @@ class Recorder:
         self.scopes: list[tuple[str, bool]] = [("", False)]
         self.numbers: dict[int, tuple[weakref.ref[Any], int, int]] = {}
         self.next = 0
-        self.dropouts: dict[int, int] = defaultdict(int)
+        self.dropouts: dict[tuple[int, ...], int] = defaultdict(int)
         self.busy = False
 
     @property
@@ -66,6 +69,12 @@ class Recorder:
         fresh = self._new(tensor)
         self._append("mutated", "mutated", (number,), ("x",), {}, (fresh,))
         return fresh
+
+    def count(self, shape: tuple[int, ...]) -> int:
+        """How many dropouts of a shape, its axes in any order, there were before; axes of one do not count."""
+        key = tuple(sorted(extent for extent in shape if extent != 1))
+        self.dropouts[key] += 1
+        return self.dropouts[key] - 1
 
     def before(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
         """Read a call, before it runs and may overwrite its inputs."""
@@ -171,6 +180,13 @@ class Recorder:
         outputs: tuple[int, ...], site: str = "",
     ) -> None:  # fmt: skip
         scope, leaf = self.scopes[-1]
+        if not leaf and kind in NAMED and "part" not in attrs:
+            names = [
+                self.trace.parameter(n) for n, role in zip(inputs, roles, strict=True) if role in ("weight", "other")
+            ]
+            own = next((name for name in names if name), None)
+            if own is not None:  # a layer without a module, by its weight
+                scope, leaf = own.removesuffix(".weight"), True
         self.trace.ops.append(
             Op(index=len(self.trace.ops), kind=kind, name=name, scope=scope, leaf=leaf, inputs=inputs, roles=roles,
                attrs=attrs, outputs=outputs, site=site)

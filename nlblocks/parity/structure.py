@@ -11,8 +11,13 @@ from nlblocks.backend import Array
 from nlblocks.parity.align import distance
 from nlblocks.parity.parting import OTHER, Explanation, Parting
 from nlblocks.parity.trace import Op
-from nlblocks.parity.vocabulary import ACTIVATIONS, LAYOUT, NORMALISATIONS
+from nlblocks.parity.vocabulary import ACTIVATIONS, AFFINE, LAYOUT, NORMALISATIONS
 from nlblocks.parity.windows import Unknown
+
+ARRANGING = LAYOUT | {"cat", "stack", "flip", "roll"}
+"""Kinds that pick elements and put them together."""
+MASKED = -50.0
+"""What is added to a score to hide it is at most this: exp(-50) is less than rounding in any sum."""
 
 
 class Structure(Parting):
@@ -54,8 +59,9 @@ class Structure(Parting):
         if met is None or met[0].index <= view.producer[extra].index:
             return None
         chain = self._chain(side, extra)
+        start = set(self.alignment.partners(OTHER[side]).get(op.inputs[op.roles.index(role)], ()))
         return sum(o.kind not in LAYOUT for o in chain), self._lacking(
-            side, extra, op, met, self.output(OTHER[side], op), op.inputs[op.roles.index(role)]
+            side, extra, op, met, self.output(OTHER[side], op), op.inputs[op.roles.index(role)], start
         )
 
     def _missing_at_end(self, side: str, made: Sequence[int]) -> Iterator[Explanation]:
@@ -66,15 +72,27 @@ class Structure(Parting):
         for number in theirs:
             if self.alignment.known(other, number) and ends and not self.frontier[other]:
                 last = self.alignment.side(side).producer[ends[0]]
-                yield self._lacking(side, last.outputs[0], None, (last, 0.0), None, number)
+                yield self._lacking(side, last.outputs[0], None, (last, 0.0), None, number, {number})
 
     def _lacking(
-        self, side: str, extra: int, op: Op | None, met: tuple[Op, float], now: Array | None, taken: int
+        self,
+        side: str,
+        extra: int,
+        op: Op | None,
+        met: tuple[Op, float],
+        now: Array | None,
+        taken: int,
+        start: set[int],
     ) -> Explanation:
-        """The operations that lead to ``extra`` are missing on the other side, where ``taken`` is used."""
+        """The operations that lead to ``extra`` are missing on the other side, where ``taken`` is used.
+
+        ``start`` are the partners of the tensor that the other side goes on with.
+        """
         chain = self._chain(side, extra)
         first = chain[0]
-        cause = self._missing_cause(side, [o for o in chain if o.kind not in LAYOUT] or chain[:1])
+        path = self._path(side, chain, start)
+        computing = [o for o in path if o.kind not in LAYOUT and not self._spreads(side, o)]
+        cause = self._missing_cause(side, computing or path[:1])
         names = ", ".join(dict.fromkeys(str(o) for o in chain))
         text = f"{names} on the {side} has no counterpart on the {OTHER[side]}: with it added"
         before = (
@@ -103,7 +121,67 @@ class Structure(Parting):
             stack += [n for n in op.inputs if n in self.wrong[side]]
         return [found[index] for index in sorted(found)]
 
+    def _path(self, side: str, chain: Sequence[Op], start: set[int]) -> Sequence[Op]:
+        """Of the operations that lead to a tensor, those that it passes: a mask that is made on the way is not one."""
+        reached, path = set(start), []
+        for op in chain:
+            if any(n in reached for n in op.inputs):
+                reached.update(op.outputs)
+                path.append(op)
+        return path or chain
+
+    def _hides(self, side: str, number: int) -> bool:
+        """Whether a tensor is a mask that is added to scores: nothing, or a large negative number."""
+        view = self.alignment.side(side)
+        value = view.trace.values.get(number)
+        if value is None or number in view.fed or value.dtype.kind != "f" or not value.size:
+            return False
+        return bool(((value == 0) | (value <= MASKED)).all() and (value <= MASKED).any())
+
+    def _as_many(self, kind: str) -> bool:
+        """Whether both sides have as many operations of a kind from the parting on."""
+        counts = [
+            sum(op.kind == kind and any(n in self.wrong[side] for n in op.outputs) for op in view.trace.ops)
+            for side, view in (("left", self.alignment.left), ("right", self.alignment.right))
+        ]
+        return counts[0] == counts[1]
+
+    def _weights_of(self, op: Op, other: Op) -> str:
+        """What two products of one tensor differ in: a weight that one side uses twice, or another weight."""
+        uses = []
+        for view, product in ((self.alignment.left, op), (self.alignment.right, other)):
+            own = {view.source(n) for n in product.inputs} & set(view.trace.origin)
+            users = [o for o in view.trace.ops if o.kind in AFFINE and own & {view.source(n) for n in o.inputs}]
+            uses.append(len(users))
+        return "layer.shared" if uses[0] != uses[1] else "operation.kind"
+
+    def _spreads(self, side: str, op: Op) -> bool:
+        """Whether an operation only repeats its operand: resizing one pixel."""
+        values = self.alignment.side(side).trace.values
+        mine, given = (values.get(numbers[0]) if numbers else None for numbers in (op.outputs, op.inputs))
+        if mine is None or given is None or given.ndim != mine.ndim or given.size >= mine.size:
+            return False
+        return all(n in (1, m) for n, m in zip(given.shape, mine.shape, strict=True)) and (
+            distance(np.broadcast_to(given, mine.shape), mine) <= self.meets
+        )
+
+    def _elsewhere(self, side: str, op: Op) -> bool:
+        """Whether the other side has the same layer, later on."""
+        names = self.pairing.names if side == "left" else {b: a for a, b in self.pairing.names.items()}
+        mine = {self.alignment.side(side).trace.parameter(n) for n in op.inputs} - {None}
+        partners = {names[name] for name in mine if name in names}
+        view = self.alignment.side(OTHER[side])
+        return bool(partners) and any(
+            partners & {view.trace.parameter(n) for n in o.inputs}
+            for o in view.trace.ops
+            if set(o.outputs) & self.wrong[OTHER[side]]
+        )
+
     def _missing_cause(self, side: str, chain: Sequence[Op]) -> str:
+        if any(self._elsewhere(side, op) for op in chain):
+            return "layer.order"
+        if len(chain) == 1 and chain[0].kind in ACTIVATIONS and self._as_many(chain[0].kind):
+            return "activation.order"
         if len(chain) > 1:
             return "layer.missing"
         op = chain[0]
@@ -111,6 +189,8 @@ class Structure(Parting):
             return "activation.missing"
         if op.kind == "cast":
             return "precision.float32"
+        if op.kind == "add" and any(self._hides(side, n) for n in op.inputs):
+            return "attention.mask_missing"
         if op.kind == "add" and sum(self._free(side, n) for n in op.inputs) > 1:
             return "residual.missing"
         if op.kind in ("mul", "div", "scale") and sum(self._free(side, n) for n in op.inputs) == 1:
@@ -123,6 +203,9 @@ class Structure(Parting):
             "dropout": "dropout.missing",
             "dropout_channels": "dropout.missing",
             "flip": "output.flipped",
+            "cat": "cat.order",
+            "stack": "cat.order",
+            "roll": "reshape.order",
             "add": "shift.constant",
             "sub": "shift.constant",
             "detach": "gradient.detached",
@@ -177,6 +260,27 @@ class Structure(Parting):
                     between=True,
                 )
 
+    def _selected(self) -> Iterator[Explanation]:
+        """Other elements picked, or put together, before the operations go on alike."""
+        for op in self._wrong_ops("left"):
+            for role, number in zip(op.roles, op.inputs, strict=True):
+                chain = self._chain("left", number)
+                if op.kind in ARRANGING or not chain or any(o.kind not in ARRANGING for o in chain):
+                    continue
+                arrays = self.arrays("left", op)
+                for other in sorted(self.wrong["right"]):
+                    value = self.alignment.right.trace.values.get(other)
+                    if value is None or value.size != arrays[role].size:
+                        continue
+                    theirs = self._chain("right", other)
+                    met = self._try("left", op, {**arrays, role: value.reshape(arrays[role].shape)})
+                    if met and all(o.kind in ARRANGING for o in theirs):
+                        cause = self._named("reshape.order", "left", chain[0])
+                        yield Explanation(
+                            cause=cause, text=f"{op} with what {', '.join(map(str, theirs))} on the right picks",
+                            left=chain[0], right=theirs[0], before=None, after=met[1], between=True,
+                        )  # fmt: skip
+
     def _factor(self) -> Iterator[Explanation]:
         """All values times a constant, or plus one."""
         for op in self._wrong_ops("left"):
@@ -228,7 +332,7 @@ class Structure(Parting):
                 continue
             if met:
                 kinds = {op.kind, other.kind}
-                cause = "operation.kind"
+                cause = self._weights_of(op, other) if kinds <= AFFINE else "operation.kind"
                 if kinds & (ACTIVATIONS | {"softmax", "log_softmax"}):
                     cause = "activation.kind"
                 elif kinds & NORMALISATIONS:

@@ -6,7 +6,6 @@ nothing of frameworks and can be saved to a file and compared on another machine
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -199,5 +198,11 @@ def dropout_mask(shape: Sequence[int], p: float, count: int, seed: int) -> Array
 
 
 def dropout_draw(shape: Sequence[int], count: int, seed: int) -> Array:
-    """The uniform numbers that decide what a dropout keeps; the same before and after a flatten."""
-    return generator(seed, f"dropout:{math.prod(shape)}:{count}").random(tuple(shape))
+    """The uniform numbers that decide what a dropout keeps: the same ones where the axes are in another order.
+
+    Axes of one element do not count, so that a dropout before a flatten of such and one after it drop the same.
+    """
+    extents = [extent for extent in shape if extent != 1]
+    order = sorted(range(len(extents)), key=lambda axis: extents[axis])
+    drawn = generator(seed, f"dropout:{sorted(extents)}:{count}").random(sorted(extents))
+    return drawn.transpose(np.argsort(order)).reshape(tuple(shape))

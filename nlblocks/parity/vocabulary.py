@@ -23,6 +23,9 @@ ACTIVATIONS = {
     "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "hard_swish", "hard_sigmoid", "sigmoid",
     "tanh", "softplus", "mish", "prelu", "softsign", "hardtanh",
 }  # fmt: skip
+DROPOUTS = {"dropout", "dropout_channels"}
+AFFINE = {"conv", "linear", "matmul"}
+"""Kinds that one weight may be used by: a 1x1 convolution is a linear layer, and a product with a matrix."""
 NORMALISATIONS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
 PER_AXIS = {"kernel", "stride", "padding", "dilation", "output_padding"}
 

@@ -136,7 +136,7 @@ class Walk:
                 self._stop(f"gradients behind {PLACES} places that were found one by one")
                 return
             now = self._beside(left, True, "values")
-            located = where_gradients_part(left, now.right, self.pairs, wrong, self.report, self.seed)
+            located = where_gradients_part(left, now.right, self.pairs, wrong, self.report)
             if isinstance(located, Finding):
                 if self.joints.values:
                     self._stop(f"the gradients of {', '.join(name for _, name in wrong)}, beside what was found before")

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from parity_tests.faults.case import Case
-from parity_tests.faults.rows import CORRECT, FAULTS
+from parity_tests.faults.rows import SETS
 
 EXPLAINED = 0.9
 YES, NO, LOST = "[green]✓[/]", "[red]✗[/]", "[yellow]–[/]"
@@ -26,16 +26,17 @@ LEGEND = "✓ right   ✗ wrong   – failed to run"
 
 @click.command()
 @click.option("--only", default="", help="Run the cases whose name or family contains this.")
+@click.option("--set", "which", type=click.Choice(list(SETS)), default="tuned", help="What the engine grew up with?")
 @click.option("--seed", default=0, help="Other weights and other inputs for parity.compare.")
 @click.option("--rivals/--no-rivals", default=True, help="Also run assert_close, PaDiff and reprod-log.")
 @click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path), help="Write every outcome here.")
 @click.option("--verbose", is_flag=True, help="Print what was expected and found wherever a case is not perfect.")
-def main(only: str, seed: int, rivals: bool, out: Path | None, verbose: bool) -> None:
+def main(only: str, which: str, seed: int, rivals: bool, out: Path | None, verbose: bool) -> None:
     """Put every planted fault and every correct pair through parity.compare, and through other tools."""
     warnings.simplefilter("ignore")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the models are too small to gain by more
     console = Console(width=None if sys.stdout.isatty() else 150)
-    faults, correct = ([c for c in cases if only in c.name or only in c.family] for cases in (FAULTS, CORRECT))
+    faults, correct = ([c for c in cases if only in c.name or only in c.family] for cases in SETS[which])
     if not faults and not correct:
         raise click.UsageError(f"no case's name or family contains {only!r}")
     outcomes = run(console, [*faults, *correct], seed)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from parity_tests.faults.families import FAMILIES, Array, Family
+from parity_tests.faults.held_families import HELD_FAMILIES
 
 ENDS = ("input", "output", "optimiser")
 PHASES = {
@@ -72,7 +73,7 @@ class Case:
 
     @property
     def models(self) -> Family:
-        return FAMILIES[self.family]
+        return HELD_FAMILIES.get(self.family) or FAMILIES[self.family]
 
     def build(self, seed: int = 0) -> tuple[Any, Any]:
         """Both models, freshly initialised."""

@@ -33,7 +33,7 @@ import torch
 from parity_tests.faults.case import Case
 from parity_tests.faults.hand import forward, ideal
 from parity_tests.faults.optimisers import OPTIMISERS, STEPS
-from parity_tests.faults.rows import CORRECT, FAULTS
+from parity_tests.faults.rows import SETS
 
 COLUMNS = ("assert_close", "assert_close 1e-3", "PaDiff", "PaDiff 1e-4", "reprod-log")
 AGREE, DIFFER, FAILED = "agree", "differ", "failed to run"
@@ -137,7 +137,7 @@ def main(folder: str, out: str, names: Sequence[str]) -> None:
     sys.path.append(folder)
     os.environ["PADIFF_CUDA_MEMORY"] = "OFF"  # else it moves models to the CPU, which Paddle's LSTM does not survive
     tools = frozenset(name for name in ("padiff", "reprod_log") if (Path(folder) / name).is_dir())
-    cases = {case.name: case for case in (*FAULTS, *CORRECT)}
+    cases = {case.name: case for faults, correct in SETS.values() for case in (*faults, *correct)}
     with open(out, "a") as lines, tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)  # PaDiff writes its logs where it stands
         for name in names:

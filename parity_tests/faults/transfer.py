@@ -25,7 +25,7 @@ def randomise(model: torch.nn.Module, seed: int = 0) -> None:
     for module in model.modules():
         own = {**dict(module.named_parameters(recurse=False)), **dict(module.named_buffers(recurse=False))}
         for name, tensor in own.items():
-            if name in ("num_batches_tracked", "weight") and not tensor.is_floating_point():
+            if not tensor.is_floating_point():
                 continue
             if name == "weight" and not isinstance(tensor, torch.nn.Parameter):
                 continue  # class weights are constants
@@ -48,7 +48,7 @@ def transfer(case: Case, left: torch.nn.Module, right: paddle.nn.Layer) -> list[
     """Copy every tensor of ``left`` into ``right``; what found no place on either side is returned by name."""
     tensors = dict(right.state_dict())
     owner = {id(tensor): name for name, tensor in reversed(tensors.items())}  # the first name of a shared tensor
-    open_names = set(owner.values())
+    open_names = {name for name in owner.values() if tensors[name].is_floating_point()}
     problems = []
     for name, value in _pieces(case, left, right):
         target = tensors.get(name)
@@ -95,7 +95,7 @@ def _pieces(case: Case, left: torch.nn.Module, right: paddle.nn.Layer) -> list[t
     for path, module in left.named_modules():
         own = {**dict(module.named_parameters(recurse=False)), **dict(module.named_buffers(recurse=False))}
         for name, tensor in own.items():
-            if name == "num_batches_tracked" or (name == "weight" and path == "" and case.family == "losses"):
+            if not tensor.is_floating_point() or (name == "weight" and path == "" and case.family == "losses"):
                 continue
             if id(tensor) in seen and case.partner(path) not in layers:
                 continue  # tied on the torch side, one tensor on the Paddle side
@@ -116,6 +116,10 @@ def _pieces(case: Case, left: torch.nn.Module, right: paddle.nn.Layer) -> list[t
             elif isinstance(module, torch.nn.Linear):
                 transposed = name == "weight" and isinstance(layer, paddle.nn.Linear)
                 found.append((f"{partner}.{name}", value.T if transposed else value))
+            elif isinstance(module, CONVOLUTIONS) and name == "weight" and isinstance(layer, paddle.nn.Linear):
+                found.append((f"{partner}.{name}", value.reshape(value.shape[:2]).T))  # a 1x1 convolution
+            elif not path and value.ndim == 2 and tuple(tensors[case.partner(name)].shape) == value.shape[::-1]:
+                found.append((case.partner(name), value.T))  # a matrix without a layer
             elif isinstance(module, torch.nn.LayerNorm):
                 found.append((f"{partner}.{name}", value.reshape(-1)))
             elif isinstance(module, torch.nn.InstanceNorm2d) and name == "weight":
@@ -124,8 +128,10 @@ def _pieces(case: Case, left: torch.nn.Module, right: paddle.nn.Layer) -> list[t
                 found.append((f"{partner}._weight", value))
             elif name in BUFFERS:
                 found.append((f"{partner}.{BUFFERS[name]}", value))
+            elif f"{partner}.{name}" in tensors:
+                found.append((f"{partner}.{name}", value))
             else:
-                found.append((f"{partner}.{name}" if path else case.partner(name), value))
+                found.append((case.partner(f"{path}.{name}".lstrip(".")), value))
     return [(name, np.ascontiguousarray(value)) for name, value in found]
 
 
