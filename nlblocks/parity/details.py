@@ -19,7 +19,7 @@ from nlblocks.parity.vocabulary import ACTIVATIONS, DROPOUTS, NORMALISATIONS
 from nlblocks.parity.windows import Unknown
 
 MASKING = {"add", "mask", "masked_fill", "where", "causal_mask"}
-IDLE = DROPOUTS | {"clip", "relu6"}
+IDLE = DROPOUTS | {"clip", "relu6", "median"}
 """Kinds that may change nothing on one side."""
 
 
