@@ -12,8 +12,9 @@ paddle = pytest.importorskip("paddle")
 
 from nlblocks import parity  # noqa: E402
 from nlblocks.parity.digest import digest  # noqa: E402
+from nlblocks.parity.nudge import nudged  # noqa: E402
 from nlblocks.parity.pairing import pair  # noqa: E402
-from nlblocks.parity.subject import Subject, nudged  # noqa: E402
+from nlblocks.parity.subject import Subject  # noqa: E402
 from nlblocks.parity.transfer import mirrored, moved  # noqa: E402
 
 SHAPE = (2, 3, 16, 16)

@@ -338,7 +338,7 @@ def _backward(
 
 
 def _gradient(path: str, tensor: paddle.Tensor, options: RunOptions) -> paddle.Tensor:
-    return paddle.to_tensor(output_gradient(path, tensor.shape, options.seed), dtype=tensor.dtype)
+    return paddle.to_tensor(output_gradient(path, tensor.shape, options), dtype=tensor.dtype)
 
 
 def _named(model: nn.Layer) -> dict[str, paddle.Tensor]:

@@ -317,7 +317,7 @@ def _backward(
 
 
 def _gradient(path: str, tensor: torch.Tensor, options: RunOptions) -> torch.Tensor:
-    return torch.from_numpy(output_gradient(path, tensor.shape, options.seed)).to(tensor)
+    return torch.from_numpy(output_gradient(path, tensor.shape, options)).to(tensor)
 
 
 def _named(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -98,9 +98,14 @@ class Joints:
         self.touched |= {origin.removeprefix("parameter:") for origin in origins if origin}
         given = [(n, r) for n in op.inputs for r in alignment.to_right.get(n, [])[:1]]
         given += [(n, r) for r in other.inputs for n in alignment.to_left.get(r, [])[:1]]
-        for number, partner in given:
+        while given:
+            number, partner = given.pop()
             spots = alignment.left.trace.spot(number), alignment.right.trace.spot(partner)
-            if spots[0] is not None and spots[1] is not None:
+            maker = alignment.left.producer.get(number)
+            if maker is not None and alignment.left.trace.lost_gradient(number):  # those of what it is made of, then
+                self.touched |= {name for n in maker.inputs if (name := alignment.left.trace.parameter(n)) is not None}
+                given += [(n, r) for n in maker.inputs for r in alignment.to_right.get(n, [])[:1]]
+            elif spots[0] is not None and spots[1] is not None:
                 self.gradients[spots[1]] = spots[0]
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from nlblocks.backend import Array, State, rows
 from nlblocks.errors import InputError
-from nlblocks.init import generator
-from nlblocks.parity.measure import CHUNK, furthest
+from nlblocks.parity.measure import furthest
+from nlblocks.parity.nudge import nudged
 from nlblocks.parity.optimisers import Maker
 from nlblocks.parity.trace import Given, Keep, Key, RunOptions, Trace, Tracer
 from nlblocks.parity.training import History, history
@@ -65,12 +65,14 @@ class Subject:
         nudge: int | None = None,
         **changes: Any,
     ) -> Trace:
-        """One pass, with backward in training; ``nudge`` moves inputs and weights by one unit in the last place."""
+        """One pass, with backward in training; ``nudge`` moves all that goes in by one unit in the last place."""
         inputs = self.inputs
         state: Mapping[str, Array] = self.state if nudge is None else _Nudged(self.state, nudge, dtype)
         if nudge is not None:
             inputs = tuple(nudged(value, nudge, f"input:{i}", dtype) for i, value in enumerate(inputs))
-        options = self.options(inputs, training=training, backward=training, dtype=dtype, keep=keep, **changes)
+        options = self.options(
+            inputs, training=training, backward=training, dtype=dtype, keep=keep, nudge=nudge, **changes
+        )
         return self.tracer.run(self.model, options, state)
 
     def options(self, inputs: tuple[Array, ...], **changes: Any) -> RunOptions:
@@ -89,9 +91,9 @@ class Subject:
     def noise(
         self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: Given | None = None
     ) -> dict[Key, float]:
-        """Per tensor, the largest change when inputs and weights move by one unit in the last place, in each trial.
+        """Per tensor, the largest change when all that goes in moves by one unit in the last place, in each trial.
 
-        Against a framework that holds constants as float32, also the change when the constants are off by as much.
+        That is the inputs, the weights and the gradients of the outputs. Against a framework that holds constants as float32, also the change when the constants are off by as much.
         """
         floors: dict[Key, float] = {}
         reference = base.results()
@@ -131,16 +133,3 @@ class _Nudged(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self.state)
-
-
-def nudged(array: Array, trial: int, name: str, dtype: str) -> Array:
-    """Every element but 0 moved to the next number of the dtype, up or down at random."""
-    if array.dtype.kind != "f" or dtype not in ("float64", "float32"):
-        return array
-    result = np.array(array, dtype=dtype, order="C")
-    flat, stream = result.reshape(-1), generator(trial, f"nudge:{name}")
-    for start in range(0, flat.size, CHUNK):
-        part = flat[start : start + CHUNK]
-        up = stream.random(part.size) < 0.5
-        part[...] = np.where(part == 0, part, np.nextafter(part, np.where(up, np.inf, -np.inf).astype(part.dtype)))
-    return result

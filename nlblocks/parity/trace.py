@@ -15,6 +15,7 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.init import generator
 from nlblocks.parity.digest import Digest
+from nlblocks.parity.nudge import nudged
 
 Key = tuple[str, str]
 """What a run is judged by: ("output", "grad_input", "grad_params" or "buffers", name)."""
@@ -139,7 +140,8 @@ class RunOptions:
     the results (outputs, buffers, gradients of inputs and parameters): "values" copies of every tensor and gradient
     on the way, "digests" a digest of every tensor. Where ``gradients`` is given, it is called with each gradient of an
     input or parameter as soon as that is known, and the trace holds none of them. What is ``given`` takes the place of
-    the run's own. ``names``, where there are any, are the keywords that the inputs are passed by.
+    the run's own. ``nudge`` moves the gradients of the outputs by one unit in the last place. ``names``, where there
+    are any, are the keywords that the inputs are passed by.
     """
 
     inputs: tuple[Array, ...]
@@ -151,6 +153,7 @@ class RunOptions:
     seed: int = 0
     gradients: Callable[[Key, Array], None] | None = None
     given: Given | None = None
+    nudge: int | None = None
     names: tuple[str, ...] = ()
 
     def call(self, model: Any, tensors: Sequence[Any]) -> Any:
@@ -186,10 +189,11 @@ class Tracer(Protocol):
         """The state after each optimiser step on Σ output · gradient; the model is left as it was."""
 
 
-def output_gradient(name: str, shape: Sequence[int], seed: int) -> Array:
+def output_gradient(name: str, shape: Sequence[int], options: RunOptions) -> Array:
     """The gradient that is sent into an output: standard normal, the same for both sides."""
-    drawn = generator(seed, f"grad:{name}").normal(size=tuple(shape))
-    return drawn.astype(np.float32).astype(np.float64)
+    drawn = generator(options.seed, f"grad:{name}").normal(size=tuple(shape))
+    gradient = drawn.astype(np.float32).astype(np.float64)
+    return gradient if options.nudge is None else nudged(gradient, options.nudge, f"grad:{name}", options.dtype)
 
 
 def dropout_mask(shape: Sequence[int], p: float, count: int, seed: int) -> Array:
