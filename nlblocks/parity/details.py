@@ -132,7 +132,20 @@ class Details(Parting):
                         yield self._held(
                             cause, f"the operands of {op} in another order: {_positions(free, order)}", side, op, met
                         )
+            yield from self._turned_operand(side, op, arrays, free)
             yield from self._other_operand(side, op, arrays, free)
+
+    def _turned_operand(
+        self, side: str, op: Op, arrays: Mapping[str, Array], free: Sequence[str]
+    ) -> Iterator[Explanation]:
+        """A factor that is square, and transposed on the other side."""
+        for role in free if op.kind == "matmul" else ():
+            value = arrays[role]
+            if value.ndim < 2 or value.shape[-1] != value.shape[-2]:
+                continue
+            met = self._try(side, op, {**arrays, role: np.swapaxes(value, -1, -2)})
+            if met:
+                yield self._held("reshape.order", f"an operand of {op} transposed", side, op, met)
 
     def _other_operand(
         self, side: str, op: Op, arrays: Mapping[str, Array], free: Sequence[str]
