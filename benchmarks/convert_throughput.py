@@ -2,10 +2,12 @@
 
     python benchmarks/convert_throughput.py --gigabytes 2 [--folder DIR] [--json throughput.json]
 
-Needs an otherwise idle machine and free memory for four files of that size. In each round every conversion runs once,
-in a process of its own, beside a copy of its source (shutil.copyfile) in the same folder. Before either, everything
-written earlier is flushed to the disk and the source is read through: without that, the writes of one run slow down
-the next, and a ratio says anything. Times are of the call: of everything but starting Python and importing. "ratio" is
+Needs an otherwise idle machine and free memory for seven files of that size. In each round every conversion runs once
+beside a copy of its source (shutil.copyfile) in the same folder, each in a process of its own. Before either,
+everything written earlier is flushed to the disk, the source is read through and as much memory as will be written is
+touched and given back: without that, the writes of one run slow down the next, and on a virtual machine the host's
+handing out of memory costs more than the copy and falls on either side by chance, so that a ratio says anything. Times
+are of the call: of everything but starting Python and importing. "ratio" is
 conversion over copy, the median of the rounds with the least and the greatest. Neither waits for the disk (a copy does
 not); with --flush both times hold an fsync as well. "memory" is the peak above the imports, mapped pages included.
 """
@@ -67,6 +69,7 @@ def synthetic(path: Path, gigabytes: float) -> None:
 
 def convert(source: Path, destination: Path, shard_bytes: int, flush: bool) -> dict[str, float]:
     """Seconds and peak memory."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     idle = _peak()
     target = "paddle" if destination.suffix == ".pdparams" else "torch"
     sharded = destination.suffix == ".shards"
@@ -98,45 +101,51 @@ def parts(source: Path) -> list[Path]:
     return sorted(source.parent.glob("shards-*")) if source.name == SHARDS else [source]
 
 
-def copied(source: Path, flush: bool) -> float:
-    """The seconds of a copy."""
-    copies = [part.with_name(f"copy-{part.name}") for part in parts(source)]
+def copied(source: Path, flush: bool) -> dict[str, float]:
+    """Seconds."""
+    copies = [part.with_name(f"made-{part.name}") for part in parts(source)]
     start = time.perf_counter()
     for part, copy in zip(parts(source), copies, strict=True):
         shutil.copyfile(part, copy)
     if flush:
         to_disk(copies)
-    seconds = time.perf_counter() - start
-    for copy in copies:
-        copy.unlink()
-    return seconds
+    return {"seconds": time.perf_counter() - start}
 
 
 def settle(source: Path) -> None:
-    """No write is pending, and the source is in the page cache."""
+    """No write is pending, the source is in the page cache, and the memory to be written to is the machine's own."""
     os.sync()
+    size = 0
     for part in parts(source):
         with part.open("rb", buffering=0) as file:
-            while file.read(1 << 20):
-                pass
+            while count := len(file.read(1 << 20)):
+                size += count
+    np.ones(size * 5 // 4, np.uint8)
+
+
+def measured(source: str, destination: str, shard_bytes: str, flush: str) -> None:
+    """Print one measurement, of a conversion or, without a destination, of a copy."""
+    settle(Path(source))
+    if destination:
+        found = convert(Path(source), Path(destination), int(shard_bytes), flush == "True")
+    else:
+        found = copied(Path(source), flush == "True")
+    print(json.dumps(found))
 
 
 def run_once(home: Path, source: str, destination: str, shard_bytes: int, flush: bool) -> dict[str, float]:
-    """A copy and a conversion, both from the same state."""
-    settle(home / source)
-    copy = copied(home / source, flush)
-    settle(home / source)
+    """A copy and a conversion, each in its own process, both from the same state."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    code = (
-        "import json, sys; from pathlib import Path; from benchmarks.convert_throughput import convert;"
-        "print(json.dumps(convert(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == 'True')))"
-    )
-    command = [sys.executable, "-c", code, str(home / source), str(home / destination)]
-    command += [str(shard_bytes), str(flush)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-    for made in home.glob("made*"):
-        made.unlink()
-    return {"copy": copy, **json.loads(done.stdout)}
+    code = "import sys; from benchmarks.convert_throughput import measured; measured(*sys.argv[1:])"
+    found = []
+    for target in ("", str(home / destination)):
+        command = [sys.executable, "-c", code, str(home / source), target, str(shard_bytes), str(flush)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+        found.append(json.loads(done.stdout))
+        for made in home.glob("made*"):
+            made.unlink()
+    copy, conversion = found
+    return {"copy": copy["seconds"], **conversion}
 
 
 @click.command()

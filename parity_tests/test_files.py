@@ -223,7 +223,7 @@ def test_arrays_of_every_pickle_protocol(tmp_path: Path, protocol: int) -> None:
 
 def test_several_sets_of_weights_are_a_question(tmp_path: Path) -> None:
     path = nested(tmp_path, {"model": {"w": ONE}, "ema": {"w": TWO}})
-    with pytest.raises(InputError, match=r"choose one with key: 'model', 'ema'"):
+    with pytest.raises(InputError, match=r"choose one with key \(--key\): 'model', 'ema'"):
         open_checkpoint(path)
     with pytest.raises(InputError, match=r"key='emma' holds no tensors; at the top there are 'ema', 'model'"):
         open_checkpoint(path, "emma")

@@ -76,9 +76,10 @@ def write(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: str, moved: C
         file.write(text(name) + make + b"(" + integer(1) + shape + dtype + b"\x89")
         file.write(b"\x8e" + struct.pack("<Q", tensor.nbytes))
         written = 0
-        for count in tensor.pour(file):
-            written += count
-            moved(count)
+        for chunk in tensor.chunks():
+            file.write(chunk)
+            written += len(chunk)
+            moved(len(chunk))
         if written != tensor.nbytes:
             raise InputError(f"{name} declared {tensor.nbytes} bytes and gave {written}; nothing was written")
         file.write(b"tb")

@@ -139,8 +139,9 @@ def write(
     file.write(start)
     for tensor in ordered:
         written = 0
-        for count in tensor.pour(file):
-            written += count
-            moved(count)
+        for chunk in tensor.chunks():
+            file.write(chunk)
+            written += len(chunk)
+            moved(len(chunk))
         if written != tensor.nbytes:
             raise InputError(f"a tensor declared {tensor.nbytes} bytes and gave {written}; nothing was written")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import mmap
 import os
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -21,7 +19,7 @@ from nlblocks.backend import Array
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape
 from nlblocks.weights.files.dtypes import FileDType, widen_bfloat16
-from nlblocks.weights.files.limits import CHUNK, MAX_AXES, MAX_EXTENT, TILE
+from nlblocks.weights.files.limits import BLOCK, CHUNK, MAX_AXES, MAX_EXTENT, TILE
 
 
 class Mapped:
@@ -48,18 +46,6 @@ class Mapped:
             if (status.st_dev, status.st_ino) != self._identity:
                 raise InputError(f"{self.path}: the file was replaced while it was read; nothing was written")
             yield source
-
-    def send(self, file: BinaryIO, start: int, stop: int) -> Iterator[int]:
-        """Have the kernel append [start, stop) to ``file``; the number of bytes of each step."""
-        file.flush()
-        with self.opened() as source:
-            while start < stop:
-                sent = os.sendfile(file.fileno(), source.fileno(), start, min(CHUNK, stop - start))
-                if sent == 0:
-                    raise self._cut()
-                start += sent
-                yield sent
-        file.seek(0, os.SEEK_END)
 
     def read(self, start: int, buffers: Iterable[memoryview]) -> Iterator[memoryview]:
         """Fill one buffer after another from byte ``start``: half the time of copying out of the mapped pages."""
@@ -104,13 +90,11 @@ class Tensor(ABC):
         return self.raw()
 
     def chunks(self) -> Iterator[memoryview]:
-        """The stored bits in row-major order, a few MiB at a time; each piece is good until the next is asked for."""
+        """The stored bits in row-major order, at most CHUNK bytes at a time; a piece is good until the next."""
         array = self.raw()
-        if array.ndim == 2 and array.flags.f_contiguous and not array.flags.c_contiguous:
-            for rows in _turned_rows(array):
-                yield _bytes(rows)
-        else:
-            flat = _bytes(np.ascontiguousarray(array))
+        turned = array.ndim == 2 and array.flags.f_contiguous and not array.flags.c_contiguous
+        for block in _turned_rows(array) if turned else [np.ascontiguousarray(array)]:
+            flat = _bytes(block)
             for start in range(0, len(flat), CHUNK):
                 yield flat[start : start + CHUNK]
         self.release()
@@ -118,12 +102,6 @@ class Tensor(ABC):
     @abstractmethod
     def release(self) -> None:
         """Give back the pages of the file that reading has brought in."""
-
-    def pour(self, file: BinaryIO) -> Iterator[int]:
-        """Append the stored bits to ``file``; the number of bytes of each step."""
-        for chunk in self.chunks():
-            file.write(chunk)
-            yield len(chunk)
 
     def numpy(self) -> Array:
         """The values as a copy; bfloat16, which NumPy lacks, becomes float32."""
@@ -172,12 +150,6 @@ class Stored(Tensor):
         else:
             yield from Tensor.chunks(self)
 
-    def pour(self, file: BinaryIO) -> Iterator[int]:
-        if self._plain and sys.platform == "linux":
-            yield from self.file.send(file, self.start, self.start + self.nbytes)
-        else:
-            yield from Tensor.pour(self, file)
-
     def release(self) -> None:
         span = 1 + sum(
             (n - 1) * step for n, step in zip(self.shape, self.strides or row_major(self.shape), strict=True)
@@ -211,7 +183,7 @@ def _bytes(array: Array) -> memoryview:
 def _turned_rows(array: Array) -> Iterator[Array]:
     """The rows of a transposed array, a block at a time; a thread turns the next block while this one is used."""
     height, width = array.shape
-    rows = max(TILE // 4, min(TILE, 4 * CHUNK // (width * array.itemsize)))
+    rows = max(TILE // 4, min(TILE, BLOCK // (width * array.itemsize)))
     tops = range(0, height, rows)
     blocks = [np.empty((min(rows, height), width), array.dtype) for _ in tops[:2]]
     if len(tops) == 1:
