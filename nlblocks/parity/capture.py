@@ -97,8 +97,8 @@ class Capture:
         with replacing(target) as file:
             file.write(start)
             for tensor in ordered:
-                for _ in tensor.pour(file):
-                    pass
+                for chunk in tensor.chunks():
+                    file.write(chunk)
 
 
 def check_capture_path(path: Path) -> None:

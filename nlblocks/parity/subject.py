@@ -93,7 +93,8 @@ class Subject:
     ) -> dict[Key, float]:
         """Per tensor, the largest change when all that goes in moves by one unit in the last place, in each trial.
 
-        That is the inputs, the weights and the gradients of the outputs. Against a framework that holds constants as float32, also the change when the constants are off by as much.
+        That is the inputs, the weights and the gradients of the outputs. Against a framework that holds constants as
+        float32, also the change when the constants are off by as much.
         """
         floors: dict[Key, float] = {}
         reference = base.results()
