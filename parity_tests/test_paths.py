@@ -22,9 +22,7 @@ from nlblocks.specs.non_local import MODES
 
 BACKENDS = ("torch", "paddle")
 Require = Callable[..., None]
-KINDS = (
-    "non_local", "position_attention", "dual_attention", "criss_cross_attention", "relation_aware_attention", "digit_net"
-)  # fmt: skip
+KINDS = {"non_local", "position_attention", "dual_attention", "criss_cross_attention", "relation_aware_attention"}
 WITH_PATHS = [pytest.param(spec.deterministic(), id=describe(spec)) for spec in EXAMPLES if spec.kind in KINDS]
 BLOCKS = [
     *(pytest.param(NonLocal(in_channels=6, mode=mode, norm=None, zero_init=False), id=mode) for mode in MODES),
