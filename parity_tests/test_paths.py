@@ -315,3 +315,28 @@ def test_a_network_uses_the_fast_path_too(mode: str, monkeypatch: pytest.MonkeyP
     module = nlblocks.build(nlblocks.specs.DigitNet(mode=mode), backend="torch")
     with force("fast"):
         nlblocks.run(module, np.zeros(module.spec.example_shape()))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("spec", BLOCKS)
+def test_torch_halves_are_no_rougher_than_on_the_direct_path(spec: BlockSpec, dtype: str, require: Require) -> None:
+    """Output and input gradient in half precision, against float64 at the same rounded weights and input."""
+    require("torch")
+    import torch
+
+    half = getattr(torch, dtype)
+    source = torch.from_numpy(sample.random_array((2, *spec.example_shape()[1:]), 0, "x")).to(half)
+    module = nlblocks.build(spec, backend="torch")
+    nlblocks.load_state(module, sample.random_state(spec, seed=0))
+    module.to(half)
+
+    def run(path: Any, kind: Any) -> list[Any]:
+        x = source.to(kind).requires_grad_()
+        with force(path):
+            y = module.to(kind)(x)
+            assert y.dtype == kind
+            return [y.detach().double(), torch.autograd.grad(y.double().square().sum(), x)[0].double()]
+
+    found = {path: run(path, half) for path in PATHS}
+    for exact, direct, fast in zip(run("direct", torch.float64), *found.values(), strict=True):
+        assert (fast - exact).abs().max() <= 4 * (direct - exact).abs().max()
