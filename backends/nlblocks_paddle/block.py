@@ -39,6 +39,7 @@ class Block(paddle.nn.Layer):
     def __init__(self, spec: BlockSpec | None, options: Mapping[str, Any]) -> None:
         super().__init__()
         self.spec = resolve_spec(self.spec_type, spec, options)
+        self._transposed = frozenset(param.name for param in self.spec.params() if param.layout == "linear")
 
     def reset_parameters(self, seed: int | None = None) -> None:
         """Write the spec's initialisation, cast to each parameter's dtype."""
@@ -76,6 +77,6 @@ def assign(layer: Block, values: Mapping[str, paddle.Tensor]) -> None:
         paddle.assign(value.t() if name in linear else value, own[name])
 
 
-def linear_weights(layer: Block) -> set[str]:
+def linear_weights(layer: Block) -> frozenset[str]:
     """Canonical names of the tensors that Paddle holds transposed."""
-    return {param.name for param in layer.spec.params() if param.layout == "linear"}
+    return layer._transposed
