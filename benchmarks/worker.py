@@ -24,7 +24,7 @@ from benchmarks.cases import BATCH, CASES, FORMS
 from nlblocks.errors import InputError
 from nlblocks.parity import sample
 
-PATIENCE = 5.0
+PATIENCE = 1.0
 """Seconds beyond those asked for in which three rounds are still tried; after that one is enough."""
 
 
