@@ -11,7 +11,8 @@ from paddle import Tensor
 from paddle.autograd import PyLayer
 
 BLOCK = 2**17
-"""How many entries of a softmax map exist at a time."""
+"""How many entries of a softmax map exist at a time, or more: with fewer rows than ``ROWS`` the products slow down."""
+ROWS = 64
 RUN = 64
 """How many rows of a prefix sum are added up in the tensor's own precision."""
 
@@ -68,7 +69,7 @@ class _SoftmaxProduct(PyLayer):
 def _blocks(query: Tensor, key: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Runs of query positions, and the rows [B, n, M] of the softmax map for each."""
     rows = query.transpose([0, 2, 1])  # [B, N, D]
-    size = max(1, BLOCK // max(1, query.shape[0] * key.shape[2]))
+    size = max(ROWS, BLOCK // max(1, query.shape[0] * key.shape[2]))
     for start in range(0, query.shape[2], size):
         part = slice(start, start + size)
         yield part, F.softmax(rows[:, part] @ key, axis=-1)
