@@ -340,3 +340,14 @@ def test_torch_halves_are_no_rougher_than_on_the_direct_path(spec: BlockSpec, dt
     found = {path: run(path, half) for path in PATHS}
     for exact, direct, fast in zip(run("direct", torch.float64), *found.values(), strict=True):
         assert (fast - exact).abs().max() <= 4 * (direct - exact).abs().max()
+
+
+@pytest.mark.parametrize("mode", ["embedded_gaussian", "gaussian"])
+def test_paddle_softmax_in_many_blocks(mode: str, monkeypatch: pytest.MonkeyPatch, require: Require) -> None:
+    """Blocks of 5 queries of 63, the last one of 3, in a batch."""
+    require("paddle")
+    products = __import__("nlblocks_paddle.products", fromlist=["ROWS"])
+    monkeypatch.setattr(products, "ROWS", 5)
+    monkeypatch.setattr(products, "BLOCK", 1)
+    spec = NonLocal(in_channels=6, mode=mode, norm=None, zero_init=False)
+    assert_same(both_paths(spec, "paddle", sample.random_array((2, 6, 9, 7), 0, "x")))
