@@ -16,11 +16,16 @@ BATCH = 1
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A block by name; ``maps`` is how many N × N arrays of float32 the public form holds, forward and in all."""
+    """A block by name.
+
+    ``maps`` is how many N × N arrays of float32 the public form holds, forward and in all, and ``power`` how its time
+    grows with the side of a large image.
+    """
 
     name: str
     make: Callable[[int, int], BlockSpec]
     maps: Callable[[int], tuple[float, float]] = lambda channels: (0, 0)
+    power: int = 4
 
     def public_bytes(self, channels: int, side: int, direction: str) -> float:
         return 4.0 * BATCH * side**4 * self.maps(channels)[DIRECTIONS.index(direction)]
@@ -50,6 +55,7 @@ CASES = {
             "relation_aware",
             lambda c, s: specs.RelationAwareAttention(in_channels=c, positions=s * s),
             lambda c: (5, 10),
+            power=6,  # its layers widen with N
         ),
         Case("squeeze_excitation", lambda c, s: specs.SqueezeExcitation(in_channels=c)),
         Case("efficient_channel", lambda c, s: specs.EfficientChannelAttention(in_channels=c)),

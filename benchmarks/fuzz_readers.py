@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -48,7 +49,7 @@ def good_files(folder: Path) -> list[bytes]:
               "renamed_weights": ["own."], "kept_weights": ["act."]}  # fmt: skip
     for name in ("m.pth", "m.safetensors", "m.pdparams"):
         write_checkpoint(folder / name, state, spec={"kind": "x"}, record=record)
-    arrays = {name: tensor.numpy() for name, tensor in state.items()}
+    arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in state.items()}
     np.savez(folder / "m.npz", **arrays)
     np.savez_compressed(folder / "c.npz", **arrays)
     return [path.read_bytes() for path in sorted(folder.iterdir())]

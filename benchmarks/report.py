@@ -14,36 +14,43 @@ COLOURS = ("#1f77b4", "#17becf", "#2ca02c", "#d62728", "#9467bd", "#8c564b")
 Row = Mapping[str, Any]
 
 
+HEADINGS = (
+    "block", "framework", "C", "side", "direction", "ms", "public /ours", "ours /convs", "ours /products",
+    "growth", "MB", "MB public",
+)  # fmt: skip
+LEGEND = (
+    "ms: median time of ours. The others are ratios from the same interleaved rounds in one process: how many times "
+    "longer the public form takes; how many times longer ours takes than its own convolutions, than the two matrix "
+    "products, and (growth) than at half the side, a quarter of the positions. MB: peak memory beyond input, weights "
+    "and output, ours and public, each in a fresh process. In brackets: what a form that was skipped would need."
+)
+
+
 def table(rows: Sequence[Row], clock: str) -> Table:
     """One line per block, framework, size and direction."""
-    result = Table(box=None, padding=(0, 1, 0, 0), caption_justify="left", caption=(
-        "ms: median time of ours. The others are ratios from the same interleaved rounds: how many times longer the "
-        "public form takes; how many times longer ours takes than its own convolutions, and than the two matrix "
-        "products. MB: peak memory beyond input, weights and output, ours and public. A dash: skipped, see the list."
-    ))  # fmt: skip
-    result.add_column("block", no_wrap=True)
-    headings = (
-        "framework",
-        "C",
-        "side",
-        "direction",
-        "ms",
-        "public\n/ours",
-        "ours\n/convs",
-        "ours\n/products",
-        "MB",
-        "MB\npublic",
-    )
-    for heading in headings:
-        result.add_column(heading, justify="right", no_wrap=True)
+    result = Table(box=None, padding=(0, 1, 0, 0), caption_justify="left", caption=LEGEND)
+    for heading in HEADINGS:
+        result.add_column(heading.replace(" ", "\n"), justify="left" if heading == "block" else "right", no_wrap=True)
     for row in rows:
-        ours = time_of(row, "ours", clock)
-        cells = [number(ours and ours * 1e3)]
-        cells.append(number(ratio(time_of(row, "public", clock), ours)))
-        cells += [number(ratio(ours, time_of(row, form, clock))) for form in ("convolutions", "products")]
-        cells += [number(megabytes(row, form)) for form in ("ours", "public")]
-        result.add_row(row["case"], row["backend"], str(row["channels"]), str(row["side"]), row["direction"], *cells)
+        result.add_row(*_cells(row, clock))
     return result
+
+
+def markdown(rows: Sequence[Row], clock: str) -> str:
+    """The same table for a page."""
+    lines = [HEADINGS, ["---"] * len(HEADINGS), *(_cells(row, clock) for row in rows)]
+    return f"{LEGEND}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _cells(row: Row, clock: str) -> list[str]:
+    ours, skipped = time_of(row, "ours", clock), row["skipped"]
+    public = f"({skipped['public']})" if "public" in skipped else number(ratio(time_of(row, "public", clock), ours))
+    return [
+        row["case"], row["backend"], str(row["channels"]), str(row["side"]), row["direction"],
+        "(killed)" if "ours" in skipped else number(ours and ours * 1e3), public,
+        *(number(ratio(ours, time_of(row, form, clock))) for form in ("convolutions", "products", "half")),
+        *(number(megabytes(row, form)) for form in ("ours", "public")),
+    ]  # fmt: skip
 
 
 def time_of(row: Row, form: str, clock: str) -> float | None:
@@ -82,10 +89,11 @@ def picture(rows: Sequence[Row], clock: str, path: Path) -> None:
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
+    from PIL import Image
 
     backends = sorted({row["backend"] for row in rows}, reverse=True)
     channels = min(row["channels"] for row in rows)
-    figure, axes = plt.subplots(len(backends), 2, figsize=(13, 5 * len(backends)), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(len(backends), 2, figsize=(13, 6 * len(backends)), squeeze=False, layout="constrained")
     for line, backend in zip(axes, backends, strict=True):
         for axis, quantity in zip(line, ("time", "memory"), strict=True):
             for name, colour in zip(DRAWN, COLOURS, strict=True):
@@ -106,8 +114,12 @@ def picture(rows: Sequence[Row], clock: str, path: Path) -> None:
             axis.set_title(f"{backend}, forward+backward, C={channels}")
             axis.set_xlabel("positions N")
             axis.set_ylabel("median ms" if quantity == "time" else "peak MB beyond input and output")
-            axis.grid(True, which="both", alpha=0.2)
+            axis.grid(True, which="major", alpha=0.2)
             if axis.has_data():
-                axis.legend(fontsize=7, ncols=2, title="exponent fitted to the three largest N", title_fontsize=7)
-    figure.savefig(path, dpi=110)
+                axis.legend(
+                    fontsize=7, ncols=3, title="exponent fitted to the three largest N", title_fontsize=7,
+                    loc="upper center", bbox_to_anchor=(0.5, -0.1),  # below, where it hides no line
+                )  # fmt: skip
+    figure.savefig(path, dpi=90)
     plt.close(figure)
+    Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)  # a third of the size

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,16 +48,61 @@ def test_a_power_law_is_found() -> None:
     assert report.exponent([(10.0, 1.0)]) is None
 
 
+def test_what_is_skipped_and_why() -> None:
+    from benchmarks.__main__ import _too_much
+
+    row = {"channels": 64, "side": 112, "direction": "forward"}
+    assert _too_much(CASES["concatenation"], {**row, "side": 1120}, None, 60.0).endswith(" GB")
+    assert _too_much(CASES["gaussian"], {**row, "side": 8}, None, 60.0) == ""
+    smaller = {"side": 56, "times": {"public": {"wall": 10.0}}, "skipped": {}}
+    assert _too_much(CASES["gaussian"], row, smaller, 60.0) == "160 s"  # 16 times as many pairs
+    assert _too_much(CASES["gaussian"], row, smaller, 200.0) == ""
+    skipped = {"side": 56, "times": {}, "skipped": {"public": "160 s"}}
+    assert _too_much(CASES["gaussian"], row, skipped, 200.0) == "2560 s"
+    assert _too_much(CASES["squeeze_excitation"], row, smaller, 1.0) == ""  # it has no map of pairs
+
+
+def test_a_skipped_form_is_named_in_the_table() -> None:
+    row = {
+        "backend": "torch", "case": "concatenation", "channels": 64, "direction": "forward", "side": 112,
+        "times": {"ours": {"wall": 0.01}, "half": {"wall": 0.004}}, "memory": {}, "skipped": {"public": "81 GB"},
+    }  # fmt: skip
+    assert report.markdown([row], "wall").splitlines()[-1] == (
+        "| concatenation | torch | 64 | 112 | forward | 10.0 | (81 GB) | – | – | 2.5 | – | – |"
+    )
+
+
 def test_the_command_measures_writes_and_names_what_it_skips(tmp_path: Path, require: Callable[..., None]) -> None:
     require("torch")
     command = [sys.executable, "-m", "nlblocks", "bench", "--backends", "torch", "--blocks", "dot_product"]
-    command += ["--sides", "6,8", "--channels", "4", "--seconds", "0.01", "--output", str(tmp_path / "found")]
+    command += ["--channels", "4", "--seconds", "0.01", "--output", str(tmp_path / "found")]
+
+    def rows_of(*options: str) -> list[dict[str, Any]]:
+        found = subprocess.run(
+            [*command, *options], cwd=ROOT, capture_output=True, text=True, check=False,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'backends'}"},
+        )  # fmt: skip
+        assert found.returncode == 0, found.stderr
+        rows: list[dict[str, Any]] = json.loads((tmp_path / "found.json").read_text())["rows"]
+        return rows
+
+    rows = rows_of("--sides", "6,8")
+    assert [(row["side"], row["direction"]) for row in rows] == [(s, d) for d in DIRECTIONS for s in (6, 8)]
+    assert all({"ours", "half", "public", "convolutions"} == set(row["times"]) for row in rows)
+    assert all({"ours", "public"} == set(row["memory"]) for row in rows)
+    assert len((tmp_path / "found.md").read_text().splitlines()) == 4 + len(rows)
+    assert (tmp_path / "found.png").stat().st_size > 1000
+    more = rows_of("--sides", "6,8,10", "--resume", "--no-memory")
+    assert more[: len(rows)] == rows  # kept as they were
+    assert [(row["side"], row["memory"]) for row in more[len(rows) :]] == [(10, {}), (10, {})]
+
+
+def test_a_measurement_that_fails_says_so(require: Callable[..., None]) -> None:
+    require("torch")
+    task = {"backend": "torch", "case": "cbam", "channels": 4, "direction": "forward", "side": -1, "forms": []}
     found = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "benchmarks.worker", "torch"], cwd=ROOT, capture_output=True, text=True, check=False,
+        input=json.dumps(task),
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'backends'}"},
     )  # fmt: skip
-    assert found.returncode == 0, found.stderr
-    rows = json.loads((tmp_path / "found.json").read_text())["rows"]
-    assert [(row["side"], row["direction"]) for row in rows] == [(s, d) for d in DIRECTIONS for s in (6, 8)]
-    assert all({"ours", "public", "convolutions"} == set(row["times"]) for row in rows)
-    assert (tmp_path / "found.png").stat().st_size > 1000
+    assert "error" in json.loads(found.stdout.strip())

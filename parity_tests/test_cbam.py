@@ -12,6 +12,7 @@ import pytest
 
 import nlblocks
 from nlblocks.errors import InputError
+from nlblocks.parity import sample
 from nlblocks.specs import (
     CBAM,
     BatchNorm,
@@ -293,3 +294,19 @@ def test_a_hard_sigmoid_has_no_gradient_where_it_reaches_0_or_1(backend: str) ->
     assert run.output.ravel().tolist() == [0.0, 1.0, 4.0, 6.0]
     assert run.grad_input is not None
     assert run.grad_input.ravel().tolist() == [0.0, 0.5 + 2 / 4, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("spec", [
+    SE(in_channels=32), SE(in_channels=32, pool="max"), ECA(in_channels=32), CBAM(in_channels=32),
+    CBAM(in_channels=32, mode="conv"),
+], ids=describe)  # fmt: skip
+@pytest.mark.parametrize("backend", ["torch", "paddle"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_gradient_changes_no_bit(spec: BlockSpec, backend: str, dtype: Any, require: Callable[..., None]) -> None:
+    """torch's mean and maximum run another operator where there is a gradient: the output is the same bits."""
+    require(backend)
+    module = nlblocks.build(spec, backend=backend, dtype=dtype)
+    nlblocks.load_state(module, sample.random_state(spec, 0))
+    x = sample.random_array((2, 32, 7, 9), 0, "x")
+    tracked = nlblocks.run(module, x, grad_output=np.ones_like(x)).output
+    assert nlblocks.run(module, x).output.tobytes() == tracked.tobytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,8 @@ def test_paddle_to_static_with_a_batch_of_any_size(spec: BlockSpec, mode: str) -
         np.testing.assert_allclose(array, expected.state_after[name], rtol=0, atol=limit)
 
 
+# torch's compiler makes an instance of a custom autograd function itself, and warns about that.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 @pytest.mark.parametrize("spec", ONE_OF_EACH)
 @pytest.mark.parametrize("training", [False, True])
 def test_torch_compile_in_one_graph(spec: BlockSpec, training: bool) -> None:
@@ -139,3 +142,23 @@ def test_dlpack_shares_memory_where_layouts_agree(source: str) -> None:
     own = {name: tensor.data_ptr() for name, tensor in module.state_dict().items()}
     for name, tensor in tensors.items():
         assert read(tensor).data_ptr() == own[name], name
+
+
+@pytest.mark.parametrize("backend", ["torch", "paddle"])
+def test_build_draws_each_tensor_once(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a block of blocks, and in the dtype asked for: nothing is drawn twice or rounded to float32."""
+    native = {"torch": nlblocks_torch, "paddle": nlblocks_paddle}[backend]
+    draws: list[str] = []
+    block = sys.modules[f"{native.__name__}.block"]
+    initial_state = block.initial_state
+    monkeypatch.setattr(
+        block, "initial_state", lambda spec, seed: draws.append(type(spec).__name__) or initial_state(spec, seed)
+    )
+    spec = nlblocks.specs.CBAM(in_channels=32)
+    module = nlblocks.build(spec, backend=backend, seed=3, dtype="float64")
+    assert draws == ["CBAM"]
+    for name, array in initial_state(spec, 3).items():
+        np.testing.assert_array_equal(nlblocks.state_of(module)[name], array)
+    draws.clear()
+    native.CBAM(spec)  # without the context a block initialises itself
+    assert draws[-1] == "CBAM"

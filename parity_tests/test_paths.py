@@ -16,20 +16,19 @@ from nlblocks.backend import package
 from nlblocks.parity import sample
 from nlblocks.parity.report import describe
 from nlblocks.paths import PATHS, force
-from nlblocks.specs import BlockSpec, NonLocal, PositionAttention
+from nlblocks.specs import BlockSpec, CrissCrossAttention, NonLocal, PositionAttention
 from nlblocks.specs.catalogue import EXAMPLES
 from nlblocks.specs.non_local import MODES
 
 BACKENDS = ("torch", "paddle")
 Require = Callable[..., None]
-WITH_PATHS = [
-    pytest.param(spec.deterministic(), id=describe(spec))
-    for spec in EXAMPLES
-    if spec.kind in ("non_local", "position_attention", "dual_attention", "digit_net")
-]
+KINDS = {"non_local", "position_attention", "dual_attention", "criss_cross_attention", "relation_aware_attention"}
+WITH_PATHS = [pytest.param(spec.deterministic(), id=describe(spec)) for spec in EXAMPLES if spec.kind in KINDS]
 BLOCKS = [
     *(pytest.param(NonLocal(in_channels=6, mode=mode, norm=None, zero_init=False), id=mode) for mode in MODES),
     pytest.param(PositionAttention(in_channels=8), id="position"),
+    pytest.param(CrissCrossAttention(in_channels=8), id="criss-cross"),
+    pytest.param(CrissCrossAttention(in_channels=8, dims=3, recurrence=2), id="criss-cross 3d"),
 ]
 LIMIT = 1e-12
 
@@ -83,6 +82,27 @@ def test_small_and_empty(mode: str, sub_sample: str, shape: Any, backend: str, r
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (1, 1, 1), (2, 1, 3)])
+@pytest.mark.parametrize("batch", [0, 1, 2])
+def test_short_lines(batch: int, shape: Any, backend: str, require: Require) -> None:
+    require(backend)
+    spec = CrissCrossAttention(in_channels=8, dims=len(shape))
+    assert_same(both_paths(spec, backend, sample.random_array((batch, 8, *shape), 0, "x")))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_large_energies_along_lines(backend: str, require: Require) -> None:
+    """Weights that overflow or vanish unless the largest energy of all lines is taken off."""
+    require(backend)
+    spec = CrissCrossAttention(in_channels=8)
+    state = sample.random_state(spec, 0)
+    state |= {name: 40 * state[name] for name in ("query.weight", "key.weight")}
+    runs = both_paths(spec, backend, sample.random_array((2, 8, 6, 5), 0, "x"), state)
+    assert all(np.isfinite(run.output).all() for run in runs.values())
+    assert_same(runs)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("mode", MODES)
 def test_ties(mode: str, backend: str, require: Require) -> None:
     """Equal keys, and queries that meet a key exactly at the corner of the ramp, where its slope is 0."""
@@ -115,12 +135,14 @@ def test_torch_layouts(spec: BlockSpec, require: Require) -> None:
 
     module = nlblocks.build(spec, backend="torch", dtype="float64")
     nlblocks.load_state(module, sample.random_state(spec, seed=0))
-    x = torch.from_numpy(sample.random_array((2, *module.spec.example_shape()[1:2], 8, 6), 0, "x"))
+    dims = len(spec.example_shape()) - 2
+    x = torch.from_numpy(sample.random_array((2, spec.example_shape()[1], *(8, 6, 3)[:dims]), 0, "x"))
+    channels_last = {2: torch.channels_last, 3: torch.channels_last_3d}[dims]
     with force("fast"):
         expected = module(x)
-        strided = torch.empty(2, x.shape[1], 8, 12, dtype=x.dtype)[..., ::2].copy_(x)
+        strided = torch.empty(*x.shape[:-1], 2 * x.shape[-1], dtype=x.dtype)[..., ::2].copy_(x)
         transposed = x.transpose(2, 3).contiguous().transpose(2, 3)
-        for other in (x.contiguous(memory_format=torch.channels_last), strided, transposed):
+        for other in (x.contiguous(memory_format=channels_last), strided, transposed):
             assert other.stride() != x.stride()
             torch.testing.assert_close(module(other), expected, rtol=LIMIT, atol=LIMIT)
 
@@ -132,8 +154,9 @@ def test_paddle_layouts(spec: BlockSpec, require: Require) -> None:
 
     module = nlblocks.build(spec, backend="paddle", dtype="float64")
     nlblocks.load_state(module, sample.random_state(spec, seed=0))
-    x = paddle.to_tensor(sample.random_array((2, *module.spec.example_shape()[1:2], 8, 6), 0, "x"))
-    other = x.transpose([0, 2, 3, 1]).contiguous().transpose([0, 3, 1, 2])
+    dims = len(spec.example_shape()) - 2
+    x = paddle.to_tensor(sample.random_array((2, spec.example_shape()[1], *(8, 6, 3)[:dims]), 0, "x"))
+    other = paddle.moveaxis(paddle.moveaxis(x, 1, -1).contiguous(), -1, 1)
     assert not other.is_contiguous()
     with force("fast"):
         np.testing.assert_allclose(module(other).numpy(), module(x).numpy(), rtol=LIMIT, atol=LIMIT)
@@ -178,13 +201,24 @@ def test_torch_gradients_of_gradients(mode: str, require: Require) -> None:
         assert torch.autograd.gradgradcheck(module, (x,))
 
 
-@pytest.mark.parametrize("frozen", [("theta",), ("phi",), ("g",), ("theta", "phi"), ("theta", "phi", "w_f"), ()])
-@pytest.mark.parametrize("mode", MODES)
+FROZEN = [
+    *(
+        pytest.param(NonLocal(in_channels=6, mode=mode, norm=None, zero_init=False), names, id=" ".join((mode, *names)))
+        for mode in MODES
+        for names in (("theta",), ("phi",), ("g",), ("theta", "phi"), ("theta", "phi", "w_f"), ())
+    ),
+    *(
+        pytest.param(CrissCrossAttention(in_channels=8), names, id=" ".join(("criss-cross", *names)))
+        for names in (("query",), ("key", "value"), ("query", "key"), ("value",), ())
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "frozen"), FROZEN)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_frozen_layers(backend: str, mode: str, frozen: tuple[str, ...], require: Require) -> None:
+def test_frozen_layers(backend: str, spec: BlockSpec, frozen: tuple[str, ...], require: Require) -> None:
     """Fine-tuning with some layers frozen and an input without gradient: the rest has the same gradients."""
     require(backend)
-    spec = NonLocal(in_channels=6, mode=mode, norm=None, zero_init=False)
     module = nlblocks.build(spec, backend=backend, dtype="float64")
     nlblocks.load_state(module, sample.random_state(spec, seed=0))
     x = sample.random_array(spec.example_shape(), 0, "x")
@@ -241,6 +275,8 @@ def test_one_place_decides(backend: str, require: Require) -> None:
     assert choose("product", 16, 16, (512, 512), False) == "direct"  # the order that costs less
     assert choose("ramp", 3136, 3136, (32, 32), False) == "fast"
     assert choose("softmax", 16, 16, (32, 32), False) == "direct"
+    assert choose("lines", 16, 8, (8, 64), False) == "fast"
+    assert choose("lines", 16, 8, (8, 64), True) == "direct"
     assert choose("softmax", 3136, 3136, (32, 32), True) == "direct"
     with force("fast"):
         assert choose("softmax", 16, 16, (32, 32), False) == "fast"
@@ -279,3 +315,39 @@ def test_a_network_uses_the_fast_path_too(mode: str, monkeypatch: pytest.MonkeyP
     module = nlblocks.build(nlblocks.specs.DigitNet(mode=mode), backend="torch")
     with force("fast"):
         nlblocks.run(module, np.zeros(module.spec.example_shape()))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("spec", BLOCKS)
+def test_torch_halves_are_no_rougher_than_on_the_direct_path(spec: BlockSpec, dtype: str, require: Require) -> None:
+    """Output and input gradient in half precision, against float64 at the same rounded weights and input."""
+    require("torch")
+    import torch
+
+    half = getattr(torch, dtype)
+    source = torch.from_numpy(sample.random_array((2, *spec.example_shape()[1:]), 0, "x")).to(half)
+    module = nlblocks.build(spec, backend="torch")
+    nlblocks.load_state(module, sample.random_state(spec, seed=0))
+    module.to(half)
+
+    def run(path: Any, kind: Any) -> list[Any]:
+        x = source.to(kind).requires_grad_()
+        with force(path):
+            y = module.to(kind)(x)
+            assert y.dtype == kind
+            return [y.detach().double(), torch.autograd.grad(y.double().square().sum(), x)[0].double()]
+
+    found = {path: run(path, half) for path in PATHS}
+    for exact, direct, fast in zip(run("direct", torch.float64), *found.values(), strict=True):
+        assert (fast - exact).abs().max() <= 4 * (direct - exact).abs().max()
+
+
+@pytest.mark.parametrize("mode", ["embedded_gaussian", "gaussian"])
+def test_paddle_softmax_in_many_blocks(mode: str, monkeypatch: pytest.MonkeyPatch, require: Require) -> None:
+    """Blocks of 5 queries of 63, the last one of 3, in a batch."""
+    require("paddle")
+    products = __import__("nlblocks_paddle.products", fromlist=["ROWS"])
+    monkeypatch.setattr(products, "ROWS", 5)
+    monkeypatch.setattr(products, "BLOCK", 1)
+    spec = NonLocal(in_channels=6, mode=mode, norm=None, zero_init=False)
+    assert_same(both_paths(spec, "paddle", sample.random_array((2, 6, 9, 7), 0, "x")))

@@ -22,7 +22,8 @@ class PaddleBackend(PaddleHost):
     differentiable = True
 
     def build(self, spec: BlockSpec, *, seed: int, dtype: DType) -> Block:
-        layer: Block = mirrored("nlblocks_paddle", type(spec).__name__)(spec)
+        with block.deferred_initialisation():  # it is drawn below, in the dtype asked for
+            layer: Block = mirrored("nlblocks_paddle", type(spec).__name__)(spec)
         layer.to(dtype=dtype)
         layer.reset_parameters(seed)
         return layer

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import paddle
 
 from nlblocks.init import initial_state
 from nlblocks.specs.base import BlockSpec, options_text, resolve_spec
+
+_deferred: ContextVar[bool] = ContextVar("deferred", default=False)
+
+
+@contextmanager
+def deferred_initialisation() -> Iterator[None]:
+    """Blocks built in this context without a seed, nested ones too, are not initialised: the caller does it after."""
+    token = _deferred.set(True)
+    try:
+        yield
+    finally:
+        _deferred.reset(token)
 
 
 class Block(paddle.nn.Layer):
@@ -25,10 +39,13 @@ class Block(paddle.nn.Layer):
     def __init__(self, spec: BlockSpec | None, options: Mapping[str, Any]) -> None:
         super().__init__()
         self.spec = resolve_spec(self.spec_type, spec, options)
+        self._transposed = frozenset(param.name for param in self.spec.params() if param.layout == "linear")
 
     def reset_parameters(self, seed: int | None = None) -> None:
         """Write the spec's initialisation, cast to each parameter's dtype."""
         if seed is None:
+            if _deferred.get():
+                return
             seed = int(paddle.randint(0, 2**31 - 1, []))
         assign(self, {name: paddle.to_tensor(array) for name, array in initial_state(self.spec, seed).items()})
 
@@ -60,6 +77,6 @@ def assign(layer: Block, values: Mapping[str, paddle.Tensor]) -> None:
         paddle.assign(value.t() if name in linear else value, own[name])
 
 
-def linear_weights(layer: Block) -> set[str]:
+def linear_weights(layer: Block) -> frozenset[str]:
     """Canonical names of the tensors that Paddle holds transposed."""
-    return {param.name for param in layer.spec.params() if param.layout == "linear"}
+    return layer._transposed

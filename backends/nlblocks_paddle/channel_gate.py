@@ -9,7 +9,7 @@ from paddle import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
-from nlblocks_paddle.layers import ChannelConv, maximum
+from nlblocks_paddle.layers import ChannelConv, maximum, mean
 
 
 class ChannelGate(Block):
@@ -31,9 +31,8 @@ class ChannelGate(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
         self.check_input(x)
-        positions = x.flatten(2)  # [B, C, N]
-        mean, largest = positions.mean(axis=2), maximum(positions, 2)  # [B, C], [B, C]
-        attention = F.sigmoid(self._shared(mean) + self._shared(largest))  # [B, C]
+        average, largest = mean(x, 2, 3), maximum(x.flatten(2), 2)  # [B, C], [B, C]
+        attention = F.sigmoid(self._shared(average) + self._shared(largest))  # [B, C]
         y = x * attention.unsqueeze([2, 3])  # [B, C, H, W]
         return (y, attention) if return_attention else y
 

@@ -9,7 +9,7 @@ from paddle import Tensor
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
-from nlblocks_paddle.layers import ChannelConv
+from nlblocks_paddle.layers import ChannelConv, mean
 
 
 class EfficientChannelAttention(Block):
@@ -28,7 +28,7 @@ class EfficientChannelAttention(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
         self.check_input(x)
-        pooled = x.flatten(2).mean(axis=2)  # [B, C]
+        pooled = mean(x, 2, 3)  # [B, C]
         attention = F.sigmoid(self.conv(pooled))  # [B, C]
         y = x * attention.unsqueeze([2, 3])  # [B, C, H, W]
         return (y, attention) if return_attention else y

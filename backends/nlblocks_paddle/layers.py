@@ -44,6 +44,13 @@ def maximum(x: Tensor, axis: int) -> Tensor:
     return paddle.take_along_axis(x, first, axis).squeeze(axis)
 
 
+def mean(x: Tensor, *axes: int) -> Tensor:
+    """The mean over some axes, which are dropped: one by one, the last first, which is faster than at once."""
+    for axis in sorted(axes, reverse=True):
+        x = x.mean(axis)
+    return x
+
+
 def hard_sigmoid(x: Tensor, slope: float) -> Tensor:
     """``slope`` · x + 0.5 clipped to [0, 1]; where it is 0 or 1 there is no gradient."""
     y = x * slope + 0.5

@@ -12,7 +12,7 @@ from paddle import Tensor, nn
 from nlblocks.backend import DTYPES, Call, Where, mirrored
 from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec
-from nlblocks_paddle.block import Block
+from nlblocks_paddle.block import Block, deferred_initialisation
 
 CONTAINERS = (nn.Sequential, nn.LayerList, nn.LayerDict)
 
@@ -55,7 +55,8 @@ class PaddleHost:
         dtype = str(like.dtype).removeprefix("paddle.")
         if dtype not in DTYPES:
             raise InputError(f"insert: the model holds {dtype}; a block can be one of {known(DTYPES)}")
-        block: Block = mirrored("nlblocks_paddle", type(spec).__name__)(spec, seed=seed)
+        with deferred_initialisation():  # it is drawn below, in the model's dtype
+            block: Block = mirrored("nlblocks_paddle", type(spec).__name__)(spec)
         block.to(device=like.place, dtype=dtype)
         block.reset_parameters(seed)
         return block

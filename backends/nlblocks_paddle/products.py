@@ -11,7 +11,10 @@ from paddle import Tensor
 from paddle.autograd import PyLayer
 
 BLOCK = 2**17
-"""How many entries of a softmax map exist at a time."""
+"""How many entries of a softmax map exist at a time, or more: with fewer rows than ``ROWS`` the products slow down."""
+ROWS = 64
+RUN = 64
+"""How many rows of a prefix sum are added up in the tensor's own precision."""
 
 
 def softmax_product(query: Tensor, key: Tensor, value: Tensor, scale: float = 1.0) -> Tensor:
@@ -32,11 +35,8 @@ def ramp_product(a: Tensor, b: Tensor, value: Tensor, divisor: float) -> Tensor:
 
     Where the ramp is open, relu(a_i + b_j) is a_i + b_j, so y_i = a_i Σ value_j + Σ b_j value_j over the open j.
     """
-    rows = value.transpose([0, 2, 1])  # [B, M, E]
-    weighted = (b / divisor).unsqueeze(2) * rows  # [B, M, E]
-    sums = _OpenSum.apply(a.detach(), b.detach(), paddle.concat([rows, weighted], axis=2))  # [B, N, 2E]
-    plain, weighted = sums.chunk(2, axis=2)  # [B, N, E] each
-    return ((a / divisor).unsqueeze(2) * plain + weighted).transpose([0, 2, 1])
+    rows = (value / divisor).transpose([0, 2, 1]).contiguous()  # [B, M, E]
+    return _RampProduct.apply(a, b, rows).transpose([0, 2, 1])
 
 
 class _SoftmaxProduct(PyLayer):
@@ -69,42 +69,68 @@ class _SoftmaxProduct(PyLayer):
 def _blocks(query: Tensor, key: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Runs of query positions, and the rows [B, n, M] of the softmax map for each."""
     rows = query.transpose([0, 2, 1])  # [B, N, D]
-    size = max(1, BLOCK // max(1, query.shape[0] * key.shape[2]))
+    size = max(ROWS, BLOCK // max(1, query.shape[0] * key.shape[2]))
     for start in range(0, query.shape[2], size):
         part = slice(start, start + size)
         yield part, F.softmax(rows[:, part] @ key, axis=-1)
 
 
-class _OpenSum(PyLayer):
-    """S_i = Σ_j v_j over the j with a_i + b_j > 0: a [B, N], b [B, M], v [B, M, E] → [B, N, E].
+class _RampProduct(PyLayer):
+    """y_i = Σ_j relu(a_i + b_j) v_j: a [B, N], b [B, M], v [B, M, E] → [B, N, E].
 
-    S is a step in a and b, so its gradient goes to v alone; and it is the same sum with a and b exchanged.
+    Its gradient for v is the same product with a and b exchanged, on the output's gradient; those for a and b come
+    from the sums over what is open, which both products have at hand.
     """
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, v: Tensor) -> Tensor:
-        ctx.save_for_backward(a, b)
-        return _open_sum(a, b, v)
+        opened, y = _ramp(a, b, v)  # [B, N, E] each
+        ctx.save_for_backward(a, b, v, opened)
+        ctx.frozen = [tensor.stop_gradient for tensor in (a, b, v)]
+        return y
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
-        a, b = ctx.saved_tensor()
-        return None, None, _open_sum(b, a, grad)
+        a, b, v, opened = ctx.saved_tensor()
+        grad = grad.contiguous()
+        opening, grad_v = _ramp(b, a, grad)  # [B, M, E] each
+        grads = ((opened * grad).sum(axis=2), (opening * v).sum(axis=2), grad_v)
+        return tuple(None if frozen else grad for frozen, grad in zip(ctx.frozen, grads, strict=True))
 
 
-def _open_sum(a: Tensor, b: Tensor, v: Tensor) -> Tensor:
-    """Prefix sums of v by falling b, each a looked up in them. a + b > 0 is b > -a, in floating point as well."""
-    order = b.argsort(axis=1, descending=True)  # [B, M]
-    ordered = paddle.take_along_axis(b, order, 1)  # [B, M]
-    count = b.shape[1] - paddle.searchsorted(ordered.flip(1), -a, right=True)  # [B, N], 0..M
-    # Paddle adds up in the tensor's own precision: too coarse for a long float32 sum.
-    sums = _rows(v, order).astype("float64").cumsum(axis=1).astype(v.dtype)  # [B, M, E]
-    prefix = paddle.concat([paddle.zeros([v.shape[0], 1, v.shape[2]], v.dtype), sums], axis=1)  # [B, M + 1, E]
-    return _rows(prefix, count)
+def _ramp(a: Tensor, b: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Σ_j v_j over the open j, and Σ_j (a_i + b_j) v_j over them, [B, N, E] each.
+
+    By falling b, the open j are the first ones: a + b > 0 is -b < a, in floating point as well. ``expand_as`` because
+    Paddle broadcasts several times slower than it copies.
+    """
+    order = (-b).argsort(axis=1)  # [B, M]
+    ordered = paddle.index_sample(b, order)  # [B, M]
+    count = paddle.searchsorted(-ordered, a)  # [B, N], 0..M
+    rows = _rows(v, order)  # [B, M, E]
+    opened = _rows(_prefix_sums(rows), count)  # [B, N, E]
+    weighted = _rows(_prefix_sums(ordered.unsqueeze(2).expand_as(rows) * rows), count)  # [B, N, E]
+    return opened, a.unsqueeze(2).expand_as(opened) * opened + weighted
+
+
+def _prefix_sums(rows: Tensor) -> Tensor:
+    """Rows [B, M, E] → at least M + 1 rows: the sum of the first 0, 1, ..., M.
+
+    Paddle adds up one by one in the tensor's own precision, which is too coarse for a long float32 sum: here within
+    runs of ``RUN`` rows, and what comes before a run in float64.
+    """
+    b, m, e = rows.shape
+    runs = m // RUN + 1
+    ends = (paddle.zeros([b, n, e], rows.dtype) for n in (1, runs * RUN - m - 1))
+    rows = paddle.concat([next(ends), rows, next(ends)], axis=1).reshape([b * runs, RUN, e]).cumsum(axis=1)
+    totals = rows[:, -1].reshape([b, runs, e]).astype("float64")
+    before = (totals.cumsum(axis=1) - totals).astype(rows.dtype).reshape([b * runs, 1, e])
+    return (rows + before.expand_as(rows)).reshape([b, runs * RUN, e])
 
 
 def _rows(table: Tensor, index: Tensor) -> Tensor:
     """Table [B, M, E], index [B, N] → the rows [B, N, E]; whole rows, which is faster than by element."""
     b, m, e = table.shape
-    start = paddle.arange(b).unsqueeze(1) * m  # [B, 1]
-    return table.reshape([b * m, e]).gather((index + start).flatten()).reshape([b, index.shape[1], e])
+    if b > 1:
+        index = index + (paddle.arange(b) * m).unsqueeze(1).expand_as(index)
+    return table.reshape([b * m, e]).gather(index.flatten()).reshape([b, index.shape[1], e])

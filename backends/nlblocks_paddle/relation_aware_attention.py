@@ -12,6 +12,7 @@ from nlblocks import specs
 from nlblocks.specs.relation_aware_attention import Gate as GateWidths
 from nlblocks_paddle.block import Block
 from nlblocks_paddle.layers import conv_norm
+from nlblocks_paddle.paths import choose
 
 
 class RelationAwareAttention(Block):
@@ -64,9 +65,21 @@ class Gate(nn.Layer):
         """x [B, F, M] → the gates [B, 1, M]."""
         theta = F.relu(self.theta(x))  # [B, E, M]
         phi = F.relu(self.phi(x))  # [B, E, M]
-        relations = theta.transpose([0, 2, 1]) @ phi  # [B, M, M]
-        seen = paddle.concat([relations.transpose([0, 2, 1]), relations], axis=1)  # [B, 2M, M], node last
-        seen = F.relu(self.relation(seen))  # [B, R, M]
+        seen = F.relu(self._relations(theta, phi))  # [B, R, M]
         feature = F.relu(self.feature(x)).mean(axis=1, keepdim=True)  # [B, 1, M]
         hidden = F.relu(self.hidden(paddle.concat([feature, seen], axis=1)))  # [B, hidden, M]
         return F.sigmoid(self.gate(hidden))
+
+    def _relations(self, theta: Tensor, phi: Tensor) -> Tensor:
+        """Theta, phi [B, E, M] → ``relation`` of every node's relations, from it and to it, [B, R, M].
+
+        Without a map: ``relation`` starts with a matrix, and the relations are a product, so the matrix meets one
+        factor first.
+        """
+        weight, nodes = self.relation.conv.weight, theta.shape[2]  # [R, 2M, 1]
+        theta_rows, phi_rows = theta.transpose([0, 2, 1]), phi.transpose([0, 2, 1])  # [B, M, E]
+        if choose("product", nodes, nodes, (theta.shape[1], weight.shape[0]), False) == "fast":
+            w_from, w_to = weight[:, :nodes, 0], weight[:, nodes:, 0]  # [R, M]
+            return self.relation.norm((w_from @ phi_rows) @ theta + (w_to @ theta_rows) @ phi)
+        relations = theta_rows @ phi  # [B, M, M]
+        return self.relation(paddle.concat([relations.transpose([0, 2, 1]), relations], axis=1))  # of [B, 2M, M]

@@ -9,7 +9,7 @@ from paddle import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
-from nlblocks_paddle.layers import hard_sigmoid, maximum
+from nlblocks_paddle.layers import hard_sigmoid, maximum, mean
 
 
 class SqueezeExcitation(Block):
@@ -29,8 +29,7 @@ class SqueezeExcitation(Block):
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
         spec = self.spec
         self.check_input(x)
-        positions = x.flatten(2)  # [B, C, N]
-        pooled = positions.mean(axis=2) if spec.pool == "avg" else maximum(positions, 2)  # [B, C]
+        pooled = mean(x, 2, 3) if spec.pool == "avg" else maximum(x.flatten(2), 2)  # [B, C]
         value = self.fc_2(F.relu(self.fc_1(pooled)))  # [B, C]
         attention = F.sigmoid(value) if spec.gate == "sigmoid" else hard_sigmoid(value, spec.slope)
         y = x * attention.unsqueeze([2, 3])  # [B, C, H, W]

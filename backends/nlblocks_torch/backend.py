@@ -23,7 +23,8 @@ class TorchBackend(TorchHost):
     differentiable = True
 
     def build(self, spec: BlockSpec, *, seed: int, dtype: DType) -> Block:
-        module: Block = mirrored("nlblocks_torch", type(spec).__name__)(spec)
+        with block.deferred_initialisation():  # it is drawn below, in the dtype asked for
+            module: Block = mirrored("nlblocks_torch", type(spec).__name__)(spec)
         module.to(getattr(torch, dtype))
         module.reset_parameters(seed)
         return module

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import torch
 
 from nlblocks.init import initial_state
 from nlblocks.specs.base import BlockSpec, options_text, resolve_spec
+
+_deferred: ContextVar[bool] = ContextVar("deferred", default=False)
+
+
+@contextmanager
+def deferred_initialisation() -> Iterator[None]:
+    """Blocks built in this context without a seed, nested ones too, are not initialised: the caller does it after."""
+    token = _deferred.set(True)
+    try:
+        yield
+    finally:
+        _deferred.reset(token)
 
 
 class Block(torch.nn.Module):
@@ -28,6 +42,8 @@ class Block(torch.nn.Module):
     def reset_parameters(self, seed: int | None = None) -> None:
         """Write the spec's initialisation, cast to each parameter's dtype."""
         if seed is None:
+            if _deferred.get():
+                return
             seed = int(torch.randint(2**62, ()))
         assign(self, {name: torch.from_numpy(array) for name, array in initial_state(self.spec, seed).items()})
 

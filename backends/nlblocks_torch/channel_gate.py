@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_torch.block import Block
-from nlblocks_torch.layers import ChannelConv, maximum
+from nlblocks_torch.layers import ChannelConv, maximum, mean
 
 
 class ChannelGate(Block):
@@ -31,10 +31,9 @@ class ChannelGate(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
         self.check_input(x)
-        positions = x.flatten(2)  # [B, C, N]
-        mean, largest = positions.mean(dim=2), maximum(positions, 2)  # [B, C], [B, C]
-        attention = torch.sigmoid(self._shared(mean) + self._shared(largest))  # [B, C]
-        y = x * attention[:, :, None, None]  # [B, C, H, W]
+        average, largest = mean(x, 2, 3), maximum(x.flatten(2), 2)  # [B, C], [B, C]
+        attention = torch.sigmoid(self._shared(average) + self._shared(largest))  # [B, C]
+        y = x * attention.view(*attention.shape, 1, 1)  # [B, C, H, W]
         return (y, attention) if return_attention else y
 
     def _shared(self, pooled: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from nlblocks import specs
 from nlblocks_torch.block import Block
 from nlblocks_torch.layers import pointwise
+from nlblocks_torch.lines import criss_cross_product
+from nlblocks_torch.paths import choose
 
 
 class CrissCrossAttention(Block):
@@ -34,9 +37,16 @@ class CrissCrossAttention(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """x [B, C, *S] → y [B, C, *S], and with ``return_attention`` the last map [B, *S, ΣS]; S is H, W or T, H, W."""
         self.check_input(x)
+        extents, widths = x.shape[2:], (self.spec.inner, self.spec.in_channels)
+        fast = choose("lines", math.prod(extents), sum(extents), widths, return_attention) == "fast"
         for _ in range(self.spec.recurrence):
-            attention = self._attention(self.query(x), self.key(x))  # [B, *S, ΣS]
-            x = x + self.gamma * self._gather(attention, self.value(x))  # [B, C, *S]
+            query, key, value = self.query(x), self.key(x), self.value(x)  # [B, D, *S] twice, [B, C, *S]
+            if fast:
+                mixed = criss_cross_product(query, key, value)  # [B, C, *S]
+            else:
+                attention = self._attention(query, key)  # [B, *S, ΣS]
+                mixed = self._gather(attention, value)  # [B, C, *S]
+            x = x + self.gamma * mixed
         return (x, attention) if return_attention else x
 
     def _attention(self, query: Tensor, key: Tensor) -> Tensor:

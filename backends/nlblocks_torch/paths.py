@@ -10,11 +10,11 @@ from nlblocks.paths import Path, force, forced
 
 __all__ = ["choose", "force"]
 
-Formula = Literal["softmax", "product", "ramp"]
+Formula = Literal["softmax", "product", "ramp", "lines"]
 FORMULAS: dict[str, Formula] = {
     "embedded_gaussian": "softmax", "gaussian": "softmax", "dot_product": "product", "concatenation": "ramp"
 }  # fmt: skip
-"""The formula of each mode of NonLocal."""
+"""The formula of each mode of NonLocal. "lines" is criss-cross attention."""
 SMALL = 2**17
 """A softmax or ramp map with fewer entries costs less to build than to go around (measured on a CPU)."""
 
@@ -34,4 +34,6 @@ def choose(formula: Formula, queries: int, keys: int, widths: tuple[int, int], r
     affinity, values = widths
     if formula == "product":
         return "fast" if affinity * values * (queries + keys) < queries * keys * (affinity + values) else "direct"
+    if formula == "lines":  # the same map on both paths, with fewer copies on the fast one
+        return "fast"
     return "fast" if queries * keys >= SMALL else "direct"

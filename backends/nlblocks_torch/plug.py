@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nlblocks.backend import DTYPES, Call, Where, mirrored
 from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec
-from nlblocks_torch.block import Block
+from nlblocks_torch.block import Block, deferred_initialisation
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
@@ -49,7 +49,8 @@ class TorchHost:
         dtype = str(like.dtype).removeprefix("torch.")
         if dtype not in DTYPES:
             raise InputError(f"insert: the model holds {dtype}; a block can be one of {known(DTYPES)}")
-        block: Block = mirrored("nlblocks_torch", type(spec).__name__)(spec, seed=seed)
+        with deferred_initialisation():  # it is drawn below, in the model's dtype
+            block: Block = mirrored("nlblocks_torch", type(spec).__name__)(spec)
         block.to(device=like.device, dtype=like.dtype)
         block.reset_parameters(seed)
         return block

@@ -37,36 +37,51 @@ def ramp_product(a: Tensor, b: Tensor, value: Tensor, divisor: float) -> Tensor:
 
     Where the ramp is open, relu(a_i + b_j) is a_i + b_j, so y_i = a_i Σ value_j + Σ b_j value_j over the open j.
     """
-    rows = value.transpose(1, 2).to(torch.promote_types(value.dtype, torch.float32))  # [B, M, E]
-    a, b = a.to(rows.dtype), b.to(rows.dtype)
-    weighted = (b / divisor).unsqueeze(2) * rows  # [B, M, E]
-    plain, weighted = _OpenSum.apply(a, b, torch.cat([rows, weighted], dim=2)).chunk(2, dim=2)  # [B, N, E] each
-    return torch.addcmul(weighted, (a / divisor).unsqueeze(2), plain).transpose(1, 2).to(value.dtype)
+    wide = torch.promote_types(value.dtype, torch.float32)
+    rows = (value.to(wide) / divisor).transpose(1, 2)  # [B, M, E]
+    _, y = _RampProduct.apply(a.to(wide), b.to(wide), rows)  # [B, N, E]
+    return y.transpose(1, 2).to(value.dtype)
 
 
-class _OpenSum(torch.autograd.Function):
-    """S_i = Σ_j v_j over the j with a_i + b_j > 0: a [B, N], b [B, M], v [B, M, E] → [B, N, E].
+class _RampProduct(torch.autograd.Function):
+    """Σ_j v_j over the j with a_i + b_j > 0, and y_i = Σ_j (a_i + b_j) v_j over them: both [B, N, E].
 
-    S is a step in a and b, so its gradient goes to v alone; and it is the same sum with a and b exchanged.
+    A [B, N], b [B, M], v [B, M, E]. The gradient of y for v is the same product with a and b exchanged, on the
+    output's gradient; those for a and b come from the sums over what is open, which both products have at hand.
     """
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, v: Tensor) -> Tensor:
-        ctx.save_for_backward(a, b)
-        return _open_sum(a, b, v)
+    def forward(ctx: Any, a: Tensor, b: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        opened, y = _ramp(a, b, v)
+        ctx.save_for_backward(a, b, v, opened)
+        ctx.set_materialize_grads(False)
+        return opened, y
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[None, None, Tensor]:
-        a, b = ctx.saved_tensors
-        return None, None, _OpenSum.apply(b, a, grads[0])
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        a, b, v, opened = ctx.saved_tensors
+        grad_opened, grad = grads
+        grad_a = grad_b = grad_v = None
+        if grad is not None:
+            opening, grad_v = _RampProduct.apply(b, a, grad)  # [B, M, E] each
+            grad_a, grad_b = (opened * grad).sum(dim=2), (opening * v).sum(dim=2)
+        if grad_opened is not None:  # only in gradients of gradients
+            step, _ = _RampProduct.apply(b, a, grad_opened)
+            grad_v = step if grad_v is None else grad_v + step
+        return grad_a, grad_b, grad_v
 
 
-def _open_sum(a: Tensor, b: Tensor, v: Tensor) -> Tensor:
-    """Prefix sums of v by falling b, each a looked up in them. a + b > 0 is b > -a, in floating point as well."""
-    ordered, order = b.sort(dim=1, descending=True)  # [B, M] each
-    count = b.shape[1] - torch.searchsorted(ordered.flip(1).contiguous(), -a.contiguous(), right=True)  # [B, N], 0..M
-    prefix = F.pad(_rows(v, order).cumsum(dim=1), (0, 0, 1, 0))  # [B, M + 1, E]
-    return _rows(prefix, count)
+def _ramp(a: Tensor, b: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """By falling b, the open j are the first ones: a + b > 0 is -b < a, in floating point as well.
+
+    A row of zeros goes first, so that the prefix sums are those of the first 0, 1, ..., M rows.
+    """
+    threshold, order = (-b).sort(dim=1)  # [B, M] each
+    count = torch.searchsorted(threshold, a.contiguous())  # [B, N], 0..M
+    rows = _rows(F.pad(v, (0, 0, 0, 1)), F.pad(order, (1, 0), value=b.shape[1]))  # [B, M + 1, E]
+    opened = _rows(rows.cumsum(dim=1), count)  # [B, N, E]
+    weighted = _rows((F.pad(-threshold, (1, 0)).unsqueeze(2) * rows).cumsum(dim=1), count)  # [B, N, E]
+    return opened, torch.addcmul(weighted, a.unsqueeze(2), opened)
 
 
 def _rows(table: Tensor, index: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from nlblocks import specs
 from nlblocks.specs.relation_aware_attention import Gate as GateWidths
 from nlblocks_torch.block import Block
 from nlblocks_torch.layers import conv_norm
+from nlblocks_torch.paths import choose
 
 
 class RelationAwareAttention(Block):
@@ -63,9 +64,22 @@ class Gate(nn.Module):
         """x [B, F, M] → the gates [B, 1, M]."""
         theta = torch.relu(self.theta(x))  # [B, E, M]
         phi = torch.relu(self.phi(x))  # [B, E, M]
-        relations = theta.transpose(1, 2) @ phi  # [B, M, M]
-        seen = torch.cat([relations.transpose(1, 2), relations], dim=1)  # [B, 2M, M], node last
-        seen = torch.relu(self.relation(seen))  # [B, R, M]
+        seen = torch.relu(self._relations(theta, phi))  # [B, R, M]
         feature = torch.relu(self.feature(x)).mean(dim=1, keepdim=True)  # [B, 1, M]
         hidden = torch.relu(self.hidden(torch.cat([feature, seen], dim=1)))  # [B, hidden, M]
         return torch.sigmoid(self.gate(hidden))
+
+    def _relations(self, theta: Tensor, phi: Tensor) -> Tensor:
+        """Theta, phi [B, E, M] → ``relation`` of every node's relations, from it and to it, [B, R, M].
+
+        Without a map: ``relation`` starts with a matrix, and the relations are a product, so the matrix meets one
+        factor first.
+        """
+        layer: Any = self.relation
+        weight, nodes = layer.conv.weight, theta.shape[2]  # [R, 2M, 1]
+        theta_rows, phi_rows = theta.transpose(1, 2), phi.transpose(1, 2)  # [B, M, E]
+        if choose("product", nodes, nodes, (theta.shape[1], weight.shape[0]), False) == "fast":
+            w_from, w_to = weight[:, :nodes, 0], weight[:, nodes:, 0]  # [R, M]
+            return layer.norm((w_from @ phi_rows) @ theta + (w_to @ theta_rows) @ phi)
+        relations = theta_rows @ phi  # [B, M, M]
+        return layer(torch.cat([relations.transpose(1, 2), relations], dim=1))  # of [B, 2M, M]

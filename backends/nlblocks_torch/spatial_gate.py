@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_torch.block import Block
-from nlblocks_torch.layers import BatchNorm, maximum
+from nlblocks_torch.layers import BatchNorm, maximum, mean
 
 
 class SpatialGate(Block):
@@ -28,7 +28,7 @@ class SpatialGate(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, H, W]."""
         self.check_input(x)
-        pools = {"max": maximum(x, 1), "mean": x.mean(dim=1)}  # [B, H, W] each
+        pools = {"max": maximum(x, 1), "mean": mean(x, 1)}  # [B, H, W] each
         value = self.conv(torch.stack([pools[name] for name in self.spec.order], dim=1))  # [B, 1, H, W]
         if self.norm is not None:
             value = self.norm(value)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_torch.block import Block
-from nlblocks_torch.layers import hard_sigmoid, maximum
+from nlblocks_torch.layers import hard_sigmoid, maximum, mean
 
 
 class SqueezeExcitation(Block):
@@ -29,9 +29,8 @@ class SqueezeExcitation(Block):
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
         spec = self.spec
         self.check_input(x)
-        positions = x.flatten(2)  # [B, C, N]
-        pooled = positions.mean(dim=2) if spec.pool == "avg" else maximum(positions, 2)  # [B, C]
+        pooled = mean(x, 2, 3) if spec.pool == "avg" else maximum(x.flatten(2), 2)  # [B, C]
         value = self.fc_2(torch.relu(self.fc_1(pooled)))  # [B, C]
         attention = torch.sigmoid(value) if spec.gate == "sigmoid" else hard_sigmoid(value, spec.slope)
-        y = x * attention[:, :, None, None]  # [B, C, H, W]
+        y = x * attention.view(*attention.shape, 1, 1)  # [B, C, H, W]
         return (y, attention) if return_attention else y

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from nlblocks.errors import InputError, known
@@ -163,6 +164,10 @@ def register(cls: S) -> S:
         raise InputError(f"{cls.__name__}: kind is empty; give the spec a kind")
     if cls.kind in _REGISTRY:
         raise InputError(f"{cls.__name__}: kind={cls.kind!r} is taken by {_REGISTRY[cls.kind].__name__}")
+    if issubclass(
+        cls, BlockSpec
+    ):  # asked for whenever a state is loaded or compared; those of a frozen spec never change
+        cls.params = lru_cache(maxsize=256)(cls.params)  # type: ignore[method-assign]
     _REGISTRY[cls.kind] = cls
     return cls
 
