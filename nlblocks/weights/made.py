@@ -16,7 +16,7 @@ from nlblocks.weights.files.tensors import Stored
 
 def turned(tensor: Tensor) -> Tensor:
     """The transpose of a tensor of two axes, made when it is read."""
-    return Made(tensor.dtype, tensor.shape[::-1], lambda: tensor.fetched().T, (tensor,))
+    return Made(tensor.dtype, tensor.shape[::-1], lambda: tensor.raw().T, (tensor,))
 
 
 def shaped(tensor: Tensor, canonical: Shape, turn_in: bool, shape: Shape, turn_out: bool) -> Tensor:

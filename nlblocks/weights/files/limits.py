@@ -25,7 +25,7 @@ MAX_SHARING = 16
 """Bytes of all tensors, in multiples of the file's size (plus 16 MiB): tensors may share storage, but not endlessly."""
 CHUNK = 1 << 20
 """Bytes that are written at a time: for 8 MiB Linux looks for larger free pages, which took up to ten times as long."""
-BLOCK = 32 << 20
-"""Bytes of a matrix that are transposed at a time, in rows of at least TILE // 4."""
+BLOCK = 2 << 20
+"""Bytes of a matrix that are transposed at a time, but at least TILE // 4 of its rows and at most TILE."""
 TILE = 256
 """Rows and columns of a matrix that are transposed at a time."""

@@ -85,10 +85,6 @@ class Tensor(ABC):
     def raw(self) -> Array:
         """The stored bits as an array of ``dtype.bits``, possibly a read-only view of the file."""
 
-    def fetched(self) -> Array:
-        """The same as :meth:`raw`, for reading out of order: in memory of its own where that is quicker."""
-        return self.raw()
-
     def chunks(self) -> Iterator[memoryview]:
         """The stored bits in row-major order, at most CHUNK bytes at a time; a piece is good until the next."""
         array = self.raw()
@@ -130,20 +126,8 @@ class Stored(Tensor):
         array: Array = np.ndarray(self.shape, stored, self.file.bytes, self.start, steps)
         return array.astype(bits) if self.swapped else array
 
-    @property
-    def _plain(self) -> bool:
-        return self.strides is None and not self.swapped
-
-    def fetched(self) -> Array:
-        if not self._plain or self.nbytes == 0:
-            return self.raw()
-        array: Array = np.empty(self.shape, self.dtype.bits)
-        for _ in self.file.read(self.start, [_bytes(array)]):
-            pass
-        return array
-
     def chunks(self) -> Iterator[memoryview]:
-        if self._plain:
+        if self.strides is None and not self.swapped:
             buffer = memoryview(bytearray(min(CHUNK, self.nbytes)))
             sizes = (min(CHUNK, self.nbytes - done) for done in range(0, self.nbytes, CHUNK))
             yield from self.file.read(self.start, (buffer[:size] for size in sizes))
