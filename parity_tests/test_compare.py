@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nlblocks
 from nlblocks.errors import InputError
 from nlblocks.parity.causes import CAUSES
 from nlblocks.parity.formulas import evaluate
 from nlblocks.parity.variants import NAMES
+from nlblocks.specs import CBAM, BatchNorm, DigitNet, NonLocal
 
 torch = pytest.importorskip("torch")
 paddle = pytest.importorskip("paddle")
@@ -205,3 +207,24 @@ def test_dropout_before_and_after_a_flatten_drops_the_same() -> None:
         paddle.nn.AdaptiveAvgPool2D(1), paddle.nn.Flatten(), paddle.nn.Dropout(0.5), paddle.nn.Linear(3, 4)
     )
     assert_same(left, right, SHAPE)
+
+
+@pytest.mark.parametrize(
+    "spec", [NonLocal(in_channels=8), CBAM(in_channels=16), DigitNet()], ids=lambda spec: spec.kind
+)
+def test_the_blocks_own_norms_are_one_layer_each(spec: Any) -> None:
+    left, right = nlblocks.build(spec, backend="torch", seed=0), nlblocks.build(spec, backend="paddle", seed=1)
+    shape = (4, 1, 28, 28) if spec.kind == "digit_net" else (4, spec.in_channels, 6, 6)
+    report = assert_same(left, right, shape)
+    assert any(a.kind == "batch_norm" for a, _ in report.pairing.pairs)
+
+
+def test_another_eps_of_a_block_is_found() -> None:
+    norms = [BatchNorm(eps=eps) for eps in (1e-5, 1e-3)]
+    left, right = (
+        nlblocks.build(NonLocal(in_channels=8, norm=norm), backend=name, seed=0)
+        for norm, name in zip(norms, ("torch", "paddle"), strict=True)
+    )
+    found = parity.compare(left, right, (4, 8, 6, 6)).finding
+    assert found is not None
+    assert (found.cause, found.layer_left, found.layer_right) == ("batch_norm.eps", "norm", "norm")

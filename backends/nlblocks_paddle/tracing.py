@@ -19,6 +19,7 @@ from nlblocks.parity.trace import Given, Keep, RunOptions, Tensor, Trace, dropou
 from nlblocks.parity.vocabulary import signature
 from nlblocks_paddle.calls import TABLE, finish
 from nlblocks_paddle.interception import intercepted
+from nlblocks_paddle.own_layers import as_operations
 
 RENAMED = {"_mean": "running_mean", "_variance": "running_var"}
 
@@ -77,8 +78,7 @@ class PaddleTracer:
         for name, tensor in named.items():
             recorder.introduce(tensor, f"parameter:{name}")
         try:
-            handler = _Handler(recorder, options)
-            with paddle.set_grad_enabled(options.backward), _scopes(model, recorder), intercepted(model, handler):
+            with paddle.set_grad_enabled(options.backward), _seen(model, recorder, options):
                 result = options.call(model, inputs)
             found = recorder.finish(result)
             if not found:
@@ -106,7 +106,7 @@ class PaddleTracer:
             rule = optimiser([p for p in model.parameters() if not p.stop_gradient])
             for _ in range(steps):
                 recorder = _recorder(Trace(framework="paddle", model="", training=True, dtype=options.dtype), "results")
-                with _scopes(model, recorder), intercepted(model, _Handler(recorder, options)):
+                with _seen(model, recorder, options):
                     result = options.call(model, [_tensor(array, options) for array in options.inputs])
                 outputs = {p: t for p, t in recorder.finish(result).items() if not t.stop_gradient}
                 loss = sum((tensor * _gradient(path, tensor, options)).sum() for path, tensor in outputs.items())
@@ -115,6 +115,14 @@ class PaddleTracer:
                 rule.clear_grad()
                 states.append({name: private(_numpy(tensor)) for name, tensor in _named(model).items()})
         return states
+
+
+@contextmanager
+def _seen(model: nn.Layer, recorder: Recorder, options: RunOptions) -> Iterator[None]:
+    """Within, the recorder sees what the model calls, and in which layer."""
+    handler = _Handler(recorder, options)
+    with _scopes(model, recorder), as_operations(model, recorder), intercepted(model, handler):
+        yield
 
 
 class _Handler:

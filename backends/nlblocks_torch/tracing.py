@@ -18,6 +18,7 @@ from nlblocks.parity.trace import RunOptions, Tensor, Trace, dropout_mask, outpu
 from nlblocks.parity.vocabulary import signature
 from nlblocks_torch.calls import PADDLE_CONSTANTS, ROUNDED_BACKWARD, TABLE, finish
 from nlblocks_torch.fused import attention_inside, multi_head_inside
+from nlblocks_torch.own_layers import as_operations
 
 SKIPPED = {"__get__", "__set__", "requires_grad", "register_hook", "_set_grad_enabled", "backward", "retain_grad"}
 PROPERTIES = {"T", "mT", "data", "H", "mH", "real"}
@@ -81,6 +82,7 @@ class TorchTracer:
             with ExitStack() as stack:
                 stack.enter_context(torch.set_grad_enabled(options.backward))
                 stack.enter_context(_scopes(model, recorder))
+                stack.enter_context(as_operations(model, recorder))
                 with _Mode(recorder, options):
                     result = options.call(model, inputs)
             found = recorder.finish(result)
@@ -112,7 +114,7 @@ class TorchTracer:
                     Trace(framework="torch", model="", training=True, dtype=options.dtype), table=TABLE,
                     is_tensor=torch.is_tensor, view=_numpy, version=lambda t: 0,
                 )  # fmt: skip
-                with _Mode(recorder, options):
+                with as_operations(model, recorder), _Mode(recorder, options):
                     result = options.call(model, [_tensor(array, options) for array in options.inputs])
                 loss = sum(
                     (tensor * _gradient(path, tensor, options)).sum()

@@ -119,10 +119,13 @@ class Recorder:
         self.sites[site] += 1
         return f"{site}:{self.sites[site]}"
 
+    def wanted(self, call: Call) -> Mapping[str, Any]:
+        """The attributes that are given in place of the call's own."""
+        return self.given.attributes.get(call.site, {}) if self.given is not None else {}
+
     def corrected(self, call: Call, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
         """The call's arguments, with the attributes that are given in place of its own."""
-        wanted = self.given.attributes.get(call.site, {}) if self.given is not None else {}
-        for name, value in wanted.items():
+        for name, value in self.wanted(call).items():
             args, kwargs = signature(self.table[call.name]).give(args, kwargs, name, value)
             call.attrs[name] = value
         return args, kwargs
