@@ -24,7 +24,7 @@ MIN_INFLATED = 16 << 20
 MAX_SHARING = 16
 """Bytes of all tensors, in multiples of the file's size (plus 16 MiB): tensors may share storage, but not endlessly."""
 CHUNK = 1 << 20
-"""Bytes that are written at a time: for 8 MiB Linux looks for larger free pages, which took up to ten times as long."""
+"""Bytes that are written at a time; writes of 8 MiB took up to ten times as long (see docs/checkpoints.md)."""
 BLOCK = 2 << 20
 """Bytes of a matrix that are transposed at a time, but at least TILE // 4 of its rows and at most TILE."""
 TILE = 256
