@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,8 +13,12 @@ paddle = pytest.importorskip("paddle")
 
 from nlblocks import parity  # noqa: E402
 from nlblocks.parity.digest import digest  # noqa: E402
+from nlblocks.parity.judge import Judge  # noqa: E402
+from nlblocks.parity.lab_report import Comparison, LabReport  # noqa: E402
+from nlblocks.parity.measure import measure  # noqa: E402
 from nlblocks.parity.nudge import nudged  # noqa: E402
-from nlblocks.parity.pairing import pair  # noqa: E402
+from nlblocks.parity.pairing import Pairing, pair  # noqa: E402
+from nlblocks.parity.scales import Runs  # noqa: E402
 from nlblocks.parity.subject import Subject  # noqa: E402
 from nlblocks.parity.transfer import mirrored, moved  # noqa: E402
 
@@ -171,3 +176,24 @@ def test_weights_move_as_views_and_come_back() -> None:
     back = mirrored(pairing, state, left)
     assert set(back) == set(left)
     assert all(np.array_equal(back[name], left[name]) for name in left)
+
+
+@pytest.mark.parametrize(("elements", "swing", "excused"), [(1, 1.0, True), (1, 1e-3, False), (50, 1.0, False)])
+def test_a_jump_is_excused_only_where_nudges_show_it_and_few_elements_move(
+    elements: int, swing: float, excused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs = np.zeros(1000), np.zeros(1000)
+    theirs[:elements] = 1.0
+    report = LabReport(left="", right="", pairing=Pairing(), seed=0, shapes=())
+    judge = Judge(report, Runs(run=Mock(), noise=Mock()), Runs(run=Mock(), noise=Mock()), Pairing(), 0)
+    monkeypatch.setattr("nlblocks.parity.judge.mirrored", lambda pairs, right, left: right)
+    monkeypatch.setattr(judge.scales, "swing", lambda *_: swing)
+    found = Comparison(
+        phase="float32 train", group="grad_params", name="w", dtype="float32",
+        difference=measure(mine, theirs), noise=1e-7, passed=False,
+    )  # fmt: skip
+    report.comparisons.append(found)
+    runs = Mock(left=Mock(grad_params={"w": mine}), right=Mock(grad_params={"w": theirs}))
+    assert judge._jumps(runs, "float32 train", "w") == found.accepted == excused
+    assert len(report.findings) == excused
+    assert not report.faults

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 
 from paddle import Tensor, nn
 
-from nlblocks.parity.recorder import Call, Recorder
+from nlblocks.parity.own_layers import batch_norm
+from nlblocks.parity.recorder import Recorder
 from nlblocks_paddle.interception import unseen
 from nlblocks_paddle.layers import BatchNorm
-
-ROLES = ("x", "running_mean", "running_var", "weight", "bias")
 
 
 @contextmanager
@@ -30,18 +28,9 @@ def as_operations(model: nn.Layer, recorder: Recorder) -> Iterator[None]:
 
 
 def _forward(norm: BatchNorm, recorder: Recorder, x: Tensor) -> Tensor:
-    own = norm.spec
-    attrs = {"training": norm.training, "momentum": own.momentum, "eps": own.eps, "variance": own.variance}
-    tensors = (x, norm.running_mean, norm.running_var, norm.weight, norm.bias)
-    numbers = tuple(recorder.number(tensor) for tensor in tensors)
-    call = Call("batch_norm", "batch_norm", numbers, ROLES, attrs, {}, recorder.site("batch_norm"))
-    wanted = {name: value for name, value in recorder.wanted(call).items() if hasattr(own, name)}
-    call.attrs |= wanted
-    try:
-        norm.spec = replace(own, **wanted)
+    def plain(x: Tensor) -> Tensor:
         with unseen():
-            result = BatchNorm.forward(norm, x)
-    finally:
-        norm.spec = own
-    made: Tensor = recorder.after(call, result)
-    return made
+            return BatchNorm.forward(norm, x)
+
+    result: Tensor = batch_norm(recorder, norm, x, plain)
+    return result

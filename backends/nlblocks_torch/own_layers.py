@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 
 from torch import Tensor, nn
 
-from nlblocks.parity.recorder import Call, Recorder
+from nlblocks.parity.own_layers import batch_norm
+from nlblocks.parity.recorder import Recorder
 from nlblocks_torch.layers import BatchNorm
-
-ROLES = ("x", "running_mean", "running_var", "weight", "bias")
 
 
 @contextmanager
 def as_operations(model: nn.Module, recorder: Recorder) -> Iterator[None]:
     """Within, what a BatchNorm of the blocks computes is written down as one operation."""
-    norms = [module for module in model.modules() if isinstance(module, BatchNorm)]
+    norms = [layer for layer in model.modules() if isinstance(layer, BatchNorm)]
     for norm in norms:
         norm.forward = partial(_forward, norm, recorder)  # type: ignore[method-assign]  # for the time of one run
     try:
@@ -29,18 +27,12 @@ def as_operations(model: nn.Module, recorder: Recorder) -> Iterator[None]:
 
 
 def _forward(norm: BatchNorm, recorder: Recorder, x: Tensor) -> Tensor:
-    own = norm.spec
-    attrs = {"training": norm.training, "momentum": own.momentum, "eps": own.eps, "variance": own.variance}
-    tensors = (x, norm.running_mean, norm.running_var, norm.weight, norm.bias)
-    numbers = tuple(recorder.number(tensor) for tensor in tensors)
-    call = Call("batch_norm", "batch_norm", numbers, ROLES, attrs, {}, recorder.site("batch_norm"))
-    wanted = {name: value for name, value in recorder.wanted(call).items() if hasattr(own, name)}
-    call.attrs |= wanted
-    recorder.busy = True
-    try:
-        norm.spec = replace(own, **wanted)
-        result = BatchNorm.forward(norm, x)
-    finally:
-        norm.spec, recorder.busy = own, False
-    made: Tensor = recorder.after(call, result)
-    return made
+    def unseen(x: Tensor) -> Tensor:
+        recorder.busy = True
+        try:
+            return BatchNorm.forward(norm, x)
+        finally:
+            recorder.busy = False
+
+    result: Tensor = batch_norm(recorder, norm, x, unseen)
+    return result

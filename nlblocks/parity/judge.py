@@ -183,15 +183,18 @@ class Judge:
         return not all(agree)
 
     def _jumps(self, runs: Pass, phase: Phase, name: str) -> bool:
-        """Whether a gradient differs in few elements only: a ReLU or maximum close to a tie fell on the other side.
+        """Whether a gradient differs as nudges move it on one side, and in few elements only.
 
-        Nudges show such jumps only where they happen to cause one. It is said, and is no fault.
+        A ReLU or maximum close to a tie falls on the other side: nudges show that on the side that is closer. It is
+        said, and is no fault.
         """
-        found = next(c for c in self.report.comparisons if (c.phase, c.group, c.name) == (phase, "grad_params", name))
+        key = ("grad_params", name)
+        found = next(c for c in self.report.comparisons if (c.phase, c.group, c.name) == (phase, *key))
         mine = runs.left.grad_params[name]
         theirs = mirrored(self.pairs, runs.right.grad_params, runs.left.grad_params)[name]
         apart = int((np.abs(mine - theirs) > RATIO * found.noise).sum())
-        if found.difference.problem or apart > JUMPING * mine.size:
+        moved = RATIO * self.scales.swing(key, runs, self.pairs.names.get(name))
+        if found.difference.problem or found.difference.error > moved or apart > JUMPING * mine.size:
             return False
         found.accepted = True
         text = f"the gradient of {name} jumps in {apart} of {mine.size} elements, as by a ReLU or maximum near a tie"

@@ -86,6 +86,11 @@ class Scales:
             phase=phase, group=key[0], name=key[1], dtype=runs.dtype, difference=difference, noise=noise, passed=passed
         )
 
+    def swing(self, key: Key, runs: Pass, other: str | None) -> float:
+        """The most that nudges moved a tensor on either side, after as many as are ever made."""
+        left, right = (self._floor(side, runs, MORE_NUDGES) for side in ("left", "right"))
+        return max(left.get(key, 0.0), right.get((key[0], other or key[1]), 0.0))
+
     def _floor(self, side: str, runs: Pass, nudges: int) -> Mapping[Key, float]:
         key = (side, runs.training, runs.dtype)
         done, floor = self.floors.get(key, (0, {}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from nlblocks.backend import State
@@ -11,6 +13,8 @@ from nlblocks.parity.finding import Finding
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.transfer import canonical
 from nlblocks.parity.variants import cause_of
+
+_finding = partial(Finding, phase="pairing", place="parameters")
 
 
 def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) -> list[Finding]:
@@ -25,9 +29,7 @@ def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) 
             "bias" if kind in ("conv", "linear", "conv_transpose") else "affine",
         )
         found.append(
-            Finding(
-                phase="pairing",
-                place="parameters",
+            _finding(
                 layer_left=left.name,
                 layer_right=right.name,
                 cause=cause if cause in CAUSES and kind != "layer" else "parameters.unpaired",
@@ -38,9 +40,7 @@ def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) 
         for unit in units:
             names = ", ".join(str(ref) for ref in unit.refs.values())
             found.append(
-                Finding(
-                    phase="pairing",
-                    place="parameters",
+                _finding(
                     layer_left=unit.name if side == "left" else "",
                     layer_right=unit.name if side == "right" else "",
                     cause="parameters.unpaired",
@@ -52,9 +52,7 @@ def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) 
     for mine, theirs, role, a, b in pairs.roles():
         if int(np.prod(mine.shape)) != int(np.prod(theirs.shape)):
             found.append(
-                Finding(
-                    phase="pairing",
-                    place="parameters",
+                _finding(
                     layer_left=a.name,
                     layer_right=b.name,
                     cause="parameters.shape",
@@ -65,9 +63,7 @@ def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) 
             gap = distance(canonical(mine, states[0]).ravel(), canonical(theirs, states[1]).ravel())
             if gap > 0:
                 found.append(
-                    Finding(
-                        phase="pairing",
-                        place="parameters",
+                    _finding(
                         layer_left=a.name,
                         layer_right=b.name,
                         cause="parameters.values",
@@ -75,15 +71,11 @@ def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) 
                         error=gap,
                     )
                 )
-    found += [
-        Finding(phase="pairing", place="parameters", explanation=text, severity="note") for text in pairs.ambiguous
-    ]
+    found += [_finding(explanation=text, severity="note") for text in pairs.ambiguous]
     for where, unused in zip(("left", "right"), pairs.unused, strict=True):
         if unused:
             found.append(
-                Finding(
-                    phase="pairing",
-                    place="parameters",
+                _finding(
                     severity="note",
                     explanation=f"never used on the {where}: {', '.join(unused)}",
                 )

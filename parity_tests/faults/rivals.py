@@ -107,8 +107,11 @@ def row(case: Case, tools: frozenset[str]) -> dict[str, str]:
     found: dict[str, str] = {"name": case.name}
     try:
         pair = outputs(case)
-    except Exception:
+    except ImportError:
+        raise  # no model's doing
+    except Exception as error:
         # A model that raises in evaluation is seen by anyone who runs it.
+        found["error"] = f"outputs: {type(error).__name__}: {error}"[:200]
         found |= dict.fromkeys(("assert_close", "assert_close 1e-3", "reprod-log"), DIFFER)
     else:
         found["assert_close"] = assert_close(pair)
