@@ -69,6 +69,11 @@ class Judge:
         if not self.through:
             self.report.not_compared.append("the training pass, because of what was found in evaluation")
             return
+        if self.walk.joints:
+            text = (
+                "the right is given the left's attributes and values at what was found in evaluation: what else differs"
+            )
+            self._add(Finding(phase="train forward", place="output", severity="note", explanation=text))
         runs = self.walk.run(training=True)
         if not self._forward(runs, "train forward"):
             return
