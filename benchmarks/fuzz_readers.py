@@ -26,6 +26,7 @@ from nlblocks.weights.convert import Options, plan
 from nlblocks.weights.files import DTYPES, in_memory, open_checkpoint, write_checkpoint
 from nlblocks.weights.files.constructors import NAMES
 from nlblocks.weights.files.pickle_writer import global_, integer, text
+from nlblocks.weights.files.sink import Sink
 from nlblocks.weights.files.torch_file import MAGIC
 from nlblocks.weights.files.zip_writer import ZipWriter
 from nlblocks.weights.meaning import Layout
@@ -76,10 +77,10 @@ def wrapped(body: bytes, kind: int) -> bytes:
     if kind == 1:
         return MAGIC + b"\x80\2M\xe9\3." + b"\x80\2}" + text("little_endian") + b"\x88s." + pickled + b"\x80\2]."
     path = Path(tempfile.mkstemp()[1])
-    with path.open("wb") as file:
-        archive = ZipWriter(file, "archive/")
-        archive.add("data.pkl", [pickled])
-        archive.add("data/0", [b"\0" * 16])
+    with path.open("wb") as file, Sink(file) as sink:
+        archive = ZipWriter(sink, "archive/")
+        archive.add("data.pkl", pickled)
+        archive.add("data/0", b"\0" * 16)
         archive.close()
     try:
         return path.read_bytes()
@@ -136,15 +137,13 @@ def main(seconds: float, start_seed: int | None, json_file: Path | None) -> None
             try:
                 checkpoint = open_checkpoint(target, "")
                 for tensor in checkpoint.values():
-                    for _ in tensor.chunks():
-                        pass
+                    tensor.tobytes()
                 recognise({key: tensor.shape for key, tensor in checkpoint.items()})
                 counts[f"read as {checkpoint.format}"] += 1
                 for source, destination in WAYS:
                     options = Options(source=source, target=destination, linear=["*fc.*"], plain=["*"])
                     for tensor in plan(checkpoint.tensors, options, checkpoint.record).tensors.values():
-                        for _ in tensor.chunks():
-                            pass
+                        tensor.tobytes()
                 counts["converted both ways"] += 1
             except InputError as error:
                 counts["refused" if "\n" not in str(error) else "of several lines"] += 1

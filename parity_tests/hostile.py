@@ -16,6 +16,7 @@ import pytest
 from nlblocks.errors import InputError
 from nlblocks.weights.files import open_checkpoint
 from nlblocks.weights.files.pickle_writer import global_, integer, text, tuple_
+from nlblocks.weights.files.sink import Sink
 from nlblocks.weights.files.torch_file import MAGIC
 from nlblocks.weights.files.zip_writer import ZipWriter
 
@@ -39,8 +40,7 @@ def bounded(seconds: float = 30.0) -> Iterator[None]:
 def read_everything(path: Path) -> None:
     """Open a file and read every tensor in it."""
     for tensor in open_checkpoint(path, "").values():
-        for _ in tensor.chunks():
-            pass
+        tensor.tobytes()
 
 
 def refused(path: Path, *parts: str) -> str:
@@ -60,11 +60,12 @@ def refused(path: Path, *parts: str) -> str:
 
 def torch_zip(pickled: bytes, storages: dict[str, bytes] | None = None) -> bytes:
     out = io.BytesIO()
-    archive = ZipWriter(out, "archive/")
-    archive.add("data.pkl", [pickled])
-    for key, data in ({"0": b"\0" * 16} if storages is None else storages).items():
-        archive.add(f"data/{key}", [data])
-    archive.close()
+    with Sink(out) as sink:
+        archive = ZipWriter(sink, "archive/")
+        archive.add("data.pkl", pickled)
+        for key, data in ({"0": b"\0" * 16} if storages is None else storages).items():
+            archive.add(f"data/{key}", data)
+        archive.close()
     return out.getvalue()
 
 
@@ -115,10 +116,11 @@ def array(shape: bytes = tuple_([integer(2)]), dtype: bytes = DTYPE, data: bytes
 
 def zip_with(entries: list[tuple[str, bytes]], change: Callable[[bytes], bytes] = lambda data: data) -> bytes:
     out = io.BytesIO()
-    archive = ZipWriter(out, "")
-    for name, data in entries:
-        archive.add(name, [data])
-    archive.close()
+    with Sink(out) as sink:
+        archive = ZipWriter(sink, "")
+        for name, data in entries:
+            archive.add(name, data)
+        archive.close()
     return change(out.getvalue())
 
 

@@ -42,7 +42,7 @@ def to_paddle(tensors: dict[str, Tensor], **options: Any) -> dict[str, Tensor]:
 
 
 def bits(tensor: Tensor) -> tuple[str, tuple[int, ...], bytes]:
-    return tensor.dtype.name, tensor.shape, b"".join(bytes(chunk) for chunk in tensor.chunks())
+    return tensor.dtype.name, tensor.shape, tensor.tobytes()
 
 
 def all_bits(tensors: Any) -> dict[str, Any]:
@@ -274,7 +274,7 @@ def test_golden_blocks_are_recognised_and_come_back_bit_equal(tmp_path: Path, pa
     dialect = nlblocks.dialects.get(meta["dialect"])
     spec = dialect.spec(meta["cls"], **meta["kwargs"])
     tensors = {f"net.0.{name}": in_memory(array, DTYPES[array.dtype.name]) for name, array in own.items()}
-    found = recognise({name: tensor.shape for name, tensor in tensors.items()}, dialect.name)
+    found = recognise({name: tensor.shape for name, tensor in tensors.items()}, [dialect.name])
     kinds = {block.spec.kind: block for block in found if block.prefix == "net.0"}
     assert spec.kind in kinds
     block = kinds[spec.kind]
@@ -296,7 +296,7 @@ def test_golden_blocks_are_recognised_and_come_back_bit_equal(tmp_path: Path, pa
 
 def test_what_the_parameters_do_not_tell_is_said() -> None:
     meta, own = golden(next(path for path in GOLDEN if "dot_product_2d_c6_sub1_bn1" in path.stem))
-    (block,) = recognise({f"module.nl_1.{name}": array.shape for name, array in own.items()}, meta["dialect"])
+    (block,) = recognise({f"module.nl_1.{name}": array.shape for name, array in own.items()}, [meta["dialect"]])
     assert str(block) == (
         "at module.nl_1: NonLocal, 2D, in_channels 6, inter_channels 3, sub_sample after, norm BatchNorm; "
         "dialect alexhex7; mode embedded_gaussian or dot_product (the parameters do not tell)"

@@ -61,8 +61,9 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
         click.echo(question)
     if checkpoint.spec is not None:
         click.echo(f"spec in the file: {spec_from_dict(checkpoint.spec)}")
-    blocks = recognise({name: tensor.shape for name, tensor in checkpoint.items()}, dialect)
-    blocks = blocks or recognise(_shapes_in_torch(checkpoint), dialect)
+    among = None if dialect is None else [dialect]
+    blocks = recognise({name: tensor.shape for name, tensor in checkpoint.items()}, among)
+    blocks = blocks or recognise(_shapes_in_torch(checkpoint), among)
     click.echo("recognised blocks:" if blocks else "recognised blocks: none")
     for block in blocks:
         click.echo(f"  {block}")

@@ -37,7 +37,8 @@ from nlblocks.parity.transfer import moved, randomised
 from nlblocks.weights.files import in_memory
 from nlblocks.weights.files.atomic import replacing
 from nlblocks.weights.files.dtypes import of_array
-from nlblocks.weights.files.safetensors_file import header
+from nlblocks.weights.files.safetensors_file import write_with
+from nlblocks.weights.files.sink import Sink
 
 FORMAT = "nlblocks.capture.2"
 
@@ -93,12 +94,8 @@ class Capture:
         tensors, meta["same"] = _once(tensors)
         text = json.dumps(meta)
         notes = {"format": FORMAT, "capture": text, "checksum": _checksum(text, tensors)}
-        start, ordered = header({name: in_memory(a, of_array(a)) for name, a in tensors.items()}, notes)
-        with replacing(target) as file:
-            file.write(start)
-            for tensor in ordered:
-                for chunk in tensor.chunks():
-                    file.write(chunk)
+        with replacing(target) as file, Sink(file) as sink:
+            write_with(sink, {name: in_memory(a, of_array(a)) for name, a in tensors.items()}, notes)
 
 
 def check_capture_path(path: Path) -> None:

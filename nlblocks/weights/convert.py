@@ -16,7 +16,7 @@ from nlblocks.specs.base import BlockSpec, Param, Shape
 from nlblocks.weights import dialects
 from nlblocks.weights.files import Tensor, in_memory
 from nlblocks.weights.files.dtypes import DTYPES
-from nlblocks.weights.made import bits, joined, shaped, third, turned
+from nlblocks.weights.made import joined, shaped, third, turned
 from nlblocks.weights.meaning import RENAMED, Layout, meaning
 from nlblocks.weights.recognise import Recognised, recognise
 
@@ -114,7 +114,9 @@ class _Converter:
             raise InputError("to_dialect without a dialect needs the spec of the whole file; give its kind and options")
         if not renames and options.source == options.target:
             return
-        found = recognise(self.shapes, options.dialect)
+        in_out = options.source == "paddle"
+        natives = [name for name in dialects.names() if dialects.get(name).linear_in_out == in_out]
+        found = recognise(self.shapes, natives if options.dialect is None else [options.dialect])
         done: set[str] = set()
         for block in sorted(found, key=lambda block: len(block.prefix)):
             inside = any(block.prefix == prefix or block.prefix.startswith(f"{prefix}.") for prefix in done)
@@ -123,7 +125,7 @@ class _Converter:
             if renames:
                 done.add(block.prefix)
                 self._block(block.prefix, block.spec, dialects.get(block.dialect).rows(block.spec))
-            elif _native(block) == options.source:
+            else:
                 done.add(block.prefix)
                 self._keep_names(block)
         if renames and not done:
@@ -272,7 +274,7 @@ class _Converter:
             if self.options.source == "torch":
                 self.add(name, Row((name,), twin, "as Paddle lists it again", tensor))
             elif twin in self.left:
-                if not np.array_equal(bits(self.left[twin]), bits(tensor)):
+                if self.left[twin].tobytes() != tensor.tobytes():
                     raise InputError(f"{twin} differs from {name}, of which it is the second listing; torch has one")
                 self.take([twin], "", f"dropped: {name} again", None)
 
@@ -350,10 +352,6 @@ class _Converter:
                 f"neither name nor neighbours say what these are: {', '.join(asks[:10])}{more}; torch and Paddle hold "
                 "Linear weights turned against each other: say --linear NAME for those, --plain NAME for the rest"
             )
-
-
-def _native(block: Recognised) -> Layout:
-    return "paddle" if dialects.get(block.dialect).linear_in_out else "torch"
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from nlblocks.backend import Array
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape
 from nlblocks.weights.files import Made, Tensor
-from nlblocks.weights.files.tensors import Stored
+from nlblocks.weights.files.tensors import Piece, Stored
 
 
 def turned(tensor: Tensor) -> Tensor:
@@ -46,16 +46,15 @@ def third(whole: Tensor, index: int) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Joined(Tensor):
-    """The parts one below the other, each read after the one before it."""
+    """The parts one below the other."""
 
     parts: tuple[Tensor, ...]
 
     def raw(self) -> Array:
         return np.concatenate([part.raw() for part in self.parts])
 
-    def chunks(self) -> Iterator[memoryview]:
-        for part in self.parts:
-            yield from part.chunks()
+    def pieces(self) -> list[Piece]:
+        return [piece for part in self.parts for piece in part.pieces()]
 
     def release(self) -> None:
         for part in self.parts:
@@ -68,8 +67,3 @@ def joined(parts: Sequence[Tensor]) -> Joined:
     if any(part.dtype != first.dtype or part.shape[1:] != first.shape[1:] for part in parts):
         raise InputError("the q, k and v projections of one attention differ in dtype or shape; they cannot be joined")
     return Joined(first.dtype, (sum(part.shape[0] for part in parts), *first.shape[1:]), tuple(parts))
-
-
-def bits(tensor: Tensor) -> Array:
-    """The bytes of a tensor, in row-major order."""
-    return np.ascontiguousarray(tensor.raw()).reshape(-1).view(np.uint8)

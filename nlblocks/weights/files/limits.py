@@ -23,9 +23,11 @@ MAX_INFLATION = 200
 MIN_INFLATED = 16 << 20
 MAX_SHARING = 16
 """Bytes of all tensors, in multiples of the file's size (plus 16 MiB): tensors may share storage, but not endlessly."""
-CHUNK = 1 << 20
-"""Bytes that are written at a time; writes of 8 MiB took up to ten times as long (see docs/checkpoints.md)."""
-BLOCK = 2 << 20
-"""Bytes of a matrix that are transposed at a time, but at least TILE // 4 of its rows and at most TILE."""
+IN_FLIGHT = 16 << 20
+"""Bytes of the tensors that are written at a time, unless it is one alone."""
+SMALL = 1 << 16
+"""Bytes of a tensor that is written at once: to hand it to another thread costs more."""
+PIECE = 2 << 20
+"""Bytes of a tensor that a thread makes and writes at a time; of a matrix that is transposed, 64 to TILE rows."""
 TILE = 256
 """Rows and columns of a matrix that are transposed at a time."""

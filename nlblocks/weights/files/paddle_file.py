@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
-from typing import Any, BinaryIO
+from collections.abc import Mapping
+from typing import Any
 
 from nlblocks.errors import InputError
 from nlblocks.weights.files.constructors import NumpyArray, constructors
@@ -13,6 +13,7 @@ from nlblocks.weights.files.dtypes import DTYPES
 from nlblocks.weights.files.limits import MAX_HEADER
 from nlblocks.weights.files.pickle_vm import Unpickler
 from nlblocks.weights.files.pickle_writer import global_, integer, text, tuple_
+from nlblocks.weights.files.sink import Sink
 from nlblocks.weights.files.tensors import Made, Mapped, Stored, Tensor
 
 TABLE = "StructuredToParameterName@@"
@@ -60,12 +61,12 @@ def _note(file: Mapped, position: int) -> str:
     return bytes(file.bytes[position : position + length]).decode("utf-8", "replace")
 
 
-def write(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: str, moved: Callable[[int], None]) -> None:
+def write(sink: Sink, tensors: Mapping[str, Tensor], metadata: str) -> None:
     """A pickle that ``paddle.load`` reads as a state dict of tensors."""
     for name, tensor in tensors.items():
         if not tensor.dtype.paddle:
             raise InputError(f"{name} is {tensor.dtype.name}, which Paddle cannot load; write a .safetensors file")
-    file.write(b"\x80\x04}(")
+    sink.write(b"\x80\x04}(")
     make = global_("numpy.core.multiarray", "_reconstruct") + global_("numpy", "ndarray") + b"K\0\x85C\1b\x87R"
     for name, tensor in tensors.items():
         bits = tensor.dtype.bits
@@ -73,18 +74,12 @@ def write(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: str, moved: C
         tail = [integer(3), order, b"NNN", b"J\xff\xff\xff\xff" * 2, integer(0)]
         dtype = global_("numpy", "dtype") + text(bits.str[1:]) + b"\x89\x88\x87R" + tuple_(tail) + b"b"
         shape = tuple_(map(integer, tensor.shape))
-        file.write(text(name) + make + b"(" + integer(1) + shape + dtype + b"\x89")
-        file.write(b"\x8e" + struct.pack("<Q", tensor.nbytes))
-        written = 0
-        for chunk in tensor.chunks():
-            file.write(chunk)
-            written += len(chunk)
-            moved(len(chunk))
-        if written != tensor.nbytes:
-            raise InputError(f"{name} declared {tensor.nbytes} bytes and gave {written}; nothing was written")
-        file.write(b"tb")
+        sink.write(text(name) + make + b"(" + integer(1) + shape + dtype + b"\x89")
+        sink.write(b"\x8e" + struct.pack("<Q", tensor.nbytes))
+        sink.tensor(tensor)
+        sink.write(b"tb")
     names = b"".join(text(name) * 2 for name in tensors)
-    file.write(text(TABLE) + b"}(" + names + b"uu.")
+    sink.write(text(TABLE) + b"}(" + names + b"uu.")
     if metadata:
         data = metadata.encode()
-        file.write(data + struct.pack("<I", len(data)) + NOTE)
+        sink.write(data + struct.pack("<I", len(data)) + NOTE)

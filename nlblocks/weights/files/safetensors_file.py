@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -15,6 +15,7 @@ from nlblocks.weights.files.contents import Contents
 from nlblocks.weights.files.dtypes import BY_SAFETENSORS
 from nlblocks.weights.files.limits import MAX_HEADER
 from nlblocks.weights.files.pickle_vm import shown
+from nlblocks.weights.files.sink import Sink
 from nlblocks.weights.files.tensors import Mapped, Stored, Tensor, checked_shape
 
 NOTE = "nlblocks"
@@ -110,7 +111,7 @@ def read_index(path: Path) -> dict[str, Path]:
     return shards
 
 
-def header(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> tuple[bytes, list[Tensor]]:
+def _header(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> tuple[bytes, list[Tensor]]:
     """(the file's first bytes, the tensors in the order of their data): wide dtypes first, so that all are aligned."""
     order = sorted(tensors, key=lambda name: -tensors[name].dtype.size)
     starts, position = {}, 0
@@ -130,18 +131,15 @@ def header(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> tuple[
     return struct.pack("<Q", len(data)) + data, [tensors[name] for name in order]
 
 
-def write(
-    file: BinaryIO, tensors: Mapping[str, Tensor], metadata: str, moved: Callable[[int], None], layout: str = "torch"
-) -> None:
+def write(sink: Sink, tensors: Mapping[str, Tensor], metadata: str, layout: str = "torch") -> None:
     """``metadata`` goes into the header under "nlblocks", the layout under "format" as the ecosystem writes it."""
     notes = {"format": next(name for name, value in LAYOUTS.items() if value == layout)}
-    start, ordered = header(tensors, notes | ({NOTE: metadata} if metadata else {}))
-    file.write(start)
+    write_with(sink, tensors, notes | ({NOTE: metadata} if metadata else {}))
+
+
+def write_with(sink: Sink, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """A file with metadata of one's own."""
+    start, ordered = _header(tensors, metadata)
+    sink.write(start)
     for tensor in ordered:
-        written = 0
-        for chunk in tensor.chunks():
-            file.write(chunk)
-            written += len(chunk)
-            moved(len(chunk))
-        if written != tensor.nbytes:
-            raise InputError(f"a tensor declared {tensor.nbytes} bytes and gave {written}; nothing was written")
+        sink.tensor(tensor)

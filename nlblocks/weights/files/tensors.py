@@ -6,10 +6,10 @@ import math
 import mmap
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from nlblocks.backend import Array
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape
 from nlblocks.weights.files.dtypes import FileDType, widen_bfloat16
-from nlblocks.weights.files.limits import BLOCK, CHUNK, MAX_AXES, MAX_EXTENT, TILE
+from nlblocks.weights.files.limits import MAX_AXES, MAX_EXTENT, PIECE, TILE
 
 
 class Mapped:
@@ -47,27 +47,31 @@ class Mapped:
                 raise InputError(f"{self.path}: the file was replaced while it was read; nothing was written")
             yield source
 
-    def read(self, start: int, buffers: Iterable[memoryview]) -> Iterator[memoryview]:
-        """Fill one buffer after another from byte ``start``: half the time of copying out of the mapped pages."""
+    def read_into(self, start: int, buffer: memoryview) -> memoryview:
+        """Fill a buffer from byte ``start``: half the time of copying out of the mapped pages."""
         with self.opened() as source:
             source.seek(start)
-            for buffer in buffers:
-                filled = 0
-                while filled < len(buffer):
-                    count = source.readinto(buffer[filled:])
-                    if not count:
-                        raise self._cut()
-                    filled += count
-                yield buffer
-
-    def _cut(self) -> InputError:
-        return InputError(f"{self.path}: the file was cut while it was read; nothing was written")
+            filled = 0
+            while filled < len(buffer):
+                count = source.readinto(buffer[filled:])
+                if not count:
+                    raise InputError(f"{self.path}: the file was cut while it was read; nothing was written")
+                filled += count
+        return buffer
 
     def release(self, start: int, stop: int) -> None:
         """Tell the system that the pages of [start, stop) are not needed for now."""
         if hasattr(self._map, "madvise") and stop - start >= mmap.PAGESIZE:
             start = start // mmap.PAGESIZE * mmap.PAGESIZE
             self._map.madvise(mmap.MADV_DONTNEED, start, stop - start)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some bytes of a tensor. ``make`` returns them: in the memory that it is given, of that size, or elsewhere."""
+
+    nbytes: int
+    make: Callable[[memoryview], memoryview]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +89,26 @@ class Tensor(ABC):
     def raw(self) -> Array:
         """The stored bits as an array of ``dtype.bits``, possibly a read-only view of the file."""
 
-    def chunks(self) -> Iterator[memoryview]:
-        """The stored bits in row-major order, at most CHUNK bytes at a time; a piece is good until the next."""
+    def pieces(self) -> list[Piece]:
+        """The stored bits in row-major order, in pieces that threads may make side by side."""
         array = self.raw()
-        turned = array.ndim == 2 and array.flags.f_contiguous and not array.flags.c_contiguous
-        for block in _turned_rows(array) if turned else [np.ascontiguousarray(array)]:
-            flat = _bytes(block)
-            for start in range(0, len(flat), CHUNK):
-                yield flat[start : start + CHUNK]
-        self.release()
+        if array.ndim == 2 and array.flags.f_contiguous and not array.flags.c_contiguous:
+            return _turned_rows(array.T)
+        flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+        return [
+            Piece(len(part), lambda _, part=part: part)  # type: ignore[misc]  # mypy has no type for the default
+            for part in (flat[start : start + PIECE] for start in range(0, len(flat), PIECE))
+        ]
 
     @abstractmethod
     def release(self) -> None:
         """Give back the pages of the file that reading has brought in."""
+
+    def tobytes(self) -> bytes:
+        """All the stored bits in row-major order."""
+        found = b"".join(piece.make(memoryview(bytearray(piece.nbytes))) for piece in self.pieces())
+        self.release()
+        return found
 
     def numpy(self) -> Array:
         """The values as a copy; bfloat16, which NumPy lacks, becomes float32."""
@@ -126,13 +137,13 @@ class Stored(Tensor):
         array: Array = np.ndarray(self.shape, stored, self.file.bytes, self.start, steps)
         return array.astype(bits) if self.swapped else array
 
-    def chunks(self) -> Iterator[memoryview]:
-        if self.strides is None and not self.swapped:
-            buffer = memoryview(bytearray(min(CHUNK, self.nbytes)))
-            sizes = (min(CHUNK, self.nbytes - done) for done in range(0, self.nbytes, CHUNK))
-            yield from self.file.read(self.start, (buffer[:size] for size in sizes))
-        else:
-            yield from Tensor.chunks(self)
+    def pieces(self) -> list[Piece]:
+        if self.strides is not None or self.swapped:
+            return Tensor.pieces(self)
+        return [
+            Piece(min(PIECE, self.nbytes - done), partial(self.file.read_into, self.start + done))
+            for done in range(0, self.nbytes, PIECE)
+        ]
 
     def release(self) -> None:
         span = 1 + sum(
@@ -159,39 +170,28 @@ class Made(Tensor):
         return array.view(self.dtype.bits) if array.dtype != self.dtype.bits else array
 
 
-def _bytes(array: Array) -> memoryview:
-    """The memory of a contiguous array."""
-    return array.reshape(-1).view(np.uint8).data
+def _turned_rows(source: Array) -> list[Piece]:
+    """The columns of ``source``, some at a time, as rows."""
+    height, width = source.shape
+    row = height * source.itemsize
+    rows = max(TILE // 4, min(TILE, PIECE // row))
+    return [
+        Piece(row * min(rows, width - left), partial(_turn, source, left, min(left + rows, width)))
+        for left in range(0, width, rows)
+    ]
 
 
-def _turned_rows(array: Array) -> Iterator[Array]:
-    """The rows of a transposed array, a block at a time; a thread turns the next block while this one is used."""
-    height, width = array.shape
-    rows = max(TILE // 4, min(TILE, BLOCK // (width * array.itemsize)))
-    tops = range(0, height, rows)
-    blocks = [np.empty((min(rows, height), width), array.dtype) for _ in tops[:2]]
-    if len(tops) == 1:
-        yield _turn(array.T, 0, blocks[0])
-        return
-    with ThreadPoolExecutor(1) as worker:
-        ahead = worker.submit(_turn, array.T, 0, blocks[0])
-        for index, top in enumerate(tops):
-            block = ahead.result()
-            if top + rows < height:
-                ahead = worker.submit(_turn, array.T, top + rows, blocks[(index + 1) % 2])
-            yield block
-
-
-def _turn(source: Array, top: int, block: Array) -> Array:
-    """Columns ``top``... of ``source`` as rows of ``block``, by way of a padded tile whose columns share no lines."""
-    rows = block[: source.shape[1] - top]
-    tile = np.empty((TILE, len(block) + 16), source.dtype)
-    for left in range(0, source.shape[0], TILE):
-        part = source[left : left + TILE, top : top + len(rows)]
-        buffer = tile[: part.shape[0], : part.shape[1]]
+def _turn(source: Array, left: int, right: int, memory: memoryview) -> memoryview:
+    """Columns ``left`` to ``right`` as rows, by way of a padded tile whose columns share no lines."""
+    height, columns = source.shape[0], right - left
+    rows = np.frombuffer(memory, source.dtype).reshape(columns, height)
+    tile = np.empty((TILE, columns + 16), source.dtype)
+    for top in range(0, height, TILE):
+        part = source[top : top + TILE, left:right]
+        buffer = tile[: len(part), :columns]
         buffer[...] = part
-        rows[:, left : left + TILE] = buffer.T
-    return rows
+        rows[:, top : top + TILE] = buffer.T
+    return memory
 
 
 def in_memory(array: Array, dtype: FileDType) -> Made:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 from nlblocks.errors import InputError
 from nlblocks.weights.files.constructors import STORAGES, NumpyArray, Storage, TorchTensor, constructors
@@ -13,6 +13,7 @@ from nlblocks.weights.files.dtypes import BY_STORAGE, DTYPES
 from nlblocks.weights.files.limits import MAX_EXTENT, MAX_HEADER
 from nlblocks.weights.files.pickle_vm import Name, Unpickler, shown
 from nlblocks.weights.files.pickle_writer import global_, integer, text, tuple_
+from nlblocks.weights.files.sink import Sink
 from nlblocks.weights.files.tensors import Mapped, Tensor, row_major
 from nlblocks.weights.files.zip_reader import Entry, inflate
 from nlblocks.weights.files.zip_writer import ZipWriter
@@ -141,20 +142,16 @@ def _as_tensor(file: Mapped) -> Callable[[Any], Tensor | None]:
     return as_tensor
 
 
-def write(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: str, moved: Callable[[int], None]) -> None:
+def write(sink: Sink, tensors: Mapping[str, Tensor], metadata: str) -> None:
     """An archive that ``torch.load(weights_only=True)`` reads as an OrderedDict of tensors."""
-    archive = ZipWriter(file, "archive/")
-    archive.add("data.pkl", [_pickle(tensors)])
-    archive.add("byteorder", [b"little"])
+    archive = ZipWriter(sink, "archive/")
+    archive.add("data.pkl", _pickle(tensors))
+    archive.add("byteorder", b"little")
     for index, tensor in enumerate(tensors.values()):
-        archive.begin(f"data/{index}", tensor.nbytes)
-        for chunk in tensor.chunks():
-            archive.feed(chunk)
-            moved(len(chunk))
-        archive.end()
-    archive.add("version", [b"3\n"])
+        archive.add(f"data/{index}", tensor)
+    archive.add("version", b"3\n")
     if metadata:
-        archive.add(NOTE, [metadata.encode()])
+        archive.add(NOTE, metadata.encode())
     archive.close()
 
 

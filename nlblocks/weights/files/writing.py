@@ -12,6 +12,7 @@ from nlblocks.weights.files import paddle_file, safetensors_file, torch_file
 from nlblocks.weights.files.atomic import replacing
 from nlblocks.weights.files.checkpoint import notes_json
 from nlblocks.weights.files.limits import MAX_SHARDS
+from nlblocks.weights.files.sink import Sink
 from nlblocks.weights.files.tensors import Tensor
 
 FORMATS = {
@@ -41,7 +42,7 @@ def write_checkpoint(
 
     ``layout`` names whose Linear weights these are; only safetensors can say so, the other formats imply it.
     ``shard_bytes`` cuts a .safetensors file into shards of about that size and writes ``path``.index.json last: it
-    must not exist yet. ``moved`` is called with each number of bytes written.
+    must not exist yet. ``moved`` is called with each number of bytes written, from this thread.
     """
     path = Path(path)
     kind = format_of(path)
@@ -52,11 +53,11 @@ def write_checkpoint(
         if kind != "safetensors" or shard_bytes < 1:
             raise InputError(f"{path}: shards are .safetensors files of at least 1 byte, received {shard_bytes}")
         return _write_shards(path, tensors, layout, notes, shard_bytes, moved)
-    with replacing(path) as file:
+    with replacing(path) as file, Sink(file, moved) as sink:
         if kind == "safetensors":
-            safetensors_file.write(file, tensors, notes, moved, layout)
+            safetensors_file.write(sink, tensors, notes, layout)
         else:
-            (torch_file if kind == "torch" else paddle_file).write(file, tensors, notes, moved)
+            (torch_file if kind == "torch" else paddle_file).write(sink, tensors, notes)
     return [path]
 
 
@@ -85,8 +86,8 @@ def _write_shards(
     if taken:
         raise InputError(f"{taken[0]}: exists; a set of shards is not written over another, so remove it first")
     for file, shard in zip(files, shards, strict=True):
-        with replacing(file) as out:
-            safetensors_file.write(out, shard, notes, moved, layout)
+        with replacing(file) as out, Sink(out, moved) as sink:
+            safetensors_file.write(sink, shard, notes, layout)
     names = {name: file.name for file, shard in zip(files, shards, strict=True) for name in shard}
     total = sum(tensor.nbytes for tensor in tensors.values())
     with replacing(index) as out:
