@@ -28,7 +28,8 @@ from typing import cast
 import click
 import numpy as np
 
-from nlblocks.weights.convert import Options, plan
+from nlblocks.weights.conversion import Options
+from nlblocks.weights.convert import plan
 from nlblocks.weights.files import DTYPES, Made, Tensor, open_checkpoint, write_checkpoint
 from nlblocks.weights.meaning import Layout
 

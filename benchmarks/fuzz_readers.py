@@ -22,7 +22,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from nlblocks.errors import InputError
-from nlblocks.weights.convert import Options, plan
+from nlblocks.weights.conversion import Options
+from nlblocks.weights.convert import plan
 from nlblocks.weights.files import DTYPES, in_memory, open_checkpoint, write_checkpoint
 from nlblocks.weights.files.constructors import NAMES
 from nlblocks.weights.files.pickle_writer import global_, integer, text

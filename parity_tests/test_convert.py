@@ -14,7 +14,8 @@ from click.testing import CliRunner
 import nlblocks
 from nlblocks.commands.files import convert, dialects, inspect
 from nlblocks.errors import InputError
-from nlblocks.weights.convert import Options, plan
+from nlblocks.weights.conversion import Options
+from nlblocks.weights.convert import plan
 from nlblocks.weights.files import DTYPES, Tensor, in_memory, open_checkpoint, write_checkpoint
 from nlblocks.weights.recognise import recognise
 

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from nlblocks.commands.files import convert, inspect
 from nlblocks.errors import InputError
 from nlblocks.weights import dialects
-from nlblocks.weights.convert import Options, plan
+from nlblocks.weights.conversion import Options
+from nlblocks.weights.convert import plan
 from nlblocks.weights.files import DTYPES, Tensor, in_memory, open_checkpoint
 from nlblocks.weights.recognise import anchors, candidates
 

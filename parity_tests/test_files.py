@@ -318,7 +318,8 @@ def test_zip64_records_are_written_where_they_are_needed(tmp_path: Path, monkeyp
 
 MEASURE = """
 import sys
-from nlblocks.weights.convert import Options, plan
+from nlblocks.weights.conversion import Options
+from nlblocks.weights.convert import plan
 from nlblocks.weights.files import open_checkpoint, write_checkpoint
 def peak():
     status = open("/proc/self/status").read()

@@ -20,7 +20,8 @@ from nlblocks.commands.options import spec_from_options
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape, spec_from_dict
 from nlblocks.weights import dialects as all_dialects
-from nlblocks.weights.convert import Options, Plan, plan
+from nlblocks.weights.conversion import Options, Plan
+from nlblocks.weights.convert import plan
 from nlblocks.weights.files import Checkpoint, Tensor, open_checkpoint, write_checkpoint
 from nlblocks.weights.files.checkpoint import SeveralSets, read_contents
 from nlblocks.weights.files.pickle_vm import shown

@@ -19,6 +19,11 @@ def turned(tensor: Tensor) -> Tensor:
     return Made(tensor.dtype, tensor.shape[::-1], lambda: tensor.raw().T, (tensor,))
 
 
+def reshaped(tensor: Tensor, shape: Shape) -> Tensor:
+    """The same bits under another shape."""
+    return Made(tensor.dtype, shape, lambda: tensor.raw().reshape(shape), (tensor,))
+
+
 def shaped(tensor: Tensor, canonical: Shape, turn_in: bool, shape: Shape, turn_out: bool) -> Tensor:
     """``tensor``, turned or not, as the ``canonical`` shape, then turned or not as ``shape``."""
     if turn_in == turn_out and tensor.shape == shape:

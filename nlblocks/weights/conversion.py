@@ -1,0 +1,150 @@
+"""A conversion under way: what is read, what has been taken, what will be written and remembered."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from nlblocks.errors import InputError
+from nlblocks.specs.base import BlockSpec, Shape
+from nlblocks.weights.files import Tensor
+from nlblocks.weights.made import turned
+from nlblocks.weights.meaning import Layout, Meaning, meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a conversion: the tensors read, the name written ("" where none is), what is done, the result."""
+
+    sources: tuple[str, ...]
+    target: str
+    action: str
+    tensor: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A conversion, before anything is written. ``record`` is what its reverse must know, ``spec`` the whole block."""
+
+    rows: tuple[Row, ...]
+    record: dict[str, Any] = field(default_factory=dict)
+    spec: dict[str, Any] | None = None
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        return {row.target: row.tensor for row in self.rows if row.tensor is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to convert.
+
+    ``linear`` and ``plain`` are name patterns (``blocks.*.w``) that say what the names do not. ``dialect`` is the
+    codebase that the file comes from: the blocks recognised in it get canonical names, or those of ``to_dialect``;
+    with ``to_dialect`` alone the blocks are in canonical names. ``spec`` says that the whole file is that block.
+    ``rename`` holds (regular expression, replacement), applied to the names written.
+    """
+
+    source: Layout
+    target: Layout
+    linear: Sequence[str] = ()
+    plain: Sequence[str] = ()
+    rename: Sequence[tuple[str, str]] = ()
+    dialect: str | None = None
+    to_dialect: str | None = None
+    spec: BlockSpec | None = None
+    prefix: str = ""
+
+
+class Conversion:
+    """Takes the tensors group by group; what one step has taken the next no longer sees.
+
+    ``record`` is what the conversion that made this file has left, ``new_record`` what this one leaves. Names in either
+    are those of the torch side.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], options: Options, record: Mapping[str, Any]) -> None:
+        self.left = dict(tensors)
+        self.order = {name: index for index, name in enumerate(tensors)}
+        self.shapes = {name: tensor.shape for name, tensor in tensors.items()}
+        self.options, self.record = options, record
+        self.rows: list[tuple[int, Row]] = []  # each with its place in the source
+        self.new_record: dict[str, Any] = {}
+        self.modules_renamed: dict[str, str] = {}  # the start of names in the source → in the target
+        self.asks: list[str] = []
+
+    def in_order(self) -> list[Row]:
+        """The rows in the order of the source, under the names of the target."""
+        rows = (row for _, row in sorted(self.rows, key=lambda placed: placed[0]))
+        return [replace(row, target=self.in_target(row.target)) for row in rows]
+
+    def in_target(self, name: str) -> str:
+        """A name, or the start of one, with the name that the target has for its module."""
+        old = next((old for old in self.modules_renamed if name.startswith(old)), "")
+        return self.modules_renamed.get(old, "") + name.removeprefix(old)
+
+    def modules(self) -> dict[str, dict[str, Shape]]:
+        """Module ("encoder.bn." or "") → its own tensors (leaf → shape)."""
+        found: dict[str, dict[str, Shape]] = {}
+        for name, shape in self.shapes.items():
+            prefix, leaf = split(name)
+            found.setdefault(prefix, {})[leaf] = shape
+        return found
+
+    def take(self, names: Sequence[str], target: str, action: str, tensor: Tensor | None) -> None:
+        for name in names:
+            self.left.pop(name, None)
+        self.add(names[0], Row(tuple(names), target, action, tensor))
+
+    def add(self, place: str, row: Row) -> None:
+        self.rows.append((self.order[place], row))
+
+    def take_weight(self, name: str, target: str, action: str = "as it is", *, as_name: str | None = None) -> bool:
+        """Take a tensor that is turned if it is a Linear's weight, and say whether; in doubt it is asked about.
+
+        ``as_name`` is the name that tells its meaning, if not its own.
+        """
+        tensor = self.left[name]
+        said = self._said(name, as_name or name)
+        if said == "linear":
+            if len(tensor.shape) != 2:
+                raise InputError(f"{name} has shape {tensor.shape}; a Linear weight has two axes")
+            what = "turned (Linear)" if action == "as it is" else f"{action}, turned (Linear)"
+            self.take([name], target, what, turned(tensor))
+            return True
+        if said == "unknown":
+            self.asks.append(f"{name} {tensor.shape}")
+        self.take([name], target, action, tensor)
+        return False
+
+    def _said(self, name: str, as_name: str) -> Meaning:
+        if self.options.source == self.options.target:
+            return "plain"
+        if any(fnmatchcase(name, pattern) for pattern in self.options.linear):
+            return "linear"
+        if any(fnmatchcase(name, pattern) for pattern in self.options.plain):
+            return "plain"
+        return meaning(as_name, ChainMap({as_name: self.shapes[name]}, self.shapes), self.options.source)
+
+    def noted(self, key: str) -> set[str]:
+        """The names that the record has under ``key``; a file can hold anything there."""
+        found = self.record.get(key)
+        return {name for name in found if isinstance(name, str)} if isinstance(found, list) else set()
+
+    def ask(self) -> None:
+        """Raise InputError where a tensor's meaning is in doubt."""
+        if self.asks:
+            more = f" and {len(self.asks) - 10} more" if len(self.asks) > 10 else ""
+            raise InputError(
+                f"neither name nor neighbours say what these are: {', '.join(self.asks[:10])}{more}; torch and Paddle "
+                "hold Linear weights turned against each other: say --linear NAME for those, --plain NAME for the rest"
+            )
+
+
+def split(name: str) -> tuple[str, str]:
+    """("encoder.bn.", "weight")"""
+    prefix, dot, leaf = name.rpartition(".")
+    return prefix + dot, leaf

@@ -1,0 +1,235 @@
+"""Weight norm, spectral norm, Bilinear and the transformer's layers: both frameworks' own, converted both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from nlblocks.commands.files import convert
+from nlblocks.errors import InputError
+from nlblocks.weights.conversion import Options
+from nlblocks.weights.convert import plan
+from nlblocks.weights.files import DTYPES, Tensor, in_memory, open_checkpoint
+
+Made = tuple[Any, Any, list[tuple[int, ...]]]
+
+
+def normed(parametrised: bool, *, square: bool = False) -> Made:
+    """(a torch model, the same in Paddle, the shapes of its inputs); if square, shapes do not tell the norms' axes."""
+    import paddle
+    import torch
+
+    old, new = torch.nn.utils, torch.nn.utils.parametrizations
+    weight, spectral = (new.weight_norm, new.spectral_norm) if parametrised else (old.weight_norm, old.spectral_norm)
+    to_weight, to_spectral = paddle.nn.utils.weight_norm, paddle.nn.utils.spectral_norm
+    n = 4 if square else 3
+    ours = torch.nn.Sequential()
+    for name, layer in {
+        "conv": weight(torch.nn.Conv1d(5, 5, 5)),  # dim=0 is the default of both frameworks
+        "up": weight(torch.nn.ConvTranspose1d(5, 4, 3)),
+        "other": weight(torch.nn.Conv1d(4, n, 3), dim=1),
+        "one": weight(torch.nn.Conv1d(n, 1, 1)),
+        "out": weight(torch.nn.Linear(9, 9 if square else 8)),
+        "fc": weight(torch.nn.Linear(9 if square else 8, 6), dim=1),
+        "head": weight(torch.nn.Linear(6, 6, bias=False), dim=None),
+        "spectral": spectral(torch.nn.Conv1d(1, 2, 1)),
+        "linear": spectral(torch.nn.Linear(6, 6)),
+        "last": spectral(torch.nn.ConvTranspose1d(2, 3, 3)),
+    }.items():
+        ours.add_module(name, layer)
+    pd = paddle.nn
+    theirs = pd.Sequential(
+        ("conv", to_weight(pd.Conv1D(5, 5, 5))),
+        ("up", to_weight(pd.Conv1DTranspose(5, 4, 3))),
+        ("other", to_weight(pd.Conv1D(4, n, 3), dim=1)),
+        ("one", to_weight(pd.Conv1D(n, 1, 1))),
+        ("out", to_weight(pd.Linear(9, 9 if square else 8), dim=1)),
+        ("fc", to_weight(pd.Linear(9 if square else 8, 6), dim=0)),
+        ("head", to_weight(pd.Linear(6, 6, bias_attr=False), dim=None)),
+        ("spectral", to_spectral(pd.Conv1D(1, 2, 1))),
+        ("linear", to_spectral(pd.Linear(6, 6))),
+        ("last", to_spectral(pd.Conv1DTranspose(2, 3, 3))),
+    )
+    return ours, theirs, [(2, 5, 13)]
+
+
+def bilinear() -> Made:
+    import paddle
+    import torch
+
+    class Ours(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bilinear, self.conv = torch.nn.Bilinear(3, 4, 5), torch.nn.Conv1d(4, 5, 3)
+
+        def forward(self, x: Any, y: Any) -> Any:
+            return self.bilinear(x, y) + self.conv(y.T[None]).sum()
+
+    class Theirs(paddle.nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bilinear, self.conv = paddle.nn.Bilinear(3, 4, 5), paddle.nn.Conv1D(4, 5, 3)
+
+        def forward(self, x: Any, y: Any) -> Any:
+            return self.bilinear(x, y) + self.conv(y.T[None]).sum()
+
+    return Ours(), Theirs(), [(6, 3), (6, 4)]
+
+
+def transformer() -> Made:
+    import paddle
+    import torch
+
+    ours = torch.nn.Transformer(8, 2, 2, 2, 16, batch_first=True)
+    return ours, paddle.nn.Transformer(8, 2, 2, 2, 16), [(2, 5, 8), (2, 4, 8)]
+
+
+MODELS: dict[str, Callable[[], Made]] = {
+    "norms as hooks": lambda: normed(False), "norms as parametrizations": lambda: normed(True),
+    "square norms as hooks": lambda: normed(False, square=True),
+    "square norms as parametrizations": lambda: normed(True, square=True),
+    "bilinear": bilinear, "transformer": transformer,
+}  # fmt: skip
+
+
+def drawn(name: str) -> Made:
+    """Two models in float64 whose parameters have been drawn anew, with inputs."""
+    import paddle
+    import torch
+
+    torch.manual_seed(0)
+    paddle.seed(0)
+    torch.set_default_dtype(torch.float64)
+    paddle.set_default_dtype("float64")
+    try:
+        ours, theirs, shapes = MODELS[name]()
+    finally:
+        torch.set_default_dtype(torch.float32)
+        paddle.set_default_dtype("float32")
+    stream = np.random.default_rng(0)
+    with torch.no_grad(), paddle.no_grad():
+        for tensor in ours.parameters():
+            tensor.add_(torch.tensor(stream.normal(size=tuple(tensor.shape)) * 0.3))
+        for tensor in theirs.parameters():
+            tensor.add_(paddle.to_tensor(stream.normal(size=tuple(tensor.shape)) * 0.3))
+    return ours.eval(), theirs.eval(), shapes
+
+
+def run(model: Any, make: Callable[[Any], Any], shapes: list[tuple[int, ...]]) -> Any:
+    return model(*(make(np.random.default_rng(1).normal(size=shape)) for shape in shapes)).detach().numpy()
+
+
+def to(source: Path, target: Path, *options: str) -> None:
+    result = CliRunner().invoke(convert, [str(source), str(target), *options])
+    assert result.exception is None, result.exception
+
+
+def everything(path: Path) -> dict[str, tuple[tuple[int, ...], bytes]]:
+    return {name: (tensor.shape, tensor.tobytes()) for name, tensor in open_checkpoint(path).items()}
+
+
+# From Paddle the hooks' names are written: parametrizations.weight_norm loads those too, spectral_norm does not.
+PARAMETRISED = (
+    "--rename", r"^(spectral|linear|last)\.weight_orig$=\1.parametrizations.weight.original",
+    "--rename", r"^(spectral|linear|last)\.weight_([uv])$=\1.parametrizations.weight.0._\2",
+)  # fmt: skip
+# The hooks of torch.nn.utils are what older models were saved with.
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated:FutureWarning")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_from_torch(tmp_path: Path, require: Any, name: str) -> None:
+    require("torch", "paddle")
+    import paddle
+    import torch
+
+    ours, theirs, shapes = drawn(name)
+    torch.save(ours.state_dict(), tmp_path / "m.pth")
+    to(tmp_path / "m.pth", tmp_path / "m.pdparams")
+    assert theirs.set_state_dict(paddle.load(str(tmp_path / "m.pdparams"))) == ([], [])
+    one, other = run(ours, torch.tensor, shapes), run(theirs, paddle.to_tensor, shapes)
+    assert np.abs(one - other).max() < 1e-9 * np.abs(one).max()
+    to(tmp_path / "m.pdparams", tmp_path / "back.pth")
+    assert everything(tmp_path / "back.pth") == everything(tmp_path / "m.pth")
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "square" not in name])
+def test_from_paddle(tmp_path: Path, require: Any, name: str) -> None:
+    require("torch", "paddle")
+    import paddle
+    import torch
+
+    ours, theirs, shapes = drawn(name)
+    paddle.save(theirs.state_dict(), str(tmp_path / "m.pdparams"))
+    to(tmp_path / "m.pdparams", tmp_path / "m.pth", *(PARAMETRISED if "parametrizations" in name else ()))
+    ours.load_state_dict(torch.load(tmp_path / "m.pth", weights_only=True), strict=True)
+    one, other = run(ours, torch.tensor, shapes), run(theirs, paddle.to_tensor, shapes)
+    assert np.abs(one - other).max() < 1e-9 * np.abs(one).max()
+    to(tmp_path / "m.pth", tmp_path / "back.pdparams")
+    assert everything(tmp_path / "back.pdparams") == everything(tmp_path / "m.pdparams")
+
+
+def state(**shapes: tuple[int, ...]) -> dict[str, Tensor]:
+    stream = np.random.default_rng(0)
+    return {
+        name.replace("__", "."): in_memory(stream.normal(size=shape), DTYPES["float64"])
+        for name, shape in shapes.items()
+    }
+
+
+def test_a_square_linear_from_paddle_is_a_question_unless_the_record_tells() -> None:
+    tensors = state(fc__weight_g=(4,), fc__weight_v=(4, 4), fc__bias=(4,))
+    options = Options(source="paddle", target="torch")
+    with pytest.raises(InputError, match=r"fc.weight_g may lie along either axis of the square fc.weight_v.*remove_"):
+        plan(tensors, options)
+    assert plan(tensors, options, {"weight_norm_axes": {"fc.weight": 1}}).tensors["fc.weight_g"].shape == (1, 4)
+    for wrong in (5, "x", [0], None):
+        with pytest.raises(InputError, match="may lie along"):
+            plan(tensors, options, {"weight_norm_axes": {"fc.weight": wrong}})
+
+
+DECODER = {
+    f"layers__0__{name}": (3,)
+    for name in ("self_attn__x", "linear1__bias", "linear2__bias", "norm1__bias", "norm2__bias", "norm3__bias")
+}
+
+
+@pytest.mark.parametrize(("source", "shapes", "expected"), [
+    ("torch", {"a__weight_g": (3,), "a__weight_v": (3, 2)}, {"a.weight_g": (3,), "a.weight_v": (3, 2)}),
+    ("torch", {"a__weight_g": (2, 2, 1), "a__weight_v": (2, 2, 1)}, {"a.weight_g": (2, 2, 1), "a.weight_v": (2, 2, 1)}),
+    ("torch", {"a__weight_g": (3, 1, 1), "b__weight_v": (3, 2, 1)}, {"a.weight_g": (3, 1, 1), "b.weight_v": (3, 2, 1)}),
+    ("torch", {"a__parametrizations__weight__original": (3, 2, 1)}, {"a.parametrizations.weight.original": (3, 2, 1)}),
+    ("paddle", {"a__weight_g": (5,), "a__weight_v": (3, 2, 1)}, {"a.weight_g": (5,), "a.weight_v": (3, 2, 1)}),
+    ("torch", {"rnn__weight_ih_l0_g": (8, 1), "rnn__weight_ih_l0_v": (8, 3)},
+     {"rnn.weight_ih_l0_g": (8,), "rnn.weight_ih_l0_v": (8, 3)}),
+    ("torch", {"conv__weight": (5, 3, 4), "conv__bias": (5,)}, {"conv.weight": (5, 3, 4), "conv.bias": (5,)}),
+    ("paddle", {"a__weight": (5, 3, 4), "a__bias": (1, 5)}, {"a.weight": (5, 3, 4), "a.bias": (5,)}),
+    ("paddle", {"a__weight": (5, 3, 4), "a__bias": (1, 4)}, {"a.weight": (5, 3, 4), "a.bias": (1, 4)}),
+    ("torch", {**DECODER, "layers__0__multihead_attn__x": (1,)}, {"layers.0.cross_attn.x": (1,)}),
+    ("torch", {**DECODER, "layers__0__cross_attn__x": (1,)}, {"layers.0.cross_attn.x": (1,)}),
+    ("paddle", {**DECODER, "layers__0__multihead_attn__x": (1,)}, {"layers.0.multihead_attn.x": (1,)}),
+    ("torch", {**DECODER, "layers__0__multihead_attn__x": (1,), "layers__0__norm4__bias": (3,)},
+     {"layers.0.multihead_attn.x": (1,)}),
+])  # fmt: skip
+def test_what_only_looks_like_it_stays_and_all_comes_back(source: Any, shapes: Any, expected: Any) -> None:
+    target: Any = "paddle" if source == "torch" else "torch"
+    tensors = state(**shapes)
+    there = plan(tensors, Options(source=source, target=target))
+    assert {name: tensor.shape for name, tensor in there.tensors.items()}.items() >= expected.items()
+    back = plan(there.tensors, Options(source=target, target=source), there.record).tensors
+    assert {name: (tensor.shape, tensor.tobytes()) for name, tensor in back.items()} == {
+        name: (tensor.shape, tensor.tobytes()) for name, tensor in tensors.items()
+    }
+
+
+@pytest.mark.parametrize("source", ["torch", "paddle"])
+@pytest.mark.parametrize("key", ["weight_norm_axes", "parametrised", "bilinear", "kept_decoders", "kept_weight_norms"])
+def test_a_record_that_is_none_is_passed_over(source: Any, key: str) -> None:
+    tensors = state(a__weight_g=(3, 1, 1) if source == "torch" else (3,), a__weight_v=(3, 2, 1))
+    for odd in (7, "x", [7], {"a.weight": [1]} if key != "weight_norm_axes" else None):
+        plan(tensors, Options(source=source, target="paddle" if source == "torch" else "torch"), {key: odd})
