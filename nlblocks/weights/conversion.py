@@ -6,6 +6,7 @@ from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any
 
 from nlblocks.errors import InputError
@@ -86,12 +87,24 @@ class Conversion:
         old = next((old for old in self.modules_renamed if name.startswith(old)), "")
         return self.modules_renamed.get(old, "") + name.removeprefix(old)
 
+    @cached_property
     def modules(self) -> dict[str, dict[str, Shape]]:
         """Module ("encoder.bn." or "") → its own tensors (leaf → shape)."""
         found: dict[str, dict[str, Shape]] = {}
         for name, shape in self.shapes.items():
             prefix, leaf = split(name)
             found.setdefault(prefix, {})[leaf] = shape
+        return found
+
+    @cached_property
+    def children(self) -> dict[str, set[str]]:
+        """Module → the names of its modules and tensors."""
+        found: dict[str, set[str]] = {}
+        for name in self.shapes:
+            before = ""
+            for part in name.split("."):
+                found.setdefault(before, set()).add(part)
+                before += f"{part}."
         return found
 
     def take(self, names: Sequence[str], target: str, action: str, tensor: Tensor | None) -> None:

@@ -27,15 +27,10 @@ def decoders(work: Conversion) -> None:
     names = {"torch": "multihead_attn", "paddle": "cross_attn"}
     own, other = names[work.options.source], names[work.options.target]
     beside = {"self_attn", "linear1", "linear2", "norm1", "norm2", "norm3"}
-    children: dict[str, set[str]] = {}
-    for name in work.shapes:
-        parts = name.split(".")
-        for cut in range(len(parts)):
-            children.setdefault("".join(f"{part}." for part in parts[:cut]), set()).add(parts[cut])
-    kept = [prefix for prefix, found in children.items() if found == {*beside, other}]
+    kept = [prefix for prefix, found in work.children.items() if found == {*beside, other}]
     if kept:
         work.new_record["kept_decoders"] = kept
-    for prefix, found in children.items():
+    for prefix, found in work.children.items():
         if found == {*beside, own} and prefix not in work.noted("kept_decoders"):
             work.modules_renamed[f"{prefix}{own}."] = f"{prefix}{other}."
 
@@ -64,11 +59,13 @@ def attention(work: Conversion) -> None:
 
 def _is_attention(work: Conversion, prefix: str) -> bool:
     """Whether a module has the four projections of MultiHeadAttention, and nothing else."""
-    leaves = {name.removeprefix(prefix) for name in work.left if name.startswith(prefix)} if prefix else set(work.left)
-    projections = {f"{part}_proj.weight" for part in ("q", "k", "v", "out")}
-    biases = {f"{part}_proj.bias" for part in ("q", "k", "v", "out")}
-    matrices = all(len(work.shapes[prefix + name]) == 2 for name in projections & leaves)
-    return matrices and leaves in (projections, projections | biases)
+    parts = {f"{part}_proj": work.children.get(f"{prefix}{part}_proj.", set()) for part in ("q", "k", "v", "out")}
+    names = [f"{prefix}{part}.{leaf}" for part, leaves in parts.items() for leaf in leaves]
+    return (
+        work.children.get(prefix) == parts.keys()
+        and all(leaves == parts["q_proj"] and leaves in ({"weight"}, {"weight", "bias"}) for leaves in parts.values())
+        and all(name in work.left and len(work.shapes[name]) == 1 + name.endswith("weight") for name in names)
+    )
 
 
 def _split_attention(work: Conversion, prefix: str, leaf: str) -> None:
@@ -167,7 +164,7 @@ def renamed_weights(work: Conversion) -> None:
     """InstanceNorm's scale and PReLU's _weight in Paddle; the record says where a reverse could not tell."""
     always, never = work.noted("renamed_weights"), work.noted("kept_weights")
     notes: dict[str, list[str]] = {"renamed_weights": [], "kept_weights": []}
-    for layer, (prefix, own) in itertools.product(RENAMED, work.modules().items()):
+    for layer, (prefix, own) in itertools.product(RENAMED, work.modules.items()):
         leaf, other = ("weight", layer.paddle) if work.options.source == "torch" else (layer.paddle, "weight")
         told = layer.told(prefix)
         if layer.fits(leaf, own) and prefix + leaf in work.left:
@@ -183,7 +180,7 @@ def renamed_weights(work: Conversion) -> None:
 def bilinear(work: Conversion) -> None:
     """Bilinear: Paddle's bias is [1, out]. In torch only the module's name tells it from a Conv1d."""
     always, notes = work.noted("bilinear"), []
-    for prefix, own in work.modules().items():
+    for prefix, own in work.modules.items():
         bias = prefix + "bias"
         if set(own) != {"weight", "bias"} or len(own["weight"]) != 3 or bias not in work.left:
             continue
