@@ -8,6 +8,7 @@ an InputError of one line: anything else stops the run, prints the seed and hypo
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import tempfile
@@ -81,16 +82,13 @@ def wrapped(body: bytes, kind: int) -> bytes:
         return pickled
     if kind == 1:
         return MAGIC + b"\x80\2M\xe9\3." + b"\x80\2}" + text("little_endian") + b"\x88s." + pickled + b"\x80\2]."
-    path = Path(tempfile.mkstemp()[1])
-    with path.open("wb") as file, Sink(file) as sink:
+    out = io.BytesIO()
+    with Sink(out) as sink:
         archive = ZipWriter(sink, "archive/")
         archive.add("data.pkl", pickled)
         archive.add("data/0", b"\0" * 16)
         archive.close()
-    try:
-        return path.read_bytes()
-    finally:
-        path.unlink()
+    return out.getvalue()
 
 
 def damaged(whole: list[bytes]) -> st.SearchStrategy[bytes]:
