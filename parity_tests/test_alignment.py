@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nlblocks.parity.align import Alignment, distance, turned_distance, unmasked
-from nlblocks.parity.trace import Op, Trace, dropout_mask
+from nlblocks.parity.masks import dropout_mask
+from nlblocks.parity.trace import Op, Trace
 
 RNG = np.random.default_rng(0)
 
@@ -42,7 +43,8 @@ def trace(kind: str, x: np.ndarray, y: np.ndarray) -> Trace:  # type: ignore[typ
 
 
 def test_dropout_keeps_the_same_whatever_the_order_of_axes() -> None:
-    kept = dropout_mask((2, 5, 3), 0.4, 1, 0)
+    kept = dropout_mask((2, 5, 3, 1), (2, 5, 3), 0.4, 0)
     assert 0 < kept.sum() < kept.size
-    assert (dropout_mask((5, 3, 2), 0.4, 1, 0) == kept.transpose(1, 2, 0)).all()
-    assert (dropout_mask((2, 5, 3), 0.4, 2, 0) != kept).any()
+    assert (dropout_mask((5, 3, 2, 1), (5, 3, 2), 0.4, 0) == kept.transpose(1, 2, 0)).all()
+    assert (dropout_mask((2, 5, 3, 2), (2, 5, 3), 0.4, 0) != kept).any()
+    assert (dropout_mask((2, 5, 3, 1), (10, 3), 0.4, 0) == kept.reshape(10, 3)).all()

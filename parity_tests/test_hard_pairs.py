@@ -111,9 +111,36 @@ class CentredPaddle(pnn.Layer):
         return self.conv(x - paddle.to_tensor([0.25, 0.5, 0.75], dtype=x.dtype).reshape([1, 3, 1, 1]))
 
 
+class TokensTorch(nn.Module):
+    """Dropouts over [B, N, C], beside one that both sides have alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.drop, self.last = nn.Linear(6, 8), nn.Linear(8, 6), nn.Dropout(0.4), nn.Dropout(0.2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.drop(F.relu(self.a(self.drop(x))))
+        return self.last(self.b(x).mean(1))
+
+
+class TokensPaddle(pnn.Layer):
+    """Over [B * N, C]."""
+
+    def __init__(self, p: float = 0.4) -> None:
+        super().__init__()
+        self.a, self.b, self.drop, self.last = pnn.Linear(6, 8), pnn.Linear(8, 6), pnn.Dropout(p), pnn.Dropout(0.2)
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        batch, tokens, width = x.shape
+        x = self.drop(x.reshape([batch * tokens, width]))
+        x = self.b(self.drop(pnn.functional.relu(self.a(x))))
+        return self.last(x.reshape([batch, tokens, width]).mean(1))
+
+
 @pytest.mark.parametrize(
     ("left", "right", "shape"),
     [
+        (TokensTorch, TokensPaddle, (3, 5, 6)),
         (GatedTorch, GatedPaddle, (3, 8)),
         (GroupedTorch, GroupedPaddle, (3, 4, 6)),
         (PooledTorch, PooledPaddle, (2, 3, 9, 9)),
@@ -134,3 +161,9 @@ def test_outputs_that_carry_other_names_are_told() -> None:
     report = parity.compare(PooledTorch(), Renamed(), (2, 3, 9, 9))
     assert not report
     assert report.finding.cause == "output.structure"
+
+
+def test_a_probability_that_differs_is_told_over_merged_axes_too() -> None:
+    report = parity.compare(TokensTorch(), TokensPaddle(0.3), (3, 5, 6))
+    assert not report
+    assert {finding.cause for finding in report.faults} == {"dropout.p"}

@@ -14,8 +14,9 @@ from paddle import nn
 
 from nlblocks.backend import Array
 from nlblocks.parity.fused import attention_steps
+from nlblocks.parity.masks import dropout_mask
 from nlblocks.parity.recorder import Call, Recorder, deliver, private
-from nlblocks.parity.trace import Given, Keep, RunOptions, Tensor, Trace, dropout_mask, output_gradient
+from nlblocks.parity.trace import Given, Keep, RunOptions, Tensor, Trace, output_gradient
 from nlblocks.parity.vocabulary import signature
 from nlblocks_paddle.calls import TABLE, finish
 from nlblocks_paddle.interception import intercepted
@@ -170,9 +171,9 @@ class _Handler:
         if axis is not None:
             axis = [axis] if isinstance(axis, int) else list(axis)
             shape = tuple(extent if i in axis else 1 for i, extent in enumerate(shape))
-        count = self.recorder.count(shape)
-        call.attrs["drawn"] = (*shape, count)
-        keep = paddle.to_tensor(dropout_mask(shape, p, count, self.options.seed)).astype(x.dtype)
+        own = (*shape, self.recorder.count(shape))
+        drawn = call.attrs["drawn"] = self.options.masks.get(call.site, own)
+        keep = paddle.to_tensor(dropout_mask(drawn, shape, p, self.options.seed)).astype(x.dtype)
         if call.attrs["mode"] == "downscale_in_infer":
             return x * keep
         return x * keep * (1.0 / (1.0 - p) if p < 1 else 0.0)

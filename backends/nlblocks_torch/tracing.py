@@ -13,8 +13,9 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from nlblocks.backend import Array
+from nlblocks.parity.masks import dropout_mask
 from nlblocks.parity.recorder import Call, Recorder, deliver, private
-from nlblocks.parity.trace import RunOptions, Tensor, Trace, dropout_mask, output_gradient
+from nlblocks.parity.trace import RunOptions, Tensor, Trace, output_gradient
 from nlblocks.parity.vocabulary import signature
 from nlblocks_torch.calls import PADDLE_CONSTANTS, ROUNDED_BACKWARD, TABLE, finish
 from nlblocks_torch.fused import attention_inside, multi_head_inside
@@ -196,9 +197,9 @@ class _Mode(TorchFunctionMode):
         """The same mask as in every other framework."""
         x, p = call.arguments["x"], float(call.attrs["p"])
         shape = tuple(x.shape) if call.kind == "dropout" else (*x.shape[:2], *[1] * (x.ndim - 2))
-        count = self.recorder.count(shape)
-        call.attrs["drawn"] = (*shape, count)
-        keep = torch.from_numpy(dropout_mask(shape, p, count, self.options.seed)).to(x)
+        own = (*shape, self.recorder.count(shape))
+        drawn = call.attrs["drawn"] = self.options.masks.get(call.site, own)
+        keep = torch.from_numpy(dropout_mask(drawn, shape, p, self.options.seed)).to(x)
         return x * keep * (1.0 / (1.0 - p) if p < 1 else 0.0)
 
     def _recurrent(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:

@@ -295,7 +295,7 @@ def _runs(source: Capture) -> Runs:
     def noise(*, training: bool, dtype: str = "float64", **_: Any) -> Mapping[Key, float]:
         return source.floors[mode(training, dtype)]
 
-    return Runs(run, noise, again=False)
+    return Runs(run, noise)
 
 
 def _once(tensors: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, str]]:

@@ -16,6 +16,7 @@ from nlblocks.parity.audit import audit, profile
 from nlblocks.parity.finding import Finding, Phase
 from nlblocks.parity.gradients import frozen, wrong_gradients
 from nlblocks.parity.lab_report import Comparison, LabReport
+from nlblocks.parity.masks import partners
 from nlblocks.parity.outputs import paired_outputs, structure
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.precision import lost_precision, precision_finding
@@ -75,6 +76,9 @@ class Judge:
             )
             self._add(Finding(phase="train forward", place="output", severity="note", explanation=text))
         runs = self.walk.run(training=True)
+        redraw = self.scales.right.redraw
+        if redraw is not None and redraw(partners(runs.left, runs.right)):
+            runs = self.walk.run(training=True)
         if not self._forward(runs, "train forward"):
             return
         if not self.walk.whole:

@@ -183,7 +183,7 @@ def _runs(subject: Subject, say: Progress) -> Runs:
         )
         return subject.run(**options)
 
-    return Runs(run, subject.noise)
+    return Runs(run, subject.noise, subject.redraw)
 
 
 __all__ = ["Pairing", "Sequence", "compare"]

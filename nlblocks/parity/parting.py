@@ -11,8 +11,9 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.parity.align import Alignment, distance, layout_distance
 from nlblocks.parity.formulas import evaluate
+from nlblocks.parity.masks import dropout_draw
 from nlblocks.parity.pairing import Pairing
-from nlblocks.parity.trace import Op, dropout_draw
+from nlblocks.parity.trace import Op
 from nlblocks.parity.vocabulary import LAYOUT
 from nlblocks.parity.windows import Unknown
 
@@ -78,10 +79,10 @@ class Parting:
         attrs = dict(op.attrs if attrs is None else attrs)
         drawn = attrs.get("drawn")
         if drawn:
-            attrs["uniform"] = dropout_draw(drawn[:-1], drawn[-1], self.seed)
+            numbers = dropout_draw(tuple(drawn), self.seed)
+            attrs["uniform"] = numbers.reshape(arrays["x"].shape) if numbers.size == arrays["x"].size else numbers
         elif op.kind.startswith("dropout") and attrs.get("training"):
-            shape = arrays["x"].shape
-            attrs["uniform"] = dropout_draw(shape, 0, self.seed)
+            attrs["uniform"] = dropout_draw((*arrays["x"].shape, 0), self.seed)
         return evaluate(kind or op.kind, arrays, attrs)
 
     def output(self, side: str, op: Op) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.parity.finding import Phase
 from nlblocks.parity.lab_report import Comparison, LabReport
+from nlblocks.parity.masks import Drawn
 from nlblocks.parity.measure import Difference, measure
 from nlblocks.parity.trace import Given, Key, Trace
 from nlblocks.parity.verdict import EPSILON, RATIO
@@ -24,11 +25,18 @@ jumps, and a few nudges may not show it."""
 
 @dataclass(slots=True)
 class Runs:
-    """How one side is run, and how its noise floors are measured. ``again`` tells whether it can be run otherwise."""
+    """How one side is run, how its noise floors are measured, and how it draws its dropout masks for another shape.
+
+    A side without the last cannot be run in another way: its one run was captured.
+    """
 
     run: Callable[..., Trace]
     noise: Callable[..., Mapping[Key, float]]
-    again: bool = True
+    redraw: Callable[[dict[str, Drawn]], bool] | None = None
+
+    @property
+    def again(self) -> bool:
+        return self.redraw is not None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from nlblocks.backend import Array, State, rows
 from nlblocks.errors import InputError
+from nlblocks.parity.masks import Drawn
 from nlblocks.parity.measure import furthest
 from nlblocks.parity.nudge import nudged
 from nlblocks.parity.optimisers import Maker
@@ -45,12 +46,19 @@ class Subject:
     ) -> None:
         self.model, self.tracer, self.inputs, self.seed = model, tracer_of(model), inputs, seed
         self.constants, self.names = constants, names
+        self.masks: dict[str, Drawn] = {}
         self.own: State = self.tracer.state(model)
         self.state: State = self.own
 
     @property
     def dtype(self) -> str:
         return self.tracer.dtype(self.model)
+
+    def redraw(self, masks: dict[str, Drawn]) -> bool:
+        """Draw dropout masks for what the other side's are drawn for, from now on; whether that changes anything."""
+        changed = self.masks != masks
+        self.masks = masks
+        return changed
 
     def probe(self) -> Trace:
         """The structure: one run that keeps no values."""
@@ -77,6 +85,7 @@ class Subject:
 
     def options(self, inputs: tuple[Array, ...], **changes: Any) -> RunOptions:
         given = {"inputs": inputs, "names": self.names, "seed": self.seed, "constants": self.constants}
+        given["masks"] = self.masks
         return RunOptions(**{**given, **changes})
 
     def train(self, maker: Maker, side: str, steps: int) -> History:

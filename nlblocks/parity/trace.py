@@ -141,7 +141,8 @@ class RunOptions:
     on the way, "digests" a digest of every tensor. Where ``gradients`` is given, it is called with each gradient of an
     input or parameter as soon as that is known, and the trace holds none of them. What is ``given`` takes the place of
     the run's own. ``nudge`` moves the gradients of the outputs by one unit in the last place. ``names``, where there
-    are any, are the keywords that the inputs are passed by.
+    are any, are the keywords that the inputs are passed by. ``masks`` says, by site, what a dropout's mask is drawn for
+    (:mod:`nlblocks.parity.masks`) if not for its own shape.
     """
 
     inputs: tuple[Array, ...]
@@ -155,6 +156,7 @@ class RunOptions:
     given: Given | None = None
     nudge: int | None = None
     names: tuple[str, ...] = ()
+    masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def call(self, model: Any, tensors: Sequence[Any]) -> Any:
         """What the model gives for its inputs."""
@@ -194,19 +196,3 @@ def output_gradient(name: str, shape: Sequence[int], options: RunOptions) -> Arr
     drawn = generator(options.seed, f"grad:{name}").normal(size=tuple(shape))
     gradient = drawn.astype(np.float32).astype(np.float64)
     return gradient if options.nudge is None else nudged(gradient, options.nudge, f"grad:{name}", options.dtype)
-
-
-def dropout_mask(shape: Sequence[int], p: float, count: int, seed: int) -> Array:
-    """What the count-th dropout of so many elements keeps: the same in every framework, monotone in p."""
-    return dropout_draw(shape, count, seed) >= p
-
-
-def dropout_draw(shape: Sequence[int], count: int, seed: int) -> Array:
-    """The uniform numbers that decide what a dropout keeps: the same ones where the axes are in another order.
-
-    Axes of one element do not count, so that a dropout before a flatten of such and one after it drop the same.
-    """
-    extents = [extent for extent in shape if extent != 1]
-    order = sorted(range(len(extents)), key=lambda axis: extents[axis])
-    drawn = generator(seed, f"dropout:{sorted(extents)}:{count}").random(sorted(extents))
-    return drawn.transpose(np.argsort(order)).reshape(tuple(shape))
