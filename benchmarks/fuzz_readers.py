@@ -46,12 +46,12 @@ def good_files(folder: Path) -> list[bytes]:
     """One small file of every format, with notes for each kind of layer that a conversion renames."""
     stream = np.random.default_rng(0)
     shapes = {"0.fc.weight": (3, 2), "act.weight": (1,), "own.scale": (2,), "own.bias": (2,), "bn._mean": (2,),
-              "bn._variance": (2,), "q_proj.weight": (2, 2), "k_proj.weight": (2, 2), "fc.weight_g": (2,),
-              "fc.weight_v": (2, 2), "sn.weight_orig": (2, 1, 1), "sn.weight_u": (2,), "sn.weight_v": (1,),
+              "bn._variance": (2,), "q_proj.weight": (2, 2), "k_proj.weight": (2, 2), "wn.weight_g": (2,),
+              "wn.weight_v": (2, 2), "sn.weight_orig": (2, 1, 1), "sn.weight_u": (2,), "sn.weight_v": (1,),
               "b.weight": (2, 1, 1), "b.bias": (1, 2)}  # fmt: skip
     state = {name: in_memory(stream.normal(size=shape), DTYPES["float64"]) for name, shape in shapes.items()}
     record = {"num_batches_tracked": {"bn.num_batches_tracked": 3}, "separate_attention": [""],
-              "renamed_weights": ["own."], "kept_weights": ["act."], "weight_norm_axes": {"fc.weight": 0},
+              "renamed_weights": ["own."], "kept_weights": ["act."], "weight_norm_axes": {"wn.weight": 0},
               "parametrised": ["sn.weight"], "kept_weight_norms": ["x"], "bilinear": ["b."],
               "kept_decoders": ["x"]}  # fmt: skip
     for name in ("m.pth", "m.safetensors", "m.pdparams"):
