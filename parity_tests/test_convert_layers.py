@@ -173,3 +173,32 @@ def test_inspect_shows_what_there_is_to_choose_from(tmp_path: Path) -> None:
     assert "ema\n    a  float32  3" in output
     with pytest.raises(InputError, match="choose one with key"):
         command(tmp_path / "two.pdparams", tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("module", [
+    "embed_out", "emb_proj", "vocab_head", "time_embed.0", "time_embed.2", "patch_embed.3", "member", "ensemble",
+])  # fmt: skip
+def test_a_linear_without_a_bias_is_not_taken_for_a_table_by_a_part_of_its_name(module: str) -> None:
+    tensors = state(**{module: {"weight": (4, 4)}})
+    if module.startswith("time_embed"):
+        tensors |= state(**{"time_embed.0": {"weight": (4, 4)}, "time_embed.2": {"weight": (4, 4)}})
+    if module == "patch_embed.3":
+        tensors |= state(**{"patch_embed.2": {"weight": (4,), "bias": (4,)}})
+    with pytest.raises(InputError, match=rf"what these are: .*{module}\.weight"):
+        plan(tensors, Options(source="torch", target="paddle"))
+
+
+def test_tables_in_a_list_are_tables() -> None:
+    modules = ("embeddings.0", "embeddings.1", "embeddings.2", "emb.0", "pos_emb", "codebook.0", "codebook.1")
+    tensors = state(**{module: {"weight": (4, 4)} for module in modules})
+    assert plan(tensors, Options(source="torch", target="paddle")).tensors == tensors
+
+
+@pytest.mark.parametrize("source", ["torch", "paddle"])
+def test_where_rectangles_lie_the_other_way_squares_are_a_question(source: Any) -> None:
+    other = {"weight": (2, 6) if source == "torch" else (6, 2), "bias": (6,)}
+    square = {"weight": (2, 2), "bias": (2,)}
+    tensors = state(**{"h.0.c_attn": other, "h.0.c_proj": square, "pooler": square})
+    options = Options(source=source, target="paddle" if source == "torch" else "torch", plain=["*.c_attn.weight"])
+    with pytest.raises(InputError, match=r"what these are: h\.0\.c_proj\.weight \(2, 2\);"):
+        plan(tensors, options)

@@ -12,7 +12,7 @@ from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, Shape
 from nlblocks.weights.files import Tensor
 from nlblocks.weights.made import turned
-from nlblocks.weights.meaning import Layout, Meaning, meaning
+from nlblocks.weights.meaning import Layout, Meaning, backwards, meaning, stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ class Conversion:
         self.new_record: dict[str, Any] = {}
         self.modules_renamed: dict[str, str] = {}  # the start of names in the source → in the target
         self.asks: list[str] = []
+        self.backwards = backwards(self.shapes, options.source)
 
     def in_order(self) -> list[Row]:
         """The rows in the order of the source, under the names of the target."""
@@ -127,7 +128,10 @@ class Conversion:
             return "linear"
         if any(fnmatchcase(name, pattern) for pattern in self.options.plain):
             return "plain"
-        return meaning(as_name, ChainMap({as_name: self.shapes[name]}, self.shapes), self.options.source)
+        shape = self.shapes[name]
+        said = meaning(as_name, ChainMap({as_name: shape}, self.shapes), self.options.source)
+        doubtful = said == "linear" and shape[0] == shape[1] and stack(name) in self.backwards
+        return "unknown" if doubtful else said
 
     def noted(self, key: str) -> set[str]:
         """The names that the record has under ``key``; a file can hold anything there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ _LINEAR = re.compile(
     r"|lm_head|squeeze|excitation|extract|w[qkvo]|c_attn|c_fc|c_proj|gate|up|down)(_layers?|_proj)?_?\d*",
     re.IGNORECASE,
 )
-_TABLE = re.compile(r".*(embed|emb|wte|wpe|lookup|codebook|vocab).*", re.IGNORECASE)
+_TABLE = re.compile(r".*(emb(?!er|l[ey])|wte|wpe|lookup|codebook|vocab).*", re.IGNORECASE)  # no member, no ensemble
 _PLAIN_LEAVES = re.compile(r"bias|(weight|bias)_(ih|hh)(_l\d+)?(_reverse)?|.*(embed|emb|token|table|index|mask|pos).*")
 
 
@@ -67,7 +68,33 @@ def meaning(name: str, shapes: Mapping[str, Shape], layout: Layout) -> Meaning:
     for word in reversed(module.split(".")):
         if word.isdigit():
             continue  # a place in a Sequential: the name is the Sequential's
-        if _TABLE.fullmatch(word):
-            return "plain"
+        if _TABLE.fullmatch(word):  # embed_out, emb_proj and time_embed.0 may be either
+            return "unknown" if _LINEAR.fullmatch(word) or _among_layers(module, shapes) else "plain"
         return "linear" if _LINEAR.fullmatch(word) else "unknown"
     return "unknown"
+
+
+def backwards(shapes: Mapping[str, Shape], layout: Layout) -> set[str]:
+    """The stacks where weights have their outputs where the other framework has them, as in the Conv1D of GPT-2."""
+    found = set()
+    for name, shape in shapes.items():
+        if name.endswith("weight") and len(shape) == 2 and shape[0] != shape[1]:
+            bias = shapes.get(f"{name.removesuffix('weight')}bias")
+            if bias == (shape[1 if layout == "torch" else 0],):
+                found.add(stack(name))
+    return found
+
+
+def stack(name: str) -> str:
+    """A name up to its first number: what the layers of one stack share."""
+    return ".".join(itertools.takewhile(lambda word: not word.isdigit(), name.split(".")[:-1]))
+
+
+def _among_layers(module: str, shapes: Mapping[str, Shape]) -> bool:
+    """Whether a module's place is one in a Sequential: a list of tables has a table in every place."""
+    parent, _, place = module.rpartition(".")
+    if not place.isdecimal() or len(place) > 9:
+        return False
+    before, after, second = (shapes.get(f"{parent}.{int(place) + step}.weight") for step in (-1, 1, 2))
+    gap = (before is None and int(place) > 0) or (after is None and second is not None)
+    return gap or any(beside is not None and len(beside) != 2 for beside in (before, after))
