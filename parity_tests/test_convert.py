@@ -185,7 +185,6 @@ def test_a_linear_weight_is_known_by_name_or_neighbour() -> None:
     {"thing__matrix": (4, 4)},
     {"thing__weight": (4, 5)},
     {"fc__weight": (4, 4), "fc__bias": (5,)},
-    {"norm__weight": (4, 4), "norm__bias": (4, 4)},
 ])  # fmt: skip
 def test_an_unknown_meaning_is_a_question(shapes: dict[str, tuple[int, ...]]) -> None:
     name = next(iter(shapes)).replace("__", ".")

@@ -126,12 +126,15 @@ class Conversion:
             return "plain"
         if any(fnmatchcase(name, pattern) for pattern in self.options.linear):
             return "linear"
-        if any(fnmatchcase(name, pattern) for pattern in self.options.plain):
+        if self.said_plain(name):
             return "plain"
         shape = self.shapes[name]
         said = meaning(as_name, ChainMap({as_name: shape}, self.shapes), self.options.source)
         doubtful = said == "linear" and shape[0] == shape[1] and stack(name) in self.backwards
         return "unknown" if doubtful else said
+
+    def said_plain(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self.options.plain)
 
     def noted(self, key: str) -> set[str]:
         """The names that the record has under ``key``; a file can hold anything there."""

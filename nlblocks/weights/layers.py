@@ -9,16 +9,19 @@ import numpy as np
 
 from nlblocks.errors import InputError
 from nlblocks.weights.conversion import Conversion, Row, split
-from nlblocks.weights.files import in_memory
+from nlblocks.weights.files import Tensor, in_memory
 from nlblocks.weights.files.dtypes import DTYPES
 from nlblocks.weights.made import joined, reshaped, third, turned
 from nlblocks.weights.meaning import RENAMED
-from nlblocks.weights.norms import spectral_norms, weight_norms
+from nlblocks.weights.norms import layer_norms, spectral_norms, weight_norms
 
 
 def convert_layers(work: Conversion) -> None:
     """Take the tensors of every layer that is known here."""
-    for step in (decoders, attention, recurrent, batch_norms, renamed_weights, weight_norms, spectral_norms, bilinear):
+    for step in (
+        decoders, attention, projected, recurrent, batch_norms, renamed_weights, weight_norms, spectral_norms,
+        layer_norms, bilinear,
+    ):  # fmt: skip
         step(work)
 
 
@@ -113,6 +116,58 @@ def _out_projection(work: Conversion, prefix: str) -> None:
     name = f"{prefix}out_proj.weight"
     if name in work.left:
         work.take([name], name, "turned (Linear)", turned(work.left[name]))
+
+
+def projected(work: Conversion) -> None:
+    """LSTM with proj_size: torch's weight_hr is Paddle's weight_ho, turned, which is in the cells' listing alone.
+
+    Under the other names Paddle deals four names a cell to five tensors, so that they come to stand a place further.
+    """
+    pattern = r"(.*\.)?weight_hr_l0()" if work.options.source == "torch" else r"(.*\.)?0\.cell(_fw)?\.weight_ho"
+    for name in list(work.left):
+        match = re.fullmatch(pattern, name)
+        if match is None or f"{match[1] or ''}weight_ih_l0" not in work.left:
+            continue
+        prefix = match[1] or ""
+        two = f"{prefix}weight_ih_l0_reverse" in work.shapes
+        layers = next(n for n in itertools.count() if f"{prefix}weight_ih_l{n}" not in work.shapes)
+        leaves = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_ho")
+        named = [leaf for leaf in leaves if f"{prefix}{leaf}_l0" in work.shapes]  # a cell has its biases even if frozen
+        sides = {"_reverse": "bw", "": "fw"}
+        again, pairs = [], []
+        for layer, reverse, leaf in itertools.product(range(layers), ("", "_reverse") if two else ("",), leaves):
+            cell = f"{prefix}{layer}.cell{f'_{sides[reverse]}' if two else ''}."
+            pairs.append((f"{prefix}{leaf.replace('_ho', '_hr')}_l{layer}{reverse}", cell + leaf))
+            again += [f"{prefix}{leaf}_l{layer}{reverse}"] if leaf in named else []
+        _take_projected(work, pairs, list(zip(again, pairs, strict=False)))
+
+
+def _take_projected(work: Conversion, pairs: list[tuple[str, str]], again: list[tuple[str, tuple[str, str]]]) -> None:
+    """``pairs`` are the names in torch and in Paddle, ``again`` Paddle's second listing of some of them."""
+    from_torch = work.options.source == "torch"
+    tensors: dict[str, Tensor] = {}
+    for ours, theirs in pairs:
+        name = ours if from_torch else theirs
+        if name not in work.left:
+            raise InputError(
+                f"{name} is missing beside {pairs[0][not from_torch]}; Paddle's LSTM with proj_size has it"
+            )
+        tensors[name] = work.left[name]
+        if theirs.endswith("weight_ho"):
+            if len(tensors[name].shape) != 2:
+                raise InputError(f"{name} has shape {tensors[name].shape}; a projection has two axes")
+            tensors[name] = turned(tensors[name])
+    for second, (ours, theirs) in again:
+        if from_torch:
+            work.add(ours, Row((ours,), second, "as Paddle lists it again", tensors[ours]))
+        elif second in work.left:
+            if work.left[second].tobytes() != work.left[theirs].tobytes():
+                raise InputError(f"{second} differs from {theirs}, of which it is the second listing; torch has one")
+            work.take([second], "", f"dropped: {theirs} again", None)
+    for ours, theirs in pairs:
+        name, target = (ours, theirs) if from_torch else (theirs, ours)
+        what = "turned (projection)" if theirs.endswith("weight_ho") else "renamed"
+        work.take([name], target, what, tensors[name])
 
 
 def recurrent(work: Conversion) -> None:
