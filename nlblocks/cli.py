@@ -24,6 +24,10 @@ class _Group(click.Group):
         except NLBlocksError as error:
             click.echo(f"nlblocks: {error}", err=True)
             sys.exit(2)
+        except click.UsageError as error:
+            help_of = error.ctx.command_path if error.ctx is not None else "nlblocks"
+            click.echo(f"nlblocks: {error.format_message().rstrip('.')}; see {help_of} --help", err=True)
+            sys.exit(2)
         except (click.Abort, KeyboardInterrupt):  # else it would be 1, which says that something differs
             click.echo("nlblocks: stopped", err=True)
             sys.exit(130)

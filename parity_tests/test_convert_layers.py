@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from nlblocks.cli import main
 from nlblocks.commands.files import convert, inspect
 from nlblocks.errors import InputError
 from nlblocks.weights import dialects
 from nlblocks.weights.conversion import Options
 from nlblocks.weights.convert import plan
-from nlblocks.weights.files import DTYPES, Tensor, in_memory, open_checkpoint
+from nlblocks.weights.files import DTYPES, Tensor, in_memory, open_checkpoint, write_checkpoint
 from nlblocks.weights.recognise import anchors, candidates
 
 INSTANCE, PRELU = {"weight": (3,), "bias": (3,)}, {"weight": (3,)}
@@ -202,3 +203,73 @@ def test_where_rectangles_lie_the_other_way_squares_are_a_question(source: Any) 
     options = Options(source=source, target="paddle" if source == "torch" else "torch", plain=["*.c_attn.weight"])
     with pytest.raises(InputError, match=r"what these are: h\.0\.c_proj\.weight \(2, 2\);"):
         plan(tensors, options)
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (("--linear", "fc.weigth"), "--linear 'fc.weigth' names no tensor"),
+    (("--plain", "fc.weigth"), "--plain 'fc.weigth' names no tensor"),
+    (("--linear", "*.weight", "--plain", "fc.*"), "fc.weight is said to be --linear and --plain"),
+    (("--rename", "fc=", "--rename", r"\.weight="), "fc.weight would have no name"),
+    (("--dry-run", "--shard-size", "lots"), "must be a size"),
+])  # fmt: skip
+def test_answers_that_say_nothing_or_two_things(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+    write_checkpoint(tmp_path / "a.pth", state(fc={"weight": (4, 4), "bias": (4,)}))
+    with pytest.raises(InputError, match=message):
+        command(tmp_path / "a.pth", tmp_path / "a.pdparams", *options)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pth"]
+
+
+BATCH_NORM = {"weight": (3,), "bias": (3,), "running_mean": (3,), "running_var": (3,)}
+PROJECTIONS = {f"self_attn.{part}_proj": {"weight": (4, 4), "bias": (4,)} for part in ("q", "k", "v", "out")}
+
+
+def recorded(wrapper: str = "") -> dict[str, Tensor]:
+    """What comes back from Paddle only by the record."""
+    tensors = state(**{f"{wrapper}enc.{name}": shapes for name, shapes in {**PROJECTIONS, "bn": BATCH_NORM}.items()})
+    count = in_memory(np.array(7, np.int64), DTYPES["int64"])
+    return {**tensors, f"{wrapper}enc.bn.num_batches_tracked": count}
+
+
+def contents(tensors: Any) -> dict[str, bytes]:
+    return {name: tensor.tobytes() for name, tensor in tensors.items()}
+
+
+def test_the_record_goes_through_a_copy_and_follows_new_names(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "a.pth", recorded())
+    command(tmp_path / "a.pth", tmp_path / "a.pdparams", "--rename", r"^enc\.=encoder.")
+    command(tmp_path / "a.pdparams", tmp_path / "copy.safetensors", "--to", "paddle", "--rename", "^encoder=e")
+    command(tmp_path / "copy.safetensors", tmp_path / "back.pth", "--rename", r"^e\.=enc.")
+    assert contents(open_checkpoint(tmp_path / "back.pth")) == contents(recorded())
+
+
+def test_the_record_loses_the_wrapper_with_the_names(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "a.pth", recorded("module."))
+    command(tmp_path / "a.pth", tmp_path / "a.pdparams")
+    command(tmp_path / "a.pdparams", tmp_path / "back.pth", "--strip-prefix")
+    assert contents(open_checkpoint(tmp_path / "back.pth")) == contents(recorded())
+
+
+def test_projections_of_other_shapes_or_said_to_be_linear_are_no_attention_of_torch() -> None:
+    options = Options(source="paddle", target="torch")
+    few = {name: {"weight": (4, 2), "bias": (2,)} if name[10] in "kv" else own for name, own in PROJECTIONS.items()}
+    wide = {name: {"weight": (6, 4) if "out" in name else (4, 6), "bias": (4,) if "out" in name else (6,)}
+            for name in PROJECTIONS}  # fmt: skip
+    for shapes in (few, wide):
+        tensors = state(**shapes)
+        assert plan(tensors, options).tensors.keys() == tensors.keys()
+    tensors = state(**PROJECTIONS)
+    assert "self_attn.in_proj_weight" in plan(tensors, options).tensors
+    said = Options(source="paddle", target="torch", linear=["self_attn.*_proj.weight"])
+    assert plan(tensors, said).tensors.keys() == tensors.keys()
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("convert",), "nlblocks: Missing argument 'SOURCE'; see main convert --help"),
+    (("convert", "a.pth", "b.pth", "--to", "x"), "nlblocks: Invalid value for '--to': 'x' is not one of 'torch',"),
+    (("convret",), "nlblocks: No such command 'convret'"),
+])  # fmt: skip
+def test_a_wrong_use_is_one_line(arguments: tuple[str, ...], message: str) -> None:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(message)
+    assert result.stderr.count("\n") == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -124,7 +124,7 @@ class Conversion:
     def _said(self, name: str, as_name: str) -> Meaning:
         if self.options.source == self.options.target:
             return "plain"
-        if any(fnmatchcase(name, pattern) for pattern in self.options.linear):
+        if self.said_linear(name):
             return "linear"
         if self.said_plain(name):
             return "plain"
@@ -132,6 +132,19 @@ class Conversion:
         said = meaning(as_name, ChainMap({as_name: shape}, self.shapes), self.options.source)
         doubtful = said == "linear" and shape[0] == shape[1] and stack(name) in self.backwards
         return "unknown" if doubtful else said
+
+    def check_patterns(self) -> None:
+        """Raise InputError where ``linear`` or ``plain`` says nothing, or both speak of one tensor."""
+        for option, patterns in (("linear", self.options.linear), ("plain", self.options.plain)):
+            for pattern in patterns:
+                if not any(fnmatchcase(name, pattern) for name in self.shapes):
+                    raise InputError(f"--{option} {pattern!r} names no tensor; nlblocks inspect shows the names")
+        both = next((name for name in self.shapes if self.said_linear(name) and self.said_plain(name)), None)
+        if both is not None:
+            raise InputError(f"{both} is said to be --linear and --plain; narrow one of the patterns")
+
+    def said_linear(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self.options.linear)
 
     def said_plain(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.options.plain)
@@ -149,6 +162,18 @@ class Conversion:
                 f"neither name nor neighbours say what these are: {', '.join(self.asks[:10])}{more}; torch and Paddle "
                 "hold Linear weights turned against each other: say --linear NAME for those, --plain NAME for the rest"
             )
+
+
+def renamed_record(record: Mapping[str, Any], rename: Callable[[str], str]) -> dict[str, Any]:
+    """A record that speaks of other names; a file can hold anything there."""
+    result: dict[str, Any] = {}
+    for key, found in record.items():
+        if isinstance(found, list):
+            found = [rename(name) if isinstance(name, str) else name for name in found]
+        elif isinstance(found, dict):
+            found = {rename(name): value for name, value in found.items()}
+        result[key] = found
+    return result
 
 
 def split(name: str) -> tuple[str, str]:

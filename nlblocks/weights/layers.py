@@ -61,17 +61,21 @@ def attention(work: Conversion) -> None:
         kept = work.noted("separate_attention")
         for name in list(work.left):
             prefix = name.removesuffix("q_proj.weight")
-            if prefix != name and work.in_target(prefix) not in kept and _is_attention(work, prefix):
+            said = all(work.said_linear(f"{prefix}{part}_proj.weight") for part in ("q", "k", "v", "out"))
+            if prefix != name and work.in_target(prefix) not in kept and not said and _is_attention(work, prefix):
                 _fuse_attention(work, prefix)
 
 
 def _is_attention(work: Conversion, prefix: str) -> bool:
-    """Whether a module has the four projections of MultiHeadAttention, and nothing else."""
+    """Whether a module has the four projections of MultiHeadAttention, of its shapes, and nothing else."""
     leaves = {name.removeprefix(prefix) for name in work.left if name.startswith(prefix)} if prefix else set(work.left)
     projections = {f"{part}_proj.weight" for part in ("q", "k", "v", "out")}
     biases = {f"{part}_proj.bias" for part in ("q", "k", "v", "out")}
-    matrices = all(len(work.shapes[prefix + name]) == 2 for name in projections & leaves)
-    return matrices and leaves in (projections, projections | biases)
+    if leaves not in (projections, projections | biases):
+        return False
+    q, k, v, out = (work.shapes[f"{prefix}{part}_proj.weight"] for part in ("q", "k", "v", "out"))
+    axis = 0 if work.options.source == "torch" else 1
+    return {len(q), len(k), len(v)} == {2} and q == out == (q[0], q[0]) and k[axis] == v[axis] == q[0]
 
 
 def _split_attention(work: Conversion, prefix: str, leaf: str) -> None:
@@ -81,7 +85,7 @@ def _split_attention(work: Conversion, prefix: str, leaf: str) -> None:
         raise InputError(f"{prefix + leaf} has shape {work.shapes[prefix + leaf]}; a projection has two axes")
     if leaf == "in_proj_weight":
         whole = work.left[prefix + leaf]
-        parts = [turned(third(whole, index)) for index in range(3)]
+        parts = [turned(third(whole, index, prefix + leaf)) for index in range(3)]
         for part, tensor in zip("qkv", parts, strict=True):
             work.take([prefix + leaf], f"{prefix}{part}_proj.weight", "cut out of in_proj and turned", tensor)
     else:
@@ -94,7 +98,7 @@ def _split_attention(work: Conversion, prefix: str, leaf: str) -> None:
     if bias in work.left:
         whole = work.left[bias]
         for index, part in enumerate("qkv"):
-            work.take([bias], f"{prefix}{part}_proj.bias", "cut out of in_proj", third(whole, index))
+            work.take([bias], f"{prefix}{part}_proj.bias", "cut out of in_proj", third(whole, index, bias))
     _out_projection(work, prefix)
 
 

@@ -37,11 +37,11 @@ def shaped(tensor: Tensor, canonical: Shape, turn_in: bool, shape: Shape, turn_o
     return Made(tensor.dtype, shape, make, (tensor,))
 
 
-def third(whole: Tensor, index: int) -> Tensor:
-    """The third number ``index`` of a fused projection."""
+def third(whole: Tensor, index: int, name: str) -> Tensor:
+    """The third number ``index`` of a fused projection, ``name`` in messages."""
     rows = whole.shape[0] if whole.shape else 1
     if rows % 3:
-        raise InputError(f"in_proj has {rows} rows, which is not three times anything")
+        raise InputError(f"{name} has {rows} rows; q, k and v are three parts of one size")
     size = rows // 3
     shape = (size, *whole.shape[1:])
     if isinstance(whole, Stored) and whole.strides is None:
