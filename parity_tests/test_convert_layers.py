@@ -104,6 +104,8 @@ def test_instance_norm_and_prelu_compute_the_same(tmp_path: Path, require: Any, 
     ("torch", {"in1": INSTANCE, "norm": INSTANCE}, {"in1.scale", "in1.bias", "norm.weight", "norm.bias"}),
     ("torch", {"block.IN.0": INSTANCE}, {"block.IN.0.scale", "block.IN.0.bias"}),
     ("torch", {"norm_in": INSTANCE, "act": INSTANCE}, {"norm_in.weight", "norm_in.bias", "act.weight", "act.bias"}),
+    ("torch", {"acts.0": PRELU, "instance_norms.1": INSTANCE},
+     {"acts.0._weight", "instance_norms.1.scale", "instance_norms.1.bias"}),
     ("torch", {"prelu1": PRELU, "norm": PRELU}, {"prelu1._weight", "norm.weight"}),
     ("torch", {"own": {"scale": (3,), "bias": (3,)}, "mine": {"_weight": (3,)}},
      {"own.scale", "own.bias", "mine._weight"}),
@@ -178,6 +180,7 @@ def test_inspect_shows_what_there_is_to_choose_from(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("module", [
     "embed_out", "emb_proj", "vocab_head", "time_embed.0", "time_embed.2", "patch_embed.3", "member", "ensemble",
+    "query", "cls",
 ])  # fmt: skip
 def test_a_linear_without_a_bias_is_not_taken_for_a_table_by_a_part_of_its_name(module: str) -> None:
     tensors = state(**{module: {"weight": (4, 4)}})
@@ -273,3 +276,19 @@ def test_a_wrong_use_is_one_line(arguments: tuple[str, ...], message: str) -> No
     assert result.exit_code == 2
     assert result.stderr.startswith(message)
     assert result.stderr.count("\n") == 1
+
+
+def test_what_may_be_an_instance_norm_or_a_prelu_is_said(tmp_path: Path) -> None:
+    conv = {"weight": (3, 3, 1, 1), "bias": (3,)}
+    tensors = state(**{"0": conv, "1": INSTANCE, "2": conv, "3": PRELU, "4": INSTANCE, "5": INSTANCE, "norm": INSTANCE})
+    write_checkpoint(tmp_path / "a.pth", tensors)
+    for options in ((), ("--dry-run",)):
+        result = CliRunner().invoke(convert, [str(tmp_path / "a.pth"), str(tmp_path / "a.pdparams"), *options])
+        assert result.stderr.splitlines() == [
+            r"nlblocks: note: 1.weight: kept the name; should it be of InstanceNorm, --rename '^1\.weight$=1.scale'",
+            r"nlblocks: note: 3.weight: kept the name; should it be of PReLU, --rename '^3\.weight$=3._weight'",
+        ]
+    command(tmp_path / "a.pth", tmp_path / "b.pdparams", "--rename", r"^1\.weight$=1.scale")
+    assert {"1.scale", "3.weight"} <= set(open_checkpoint(tmp_path / "b.pdparams"))
+    back = plan(open_checkpoint(tmp_path / "a.pdparams").tensors, Options(source="paddle", target="torch"))
+    assert back.notes == ()

@@ -304,3 +304,17 @@ def test_own_parameters_that_look_like_a_layer_norm_stay_where_plain_says_so() -
 def test_a_damaged_lstm_with_a_projection_is_refused(source: Any, shapes: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         plan(state(**shapes), Options(source=source, target="paddle" if source == "torch" else "torch"))
+
+
+@pytest.mark.parametrize(("source", "g", "dims"), [
+    ("torch", (4, 1), "dim=0 in torch; build it with dim=1 in paddle"),
+    ("torch", (1, 3), "dim=1 in torch; build it with dim=0 in paddle"),
+    ("paddle", (4,), "dim=1 in paddle; build it with dim=0 in torch"),
+    ("paddle", (3,), "dim=0 in paddle; build it with dim=1 in torch"),
+    ("torch", (), None),
+])  # fmt: skip
+def test_the_axis_of_a_weight_norm_is_said_where_it_is_another_one(source: Any, g: Any, dims: str | None) -> None:
+    v = (4, 3) if source == "torch" else (3, 4)
+    tensors = state(fc__weight_g=g, fc__weight_v=v, fc__bias=(4,), conv__weight_g=(2,), conv__weight_v=(2, 2, 1))
+    notes = plan(tensors, Options(source=source, target="paddle" if source == "torch" else "torch")).notes
+    assert notes == (() if dims is None else (f"fc.weight: weight norm of a Linear, {dims}",))

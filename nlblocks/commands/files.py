@@ -131,6 +131,8 @@ def convert(
     shard_bytes = None if shard_size is None else _bytes(shard_size)
     planned = plan(tensors, options, record)
     console = Console(stderr=not dry_run, width=None if sys.stdout.isatty() else 160)
+    for note in planned.notes:
+        click.echo(f"nlblocks: note: {note}", err=True)
     if dry_run:
         console.print(_table(planned, tensors))
         return

@@ -11,6 +11,7 @@ from typing import Any
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, Shape
 from nlblocks.weights.files import Tensor
+from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.made import turned
 from nlblocks.weights.meaning import Layout, Meaning, backwards, meaning, stack
 
@@ -27,11 +28,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A conversion, before anything is written. ``record`` is what its reverse must know, ``spec`` the whole block."""
+    """A conversion, before anything is written.
+
+    ``record`` is what its reverse must know, ``spec`` the whole block, ``notes`` what a reader must know to use it.
+    """
 
     rows: tuple[Row, ...]
     record: dict[str, Any] = field(default_factory=dict)
     spec: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def tensors(self) -> dict[str, Tensor]:
@@ -75,6 +80,7 @@ class Conversion:
         self.new_record: dict[str, Any] = {}
         self.modules_renamed: dict[str, str] = {}  # the start of names in the source → in the target
         self.asks: list[str] = []
+        self.notes: list[str] = []
         self.backwards = backwards(self.shapes, options.source)
 
     def in_order(self) -> list[Row]:
@@ -153,6 +159,12 @@ class Conversion:
         """The names that the record has under ``key``; a file can hold anything there."""
         found = self.record.get(key)
         return {name for name in found if isinstance(name, str)} if isinstance(found, list) else set()
+
+    def note(self, names: Sequence[str], text: str) -> None:
+        """Tell the reader ``text`` about ``names``, if there are any."""
+        if names:
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            self.notes.append(f"{', '.join(map(shown, names[:5]))}{more}: {text}")
 
     def ask(self) -> None:
         """Raise InputError where a tensor's meaning is in doubt."""

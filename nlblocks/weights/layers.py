@@ -226,6 +226,7 @@ def renamed_weights(work: Conversion) -> None:
     """InstanceNorm's scale and PReLU's _weight in Paddle; the record says where a reverse could not tell."""
     always, never = work.noted("renamed_weights"), work.noted("kept_weights")
     notes: dict[str, list[str]] = {"renamed_weights": [], "kept_weights": []}
+    doubtful: dict[str, list[str]] = {layer.layer: [] for layer in RENAMED}
     for layer, (prefix, own) in itertools.product(RENAMED, work.modules().items()):
         leaf, other = ("weight", layer.paddle) if work.options.source == "torch" else (layer.paddle, "weight")
         told = layer.told(prefix)
@@ -234,9 +235,24 @@ def renamed_weights(work: Conversion) -> None:
                 work.take([prefix + leaf], prefix + other, f"renamed ({layer.layer})", work.left[prefix + leaf])
                 if other == "weight" and not told:
                     notes["renamed_weights"].append(prefix)
+            elif leaf == "weight" and prefix not in never and _after_convolution(work, prefix):
+                doubtful[layer.layer].append(prefix + leaf)
         elif layer.fits(other, own) and (told or other != "weight"):
             notes["kept_weights"].append(prefix)
+    for layer in RENAMED:
+        for name in doubtful[layer.layer][:1]:
+            new = f"--rename '^{re.escape(name)}$={name.removesuffix('weight')}{layer.paddle}'"
+            work.note(doubtful[layer.layer], f"kept the name; should it be of {layer.layer}, {new}")
     work.new_record.update({key: prefixes for key, prefixes in notes.items() if prefixes})
+
+
+def _after_convolution(work: Conversion, prefix: str) -> bool:
+    """Whether a module comes next after a convolution of as many outputs in a Sequential, where names tell nothing."""
+    parent, place = split(prefix.removesuffix("."))
+    if not place.isdecimal() or len(place) > 9:
+        return False
+    before = work.shapes.get(f"{parent}{int(place) - 1}.weight", ())
+    return len(before) > 2 and work.shapes[prefix + "weight"][0] in {1, *before[:2]}
 
 
 def bilinear(work: Conversion) -> None:

@@ -15,10 +15,11 @@ Meaning = Literal["linear", "plain", "unknown"]
 Layout = Literal["torch", "paddle"]
 
 _LINEAR = re.compile(
-    r"(.*_)?(fc|linear|lin|dense|proj|projection|head|classifier|cls|mlp|ffn|query|key|value|qkv|kv|out|output|logits"
+    r"(.*_)?(fc|linear|lin|dense|proj|projection|head|classifier|mlp|ffn|query|key|value|qkv|kv|out|output|logits"
     r"|lm_head|squeeze|excitation|extract|w[qkvo]|c_attn|c_fc|c_proj|gate|up|down)(_layers?|_proj)?_?\d*",
     re.IGNORECASE,
 )
+_ATTENDED = ("query", "key", "value", "kv", "key_value")
 _TABLE = re.compile(r".*(emb(?!er|l[ey])|wte|wpe|lookup|codebook|vocab).*", re.IGNORECASE)  # no member, no ensemble
 _PLAIN_LEAVES = re.compile(r"bias|(weight|bias)_(ih|hh)(_l\d+)?(_reverse)?|.*(embed|emb|token|table|index|mask|pos).*")
 
@@ -47,8 +48,10 @@ class Renamed:
 
 
 RENAMED = (
-    Renamed("InstanceNorm", "scale", True, re.compile(r"in_?\d*|(.*_)?inst(ance)?_?(norm)?_?\d*d?|inorm_?\d*", re.I)),
-    Renamed("PReLU", "_weight", False, re.compile(r"(.*_)?p_?relu_?\d*|(.*_)?act(ivation)?_?\d*", re.I)),
+    Renamed(
+        "InstanceNorm", "scale", True, re.compile(r"in_?\d*|(.*_)?inst(ance)?_?(norms?)?_?\d*d?|inorms?_?\d*", re.I)
+    ),
+    Renamed("PReLU", "_weight", False, re.compile(r"(.*_)?p_?relus?_?\d*|(.*_)?act(ivation)?s?_?\d*", re.I)),
 )
 
 
@@ -70,6 +73,10 @@ def meaning(name: str, shapes: Mapping[str, Shape], layout: Layout) -> Meaning:
             continue  # a place in a Sequential: the name is the Sequential's
         if _TABLE.fullmatch(word):  # embed_out, emb_proj and time_embed.0 may be either
             return "unknown" if _LINEAR.fullmatch(word) or _among_layers(module, shapes) else "plain"
+        if word in _ATTENDED and module.endswith(word):  # alone it may be a table of queries
+            parent = module.removesuffix(word)
+            beside = any(f"{parent}{other}.weight" in shapes for other in _ATTENDED if other != word)
+            return "linear" if beside else "unknown"
         return "linear" if _LINEAR.fullmatch(word) else "unknown"
     return "unknown"
 

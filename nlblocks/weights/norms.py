@@ -26,6 +26,7 @@ def weight_norms(work: Conversion) -> None:
     axes = axes if isinstance(axes, dict) else {}
     notes: dict[str, int] = {}
     kept = []
+    dims: dict[int, list[str]] = {0: [], 1: []}
     for weight, parts in _groups(work, WEIGHT_NORM).items():
         g, v, tensor = work.shapes[parts["g"]], work.shapes[parts["v"]], work.left[parts["g"]]
         if len(v) < 2 or g not in _shapes_of_g(work, v) or weight in work.noted("kept_weight_norms"):
@@ -42,6 +43,8 @@ def weight_norms(work: Conversion) -> None:
                 if axis != guess:
                     notes[weight] = axis
                 tensor = reshaped(tensor, (count,))
+                if turn:
+                    dims[1 - axis].append(weight)
             else:
                 noted = axes.get(weight, guess)
                 if noted not in fits:
@@ -50,7 +53,12 @@ def weight_norms(work: Conversion) -> None:
                         "save the model after remove_weight_norm"
                     )
                 tensor = reshaped(tensor, tuple(count if axis == noted else 1 for axis in range(len(v))))
+                if turn:
+                    dims[noted].append(weight)
         work.take([parts["g"]], _name(work, weight, "g", WEIGHT_NORM), "weight norm", tensor)
+    this, other = work.options.source, work.options.target
+    for dim, weights in dims.items():
+        work.note(weights, f"weight norm of a Linear, dim={1 - dim} in {this}; build it with dim={dim} in {other}")
     found = {"weight_norm_axes": notes, "kept_weight_norms": kept}
     work.new_record.update({key: value for key, value in found.items() if value})
 
