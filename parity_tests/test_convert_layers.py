@@ -204,7 +204,7 @@ def test_where_rectangles_lie_the_other_way_squares_are_a_question(source: Any) 
     square = {"weight": (2, 2), "bias": (2,)}
     tensors = state(**{"h.0.c_attn": other, "h.0.c_proj": square, "pooler": square})
     options = Options(source=source, target="paddle" if source == "torch" else "torch", plain=["*.c_attn.weight"])
-    with pytest.raises(InputError, match=r"what these are: h\.0\.c_proj\.weight \(2, 2\);"):
+    with pytest.raises(InputError, match=r"what these are: h\.0\.c_proj\.weight \(2, 2\);.*is --from right"):
         plan(tensors, options)
 
 
@@ -270,8 +270,13 @@ def test_projections_of_other_shapes_or_said_to_be_linear_are_no_attention_of_to
     (("convert",), "nlblocks: Missing argument 'SOURCE'; see main convert --help"),
     (("convert", "a.pth", "b.pth", "--to", "x"), "nlblocks: Invalid value for '--to': 'x' is not one of 'torch',"),
     (("convret",), "nlblocks: No such command 'convret'"),
+    (("convert", "a.pth", "b.pdparams"), r"nlblocks: neither name nor neighbours say what these are: \x1b[31m\nx.w"),
 ])  # fmt: skip
-def test_a_wrong_use_is_one_line(arguments: tuple[str, ...], message: str) -> None:
+def test_a_wrong_use_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_checkpoint("a.pth", state(**{"\x1b[31m\nx": {"weight": (2, 2)}}))
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
     assert result.stderr.startswith(message)
@@ -292,3 +297,10 @@ def test_what_may_be_an_instance_norm_or_a_prelu_is_said(tmp_path: Path) -> None
     assert {"1.scale", "3.weight"} <= set(open_checkpoint(tmp_path / "b.pdparams"))
     back = plan(open_checkpoint(tmp_path / "a.pdparams").tensors, Options(source="paddle", target="torch"))
     assert back.notes == ()
+
+
+def test_a_table_shows_names_as_they_are(tmp_path: Path) -> None:
+    names = ("a[red]b", "c[/x]", ":smile:")
+    write_checkpoint(tmp_path / "a.pth", state(**dict.fromkeys(names, PRELU)))
+    output = command(tmp_path / "a.pth", tmp_path / "a.pdparams", "--dry-run")
+    assert all(output.count(f"{name}.weight") == 2 for name in names)

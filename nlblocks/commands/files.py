@@ -130,7 +130,8 @@ def convert(
         options = replace(options, prefix="")
     shard_bytes = None if shard_size is None else _bytes(shard_size)
     planned = plan(tensors, options, record)
-    console = Console(stderr=not dry_run, width=None if sys.stdout.isatty() else 160)
+    width = None if sys.stdout.isatty() else 160
+    console = Console(stderr=not dry_run, width=width, markup=False, emoji=False)  # names may hold [/x] and :x:
     for note in planned.notes:
         click.echo(f"nlblocks: note: {note}", err=True)
     if dry_run:

@@ -170,9 +170,11 @@ class Conversion:
         """Raise InputError where a tensor's meaning is in doubt."""
         if self.asks:
             more = f" and {len(self.asks) - 10} more" if len(self.asks) > 10 else ""
+            against = f"; biases speak against the layout of {self.options.source}: is --from right?"
             raise InputError(
                 f"neither name nor neighbours say what these are: {', '.join(self.asks[:10])}{more}; torch and Paddle "
-                "hold Linear weights turned against each other: say --linear NAME for those, --plain NAME for the rest"
+                "hold Linear weights turned against each other: say --linear NAME for those, --plain NAME for the "
+                f"rest{against if self.backwards else ''}"
             )
 
 
