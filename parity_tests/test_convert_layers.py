@@ -202,10 +202,20 @@ def test_tables_in_a_list_are_tables() -> None:
 def test_where_rectangles_lie_the_other_way_squares_are_a_question(source: Any) -> None:
     other = {"weight": (2, 6) if source == "torch" else (6, 2), "bias": (6,)}
     square = {"weight": (2, 2), "bias": (2,)}
-    tensors = state(**{"h.0.c_attn": other, "h.0.c_proj": square, "pooler": square})
-    options = Options(source=source, target="paddle" if source == "torch" else "torch", plain=["*.c_attn.weight"])
-    with pytest.raises(InputError, match=r"what these are: h\.0\.c_proj\.weight \(2, 2\);.*is --from right"):
-        plan(tensors, options)
+    target: Any = "paddle" if source == "torch" else "torch"
+    for first, second in (("h.0.c_attn", "h.0.c_proj"), ("gc1", "gc2"), ("model.gc1", "model.gc2")):
+        tensors = state(**{first: other, second: square, "encoder.pooler": square})
+        with pytest.raises(InputError, match=rf"what these are: {second}\.weight \(2, 2\);.*is --from right"):
+            plan(tensors, Options(source=source, target=target, plain=[f"{first}.weight"]))
+
+
+def test_projections_beside_each_other_are_linear() -> None:
+    names = ("attn.q", "attn.k", "attn.v", "attn.o", "a.to_q", "b.query", "b.key", "b.value", "ff.wi_0", "ff.wo")
+    tensors = state(**{name: {"weight": (4, 4)} for name in names})
+    done = plan(tensors, Options(source="torch", target="paddle"))
+    assert {row.action for row in done.rows} == {"turned (Linear)"}
+    with pytest.raises(InputError, match=r"what these are: attn\.q\.weight"):
+        plan(state(**{"attn.q": {"weight": (4, 4)}}), Options(source="torch", target="paddle"))
 
 
 @pytest.mark.parametrize(("options", "message"), [

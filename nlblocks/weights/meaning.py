@@ -16,10 +16,10 @@ Layout = Literal["torch", "paddle"]
 
 _LINEAR = re.compile(
     r"(.*_)?(fc|linear|lin|dense|proj|projection|head|classifier|mlp|ffn|query|key|value|qkv|kv|out|output|logits"
-    r"|lm_head|squeeze|excitation|extract|w[qkvo]|c_attn|c_fc|c_proj|gate|up|down)(_layers?|_proj)?_?\d*",
+    r"|lm_head|squeeze|excitation|extract|w[qkvoi]|to_[qkv]|c_attn|c_fc|c_proj|gate|up|down)(_layers?|_proj)?_?\d*",
     re.IGNORECASE,
 )
-_ATTENDED = ("query", "key", "value", "kv", "key_value")
+_ATTENDED = ("query", "key", "value", "kv", "key_value", "q", "k", "v", "o")
 _TABLE = re.compile(r".*(emb(?!er|l[ey])|wte|wpe|lookup|codebook|vocab).*", re.IGNORECASE)  # no member, no ensemble
 _PLAIN_LEAVES = re.compile(r"bias|(weight|bias)_(ih|hh)(_l\d+)?(_reverse)?|.*(embed|emb|token|table|index|mask|pos).*")
 
@@ -93,8 +93,8 @@ def backwards(shapes: Mapping[str, Shape], layout: Layout) -> set[str]:
 
 
 def stack(name: str) -> str:
-    """A name up to its first number: what the layers of one stack share."""
-    return ".".join(itertools.takewhile(lambda word: not word.isdigit(), name.split(".")[:-1]))
+    """What the layers of one stack share: the name of what holds a module, up to the first number."""
+    return ".".join(itertools.takewhile(lambda word: not word.isdigit(), name.split(".")[:-2]))
 
 
 def _among_layers(module: str, shapes: Mapping[str, Shape]) -> bool:
