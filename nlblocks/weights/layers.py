@@ -106,13 +106,13 @@ def _fuse_attention(work: Conversion, prefix: str) -> None:
     names = [f"{prefix}{part}_proj.weight" for part in "qkv"]
     parts = [turned(work.left[name]) for name in names]
     if len({part.shape for part in parts}) == 1 and parts[0].shape[0] == parts[0].shape[1]:
-        work.take(names, f"{prefix}in_proj_weight", "turned and joined", joined(parts))
+        work.take(names, f"{prefix}in_proj_weight", "turned and joined", joined(parts, prefix))
     else:
         for part, name, tensor in zip("qkv", names, parts, strict=True):
             work.take([name], f"{prefix}{part}_proj_weight", "renamed and turned", tensor)
     biases = [f"{prefix}{part}_proj.bias" for part in "qkv"]
     if biases[0] in work.left:
-        work.take(biases, f"{prefix}in_proj_bias", "joined", joined([work.left[name] for name in biases]))
+        work.take(biases, f"{prefix}in_proj_bias", "joined", joined([work.left[name] for name in biases], prefix))
     _out_projection(work, prefix)
 
 
