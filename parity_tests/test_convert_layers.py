@@ -169,6 +169,12 @@ def test_inspect_shows_what_there_is_to_choose_from(tmp_path: Path) -> None:
     output = command(tmp_path / "one.pdparams", run=inspect)
     assert "1 tensors under 'model'" in output
     assert "2 tensors more under 'optimizer'" in output
+    for key, said in (
+        ((), "nlblocks: note: 2 tensors under 'optimizer' are left out; see --key\n"),
+        (("--key", "model"), ""),
+    ):
+        result = CliRunner().invoke(convert, [str(tmp_path / "one.pdparams"), str(tmp_path / "one.pth"), *key])
+        assert (result.exit_code, result.stderr) == (0, said)
     with (tmp_path / "two.pdparams").open("wb") as file:
         pickle.dump({"model": {"a": array(2)}, "ema": {"a": array(3)}}, file, 4)
     output = command(tmp_path / "two.pdparams", run=inspect)

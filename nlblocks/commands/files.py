@@ -132,7 +132,9 @@ def convert(
     planned = plan(tensors, options, record)
     width = None if sys.stdout.isatty() else 160
     console = Console(stderr=not dry_run, width=width, markup=False, emoji=False)  # names may hold [/x] and :x:
-    for note in planned.notes:
+    left_out = _elsewhere(checkpoint) if key is None else {}
+    others = [f"{count} tensors under {shown(head)!r} are left out; see --key" for head, count in left_out.items()]
+    for note in (*planned.notes, *others):
         click.echo(f"nlblocks: note: {note}", err=True)
     if dry_run:
         console.print(_table(planned, tensors))
