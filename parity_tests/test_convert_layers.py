@@ -216,7 +216,19 @@ def test_where_rectangles_lie_the_other_way_squares_are_a_question(source: Any) 
 
 
 def test_projections_beside_each_other_are_linear() -> None:
-    names = ("attn.q", "attn.k", "attn.v", "attn.o", "a.to_q", "b.query", "b.key", "b.value", "ff.wi_0", "ff.wo")
+    names = (
+        "attn.q",
+        "attn.k",
+        "attn.v",
+        "attn.o",
+        "a.to_q",
+        "b.query",
+        "b.key",
+        "b.value",
+        "ff.wi_0",
+        "ff.wo",
+        "features.2.reduction",
+    )  # Swin
     tensors = state(**{name: {"weight": (4, 4)} for name in names})
     done = plan(tensors, Options(source="torch", target="paddle"))
     assert {row.action for row in done.rows} == {"turned (Linear)"}

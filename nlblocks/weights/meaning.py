@@ -16,7 +16,7 @@ Layout = Literal["torch", "paddle"]
 
 _LINEAR = re.compile(
     r"(.*_)?(fc|linear|lin|dense|proj|projection|head|classifier|mlp|ffn|query|key|value|qkv|kv|out|output|logits"
-    r"|lm_head|squeeze|excitation|extract|w[qkvoi]|to_[qkv]|c_attn|c_fc|c_proj|gate|up|down)(_layers?|_proj)?_?\d*",
+    r"|lm_head|squeeze|excitation|extract|reduction|w[qkvoi]|to_[qkv]|c_attn|c_fc|c_proj|gate|up|down)(_layers?|_proj)?_?\d*",
     re.IGNORECASE,
 )
 _ATTENDED = ("query", "key", "value", "kv", "key_value", "q", "k", "v", "o")
