@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -332,3 +333,15 @@ def test_a_table_shows_names_as_they_are(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "a.pth", state(**dict.fromkeys(names, PRELU)))
     output = command(tmp_path / "a.pth", tmp_path / "a.pdparams", "--dry-run")
     assert all(output.count(f"{name}.weight") == 2 for name in names)
+
+
+def test_a_torchscript_archive_and_an_empty_file_are_told_in_one_clause(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "script.pth", "w") as archive:
+        for name in ("data.pkl", "constants.pkl"):
+            archive.writestr(f"m/{name}", b"\x80\x02}.")
+    with pytest.raises(InputError, match=r"script\.pth: a TorchScript archive; save torch\.jit\.load"):
+        open_checkpoint(tmp_path / "script.pth")
+    (tmp_path / "empty.pth").touch()
+    with pytest.raises(InputError) as error:
+        open_checkpoint(tmp_path / "empty.pth")
+    assert str(error.value) == f"{tmp_path / 'empty.pth'}: the file is empty"
