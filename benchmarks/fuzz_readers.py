@@ -48,12 +48,15 @@ def good_files(folder: Path) -> list[bytes]:
     shapes = {"0.fc.weight": (3, 2), "act.weight": (1,), "own.scale": (2,), "own.bias": (2,), "bn._mean": (2,),
               "bn._variance": (2,), "q_proj.weight": (2, 2), "k_proj.weight": (2, 2), "wn.weight_g": (2,),
               "wn.weight_v": (2, 2), "sn.weight_orig": (2, 1, 1), "sn.weight_u": (2,), "sn.weight_v": (1,),
-              "b.weight": (2, 1, 1), "b.bias": (1, 2)}  # fmt: skip
+              "b.weight": (2, 1, 1), "b.bias": (1, 2), "ln.weight": (6,), "ln.bias": (6,), "l.weight_ih_l0": (8, 1),
+              "l.0.cell.weight_ih": (8, 1), "l.0.cell.weight_hh": (8, 1), "l.0.cell.bias_ih": (8,),
+              "l.0.cell.bias_hh": (8,), "l.0.cell.weight_ho": (2, 1)}  # fmt: skip
     state = {name: in_memory(stream.normal(size=shape), DTYPES["float64"]) for name, shape in shapes.items()}
+    state["l.weight_ih_l0"] = state["l.0.cell.weight_ih"]
     record = {"num_batches_tracked": {"bn.num_batches_tracked": 3}, "separate_attention": [""],
               "renamed_weights": ["own."], "kept_weights": ["act."], "weight_norm_axes": {"wn.weight": 0},
               "parametrised": ["sn.weight"], "kept_weight_norms": ["x"], "bilinear": ["b."],
-              "kept_decoders": ["x"]}  # fmt: skip
+              "kept_decoders": ["x"], "layer_norm_shapes": {"ln.": [2, 3]}, "kept_layer_norms": ["x"]}  # fmt: skip
     for name in ("m.pth", "m.safetensors", "m.pdparams"):
         write_checkpoint(folder / name, state, spec={"kind": "x"}, record=record)
     arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in state.items()}

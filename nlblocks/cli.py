@@ -22,11 +22,20 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except NLBlocksError as error:
-            click.echo(f"nlblocks: {error}", err=True)
+            click.echo(f"nlblocks: {_one_line(str(error))}", err=True)
+            sys.exit(2)
+        except click.UsageError as error:
+            help_of = error.ctx.command_path if error.ctx is not None else "nlblocks"
+            click.echo(f"nlblocks: {_one_line(error.format_message().rstrip('.'))}; see {help_of} --help", err=True)
             sys.exit(2)
         except (click.Abort, KeyboardInterrupt):  # else it would be 1, which says that something differs
             click.echo("nlblocks: stopped", err=True)
             sys.exit(130)
+
+
+def _one_line(text: str) -> str:
+    """Names out of files may hold anything, such as a newline or what a terminal obeys."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @click.group(cls=_Group)

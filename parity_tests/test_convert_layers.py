@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from nlblocks.cli import main
 from nlblocks.commands.files import convert, inspect
 from nlblocks.errors import InputError
 from nlblocks.weights import dialects
 from nlblocks.weights.conversion import Options
 from nlblocks.weights.convert import plan
-from nlblocks.weights.files import DTYPES, Tensor, in_memory, open_checkpoint
+from nlblocks.weights.files import DTYPES, Tensor, in_memory, open_checkpoint, write_checkpoint
 from nlblocks.weights.recognise import anchors, candidates
 
 INSTANCE, PRELU = {"weight": (3,), "bias": (3,)}, {"weight": (3,)}
@@ -103,6 +105,8 @@ def test_instance_norm_and_prelu_compute_the_same(tmp_path: Path, require: Any, 
     ("torch", {"in1": INSTANCE, "norm": INSTANCE}, {"in1.scale", "in1.bias", "norm.weight", "norm.bias"}),
     ("torch", {"block.IN.0": INSTANCE}, {"block.IN.0.scale", "block.IN.0.bias"}),
     ("torch", {"norm_in": INSTANCE, "act": INSTANCE}, {"norm_in.weight", "norm_in.bias", "act.weight", "act.bias"}),
+    ("torch", {"acts.0": PRELU, "instance_norms.1": INSTANCE},
+     {"acts.0._weight", "instance_norms.1.scale", "instance_norms.1.bias"}),
     ("torch", {"prelu1": PRELU, "norm": PRELU}, {"prelu1._weight", "norm.weight"}),
     ("torch", {"own": {"scale": (3,), "bias": (3,)}, "mine": {"_weight": (3,)}},
      {"own.scale", "own.bias", "mine._weight"}),
@@ -166,6 +170,12 @@ def test_inspect_shows_what_there_is_to_choose_from(tmp_path: Path) -> None:
     output = command(tmp_path / "one.pdparams", run=inspect)
     assert "1 tensors under 'model'" in output
     assert "2 tensors more under 'optimizer'" in output
+    for key, said in (
+        ((), "nlblocks: note: 2 tensors under 'optimizer' are left out; see --key\n"),
+        (("--key", "model"), ""),
+    ):
+        result = CliRunner().invoke(convert, [str(tmp_path / "one.pdparams"), str(tmp_path / "one.pth"), *key])
+        assert (result.exit_code, result.stderr) == (0, said)
     with (tmp_path / "two.pdparams").open("wb") as file:
         pickle.dump({"model": {"a": array(2)}, "ema": {"a": array(3)}}, file, 4)
     output = command(tmp_path / "two.pdparams", run=inspect)
@@ -173,3 +183,165 @@ def test_inspect_shows_what_there_is_to_choose_from(tmp_path: Path) -> None:
     assert "ema\n    a  float32  3" in output
     with pytest.raises(InputError, match="choose one with key"):
         command(tmp_path / "two.pdparams", tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("module", [
+    "embed_out", "emb_proj", "vocab_head", "time_embed.0", "time_embed.2", "patch_embed.3", "member", "ensemble",
+    "query", "cls",
+])  # fmt: skip
+def test_a_linear_without_a_bias_is_not_taken_for_a_table_by_a_part_of_its_name(module: str) -> None:
+    tensors = state(**{module: {"weight": (4, 4)}})
+    if module.startswith("time_embed"):
+        tensors |= state(**{"time_embed.0": {"weight": (4, 4)}, "time_embed.2": {"weight": (4, 4)}})
+    if module == "patch_embed.3":
+        tensors |= state(**{"patch_embed.2": {"weight": (4,), "bias": (4,)}})
+    with pytest.raises(InputError, match=rf"what these are: .*{module}\.weight"):
+        plan(tensors, Options(source="torch", target="paddle"))
+
+
+def test_tables_in_a_list_are_tables() -> None:
+    modules = ("embeddings.0", "embeddings.1", "embeddings.2", "emb.0", "pos_emb", "codebook.0", "codebook.1")
+    tensors = state(**{module: {"weight": (4, 4)} for module in modules})
+    assert plan(tensors, Options(source="torch", target="paddle")).tensors == tensors
+
+
+@pytest.mark.parametrize("source", ["torch", "paddle"])
+def test_where_rectangles_lie_the_other_way_squares_are_a_question(source: Any) -> None:
+    other = {"weight": (2, 6) if source == "torch" else (6, 2), "bias": (6,)}
+    square = {"weight": (2, 2), "bias": (2,)}
+    target: Any = "paddle" if source == "torch" else "torch"
+    for first, second in (("h.0.c_attn", "h.0.c_proj"), ("gc1", "gc2"), ("model.gc1", "model.gc2")):
+        tensors = state(**{first: other, second: square, "encoder.pooler": square})
+        with pytest.raises(InputError, match=rf"what these are: {second}\.weight \(2, 2\);.*is --from right"):
+            plan(tensors, Options(source=source, target=target, plain=[f"{first}.weight"]))
+
+
+def test_projections_beside_each_other_are_linear() -> None:
+    names = (
+        "attn.q",
+        "attn.k",
+        "attn.v",
+        "attn.o",
+        "a.to_q",
+        "b.query",
+        "b.key",
+        "b.value",
+        "ff.wi_0",
+        "ff.wo",
+        "features.2.reduction",
+    )  # Swin
+    tensors = state(**{name: {"weight": (4, 4)} for name in names})
+    done = plan(tensors, Options(source="torch", target="paddle"))
+    assert {row.action for row in done.rows} == {"turned (Linear)"}
+    with pytest.raises(InputError, match=r"what these are: attn\.q\.weight"):
+        plan(state(**{"attn.q": {"weight": (4, 4)}}), Options(source="torch", target="paddle"))
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (("--linear", "fc.weigth"), "--linear 'fc.weigth' names no tensor"),
+    (("--plain", "fc.weigth"), "--plain 'fc.weigth' names no tensor"),
+    (("--linear", "*.weight", "--plain", "fc.*"), "fc.weight is said to be --linear and --plain"),
+    (("--rename", "fc=", "--rename", r"\.weight="), "fc.weight would have no name"),
+    (("--dry-run", "--shard-size", "lots"), "must be a size"),
+])  # fmt: skip
+def test_answers_that_say_nothing_or_two_things(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+    write_checkpoint(tmp_path / "a.pth", state(fc={"weight": (4, 4), "bias": (4,)}))
+    with pytest.raises(InputError, match=message):
+        command(tmp_path / "a.pth", tmp_path / "a.pdparams", *options)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pth"]
+
+
+BATCH_NORM = {"weight": (3,), "bias": (3,), "running_mean": (3,), "running_var": (3,)}
+PROJECTIONS = {f"self_attn.{part}_proj": {"weight": (4, 4), "bias": (4,)} for part in ("q", "k", "v", "out")}
+
+
+def recorded(wrapper: str = "") -> dict[str, Tensor]:
+    """What comes back from Paddle only by the record."""
+    tensors = state(**{f"{wrapper}enc.{name}": shapes for name, shapes in {**PROJECTIONS, "bn": BATCH_NORM}.items()})
+    count = in_memory(np.array(7, np.int64), DTYPES["int64"])
+    return {**tensors, f"{wrapper}enc.bn.num_batches_tracked": count}
+
+
+def contents(tensors: Any) -> dict[str, bytes]:
+    return {name: tensor.tobytes() for name, tensor in tensors.items()}
+
+
+def test_the_record_goes_through_a_copy_and_follows_new_names(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "a.pth", recorded())
+    command(tmp_path / "a.pth", tmp_path / "a.pdparams", "--rename", r"^enc\.=encoder.")
+    command(tmp_path / "a.pdparams", tmp_path / "copy.safetensors", "--to", "paddle", "--rename", "^encoder=e")
+    command(tmp_path / "copy.safetensors", tmp_path / "back.pth", "--rename", r"^e\.=enc.")
+    assert contents(open_checkpoint(tmp_path / "back.pth")) == contents(recorded())
+
+
+def test_the_record_loses_the_wrapper_with_the_names(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "a.pth", recorded("module."))
+    command(tmp_path / "a.pth", tmp_path / "a.pdparams")
+    command(tmp_path / "a.pdparams", tmp_path / "back.pth", "--strip-prefix")
+    assert contents(open_checkpoint(tmp_path / "back.pth")) == contents(recorded())
+
+
+def test_projections_of_other_shapes_or_said_to_be_linear_are_no_attention_of_torch() -> None:
+    options = Options(source="paddle", target="torch")
+    few = {name: {"weight": (4, 2), "bias": (2,)} if name[10] in "kv" else own for name, own in PROJECTIONS.items()}
+    wide = {name: {"weight": (6, 4) if "out" in name else (4, 6), "bias": (4,) if "out" in name else (6,)}
+            for name in PROJECTIONS}  # fmt: skip
+    for shapes in (few, wide):
+        tensors = state(**shapes)
+        assert plan(tensors, options).tensors.keys() == tensors.keys()
+    tensors = state(**PROJECTIONS)
+    assert "self_attn.in_proj_weight" in plan(tensors, options).tensors
+    said = Options(source="paddle", target="torch", linear=["self_attn.*_proj.weight"])
+    assert plan(tensors, said).tensors.keys() == tensors.keys()
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("convert",), "nlblocks: Missing argument 'SOURCE'; see main convert --help"),
+    (("convert", "a.pth", "b.pth", "--to", "x"), "nlblocks: Invalid value for '--to': 'x' is not one of 'torch',"),
+    (("convret",), "nlblocks: No such command 'convret'"),
+    (("convert", "a.pth", "b.pdparams"), r"nlblocks: neither name nor neighbours say what these are: \x1b[31m\nx.w"),
+])  # fmt: skip
+def test_a_wrong_use_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_checkpoint("a.pth", state(**{"\x1b[31m\nx": {"weight": (2, 2)}}))
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(message)
+    assert result.stderr.count("\n") == 1
+
+
+def test_what_may_be_an_instance_norm_or_a_prelu_is_said(tmp_path: Path) -> None:
+    conv = {"weight": (3, 3, 1, 1), "bias": (3,)}
+    tensors = state(**{"0": conv, "1": INSTANCE, "2": conv, "3": PRELU, "4": INSTANCE, "5": INSTANCE, "norm": INSTANCE})
+    write_checkpoint(tmp_path / "a.pth", tensors)
+    for options in ((), ("--dry-run",)):
+        result = CliRunner().invoke(convert, [str(tmp_path / "a.pth"), str(tmp_path / "a.pdparams"), *options])
+        assert result.stderr.splitlines() == [
+            r"nlblocks: note: 1.weight: kept the name; should it be of InstanceNorm, --rename '^1\.weight$=1.scale'",
+            r"nlblocks: note: 3.weight: kept the name; should it be of PReLU, --rename '^3\.weight$=3._weight'",
+        ]
+    command(tmp_path / "a.pth", tmp_path / "b.pdparams", "--rename", r"^1\.weight$=1.scale")
+    assert {"1.scale", "3.weight"} <= set(open_checkpoint(tmp_path / "b.pdparams"))
+    back = plan(open_checkpoint(tmp_path / "a.pdparams").tensors, Options(source="paddle", target="torch"))
+    assert back.notes == ()
+
+
+def test_a_table_shows_names_as_they_are(tmp_path: Path) -> None:
+    names = ("a[red]b", "c[/x]", ":smile:")
+    write_checkpoint(tmp_path / "a.pth", state(**dict.fromkeys(names, PRELU)))
+    output = command(tmp_path / "a.pth", tmp_path / "a.pdparams", "--dry-run")
+    assert all(output.count(f"{name}.weight") == 2 for name in names)
+
+
+def test_a_torchscript_archive_and_an_empty_file_are_told_in_one_clause(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "script.pth", "w") as archive:
+        for name in ("data.pkl", "constants.pkl"):
+            archive.writestr(f"m/{name}", b"\x80\x02}.")
+    with pytest.raises(InputError, match=r"script\.pth: a TorchScript archive; save torch\.jit\.load"):
+        open_checkpoint(tmp_path / "script.pth")
+    (tmp_path / "empty.pth").touch()
+    with pytest.raises(InputError) as error:
+        open_checkpoint(tmp_path / "empty.pth")
+    assert str(error.value) == f"{tmp_path / 'empty.pth'}: the file is empty"

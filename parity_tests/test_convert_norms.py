@@ -89,11 +89,43 @@ def transformer() -> Made:
     return ours, paddle.nn.Transformer(8, 2, 2, 2, 16), [(2, 5, 8), (2, 4, 8)]
 
 
+def layer_norm() -> Made:
+    import paddle
+    import torch
+
+    ours = torch.nn.Sequential(torch.nn.LayerNorm([3, 4, 5]), torch.nn.LayerNorm([4, 5]), torch.nn.LayerNorm([5]))
+    pd = paddle.nn
+    return ours, pd.Sequential(pd.LayerNorm([3, 4, 5]), pd.LayerNorm([4, 5]), pd.LayerNorm([5])), [(2, 3, 4, 5)]
+
+
+def projected(two: bool) -> Made:
+    import paddle
+    import torch
+
+    class First:
+        def forward(self, x: Any) -> Any:
+            return self.lstm(x)[0]  # type: ignore[attr-defined]
+
+    class Ours(First, torch.nn.Module):
+        def __init__(self) -> None:
+            torch.nn.Module.__init__(self)
+            self.lstm = torch.nn.LSTM(4, 5, 3, batch_first=True, bidirectional=two, proj_size=2)
+
+    class Theirs(First, paddle.nn.Layer):
+        def __init__(self) -> None:
+            paddle.nn.Layer.__init__(self)
+            direction = "bidirect" if two else "forward"
+            self.lstm = paddle.nn.LSTM(4, 5, 3, direction=direction, proj_size=2)
+
+    return Ours(), Theirs(), [(2, 6, 4)]
+
+
 MODELS: dict[str, Callable[[], Made]] = {
     "norms as hooks": lambda: normed(False), "norms as parametrizations": lambda: normed(True),
     "square norms as hooks": lambda: normed(False, square=True),
     "square norms as parametrizations": lambda: normed(True, square=True),
-    "bilinear": bilinear, "transformer": transformer,
+    "bilinear": bilinear, "transformer": transformer, "layer norm over several axes": layer_norm,
+    "projected": lambda: projected(False), "projected both ways": lambda: projected(True),
 }  # fmt: skip
 
 
@@ -158,7 +190,7 @@ def test_from_torch(tmp_path: Path, require: Any, name: str) -> None:
     assert everything(tmp_path / "back.pth") == everything(tmp_path / "m.pth")
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if "square" not in name])
+@pytest.mark.parametrize("name", [name for name in MODELS if "square" not in name and "axes" not in name])
 def test_from_paddle(tmp_path: Path, require: Any, name: str) -> None:
     require("torch", "paddle")
     import paddle
@@ -210,6 +242,9 @@ DECODER = {
     ("torch", {"conv__weight": (5, 3, 4), "conv__bias": (5,)}, {"conv.weight": (5, 3, 4), "conv.bias": (5,)}),
     ("paddle", {"a__weight": (5, 3, 4), "a__bias": (1, 5)}, {"a.weight": (5, 3, 4), "a.bias": (5,)}),
     ("paddle", {"a__weight": (5, 3, 4), "a__bias": (1, 4)}, {"a.weight": (5, 3, 4), "a.bias": (1, 4)}),
+    ("paddle", {"own__weight": (3, 4, 5), "own__bias": (3, 4, 5)}, {"own.weight": (3, 4, 5)}),
+    ("torch", {"own__weight": (1, 4, 1, 1), "own__bias": (1, 4, 1, 1)}, {"own.weight": (1, 4, 1, 1)}),
+    ("torch", {"own__weight": (3, 4, 5), "own__bias": (3, 4, 5)}, {"own.weight": (60,), "own.bias": (60,)}),
     ("torch", {**DECODER, "layers__0__multihead_attn__x": (1,)}, {"layers.0.cross_attn.x": (1,)}),
     ("torch", {**DECODER, "layers__0__cross_attn__x": (1,)}, {"layers.0.cross_attn.x": (1,)}),
     ("paddle", {**DECODER, "layers__0__multihead_attn__x": (1,)}, {"layers.0.multihead_attn.x": (1,)}),
@@ -228,8 +263,58 @@ def test_what_only_looks_like_it_stays_and_all_comes_back(source: Any, shapes: A
 
 
 @pytest.mark.parametrize("source", ["torch", "paddle"])
-@pytest.mark.parametrize("key", ["weight_norm_axes", "parametrised", "bilinear", "kept_decoders", "kept_weight_norms"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "layer_norm_shapes",
+        "kept_layer_norms",
+        "weight_norm_axes",
+        "parametrised",
+        "bilinear",
+        "kept_decoders",
+        "kept_weight_norms",
+    ],
+)
 def test_a_record_that_is_none_is_passed_over(source: Any, key: str) -> None:
     tensors = state(a__weight_g=(3, 1, 1) if source == "torch" else (3,), a__weight_v=(3, 2, 1))
     for odd in (7, "x", [7], {"a.weight": [1]} if key != "weight_norm_axes" else None):
         plan(tensors, Options(source=source, target="paddle" if source == "torch" else "torch"), {key: odd})
+
+
+def test_axes_that_do_not_fit_a_layer_norm_are_passed_over() -> None:
+    tensors = state(n__weight=(6,), n__bias=(6,))
+    for odd in ([2, 4], [-2, -3], [2.0, 3.0], ["2", 3], 6, None, {}):
+        record = {"layer_norm_shapes": {"n.": odd}}
+        assert plan(tensors, Options(source="paddle", target="torch"), record).tensors == tensors
+
+
+def test_own_parameters_that_look_like_a_layer_norm_stay_where_plain_says_so() -> None:
+    tensors = state(own__weight=(3, 4, 5), own__bias=(3, 4, 5))
+    assert plan(tensors, Options(source="torch", target="paddle", plain=["own.*"])).tensors == tensors
+
+
+@pytest.mark.parametrize(("source", "shapes", "message"), [
+    ("torch", {"weight_ih_l0": (8, 3), "weight_hh_l0": (8, 1), "bias_ih_l0": (8,), "bias_hh_l0": (8,),
+               "weight_hr_l0": (2,)}, "weight_hr_l0 has shape"),
+    ("torch", {"weight_ih_l0": (8, 3), "weight_hr_l0": (1, 2)}, "weight_hh_l0 is missing beside weight_ih_l0"),
+    ("paddle", {"weight_ih_l0": (8, 3), "0__cell__weight_ih": (8, 3), "0__cell__weight_hh": (8, 1),
+                "0__cell__bias_ih": (8,), "0__cell__bias_hh": (8,), "0__cell__weight_ho": (2, 1)},
+     "weight_ih_l0 differs from 0.cell.weight_ih"),
+])  # fmt: skip
+def test_a_damaged_lstm_with_a_projection_is_refused(source: Any, shapes: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        plan(state(**shapes), Options(source=source, target="paddle" if source == "torch" else "torch"))
+
+
+@pytest.mark.parametrize(("source", "g", "dims"), [
+    ("torch", (4, 1), "dim=0 in torch; build it with dim=1 in paddle"),
+    ("torch", (1, 3), "dim=1 in torch; build it with dim=0 in paddle"),
+    ("paddle", (4,), "dim=1 in paddle; build it with dim=0 in torch"),
+    ("paddle", (3,), "dim=0 in paddle; build it with dim=1 in torch"),
+    ("torch", (), None),
+])  # fmt: skip
+def test_the_axis_of_a_weight_norm_is_said_where_it_is_another_one(source: Any, g: Any, dims: str | None) -> None:
+    v = (4, 3) if source == "torch" else (3, 4)
+    tensors = state(fc__weight_g=g, fc__weight_v=v, fc__bias=(4,), conv__weight_g=(2,), conv__weight_v=(2, 2, 1))
+    notes = plan(tensors, Options(source=source, target="paddle" if source == "torch" else "torch")).notes
+    assert notes == (() if dims is None else (f"fc.weight: weight norm of a Linear, {dims}",))

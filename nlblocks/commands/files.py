@@ -20,7 +20,7 @@ from nlblocks.commands.options import spec_from_options
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape, spec_from_dict
 from nlblocks.weights import dialects as all_dialects
-from nlblocks.weights.conversion import Options, Plan
+from nlblocks.weights.conversion import Options, Plan, renamed_record
 from nlblocks.weights.convert import plan
 from nlblocks.weights.files import Checkpoint, Tensor, open_checkpoint, write_checkpoint
 from nlblocks.weights.files.checkpoint import SeveralSets, read_contents
@@ -82,8 +82,18 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
 @click.option("--to-dialect", help="Codebase whose names the blocks get instead.")
 @click.option("--kind", help="The whole file is one block of this kind; its fields follow as --field value.")
 @click.option("--rename", multiple=True, metavar="REGEX=TEXT", help="Rename what is written; may come several times.")
-@click.option("--linear", multiple=True, metavar="PATTERN", help="These 2-D tensors are Linear weights.")
-@click.option("--plain", multiple=True, metavar="PATTERN", help="These 2-D tensors are not (an Embedding, a table).")
+@click.option(
+    "--linear",
+    multiple=True,
+    metavar="PATTERN",
+    help="These 2-D tensors are Linear weights: a name, or a pattern such as 'blocks.*.w'; may come several times.",
+)
+@click.option(
+    "--plain",
+    multiple=True,
+    metavar="PATTERN",
+    help="These 2-D tensors are not (an Embedding, a table); may come several times.",
+)
 @click.option("--strip-prefix", is_flag=True, help="Drop a wrapper prefix such as module. from every name.")
 @click.option("--shard-size", help="Cut a .safetensors destination into shards of about this size, e.g. 2GB.")
 @click.option("--dry-run", is_flag=True, help="Print the table and write nothing.")
@@ -113,16 +123,23 @@ def convert(
         spec=spec_from_options(kind, ctx.args) if kind is not None else None,
         prefix=checkpoint.prefix if kind is not None else "",
     )  # fmt: skip
-    tensors = checkpoint.tensors
-    if strip_prefix and checkpoint.prefix:
-        tensors = {name.removeprefix(checkpoint.prefix): tensor for name, tensor in tensors.items()}
+    tensors, record, prefix = checkpoint.tensors, checkpoint.record, checkpoint.prefix
+    if strip_prefix and prefix:
+        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+        record = renamed_record(record, lambda name: name.removeprefix(prefix))
         options = replace(options, prefix="")
-    planned = plan(tensors, options, checkpoint.record)
-    console = Console(stderr=not dry_run, width=None if sys.stdout.isatty() else 160)
+    shard_bytes = None if shard_size is None else _bytes(shard_size)
+    planned = plan(tensors, options, record)
+    width = None if sys.stdout.isatty() else 160
+    console = Console(stderr=not dry_run, width=width, markup=False, emoji=False)  # names may hold [/x] and :x:
+    left_out = _elsewhere(checkpoint) if key is None else {}
+    others = [f"{count} tensors under {shown(head)!r} are left out; see --key" for head, count in left_out.items()]
+    for note in (*planned.notes, *others):
+        click.echo(f"nlblocks: note: {note}", err=True)
     if dry_run:
         console.print(_table(planned, tensors))
         return
-    _write(destination, planned, target, shard_size, console, checkpoint)
+    _write(destination, planned, target, shard_bytes, console, checkpoint)
 
 
 @click.command()
@@ -184,7 +201,7 @@ def human(size: int) -> str:
 
 
 def _write(
-    destination: Path, planned: Plan, target: str, shard_size: str | None, console: Console, checkpoint: Checkpoint
+    destination: Path, planned: Plan, target: str, shard_bytes: int | None, console: Console, checkpoint: Checkpoint
 ) -> None:
     total = sum(tensor.nbytes for tensor in planned.tensors.values())
     columns = (
@@ -198,7 +215,7 @@ def _write(
         task = progress.add_task("writing", total=total)
         written = write_checkpoint(
             destination, planned.tensors, layout=target, spec=planned.spec or _kept_spec(checkpoint, planned),
-            record=planned.record, shard_bytes=None if shard_size is None else _bytes(shard_size),
+            record=planned.record, shard_bytes=shard_bytes,
             moved=lambda count: progress.advance(task, count),
         )  # fmt: skip
     dropped = [row for row in planned.rows if row.tensor is None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -12,8 +12,9 @@ from typing import Any
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, Shape
 from nlblocks.weights.files import Tensor
+from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.made import turned
-from nlblocks.weights.meaning import Layout, Meaning, meaning
+from nlblocks.weights.meaning import Layout, Meaning, backwards, meaning, stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A conversion, before anything is written. ``record`` is what its reverse must know, ``spec`` the whole block."""
+    """A conversion, before anything is written.
+
+    ``record`` is what its reverse must know, ``spec`` the whole block, ``notes`` what a reader must know to use it.
+    """
 
     rows: tuple[Row, ...]
     record: dict[str, Any] = field(default_factory=dict)
     spec: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def tensors(self) -> dict[str, Tensor]:
@@ -76,6 +81,8 @@ class Conversion:
         self.new_record: dict[str, Any] = {}
         self.modules_renamed: dict[str, str] = {}  # the start of names in the source → in the target
         self.asks: list[str] = []
+        self.notes: list[str] = []
+        self.backwards = backwards(self.shapes, options.source)
 
     def in_order(self) -> list[Row]:
         """The rows in the order of the source, under the names of the target."""
@@ -136,25 +143,64 @@ class Conversion:
     def _said(self, name: str, as_name: str) -> Meaning:
         if self.options.source == self.options.target:
             return "plain"
-        if any(fnmatchcase(name, pattern) for pattern in self.options.linear):
+        if self.said_linear(name):
             return "linear"
-        if any(fnmatchcase(name, pattern) for pattern in self.options.plain):
+        if self.said_plain(name):
             return "plain"
-        return meaning(as_name, ChainMap({as_name: self.shapes[name]}, self.shapes), self.options.source)
+        shape = self.shapes[name]
+        said = meaning(as_name, ChainMap({as_name: shape}, self.shapes), self.options.source)
+        doubtful = said == "linear" and shape[0] == shape[1] and stack(name) in self.backwards
+        return "unknown" if doubtful else said
+
+    def check_patterns(self) -> None:
+        """Raise InputError where ``linear`` or ``plain`` says nothing, or both speak of one tensor."""
+        for option, patterns in (("linear", self.options.linear), ("plain", self.options.plain)):
+            for pattern in patterns:
+                if not any(fnmatchcase(name, pattern) for name in self.shapes):
+                    raise InputError(f"--{option} {pattern!r} names no tensor; nlblocks inspect shows the names")
+        both = next((name for name in self.shapes if self.said_linear(name) and self.said_plain(name)), None)
+        if both is not None:
+            raise InputError(f"{both} is said to be --linear and --plain; narrow one of the patterns")
+
+    def said_linear(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self.options.linear)
+
+    def said_plain(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self.options.plain)
 
     def noted(self, key: str) -> set[str]:
         """The names that the record has under ``key``; a file can hold anything there."""
         found = self.record.get(key)
         return {name for name in found if isinstance(name, str)} if isinstance(found, list) else set()
 
+    def note(self, names: Sequence[str], text: str) -> None:
+        """Tell the reader ``text`` about ``names``, if there are any."""
+        if names:
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            self.notes.append(f"{', '.join(map(shown, names[:5]))}{more}: {text}")
+
     def ask(self) -> None:
         """Raise InputError where a tensor's meaning is in doubt."""
         if self.asks:
             more = f" and {len(self.asks) - 10} more" if len(self.asks) > 10 else ""
+            against = f"; biases speak against the layout of {self.options.source}: is --from right?"
             raise InputError(
                 f"neither name nor neighbours say what these are: {', '.join(self.asks[:10])}{more}; torch and Paddle "
-                "hold Linear weights turned against each other: say --linear NAME for those, --plain NAME for the rest"
+                "hold Linear weights turned against each other: say --linear NAME for those, --plain NAME for the "
+                f"rest{against if self.backwards else ''}"
             )
+
+
+def renamed_record(record: Mapping[str, Any], rename: Callable[[str], str]) -> dict[str, Any]:
+    """A record that speaks of other names; a file can hold anything there."""
+    result: dict[str, Any] = {}
+    for key, found in record.items():
+        if isinstance(found, list):
+            found = [rename(name) if isinstance(name, str) else name for name in found]
+        elif isinstance(found, dict):
+            found = {rename(name): value for name, value in found.items()}
+        result[key] = found
+    return result
 
 
 def split(name: str) -> tuple[str, str]:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, Param, Shape
 from nlblocks.weights import dialects
-from nlblocks.weights.conversion import Conversion, Options, Plan, Row
+from nlblocks.weights.conversion import Conversion, Options, Plan, Row, renamed_record
 from nlblocks.weights.files import Tensor
+from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.layers import convert_layers
 from nlblocks.weights.made import shaped, turned
 from nlblocks.weights.recognise import Recognised, recognise
@@ -20,15 +21,18 @@ from nlblocks.weights.recognise import Recognised, recognise
 def plan(tensors: Mapping[str, Tensor], options: Options, record: Mapping[str, Any] | None = None) -> Plan:
     """What a conversion of ``tensors`` will do; an InputError asks where the meaning of a tensor is unknown."""
     work = Conversion(tensors, options, record or {})
+    work.check_patterns()
     _blocks(work)
     if options.source != options.target:
         convert_layers(work)
     for name in list(work.left):
         work.take_weight(name, name)
     work.ask()
-    rows = _renamed(work.in_order(), options.rename)
+    rename = _substitution(options.rename)
+    rows = _renamed(work.in_order(), rename)
+    left = work.new_record if options.source != options.target else work.record  # a copy turns nothing
     whole = options.spec.to_dict() if options.spec is not None and options.to_dialect is None else None
-    return Plan(tuple(rows), work.new_record, whole)
+    return Plan(tuple(rows), renamed_record(left, rename), whole, tuple(work.notes))
 
 
 def _blocks(work: Conversion) -> None:
@@ -113,25 +117,41 @@ def _keep_names(work: Conversion, block: Recognised) -> None:
             work.take([name], name, f"{type(block.spec).__name__}: as it is", work.left[name])
 
 
-def _renamed(rows: list[Row], rename: Sequence[tuple[str, str]]) -> list[Row]:
-    compiled: list[tuple[Callable[[str], str], str]] = []
+def _substitution(rename: Sequence[tuple[str, str]]) -> Callable[[str], str]:
+    """What a name becomes."""
+    compiled = []
     for pattern, replacement in rename:
         try:
-            expression = re.compile(pattern)
-            compiled.append((lambda name, e=expression, r=replacement: e.sub(r, name), pattern))  # type: ignore[misc]
+            compiled.append((re.compile(pattern), replacement))
         except re.error as error:
             raise InputError(f"rename {pattern!r} is not a regular expression: {error}") from None
-    result, seen = [], set()
-    for row in rows:
-        target = row.target
-        for function, pattern in compiled if row.tensor is not None else ():
+
+    def renamed(name: str) -> str:
+        for expression, replacement in compiled:
             try:
-                target = function(target)
+                name = expression.sub(replacement, name)
             except (re.error, IndexError) as error:
-                raise InputError(f"rename {pattern!r}: the replacement cannot be used: {error}") from None
-        if row.tensor is not None:
-            if not target or target in seen:
-                raise InputError(f"two tensors would be called {target!r}; rename one (known: {known(row.sources)})")
-            seen.add(target)
+                raise InputError(f"rename {expression.pattern!r}: the replacement cannot be used: {error}") from None
+        return name
+
+    return renamed
+
+
+def _renamed(rows: list[Row], rename: Callable[[str], str]) -> list[Row]:
+    result, seen = [], dict[str, str]()
+    for row in rows:
+        if row.tensor is None:
+            result.append(row)
+            continue
+        target, source = rename(row.target), row.sources[0] if row.sources else row.target
+        if not target:
+            raise InputError(
+                f"{shown(source) or 'a tensor'} would have no name; --rename '^$=weight' would give it one"
+            )
+        if target in seen:
+            raise InputError(
+                f"{shown(seen[target])} and {shown(source)} would both be called {shown(target)}; rename one"
+            )
+        seen[target] = source
         result.append(replace(row, target=target))
     return result

@@ -9,16 +9,19 @@ import numpy as np
 
 from nlblocks.errors import InputError
 from nlblocks.weights.conversion import Conversion, Row, split
-from nlblocks.weights.files import in_memory
+from nlblocks.weights.files import Tensor, in_memory
 from nlblocks.weights.files.dtypes import DTYPES
 from nlblocks.weights.made import joined, reshaped, third, turned
 from nlblocks.weights.meaning import RENAMED
-from nlblocks.weights.norms import spectral_norms, weight_norms
+from nlblocks.weights.norms import layer_norms, spectral_norms, weight_norms
 
 
 def convert_layers(work: Conversion) -> None:
     """Take the tensors of every layer that is known here."""
-    for step in (decoders, attention, recurrent, batch_norms, renamed_weights, weight_norms, spectral_norms, bilinear):
+    for step in (
+        decoders, attention, projected, recurrent, batch_norms, renamed_weights, weight_norms, spectral_norms,
+        layer_norms, bilinear,
+    ):  # fmt: skip
         step(work)
 
 
@@ -53,19 +56,22 @@ def attention(work: Conversion) -> None:
         kept = work.noted("separate_attention")
         for name in list(work.left):
             prefix = name.removesuffix("q_proj.weight")
-            if prefix != name and work.in_target(prefix) not in kept and _is_attention(work, prefix):
+            said = all(work.said_linear(f"{prefix}{part}_proj.weight") for part in ("q", "k", "v", "out"))
+            if prefix != name and work.in_target(prefix) not in kept and not said and _is_attention(work, prefix):
                 _fuse_attention(work, prefix)
 
 
 def _is_attention(work: Conversion, prefix: str) -> bool:
-    """Whether a module has the four projections of MultiHeadAttention, and nothing else."""
+    """Whether a module has the four projections of MultiHeadAttention, of its shapes, and nothing else."""
     parts = {f"{part}_proj": work.children.get(f"{prefix}{part}_proj.", set()) for part in ("q", "k", "v", "out")}
-    names = [f"{prefix}{part}.{leaf}" for part, leaves in parts.items() for leaf in leaves]
-    return (
-        work.children.get(prefix) == parts.keys()
-        and all(leaves == parts["q_proj"] and leaves in ({"weight"}, {"weight", "bias"}) for leaves in parts.values())
-        and all(name in work.left and len(work.shapes[name]) == 1 + name.endswith("weight") for name in names)
-    )
+    leaves = parts["q_proj"]
+    alike = work.children.get(prefix) == parts.keys() and all(other == leaves for other in parts.values())
+    names = [f"{prefix}{part}.{leaf}" for part in parts for leaf in leaves]
+    if not alike or leaves not in ({"weight"}, {"weight", "bias"}) or any(name not in work.left for name in names):
+        return False
+    q, k, v, out = (work.shapes[f"{prefix}{part}.weight"] for part in parts)
+    axis = 0 if work.options.source == "torch" else 1
+    return {len(q), len(k), len(v)} == {2} and q == out == (q[0], q[0]) and k[axis] == v[axis] == q[0]
 
 
 def _split_attention(work: Conversion, prefix: str, leaf: str) -> None:
@@ -75,7 +81,7 @@ def _split_attention(work: Conversion, prefix: str, leaf: str) -> None:
         raise InputError(f"{prefix + leaf} has shape {work.shapes[prefix + leaf]}; a projection has two axes")
     if leaf == "in_proj_weight":
         whole = work.left[prefix + leaf]
-        parts = [turned(third(whole, index)) for index in range(3)]
+        parts = [turned(third(whole, index, prefix + leaf)) for index in range(3)]
         for part, tensor in zip("qkv", parts, strict=True):
             work.take([prefix + leaf], f"{prefix}{part}_proj.weight", "cut out of in_proj and turned", tensor)
     else:
@@ -88,7 +94,7 @@ def _split_attention(work: Conversion, prefix: str, leaf: str) -> None:
     if bias in work.left:
         whole = work.left[bias]
         for index, part in enumerate("qkv"):
-            work.take([bias], f"{prefix}{part}_proj.bias", "cut out of in_proj", third(whole, index))
+            work.take([bias], f"{prefix}{part}_proj.bias", "cut out of in_proj", third(whole, index, bias))
     _out_projection(work, prefix)
 
 
@@ -96,13 +102,13 @@ def _fuse_attention(work: Conversion, prefix: str) -> None:
     names = [f"{prefix}{part}_proj.weight" for part in "qkv"]
     parts = [turned(work.left[name]) for name in names]
     if len({part.shape for part in parts}) == 1 and parts[0].shape[0] == parts[0].shape[1]:
-        work.take(names, f"{prefix}in_proj_weight", "turned and joined", joined(parts))
+        work.take(names, f"{prefix}in_proj_weight", "turned and joined", joined(parts, prefix))
     else:
         for part, name, tensor in zip("qkv", names, parts, strict=True):
             work.take([name], f"{prefix}{part}_proj_weight", "renamed and turned", tensor)
     biases = [f"{prefix}{part}_proj.bias" for part in "qkv"]
     if biases[0] in work.left:
-        work.take(biases, f"{prefix}in_proj_bias", "joined", joined([work.left[name] for name in biases]))
+        work.take(biases, f"{prefix}in_proj_bias", "joined", joined([work.left[name] for name in biases], prefix))
     _out_projection(work, prefix)
 
 
@@ -110,6 +116,58 @@ def _out_projection(work: Conversion, prefix: str) -> None:
     name = f"{prefix}out_proj.weight"
     if name in work.left:
         work.take([name], name, "turned (Linear)", turned(work.left[name]))
+
+
+def projected(work: Conversion) -> None:
+    """LSTM with proj_size: torch's weight_hr is Paddle's weight_ho, turned, which is in the cells' listing alone.
+
+    Under the other names Paddle deals four names a cell to five tensors, so that they come to stand a place further.
+    """
+    pattern = r"(.*\.)?weight_hr_l0()" if work.options.source == "torch" else r"(.*\.)?0\.cell(_fw)?\.weight_ho"
+    for name in list(work.left):
+        match = re.fullmatch(pattern, name)
+        if match is None or f"{match[1] or ''}weight_ih_l0" not in work.left:
+            continue
+        prefix = match[1] or ""
+        two = f"{prefix}weight_ih_l0_reverse" in work.shapes
+        layers = next(n for n in itertools.count() if f"{prefix}weight_ih_l{n}" not in work.shapes)
+        leaves = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_ho")
+        named = [leaf for leaf in leaves if f"{prefix}{leaf}_l0" in work.shapes]  # a cell has its biases even if frozen
+        sides = {"_reverse": "bw", "": "fw"}
+        again, pairs = [], []
+        for layer, reverse, leaf in itertools.product(range(layers), ("", "_reverse") if two else ("",), leaves):
+            cell = f"{prefix}{layer}.cell{f'_{sides[reverse]}' if two else ''}."
+            pairs.append((f"{prefix}{leaf.replace('_ho', '_hr')}_l{layer}{reverse}", cell + leaf))
+            again += [f"{prefix}{leaf}_l{layer}{reverse}"] if leaf in named else []
+        _take_projected(work, pairs, list(zip(again, pairs, strict=False)))
+
+
+def _take_projected(work: Conversion, pairs: list[tuple[str, str]], again: list[tuple[str, tuple[str, str]]]) -> None:
+    """``pairs`` are the names in torch and in Paddle, ``again`` Paddle's second listing of some of them."""
+    from_torch = work.options.source == "torch"
+    tensors: dict[str, Tensor] = {}
+    for ours, theirs in pairs:
+        name = ours if from_torch else theirs
+        if name not in work.left:
+            raise InputError(
+                f"{name} is missing beside {pairs[0][not from_torch]}; Paddle's LSTM with proj_size has it"
+            )
+        tensors[name] = work.left[name]
+        if theirs.endswith("weight_ho"):
+            if len(tensors[name].shape) != 2:
+                raise InputError(f"{name} has shape {tensors[name].shape}; a projection has two axes")
+            tensors[name] = turned(tensors[name])
+    for second, (ours, theirs) in again:
+        if from_torch:
+            work.add(ours, Row((ours,), second, "as Paddle lists it again", tensors[ours]))
+        elif second in work.left:
+            if work.left[second].tobytes() != work.left[theirs].tobytes():
+                raise InputError(f"{second} differs from {theirs}, of which it is the second listing; torch has one")
+            work.take([second], "", f"dropped: {theirs} again", None)
+    for ours, theirs in pairs:
+        name, target = (ours, theirs) if from_torch else (theirs, ours)
+        what = "turned (projection)" if theirs.endswith("weight_ho") else "renamed"
+        work.take([name], target, what, tensors[name])
 
 
 def recurrent(work: Conversion) -> None:
@@ -164,6 +222,7 @@ def renamed_weights(work: Conversion) -> None:
     """InstanceNorm's scale and PReLU's _weight in Paddle; the record says where a reverse could not tell."""
     always, never = work.noted("renamed_weights"), work.noted("kept_weights")
     notes: dict[str, list[str]] = {"renamed_weights": [], "kept_weights": []}
+    doubtful: dict[str, list[str]] = {layer.layer: [] for layer in RENAMED}
     for layer, (prefix, own) in itertools.product(RENAMED, work.modules.items()):
         leaf, other = ("weight", layer.paddle) if work.options.source == "torch" else (layer.paddle, "weight")
         told = layer.told(prefix)
@@ -172,9 +231,24 @@ def renamed_weights(work: Conversion) -> None:
                 work.take([prefix + leaf], prefix + other, f"renamed ({layer.layer})", work.left[prefix + leaf])
                 if other == "weight" and not told:
                     notes["renamed_weights"].append(prefix)
+            elif leaf == "weight" and prefix not in never and _after_convolution(work, prefix):
+                doubtful[layer.layer].append(prefix + leaf)
         elif layer.fits(other, own) and (told or other != "weight"):
             notes["kept_weights"].append(prefix)
+    for layer in RENAMED:
+        for name in doubtful[layer.layer][:1]:
+            new = f"--rename '^{re.escape(name)}$={name.removesuffix('weight')}{layer.paddle}'"
+            work.note(doubtful[layer.layer], f"kept the name; should it be of {layer.layer}, {new}")
     work.new_record.update({key: prefixes for key, prefixes in notes.items() if prefixes})
+
+
+def _after_convolution(work: Conversion, prefix: str) -> bool:
+    """Whether a module comes next after a convolution of as many outputs in a Sequential, where names tell nothing."""
+    parent, place = split(prefix.removesuffix("."))
+    if not place.isdecimal() or len(place) > 9:
+        return False
+    before = work.shapes.get(f"{parent}{int(place) - 1}.weight", ())
+    return len(before) > 2 and work.shapes[prefix + "weight"][0] in {1, *before[:2]}
 
 
 def bilinear(work: Conversion) -> None:

@@ -37,11 +37,11 @@ def shaped(tensor: Tensor, canonical: Shape, turn_in: bool, shape: Shape, turn_o
     return Made(tensor.dtype, shape, make, (tensor,))
 
 
-def third(whole: Tensor, index: int) -> Tensor:
-    """The third number ``index`` of a fused projection."""
+def third(whole: Tensor, index: int, name: str = "in_proj") -> Tensor:
+    """The third number ``index`` of a fused projection, ``name`` in messages."""
     rows = whole.shape[0] if whole.shape else 1
     if rows % 3:
-        raise InputError(f"in_proj has {rows} rows, which is not three times anything")
+        raise InputError(f"{name} has {rows} rows; q, k and v are three parts of one size")
     size = rows // 3
     shape = (size, *whole.shape[1:])
     if isinstance(whole, Stored) and whole.strides is None:
@@ -66,9 +66,11 @@ class Joined(Tensor):
             part.release()
 
 
-def joined(parts: Sequence[Tensor]) -> Joined:
+def joined(parts: Sequence[Tensor], where: str = "one attention") -> Joined:
     """The parts one below the other; an InputError where they do not fit."""
     first = parts[0]
     if any(part.dtype != first.dtype or part.shape[1:] != first.shape[1:] for part in parts):
-        raise InputError("the q, k and v projections of one attention differ in dtype or shape; they cannot be joined")
+        raise InputError(
+            f"the q, k and v projections of {where or 'the top'} differ in dtype or shape; they cannot be joined"
+        )
     return Joined(first.dtype, (sum(part.shape[0] for part in parts), *first.shape[1:]), tuple(parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ Meaning = Literal["linear", "plain", "unknown"]
 Layout = Literal["torch", "paddle"]
 
 _LINEAR = re.compile(
-    r"(.*_)?(fc|linear|lin|dense|proj|projection|head|classifier|cls|mlp|ffn|query|key|value|qkv|kv|out|output|logits"
-    r"|lm_head|squeeze|excitation|extract|w[qkvo]|c_attn|c_fc|c_proj|gate|up|down)(_layers?|_proj)?_?\d*",
+    r"(.*_)?(fc|linear|lin|dense|proj|projection|head|classifier|mlp|ffn|query|key|value|qkv|kv|out|output|logits"
+    r"|lm_head|squeeze|excitation|extract|reduction|w[qkvoi]|to_[qkv]|c_attn|c_fc|c_proj|gate|up|down)(_layers?|_proj)?_?\d*",
     re.IGNORECASE,
 )
-_TABLE = re.compile(r".*(embed|emb|wte|wpe|lookup|codebook|vocab).*", re.IGNORECASE)
+_ATTENDED = ("query", "key", "value", "kv", "key_value", "q", "k", "v", "o")
+_TABLE = re.compile(r".*(emb(?!er|l[ey])|wte|wpe|lookup|codebook|vocab).*", re.IGNORECASE)  # no member, no ensemble
 _PLAIN_LEAVES = re.compile(r"bias|(weight|bias)_(ih|hh)(_l\d+)?(_reverse)?|.*(embed|emb|token|table|index|mask|pos).*")
 
 
@@ -46,8 +48,10 @@ class Renamed:
 
 
 RENAMED = (
-    Renamed("InstanceNorm", "scale", True, re.compile(r"in_?\d*|(.*_)?inst(ance)?_?(norm)?_?\d*d?|inorm_?\d*", re.I)),
-    Renamed("PReLU", "_weight", False, re.compile(r"(.*_)?p_?relu_?\d*|(.*_)?act(ivation)?_?\d*", re.I)),
+    Renamed(
+        "InstanceNorm", "scale", True, re.compile(r"in_?\d*|(.*_)?inst(ance)?_?(norms?)?_?\d*d?|inorms?_?\d*", re.I)
+    ),
+    Renamed("PReLU", "_weight", False, re.compile(r"(.*_)?p_?relus?_?\d*|(.*_)?act(ivation)?s?_?\d*", re.I)),
 )
 
 
@@ -67,7 +71,37 @@ def meaning(name: str, shapes: Mapping[str, Shape], layout: Layout) -> Meaning:
     for word in reversed(module.split(".")):
         if word.isdigit():
             continue  # a place in a Sequential: the name is the Sequential's
-        if _TABLE.fullmatch(word):
-            return "plain"
+        if _TABLE.fullmatch(word):  # embed_out, emb_proj and time_embed.0 may be either
+            return "unknown" if _LINEAR.fullmatch(word) or _among_layers(module, shapes) else "plain"
+        if word in _ATTENDED and module.endswith(word):  # alone it may be a table of queries
+            parent = module.removesuffix(word)
+            beside = any(f"{parent}{other}.weight" in shapes for other in _ATTENDED if other != word)
+            return "linear" if beside else "unknown"
         return "linear" if _LINEAR.fullmatch(word) else "unknown"
     return "unknown"
+
+
+def backwards(shapes: Mapping[str, Shape], layout: Layout) -> set[str]:
+    """The stacks where weights have their outputs where the other framework has them, as in the Conv1D of GPT-2."""
+    found = set()
+    for name, shape in shapes.items():
+        if name.endswith("weight") and len(shape) == 2 and shape[0] != shape[1]:
+            bias = shapes.get(f"{name.removesuffix('weight')}bias")
+            if bias == (shape[1 if layout == "torch" else 0],):
+                found.add(stack(name))
+    return found
+
+
+def stack(name: str) -> str:
+    """What the layers of one stack share: the name of what holds a module, up to the first number."""
+    return ".".join(itertools.takewhile(lambda word: not word.isdigit(), name.split(".")[:-2]))
+
+
+def _among_layers(module: str, shapes: Mapping[str, Shape]) -> bool:
+    """Whether a module's place is one in a Sequential: a list of tables has a table in every place."""
+    parent, _, place = module.rpartition(".")
+    if not place.isdecimal() or len(place) > 9:
+        return False
+    before, after, second = (shapes.get(f"{parent}.{int(place) + step}.weight") for step in (-1, 1, 2))
+    gap = (before is None and int(place) > 0) or (after is None and second is not None)
+    return gap or any(beside is not None and len(beside) != 2 for beside in (before, after))

@@ -1,4 +1,4 @@
-"""Weight norm and spectral norm: a weight that is held as several tensors, under other names and shapes in Paddle.
+"""Weight norm and spectral norm, held as several tensors; LayerNorm over several axes: other names or shapes in Paddle.
 
 torch holds weight_g [1, .., k, .., 1] and weight_v, or parametrizations.weight.original0 and original1; Paddle weight_g
 [k] and weight_v. Spectral norm has weight_orig, weight_u and weight_v in both, or torch's
@@ -26,6 +26,7 @@ def weight_norms(work: Conversion) -> None:
     axes = axes if isinstance(axes, dict) else {}
     notes: dict[str, int] = {}
     kept = []
+    dims: dict[int, list[str]] = {0: [], 1: []}
     for weight, parts in _groups(work, WEIGHT_NORM).items():
         g, v, tensor = work.shapes[parts["g"]], work.shapes[parts["v"]], work.left[parts["g"]]
         if len(v) < 2 or g not in _shapes_of_g(work, v) or weight in work.noted("kept_weight_norms"):
@@ -42,6 +43,8 @@ def weight_norms(work: Conversion) -> None:
                 if axis != guess:
                     notes[weight] = axis
                 tensor = reshaped(tensor, (count,))
+                if turn:
+                    dims[1 - axis].append(weight)
             else:
                 noted = axes.get(weight, guess)
                 if noted not in fits:
@@ -50,7 +53,12 @@ def weight_norms(work: Conversion) -> None:
                         "save the model after remove_weight_norm"
                     )
                 tensor = reshaped(tensor, tuple(count if axis == noted else 1 for axis in range(len(v))))
+                if turn:
+                    dims[noted].append(weight)
         work.take([parts["g"]], _name(work, weight, "g", WEIGHT_NORM), "weight norm", tensor)
+    this, other = work.options.source, work.options.target
+    for dim, weights in dims.items():
+        work.note(weights, f"weight norm of a Linear, dim={1 - dim} in {this}; build it with dim={dim} in {other}")
     found = {"weight_norm_axes": notes, "kept_weight_norms": kept}
     work.new_record.update({key: value for key, value in found.items() if value})
 
@@ -68,6 +76,36 @@ def spectral_norms(work: Conversion) -> None:
         work.take_weight(parts["orig"], _name(work, weight, "orig", SPECTRAL_NORM), "spectral norm", as_name=weight)
         for part in "uv":
             work.take([parts[part]], _name(work, weight, part, SPECTRAL_NORM), "spectral norm", work.left[parts[part]])
+
+
+def layer_norms(work: Conversion) -> None:
+    """LayerNorm over several axes: Paddle's weight and bias are vectors; the record keeps the axes for the reverse."""
+    noted, kept = work.record.get("layer_norm_shapes"), work.noted("kept_layer_norms")
+    notes: dict[str, list[int]] = {}
+    stays = []
+    for prefix, own in work.modules.items():
+        if own.keys() != {"weight", "bias"} or own["weight"] != own["bias"] or prefix + "weight" not in work.left:
+            continue
+        flat, shape = (math.prod(own["weight"]),), own["weight"]
+        if len(shape) < 2:
+            told = noted.get(prefix) if isinstance(noted, dict) else None
+            if work.options.source == "torch" or not isinstance(told, list):
+                continue
+            if not all(type(extent) is int and extent > 0 for extent in told) or math.prod(told) != shape[0]:
+                continue
+            new: Shape = tuple(told)
+        elif work.options.source == "paddle":
+            stays.append(prefix)
+            continue
+        elif 1 in shape or prefix in kept or work.said_plain(prefix + "weight"):
+            continue
+        else:
+            new, notes[prefix] = flat, list(shape)
+        for name in (prefix + "weight", prefix + "bias"):
+            work.take([name], name, f"reshaped (LayerNorm over {len(max(shape, new, key=len))} axes)",
+                      reshaped(work.left[name], new))  # fmt: skip
+    found = {"layer_norm_shapes": notes, "kept_layer_norms": stays}
+    work.new_record.update({key: value for key, value in found.items() if value})
 
 
 def _groups(work: Conversion, names: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -34,6 +34,8 @@ class Mapped:
                 if self.size == 0:
                     raise InputError(f"{path}: the file is empty")
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except InputError:
+            raise
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
         self.bytes = memoryview(self._map)

@@ -28,6 +28,8 @@ def read_zip(file: Mapped, entries: Mapping[str, Entry]) -> Contents:
     if len(roots) != 1 or roots[0].count("/") > 1:
         raise InputError(f"{file.path}: the zip archive has no single data.pkl; it is not a torch checkpoint")
     root = roots[0]
+    if f"{root}constants.pkl" in entries:
+        raise InputError(f"{file.path}: a TorchScript archive; save torch.jit.load(...).state_dict() and take that")
     order = entries.get(f"{root}byteorder")
     if order is not None and inflate(file, order, 16) != b"little":
         raise InputError(f"{file.path}: the checkpoint is big-endian; re-save it on a little-endian machine")
