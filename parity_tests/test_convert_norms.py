@@ -318,3 +318,12 @@ def test_the_axis_of_a_weight_norm_is_said_where_it_is_another_one(source: Any, 
     tensors = state(fc__weight_g=g, fc__weight_v=v, fc__bias=(4,), conv__weight_g=(2,), conv__weight_v=(2, 2, 1))
     notes = plan(tensors, Options(source=source, target="paddle" if source == "torch" else "torch")).notes
     assert notes == (() if dims is None else (f"fc.weight: weight norm of a Linear, {dims}",))
+
+
+@pytest.mark.parametrize("source", ["torch", "paddle"])
+def test_a_pruned_weight_is_refused(source: Any) -> None:
+    tensors = state(net__0__weight_orig=(3, 2), net__0__weight_mask=(3, 2), net__0__bias=(3,))
+    target: Any = "paddle" if source == "torch" else "torch"
+    with pytest.raises(InputError, match=r"net\.0\.weight_orig is pruned .*prune\.remove it"):
+        plan(tensors, Options(source=source, target=target))
+    assert plan(tensors, Options(source=source, target=source)).tensors == tensors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -91,8 +92,10 @@ class Conversion:
 
     def in_target(self, name: str) -> str:
         """A name, or the start of one, with the name that the target has for its module."""
-        old = next((old for old in self.modules_renamed if name.startswith(old)), "")
-        return self.modules_renamed.get(old, "") + name.removeprefix(old)
+        for old in itertools.accumulate(f"{part}." for part in name.split(".")) if self.modules_renamed else ():
+            if old in self.modules_renamed and name.startswith(old):
+                return self.modules_renamed[old] + name.removeprefix(old)
+        return name
 
     @cached_property
     def modules(self) -> dict[str, dict[str, Shape]]:

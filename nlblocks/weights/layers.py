@@ -33,8 +33,9 @@ def decoders(work: Conversion) -> None:
     kept = [prefix for prefix, found in work.children.items() if found == {*beside, other}]
     if kept:
         work.new_record["kept_decoders"] = kept
+    stay = work.noted("kept_decoders")
     for prefix, found in work.children.items():
-        if found == {*beside, own} and prefix not in work.noted("kept_decoders"):
+        if found == {*beside, own} and prefix not in stay:
             work.modules_renamed[f"{prefix}{own}."] = f"{prefix}{other}."
 
 

@@ -72,6 +72,9 @@ def _shapes_of_g(work: Conversion, v: Shape) -> set[Shape]:
 
 def spectral_norms(work: Conversion) -> None:
     """Spectral norm: the same three tensors, a Linear's weight turned."""
+    for name in work.left:
+        if name.endswith("_orig") and f"{name.removesuffix('orig')}mask" in work.left:
+            raise InputError(f"{name} is pruned (torch.nn.utils.prune), for which Paddle has nothing: prune.remove it")
     for weight, parts in _groups(work, SPECTRAL_NORM).items():
         work.take_weight(parts["orig"], _name(work, weight, "orig", SPECTRAL_NORM), "spectral norm", as_name=weight)
         for part in "uv":
