@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from threading import Lock, local
 from types import TracebackType
@@ -34,7 +34,7 @@ class Sink:
         self._lock, self._local = Lock(), local()
         self._pool = ThreadPoolExecutor(WORKERS)
         self._in_flight = 0
-        self._under_way: deque[tuple[Tensor, list[tuple[int, Future[int]]]]] = deque()
+        self._under_way: deque[tuple[Tensor, list[tuple[int, Callable[[], int]]]]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -64,14 +64,21 @@ class Sink:
         """Begin to write a tensor. The result waits until it is written, and is its CRC-32 if that was asked for."""
         while self._under_way and self._in_flight + tensor.nbytes > IN_FLIGHT:
             self._finish_oldest()
-        submit = _at_once if tensor.nbytes <= SMALL else self._pool.submit
-        moves = []
+        begin = self._at_once if tensor.nbytes <= SMALL else self._begin
+        moves: list[tuple[int, Callable[[], int]]] = []
         for piece in tensor.pieces():
-            moves.append((piece.nbytes, submit(self._move, piece, self.position, checksum)))
+            moves.append((piece.nbytes, begin(piece, self.position, checksum)))
             self.position += piece.nbytes
         self._under_way.append((tensor, moves))
         self._in_flight += tensor.nbytes
-        return lambda: reduce(lambda sum_, move: crc32_combine(sum_, move[1].result(), move[0]), moves, 0)
+        return lambda: reduce(lambda sum_, move: crc32_combine(sum_, move[1](), move[0]), moves, 0)
+
+    def _begin(self, piece: Piece, position: int, checksum: bool) -> Callable[[], int]:
+        return self._pool.submit(self._move, piece, position, checksum).result
+
+    def _at_once(self, piece: Piece, position: int, checksum: bool) -> Callable[[], int]:
+        done = self._move(piece, position, checksum)
+        return lambda: done
 
     def _move(self, piece: Piece, position: int, checksum: bool) -> int:
         """Write a piece; its checksum if asked for."""
@@ -86,15 +93,8 @@ class Sink:
 
     def _finish_oldest(self) -> None:
         tensor, moves = self._under_way.popleft()
-        for nbytes, move in moves:
-            move.result()
+        for nbytes, wait in moves:
+            wait()
             self._moved(nbytes)
         tensor.release()
         self._in_flight -= tensor.nbytes
-
-
-def _at_once(function: Callable[..., int], *arguments: object) -> Future[int]:
-    """What a pool's ``submit`` does, in this thread."""
-    done: Future[int] = Future()
-    done.set_result(function(*arguments))
-    return done
