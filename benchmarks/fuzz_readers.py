@@ -2,8 +2,9 @@
 
     python benchmarks/fuzz_readers.py --seconds 600 --seed 1 [--json fuzz.json]
 
-Each file is a good one that was damaged, or opcodes at random in one of the pickle formats. The one acceptable error is
-an InputError of one line: anything else stops the run, prints the seed and hypothesis's smallest example, and exits 1.
+Each file is a good one that was damaged, opcodes at random in one of the pickle formats, or a whole one of layers that
+do not fit together. What is converted there and back must come back bit for bit. The one acceptable error is an
+InputError of one line: anything else stops the run, prints the seed and hypothesis's smallest example, and exits 1.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +29,16 @@ from hypothesis import strategies as st
 from nlblocks.errors import InputError
 from nlblocks.weights.conversion import Options
 from nlblocks.weights.convert import plan
-from nlblocks.weights.files import DTYPES, in_memory, open_checkpoint, write_checkpoint
+from nlblocks.weights.files import (
+    DTYPES,
+    Checkpoint,
+    Tensor,
+    in_memory,
+    open_checkpoint,
+    safetensors_file,
+    write_checkpoint,
+)
+from nlblocks.weights.files.checkpoint import notes_json
 from nlblocks.weights.files.constructors import NAMES
 from nlblocks.weights.files.pickle_writer import global_, integer, text
 from nlblocks.weights.files.sink import Sink
@@ -40,6 +53,44 @@ MODULES = [*sorted(NAMES), "torch._utils._rebuild_tensor_v2", "torch._utils._reb
            "torch._utils._rebuild_parameter", "collections.OrderedDict", "numpy.core.multiarray._reconstruct",
            "numpy._core.numeric._frombuffer", "numpy.core.multiarray.scalar", "numpy.dtype", "_codecs.encode",
            "builtins.set", "builtins.complex", "torch.Size", "posix.system"]  # fmt: skip
+PLACES = ["", "a.", "a.0.", "in1.", "act.", "bilinear.", "embed.", "fc.", "d.linear1.", "d.linear2.", "d.norm1.",
+          "d.norm2.", "d.norm3.", "d.self_attn.", "d.cross_attn.", "d.multihead_attn."]  # fmt: skip
+CELL = {"weight_ih": (8, 2), "weight_hh": (8, 2), "bias_ih": (8,), "bias_hh": (8,)}
+PROJECTED = {"weight_ih": (8, 2), "weight_hh": (8, 1), "bias_ih": (8,), "bias_hh": (8,)}
+Tensors = dict[str, tuple[int, ...]]
+BOTH: tuple[Tensors, ...] = (
+    {"weight": (3, 2), "bias": (3,)}, {"weight": (2, 3), "bias": (3,)}, {"weight": (2, 2)}, {"weight": (2,)},
+    {"weight": (2,), "bias": (2,)}, {"weight": (2, 2, 3), "bias": (2,)}, {f"{leaf}_l0": n for leaf, n in CELL.items()},
+    {"weight_orig": (2, 3), "weight_u": (2,), "weight_v": (3,), "bias": (2,)},
+    {"q_proj.weight": (2, 2), "k_proj.weight": (3, 2), "v_proj.weight": (3, 2), "out_proj.weight": (2, 2)},
+    {f"{part}_proj.{leaf}": shape for part in ("q", "k", "v", "out")
+     for leaf, shape in (("weight", (2, 2)), ("bias", (2,)))},
+)  # fmt: skip
+LAYERS: dict[str, tuple[Tensors, ...]] = {
+    "torch": (
+        *BOTH, {"weight": (2, 3), "bias": (2, 3)}, {"weight_g": (2, 1, 1), "weight_v": (2, 2, 3)},
+        {"weight": (2,), "bias": (2,), "running_mean": (2,), "running_var": (2,), "num_batches_tracked": ()},
+        {"in_proj_weight": (6, 2), "in_proj_bias": (6,), "out_proj.weight": (2, 2), "out_proj.bias": (2,)},
+        {"q_proj_weight": (2, 2), "k_proj_weight": (2, 3), "v_proj_weight": (2, 1), "out_proj.weight": (2, 2)},
+        {"weight_g": (1, 2), "weight_v": (2, 2), "bias": (2,)}, {"weight_g": (), "weight_v": (2, 3), "bias": (2,)},
+        {"parametrizations.weight.original0": (2, 1), "parametrizations.weight.original1": (2, 3), "bias": (2,)},
+        {"parametrizations.weight.original": (2, 1, 1), "parametrizations.weight.0._u": (2,),
+         "parametrizations.weight.0._v": (1,)},
+        {f"{leaf}_l0{end}": shape for leaf, shape in CELL.items() for end in ("", "_reverse")},
+        {"weight_hr_l0": (1, 2), **{f"{leaf}_l0": shape for leaf, shape in PROJECTED.items()}},
+    ),
+    "paddle": (
+        *BOTH, {"scale": (2,), "bias": (2,)}, {"_weight": (1,)}, {"weight": (2, 2, 3), "bias": (1, 2)},
+        {"weight": (2,), "bias": (2,), "_mean": (2,), "_variance": (2,)},
+        {"weight_g": (2,), "weight_v": (2, 3), "bias": (3,)}, {"weight_g": (2,), "weight_v": (2, 3, 1)},
+        {name: shape for leaf, shape in CELL.items() for name in (f"{leaf}_l0", f"0.cell.{leaf}")},
+        {"0.cell.weight_ho": (2, 1), **{f"0.cell.{leaf}": shape for leaf, shape in PROJECTED.items()},
+         "weight_ih_l0": (8, 2), "weight_hh_l0": (8, 1), "bias_ih_l0": (8,), "bias_hh_l0": (8,)},
+    ),
+}  # fmt: skip
+KEYS = ["num_batches_tracked", "separate_attention", "renamed_weights", "kept_weights", "weight_norm_axes",
+        "parametrised", "kept_weight_norms", "bilinear", "kept_bilinear", "kept_norms", "kept_decoders",
+        "layer_norm_shapes", "kept_layer_norms", "listed_once"]  # fmt: skip
 
 
 def good_files(folder: Path) -> list[bytes]:
@@ -63,6 +114,10 @@ def good_files(folder: Path) -> list[bytes]:
     np.savez(folder / "m.npz", **arrays)
     np.savez_compressed(folder / "c.npz", **arrays)
     return [path.read_bytes() for path in sorted(folder.iterdir())]
+
+
+def bits(tensors: Mapping[str, Tensor]) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
+    return {name: (tensor.dtype.name, tensor.shape, tensor.tobytes()) for name, tensor in tensors.items()}
 
 
 def opcodes() -> st.SearchStrategy[bytes]:
@@ -120,6 +175,44 @@ def damaged(whole: list[bytes]) -> st.SearchStrategy[bytes]:
     return st.builds(damage, st.sampled_from(whole), changes)
 
 
+def build(layout: str, layers: Mapping[str, int], gone: list[int], shaped: Mapping[int, tuple[int, ...]],
+          record: dict[str, Any]) -> bytes:  # fmt: skip
+    """A safetensors file of layers at places, but for tensors that are gone or of another shape."""
+    kinds = LAYERS[layout]
+    shapes = {place + leaf: n for place, kind in layers.items() for leaf, n in kinds[kind % len(kinds)].items()}
+    order = list(shapes)
+    shapes |= {order[index % len(order)]: shape for index, shape in shaped.items()}
+    for index in gone:
+        shapes.pop(order[index % len(order)], None)
+    out, stream = io.BytesIO(), np.random.default_rng(0)
+    state = {name: in_memory(stream.normal(size=shape), DTYPES["float64"]) for name, shape in shapes.items()}
+    for name in state:
+        twin = re.sub(r"^(.*?)([a-z]+_[a-z]+)_l0$", r"\g<1>0.cell.\g<2>", name)
+        if twin in state and state[twin].shape == state[name].shape:
+            state[name] = state[twin]  # which Paddle lists a second time
+    with Sink(out) as sink:
+        safetensors_file.write(
+            sink, state or {"x": in_memory(np.ones(1), DTYPES["float64"])}, notes_json(None, record), layout
+        )
+    return out.getvalue()
+
+
+def made_up() -> st.SearchStrategy[bytes]:
+    """Whole safetensors files of layers of either framework, some with a tensor too few or of another shape."""
+    places, numbers = st.sampled_from(PLACES), st.integers(0, 99)
+    layers = st.dictionaries(places, st.integers(0, 99), min_size=1, max_size=8)
+    values = st.one_of(
+        st.none(), st.integers(-2, 3), places, st.lists(st.one_of(places, st.integers(0, 4)), max_size=3)
+    )
+    tables = st.dictionaries(places.map(lambda place: place + "weight"), values, max_size=3)
+    nothing: dict[str, Any] = {}
+    records = st.one_of(st.just(nothing), st.dictionaries(st.sampled_from(KEYS), st.one_of(values, tables), max_size=3))
+    shapes = st.dictionaries(numbers, st.lists(st.integers(0, 4), max_size=3).map(tuple), max_size=1)
+    return st.builds(
+        build, st.sampled_from(["torch", "paddle"]), layers, st.lists(numbers, max_size=1), shapes, records
+    )
+
+
 @click.command()
 @click.option("--seconds", default=600.0, show_default=True)
 @click.option("--seed", "start_seed", type=int, help="Default: drawn, and printed.")
@@ -134,25 +227,38 @@ def main(seconds: float, start_seed: int | None, json_file: Path | None) -> None
         whole = good_files(folder)
         target = folder / "fuzzed"
         pickles = st.builds(wrapped, st.lists(opcodes(), max_size=40).map(b"".join), st.integers(0, 2))
-        files = st.one_of(damaged(whole), damaged(whole), pickles, st.binary(max_size=200))
+        files = st.one_of(damaged(whole), damaged(whole), pickles, made_up(), st.binary(max_size=200))
+
+        def tried(what: str, function: Callable[[], Checkpoint | None]) -> Checkpoint | None:
+            """Count what came of it; any error but an InputError of one line ends the run."""
+            try:
+                found = function()
+            except InputError as error:
+                counts["of several lines" if "\n" in str(error) else f"{what}: refused"] += 1
+                return None
+            counts[f"{what}: {found.format if found else 'done'}"] += 1
+            return found
+
+        def read() -> Checkpoint:
+            checkpoint = open_checkpoint(target, "")
+            for tensor in checkpoint.values():
+                tensor.tobytes()
+            recognise({key: tensor.shape for key, tensor in checkpoint.items()})
+            return checkpoint
+
+        def convert(checkpoint: Checkpoint, source: Layout, destination: Layout) -> None:
+            there = plan(checkpoint.tensors, Options(source=source, target=destination), checkpoint.record)
+            back = plan(there.tensors, Options(source=destination, target=source), there.record)
+            assert source != checkpoint.layout or bits(back.tensors) == bits(checkpoint.tensors)
 
         def attempt(data: bytes) -> None:
             nonlocal slowest
             target.write_bytes(data)
             start = time.perf_counter()
-            try:
-                checkpoint = open_checkpoint(target, "")
-                for tensor in checkpoint.values():
-                    tensor.tobytes()
-                recognise({key: tensor.shape for key, tensor in checkpoint.items()})
-                counts[f"read as {checkpoint.format}"] += 1
-                for source, destination in WAYS:
-                    options = Options(source=source, target=destination, linear=["*fc.*"], plain=["*"])
-                    for tensor in plan(checkpoint.tensors, options, checkpoint.record).tensors.values():
-                        tensor.tobytes()
-                counts["converted both ways"] += 1
-            except InputError as error:
-                counts["refused" if "\n" not in str(error) else "of several lines"] += 1
+            checkpoint = tried("read", read)
+            for source, destination in WAYS:
+                if checkpoint is not None:
+                    tried(f"from {source}", partial(convert, checkpoint, source, destination))
             slowest = max(slowest, time.perf_counter() - start)
 
         begin = time.monotonic()

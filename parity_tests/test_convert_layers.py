@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import nlblocks
 from nlblocks.cli import main
 from nlblocks.commands.files import convert, inspect
 from nlblocks.errors import InputError
@@ -132,12 +133,12 @@ def test_convolutions_under_the_names_of_an_attention_are_not_turned() -> None:
 
 
 @pytest.mark.parametrize("shapes", [
-    {"in_proj_weight": ()}, {"in_proj_weight": (6,)}, {"in_proj_weight": (6, 2), "in_proj_bias": ()},
+    {"in_proj_weight": (6, 2), "in_proj_bias": ()},
     {"in_proj_weight": (7, 2)},
 ])  # fmt: skip
 def test_a_fused_projection_of_another_shape_is_refused(shapes: dict[str, tuple[int, ...]]) -> None:
     with pytest.raises(InputError, match="in_proj"):
-        plan(state(attn=shapes), Options(source="torch", target="paddle"))
+        plan(state(attn=shapes | {"out_proj.weight": (2, 2)}), Options(source="torch", target="paddle"))
 
 
 @pytest.mark.parametrize("record", [
@@ -345,3 +346,54 @@ def test_a_torchscript_archive_and_an_empty_file_are_told_in_one_clause(tmp_path
     with pytest.raises(InputError) as error:
         open_checkpoint(tmp_path / "empty.pth")
     assert str(error.value) == f"{tmp_path / 'empty.pth'}: the file is empty"
+
+
+def test_a_fused_projection_without_its_output_is_a_question() -> None:
+    tensors = state(attn={"in_proj_weight": (6, 2)})
+    with pytest.raises(InputError, match=r"attn\.in_proj_weight \(6, 2\)"):
+        plan(tensors, Options(source="torch", target="paddle"))
+    kept = plan(tensors, Options(source="torch", target="paddle", plain=["attn.in_proj_weight"]))
+    assert kept.tensors == tensors
+
+
+@pytest.mark.parametrize(("source", "modules"), [
+    ("torch", {"own": {"weight": (2, 2, 3), "bias": (1, 2)}}),
+    ("paddle", {"bilinear": {"weight": (2, 2, 3), "bias": (2,)}}),
+    ("torch", {"own": {"_mean": (2,), "_variance": (2,)}}),
+    ("paddle", {"own": {"running_mean": (2,), "running_var": (2,)}}),
+])  # fmt: skip
+def test_what_looks_like_the_other_frameworks_layer_stays_there_and_back(source: str, modules: Any) -> None:
+    tensors = state(**modules)
+    names, back = there_and_back(tensors, source)
+    assert names == tensors.keys() == back.keys()
+    assert {n: t.shape for n, t in back.items()} == {n: t.shape for n, t in tensors.items()}
+
+
+def test_projections_with_odd_biases_are_no_attention() -> None:
+    """A bias without axes was an IndexError."""
+    attention = {f"{part}_proj.weight": (2, 2) for part in ("q", "k", "v", "out")}
+    biases = {f"{part}_proj.bias": () for part in ("q", "k", "v", "out")}
+    with pytest.raises(InputError, match="neither name nor neighbours"):
+        plan(state(attn=attention | biases), Options(source="paddle", target="torch"))
+
+
+def test_the_librarys_own_batch_norms_keep_their_names_inside_a_model(tmp_path: Path, require: Any) -> None:
+    """They have the same names in both frameworks; renamed as torch's own are, Paddle's block lost its statistics."""
+    require("torch", "paddle")
+    import paddle
+    import torch
+
+    spec = nlblocks.specs.NonLocal(in_channels=4)
+    ours = torch.nn.Sequential(torch.nn.BatchNorm2d(4), nlblocks.build(spec, backend="torch", seed=0))
+    theirs = paddle.nn.Sequential(paddle.nn.BatchNorm2D(4), nlblocks.build(spec, backend="paddle", seed=1))
+    torch.save(ours.state_dict(), tmp_path / "m.pth")
+    command(tmp_path / "m.pth", tmp_path / "m.pdparams")
+    assert theirs.set_state_dict(paddle.load(str(tmp_path / "m.pdparams"))) == ([], [])
+    command(tmp_path / "m.pdparams", tmp_path / "back.pth")
+    ours.load_state_dict(torch.load(tmp_path / "back.pth", weights_only=True), strict=True)
+
+
+def test_what_paddle_lists_once_is_listed_once_on_the_way_back() -> None:
+    tensors = state(lstm={"weight_ih_l0": (8, 3), "weight_hh_l0": (8, 2)})
+    names, back = there_and_back(tensors, "paddle")
+    assert names == back.keys() == tensors.keys()

@@ -176,6 +176,10 @@ class Conversion:
         found = self.record.get(key)
         return {name for name in found if isinstance(name, str)} if isinstance(found, list) else set()
 
+    def remember(self, key: str, name: str) -> None:
+        """Write a name under ``key`` into the new record."""
+        self.new_record.setdefault(key, []).append(name)
+
     def note(self, names: Sequence[str], text: str) -> None:
         """Tell the reader ``text`` about ``names``, if there are any."""
         if names:

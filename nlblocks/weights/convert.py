@@ -106,10 +106,13 @@ def _block(work: Conversion, prefix: str, spec: BlockSpec, rows: Mapping[Param, 
 
 
 def _keep_names(work: Conversion, block: Recognised) -> None:
-    """A recognised block without a dialect asked for: its spec says which tensors are linear; names stay."""
+    """A recognised block without a dialect asked for: its spec says which tensors are linear; names stay.
+
+    Those of the library's own blocks are the same in both frameworks, also of a BatchNorm; another's may be native.
+    """
     for param in block.spec.params():
         name = block.names[param.name]
-        if len(work.shapes[name]) != 2:
+        if len(work.shapes[name]) != 2 and block.dialect != "nlblocks":
             continue
         if param.layout == "linear":
             work.take([name], name, f"{type(block.spec).__name__}: turned", turned(work.left[name]))

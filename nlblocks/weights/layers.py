@@ -8,6 +8,7 @@ import re
 import numpy as np
 
 from nlblocks.errors import InputError
+from nlblocks.specs.base import Shape
 from nlblocks.weights.conversion import Conversion, Row, split
 from nlblocks.weights.files import Tensor, in_memory
 from nlblocks.weights.files.dtypes import DTYPES
@@ -51,7 +52,7 @@ def attention(work: Conversion) -> None:
             work.new_record["separate_attention"] = separate
         for name in list(work.left):
             prefix, leaf = split(name)
-            if leaf in ("in_proj_weight", "q_proj_weight"):
+            if leaf in ("in_proj_weight", "q_proj_weight") and _is_fused_attention(work, prefix):
                 _split_attention(work, prefix, leaf)
     else:
         kept = work.noted("separate_attention")
@@ -72,14 +73,30 @@ def _is_attention(work: Conversion, prefix: str) -> bool:
         return False
     q, k, v, out = (work.shapes[f"{prefix}{part}.weight"] for part in parts)
     axis = 0 if work.options.source == "torch" else 1
+    if any(work.shapes[name] != q[:1] for name in names if name.endswith("bias")):
+        return False
     return {len(q), len(k), len(v)} == {2} and q == out == (q[0], q[0]) and k[axis] == v[axis] == q[0]
 
 
-def _split_attention(work: Conversion, prefix: str, leaf: str) -> None:
-    if any(prefix + name in work.left for name in ("bias_k", "bias_v")):
+def _is_fused_attention(work: Conversion, prefix: str) -> bool:
+    """The same for torch's, whose three projections are one tensor, or three of the module itself."""
+    own, out = work.modules[prefix], work.modules.get(f"{prefix}out_proj.", {})
+    if own.keys() & {"bias_k", "bias_v"}:
         raise InputError(f"{prefix}bias_k: MultiheadAttention with add_bias_kv has no counterpart in Paddle")
-    if len(work.shapes[prefix + leaf]) != 2:
-        raise InputError(f"{prefix + leaf} has shape {work.shapes[prefix + leaf]}; a projection has two axes")
+    if len(out.get("weight", ())) != 2:
+        return False
+    e = out["weight"][0]
+    biases = {"in_proj_bias": (3 * e,)} if "bias" in out else {}
+    weights: dict[str, Shape] = {"in_proj_weight": (3 * e, e)}
+    if "in_proj_weight" not in own:  # keys and values of other widths
+        weights = {f"{part}_proj_weight": own.get(f"{part}_proj_weight", ()) for part in "qkv"}
+        if weights["q_proj_weight"] != (e, e) or any(len(shape) != 2 or shape[0] != e for shape in weights.values()):
+            return False
+    fits = own == {**weights, **biases} and out == {"weight": (e, e), **({"bias": (e,)} if biases else {})}
+    return fits and work.children[prefix] == {*own, "out_proj"} and work.children[f"{prefix}out_proj."] == out.keys()
+
+
+def _split_attention(work: Conversion, prefix: str, leaf: str) -> None:
     if leaf == "in_proj_weight":
         whole = work.left[prefix + leaf]
         parts = [turned(third(whole, index, prefix + leaf)) for index in range(3)]
@@ -133,7 +150,12 @@ def projected(work: Conversion) -> None:
         two = f"{prefix}weight_ih_l0_reverse" in work.shapes
         layers = next(n for n in itertools.count() if f"{prefix}weight_ih_l{n}" not in work.shapes)
         leaves = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_ho")
-        named = [leaf for leaf in leaves if f"{prefix}{leaf}_l0" in work.shapes]  # a cell has its biases even if frozen
+        named = []
+        for leaf in leaves[:4]:  # a cell has its biases even where they are frozen, and then not listed again
+            if f"{prefix}{leaf}_l0" not in work.shapes:
+                work.remember("listed_once", f"{prefix}{leaf}_l0")
+            elif f"{prefix}{leaf}_l0" not in work.noted("listed_once"):
+                named.append(leaf)
         sides = {"_reverse": "bw", "": "fw"}
         again, pairs = [], []
         for layer, reverse, leaf in itertools.product(range(layers), ("", "_reverse") if two else ("",), leaves):
@@ -174,6 +196,7 @@ def _take_projected(work: Conversion, pairs: list[tuple[str, str]], again: list[
 def recurrent(work: Conversion) -> None:
     """LSTM, GRU, RNN: the same tensors; Paddle's state dict lists each a second time, under its cell."""
     pattern = re.compile(r"(weight|bias)_(ih|hh)_l(\d+)(_reverse)?")
+    once = work.noted("listed_once")
     for name in list(work.left):
         prefix, leaf = split(name)
         match = pattern.fullmatch(leaf)
@@ -186,11 +209,14 @@ def recurrent(work: Conversion) -> None:
         tensor = work.left[name]
         work.take([name], name, "as it is", tensor)
         if work.options.source == "torch":
-            work.add(name, Row((name,), twin, "as Paddle lists it again", tensor))
+            if name not in once:
+                work.add(name, Row((name,), twin, "as Paddle lists it again", tensor))
         elif twin in work.left:
             if work.left[twin].tobytes() != tensor.tobytes():
                 raise InputError(f"{twin} differs from {name}, of which it is the second listing; torch has one")
             work.take([twin], "", f"dropped: {name} again", None)
+        else:
+            work.remember("listed_once", name)
 
 
 def batch_norms(work: Conversion) -> None:
@@ -200,11 +226,15 @@ def batch_norms(work: Conversion) -> None:
         names = {new: old for old, new in names.items()}
     mean, variance = names
     counts: dict[str, int] = {}
+    never = work.noted("kept_norms")
+    for prefix, own in work.modules.items():
+        if own.keys() >= {*names.values()} and all(prefix + leaf in work.left for leaf in names.values()):
+            work.remember("kept_norms", prefix)
     noted = work.record.get("num_batches_tracked")
     noted = noted if isinstance(noted, dict) else {}
     for name in list(work.left):
         prefix, leaf = split(name)
-        if leaf != mean or work.shapes.get(prefix + variance) != work.shapes[name]:
+        if leaf != mean or prefix in never or work.shapes.get(prefix + variance) != work.shapes[name]:
             continue
         for old, new in names.items():
             work.take([prefix + old], prefix + new, "renamed", work.left[prefix + old])
@@ -254,17 +284,18 @@ def _after_convolution(work: Conversion, prefix: str) -> bool:
 
 def bilinear(work: Conversion) -> None:
     """Bilinear: Paddle's bias is [1, out]. In torch only the module's name tells it from a Conv1d."""
-    always, notes = work.noted("bilinear"), []
+    always, never = work.noted("bilinear"), work.noted("kept_bilinear")
     for prefix, own in work.modules.items():
         bias = prefix + "bias"
         if set(own) != {"weight", "bias"} or len(own["weight"]) != 3 or bias not in work.left:
             continue
         told = re.search(r"bilinear", prefix, re.IGNORECASE) is not None
-        if work.options.source == "torch":
-            if own["bias"] == own["weight"][:1] and (told or prefix in always):
-                work.take([bias], bias, "as a row (Bilinear)", reshaped(work.left[bias], (1, *own["bias"])))
-        elif own["bias"] == (1, own["weight"][0]):
-            work.take([bias], bias, "as a vector (Bilinear)", reshaped(work.left[bias], own["bias"][1:]))
-            notes += [] if told else [prefix]
-    if notes:
-        work.new_record["bilinear"] = notes
+        vector, row = own["weight"][:1], (1, own["weight"][0])
+        mine, theirs = (vector, row) if work.options.source == "torch" else (row, vector)
+        if own["bias"] == mine and prefix not in never and (mine == row or told or prefix in always):
+            what = "as a row (Bilinear)" if mine == vector else "as a vector (Bilinear)"
+            work.take([bias], bias, what, reshaped(work.left[bias], theirs))
+            if mine == row and not told:
+                work.remember("bilinear", prefix)
+        elif own["bias"] == theirs and (theirs == row or told):
+            work.remember("kept_bilinear", prefix)

@@ -61,6 +61,8 @@ def meaning(name: str, shapes: Mapping[str, Shape], layout: Layout) -> Meaning:
     if len(shape) != 2:
         return "plain"
     module, _, leaf = name.rpartition(".")
+    if leaf in ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"):
+        return "unknown"  # of an attention that is no MultiheadAttention
     if leaf != "weight":
         square = shape[0] == shape[1]
         return "plain" if not square or _PLAIN_LEAVES.fullmatch(leaf) else "unknown"
