@@ -285,6 +285,13 @@ def test_impossible_destinations(tmp_path: Path, name: str, message: str) -> Non
         write_checkpoint(tmp_path / name, tensors(["float32"]))
 
 
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors", ".pdparams"])
+def test_half_characters_in_names(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(InputError, match="half a character"):
+        write_checkpoint(tmp_path / f"model{suffix}", {"\ud800": in_memory(np.ones(1), DTYPES["float64"])})
+    assert not os.listdir(tmp_path)
+
+
 def test_dtypes_that_a_format_lacks_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"odd is uint32, which Paddle cannot load"):
         write_checkpoint(tmp_path / "m.pdparams", {"odd": in_memory(np.ones(2, np.uint32), DTYPES["uint32"])})

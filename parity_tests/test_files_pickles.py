@@ -28,6 +28,7 @@ from parity_tests.hostile import (
     array,
     bounded,
     paddle,
+    read_everything,
     refused,
     storage,
     tensor,
@@ -114,6 +115,7 @@ def test_the_cases_are_dangerous(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 MINUS = b"J" + struct.pack("<i", -1)
 HUGE = integer(1 << 62)
+HUGE_KEY = integer(((1 << 61) - 1) * 8)  # its hash is 0, as that of every multiple
 OPCODES = {
     # ways to name and to call
     "INST": (b"(" + text(TOUCH) + b"iposix\nsystem\n", "posix.system"),
@@ -169,6 +171,7 @@ OPCODES = {
         "_codecs.encode",
     ),
     "a scalar of too many bytes": (global_("numpy.core.multiarray", "scalar") + DTYPE + b"C\5abcde\x86R", "5 bytes"),
+    "a dtype that there is not": (array(dtype=global_("numpy", "dtype") + text("f99") + b"\x89\x88\x87R"), "f99"),
     "bytes of a number": (global_("builtins", "bytes") + HUGE + b"\x85R", "bytes"),
     # shapes, offsets, storages
     "a tensor outside its storage": (tensor(shape=tuple_([integer(5)])), "outside its storage"),
@@ -183,6 +186,10 @@ OPCODES = {
         tensor(shape=tuple_([integer(1 << 40)] * 4), strides=tuple_([integer(0)] * 4)),
         "impossible shape",
     ),
+    "an empty tensor of huge extents": (
+        tensor(shape=tuple_([integer(0), *[integer(1 << 47)] * 2]), strides=tuple_([integer(1)] * 3)),
+        "impossible shape",
+    ),
     "a stride of zero": (tensor(shape=tuple_([integer(1 << 40)]), strides=tuple_([integer(0)])), "repeats"),
     "a hundred axes": (tensor(shape=tuple_([integer(1)] * 100), strides=tuple_([integer(1)] * 100)), "at most 32"),
     "more strides than axes": (tensor(strides=tuple_([integer(1)] * 2)), "strides"),
@@ -194,6 +201,13 @@ OPCODES = {
     "a storage of a huge size": (tensor(of=storage(size=HUGE)), "storage"),
     "a storage of a negative size": (tensor(of=storage(size=MINUS)), "storage"),
     "a persistent id of another kind": (tensor(of=storage(tag=text("module"))), "storage"),
+    "a lazy conjugate": (
+        TENSOR
+        + tuple_([storage(), integer(0), tuple_([integer(4)]), tuple_([integer(1)]), b"\x89", b"N",
+                  b"}" + text("conj") + b"\x88s"])
+        + b"R",
+        "resolve_conj",
+    ),
     "a persistent id of text": (text("storage") + b"Q", "storage"),
     "an array of too few bytes": (array(shape=tuple_([integer(3)])), "needs 12 bytes; it has 8"),
     "an array of a huge shape": (array(shape=tuple_([integer(1 << 40)] * 2)), "impossible shape"),
@@ -205,6 +219,12 @@ OPCODES = {
     "a key twice": (b"}" + (text("x") + b"Ns") * 2, "twice"),
     "a list as a key": (b"}]Ns", "dict key"),
     "a tuple as a key": (b"})Ns", "dict key"),
+    "a huge number as a key": (b"}" + HUGE_KEY + b"Ns", "dict key"),
+    "a huge number as a key of pairs": (
+        global_("collections", "OrderedDict") + b"]" + tuple_([HUGE_KEY, b"N"]) + b"a\x85R",
+        "not pairs",
+    ),
+    "a huge place in the memo": (b"Np" + str((1 << 61) - 1).encode() + b"\n", "memo"),
     "a list set by key": (b"]" + text("x") + b"Ns", "not a dict"),
     "a dict appended to": (b"}Na", "not a list"),
     "an unset memo": (b"h\7", "empty stack or memo"),
@@ -256,6 +276,26 @@ def test_shared_containers_do_not_multiply(tmp_path: Path) -> None:
         refused(path, "the storages listed" if container == "old" else "more than 1000000 entries")
 
 
+@pytest.mark.parametrize("opcodes", [
+    b"](" + b"N" * 500_000 + b"eq\0" + (global_("builtins", "list") + b"h\0\x85R") * 100,
+    text("x" * (1 << 20)) + b"q\0" + (global_("_codecs", "encode") + b"(h\0" + text("latin1") + b"tR") * 200,
+    text("x" * (1 << 20)) + b"q\0" + array(shape=tuple_([integer(1 << 18)]), data=b"h\0") * 200,
+])  # fmt: skip
+def test_copies_do_not_multiply(tmp_path: Path, opcodes: bytes) -> None:
+    path = tmp_path / "copies"
+    path.write_bytes(paddle(b"\x80\2" + opcodes + b"."))
+    with bounded():
+        refused(path, "again and again")
+
+
+def test_long_names_do_not_multiply(tmp_path: Path) -> None:
+    path = tmp_path / "names"
+    content = text("k" * (1 << 20)) + b"](" + b"N" * 10_000 + b"es" + text("t") + array() + b"s"
+    path.write_bytes(paddle(b"\x80\2}" + content + b"."))
+    with bounded():
+        refused(path, "letters")
+
+
 def test_deep_nesting(tmp_path: Path) -> None:
     for opcodes in (b"]" * 100_000 + b"a" * 99_999, b")" + b"\x85" * 100_000, b"(" * 100_000 + b"t" * 100_000):
         path = tmp_path / "deep"
@@ -267,6 +307,15 @@ def test_a_flood_of_operations(tmp_path: Path) -> None:
     path = tmp_path / "flood"
     path.write_bytes(paddle(b"\x80\2" + b"N0" * 2_600_000 + b"."))
     refused(path, "operations")
+
+
+def test_a_view_of_a_storage_is_known_in_the_old_format_alone(tmp_path: Path) -> None:
+    view = tensor(of=storage()[:-2] + tuple_([text("v"), integer(0), integer(4)]) + b"tQ")
+    path = tmp_path / "view.pth"
+    path.write_bytes(CONTAINERS["old"](a(view)))
+    read_everything(path)
+    path.write_bytes(CONTAINERS["pth"](a(view)))
+    refused(path, "storage")
 
 
 def test_storage_shared_without_end(tmp_path: Path) -> None:

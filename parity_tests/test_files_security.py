@@ -21,8 +21,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from nlblocks.commands.files import convert
+from nlblocks.commands.files import convert, inspect
 from nlblocks.errors import InputError
+from nlblocks.specs import NonLocal
 from nlblocks.weights.files import DTYPES, Tensor, in_memory, open_checkpoint, write_checkpoint
 from nlblocks.weights.files.pickle_writer import integer, text, tuple_
 from parity_tests.hostile import (
@@ -186,6 +187,7 @@ SAFETENSORS: dict[str, bytes] = {
     "a shape that does not fit": safe({"a": row(shape=(5,))}),
     "a huge shape": safe({"a": row(shape=(1 << 60, 1 << 60))}),
     "a shape that overflows": safe({"a": row(shape=(1 << 32, 1 << 32, 4))}),
+    "an empty tensor of huge extents": safe({"a": row(shape=(0, 1 << 47, 1 << 47), offsets=(0, 0))}, b""),
     "a negative shape": safe({"a": row(shape=(-4,))}),
     "a shape of floats": safe({"a": row(shape=(4.0,))}),
     "a shape of text": safe({"a": row(shape="4")}),
@@ -217,6 +219,9 @@ def test_safetensors(tmp_path: Path, case: str) -> None:
     ({"weight_map": {"a": ".."}}, "beside the index"),
     ({"weight_map": {"a": "C:x"}}, "beside the index"),
     ({"weight_map": {"a": 7}}, "beside the index"),
+    ({"weight_map": {"a": "x\n\x1b[31m"}}, "beside the index"),
+    ({"weight_map": {"a": "x" * 300}}, "beside the index"),
+    ({"weight_map": {"a": "m.safetensors.index.json"}}, "an index again"),
     ({"weight_map": {"a": "missing.safetensors"}}, "cannot be read"),
     ({"weight_map": {"b": "good.safetensors"}}, "not in the shard"),
     ({"weight_map": {"a": "good.safetensors"}}, "does not list"),
@@ -249,6 +254,30 @@ def test_what_is_no_checkpoint(tmp_path: Path, make: Callable[[Path], Any]) -> N
     path = tmp_path / "x.pth"
     make(path)
     refused(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+@pytest.mark.parametrize("name", ["x.pth", "x.index.json"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    code = f"from nlblocks.weights.files import open_checkpoint\nopen_checkpoint({str(tmp_path / name)!r})"
+    os.mkfifo(tmp_path / name)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment, check=False
+    )
+    assert "not a regular file" in done.stderr
+
+
+def test_what_inspect_shows_of_a_name_is_one_line(tmp_path: Path) -> None:
+    spec = NonLocal(in_channels=6)
+    state = {
+        f"\x1b[31m\nx.{param.name}": in_memory(np.zeros(param.shape, np.float32), DTYPES["float32"])
+        for param in spec.params()
+    }
+    write_checkpoint(tmp_path / "m.safetensors", state | {"other": in_memory(np.zeros(1), DTYPES["float64"])})
+    result = CliRunner().invoke(inspect, [str(tmp_path / "m.safetensors")], color=True, catch_exceptions=False)
+    assert "at \\x1b[31m\\nx: NonLocal" in result.output
+    assert "\x1b" not in result.output
 
 
 # Damage

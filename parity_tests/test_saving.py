@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import nlblocks
+from nlblocks import specs
 from nlblocks.errors import InputError
 from nlblocks.specs.catalogue import EXAMPLES
 from nlblocks.weights.files import DTYPES, in_memory, open_checkpoint, write_checkpoint
@@ -89,3 +90,21 @@ def test_the_spec_in_a_file_is_checked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'nonsense' is unknown"):
         nlblocks.load(tmp_path / "m.safetensors", backend="reference")
     assert json.loads(notes_json({"kind": "x"}, {})) == {"spec": {"kind": "x"}}
+
+
+@pytest.mark.parametrize("spec", ["non_local", specs.BatchNorm()])
+def test_load_wants_the_spec_of_a_block(tmp_path: Path, spec: Any) -> None:
+    write_checkpoint(tmp_path / "m.pth", {"w": in_memory(np.ones(1), DTYPES["float64"])})
+    with pytest.raises(InputError, match="must be that of a block"):
+        nlblocks.load(tmp_path / "m.pth", "reference", spec=spec)
+
+
+def test_load_shows_names_and_the_spec_of_a_file_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "m.pth"
+    write_checkpoint(path, {"w\n\x1b": in_memory(np.ones(1), DTYPES["float64"])}, spec={"kind": "x\n"})
+    with pytest.raises(InputError, match="its spec cannot be used") as caught:
+        nlblocks.load(path, "reference")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match=r"w\\n\\x1b is unexpected") as caught:
+        nlblocks.load(path, "reference", spec=specs.NonLocal(in_channels=6))
+    assert "\n" not in str(caught.value)

@@ -46,7 +46,7 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
     except SeveralSets as error:  # to choose one, a reader must see them
         checkpoint, question = open_checkpoint(file, ""), str(error)
     click.echo(f"{file}: {checkpoint.format}, {_size(file)} on disk")
-    where = f" under {checkpoint.key!r}" if checkpoint.key else ""
+    where = f" under {shown(checkpoint.key)!r}" if checkpoint.key else ""
     prefix = f", all with the prefix {checkpoint.prefix!r}" if checkpoint.prefix else ""
     click.echo(f"{len(checkpoint)} tensors{where}, {human(checkpoint.nbytes)}{prefix}")
     for line in tree(checkpoint.tensors):

@@ -14,6 +14,7 @@ from nlblocks.specs.base import BlockSpec, Param, Shape, Spec, spec_type
 from nlblocks.specs.catalogue import EXAMPLES
 from nlblocks.weights import dialects
 from nlblocks.weights.dialects.base import Dialect
+from nlblocks.weights.files.pickle_vm import shown
 
 Rows = dict[Param, tuple[str, Shape]]
 _STAND_INS = (9973, 4999, 2003, 1511, 1201, 1009, 907, 809)
@@ -57,7 +58,7 @@ class Recognised:
                 plain.append(f"{item.name} {values[0]}")
         dims = f", {spec.dims}D" if hasattr(spec, "dims") else ""
         tail = f"; {', '.join(open_)} (the parameters do not tell)" if open_ else ""
-        where = f"at {self.prefix}: " if self.prefix else "the whole file: "
+        where = f"at {shown(self.prefix)}: " if self.prefix else "the whole file: "
         told = "".join(f", {text}" for text in plain)
         return f"{where}{type(spec).__name__}{dims}{told}; dialect {self.dialect}{tail}"
 

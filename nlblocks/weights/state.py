@@ -10,6 +10,7 @@ import numpy as np
 from nlblocks.backend import Array, State, as_array, backend_of
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec
+from nlblocks.weights.files.pickle_vm import shown
 
 LARGEST = {"float64": np.inf, "float32": 3.4028234663852886e38, "float16": 65504.0, "bfloat16": 3.3895313892515355e38}
 
@@ -60,7 +61,7 @@ def checked_state(spec: BlockSpec, state: Mapping[str, Any]) -> State:
         raise InputError(f"state of {type(spec).__name__} must be a mapping of arrays, received {type(state).__name__}")
     params = {param.name: param for param in spec.params()}
     problems = [f"{name} is missing" for name in params if name not in state]
-    problems += [f"{name} is unexpected" for name in state if name not in params]
+    problems += [f"{shown(str(name))} is unexpected" for name in state if name not in params]
     arrays: State = {}
     for name, param in params.items():
         if name not in state:

@@ -104,7 +104,7 @@ def read_contents(path: Path) -> Contents:
         entries = read_directory(file)
         pickled = any(name.split("/")[-1] == "data.pkl" for name in entries)
         contents = torch_file.read_zip(file, entries) if pickled else npz_file.read(file, entries)
-    elif head.startswith(torch_file.MAGIC[:14]):
+    elif torch_file.is_legacy(file):
         contents = torch_file.read_legacy(file)
     elif len(head) > 8 and head[8:9] == b"{":
         contents = safetensors_file.read(file)

@@ -10,7 +10,7 @@ import numpy as np
 
 from nlblocks.errors import InputError
 from nlblocks.weights.files.dtypes import BY_BITS, BY_STORAGE, DTYPES, FileDType
-from nlblocks.weights.files.pickle_vm import Built, Constructor, Name, Span, shown
+from nlblocks.weights.files.pickle_vm import Built, Constructor, Name, Span, is_key, shown
 from nlblocks.weights.files.tensors import Made, Mapped, Stored, Tensor, checked_shape, row_major, strided
 
 STORAGES = {f"torch.{name}" for name in BY_STORAGE} | {"torch.storage.UntypedStorage", "torch.UntypedStorage"}
@@ -40,6 +40,18 @@ class TorchTensor:
         return strided(dtype, shape, strides, file, storage.start, offset, elements, where)
 
 
+class Budget:
+    """Bytes and entries that a pickle's calls may copy: as many as the file has bytes, however often it asks."""
+
+    def __init__(self, file: Mapped) -> None:
+        self.where, self.left = str(file.path), file.size
+
+    def spend(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise InputError(f"{self.where}: the pickle copies the same bytes again and again; the file is refused")
+
+
 class NumpyDType(Built):
     """numpy.dtype of plain numbers."""
 
@@ -48,7 +60,10 @@ class NumpyDType(Built):
         if not isinstance(code, str) or _NUMBER.fullmatch(code) is None:
             found = shown(code) if isinstance(code, str) else type(code).__name__
             raise InputError(f"{where}: a NumPy array has dtype {found}; only plain numbers are read, never objects")
-        self.where, self.dtype, self.swapped = where, np.dtype("=" + code), False
+        try:
+            self.where, self.dtype, self.swapped = where, np.dtype("=" + code), False
+        except TypeError:
+            raise InputError(f"{where}: a NumPy array has dtype {code}, which there is not") from None
 
     def build(self, state: Any) -> None:
         plain = isinstance(state, tuple) and len(state) >= 8 and state[2:5] == (None, None, None)
@@ -66,8 +81,8 @@ class NumpyDType(Built):
 class NumpyArray(Built):
     """A numpy.ndarray in the making: ``_reconstruct`` makes it empty, BUILD gives it shape, dtype and place."""
 
-    def __init__(self, file: Mapped) -> None:
-        self.file = file
+    def __init__(self, file: Mapped, budget: Budget) -> None:
+        self.file, self.budget = file, budget
         self.tensor: Tensor | None = None
 
     def build(self, state: Any) -> None:
@@ -82,6 +97,7 @@ class NumpyArray(Built):
         shape, row = checked_shape(shape, where), dtype.file_dtype()
         size = int(np.prod(shape, dtype=np.int64)) * row.size
         if isinstance(data, str):
+            self.budget.spend(len(data))
             data = _latin(data, where)
         if isinstance(data, Span) and not data.text:
             found = data.stop - data.start
@@ -97,8 +113,8 @@ class NumpyArray(Built):
             self.tensor = Stored(row, shape, self.file, data.start, strides, dtype.swapped)
         else:
             stored = row.bits.newbyteorder(">") if dtype.swapped else row.bits
-            array = np.frombuffer(data, stored).astype(row.bits).reshape(shape, order="F" if fortran else "C")
-            self.tensor = Made(row, shape, lambda: array)
+            array = np.frombuffer(data, stored).reshape(shape, order="F" if fortran else "C")
+            self.tensor = Made(row, shape, lambda: array.astype(row.bits, copy=False))
 
 
 def _latin(text: str, where: str) -> bytes:
@@ -121,7 +137,7 @@ def _bytes_of(span: Span, file: Mapped, size: int, where: str, shape: Any, row: 
 
 def constructors(file: Mapped) -> dict[str, Constructor | None]:
     """The table for one file. None marks a name that is only ever an argument."""
-    where = str(file.path)
+    where, budget = str(file.path), Budget(file)
 
     def expect(name: str, arguments: tuple[Any, ...], *types: Any) -> None:
         fits = len(arguments) >= len(types) and all(
@@ -137,6 +153,7 @@ def constructors(file: Mapped) -> dict[str, Constructor | None]:
             if not arguments:
                 return make(())
             expect(name, arguments, list | tuple)
+            budget.spend(len(arguments[0]))
             return make(arguments[0])
 
         return construct
@@ -145,17 +162,33 @@ def constructors(file: Mapped) -> dict[str, Constructor | None]:
         pairs = arguments[0] if arguments else []
         result: dict[Any, Any] = {}
         expect("collections.OrderedDict", (pairs,), list | tuple)
+        budget.spend(len(pairs))
         for pair in pairs:  # how protocol 0 and Python 2 write one
-            if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], str | int):
+            if not isinstance(pair, list | tuple) or len(pair) != 2 or not is_key(pair[0]):
                 raise InputError(f"{where}: an OrderedDict is made of something that is not pairs")
             if pair[0] in result:
                 raise InputError(f"{where}: the pickle has the key {shown(str(pair[0]))} twice in one dict")
             result[pair[0]] = pair[1]
         return result
 
+    def counter(arguments: tuple[Any, ...]) -> dict[Any, Any]:
+        """What MultiStepLR keeps its milestones in."""
+        expect("collections.Counter", arguments, dict)
+        found: dict[Any, Any] = arguments[0]
+        return found
+
+    def plain_bits(metadata: tuple[Any, ...]) -> None:
+        """A tensor may say that its values are the conjugates or the negatives of what is stored."""
+        if metadata and metadata[0]:
+            raise InputError(
+                f"{where}: a tensor is a lazy conjugate or negative of what is stored; save it after "
+                "tensor.resolve_conj().resolve_neg()"
+            )
+
     def rebuild(arguments: tuple[Any, ...]) -> TorchTensor:
         expect("torch._utils._rebuild_tensor", arguments, Storage, int, list | tuple, list | tuple)
         storage: Storage = arguments[0]
+        plain_bits(arguments[6:7])
         return TorchTensor(storage, arguments[1], arguments[2], arguments[3], storage.dtype)
 
     def rebuild_typed(arguments: tuple[Any, ...]) -> TorchTensor:
@@ -163,6 +196,7 @@ def constructors(file: Mapped) -> dict[str, Constructor | None]:
         name = arguments[6].name.removeprefix("torch.")
         if name not in DTYPES:
             raise InputError(f"{where}: a tensor has dtype {arguments[6].name}, which is none")
+        plain_bits(arguments[7:8])
         return TorchTensor(arguments[0], arguments[1], arguments[2], arguments[3], DTYPES[name])
 
     def parameter(arguments: tuple[Any, ...]) -> Any:
@@ -173,12 +207,12 @@ def constructors(file: Mapped) -> dict[str, Constructor | None]:
         expect("numpy's _reconstruct", arguments, Name, tuple)
         if arguments[0].name != "numpy.ndarray":
             raise InputError(f"{where}: the pickle reconstructs a {arguments[0].name} where only an array may be")
-        return NumpyArray(file)
+        return NumpyArray(file, budget)
 
     def from_buffer(arguments: tuple[Any, ...]) -> NumpyArray:
         expect("numpy's _frombuffer", arguments, Span, NumpyDType, tuple, str)
         data, dtype, shape, order = arguments[:4]
-        result = NumpyArray(file)
+        result = NumpyArray(file, budget)
         result.fill(shape, dtype, order == "F", data)
         return result
 
@@ -197,7 +231,10 @@ def constructors(file: Mapped) -> dict[str, Constructor | None]:
         text, encoding = arguments[:2]
         if encoding not in ("latin1", "latin-1"):
             raise InputError(f"{where}: the pickle calls _codecs.encode for {shown(encoding)}; only latin1 is data")
-        return _latin(text, where) if isinstance(text, str) else text
+        if isinstance(text, str):
+            budget.spend(len(text))
+            return _latin(text, where)
+        return text
 
     def no_bytes(arguments: tuple[Any, ...]) -> bytes:
         if arguments:
@@ -215,6 +252,7 @@ def constructors(file: Mapped) -> dict[str, Constructor | None]:
     table: dict[str, Constructor | None] = dict.fromkeys(NAMES)
     table |= {
         "collections.OrderedDict": ordered_dict,
+        "collections.Counter": counter,
         "torch._utils._rebuild_tensor": rebuild,
         "torch._utils._rebuild_tensor_v2": rebuild,
         "torch._utils._rebuild_tensor_v3": rebuild_typed,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nlblocks.errors import InputError
-from nlblocks.weights.files.limits import MAX_DEPTH, MAX_NODES, MAX_SHARING, MIN_INFLATED
+from nlblocks.weights.files.limits import MAX_DEPTH, MAX_LETTERS, MAX_NODES, MAX_SHARING, MIN_INFLATED
+from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.tensors import Tensor
 
 Path = tuple[str, ...]
@@ -31,7 +32,7 @@ def collect(value: Any, as_tensor: Callable[[Any], Tensor | None], where: str) -
     for path, leaf in _walk(value, as_tensor, where):
         target: dict[Path, Any] = tensors if isinstance(leaf, Tensor) else others
         if path in tensors or path in others:
-            raise InputError(f"{where}: two entries are called {'.'.join(path)!r}; the file is refused")
+            raise InputError(f"{where}: two entries are called {shown('.'.join(path))}; the file is refused")
         target[path] = leaf
     return tensors, others
 
@@ -49,6 +50,7 @@ def check_sharing(tensors: dict[Path, Tensor], size: int, where: str) -> None:
 def _walk(root: Any, as_tensor: Callable[[Any], Tensor | None], where: str) -> Iterator[tuple[Path, Any]]:
     """Leaves in order, without recursion: a hostile file may nest as deep as it likes."""
     stack: list[tuple[Path, Any]] = [((), root)]
+    letters = 0
     for _ in range(MAX_NODES):
         if not stack:
             return
@@ -62,7 +64,13 @@ def _walk(root: Any, as_tensor: Callable[[Any], Tensor | None], where: str) -> I
             if len(value) + len(stack) > MAX_NODES:
                 break
             items = value.items() if isinstance(value, dict) else enumerate(value)
-            stack.extend([((*path, str(key)), item) for key, item in items][::-1])
+            below = [((*path, str(key)), item) for key, item in items][::-1]
+            letters += len(below) * sum(len(key) + 1 for key in path) + sum(len(keys[-1]) + 1 for keys, _ in below)
+            if letters > MAX_LETTERS:
+                raise InputError(
+                    f"{where}: the names of its entries have more than {MAX_LETTERS} letters; it is refused"
+                )
+            stack.extend(below)
         else:
             yield path, value
     raise InputError(f"{where}: the checkpoint has more than {MAX_NODES} entries; the file is refused")

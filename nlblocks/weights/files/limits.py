@@ -10,6 +10,8 @@ MAX_HEADER = 32 << 20
 """Bytes of a safetensors header, of a shard index, or of a zip's directory."""
 MAX_NODES = 1_000_000
 """Entries met while walking a checkpoint's nested containers; the same container met twice counts twice."""
+MAX_LETTERS = 64 << 20
+"""Letters of the dotted names of those entries, all together: a long name may be shared by many."""
 MAX_DEPTH = 64
 """Nesting of those containers."""
 MAX_AXES = 32

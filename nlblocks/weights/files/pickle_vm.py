@@ -53,6 +53,11 @@ _REFUSED = {
     b"\x82": "a copyreg extension code", b"\x83": "a copyreg extension code", b"\x84": "a copyreg extension code",
     b"P": "a textual persistent id", b"\x97": "an out-of-band buffer", b"\x98": "an out-of-band buffer",
 }  # fmt: skip
+_INSTEAD = {
+    "torch._utils._rebuild_sparse_tensor": "Save the tensor after to_dense()",
+    "torch._utils._rebuild_qtensor": "Save the tensor after dequantize()",
+    "torch._utils._rebuild_meta_tensor_no_storage": "Save tensors that have values, not those of the meta device",
+}
 
 
 class Unpickler:
@@ -175,6 +180,8 @@ class Unpickler:
             push(self._construct(items[0], tuple(items[1:])))
         elif code in (b"p", b"g"):
             index = self._decimal()
+            if not 0 <= index < MAX_OPERATIONS:
+                raise self._damaged("has an impossible place in its memo")
             if code == b"p":
                 self._memo[index] = self._top()
             else:
@@ -258,8 +265,9 @@ class Unpickler:
         if not isinstance(target, dict) or len(items) % 2:
             raise self._damaged("sets items of something that is not a dict")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if not isinstance(key, str | int | float | None):
-                raise self._damaged(f"has a {type(key).__name__} as a dict key")
+            if not is_key(key):
+                kind = "huge number" if isinstance(key, int) else type(key).__name__
+                raise self._damaged(f"has a {kind} as a dict key")
             if key in target:
                 raise self._damaged(f"has the key {shown(str(key))} twice in one dict")
             target[key] = value
@@ -270,8 +278,8 @@ class Unpickler:
         name = f"{module}.{attribute}"
         if name not in self._constructors:
             raise InputError(
-                f"{self._file.path}: the pickle wants {shown(name)}, which no tensor needs; it is refused and nothing "
-                "was executed. Re-save the tensors alone, without it"
+                f"{self._file.path}: the pickle wants {shown(name)}, which no plain tensor needs; it is refused and "
+                f"nothing was executed. {_INSTEAD.get(name, 'Re-save the tensors alone, without it')}"
             )
         return Name(name)
 
@@ -297,6 +305,11 @@ class Unpickler:
 
     def _damaged(self, what: str) -> InputError:
         return InputError(f"{self._file.path}: the pickle {what} (near byte {self.position}); the file is refused")
+
+
+def is_key(value: Any) -> bool:
+    """Whether a value may be a dict key. Of huge integers endlessly many have one hash, which takes forever."""
+    return isinstance(value, str | float | None) or (isinstance(value, int) and -(1 << 63) <= value < 1 << 63)
 
 
 def shown(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -94,6 +95,8 @@ def parse_json(data: bytes, where: str) -> dict[str, Any]:
 def read_index(path: Path) -> dict[str, Path]:
     """Tensor name → shard, of an index such as ``model.safetensors.index.json``. Shards lie beside the index."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe waits for its other end
+            raise InputError(f"{path}: cannot be read: it is not a regular file")
         if path.stat().st_size > MAX_HEADER:
             raise InputError(f"{path}: an index of more than {MAX_HEADER} bytes; it is refused")
         index = parse_json(path.read_bytes(), str(path))
@@ -105,8 +108,10 @@ def read_index(path: Path) -> dict[str, Path]:
     shards = {}
     for name, shard in names.items():
         unsafe = not isinstance(shard, str) or shard in ("", ".", "..") or any(c in shard for c in "/\\:\0")
-        if unsafe:
+        if unsafe or len(shard) > 255 or not shard.isprintable():
             raise InputError(f"{path}: the shard {shown(str(shard))} must be a file beside the index; it is refused")
+        if shard.endswith(".json"):
+            raise InputError(f"{path}: the shard {shown(shard)} is an index again; it is refused")
         shards[name] = path.parent / shard
     return shards
 

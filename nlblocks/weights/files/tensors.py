@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 import os
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ class Mapped:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
+            if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe waits for its other end
+                raise InputError(f"{path}: cannot be read: it is not a regular file")
             with path.open("rb") as file:
                 status = os.fstat(file.fileno())
                 self.size, self._identity = status.st_size, (status.st_dev, status.st_ino)
@@ -209,7 +212,7 @@ def checked_shape(shape: object, where: str) -> Shape:
         raise InputError(f"{where}: a tensor's shape must be at most {MAX_AXES} extents, received {_short(shape)}")
     if any(isinstance(n, bool) or not isinstance(n, int) or not 0 <= n < MAX_EXTENT for n in shape):
         raise InputError(f"{where}: a tensor has the impossible shape {_short(shape)}")
-    if math.prod(shape) >= MAX_EXTENT:
+    if math.prod(n for n in shape if n) >= MAX_EXTENT:  # NumPy counts an empty array's other axes too
         raise InputError(f"{where}: a tensor has the impossible shape {_short(shape)}")
     return tuple(shape)
 
@@ -236,7 +239,10 @@ def strided(
     if count and offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True)) >= elements:
         raise InputError(f"{where}: a tensor of shape {shape} reaches outside its storage of {elements} elements")
     if count > elements:
-        raise InputError(f"{where}: a tensor of shape {shape} repeats the {elements} elements of its storage")
+        raise InputError(
+            f"{where}: a tensor of shape {shape} repeats the {elements} elements of its storage; "
+            "save it after tensor.contiguous()"
+        )
     steps: Shape | None = tuple(strides)
     if count == 0 or all(n == 1 or step == row for n, step, row in zip(shape, strides, row_major(shape), strict=True)):
         steps = None

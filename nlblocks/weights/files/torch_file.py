@@ -19,6 +19,8 @@ from nlblocks.weights.files.zip_reader import Entry, inflate
 from nlblocks.weights.files.zip_writer import ZipWriter
 
 MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+_NUMBER = MAGIC[2:]
+_SNIFFED = 2 + 9 + len(_NUMBER)
 NOTE = ".data/nlblocks.json"
 
 
@@ -59,11 +61,16 @@ def read_zip(file: Mapped, entries: Mapping[str, Entry]) -> Contents:
     return Contents("torch", tensors, others, metadata)
 
 
+def is_legacy(file: Mapped) -> bool:
+    """Whether the first pickle is torch's magic number, of protocol 2 or later: from 4 on it has a frame."""
+    return bytes(file.bytes[:1]) == b"\x80" and _NUMBER in bytes(file.bytes[:_SNIFFED])
+
+
 def read_legacy(file: Mapped) -> Contents:
     """The format before torch 1.6: five pickles in a row, then each storage as a count and its bytes."""
     where = str(file.path)
     storages = _Storages(file, None)
-    position, values = len(MAGIC), []
+    position, values = bytes(file.bytes[:_SNIFFED]).index(_NUMBER) + len(_NUMBER), []
     for index in range(4):
         persistent = storages.persistent if index == 2 else None
         reader = Unpickler(file, position, file.size, constructors(file), persistent)
@@ -104,8 +111,8 @@ class _Storages:
     def persistent(self, key: Any) -> Storage:
         where = self._file.path
         fits = (
-            isinstance(key, tuple) and len(key) in (5, 6) and key[0] == "storage"
-            and isinstance(key[1], Name) and key[1].name in STORAGES and isinstance(key[2], str)
+            isinstance(key, tuple) and (len(key) == 5 or (len(key) == 6 and self._place is None))
+            and key[0] == "storage" and isinstance(key[1], Name) and key[1].name in STORAGES and isinstance(key[2], str)
             and isinstance(key[4], int) and 0 <= key[4] < MAX_EXTENT
         )  # fmt: skip
         if not fits:

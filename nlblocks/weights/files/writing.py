@@ -12,6 +12,7 @@ from nlblocks.weights.files import paddle_file, safetensors_file, torch_file
 from nlblocks.weights.files.atomic import replacing
 from nlblocks.weights.files.checkpoint import notes_json
 from nlblocks.weights.files.limits import MAX_SHARDS
+from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.sink import Sink
 from nlblocks.weights.files.tensors import Tensor
 
@@ -49,6 +50,9 @@ def write_checkpoint(
     notes = notes_json(spec, record or {})
     if not tensors:
         raise InputError(f"{path}: there is no tensor to write")
+    for name in tensors:
+        if any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise InputError(f"{path}: the name {shown(name)} holds half a character; give it another with --rename")
     if shard_bytes is not None:
         if kind != "safetensors" or shard_bytes < 1:
             raise InputError(f"{path}: shards are .safetensors files of at least 1 byte, received {shard_bytes}")
