@@ -206,6 +206,15 @@ def test_from_paddle(tmp_path: Path, require: Any, name: str) -> None:
     assert everything(tmp_path / "back.pdparams") == everything(tmp_path / "m.pdparams")
 
 
+def test_the_record_follows_a_decoder_layer(tmp_path: Path) -> None:
+    """Its names are torch's on both ways: what is under cross_attn in Paddle is under multihead_attn there."""
+    cell = {f"layers__0__cross_attn__{leaf}_l0": (8, 2) for leaf in ("weight_ih", "weight_hh")}
+    tensors = state(**DECODER, **cell)
+    there = plan(tensors, Options(source="paddle", target="torch"))
+    assert there.record["listed_once"][0] == "layers.0.multihead_attn.weight_ih_l0"
+    assert plan(there.tensors, Options(source="torch", target="paddle"), there.record).tensors.keys() == tensors.keys()
+
+
 def state(**shapes: tuple[int, ...]) -> dict[str, Tensor]:
     stream = np.random.default_rng(0)
     return {

@@ -92,10 +92,7 @@ class Conversion:
 
     def in_target(self, name: str) -> str:
         """A name, or the start of one, with the name that the target has for its module."""
-        for old in itertools.accumulate(f"{part}." for part in name.split(".")) if self.modules_renamed else ():
-            if old in self.modules_renamed and name.startswith(old):
-                return self.modules_renamed[old] + name.removeprefix(old)
-        return name
+        return with_start(name, self.modules_renamed)
 
     @cached_property
     def modules(self) -> dict[str, dict[str, Shape]]:
@@ -196,6 +193,14 @@ class Conversion:
                 "hold Linear weights turned against each other: say --linear NAME for those, --plain NAME for the "
                 f"rest{against if self.backwards else ''}"
             )
+
+
+def with_start(name: str, starts: Mapping[str, str]) -> str:
+    """A name whose start ("layers.0.cross_attn.") may have another in ``starts``."""
+    for old in itertools.accumulate(f"{part}." for part in name.split(".")) if starts else ():
+        if old in starts and name.startswith(old):
+            return starts[old] + name.removeprefix(old)
+    return name
 
 
 def renamed_record(record: Mapping[str, Any], rename: Callable[[str], str]) -> dict[str, Any]:

@@ -31,6 +31,8 @@ def plan(tensors: Mapping[str, Tensor], options: Options, record: Mapping[str, A
     rename = _substitution(options.rename)
     rows = _renamed(work.in_order(), rename)
     left = work.new_record if options.source != options.target else work.record  # a copy turns nothing
+    if options.source == "paddle":
+        left = renamed_record(left, work.in_target)
     whole = options.spec.to_dict() if options.spec is not None and options.to_dialect is None else None
     return Plan(tuple(rows), renamed_record(left, rename), whole, tuple(work.notes))
 

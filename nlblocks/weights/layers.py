@@ -9,7 +9,7 @@ import numpy as np
 
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape
-from nlblocks.weights.conversion import Conversion, Row, split
+from nlblocks.weights.conversion import Conversion, Row, renamed_record, split, with_start
 from nlblocks.weights.files import Tensor, in_memory
 from nlblocks.weights.files.dtypes import DTYPES
 from nlblocks.weights.made import joined, reshaped, third, turned
@@ -38,6 +38,9 @@ def decoders(work: Conversion) -> None:
     for prefix, found in work.children.items():
         if found == {*beside, own} and prefix not in stay:
             work.modules_renamed[f"{prefix}{own}."] = f"{prefix}{other}."
+    if work.options.source == "paddle":
+        here = {new: old for old, new in work.modules_renamed.items()}
+        work.record = renamed_record(work.record, lambda name: with_start(name, here))
 
 
 def attention(work: Conversion) -> None:
@@ -59,7 +62,7 @@ def attention(work: Conversion) -> None:
         for name in list(work.left):
             prefix = name.removesuffix("q_proj.weight")
             said = all(work.said_linear(f"{prefix}{part}_proj.weight") for part in ("q", "k", "v", "out"))
-            if prefix != name and work.in_target(prefix) not in kept and not said and _is_attention(work, prefix):
+            if prefix != name and prefix not in kept and not said and _is_attention(work, prefix):
                 _fuse_attention(work, prefix)
 
 
