@@ -60,6 +60,10 @@ def synthetic(path: Path, gigabytes: float) -> None:
         kind, dtype, shape = kinds[index % len(kinds)]
         layers[f"{index}.{kind}weight"] = dtype, shape
         layers[f"{index}.{kind}bias"] = dtype, shape[:1]
+        if kind.startswith("attn."):  # without it, it would be no MultiheadAttention
+            layers[f"{index}.attn.out_proj.weight"] = dtype, (shape[1], shape[1])
+            layers[f"{index}.attn.out_proj.bias"] = dtype, (shape[1],)
+            size += shape[1] * shape[1] * DTYPES[dtype].size
         size += int(np.prod(shape)) * DTYPES[dtype].size
         index += 1
 

@@ -53,7 +53,7 @@ MODULES = [*sorted(NAMES), "torch._utils._rebuild_tensor_v2", "torch._utils._reb
            "torch._utils._rebuild_parameter", "collections.OrderedDict", "numpy.core.multiarray._reconstruct",
            "numpy._core.numeric._frombuffer", "numpy.core.multiarray.scalar", "numpy.dtype", "_codecs.encode",
            "builtins.set", "builtins.complex", "torch.Size", "posix.system"]  # fmt: skip
-PLACES = ["", "a.", "a.0.", "in1.", "act.", "bilinear.", "embed.", "fc.", "d.linear1.", "d.linear2.", "d.norm1.",
+PLACES = ["", "a.", "b.0.", "in1.", "act.", "bilinear.", "embed.", "fc.", "d.linear1.", "d.linear2.", "d.norm1.",
           "d.norm2.", "d.norm3.", "d.self_attn.", "d.cross_attn.", "d.multihead_attn."]  # fmt: skip
 CELL = {"weight_ih": (8, 2), "weight_hh": (8, 2), "bias_ih": (8,), "bias_hh": (8,)}
 PROJECTED = {"weight_ih": (8, 2), "weight_hh": (8, 1), "bias_ih": (8,), "bias_hh": (8,)}
