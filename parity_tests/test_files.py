@@ -372,6 +372,17 @@ def test_reading_and_converting_import_no_framework(tmp_path: Path) -> None:
     assert (tmp_path / "m.safetensors").exists()
 
 
+def test_reading_needs_numpy_and_safetensors_only(tmp_path: Path) -> None:
+    names = [f"m.{suffix}" for suffix in ("pth", "pdparams", "safetensors")]
+    for name in names:
+        write_checkpoint(tmp_path / name, tensors(["float32"]))
+    blocked = "sys.modules.update(dict.fromkeys(['torch', 'paddle', 'zlib_ng', 'click', 'rich']))"
+    read = "[t.tobytes() for path in sys.argv[1:] for t in open_checkpoint(path).values()]"
+    code = f"import sys; {blocked}; from nlblocks.weights.files import open_checkpoint; {read}"
+    command = [sys.executable, "-c", code, *(str(tmp_path / name) for name in names)]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": PATH})
+
+
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the published checkpoint is another project's data")
 def test_the_published_checkpoint(tmp_path: Path) -> None:
     found = open_checkpoint(PUBLISHED)

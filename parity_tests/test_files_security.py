@@ -173,6 +173,7 @@ SAFETENSORS: dict[str, bytes] = {
     "a header cut in a character": safe(b'{"\xc3": 1}'),
     "no object": safe(b"{" + b"[" * 5000),
     "deep JSON": safe(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+    "a flood of lists": safe(b'{"a":[' + b"[]," * 3_000_000 + b"0]}"),
     "a key twice": safe(b'{"a":%s,"a":%s}' % ((json.dumps(row()).encode(),) * 2)),
     "a field twice": safe(b'{"a":{"dtype":"F32","dtype":"F64","shape":[4],"data_offsets":[0,16]}}'),
     "overlap": safe({"a": row(), "b": row()}),

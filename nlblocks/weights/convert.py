@@ -55,11 +55,10 @@ def _blocks(work: Conversion) -> None:
         inside = any(block.prefix == prefix or block.prefix.startswith(f"{prefix}.") for prefix in done)
         if inside or "" in done or not set(block.names.values()) <= set(work.left):
             continue
+        done.add(block.prefix)
         if renames:
-            done.add(block.prefix)
             _block(work, block.prefix, block.spec, dialects.get(block.dialect).rows(block.spec))
         else:
-            done.add(block.prefix)
             _keep_names(work, block)
     if renames and not done:
         raise InputError(f"dialect {options.dialect}: none of its blocks is in the file; see nlblocks inspect")

@@ -108,8 +108,6 @@ def _split_attention(work: Conversion, prefix: str, leaf: str) -> None:
     else:
         for part in "qkv":
             name = f"{prefix}{part}_proj_weight"
-            if name not in work.left:
-                raise InputError(f"{name} is missing beside {prefix + leaf}")
             work.take([name], f"{prefix}{part}_proj.weight", "renamed and turned", turned(work.left[name]))
     bias = prefix + "in_proj_bias"
     if bias in work.left:

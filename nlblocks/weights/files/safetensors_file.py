@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from nlblocks.errors import InputError
 from nlblocks.weights.files.contents import Contents
 from nlblocks.weights.files.dtypes import BY_SAFETENSORS
-from nlblocks.weights.files.limits import MAX_HEADER
+from nlblocks.weights.files.limits import MAX_HEADER, MAX_NODES
 from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.sink import Sink
 from nlblocks.weights.files.tensors import Mapped, Stored, Tensor, checked_shape
@@ -81,6 +81,8 @@ def parse_json(data: bytes, where: str) -> dict[str, Any]:
             raise InputError(f"{where}: its JSON has a key twice; the file is refused")
         return result
 
+    if data.count(b"[") + data.count(b"{") > MAX_NODES:  # a list of a byte or two in the file takes 56 in memory
+        raise InputError(f"{where}: its JSON has more than {MAX_NODES} lists and objects; the file is refused")
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=unique)
     except InputError:

@@ -6,18 +6,16 @@ import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import reduce
 from threading import Lock, local
 from types import TracebackType
 from typing import BinaryIO, Self
-
-from zlib_ng.zlib_ng import crc32, crc32_combine
 
 from nlblocks.errors import InputError
 from nlblocks.weights.files.limits import IN_FLIGHT, SMALL
 from nlblocks.weights.files.tensors import Piece, Tensor
 
 WORKERS = min(4, os.cpu_count() or 1)
+Checksum = Callable[[memoryview], int]
 
 
 class Sink:
@@ -60,8 +58,8 @@ class Sink:
             self._file.write(data)
             self._at = position + len(data)
 
-    def tensor(self, tensor: Tensor, checksum: bool = False) -> Callable[[], int]:
-        """Begin to write a tensor. The result waits until it is written, and is its CRC-32 if that was asked for."""
+    def tensor(self, tensor: Tensor, checksum: Checksum | None = None) -> Callable[[], list[tuple[int, int]]]:
+        """Begin to write a tensor. The result waits until it is written: the bytes and the checksum of each piece."""
         while self._under_way and self._in_flight + tensor.nbytes > IN_FLIGHT:
             self._finish_oldest()
         begin = self._at_once if tensor.nbytes <= SMALL else self._begin
@@ -71,16 +69,16 @@ class Sink:
             self.position += piece.nbytes
         self._under_way.append((tensor, moves))
         self._in_flight += tensor.nbytes
-        return lambda: reduce(lambda sum_, move: crc32_combine(sum_, move[1](), move[0]), moves, 0)
+        return lambda: [(nbytes, wait()) for nbytes, wait in moves]
 
-    def _begin(self, piece: Piece, position: int, checksum: bool) -> Callable[[], int]:
+    def _begin(self, piece: Piece, position: int, checksum: Checksum | None) -> Callable[[], int]:
         return self._pool.submit(self._move, piece, position, checksum).result
 
-    def _at_once(self, piece: Piece, position: int, checksum: bool) -> Callable[[], int]:
+    def _at_once(self, piece: Piece, position: int, checksum: Checksum | None) -> Callable[[], int]:
         done = self._move(piece, position, checksum)
         return lambda: done
 
-    def _move(self, piece: Piece, position: int, checksum: bool) -> int:
+    def _move(self, piece: Piece, position: int, checksum: Checksum | None) -> int:
         """Write a piece; its checksum if asked for."""
         scratch = getattr(self._local, "scratch", b"")
         if len(scratch) < piece.nbytes:
@@ -89,7 +87,7 @@ class Sink:
         if len(data) != piece.nbytes:
             raise InputError(f"a tensor's piece of {piece.nbytes} bytes has {len(data)}; nothing was written")
         self.put(position, data)
-        return crc32(data) if checksum else 0
+        return 0 if checksum is None else checksum(data)
 
     def _finish_oldest(self) -> None:
         tensor, moves = self._under_way.popleft()

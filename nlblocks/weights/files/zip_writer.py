@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 
 from nlblocks.weights.files.sink import Sink
 from nlblocks.weights.files.tensors import Tensor
@@ -21,12 +21,15 @@ class _Entry:
     name: bytes
     size: int
     start: int
-    checksum: Callable[[], int]
+    sums: Callable[[], list[tuple[int, int]]]
 
     def common(self) -> bytes:
         """What the local header and the directory share: version, flags (UTF-8), method, date, CRC, sizes."""
+        from zlib_ng.zlib_ng import crc32_combine
+
+        checksum = reduce(lambda before, piece: crc32_combine(before, piece[1], piece[0]), self.sums(), 0)
         size = min(self.size, _FULL32)
-        return struct.pack("<5H3I", 45, 0x0800, 0, 0, _DATE, self.checksum(), size, size)
+        return struct.pack("<5H3I", 45, 0x0800, 0, 0, _DATE, checksum, size, size)
 
     def listed(self) -> bytes:
         """The entry in the directory."""
@@ -44,6 +47,8 @@ class ZipWriter:
         self._entries: list[_Entry] = []
 
     def add(self, name: str, data: bytes | Tensor) -> None:
+        from zlib_ng.zlib_ng import crc32  # here, so that reading needs NumPy and safetensors only
+
         start, path = self._sink.position, (self._prefix + name).encode()
         size = len(data) if isinstance(data, bytes) else data.nbytes
         sizes = struct.pack("<2HQQ", 1, 16, size, size) if size >= _FULL32 else b""
@@ -52,10 +57,9 @@ class ZipWriter:
         self._sink.write(b"PK\3\4" + b"\0" * 22 + struct.pack("<2H", len(path), len(extra)) + path + extra)
         if isinstance(data, bytes):
             self._sink.write(data)
-            checksum = zlib.crc32(data)
-            self._entries.append(_Entry(path, size, start, lambda: checksum))
+            self._entries.append(_Entry(path, size, start, lambda: [(size, crc32(data))]))
         else:
-            self._entries.append(_Entry(path, size, start, self._sink.tensor(data, checksum=True)))
+            self._entries.append(_Entry(path, size, start, self._sink.tensor(data, crc32)))
 
     def close(self) -> None:
         """The headers and the directory. The sink itself stays open."""
