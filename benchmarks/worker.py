@@ -22,7 +22,7 @@ from typing import Any
 import nlblocks
 from benchmarks.cases import BATCH, CASES, FORMS
 from nlblocks.errors import InputError
-from nlblocks.parity import sample
+from nlblocks.proof import sample
 
 PATIENCE = 1.0
 """Seconds beyond those asked for in which three rounds are still tried; after that one is enough."""

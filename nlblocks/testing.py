@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nlblocks.parity.lab import compare
-from nlblocks.parity.lab_report import LabReport
+from nlblocks.parity.compare import compare
+from nlblocks.parity.findings.report import LabReport
 
 
 def assert_parity(left: Any, right: Any, inputs: Any, **options: Any) -> LabReport:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from nlblocks.parity.align import Alignment, distance, turned_distance, unmasked
-from nlblocks.parity.masks import dropout_mask
-from nlblocks.parity.trace import Op, Trace
+from nlblocks.numerics.distance import distance, turned_distance, unmasked
+from nlblocks.parity.matching.alignment import Alignment
+from nlblocks.parity.recording.dropout import dropout_mask
+from nlblocks.parity.tracing.trace import Op, Trace
 
 RNG = np.random.default_rng(0)
 

@@ -16,9 +16,9 @@ import pytest
 import nlblocks
 from benchmarks import report
 from benchmarks.cases import CASES, DIRECTIONS
-from nlblocks.parity import sample
-from nlblocks.parity.measure import measure
+from nlblocks.numerics.difference import measure
 from nlblocks.paths import force
+from nlblocks.proof import sample
 
 ROOT = Path(__file__).resolve().parent.parent
 

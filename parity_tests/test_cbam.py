@@ -12,7 +12,7 @@ import pytest
 
 import nlblocks
 from nlblocks.errors import InputError
-from nlblocks.parity import sample
+from nlblocks.proof import sample
 from nlblocks.specs import (
     CBAM,
     BatchNorm,

@@ -14,9 +14,9 @@ import pytest
 
 import nlblocks
 from nlblocks.errors import InputError
-from nlblocks.parity.causes import CAUSES
-from nlblocks.parity.formulas import evaluate
-from nlblocks.parity.variants import NAMES
+from nlblocks.parity.explaining.attribute_values import NAMES
+from nlblocks.parity.findings.causes import CAUSES
+from nlblocks.parity.formulas.elementwise import evaluate
 from nlblocks.specs import CBAM, BatchNorm, DigitNet, NonLocal
 
 torch = pytest.importorskip("torch")
@@ -122,7 +122,7 @@ def test_a_forgotten_residual_lies_between_layers() -> None:
 
 
 def test_a_capture_says_the_same_without_a_framework(tmp_path: Path) -> None:
-    from nlblocks.parity.capture import capture
+    from nlblocks.parity.capturing.capture import capture
 
     first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
     capture(torch_net(), SHAPE).save(first)
@@ -142,7 +142,7 @@ def test_a_capture_says_the_same_without_a_framework(tmp_path: Path) -> None:
     assert report["finding"]["cause"] == "batch_norm.eps"
     whole = first.read_bytes()
     first.write_bytes(whole[: len(whole) // 2])
-    from nlblocks.parity.capture import load_capture
+    from nlblocks.parity.capturing.file import load_capture
 
     with pytest.raises(InputError, match="cut short"):
         load_capture(first)
@@ -186,7 +186,7 @@ def test_every_cause_that_can_be_named_is_in_the_table() -> None:
 def test_the_convolution_formula(options: dict[str, Any]) -> None:
     import torch.nn.functional as F
 
-    from nlblocks.parity.vocabulary import normalise, plain
+    from nlblocks.parity.tracing.vocabulary import normalise, plain
 
     rng = np.random.default_rng(0)
     x, weight = rng.normal(size=(2, 4, 7, 6)), rng.normal(size=(4, 4 // options.get("groups", 1), 3, 3))

@@ -20,7 +20,9 @@ paddle = pytest.importorskip("paddle")
 from nlblocks import parity  # noqa: E402
 from nlblocks.cli import main  # noqa: E402
 from nlblocks.errors import InputError  # noqa: E402
-from nlblocks.parity.capture import FORMAT, capture, compare_captures, load_capture  # noqa: E402
+from nlblocks.parity.capturing.capture import capture  # noqa: E402
+from nlblocks.parity.capturing.file import FORMAT, load_capture  # noqa: E402
+from nlblocks.parity.compare_captures import compare_captures  # noqa: E402
 
 MODELS = "parity_tests.user_models"
 SHAPE = (3, 2, 6, 6)

@@ -11,7 +11,7 @@ paddle = pytest.importorskip("paddle")
 
 from nlblocks import parity  # noqa: E402
 from nlblocks.errors import InputError  # noqa: E402
-from nlblocks.parity.optimisers import NAMED, named, settings_of  # noqa: E402
+from nlblocks.parity.running.optimisers import NAMED, named, settings_of  # noqa: E402
 
 TORCH, PADDLE = torch.optim, paddle.optimizer
 

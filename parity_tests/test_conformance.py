@@ -12,8 +12,8 @@ import pytest
 
 import nlblocks
 from nlblocks.backend import installed, package
-from nlblocks.parity import sample
-from nlblocks.parity.verdict import LIMITS
+from nlblocks.numerics.tolerance import LIMITS
+from nlblocks.proof import sample
 from nlblocks.specs import BlockSpec, spec_type
 from nlblocks.specs.base import describe
 from nlblocks.specs.catalogue import EXAMPLES

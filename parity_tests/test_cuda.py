@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import nlblocks
-from nlblocks.parity import sample
-from nlblocks.parity.sample import Point
-from nlblocks.parity.verify import _sensitive_point
+from nlblocks.proof import sample
+from nlblocks.proof.sample import Point
+from nlblocks.proof.verify import _sensitive_point
 from nlblocks.specs import BlockSpec
 from nlblocks.specs.base import describe
 from nlblocks.specs.catalogue import EXAMPLES

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("paddle")
 
-from nlblocks.parity.finding import Finding
+from nlblocks.parity.findings.finding import Finding
 from parity_tests.faults import judge as judging
 from parity_tests.faults.case import Case
 

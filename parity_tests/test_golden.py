@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import nlblocks
-from nlblocks.parity.measure import measure
-from nlblocks.parity.sample import PARTS, Point
-from nlblocks.parity.verdict import RATIO
+from nlblocks.numerics.difference import measure
+from nlblocks.numerics.tolerance import RATIO
+from nlblocks.proof.sample import PARTS, Point
 
 CASES = sorted((Path(__file__).parent / "golden").glob("*.npz"))
 LIMIT = 1e-12  # relative to the tensor's largest magnitude

@@ -12,15 +12,16 @@ torch = pytest.importorskip("torch")
 paddle = pytest.importorskip("paddle")
 
 from nlblocks import parity  # noqa: E402
-from nlblocks.parity.digest import digest  # noqa: E402
-from nlblocks.parity.judge import Judge  # noqa: E402
-from nlblocks.parity.lab_report import Comparison, LabReport  # noqa: E402
-from nlblocks.parity.measure import measure  # noqa: E402
-from nlblocks.parity.nudge import nudged  # noqa: E402
-from nlblocks.parity.pairing import Pairing, pair  # noqa: E402
-from nlblocks.parity.scales import Runs  # noqa: E402
-from nlblocks.parity.subject import Subject  # noqa: E402
-from nlblocks.parity.transfer import mirrored, moved  # noqa: E402
+from nlblocks.numerics.difference import measure  # noqa: E402
+from nlblocks.numerics.ulp import nudged  # noqa: E402
+from nlblocks.parity.findings.comparison import Comparison  # noqa: E402
+from nlblocks.parity.findings.report import LabReport  # noqa: E402
+from nlblocks.parity.judging.judge import Judge  # noqa: E402
+from nlblocks.parity.pairing.pair import Pairing, pair  # noqa: E402
+from nlblocks.parity.pairing.transfer import mirrored, moved  # noqa: E402
+from nlblocks.parity.running.passes import Runs  # noqa: E402
+from nlblocks.parity.running.subject import Subject  # noqa: E402
+from nlblocks.parity.tracing.digest import digest  # noqa: E402
 
 SHAPE = (2, 3, 16, 16)
 
@@ -186,7 +187,7 @@ def test_a_jump_is_excused_only_where_nudges_show_it_and_few_elements_move(
     theirs[:elements] = 1.0
     report = LabReport(left="", right="", pairing=Pairing(), seed=0, shapes=())
     judge = Judge(report, Runs(run=Mock(), noise=Mock()), Runs(run=Mock(), noise=Mock()), Pairing(), 0)
-    monkeypatch.setattr("nlblocks.parity.judge.mirrored", lambda pairs, right, left: right)
+    monkeypatch.setattr("nlblocks.parity.judging.judge.mirrored", lambda pairs, right, left: right)
     monkeypatch.setattr(judge.scales, "swing", lambda *_: swing)
     found = Comparison(
         phase="float32 train", group="grad_params", name="w", dtype="float32",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import nlblocks
-from nlblocks.parity import sample
+from nlblocks.proof import sample
 from nlblocks.specs import BlockSpec, NonLocal
 from nlblocks.specs.base import describe
 from nlblocks.specs.catalogue import EXAMPLES

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 import nlblocks
 from nlblocks.cli import main
 from nlblocks.errors import NLBlocksError
-from nlblocks.parity.capture import compare_captures, load_capture
+from nlblocks.parity.capturing.file import load_capture
+from nlblocks.parity.compare_captures import compare_captures
 
 SPEC = nlblocks.specs.NonLocal(in_channels=4)
 DIALECT = nlblocks.dialects.get("alexhex7")

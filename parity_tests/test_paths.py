@@ -13,9 +13,9 @@ import pytest
 
 import nlblocks
 from nlblocks.backend import package
-from nlblocks.parity import sample
-from nlblocks.parity.report import describe
 from nlblocks.paths import PATHS, force
+from nlblocks.proof import sample
+from nlblocks.proof.report import describe
 from nlblocks.specs import BlockSpec, CrissCrossAttention, NonLocal, PositionAttention
 from nlblocks.specs.catalogue import EXAMPLES
 from nlblocks.specs.non_local import MODES
@@ -346,7 +346,7 @@ def test_torch_halves_are_no_rougher_than_on_the_direct_path(spec: BlockSpec, dt
 def test_paddle_softmax_in_many_blocks(mode: str, monkeypatch: pytest.MonkeyPatch, require: Require) -> None:
     """Blocks of 5 queries of 63, the last one of 3, in a batch."""
     require("paddle")
-    products = __import__("nlblocks_paddle.products", fromlist=["ROWS"])
+    products = __import__("nlblocks_paddle.kernels.products", fromlist=["ROWS"])
     monkeypatch.setattr(products, "ROWS", 5)
     monkeypatch.setattr(products, "BLOCK", 1)
     spec = NonLocal(in_channels=6, mode=mode, norm=None, zero_init=False)

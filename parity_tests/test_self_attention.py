@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nlblocks
-from nlblocks.parity.sample import random_array, random_state
+from nlblocks.proof.sample import random_array, random_state
 from nlblocks.specs import (
     BatchNorm,
     ChannelAttention,

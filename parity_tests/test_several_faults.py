@@ -141,7 +141,8 @@ def test_a_difference_in_shape_ends_the_walk_in_words() -> None:
 
 
 def test_captures_say_what_they_cannot_show() -> None:
-    from nlblocks.parity.capture import capture, compare_captures
+    from nlblocks.parity.capturing.capture import capture
+    from nlblocks.parity.compare_captures import compare_captures
 
     left = capture(torch_net(), SHAPE)
     right = capture(paddle_net(eps=(1e-3, 1e-5, 1e-5), slope=(0.1, 0.3, 0.1)), like=left)

@@ -10,7 +10,7 @@ import pytest
 
 import nlblocks
 from nlblocks.errors import InputError
-from nlblocks.parity import sample
+from nlblocks.proof import sample
 from nlblocks.specs import DigitNet, NonLocal
 
 SPEC = NonLocal(in_channels=4)

@@ -12,9 +12,9 @@ from paddle import Tensor
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
+from nlblocks_paddle.kernels.lines import criss_cross_product
+from nlblocks_paddle.kernels.paths import choose
 from nlblocks_paddle.layers import pointwise
-from nlblocks_paddle.lines import criss_cross_product
-from nlblocks_paddle.paths import choose
 
 
 class CrissCrossAttention(Block):

@@ -9,9 +9,9 @@ from paddle import Tensor
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
+from nlblocks_paddle.kernels.paths import FORMULAS, choose
+from nlblocks_paddle.kernels.products import dot_product, ramp_product, softmax_product
 from nlblocks_paddle.layers import BatchNorm, max_pool, pointwise
-from nlblocks_paddle.paths import FORMULAS, choose
-from nlblocks_paddle.products import dot_product, ramp_product, softmax_product
 
 
 class NonLocal(Block):

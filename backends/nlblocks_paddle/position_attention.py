@@ -9,9 +9,9 @@ from paddle import Tensor
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
+from nlblocks_paddle.kernels.paths import choose
+from nlblocks_paddle.kernels.products import softmax_product
 from nlblocks_paddle.layers import pointwise
-from nlblocks_paddle.paths import choose
-from nlblocks_paddle.products import softmax_product
 
 
 class PositionAttention(Block):

@@ -11,8 +11,8 @@ from paddle import Tensor, nn
 from nlblocks import specs
 from nlblocks.specs.relation_aware_attention import Gate as GateWidths
 from nlblocks_paddle.block import Block
+from nlblocks_paddle.kernels.paths import choose
 from nlblocks_paddle.layers import conv_norm
-from nlblocks_paddle.paths import choose
 
 
 class RelationAwareAttention(Block):

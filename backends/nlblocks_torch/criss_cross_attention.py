@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_torch.block import Block
+from nlblocks_torch.kernels.lines import criss_cross_product
+from nlblocks_torch.kernels.paths import choose
 from nlblocks_torch.layers import pointwise
-from nlblocks_torch.lines import criss_cross_product
-from nlblocks_torch.paths import choose
 
 
 class CrissCrossAttention(Block):

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_torch.block import Block
+from nlblocks_torch.kernels.paths import FORMULAS, choose
+from nlblocks_torch.kernels.products import dot_product, ramp_product, softmax_product
 from nlblocks_torch.layers import BatchNorm, max_pool, pointwise
-from nlblocks_torch.paths import FORMULAS, choose
-from nlblocks_torch.products import dot_product, ramp_product, softmax_product
 
 
 class NonLocal(Block):

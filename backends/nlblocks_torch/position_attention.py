@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_torch.block import Block
+from nlblocks_torch.kernels.paths import choose
+from nlblocks_torch.kernels.products import softmax_product
 from nlblocks_torch.layers import pointwise
-from nlblocks_torch.paths import choose
-from nlblocks_torch.products import softmax_product
 
 
 class PositionAttention(Block):

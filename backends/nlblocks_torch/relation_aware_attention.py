@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from nlblocks import specs
 from nlblocks.specs.relation_aware_attention import Gate as GateWidths
 from nlblocks_torch.block import Block
+from nlblocks_torch.kernels.paths import choose
 from nlblocks_torch.layers import conv_norm
-from nlblocks_torch.paths import choose
 
 
 class RelationAwareAttention(Block):

@@ -17,7 +17,7 @@ WHAT = "give package.module:name, where name is a model, or makes one when calle
 
 def load_model(text: str) -> Any:
     """The model of ``package.module:name``. Raises InputError, in one line, whatever goes wrong in the user's code."""
-    from nlblocks.parity.subject import tracer_of
+    from nlblocks.parity.running.find_tracer import tracer_of
 
     found = load_object(text, "model")
     if isinstance(found, type) or not (hasattr(found, "parameters") and hasattr(found, "forward")):

@@ -20,9 +20,9 @@ from rich.table import Table
 from nlblocks import backend as backends_module
 from nlblocks.commands.options import shape_from_text, spec_from_file, spec_from_options
 from nlblocks.errors import InputError
-from nlblocks.parity.report import Report, all_agree
-from nlblocks.parity.verdict import GROUPS
-from nlblocks.parity.verify import verify as verify_spec
+from nlblocks.numerics.tolerance import GROUPS
+from nlblocks.proof.report import Report, all_agree
+from nlblocks.proof.verify import verify as verify_spec
 from nlblocks.specs.base import BlockSpec, describe
 
 HEADINGS = {

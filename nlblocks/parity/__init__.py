@@ -1,26 +1,11 @@
-"""What "the same" means, proven for the library's blocks (``verify``) and for the user's models (``compare``)."""
+"""What "the same" means for the user's models: ``compare`` pairs, runs, judges, localises and explains.
 
-from typing import Any
+``compare`` is bound here at import: as a submodule alone, the name would be the module compare.py.
+"""
+
+from nlblocks.parity.compare import compare
+from nlblocks.parity.findings.causes import CAUSES
+from nlblocks.parity.findings.finding import Finding
+from nlblocks.parity.findings.report import LabReport
 
 __all__ = ["CAUSES", "Finding", "LabReport", "compare"]
-
-
-def __getattr__(name: str) -> Any:
-    """Loaded on first use, so that importing the core stays light."""
-    if name == "compare":
-        from nlblocks.parity.lab import compare
-
-        return compare
-    if name == "CAUSES":
-        from nlblocks.parity.causes import CAUSES
-
-        return CAUSES
-    if name == "Finding":
-        from nlblocks.parity.finding import Finding
-
-        return Finding
-    if name == "LabReport":
-        from nlblocks.parity.lab_report import LabReport
-
-        return LabReport
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,192 @@
+"""How Paddle's functions are read: one line per function, in the lab's vocabulary.
+
+``C.name`` is a kernel called from Python without a public function around it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_CONV = "conv: x weight bias=None stride=1 padding=0 dilation=1 groups=1 _format|data_format=NCHW"
+_MAX_POOL = (
+    "max_pool: x kernel|kernel_size stride=None padding=0 _mask|return_mask=False ceil_mode=False "
+    "_format|data_format=NCHW"
+)
+_AVG_POOL = (
+    "avg_pool: x kernel|kernel_size stride=None padding=0 ceil_mode=False exclusive=True "
+    "divisor|divisor_override=None _format|data_format=NCHW"
+)
+_BINARY = "x other|y"
+_REDUCE = "x axis=None keepdim=False"
+
+TABLE: dict[str, str] = {
+    **{f"conv{n}d": _CONV for n in (1, 2, 3)},
+    "_conv_nd": "conv: x weight bias=None stride=1 padding=0 _algorithm|padding_algorithm dilation=1 groups=1 "
+    "_format|data_format=NCHW",
+    "conv1d_transpose": "conv_transpose: x weight bias=None stride=1 padding=0 output_padding=0 groups=1 dilation=1 "
+    "_size|output_size _format|data_format",
+    **{
+        f"conv{n}d_transpose": "conv_transpose: x weight bias=None stride=1 padding=0 output_padding=0 dilation=1 "
+        "groups=1 _size|output_size _format|data_format"
+        for n in (2, 3)
+    },
+    **{f"max_pool{n}d": _MAX_POOL for n in (1, 2, 3)},
+    "avg_pool1d": "avg_pool: x kernel|kernel_size stride=None padding=0 exclusive=True ceil_mode=False",
+    **{f"avg_pool{n}d": _AVG_POOL for n in (2, 3)},
+    **{f"adaptive_avg_pool{n}d": "adaptive_avg_pool: x size|output_size _format|data_format" for n in (1, 2, 3)},
+    **{f"adaptive_max_pool{n}d": "adaptive_max_pool: x size|output_size _mask|return_mask" for n in (1, 2, 3)},
+    "linear": "linear: x weight bias=None",
+    "batch_norm": "batch_norm: x running_mean running_var weight=None bias=None training=False momentum=0.9 "
+    "eps|epsilon=1e-5 _format|data_format=NCHW use_global_stats=None",
+    "C.batch_norm": "batch_norm: x running_mean running_var weight bias is_test momentum eps _format use_global_stats "
+    "trainable_statistics",
+    "C.batch_norm_": "batch_norm: x running_mean running_var weight bias is_test momentum eps _format "
+    "use_global_stats trainable_statistics",
+    "layer_norm": "layer_norm: x axes|normalized_shape weight=None bias=None eps|epsilon=1e-5",
+    "group_norm": "group_norm: x groups|num_groups eps|epsilon=1e-5 weight=None bias=None _format|data_format",
+    "instance_norm": "instance_norm: x running_mean=None running_var=None weight=None bias=None use_input_stats=True "
+    "momentum=0.9 eps=1e-5 _format|data_format",
+    "rms_norm": "rms_norm: x|input axes|normalized_shape weight=None eps=1e-5",
+    "local_response_norm": "local_response_norm: x size alpha=1e-4 beta=0.75 k=1.0 _format|data_format",
+    "relu": "relu: x",
+    "relu6": "relu6: x",
+    "leaky_relu": "leaky_relu: x slope|negative_slope=0.01",
+    "elu": "elu: x alpha=1.0",
+    "celu": "celu: x alpha=1.0",
+    "selu": "selu: x _scale _alpha",
+    "gelu": "gelu: x approximate=False",
+    "silu": "silu: x",
+    "swish": "silu: x",
+    "mish": "mish: x",
+    "hardswish": "hard_swish: x",
+    "hardsigmoid": "hard_sigmoid: x slope=0.1666667 offset=0.5",
+    "hardtanh": "clip: x low|min=-1.0 high|max=1.0",
+    "clip": "clip: x low|min=None high|max=None",
+    "clamp": "clip: x low|min=None high|max=None",
+    "sigmoid": "sigmoid: x",
+    "log_sigmoid": "log_sigmoid: x",
+    "tanh": "tanh: x",
+    "softplus": "softplus: x beta=1.0 threshold=20.0",
+    "prelu": "prelu: x weight _format|data_format",
+    "glu": "glu: x axis=-1",
+    "softmax": "softmax: x axis=-1",
+    "log_softmax": "log_softmax: x axis=-1",
+    "dropout": "dropout: x p=0.5 axis=None training=True mode=upscale_in_train",
+    **{f"dropout{n}d": "dropout_channels: x p=0.5 training=True _format|data_format" for n in (2, 3)},
+    "interpolate": "interpolate: x size=None scale|scale_factor=None mode=nearest align_corners=False align_mode=0 "
+    "_format|data_format _recompute|recompute_scale_factor antialias=False",
+    "upsample": "interpolate: x size=None scale|scale_factor=None mode=nearest align_corners=False align_mode=0 "
+    "_format|data_format",
+    "grid_sample": "grid_sample: x grid mode=bilinear padding_mode=zeros align_corners=True",
+    "affine_grid": "affine_grid: x|theta size|out_shape align_corners=True",
+    "pad": "pad: x pad mode=constant value=0.0 _format|data_format _left|pad_from_left_axis=True",
+    "pixel_shuffle": "pixel_shuffle: x factor|upscale_factor _format|data_format",
+    "pixel_unshuffle": "pixel_unshuffle: x factor|downscale_factor _format|data_format",
+    "normalize": "normalize: x p=2 axis=1 eps|epsilon=1e-12",
+    "embedding": "embedding: x weight padding_index|padding_idx=None",
+    "concat": "cat: x axis=0",
+    "concatenate": "cat: x axis=0",
+    "cat": "cat: x|tensors axis|dim=0",
+    "stack": "stack: x axis=0",
+    "add": f"add: {_BINARY} alpha=1",
+    "__add__": f"add: {_BINARY}",
+    "add_n": "add: x",
+    "subtract": f"sub: {_BINARY} alpha=1",
+    "sub": f"sub: {_BINARY} alpha=1",
+    "__sub__": f"sub: {_BINARY}",
+    "multiply": f"mul: {_BINARY}",
+    "mul": f"mul: {_BINARY}",
+    "__mul__": f"mul: {_BINARY}",
+    "scale": "scale: x scale=1.0 bias=0.0 bias_after_scale=True",
+    "divide": f"div: {_BINARY}",
+    "div": f"div: {_BINARY}",
+    "__truediv__": f"div: {_BINARY}",
+    "__div__": f"div: {_BINARY}",
+    "pow": f"pow: {_BINARY}",
+    "__pow__": f"pow: {_BINARY}",
+    "square": "square: x",
+    "maximum": f"maximum: {_BINARY}",
+    "minimum": f"minimum: {_BINARY}",
+    "neg": "neg: x",
+    "exp": "exp: x",
+    "log": "log: x",
+    "sqrt": "sqrt: x",
+    "rsqrt": "rsqrt: x",
+    "abs": "abs: x",
+    "matmul": "matmul: x other|y transpose_x=False transpose_other|transpose_y=False",
+    "__matmul__": f"matmul: {_BINARY}",
+    "bmm": f"matmul: {_BINARY}",
+    "mm": "matmul: x|input other|mat2",
+    "einsum": "einsum: equation x",
+    "mean": f"mean: {_REDUCE}",
+    "sum": "sum: x axis=None _dtype|dtype keepdim=False",
+    "var": "var: x axis=None unbiased=True keepdim=False",
+    "std": "std: x axis=None unbiased=True keepdim=False",
+    **{name: f"{name}: {_REDUCE}" for name in ("max", "min", "amax", "amin")},
+    "median": "median: x axis=None keepdim=False mode=avg",
+    "flip": "flip: x axis",
+    "reverse": "flip: x axis",
+    "tile": "repeat: x",
+    "expand_as": "expand: x",
+    "roll": "roll: x shifts axis=None",
+    "cumsum": "cumsum: x axis",
+    "masked_fill": "masked_fill: x mask value",
+    "where": "where: mask|condition x other|y",
+    "scaled_dot_product_attention": "attention: query key value mask|attn_mask=None p|dropout_p=0.0 "
+    "causal|is_causal=False _training|training=True _backend|backend scale=None",
+    "cross_entropy": "cross_entropy: x|input target|label weight=None ignore_index=-100 reduction=mean "
+    "soft_label=False "
+    "axis=-1 _softmax|use_softmax=True label_smoothing=0.0",
+    "nll_loss": "nll_loss: x|input target|label weight=None ignore_index=-100 reduction=mean",
+    "mse_loss": "mse_loss: x|input other|label reduction=mean",
+    "l1_loss": "l1_loss: x|input other|label reduction=mean",
+    "smooth_l1_loss": "smooth_l1: x|input other|label reduction=mean beta|delta=1.0 huber|is_huber=True",
+    "binary_cross_entropy_with_logits": "bce_logits: x|logit other|label weight=None reduction=mean",
+    "binary_cross_entropy": "bce: x|input other|label weight=None reduction=mean",
+    "kl_div": "kl_div: x|input other|label reduction=mean log_target=False",
+    "transpose": "transpose: x _axes|perm",
+    "T": "transpose: x",
+    "mT": "transpose: x",
+    "reshape": "reshape: x _shape|shape",
+    "view": "view: x _shape",
+    "flatten": "flatten: x _start|start_axis=0 _stop|stop_axis=-1",
+    "__getitem__": "getitem: x index",
+    "detach": "detach: x",
+    "astype": "cast: x",
+    "cast": "cast: x",
+    "clone": "clone: x",
+    "contiguous": "identity: x",
+    "C.rnn": "rnn: x state weights _length _dropout_state p bidirectional _in _hidden layers mode _seed _test",
+}
+
+
+def finish(kind: str, attrs: dict[str, Any], ndim: int) -> None:
+    """Write Paddle's attributes as the vocabulary has them."""
+    if kind == "batch_norm":
+        is_global = attrs.pop("use_global_stats", None)
+        trainable = attrs.pop("trainable_statistics", False)
+        if "is_test" in attrs:
+            attrs["training"] = not ((attrs.pop("is_test") and not trainable) or bool(is_global))
+        elif is_global is not None:
+            attrs["training"] = not is_global
+    if kind in ("batch_norm", "instance_norm"):
+        attrs["momentum"] = round(1.0 - float(attrs["momentum"]), 12)
+    if kind == "batch_norm":
+        attrs["variance"] = "biased"
+    elif kind == "linear":
+        attrs["layout"] = "in_out"
+    elif kind == "avg_pool":
+        attrs["count_include_pad"] = not attrs.pop("exclusive", True)
+    elif kind == "gelu":
+        attrs["approximate"] = "tanh" if attrs["approximate"] in (True, "tanh") else "none"
+    elif kind == "max_pool":
+        attrs.setdefault("dilation", (1,) * max(ndim - 2, 1))
+    elif kind in ("dropout", "dropout_channels"):
+        attrs["mode"] = attrs.get("mode") or "upscale_in_train"
+    elif kind == "median":
+        attrs["even"] = "mean" if attrs.pop("mode", "avg") == "avg" else "lower"
+    elif kind == "smooth_l1" and not attrs.pop("huber", True):
+        attrs["scaled"] = True
+    elif kind == "pad" and isinstance(attrs.get("pad"), tuple) and len(attrs["pad"]) == 2 * ndim:
+        pairs = [attrs["pad"][2 * i : 2 * i + 2] for i in range(ndim)]
+        attrs["pad"] = tuple(value for pair in reversed(pairs) for value in pair)

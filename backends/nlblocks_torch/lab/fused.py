@@ -1,0 +1,114 @@
+"""Looks inside torch's fused attention: the operations that it stands for, written down from their values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from nlblocks.backend import Array
+from nlblocks.parity.recording.fused_attention import attention_steps
+from nlblocks.parity.recording.recorder import Call, Recorder, as_float64
+from nlblocks.parity.tracing.vocabulary import signature
+
+MULTI_HEAD = signature(
+    "multi_head: query key value embed_dim num_heads in_proj_weight in_proj_bias bias_k bias_v add_zero_attn dropout_p "
+    "out_proj_weight out_proj_bias training=True key_padding_mask need_weights=True attn_mask "
+    "use_separate_proj_weight=False q_proj_weight k_proj_weight v_proj_weight static_k static_v "
+    "average_attn_weights=True is_causal=False"
+)
+
+
+def attention_inside(recorder: Recorder, call: Call) -> None:
+    """Scores = Q Kᵀ · scale, masked, softmax: the steps before the product with V."""
+    arguments = call.arguments
+    query, key = (_array(arguments[name]) for name in ("query", "key"))
+    numbers = dict(zip(call.roles, call.inputs, strict=True))
+    _, number = attention_steps(
+        recorder, query, key, (numbers["query"], numbers["key"]), call.attrs.get("scale"),
+        None if arguments.get("mask") is None else _array(arguments["mask"]), numbers.get("mask"),
+        bool(call.attrs.get("causal")),
+    )  # fmt: skip
+    call.kind, call.inputs, call.roles = "matmul", (number, numbers["value"]), ("x", "other")
+
+
+def multi_head_inside(recorder: Recorder, call: Call, func: Any, args: Any, kwargs: Any) -> Any:
+    """Run F.multi_head_attention_forward without dropout, and write down its steps."""
+    args, kwargs = MULTI_HEAD.replace(args, kwargs, "dropout_p", lambda p: 0.0)
+    result = func(*args, **kwargs)
+    read = MULTI_HEAD.read(args, kwargs)
+    width, heads = int(read["embed_dim"]), int(read["num_heads"])
+    numbers: list[int] = []
+    for part, name in enumerate(("query", "key", "value")):
+        tensor = read[name]
+        if read["use_separate_proj_weight"]:
+            weight, weight_number = read[f"{name[0]}_proj_weight"], recorder.number(read[f"{name[0]}_proj_weight"])
+        else:
+            weight = read["in_proj_weight"][part * width : (part + 1) * width]
+            weight_number = _part(recorder, read["in_proj_weight"], part, width, weight)
+        inputs, roles = [recorder.number(tensor), weight_number], ["x", "weight"]
+        value = _array(tensor) @ _array(weight).T
+        if read["in_proj_bias"] is not None:
+            bias = read["in_proj_bias"][part * width : (part + 1) * width]
+            inputs.append(_part(recorder, read["in_proj_bias"], part, width, bias))
+            roles.append("bias")
+            value = value + _array(bias)
+        number = recorder.note("linear", inputs, roles, value, part=name)
+        length, batch = value.shape[0], value.shape[1] if value.ndim == 3 else 1
+        split = value.reshape(length, batch, heads, width // heads).transpose(1, 2, 0, 3)  # [B, H, L, D]
+        numbers.append(recorder.note("permute", (number,), ("x",), split))
+        if name == "query":
+            query = split
+        elif name == "key":
+            key = split
+        else:
+            values = split
+    mask, mask_number = _masks(recorder, read, query.shape[0], heads)
+    attention, number = attention_steps(recorder, query, key, (numbers[0], numbers[1]), None, mask, mask_number, False)
+    mixed = attention @ values
+    number = recorder.note("matmul", (number, numbers[2]), ("x", "other"), mixed)
+    joined = mixed.transpose(2, 0, 1, 3).reshape(mixed.shape[2], -1, width)
+    if read["query"].ndim == 2:
+        joined = joined[:, 0]
+    number = recorder.note("permute", (number,), ("x",), joined)
+    inputs = [number, recorder.number(read["out_proj_weight"])]
+    roles = ["x", "weight"]
+    if read["out_proj_bias"] is not None:
+        inputs.append(recorder.number(read["out_proj_bias"]))
+        roles.append("bias")
+    finish = Call("linear", "out_proj", tuple(inputs), tuple(roles), {"part": "out"}, {}, recorder.site("out_proj"))
+    return recorder.after(finish, result)
+
+
+def _masks(recorder: Recorder, read: dict[str, Any], batch: int, heads: int) -> tuple[Any, int | None]:
+    """attn_mask and key_padding_mask as one additive mask over [B, H, L, S]; True hides."""
+    total = None
+    number = None
+    for name in ("attn_mask", "key_padding_mask"):
+        mask = read[name]
+        if mask is None:
+            continue
+        number = recorder.number(mask)
+        if mask.dtype == torch.bool:
+            mask = torch.zeros(mask.shape, dtype=read["query"].dtype).masked_fill(mask, float("-inf"))
+        if name == "key_padding_mask":
+            mask = mask.reshape(batch, 1, 1, -1)
+        elif mask.ndim == 3:
+            mask = mask.reshape(batch, heads, *mask.shape[1:])
+        total = mask if total is None else total + mask
+    return None if total is None else _array(total), number
+
+
+def _part(recorder: Recorder, whole: torch.Tensor, part: int, width: int, rows: torch.Tensor) -> int:
+    """A number for some rows of a parameter: "parameter:in_proj_weight[0:64]"."""
+    name = recorder.trace.parameter(recorder.number(whole)) or ""
+    number = recorder.next
+    recorder.next += 1
+    recorder.trace.origin[number] = f"parameter:{name}[{part * width}:{(part + 1) * width}]"
+    if recorder.capture:
+        recorder.trace.values[number] = as_float64(_array(rows))
+    return number
+
+
+def _array(tensor: torch.Tensor) -> Array:
+    return tensor.detach().cpu().numpy()

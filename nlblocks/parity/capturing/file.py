@@ -1,0 +1,242 @@
+"""A run of a model as a file, so that two runs can be compared where neither framework is installed.
+
+One safetensors file holds the state, the inputs, every tensor of an evaluation and a training pass, the gradients,
+the outputs in float32, the weights after steps of training if there were any, and the noise floors; its metadata hold
+the operations. ``like`` makes a second capture from the first one's inputs and weights, paired and moved into the
+second model. What a capture cannot tell: anything that needs another run, which is how the settings of an optimiser are
+tried as the cause of a difference; they are listed instead.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlblocks.backend import Array, State
+from nlblocks.errors import InputError, file_path
+from nlblocks.parity.running.history import History
+from nlblocks.parity.running.optimisers import Settings
+from nlblocks.parity.tracing.trace import Key, Op, Tensor, Trace
+from nlblocks.weights.files import in_memory
+from nlblocks.weights.files.atomic import replacing
+from nlblocks.weights.files.dtypes import of_array
+from nlblocks.weights.files.safetensors_file import write_with
+from nlblocks.weights.files.sink import Sink
+
+FORMAT = "nlblocks.capture.2"
+
+
+class Capture:
+    """What a capture file holds."""
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        framework: str,
+        seed: int,
+        inputs: tuple[Array, ...],
+        state: State,
+        traces: dict[str, Trace],
+        floors: dict[str, dict[Key, float]],
+        dtype: str,
+        names: tuple[str, ...] = (),
+        history: History | None = None,
+    ) -> None:
+        self.model, self.framework, self.seed, self.inputs = model, framework, seed, inputs
+        self.state, self.traces, self.floors, self.dtype = state, traces, floors, dtype
+        self.names, self.history = names, history
+
+    def save(self, path: str | Path) -> None:
+        """Write the file, whole or not at all."""
+        target = file_path(path)
+        check_capture_path(target)
+        tensors = {f"input/{i}": array for i, array in enumerate(self.inputs)}
+        tensors |= {f"state/{name}": array for name, array in self.state.items()}
+        meta: dict[str, Any] = {
+            "model": self.model,
+            "framework": self.framework,
+            "seed": self.seed,
+            "dtype": self.dtype,
+            "inputs": len(self.inputs),
+            "names": self.names,
+            "history": None,
+            "floors": {mode: [[*key, value] for key, value in floor.items()] for mode, floor in self.floors.items()},
+            "traces": {},
+        }
+        if self.history is not None:
+            settings = None if self.history.settings is None else asdict(self.history.settings)
+            meta["history"] = [self.history.optimiser, settings, len(self.history.states)]
+            for step, state in enumerate(self.history.states):
+                tensors |= {f"step/{step}/{name}": array for name, array in state.items()}
+        for mode, trace in self.traces.items():
+            meta["traces"][mode] = _describe(trace)
+            for group in ("values", "grads", "grad_inputs", "grad_params", "buffers_after"):
+                found = getattr(trace, group)
+                tensors |= {f"{mode}/{group}/{name}": array for name, array in found.items()}
+        tensors, meta["same"] = _once(tensors)
+        text = json.dumps(meta)
+        notes = {"format": FORMAT, "capture": text, "checksum": _checksum(text, tensors)}
+        with replacing(target) as file, Sink(file) as sink:
+            write_with(sink, {name: in_memory(a, of_array(a)) for name, a in tensors.items()}, notes)
+
+
+def check_capture_path(path: Path) -> None:
+    """Raise InputError for a file that a capture cannot be written to."""
+    if path.suffix != ".safetensors":
+        raise InputError(f"capture {path} must end in .safetensors")
+    if path.is_dir():
+        raise InputError(f"capture {path} is a folder; give a file")
+    if not path.parent.is_dir():
+        raise InputError(f"capture {path}: there is no folder {path.parent}; make it first")
+
+
+def load_capture(path: str | Path) -> Capture:
+    """Read a capture. Raises InputError for a file that is missing, cut short or something else."""
+    from safetensors import SafetensorError, safe_open
+
+    target = file_path(path)
+    if not target.is_file():
+        raise InputError(f"{target} is not a file; make one with: nlblocks capture MODEL --input ... --out {target}")
+    try:
+        with safe_open(str(target), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            written = metadata.get("format", "")
+            if written != FORMAT and written.startswith(FORMAT.rstrip("0123456789")):
+                raise InputError(
+                    f"{target} was written by another version of nlblocks ({written}; this one reads {FORMAT}); "
+                    "capture the run again with this version"
+                )
+            if written != FORMAT:
+                raise InputError(
+                    f"{target} is no capture of a run; make one with: nlblocks capture MODEL --input ... --out FILE"
+                )
+            meta = json.loads(metadata["capture"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if metadata["checksum"] != _checksum(metadata["capture"], tensors):
+                raise ValueError("its checksum is wrong")
+            tensors |= {name: tensors[other] for name, other in meta["same"].items()}
+    except InputError:
+        raise
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{target} is cut short, damaged or no capture ({_line(error)}); capture the run again"
+        ) from None
+    try:
+        return Capture(
+            model=meta["model"],
+            framework=meta["framework"],
+            seed=meta["seed"],
+            inputs=tuple(tensors[f"input/{i}"] for i in range(meta["inputs"])),
+            state={name.removeprefix("state/"): array for name, array in tensors.items() if name.startswith("state/")},
+            traces={mode: _restore(found, mode, tensors) for mode, found in meta["traces"].items()},
+            floors={mode: {(row[0], row[1]): row[2] for row in rows} for mode, rows in meta["floors"].items()},
+            dtype=meta["dtype"],
+            names=tuple(meta["names"]),
+            history=_history(meta, tensors),
+        )
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{target} is damaged ({type(error).__name__}: {_line(error)}); capture the run again"
+        ) from None
+
+
+def _once(tensors: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, str]]:
+    """Each array once (a parameter is in the state and in every pass), and under which name the others are."""
+    kept: dict[str, Array] = {}
+    same: dict[str, str] = {}
+    first: dict[tuple[Any, ...], str] = {}
+    for name, array in tensors.items():
+        plain = np.ascontiguousarray(array).reshape(array.shape)
+        key = plain.dtype.str, plain.shape, blake2b(plain.reshape(-1).view(np.uint8).data).digest()
+        if first.setdefault(key, name) == name:
+            kept[name] = plain
+        else:
+            same[name] = first[key]
+    return kept, same
+
+
+def _checksum(text: str, tensors: Mapping[str, Array]) -> str:
+    """Against accidents: another bit would be read as a difference between the models."""
+    found = zlib.crc32(text.encode())
+    for name in sorted(tensors):
+        found = zlib.crc32(np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data, found)
+    return f"{found:08x}"
+
+
+def _history(meta: Mapping[str, Any], tensors: Mapping[str, Array]) -> History | None:
+    if meta["history"] is None:
+        return None
+    optimiser, settings, count = meta["history"]
+    states: list[State] = [{} for _ in range(count)]
+    for key, array in tensors.items():
+        if key.startswith("step/"):
+            _, step, name = key.split("/", 2)
+            states[int(step)][name] = array
+    known = None if settings is None else Settings(**settings)
+    return History(framework=meta["framework"], states=states, optimiser=optimiser, settings=known)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _describe(trace: Trace) -> dict[str, Any]:
+    return {
+        "framework": trace.framework,
+        "model": trace.model,
+        "training": trace.training,
+        "dtype": trace.dtype,
+        "ops": [asdict(op) for op in trace.ops],
+        "origin": trace.origin,
+        "outputs": trace.outputs,
+        "output_dtypes": trace.output_dtypes,
+        "state": {name: asdict(t) for name, t in trace.state.items()},
+        "layers": trace.layers,
+    }
+
+
+def _restore(meta: Mapping[str, Any], mode: str, tensors: Mapping[str, Array]) -> Trace:
+    def group(name: str) -> dict[str, Array]:
+        start = f"{mode}/{name}/"
+        return {key.removeprefix(start): array for key, array in tensors.items() if key.startswith(start)}
+
+    return Trace(
+        framework=meta["framework"],
+        model=meta["model"],
+        training=meta["training"],
+        dtype=meta["dtype"],
+        ops=[
+            Op(
+                **{
+                    **op,
+                    "inputs": tuple(op["inputs"]),
+                    "roles": tuple(op["roles"]),
+                    "outputs": tuple(op["outputs"]),
+                    "attrs": {name: _tupled(value) for name, value in op["attrs"].items()},
+                }
+            )
+            for op in meta["ops"]
+        ],
+        values={int(n): array for n, array in group("values").items()},
+        grads={int(n): array for n, array in group("grads").items()},
+        origin={int(n): text for n, text in meta["origin"].items()},
+        outputs=meta["outputs"],
+        output_dtypes=meta["output_dtypes"],
+        grad_inputs=group("grad_inputs"),
+        grad_params=group("grad_params"),
+        state={name: Tensor(**{**t, "shape": tuple(t["shape"])}) for name, t in meta["state"].items()},
+        buffers_after=group("buffers_after"),
+        layers=meta["layers"],
+    )
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value

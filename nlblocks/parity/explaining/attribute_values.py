@@ -1,0 +1,140 @@
+"""What porters get wrong about one operation: the other values that each attribute could have had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nlblocks.parity.findings.causes import CAUSES
+from nlblocks.parity.tracing.trace import Op
+from nlblocks.parity.tracing.vocabulary import same_number
+
+EPSILONS = (1e-5, 1e-3, 1e-6, 1e-12, 1e-8, 1e-4, 1e-7, 0.0)
+SLOPES = (0.01, 0.2, 0.1, 0.25, 0.3, 0.05, 0.0)
+GRID: dict[str, dict[str, tuple[Any, ...]]] = {
+    "batch_norm": {"eps": EPSILONS, "training": (True, False), "ddof": (1,)},
+    "layer_norm": {"eps": EPSILONS, "ddof": (1,), "count": (1, 2, 3)},
+    "group_norm": {"eps": EPSILONS, "groups": (1, 2, 4, 8, 16, 32), "ddof": (1,)},
+    "instance_norm": {"eps": EPSILONS, "ddof": (1,)},
+    "rms_norm": {"eps": EPSILONS},
+    "leaky_relu": {"slope": SLOPES},
+    "elu": {"alpha": (1.0, 0.3, 0.5, 0.1)},
+    "glu": {"swapped": (True,)},
+    "gelu": {"approximate": ("none", "tanh")},
+    "hard_sigmoid": {"slope": (1 / 6, 0.2), "offset": (0.5,)},
+    "softmax": {"axis": (0, 1, 2, 3)},
+    "log_softmax": {"axis": (0, 1, 2, 3)},
+    "normalize": {"axis": (0, 1, 2, 3)},
+    "max_pool": {"ceil_mode": (True, False), "keep_last": (True,)},
+    "avg_pool": {"count_include_pad": (True, False), "ceil_mode": (True, False)},
+    "interpolate": {"align_corners": (True, False), "mode": ("nearest", "bilinear")},
+    "grid_sample": {
+        "align_corners": (True, False), "mode": ("bilinear", "nearest"), "padding_mode": ("zeros", "border"),
+    },
+    "affine_grid": {"align_corners": (True, False)},
+    "attention": {"causal": (True, False), "inverted": (True,), "layout": ("bhld", "blhd")},
+    "mask": {"inverted": (True,)},
+    "masked_fill": {"inverted": (True,)},
+    "where": {"inverted": (True,)},
+    "var": {"unbiased": (True, False)},
+    "std": {"unbiased": (True, False)},
+    "median": {"even": ("mean", "lower")},
+    "cross_entropy": {"divide_by": ("all",), "weighing": ("smoothed",), "label_smoothing": (0.0, 0.1)},
+    "smooth_l1": {"scaled": (True, False)},
+    "huber": {"scaled": (True, False)},
+    "pixel_shuffle": {"order": ("space_first",)},
+    "dropout": {"mode": ("upscale_in_train", "downscale_in_infer"), "training": (True, False)},
+    "lstm": {"swapped": (True,), "gates": ((0, 2, 1, 3), (0, 1, 3, 2), (1, 0, 2, 3))},
+    "gru": {"swapped": (True,), "gates": ((1, 0, 2),)},
+    "rnn_tanh": {"swapped": (True,)},
+    "embedding": {"zero_padding": (True,)},
+}  # fmt: skip
+NAMES: dict[tuple[str, str], str] = {
+    ("hard_sigmoid", "offset"): "hard_sigmoid.slope",
+    ("layer_norm", "count"): "layer_norm.axes",
+    ("batch_norm", "ddof"): "normalisation.variance",
+    ("layer_norm", "ddof"): "normalisation.variance",
+    ("group_norm", "ddof"): "normalisation.variance",
+    ("instance_norm", "ddof"): "normalisation.variance",
+    ("attention", "inverted"): "attention.mask_sense",
+    ("mask", "inverted"): "attention.mask_sense",
+    ("masked_fill", "inverted"): "attention.mask_sense",
+    ("where", "inverted"): "attention.mask_sense",
+    ("max_pool", "keep_last"): "max_pool.ceil_mode",
+    ("var", "unbiased"): "reduce.unbiased",
+    ("std", "unbiased"): "reduce.unbiased",
+    ("median", "even"): "median.even",
+    ("cross_entropy", "divide_by"): "cross_entropy.ignore_index",
+    ("cross_entropy", "weighing"): "cross_entropy.weight",
+    ("glu", "swapped"): "operands.swapped",
+    ("lstm", "swapped"): "rnn.time_major",
+    ("gru", "swapped"): "rnn.time_major",
+    ("rnn_tanh", "swapped"): "rnn.time_major",
+    ("lstm", "gates"): "rnn.gates",
+    ("gru", "gates"): "rnn.gates",
+    ("smooth_l1", "scaled"): "smooth_l1.beta",
+    ("huber", "scaled"): "smooth_l1.beta",
+    ("huber", "beta"): "smooth_l1.beta",
+    ("embedding", "zero_padding"): "embedding.padding_index",
+    ("log_softmax", "axis"): "softmax.axis",
+    ("dropout_channels", "p"): "dropout.p",
+    ("interpolate", "scale"): "interpolate.size",
+    ("pad", "pad"): "pad.sides",
+    ("pow", "other"): "power.exponent",
+    ("clip", "low"): "clip.bounds",
+    ("clip", "high"): "clip.bounds",
+    ("add", "other"): "shift.constant",
+    ("sub", "other"): "shift.constant",
+    ("mul", "other"): "scale.factor",
+    ("div", "other"): "scale.factor",
+    ("scale", "scale"): "scale.factor",
+    ("scale", "bias"): "shift.constant",
+    ("flip", "axis"): "output.flipped",
+    ("getitem", "index"): "reshape.order",
+    ("max_pool", "size"): "max_pool.kernel",
+}
+SKIPPED = {"layout", "equation", "variance", "drawn", "align_mode", "antialias", "value", "part", "time_major"}
+
+
+def cause_of(kind: str, attribute: str) -> str:
+    """The name of a cause in the table."""
+    if (kind, attribute) in NAMES:
+        return NAMES[kind, attribute]
+    kind = {"conv_transpose": "conv", "adaptive_avg_pool": "avg_pool", "dropout_channels": "dropout"}.get(kind, kind)
+    if f"{kind}.{attribute}" in CAUSES:
+        return f"{kind}.{attribute}"
+    if kind in ("mean", "sum", "max", "min", "amax", "amin", "var", "std") and attribute == "axis":
+        return "reduce.axis"
+    if attribute == "reduction":
+        return "loss.reduction"
+    return "attention.scale" if attribute == "scale" else "layer.missing" if attribute == "kind" else "reshape.order"
+
+
+def differing(a: Op, b: Op) -> dict[str, tuple[Any, Any]]:
+    """Attributes of two operations of one kind that are not equal: name to (a's, b's)."""
+    keys = (set(a.attrs) & set(b.attrs)) - SKIPPED
+    found = {key: (a.attrs[key], b.attrs[key]) for key in sorted(keys) if not same_number(a.attrs[key], b.attrs[key])}
+    if a.kind == "interpolate" and found.get("align_corners") in ((None, False), (False, None)):
+        del found["align_corners"]
+    return found
+
+
+def variants(op: Op, others: list[Op]) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    """(attribute, value, attributes): first what operations of the other side have, then what is known to go wrong."""
+    tried: list[tuple[str, Any]] = []
+    for other in others:
+        if other.kind != op.kind:
+            continue
+        found = differing(op, other)
+        for name, (_, value) in found.items():
+            if name != "momentum" and (name, value) not in tried:
+                tried.append((name, value))
+                yield name, value, {**op.attrs, name: value}
+        if len(found) > 1:
+            names = list(found)
+            changed = {name: value for name, (_, value) in found.items()}
+            yield names[0], changed[names[0]], {**op.attrs, **changed}
+    for name, values in GRID.get(op.kind, {}).items():
+        for value in values:
+            if not same_number(op.attrs.get(name), value) and (name, value) not in tried:
+                yield name, value, {**op.attrs, name: value}

@@ -1,0 +1,132 @@
+"""Layers side by side: attributes that differ though nothing shows it, and the error of each operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from nlblocks.parity.explaining.attribute_values import cause_of, differing
+from nlblocks.parity.findings.finding import Finding
+from nlblocks.parity.matching.by_digest import Sketch
+from nlblocks.parity.pairing.pair import Pairing
+from nlblocks.parity.tracing.graph import around_in
+from nlblocks.parity.tracing.trace import Op, Trace
+from nlblocks.parity.tracing.vocabulary import ACTIVATIONS, LAYOUT
+
+AUDITED = {
+    "batch_norm": ("momentum", "eps"), "layer_norm": ("eps",), "group_norm": ("eps", "groups"),
+    "instance_norm": ("eps",), "dropout": ("p", "mode"), "dropout_channels": ("p",), "leaky_relu": ("slope",),
+    "embedding": ("padding_index",), "max_pool": ("ceil_mode",), "avg_pool": ("count_include_pad", "ceil_mode"),
+    "gelu": ("approximate",), "grid_sample": ("padding_mode", "mode", "align_corners"),
+}  # fmt: skip
+
+
+def audit(left: Trace, right: Trace, pairs: Pairing) -> Iterator[Finding]:
+    """Attributes of partner operations that differ; other activations that gave the same values are notes."""
+    sketch = Sketch(left, right, 1e-9)
+    for op, partner, name, values in _differing(sketch, pairs):
+        text = f"{op.kind} {name}: {values[0]} on the left, {values[1]} on the right"
+        yield _finding(sketch, op, partner, cause_of(op.kind, name), text)
+    for op in left.ops:
+        if op.kind in ACTIVATIONS and op.kind not in AUDITED:
+            other = next((o for o in right.ops if o.kind in ACTIVATIONS and _same(sketch, op, o)), None)
+            if other is not None and other.kind != op.kind:
+                text = f"{op.kind} on the left, {other.kind} on the right; on these inputs they give the same values"
+                yield _finding(sketch, op, other, "activation.kind", text, "note")
+
+
+def same_mistake(left: Trace, right: Trace, pairs: Pairing, kind: str, name: str) -> Iterator[tuple[Op, Op]]:
+    """All partner operations of a kind that differ in one attribute."""
+    found = _differing(Sketch(left, right, 1e-9), pairs)
+    return ((op, partner) for op, partner, attribute, _ in found if op.kind == kind and attribute == name)
+
+
+def _differing(sketch: Sketch, pairs: Pairing) -> Iterator[tuple[Op, Op, str, tuple[Any, Any]]]:
+    scopes = {a.name: b.name for a, b in pairs.pairs}
+    for op in sketch.left.trace.ops:
+        partner = _partner(sketch, scopes, op) if op.kind in AUDITED else None
+        if partner is not None:
+            found = differing(op, partner)
+            yield from (
+                (op, partner, n, found[n])
+                for n in AUDITED[op.kind]
+                if n in found and not (_idle(op, n) or _idle(partner, n))
+            )
+
+
+def _finding(sketch: Sketch, op: Op, other: Op, cause: str, text: str, severity: Any = "fault") -> Finding:
+    sides = ((sketch.left, op), (sketch.right, other))
+    after, before = (tuple(around_in(view, o, step) for view, o in sides) for step in (-1, 1))
+    return Finding(
+        phase="pairing", place="attributes" if op.leaf or other.leaf else "between", layer_left=op.scope,
+        layer_right=other.scope, cause=cause, explanation=text, severity=severity, after=(after[0], after[1]),
+        before=(before[0], before[1]), operation=(str(op), str(other)),
+    )  # fmt: skip
+
+
+def _same(sketch: Sketch, op: Op, other: Op) -> bool:
+    """Whether two operations have the same inputs and results."""
+    return bool(op.inputs and other.inputs) and (
+        other.inputs[0] in sketch.to_right.get(op.inputs[0], ())
+        and other.outputs[0] in sketch.to_right.get(op.outputs[0], ())
+    )
+
+
+def _partner(sketch: Sketch, scopes: Mapping[str, str], op: Op) -> Op | None:
+    """The operation of the same kind on the same inputs, or with the same parameters."""
+    candidates = [o for o in sketch.right.trace.ops if o.kind == op.kind]
+    named = [o for o in candidates if scopes.get(op.scope) == o.scope and op.leaf]
+    if len(named) == 1:
+        return named[0]
+    mine = op.inputs[0] if op.inputs else -1
+    same = [o for o in candidates if o.inputs and o.inputs[0] in sketch.to_right.get(mine, ())]
+    return same[0] if len(same) == 1 else next((o for o in same if o.scope == op.scope), None)
+
+
+def _idle(op: Op, name: str) -> bool:
+    """Whether an attribute cannot matter: counting padding where there is none."""
+    padding = op.attrs.get("padding")
+    none = isinstance(padding, tuple) and not any(any(pair) for pair in padding if isinstance(pair, tuple))
+    if name == "momentum":
+        return "running_mean" not in op.roles  # it keeps no statistics here
+    return name == "count_include_pad" and none and not op.attrs.get("ceil_mode")
+
+
+def profile(left: Trace, right: Trace) -> list[dict[str, Any]]:
+    """The error of every operation of the left whose partner is known, in execution order.
+
+    Errors are taken over the values that a run's digests keep: all of a small tensor, a sample of a large one.
+    """
+    sketch = Sketch(left, right, 1e-6)
+    mine, theirs = sketch.digests
+    followers = [o for o in right.ops if o.kind not in LAYOUT]
+    places = {o.index: place for place, o in enumerate(followers)}
+    rows: list[dict[str, Any]] = []
+    position = 0
+    for op in left.ops:
+        if op.kind in LAYOUT or not op.outputs or op.outputs[0] not in mine or op.outputs[0] not in sketch.left.live:
+            continue
+        number = op.outputs[0]
+        partners = sketch.to_right[number]
+        other = sketch.right.producer.get(partners[0]) if partners else None
+        if other is None:
+            other = next((o for o in followers[position:] if o.kind == op.kind), None)
+        row: dict[str, Any] = {
+            "op": op.kind,
+            "left": op.scope,
+            "right": other.scope if other else None,
+            "shape": list(mine[number].shape),
+            "error": None,
+        }
+        if other is not None:
+            position = max(position, places.get(other.index, -1) + 1)
+            found = theirs.get(partners[0] if partners else other.outputs[0])
+            if found is not None and found.shape == mine[number].shape:
+                gap = mine[number].gap(found)
+                row["error"] = gap if np.isfinite(gap) else None
+            elif found is not None and found.size != mine[number].size:
+                row["shapes"] = [list(mine[number].shape), list(found.shape)]
+        rows.append(row)
+    return rows

@@ -1,0 +1,102 @@
+"""The verdict on a backward pass: gradients of inputs and parameters, and where they part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nlblocks.backend import Array
+from nlblocks.numerics.tolerance import RATIO
+from nlblocks.parity.explaining.gradients import GradientLocated, localise_gradient
+from nlblocks.parity.findings.finding import Finding, Phase
+from nlblocks.parity.findings.report import LabReport
+from nlblocks.parity.judging.noise_floor import Scales
+from nlblocks.parity.pairing.pair import Pairing
+from nlblocks.parity.pairing.transfer import mirrored
+from nlblocks.parity.running.passes import Pass
+from nlblocks.parity.tracing.trace import Trace
+
+Wrong = list[tuple[str, str]]
+"""("input", "parameter" or "frozen", name) of gradients that differ."""
+
+
+def wrong_gradients(
+    scales: Scales, pairs: Pairing, runs: Pass, phase: Phase = "backward", *, record: bool = True
+) -> Wrong:
+    """Compare every gradient, in the report if it is to be recorded; the names of those that differ."""
+
+    def agree(*pair: Any, **options: Any) -> bool:
+        return scales.agree(*pair, **options) if record else scales.weigh(*pair, **options).passed
+
+    left, right = runs.left, runs.right
+    shapes = {name: np.broadcast_to(0.0, t.shape) for name, t in left.state.items()}
+    theirs = mirrored(pairs, right.grad_params, {**shapes, **left.grad_params})
+    paired = {str(a) for a, *_ in pairs.roles()}
+    wrong: Wrong = []
+    for name in sorted(set(left.grad_inputs) | set(right.grad_inputs)):
+        a, b = left.grad_inputs.get(name), right.grad_inputs.get(name)
+        if a is None or b is None or not agree(phase, ("grad_input", name), a, b, runs):
+            wrong.append(("input", name))
+    for name in left.state:
+        mine, other = left.grad_params.get(name), theirs.get(name)
+        if mine is None and other is None:
+            continue
+        if mine is None or other is None:
+            if name in paired and not _zero(mine if mine is not None else other):
+                wrong.append(("frozen", name))
+            continue
+        if np.isnan(other).any():  # rows without a partner
+            mine, other = mine[np.isfinite(other)], other[np.isfinite(other)]
+        if not agree(phase, ("grad_params", name), mine, other, runs, other=pairs.names.get(name)):
+            wrong.append(("parameter", name))
+    return wrong
+
+
+def frozen(pairs: Pairing, runs: Pass, wrong: Wrong) -> Iterator[Finding]:
+    """Parameters that are trained on one side only."""
+    owner = {a.refs[role].name: (a, b) for a, b in pairs.pairs for role in a.refs}
+    for kind, name in wrong:
+        other = runs.right.state.get(pairs.names.get(name, ""))
+        if kind == "frozen" and runs.left.state[name].trainable != bool(other and other.trainable):
+            a, b = owner[name]
+            yield Finding(
+                phase="backward",
+                place="parameters",
+                layer_left=a.name,
+                layer_right=b.name,
+                cause="gradient.frozen",
+                explanation=f"{name} is trained on one side only",
+                error=1.0,
+            )
+
+
+def where_gradients_part(
+    left: Trace, right: Trace, pairs: Pairing, wrong: Wrong, report: LabReport
+) -> GradientLocated | Finding:
+    """The finding, from runs whose values were kept; a bare one where the traces show no place."""
+    error = max(
+        (c.difference.relative for c in report.comparisons if c.phase == "backward" and not c.passed), default=1.0
+    )
+    rounded = [c for c in report.comparisons if c.phase == "backward" and c.passed]
+    worst = max((c.difference.relative for c in rounded if c.noise * RATIO < c.difference.scale), default=0.0)
+    origins = {f"{'input' if kind == 'input' else 'parameter'}:{name}" for kind, name in wrong}
+    found = localise_gradient(left, right, origins, error, max(1e-9, min(10 * worst, error / 10)))
+    if found is not None:
+        return found
+    owner = {a.refs[role].name: (a, b) for a, b in pairs.pairs for role in a.refs}
+    name = wrong[0][1]
+    first, second = owner.get(name, (None, None))
+    return Finding(
+        phase="backward",
+        place="parameters",
+        layer_left=first.name if first else "",
+        layer_right=second.name if second else "",
+        explanation=f"gradient of {name} differs",
+        error=error,
+    )
+
+
+def _zero(array: Array | None) -> bool:
+    return array is None or not np.nan_to_num(array).any()

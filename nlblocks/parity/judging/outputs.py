@@ -1,0 +1,92 @@
+"""Which output of one model is which of the other, and how their structures differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nlblocks.numerics.distance import distance, layout_distance
+from nlblocks.parity.findings.finding import Finding, Phase
+from nlblocks.parity.judging.noise_floor import LIMIT
+from nlblocks.parity.pairing.pair import Pairing
+from nlblocks.parity.tracing.graph import last_layer
+from nlblocks.parity.tracing.trace import Op, Trace
+
+MASKS = {"mask", "causal_mask", "masked_fill", "where", "constant", "full", "full_like", "triu", "tril"}
+"""What is infinite on purpose."""
+
+
+def paired_outputs(left: Trace, right: Trace) -> list[tuple[str, str]]:
+    """By name where they share any, else in order."""
+    a, b = list(left.outputs), list(right.outputs)
+    return [(name, name) for name in a if name in b] if set(a) & set(b) else list(zip(a, b, strict=False))
+
+
+def structure(left: Trace, right: Trace, pairs: Pairing, phase: Phase) -> Iterator[Finding]:
+    """Outputs in another structure or order, of another dtype or shape."""
+
+    def finding(x: str, y: str, cause: str, text: str) -> Finding:
+        """Between the layer that makes an output and the output."""
+        mine, theirs = (
+            last_layer(trace, name) if name in trace.outputs else "" for trace, name in ((left, x), (right, y))
+        )
+        scopes = {a.name: b.name for a, b in pairs.pairs}
+        after = (mine or {b: a for a, b in scopes.items()}.get(theirs, ""), theirs or scopes.get(mine, ""))
+        return Finding(phase=phase, place="between", cause=cause, explanation=text, after=after)
+
+    a, b = list(left.outputs), list(right.outputs)
+    matched = paired_outputs(left, right)
+    if a != b and len(a) == len(b) == 1:
+        text = f"the left returns {_listed(a)}, the right {_listed(b)}; that one tensor is compared"
+        if phase == "eval forward":  # said once
+            yield Finding(phase=phase, place="output", severity="note", explanation=text)
+    elif sorted(a) != sorted(b):
+        alone = [[n for n in names if n not in {p[i] for p in matched}] for i, names in enumerate((a, b))]
+        yield finding(
+            next(iter(alone[0]), ""), next(iter(alone[1]), ""), "output.structure",
+            f"the left returns {_listed(a)}, the right {_listed(b)}",
+        )  # fmt: skip
+    for x, y in matched:
+        dtypes = left.output_dtypes[x], right.output_dtypes[y]
+        if dtypes[0] != dtypes[1]:
+            yield finding(x, y, "output.dtype", f"output {x} is {dtypes[0]} on the left, {dtypes[1]} on the right")
+        mine, theirs = left.output(x), right.output(y)
+        same_shape = mine.shape == theirs.shape
+        if not same_shape and mine.size == theirs.size and layout_distance(mine, theirs, LIMIT) <= LIMIT:
+            text = f"output {x} is {list(mine.shape)} on the left, {list(theirs.shape)} on the right; same values"
+            yield finding(x, y, "output.shape", text)
+        others = [n for n in b if n != y and right.output(n).shape == mine.shape]
+        swapped = next((n for n in others if distance(mine, right.output(n)) <= LIMIT), None)
+        if swapped is not None and not (same_shape and distance(mine, theirs) <= LIMIT):
+            text = f"output {x} of the left is output {swapped} of the right"
+            yield finding(x, swapped, "output.structure", text)
+
+
+def _listed(outputs: list[str]) -> str:
+    """The tensors that a model returns, by their paths."""
+    if outputs == [""]:
+        return "a bare tensor"
+    return f"{len(outputs)} tensor{'s' * (len(outputs) != 1)} ({', '.join(outputs)})"
+
+
+def finite(trace: Trace) -> bool:
+    """Whether all outputs are."""
+    outputs = [trace.values[n] for n in trace.outputs.values()]
+    return all(v.dtype.kind != "f" or bool(np.isfinite(v).all()) for v in outputs)
+
+
+def first_not_finite(trace: Trace) -> Op | None:
+    """The first operation that makes NaN or infinity of finite numbers, if an output holds any."""
+    if finite(trace):
+        return None
+    bad: set[int] = set()
+    for op in trace.ops:
+        for number in op.outputs:
+            value = trace.values.get(number)
+            if value is None or value.dtype.kind != "f" or np.isfinite(value).all() or op.kind in MASKS:
+                continue
+            if not any(n in bad for n in op.inputs):
+                return op
+            bad.add(number)
+    return None

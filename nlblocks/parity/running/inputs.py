@@ -1,0 +1,97 @@
+"""Named inputs: the keywords of a model's forward, or an order."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nlblocks.backend import Array
+from nlblocks.errors import InputError, known
+from nlblocks.init import generator
+
+
+def split(inputs: Any) -> tuple[tuple[str, ...], Any]:
+    """The names of named inputs, and the inputs without them."""
+    if not isinstance(inputs, Mapping):
+        return (), inputs
+    if not all(isinstance(name, str) for name in inputs):
+        raise InputError(f"inputs has keys {list(inputs)}; name each input as the model's forward does")
+    return tuple(inputs), tuple(inputs.values())
+
+
+def keywords(models: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The keywords to pass named inputs by to each model (by its side); none where they are passed in order.
+
+    Names that no model knows, and the name of a single input, say nothing: the order counts. Raises InputError where
+    one model knows the names and another does not, so that an order would be a guess.
+    """
+    unknown = {side: [name for name in names if not _accepts(model, name)] for side, model in models.items()}
+    if len(names) == 1:
+        return {side: () if unknown[side] else names for side in models}
+    if all(len(found) == len(names) for found in unknown.values()):
+        return dict.fromkeys(models, ())
+    for side, found in unknown.items():
+        if found:
+            raise InputError(
+                f"the inputs are named {known(names)}, but {_signature(models[side])} of the {side} model has no "
+                f"{known(found)}; name them as both models do, or leave the names out to pass them in order"
+            )
+    return dict.fromkeys(models, names)
+
+
+def _accepts(model: Any, name: str) -> bool:
+    try:
+        parameters = inspect.signature(model.forward).parameters
+    except (TypeError, ValueError):
+        return False
+    found = parameters.get(name)
+    if found is not None:
+        return found.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+
+
+def _signature(model: Any) -> str:
+    names = ", ".join(str(p).partition(":")[0] for p in inspect.signature(model.forward).parameters.values())
+    return f"forward({names})"
+
+
+def arrays_of(inputs: Any, seed: int = 0) -> tuple[Array, ...]:
+    """Inputs as arrays: an array, a tuple of arrays, or the shape of one random input.
+
+    Raises InputError where they are none of these.
+    """
+    if isinstance(inputs, tuple | list) and inputs and all(isinstance(n, int | np.integer) for n in inputs):
+        if any(n < 1 for n in inputs):
+            raise InputError(f"inputs={list(inputs)}: a shape needs whole numbers of at least 1")
+        drawn = generator(seed, "lab:input").normal(size=tuple(int(n) for n in inputs))
+        return (drawn.astype(np.float32).astype(np.float64),)
+    given = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
+    if not given:
+        raise InputError("inputs is empty; give an array, a tuple of arrays, or a shape such as (2, 3, 224, 224)")
+    arrays: list[Array] = []
+    for index, value in enumerate(given):
+        if isinstance(value, tuple | list) and value and all(isinstance(n, int) for n in value):
+            arrays += arrays_of(tuple(value), seed + index)
+            continue
+        array = _array(value, index)
+        if array.dtype.kind not in "fiub":
+            raise InputError(f"inputs[{index}] has dtype {array.dtype}; give arrays of numbers, or a shape")
+        if not array.size:
+            raise InputError(
+                f"inputs[{index}] has shape {list(array.shape)} and holds nothing; nothing could be compared"
+            )
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(f"inputs[{index}] holds NaN or infinity; nothing could be compared")
+        arrays.append(array.astype(np.float64) if array.dtype.kind == "f" else array)
+    return tuple(arrays)
+
+
+def _array(value: Any, index: int) -> Array:
+    try:
+        return np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") and hasattr(value, "cpu") else value)
+    except Exception as error:  # whatever a foreign object's conversion raises
+        text = f"inputs[{index}] is a {type(value).__name__}, which is no array: {' '.join(str(error).split())}"
+        raise InputError(f"{text}; give arrays of numbers, or a shape") from None

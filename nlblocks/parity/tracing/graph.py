@@ -1,0 +1,100 @@
+"""A trace as a graph: who makes a tensor, who uses it, what depends on an input."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+import numpy as np
+
+from nlblocks.backend import Array
+from nlblocks.numerics.distance import unmasked
+from nlblocks.parity.tracing.trace import Op, Trace
+from nlblocks.parity.tracing.vocabulary import AFFINE, DROPOUTS, LAYOUT
+
+CONSTANT = {"full", "full_like", "zeros", "zeros_like", "ones", "ones_like", "arange", "eye"}
+"""Kinds whose result depends on no values."""
+
+
+class TraceGraph:
+    """One trace, with what the search asks of it."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.producer: dict[int, Op] = {number: op for op in trace.ops for number in op.outputs}
+        self.consumers: dict[int, list[Op]] = defaultdict(list)
+        for op in trace.ops:
+            for number in op.inputs:
+                self.consumers[number].append(op)
+        self.live = self._depending(lambda origin: not origin.startswith("constant"))
+        self.fed = self._depending(lambda origin: origin.startswith("input"))
+        self._norms: dict[int, tuple[float, float]] = {}
+
+    def _depending(self, wanted: Callable[[str], bool]) -> set[int]:
+        """What depends on a tensor of such an origin: an input, a parameter."""
+        found = {n for n, origin in self.trace.origin.items() if wanted(origin)}
+        for op in self.trace.ops:
+            if op.kind not in CONSTANT and any(n in found for n in op.inputs):
+                found.update(op.outputs)
+        return found
+
+    def computed(self, number: int) -> bool:
+        """Whether a tensor is the result of more than moving elements."""
+        op = self.producer.get(number)
+        return op is not None and op.kind not in LAYOUT
+
+    def source(self, number: int) -> int:
+        """The tensor that another is a view or a transpose of."""
+        op = self.producer.get(number)
+        return number if op is None or op.kind not in LAYOUT or not op.inputs else self.source(op.inputs[0])
+
+    def following(self, number: int) -> set[str]:
+        """The kinds of the operations that a tensor goes into, however it is laid out and thinned before."""
+        kinds = set()
+        for op in self.consumers[number]:
+            if op.kind in LAYOUT | DROPOUTS:
+                kinds |= {kind for n in op.outputs for kind in self.following(n)}
+            else:
+                kinds.add("affine" if op.kind in AFFINE | {"einsum"} else op.kind)
+        return kinds
+
+    def value(self, number: int) -> Array | None:
+        return self.trace.values.get(number)
+
+    def norm(self, number: int) -> tuple[float, float]:
+        """Two sums that no reordering changes."""
+        if number not in self._norms:
+            array = unmasked(self.trace.values[number].astype(np.float64).ravel())
+            finite = array[np.isfinite(array)]
+            self._norms[number] = (float(np.abs(finite).sum()), float(finite.sum()))
+        return self._norms[number]
+
+
+def around_in(view: TraceGraph, op: Op, direction: int) -> str:
+    """The same within one trace."""
+    seen, queue, found = {op.index}, [op], []
+    while queue:
+        current = queue.pop()
+        if direction < 0:
+            near = [view.producer[n] for n in current.inputs if n in view.producer and n in view.live]
+        else:
+            near = [o for n in current.outputs for o in view.consumers[n]]
+        for other in near:
+            if other.index in seen:
+                continue
+            seen.add(other.index)
+            queue.append(other)
+            if other.leaf and other.scope != op.scope:
+                found.append(other)
+    if not found:
+        return ""
+    return (max if direction < 0 else min)(found, key=lambda o: o.index).scope
+
+
+def last_layer(trace: Trace, output: str) -> str:
+    """The layer without parts that makes an output, or feeds what does."""
+    view = TraceGraph(trace)
+    op = view.producer.get(trace.outputs[output])
+    if op is None:
+        return ""
+    return op.scope if op.leaf else around_in(view, op, -1)

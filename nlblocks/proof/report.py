@@ -1,0 +1,100 @@
+"""What a verification found: an object that is true when all agree, prints itself, and becomes JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from nlblocks.proof.check import Check
+from nlblocks.specs.base import BlockSpec, describe
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """The checks of one spec. Nothing compared is a failure, not a pass."""
+
+    spec: BlockSpec
+    backends: tuple[str, ...]
+    seed: int
+    input_shape: tuple[int, ...]
+    checks: list[Check] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+    @property
+    def failures(self) -> list[Check]:
+        """The checks that failed, in the order of the computation."""
+        return [check for check in self.checks if not check.passed]
+
+    def worst(self, group: str) -> float | None:
+        """The largest relative float64 error of a group; infinity for a problem, None where nothing was compared."""
+        checks = [c for c in self.checks if c.group == group and c.dtype == "float64"]
+        if not checks:
+            return None
+        return max(
+            float("inf") if c.difference.problem else 0.0 if c.zero and c.passed else c.difference.relative
+            for c in checks
+        )
+
+    def worst_ratio(self, dtype: str = "float32") -> float | None:
+        """The largest error in noise floors among the checks in ``dtype``."""
+        checks = [c for c in self.checks if c.dtype == dtype]
+        if not checks:
+            return None
+        return max(float("inf") if c.difference.problem else c.ratio for c in checks)
+
+    def bits(self, group: str | None = None) -> float | None:
+        """The share of all float64 elements (of a group) that are equal bit for bit after rounding to float32.
+
+        On distinct inputs only: the round numbers of the tied ones lie halfway between two float32 values. A gradient
+        that is zero but for rounding counts like any other, and is hardly ever equal.
+        """
+        found = [c.difference for c in self._rounded() if group in (None, c.group)]
+        size = sum(d.size for d in found)
+        return sum(d.same for d in found) / size if size else None
+
+    def determined_bits(self) -> tuple[float | None, float]:
+        """The same share among the elements whose rounding the noise floor leaves determined, and their own share."""
+        found = [c.difference for c in self._rounded()]
+        size, total = sum(d.size for d in found), sum(d.bits_total for d in found)
+        return (sum(d.bits_equal for d in found) / total if total else None), (total / size if size else 0.0)
+
+    def _rounded(self) -> list[Check]:
+        return [c for c in self.checks if c.dtype == "float64" and c.inputs == "distinct" and c.group != "derivative"]
+
+    def __str__(self) -> str:
+        head = f"{describe(self.spec)} on {list(self.input_shape)}, {', '.join(self.backends)}"
+        if not self.checks:
+            return f"{head}: NOTHING WAS COMPARED"
+        if self:
+            bits = self.bits()
+            share = "" if bits is None else f", {bits:.4%} of the elements equal after rounding to float32"
+            return f"{head}: identical ({len(self.checks)} comparisons{share})"
+        count = f"{len(self.failures)} of {len(self.checks)} comparisons"
+        return f"{head}: DIFFERENT in {count}. First: {self.failures[0].explain()}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, JSON-ready."""
+        return {
+            "spec": self.spec.to_dict(),
+            "name": describe(self.spec),
+            "agree": bool(self),
+            "backends": list(self.backends),
+            "seed": self.seed,
+            "input_shape": list(self.input_shape),
+            "seconds": self.seconds,
+            "first_failure": self.failures[0].explain() if self.failures else None,
+            "bits": self.bits(),
+            "determined_bits": self.determined_bits()[0],
+            "determined_share": self.determined_bits()[1],
+            "checks": [check.to_dict() for check in self.checks],
+        }
+
+
+def all_agree(reports: Iterable[Report]) -> bool:
+    """Whether there is at least one report and every one is true."""
+    found = list(reports)
+    return bool(found) and all(found)
