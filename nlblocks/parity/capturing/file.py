@@ -22,7 +22,7 @@ import numpy as np
 from nlblocks.backend import Array, State
 from nlblocks.errors import InputError, file_path
 from nlblocks.parity.running.history import History
-from nlblocks.parity.running.optimisers import Settings
+from nlblocks.parity.running.optimisers import Maker, Settings
 from nlblocks.parity.tracing.trace import Key, Op, Tensor, Trace
 from nlblocks.weights.files import in_memory
 from nlblocks.weights.files.atomic import replacing
@@ -63,6 +63,17 @@ class Capture:
     def noise(self, *, training: bool, dtype: str = "float64", **_: Any) -> Mapping[Key, float]:
         """The noise floors that were measured when it was captured."""
         return self.floors[_mode(training, dtype)]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether steps of training were captured."""
+        return self.history is not None
+
+    def train(self, maker: Maker, side: str, steps: int) -> History:
+        """The steps that were captured: there are no others."""
+        if self.history is None:
+            raise InputError(f"the capture of {self.title} holds no training; capture it with --optimiser")
+        return self.history
 
     def redrawn(self, masks: Mapping[str, Any]) -> Capture:
         """The same: its masks are drawn."""

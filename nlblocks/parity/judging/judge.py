@@ -33,7 +33,6 @@ from nlblocks.parity.pairing.transfer import mirrored
 from nlblocks.parity.recording.dropout import partners
 from nlblocks.parity.running.history import History
 from nlblocks.parity.running.optimisers import TrainingPlan
-from nlblocks.parity.running.subject import Subject
 from nlblocks.parity.tracing.trace import Trace
 
 MOMENTUM_HELD = 2.0**-24 * 10 / 8
@@ -171,8 +170,9 @@ class Judge:
             if any(finding.severity == "fault" for finding in findings):
                 return
 
-    def steps(self, plan: TrainingPlan, left: Subject, right: Subject) -> None:
+    def steps(self, plan: TrainingPlan) -> None:
         """Steps of training, where the models agree before; what the user did not ask for is left out in silence."""
+        left, right = self.comparer.left, self.comparer.right
         if not self.agrees:
             text = "steps of training, because the models differ before"
         elif not (left.trainable and right.trainable):

@@ -8,6 +8,8 @@ from typing import Protocol
 from nlblocks.backend import State
 from nlblocks.parity.recording.dropout import Drawn
 from nlblocks.parity.recording.tracer import Given, Keep
+from nlblocks.parity.running.history import History
+from nlblocks.parity.running.optimisers import Maker
 from nlblocks.parity.tracing.trace import Key, Trace
 
 
@@ -39,6 +41,13 @@ class Side(Protocol):
         self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: Given | None = None
     ) -> Mapping[Key, float]:
         """Per tensor of ``base``, the largest change when all that goes in moves by one unit in the last place."""
+
+    @property
+    def trainable(self) -> bool:
+        """Whether there is anything to train."""
+
+    def train(self, maker: Maker, side: str, steps: int) -> History:
+        """Steps of training with an optimiser; ``side`` is what errors call the model."""
 
     def redrawn(self, masks: Mapping[str, Drawn]) -> Side:
         """The same side, its dropout masks drawn for what the other side's are drawn for."""
