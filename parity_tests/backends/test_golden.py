@@ -1,0 +1,109 @@
+"""What public implementations computed, in float64, is what all our backends compute: the outside judge."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nlblocks
+from nlblocks.parity.measure import measure
+from nlblocks.parity.sample import PARTS, Point
+from nlblocks.parity.verdict import RATIO
+
+CASES = sorted((Path(__file__).parents[1] / "golden").glob("*.npz"))
+LIMIT = 1e-12  # relative to the tensor's largest magnitude
+
+
+class Golden:
+    """One golden file: a public class, its call, its state, and all that it computed."""
+
+    def __init__(self, path: Path) -> None:
+        self.arrays: dict[str, np.ndarray[Any, Any]] = dict(np.load(path))
+        self.meta = json.loads(str(self.arrays.pop("meta")))
+        self.dialect = nlblocks.dialects.get(self.meta["dialect"])
+        self.spec = self.dialect.spec(self.meta["cls"], **self.meta["kwargs"])
+        self.state = self.group("state/")
+
+    def group(self, prefix: str) -> dict[str, np.ndarray[Any, Any]]:
+        return {name.removeprefix(prefix): array for name, array in self.arrays.items() if name.startswith(prefix)}
+
+    def canonical(self, prefix: str) -> dict[str, np.ndarray[Any, Any]]:
+        """The tensors of a group under canonical names; the state stands in for those that the group lacks."""
+        found = self.group(prefix)
+        mapped = self.dialect.to_canonical(self.spec, {**self.state, **found})
+        back = self.dialect.from_canonical(self.spec, mapped)
+        foreign = {id(array): name for name, array in back.items()}
+        assert set(foreign.values()) == set(self.state)
+        names = dict(zip(mapped, back, strict=True))  # canonical → foreign: both follow params()
+        return {name: array for name, array in mapped.items() if names[name] in found}
+
+
+@pytest.fixture(params=CASES, ids=lambda path: path.stem)
+def golden(request: pytest.FixtureRequest) -> Golden:
+    return Golden(request.param)
+
+
+def test_golden_files_are_there() -> None:
+    assert len(CASES) == 99
+
+
+@pytest.mark.parametrize("backend", ["torch", "paddle", "reference"])
+def test_golden(golden: Golden, backend: str, require: Any) -> None:
+    require(backend)
+    has_map = "output/1" in golden.arrays
+    point = Point(
+        state=golden.dialect.to_canonical(golden.spec, golden.state),
+        x=golden.arrays["input/0"],
+        grad_output=golden.arrays["grad_output/0"],
+    )
+    run = compute(golden, backend, point, has_map)
+
+    assert_close(run.output, golden.arrays["output/0"])
+    if has_map:
+        assert_close(run.attention, golden.arrays["output/1"])
+    for name, expected in golden.canonical("state_after/").items():
+        assert_close(run.state_after[name], expected)
+    if backend == "reference":
+        return
+    assert_close(run.grad_input, golden.arrays["grad_input/0"])
+    expected_grads = golden.canonical("grad_param/")
+    assert set(run.grad_params) == set(expected_grads)
+    # A bias that BatchNorm subtracts (or all but subtracts) has a gradient of rounding: its noise floor judges it.
+    nudged = [compute(golden, backend, point.nudged(trial, PARTS), has_map) for trial in range(3)]
+    for name, expected in expected_grads.items():
+        found = run.grad_params[name]
+        noise = max(float(np.abs(other.grad_params[name] - found).max()) for other in nudged)
+        assert_close(found, expected, rounding=RATIO * noise)
+
+
+def compute(golden: Golden, backend: str, point: Point, has_map: bool) -> nlblocks.Run:
+    module = nlblocks.build(golden.spec, backend=backend, dtype="float64")
+    nlblocks.load_state(module, point.state)
+    return nlblocks.run(
+        module,
+        point.x,
+        training=golden.meta["training"],
+        grad_output=point.grad_output,
+        return_attention=has_map,
+    )
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_dialect_round_trip_is_bit_exact(path: Path) -> None:
+    golden = Golden(path)
+    back = golden.dialect.from_canonical(golden.spec, golden.dialect.to_canonical(golden.spec, golden.state))
+    assert set(back) == set(golden.state)
+    for name, array in back.items():
+        assert array.dtype == golden.state[name].dtype
+        assert array.tobytes() == golden.state[name].tobytes(), name
+
+
+def assert_close(found: Any, expected: Any, rounding: float = 0.0) -> None:
+    difference = measure(found, expected)
+    assert not difference.problem, difference.problem
+    message = f"{difference.relative:.2e} at {difference.index}: {difference.values}, rounding {rounding:.1e}"
+    assert difference.relative <= LIMIT or difference.error <= rounding, message
