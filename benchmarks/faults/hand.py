@@ -124,7 +124,8 @@ def flat(result: Any) -> dict[str, Any]:
 def backward(ours: Any, theirs: Any) -> None:
     """Send the same random gradient into both sides."""
     rng = np.random.default_rng(1)
-    left, right = 0.0, 0.0
+    left: Any = 0.0
+    right: Any = 0.0
     for name, value in ours.items():
         direction = rng.normal(size=tuple(value.shape))
         left = left + (value * torch.tensor(direction)).sum()
@@ -211,7 +212,7 @@ def _train(case: Case) -> float:
     return _compare(a, b, Seen())
 
 
-def _round_constants(model: torch.nn.Module) -> None:
+def _round_constants(model: Any) -> None:
     for module in model.modules():
         for name in ("eps", "alpha"):
             if isinstance(getattr(module, name, None), float):

@@ -50,7 +50,7 @@ def outputs(case: Case) -> tuple[dict[str, Any], dict[str, Any]]:
     )
 
 
-def assert_close(pair: Any, **tolerance: float) -> str:
+def assert_close(pair: Any, **tolerance: Any) -> str:
     ours, theirs = ({name: torch.as_tensor(value) for name, value in side.items()} for side in pair)
     try:
         torch.testing.assert_close(theirs, ours, **tolerance)

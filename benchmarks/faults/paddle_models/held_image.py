@@ -168,6 +168,8 @@ class Decoder(nn.Layer):
 
 
 class VAE(nn.Layer):
+    half: Any  # a number here, and a method of newer Layers
+
     def __init__(self, k: Knobs) -> None:
         super().__init__()
         self.encoder, self.decoder = Encoder(k.at("encoder")), Decoder(k.at("decoder"))

@@ -156,7 +156,7 @@ class Pyramid(nn.Layer):
         self.outputs = k("outputs", "tuple")
         self.context_first = k("context_first", False)
 
-    def train(self) -> None:
+    def train(self) -> None:  # type: ignore[override]  # Paddle 3.0 has it without arguments
         super().train()
         if self.frozen:
             self.bn.eval()

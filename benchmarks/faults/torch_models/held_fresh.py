@@ -14,6 +14,8 @@ from benchmarks.faults.torch_models.layers import make
 class WindowBlock(nn.Module):
     """Attention within shifted windows of 2x2 with a table of relative positions, then an MLP."""
 
+    index: Tensor
+
     def __init__(self, k: Knobs, d: int, shift: int) -> None:
         super().__init__()
         self.heads, self.shift = 2, shift

@@ -44,8 +44,8 @@ class NonLocalNet(nn.Module):
         self.phi = make(k, "phi", nn.Conv2d, 8, 4, 1)
         self.g = make(k, "g", nn.Conv2d, 8, 4, 1)
         self.pool = make(k, "pool", nn.MaxPool2d, 2)
-        self.w = nn.Sequential(make(k, "w.0", nn.Conv2d, 4, 8, 1), make(k, "w.1", nn.BatchNorm2d, 8))
-        nn.init.zeros_(self.w[1].weight)
+        self.w = nn.Sequential(make(k, "w.0", nn.Conv2d, 4, 8, 1), norm := make(k, "w.1", nn.BatchNorm2d, 8))
+        nn.init.zeros_(norm.weight)
         self.gate = make(k, "gate", nn.Conv2d, 2, 1, 3, padding=1, bias=False)
         self.head = make(k, "head", nn.Linear, 8, 5)
         self.softmax, self.centred = k("softmax", False), k("centred", False)
@@ -82,6 +82,8 @@ class ResidualBlock(nn.Module):
 
 class SuperResolution(nn.Module):
     """EDSR-like: mean subtracted, residual blocks, pixel shuffle, a bilinear skip, clipped."""
+
+    mean: Tensor
 
     def __init__(self, k: Knobs) -> None:
         super().__init__()

@@ -97,6 +97,10 @@ class TextDecoder(nn.Module):
 class BiasedBatchNorm1d(nn.BatchNorm1d):
     """BatchNorm1d whose running variance averages the biased estimate, as Paddle's does."""
 
+    momentum: float
+    running_mean: Tensor
+    running_var: Tensor
+
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
             mean, var = x.mean((0, 2)).detach(), x.var((0, 2), unbiased=False).detach()

@@ -29,6 +29,11 @@ class LayerNorm2d(nn.LayerNorm):
 class BiasedBatchNorm2d(nn.BatchNorm2d):
     """BatchNorm2d whose running variance averages the biased estimate, as Paddle's does."""
 
+    momentum: float
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)

@@ -33,6 +33,8 @@ class SpatialTransformer(nn.Module):
 class Losses(nn.Module):
     """A token tagger and a box regressor that return their losses: what a detection or language model does."""
 
+    weight: Tensor | None
+
     def __init__(self, k: Knobs) -> None:
         super().__init__()
         self.body = make(k, "body", nn.Linear, 6, 8)
@@ -68,6 +70,8 @@ class AutoEncoder(nn.Module):
 
 class Table(nn.Module):
     """A network on rows of features: padding of a matrix, robust centring, square layers, branches that may not run."""
+
+    seen: Tensor
 
     def __init__(self, k: Knobs) -> None:
         super().__init__()
