@@ -22,8 +22,8 @@ from nlblocks.specs import (
     SqueezeExcitation,
 )
 from nlblocks.specs.base import BlockSpec, describe
+from parity_tests.helpers.blocks import BACKENDS, NATIVE, Require, built
 
-BACKENDS = ["torch", "paddle", "reference"]
 BIASED = BatchNorm(eps=1e-3, momentum=0.25, variance="biased")
 SE, ECA = SqueezeExcitation, EfficientChannelAttention
 
@@ -57,7 +57,7 @@ OPTIONS: list[BlockSpec] = [
 
 
 @pytest.fixture(autouse=True)
-def _both(require: Callable[..., None]) -> None:
+def _both(require: Require) -> None:
     require("torch", "paddle")
 
 
@@ -184,7 +184,7 @@ def tied_gradient(case: str, backend: str) -> tuple[Any, Any]:
     return run.grad_input, np.array([expected], dtype=float)
 
 
-@pytest.mark.parametrize("backend", ["torch", "paddle"])
+@pytest.mark.parametrize("backend", NATIVE)
 @pytest.mark.parametrize("case", TIES)
 def test_the_first_of_equal_values_gets_the_gradient(case: str, backend: str) -> None:
     np.testing.assert_array_equal(*tied_gradient(case, backend))
@@ -199,7 +199,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, backend: str, file: str, function: st
     monkeypatch.setattr(importlib.import_module(f"nlblocks_{backend}.{file}"), function, fault)
 
 
-@pytest.mark.parametrize("backend", ["torch", "paddle"])
+@pytest.mark.parametrize("backend", NATIVE)
 @pytest.mark.parametrize("case", TIES)
 def test_the_hand_computed_gradients_tell_a_split_one(case: str, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, backend, file_of(TIES[case][0]), "maximum", split_maximum(backend))
@@ -211,7 +211,7 @@ def file_of(spec: BlockSpec) -> str:
     return type(spec).__module__.rpartition(".")[2]
 
 
-@pytest.mark.parametrize("backend", ["torch", "paddle"])
+@pytest.mark.parametrize("backend", NATIVE)
 @pytest.mark.parametrize(
     ("spec", "file"),
     [
@@ -240,7 +240,7 @@ def test_the_last_of_equal_values_is_caught(monkeypatch: pytest.MonkeyPatch) -> 
     assert {check.inputs for check in nlblocks.verify(SpatialGate(kernel_size=3)).failures} == {"tied"}
 
 
-@pytest.mark.parametrize("backend", ["torch", "paddle"])
+@pytest.mark.parametrize("backend", NATIVE)
 def test_verify_catches_a_slope_held_in_float32(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = SE(in_channels=6, ratio=2, gate="hard_sigmoid", slope=0.2)
     layers = importlib.import_module(f"nlblocks_{backend}.layers")
@@ -251,7 +251,7 @@ def test_verify_catches_a_slope_held_in_float32(backend: str, monkeypatch: pytes
     assert {check.dtype for check in report.failures} == {"float64"}
 
 
-@pytest.mark.parametrize("backend", ["torch", "paddle"])
+@pytest.mark.parametrize("backend", NATIVE)
 def test_verify_catches_circular_padding_for_zeros(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     layers = importlib.import_module(f"nlblocks_{backend}.layers")
     for file, spec in (
@@ -282,7 +282,7 @@ def test_a_hard_sigmoid_that_saturates_agrees() -> None:
     assert (gate == 1).any()
 
 
-@pytest.mark.parametrize("backend", ["torch", "paddle"])
+@pytest.mark.parametrize("backend", NATIVE)
 def test_a_hard_sigmoid_has_no_gradient_where_it_reaches_0_or_1(backend: str) -> None:
     """fc_1 and fc_2 hand on x ≥ 0, shifted by -2: the gate is 1/4 · (x - 2) + 1/2 = x/4, 0 at x = 0 and 1 at x = 4."""
     spec = SE(in_channels=1, inter_channels=1, gate="hard_sigmoid", slope=0.25, bias=True)
@@ -300,13 +300,12 @@ def test_a_hard_sigmoid_has_no_gradient_where_it_reaches_0_or_1(backend: str) ->
     SE(in_channels=32), SE(in_channels=32, pool="max"), ECA(in_channels=32), CBAM(in_channels=32),
     CBAM(in_channels=32, mode="conv"),
 ], ids=describe)  # fmt: skip
-@pytest.mark.parametrize("backend", ["torch", "paddle"])
+@pytest.mark.parametrize("backend", NATIVE)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_gradient_changes_no_bit(spec: BlockSpec, backend: str, dtype: Any, require: Callable[..., None]) -> None:
+def test_a_gradient_changes_no_bit(spec: BlockSpec, backend: str, dtype: Any, require: Require) -> None:
     """torch's mean and maximum run another operator where there is a gradient: the output is the same bits."""
     require(backend)
-    module = nlblocks.build(spec, backend=backend, dtype=dtype)
-    nlblocks.load_state(module, sample.random_state(spec, 0))
+    module = built(spec, backend, dtype)
     x = sample.random_array((2, 32, 7, 9), 0, "x")
     tracked = nlblocks.run(module, x, grad_output=np.ones_like(x)).output
     assert nlblocks.run(module, x).output.tobytes() == tracked.tobytes()

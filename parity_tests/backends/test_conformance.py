@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -15,12 +14,8 @@ from nlblocks.backend import installed, package
 from nlblocks.parity import sample
 from nlblocks.parity.verdict import LIMITS
 from nlblocks.specs import BlockSpec, spec_type
-from nlblocks.specs.base import describe
 from nlblocks.specs.catalogue import EXAMPLES
-
-BACKENDS = ("torch", "paddle", "reference")
-SPECS = [pytest.param(spec, id=describe(spec)) for spec in EXAMPLES]
-Require = Callable[..., None]
+from parity_tests.helpers.blocks import BACKENDS, NATIVE, SPECS, Require
 
 
 def test_every_kind_has_an_example() -> None:
@@ -89,7 +84,7 @@ def test_shapes_are_what_the_spec_says(spec: BlockSpec) -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_same_seed_same_bits(spec: BlockSpec, dtype: Any, require: Require) -> None:
     require("torch", "paddle")
-    states = {b: nlblocks.state_of(nlblocks.build(spec, backend=b, seed=7, dtype=dtype)) for b in ("torch", "paddle")}
+    states = {b: nlblocks.state_of(nlblocks.build(spec, backend=b, seed=7, dtype=dtype)) for b in NATIVE}
     for name, array in states["torch"].items():
         assert array.dtype == dtype
         assert array.tobytes() == states["paddle"][name].tobytes(), name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +12,10 @@ import nlblocks
 from nlblocks.parity.measure import measure
 from nlblocks.parity.sample import PARTS, Point
 from nlblocks.parity.verdict import RATIO
+from parity_tests.helpers.blocks import BACKENDS, built
+from parity_tests.helpers.golden import CASES, Golden
 
-CASES = sorted((Path(__file__).parents[1] / "golden").glob("*.npz"))
 LIMIT = 1e-12  # relative to the tensor's largest magnitude
-
-
-class Golden:
-    """One golden file: a public class, its call, its state, and all that it computed."""
-
-    def __init__(self, path: Path) -> None:
-        self.arrays: dict[str, np.ndarray[Any, Any]] = dict(np.load(path))
-        self.meta = json.loads(str(self.arrays.pop("meta")))
-        self.dialect = nlblocks.dialects.get(self.meta["dialect"])
-        self.spec = self.dialect.spec(self.meta["cls"], **self.meta["kwargs"])
-        self.state = self.group("state/")
-
-    def group(self, prefix: str) -> dict[str, np.ndarray[Any, Any]]:
-        return {name.removeprefix(prefix): array for name, array in self.arrays.items() if name.startswith(prefix)}
-
-    def canonical(self, prefix: str) -> dict[str, np.ndarray[Any, Any]]:
-        """The tensors of a group under canonical names; the state stands in for those that the group lacks."""
-        found = self.group(prefix)
-        mapped = self.dialect.to_canonical(self.spec, {**self.state, **found})
-        back = self.dialect.from_canonical(self.spec, mapped)
-        foreign = {id(array): name for name, array in back.items()}
-        assert set(foreign.values()) == set(self.state)
-        names = dict(zip(mapped, back, strict=True))  # canonical → foreign: both follow params()
-        return {name: array for name, array in mapped.items() if names[name] in found}
 
 
 @pytest.fixture(params=CASES, ids=lambda path: path.stem)
@@ -51,7 +27,7 @@ def test_golden_files_are_there() -> None:
     assert len(CASES) == 99
 
 
-@pytest.mark.parametrize("backend", ["torch", "paddle", "reference"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_golden(golden: Golden, backend: str, require: Any) -> None:
     require(backend)
     has_map = "output/1" in golden.arrays
@@ -81,10 +57,8 @@ def test_golden(golden: Golden, backend: str, require: Any) -> None:
 
 
 def compute(golden: Golden, backend: str, point: Point, has_map: bool) -> nlblocks.Run:
-    module = nlblocks.build(golden.spec, backend=backend, dtype="float64")
-    nlblocks.load_state(module, point.state)
     return nlblocks.run(
-        module,
+        built(golden.spec, backend, state=point.state),
         point.x,
         training=golden.meta["training"],
         grad_output=point.grad_output,

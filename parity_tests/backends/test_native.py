@@ -13,8 +13,8 @@ import pytest
 import nlblocks
 from nlblocks.parity import sample
 from nlblocks.specs import BlockSpec, NonLocal
-from nlblocks.specs.base import describe
-from nlblocks.specs.catalogue import EXAMPLES
+from parity_tests.helpers.blocks import ONE_OF_EACH, SPECS, built
+from parity_tests.helpers.tensors import OTHER
 
 torch = pytest.importorskip("torch")
 paddle = pytest.importorskip("paddle")
@@ -22,14 +22,10 @@ paddle = pytest.importorskip("paddle")
 import nlblocks_paddle  # noqa: E402  after the skips
 import nlblocks_torch  # noqa: E402
 
-SPECS = [pytest.param(spec, id=describe(spec)) for spec in EXAMPLES]
-ONE_OF_EACH = [pytest.param(spec, id=kind) for kind, spec in {s.kind: s for s in reversed(EXAMPLES)}.items()]
-
 
 def build(spec: BlockSpec, backend: str) -> tuple[Any, Any]:
     """A block with random state, in eval mode and float32, and an input array."""
-    module = nlblocks.build(spec.deterministic(), backend=backend)
-    nlblocks.load_state(module, sample.random_state(spec, seed=0))
+    module = built(spec.deterministic(), backend, "float32")
     module.eval()
     return module, sample.random_array(spec.example_shape(), 0, "x").astype("float32")
 
@@ -135,10 +131,9 @@ def test_the_frameworks_own_seed_governs_an_unseeded_block() -> None:
 @pytest.mark.parametrize("source", ["torch", "paddle"])
 def test_dlpack_shares_memory_where_layouts_agree(source: str) -> None:
     """What ``transfer`` exchanges is a view of the source's own memory, Linear weights included."""
-    target = {"torch": "paddle", "paddle": "torch"}[source]
     module = nlblocks.build(nlblocks.specs.DigitNet(), backend=source)
     tensors = nlblocks.backend.get(source).tensors(module)
-    read = paddle.from_dlpack if target == "paddle" else torch.from_dlpack
+    read = paddle.from_dlpack if OTHER[source] == "paddle" else torch.from_dlpack
     own = {name: tensor.data_ptr() for name, tensor in module.state_dict().items()}
     for name, tensor in tensors.items():
         assert read(tensor).data_ptr() == own[name], name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import nlblocks
 from nlblocks.parity.sample import random_array, random_state
 from nlblocks.specs import ArticleDigitNet, AttentionResNet, ChannelAffinity, NonLocal
 from nlblocks.specs.catalogue import EXAMPLES
+from parity_tests.helpers.blocks import BACKENDS, Require
 
 NETWORKS = [spec for spec in EXAMPLES if isinstance(spec, AttentionResNet | ArticleDigitNet)]
 SMALL = AttentionResNet(width=4, attention=NonLocal(in_channels=16))
@@ -26,7 +26,7 @@ def identify(spec: Any) -> str:
 
 
 @pytest.mark.parametrize("spec", NETWORKS, ids=identify)
-def test_json_and_one_initialisation(spec: Any, require: Callable[..., None]) -> None:
+def test_json_and_one_initialisation(spec: Any, require: Require) -> None:
     require("torch", "paddle")
     assert nlblocks.spec_from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
     states = [nlblocks.state_of(nlblocks.build(spec, backend=name, seed=3)) for name in ("torch", "paddle")]
@@ -36,7 +36,7 @@ def test_json_and_one_initialisation(spec: Any, require: Callable[..., None]) ->
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("attention", [None, NonLocal(in_channels=256), ChannelAffinity(in_channels=256)])
-def test_full_size_in_float64(attention: Any, training: bool, require: Callable[..., None]) -> None:
+def test_full_size_in_float64(attention: Any, training: bool, require: Require) -> None:
     """The blog's widths: outputs within 1e-11 and every gradient within 1e-9 of the largest value, and transfer."""
     require("torch", "paddle")
     spec = AttentionResNet(attention=attention)
@@ -71,9 +71,7 @@ def relative(left: Any, right: Any) -> float:
 
 
 @pytest.mark.parametrize("fault", ["shortcut", "pool", "norm"])
-def test_a_fault_in_a_network_is_found(
-    fault: str, require: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_in_a_network_is_found(fault: str, require: Require, monkeypatch: pytest.MonkeyPatch) -> None:
     require("torch", "paddle")
     import paddle.nn.functional as F
 
@@ -98,8 +96,8 @@ def test_a_fault_in_a_network_is_found(
     assert report.failures[0].group == first
 
 
-@pytest.mark.parametrize("backend", ["torch", "paddle", "reference"])
-def test_shapes_and_maps(backend: str, require: Callable[..., None]) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_shapes_and_maps(backend: str, require: Require) -> None:
     require(backend)
     for spec in (SMALL, AttentionResNet(width=4), *NETWORKS[:1]):
         shape = spec.example_shape()
@@ -120,7 +118,7 @@ def test_shapes_and_maps(backend: str, require: Callable[..., None]) -> None:
 
 @pytest.mark.parametrize("after_stage", [1, 2, 3, 4])
 @pytest.mark.parametrize("baseline", [True, False])
-def test_macs_are_those_of_the_layers(after_stage: int, baseline: bool, require: Callable[..., None]) -> None:
+def test_macs_are_those_of_the_layers(after_stage: int, baseline: bool, require: Require) -> None:
     require("torch")
     import torch
 
@@ -174,7 +172,7 @@ def test_inputs_that_do_not_fit() -> None:
 
 
 @pytest.mark.parametrize("spec", [SMALL, AttentionResNet(width=4), NETWORKS[0]], ids=identify)
-def test_torch_training_loop(spec: Any, require: Callable[..., None]) -> None:
+def test_torch_training_loop(spec: Any, require: Require) -> None:
     require("torch")
     import torch
 
@@ -196,7 +194,7 @@ def test_torch_training_loop(spec: Any, require: Callable[..., None]) -> None:
 
 @pytest.mark.filterwarnings("ignore:To copy construct from a tensor")  # paddle.Model does, of its own batches
 @pytest.mark.parametrize("spec", [SMALL, AttentionResNet(width=4), NETWORKS[0]], ids=identify)
-def test_paddle_model_fit(spec: Any, require: Callable[..., None]) -> None:
+def test_paddle_model_fit(spec: Any, require: Require) -> None:
     require("paddle")
     import paddle
 
@@ -219,7 +217,7 @@ def test_paddle_model_fit(spec: Any, require: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize("spec", [SMALL, AttentionResNet(width=4), NETWORKS[0]], ids=identify)
-def test_paddle_static_graph(spec: Any, require: Callable[..., None]) -> None:
+def test_paddle_static_graph(spec: Any, require: Require) -> None:
     require("paddle")
     import paddle
 
@@ -233,7 +231,7 @@ def test_paddle_static_graph(spec: Any, require: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize("spec", [SMALL, AttentionResNet(width=4), NETWORKS[0]], ids=identify)
-def test_torch_whole_graph(spec: Any, require: Callable[..., None]) -> None:
+def test_torch_whole_graph(spec: Any, require: Require) -> None:
     require("torch")
     import torch
 
@@ -250,8 +248,8 @@ def assert_moved(spec: Any, before: Any, after: Any) -> None:
             assert not np.array_equal(before[param.name], after[param.name]), param.name
 
 
-@pytest.mark.parametrize("backend", ["torch", "paddle", "reference"])
-def test_the_first_of_equal_values_in_overlapping_padded_windows(backend: str, require: Callable[..., None]) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_first_of_equal_values_in_overlapping_padded_windows(backend: str, require: Require) -> None:
     require(backend)
     rng = np.random.default_rng(0)
     x = rng.integers(-2, 2, size=(2, 3, 7, 10)).astype(np.float64)
@@ -291,7 +289,7 @@ def test_the_first_of_equal_values_in_overlapping_padded_windows(backend: str, r
 
 
 @pytest.mark.parametrize("call", [None, *BLOG_CALLS])
-def test_the_blogs_checkpoints_load(call: str | None, require: Callable[..., None]) -> None:
+def test_the_blogs_checkpoints_load(call: str | None, require: Require) -> None:
     """A network laid out as the blog's, with Paddle's own layers, gives its state to ours, and its outputs."""
     require("paddle")
     import paddle

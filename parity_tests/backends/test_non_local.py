@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -11,13 +10,14 @@ import pytest
 import nlblocks
 from nlblocks.specs import BatchNorm, ChannelAffinity, NonLocal
 from nlblocks.specs.non_local import MODES, SCALES, SUB_SAMPLES
+from parity_tests.helpers.blocks import Require
 
 NORMS = {"none": None, "unbiased": BatchNorm(), "biased": BatchNorm(eps=1e-4, momentum=0.3, variance="biased")}
 PRODUCT = list(product(MODES, (1, 2, 3), SUB_SAMPLES, NORMS))
 
 
 @pytest.mark.parametrize(("mode", "dims", "sub_sample", "norm"), PRODUCT)
-def test_product_of_options(mode: str, dims: int, sub_sample: str, norm: str, require: Callable[..., None]) -> None:
+def test_product_of_options(mode: str, dims: int, sub_sample: str, norm: str, require: Require) -> None:
     require("torch", "paddle")
     index = PRODUCT.index((mode, dims, sub_sample, norm))
     spec = NonLocal(
@@ -36,7 +36,7 @@ def test_product_of_options(mode: str, dims: int, sub_sample: str, norm: str, re
 
 
 @pytest.mark.parametrize(("mode", "scale"), list(product(MODES, SCALES)))
-def test_every_scale_in_every_mode(mode: str, scale: str, require: Callable[..., None]) -> None:
+def test_every_scale_in_every_mode(mode: str, scale: str, require: Require) -> None:
     require("torch", "paddle")
     report = nlblocks.verify(NonLocal(in_channels=5, inter_channels=3, mode=mode, scale=scale))
     assert report, report
@@ -44,14 +44,14 @@ def test_every_scale_in_every_mode(mode: str, scale: str, require: Callable[...,
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("shape", [(1, 3, 1, 1), (1, 1, 1, 7), (3, 2, 1, 1), (1, 4, 2, 3)])
-def test_sizes_down_to_one(mode: str, shape: tuple[int, ...], require: Callable[..., None]) -> None:
+def test_sizes_down_to_one(mode: str, shape: tuple[int, ...], require: Require) -> None:
     require("torch", "paddle")
     spec = NonLocal(in_channels=shape[1], mode=mode, norm=None)
     report = nlblocks.verify(spec, input_shape=shape)
     assert report, report
 
 
-def test_zero_init_is_the_identity_bit_for_bit(require: Callable[..., None]) -> None:
+def test_zero_init_is_the_identity_bit_for_bit(require: Require) -> None:
     require("torch", "paddle")
     x = np.random.default_rng(0).normal(size=(2, 6, 5, 4)).astype("float32")
     for backend, mode, norm in product(("torch", "paddle"), MODES, (None, BatchNorm())):

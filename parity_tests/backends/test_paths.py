@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,9 +15,9 @@ from nlblocks.paths import PATHS, force
 from nlblocks.specs import BlockSpec, CrissCrossAttention, NonLocal, PositionAttention
 from nlblocks.specs.catalogue import EXAMPLES
 from nlblocks.specs.non_local import MODES
+from parity_tests.helpers.blocks import NATIVE, Require, built
+from parity_tests.helpers.checkout import python
 
-BACKENDS = ("torch", "paddle")
-Require = Callable[..., None]
 KINDS = {"non_local", "position_attention", "dual_attention", "criss_cross_attention", "relation_aware_attention"}
 WITH_PATHS = [pytest.param(spec.deterministic(), id=describe(spec)) for spec in EXAMPLES if spec.kind in KINDS]
 BLOCKS = [
@@ -36,8 +32,7 @@ LIMIT = 1e-12
 def both_paths(
     spec: BlockSpec, backend: str, x: np.ndarray[Any, Any], state: Any = None, training: bool = False
 ) -> dict[str, Any]:
-    module = nlblocks.build(spec, backend=backend, dtype="float64")
-    nlblocks.load_state(module, sample.random_state(spec, seed=0) if state is None else state)
+    module = built(spec, backend, state=state)
     grad = sample.random_array(spec.output_shape(x.shape), 0, "grad")
     runs = {}
     for path in PATHS:
@@ -58,7 +53,7 @@ def assert_same(runs: dict[str, Any]) -> None:
         assert np.abs(left - right).max(initial=0) <= LIMIT * scale
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", NATIVE)
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("spec", WITH_PATHS)
 def test_fast_is_direct(spec: BlockSpec, training: bool, backend: str, require: Require) -> None:
@@ -66,7 +61,7 @@ def test_fast_is_direct(spec: BlockSpec, training: bool, backend: str, require: 
     assert_same(both_paths(spec, backend, sample.random_array(spec.example_shape(), 0, "x"), training=training))
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", NATIVE)
 @pytest.mark.parametrize("shape", [(1, 1), (2, 1), (0, 12), (3, 20)], ids=["one", "N=1", "batch 0", "more"])
 @pytest.mark.parametrize("sub_sample", ["none", "after"])
 @pytest.mark.parametrize("mode", MODES)
@@ -81,7 +76,7 @@ def test_small_and_empty(mode: str, sub_sample: str, shape: Any, backend: str, r
     assert_same(both_paths(spec, backend, x))
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", NATIVE)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (1, 1, 1), (2, 1, 3)])
 @pytest.mark.parametrize("batch", [0, 1, 2])
 def test_short_lines(batch: int, shape: Any, backend: str, require: Require) -> None:
@@ -90,7 +85,7 @@ def test_short_lines(batch: int, shape: Any, backend: str, require: Require) -> 
     assert_same(both_paths(spec, backend, sample.random_array((batch, 8, *shape), 0, "x")))
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", NATIVE)
 def test_large_energies_along_lines(backend: str, require: Require) -> None:
     """Weights that overflow or vanish unless the largest energy of all lines is taken off."""
     require(backend)
@@ -102,7 +97,7 @@ def test_large_energies_along_lines(backend: str, require: Require) -> None:
     assert_same(runs)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", NATIVE)
 @pytest.mark.parametrize("mode", MODES)
 def test_ties(mode: str, backend: str, require: Require) -> None:
     """Equal keys, and queries that meet a key exactly at the corner of the ramp, where its slope is 0."""
@@ -121,7 +116,7 @@ def test_ties(mode: str, backend: str, require: Require) -> None:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("mode", MODES)
 def test_verify_with_each_path_forced(mode: str, path: Any, require: Require) -> None:
-    require(*BACKENDS)
+    require(*NATIVE)
     with force(path):
         report = nlblocks.verify(NonLocal(in_channels=6, mode=mode, sub_sample="after"))
     assert report, report
@@ -133,8 +128,7 @@ def test_torch_layouts(spec: BlockSpec, require: Require) -> None:
     require("torch")
     import torch
 
-    module = nlblocks.build(spec, backend="torch", dtype="float64")
-    nlblocks.load_state(module, sample.random_state(spec, seed=0))
+    module = built(spec, "torch")
     dims = len(spec.example_shape()) - 2
     x = torch.from_numpy(sample.random_array((2, spec.example_shape()[1], *(8, 6, 3)[:dims]), 0, "x"))
     channels_last = {2: torch.channels_last, 3: torch.channels_last_3d}[dims]
@@ -152,8 +146,7 @@ def test_paddle_layouts(spec: BlockSpec, require: Require) -> None:
     require("paddle")
     import paddle
 
-    module = nlblocks.build(spec, backend="paddle", dtype="float64")
-    nlblocks.load_state(module, sample.random_state(spec, seed=0))
+    module = built(spec, "paddle")
     dims = len(spec.example_shape()) - 2
     x = paddle.to_tensor(sample.random_array((2, spec.example_shape()[1], *(8, 6, 3)[:dims]), 0, "x"))
     other = paddle.moveaxis(paddle.moveaxis(x, 1, -1).contiguous(), -1, 1)
@@ -169,8 +162,7 @@ def test_torch_compile_autocast_and_half_on_the_fast_path(spec: BlockSpec, requi
     require("torch")
     import torch
 
-    module = nlblocks.build(spec, backend="torch")
-    nlblocks.load_state(module, sample.random_state(spec, seed=0))
+    module = built(spec, "torch", "float32")
     x = torch.from_numpy(sample.random_array(spec.example_shape(), 0, "x")).float().requires_grad_()
     with force("fast"):
         expected = module(x)
@@ -215,12 +207,11 @@ FROZEN = [
 
 
 @pytest.mark.parametrize(("spec", "frozen"), FROZEN)
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", NATIVE)
 def test_frozen_layers(backend: str, spec: BlockSpec, frozen: tuple[str, ...], require: Require) -> None:
     """Fine-tuning with some layers frozen and an input without gradient: the rest has the same gradients."""
     require(backend)
-    module = nlblocks.build(spec, backend=backend, dtype="float64")
-    nlblocks.load_state(module, sample.random_state(spec, seed=0))
+    module = built(spec, backend)
     x = sample.random_array(spec.example_shape(), 0, "x")
     tracked = {}
     for name, parameter in module.named_parameters():
@@ -247,7 +238,7 @@ def test_frozen_layers(backend: str, spec: BlockSpec, frozen: tuple[str, ...], r
         assert np.abs(grad - found["fast"][name]).max() <= LIMIT * largest, name
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", NATIVE)
 @pytest.mark.parametrize("scale", [1.0, 1e3])
 def test_long_sums_are_no_rougher_in_float32(backend: str, scale: float, require: Require) -> None:
     """Prefix sums over many positions: the fast ramp is as close to float64 as the direct one, give or take."""
@@ -257,8 +248,7 @@ def test_long_sums_are_no_rougher_in_float32(backend: str, scale: float, require
     x = scale * sample.random_array((1, 4, 2000), 0, "x")
     outputs = {}
     for dtype in ("float64", "float32"):
-        module = nlblocks.build(spec, backend=backend, dtype=dtype)  # type: ignore[arg-type]
-        nlblocks.load_state(module, {name: value.astype(dtype) for name, value in state.items()})
+        module = built(spec, backend, dtype, {name: value.astype(dtype) for name, value in state.items()})
         for path in PATHS:
             with force(path):
                 outputs[dtype, path] = nlblocks.run(module, x).output.astype("float64")
@@ -267,7 +257,7 @@ def test_long_sums_are_no_rougher_in_float32(backend: str, scale: float, require
     assert errors["fast"] <= 4 * errors["direct"], errors
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", NATIVE)
 def test_one_place_decides(backend: str, require: Require) -> None:
     require(backend)
     choose = __import__(f"nlblocks_{backend}.paths", fromlist=["choose"]).choose
@@ -288,7 +278,7 @@ def test_one_place_decides(backend: str, require: Require) -> None:
         pass
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", NATIVE)
 def test_the_environment_forces_a_path(backend: str, require: Require) -> None:
     require(backend)
     code = (
@@ -296,13 +286,8 @@ def test_the_environment_forces_a_path(backend: str, require: Require) -> None:
         f"from nlblocks_{backend}.paths import choose\n"
         "print(choose('ramp', 3136, 3136, (32, 32), False))"
     )
-    roots = os.pathsep.join([*(p for p in sys.path if p), "."])
     for value, expected in (("direct", "direct"), ("quick", "NLBLOCKS_PATH='quick' is unknown")):
-        found = subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "NLBLOCKS_PATH": value, "PYTHONPATH": roots},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        found = python("-c", code, NLBLOCKS_PATH=value)
         assert expected in found.stdout + found.stderr
 
 
@@ -326,8 +311,7 @@ def test_torch_halves_are_no_rougher_than_on_the_direct_path(spec: BlockSpec, dt
 
     half = getattr(torch, dtype)
     source = torch.from_numpy(sample.random_array((2, *spec.example_shape()[1:]), 0, "x")).to(half)
-    module = nlblocks.build(spec, backend="torch")
-    nlblocks.load_state(module, sample.random_state(spec, seed=0))
+    module = built(spec, "torch", "float32")
     module.to(half)
 
     def run(path: Any, kind: Any) -> list[Any]:

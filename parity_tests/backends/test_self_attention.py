@@ -21,8 +21,8 @@ from nlblocks.specs import (
     PositionAttention,
     RelationAwareAttention,
 )
+from parity_tests.helpers.blocks import BACKENDS, NATIVE, Require, built
 
-BACKENDS = ("torch", "paddle", "reference")
 BIASED = BatchNorm(eps=1e-3, momentum=0.3, variance="biased")
 DUAL = {"in_channels": 6, "num_classes": 2, "inter_channels": 3}
 RELATION = {"in_channels": 6, "positions": 4, "channel_ratio": 2, "spatial_ratio": 2, "down_ratio": 1}
@@ -66,15 +66,15 @@ CASES: list[tuple[Any, tuple[int, ...]]] = [
 @pytest.mark.parametrize(
     ("spec", "shape"), CASES, ids=lambda value: value.kind if hasattr(value, "kind") else str(value)
 )
-def test_backends_agree(spec: Any, shape: tuple[int, ...], require: Callable[..., None]) -> None:
+def test_backends_agree(spec: Any, shape: tuple[int, ...], require: Require) -> None:
     require("torch", "paddle")
     report = nlblocks.verify(spec, seed=3, input_shape=shape)
     assert report, report
 
 
-@pytest.mark.parametrize("backend", ["torch", "paddle"])
+@pytest.mark.parametrize("backend", NATIVE)
 def test_verify_catches_a_position_counted_twice(
-    backend: str, monkeypatch: pytest.MonkeyPatch, require: Callable[..., None]
+    backend: str, monkeypatch: pytest.MonkeyPatch, require: Require
 ) -> None:
     require("torch", "paddle")
     spec = CrissCrossAttention(in_channels=4)
@@ -88,9 +88,7 @@ def test_verify_catches_a_position_counted_twice(
     assert {"output", "attention", "grad_input", "grad_params", "derivative"} <= {c.group for c in report.failures}
 
 
-def test_verify_catches_a_wrong_sign_of_the_energy(
-    monkeypatch: pytest.MonkeyPatch, require: Callable[..., None]
-) -> None:
+def test_verify_catches_a_wrong_sign_of_the_energy(monkeypatch: pytest.MonkeyPatch, require: Require) -> None:
     require("torch")
     monkeypatch.setattr(ChannelAttention, "sign", 1.0)
     assert not nlblocks.verify(ChannelAttention(in_channels=4), backends=("torch", "reference"))
@@ -98,16 +96,13 @@ def test_verify_catches_a_wrong_sign_of_the_energy(
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("extents", [(3, 4), (1, 3), (2, 3, 2)], ids=str)
-def test_criss_cross_counts_each_position_once(
-    backend: str, extents: tuple[int, ...], require: Callable[..., None]
-) -> None:
+def test_criss_cross_counts_each_position_once(backend: str, extents: tuple[int, ...], require: Require) -> None:
     require(backend)
     dims = len(extents)
     spec = CrissCrossAttention(in_channels=4, reduction=2, dims=dims)
     state, x = random_state(spec, 0), random_array((2, 4, *extents), 0, "x")
     output, attention = brute_criss_cross(state, x)
-    module = nlblocks.build(spec, backend=backend, dtype="float64")
-    nlblocks.load_state(module, state)
+    module = built(spec, backend, state=state)
     found = nlblocks.run(module, x, return_attention=True)
     assert np.abs(found.output - output).max() < 1e-13
     assert np.abs(found.attention - attention).max() < 1e-14
@@ -144,7 +139,7 @@ def brute_criss_cross(state: dict[str, Any], x: Any) -> tuple[Any, Any]:
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("dims", [2, 3])
-def test_criss_cross_is_finite_in_half_precision(dtype: str, dims: int, require: Callable[..., None]) -> None:
+def test_criss_cross_is_finite_in_half_precision(dtype: str, dims: int, require: Require) -> None:
     require("torch")
     import torch
 
@@ -164,7 +159,7 @@ def test_criss_cross_is_finite_in_half_precision(dtype: str, dims: int, require:
     assert (attention.float().sum(-1) - 1).abs().max() < 0.02
 
 
-def test_criss_cross_exports_without_infinities(require: Callable[..., None]) -> None:
+def test_criss_cross_exports_without_infinities(require: Require) -> None:
     require("torch")
     import torch
 
@@ -190,21 +185,20 @@ def test_criss_cross_exports_without_infinities(require: Callable[..., None]) ->
     ],
     ids=lambda spec: spec.kind,
 )
-def test_a_new_block_is_the_identity(spec: Any, backend: str, require: Callable[..., None]) -> None:
+def test_a_new_block_is_the_identity(spec: Any, backend: str, require: Require) -> None:
     require(backend)
     x = random_array(spec.example_shape(), 0, "x")
     assert np.array_equal(nlblocks.run(nlblocks.build(spec, backend=backend, seed=1, dtype="float64"), x).output, x)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_dual_attention_drops_whole_channels(backend: str, require: Callable[..., None]) -> None:
+def test_dual_attention_drops_whole_channels(backend: str, require: Require) -> None:
     require(backend)
     spec = DualAttention(in_channels=6, num_classes=64, inter_channels=64, dropout=0.75)
     state = {name: np.zeros_like(array) for name, array in random_state(spec, 0).items()}
     state["classifier.weight"] = np.eye(64).reshape(64, 64, 1, 1)  # the logits are what the classifier sees
     state["position_out.norm.bias"] = np.ones(64)  # and that is all ones before the dropout
-    module = nlblocks.build(spec, backend=backend, dtype="float64")
-    nlblocks.load_state(module, state)
+    module = built(spec, backend, state=state)
     x = random_array((2, 6, 2, 3), 0, "x")
     assert (nlblocks.run(module, x).output == 1.0).all()
     output = nlblocks.run(module, x, training=True).output
@@ -271,7 +265,7 @@ def test_relation_aware_shapes_where_channels_and_positions_differ() -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_danet_head_is_dual_attention(backend: str, require: Callable[..., None]) -> None:
+def test_danet_head_is_dual_attention(backend: str, require: Require) -> None:
     require(backend, "torch")
     dialect = nlblocks.dialects.get("danet")
     spec = dialect.spec("DANetHead", in_channels=32, out_channels=3)
@@ -280,8 +274,7 @@ def test_danet_head_is_dual_attention(backend: str, require: Callable[..., None]
     counters = {f"{name}.1.num_batches_tracked": np.array(7) for name in ("conv5a", "conv5c", "conv51", "conv52")}
     assert set(dialect.to_canonical(spec, {**foreign, **counters})) == set(state)
     x = random_array((2, 32, 3, 4), 0, "x")
-    module = nlblocks.build(spec, backend=backend, dtype="float64")
-    nlblocks.load_state(module, state)
+    module = built(spec, backend, state=state)
     found = nlblocks.run(module, x).output
     for index, expected in enumerate(danet_head(foreign, x)):
         assert np.abs(found[:, index] - expected).max() < 1e-12

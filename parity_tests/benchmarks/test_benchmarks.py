@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import nlblocks
 from benchmarks import report
 from benchmarks.cases import CASES, DIRECTIONS
-from nlblocks.parity import sample
 from nlblocks.parity.measure import measure
 from nlblocks.paths import force
-
-ROOT = Path(__file__).resolve().parents[2]
+from parity_tests.helpers.blocks import Require, built
+from parity_tests.helpers.checkout import python
 
 
 @pytest.mark.parametrize("backend", ["torch", "paddle"])
 @pytest.mark.parametrize("name", CASES)
-def test_public_form_is_the_same_function(name: str, backend: str, require: Callable[..., None]) -> None:
+def test_public_form_is_the_same_function(name: str, backend: str, require: Require) -> None:
     require(backend)
     library = importlib.import_module(f"benchmarks.{backend}_forms")
     spec = CASES[name].make(64, 8)
-    module = nlblocks.build(spec, backend=backend)
-    nlblocks.load_state(module, sample.random_state(spec, 0))
+    module = built(spec, backend, "float32")
     module.eval()
     x = library.random_input((1, 64, 8, 8))
     library.track(x)
@@ -72,16 +65,13 @@ def test_a_skipped_form_is_named_in_the_table() -> None:
     )
 
 
-def test_the_command_measures_writes_and_names_what_it_skips(tmp_path: Path, require: Callable[..., None]) -> None:
+def test_the_command_measures_writes_and_names_what_it_skips(tmp_path: Path, require: Require) -> None:
     require("torch")
-    command = [sys.executable, "-m", "nlblocks", "bench", "--backends", "torch", "--blocks", "dot_product"]
+    command = ["-m", "nlblocks", "bench", "--backends", "torch", "--blocks", "dot_product"]
     command += ["--channels", "4", "--seconds", "0.01", "--output", str(tmp_path / "found")]
 
     def rows_of(*options: str) -> list[dict[str, Any]]:
-        found = subprocess.run(
-            [*command, *options], cwd=ROOT, capture_output=True, text=True, check=False,
-            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'backends'}"},
-        )  # fmt: skip
+        found = python(*command, *options)
         assert found.returncode == 0, found.stderr
         rows: list[dict[str, Any]] = json.loads((tmp_path / "found.json").read_text())["rows"]
         return rows
@@ -97,12 +87,8 @@ def test_the_command_measures_writes_and_names_what_it_skips(tmp_path: Path, req
     assert [(row["side"], row["memory"]) for row in more[len(rows) :]] == [(10, {}), (10, {})]
 
 
-def test_a_measurement_that_fails_says_so(require: Callable[..., None]) -> None:
+def test_a_measurement_that_fails_says_so(require: Require) -> None:
     require("torch")
     task = {"backend": "torch", "case": "cbam", "channels": 4, "direction": "forward", "side": -1, "forms": []}
-    found = subprocess.run(
-        [sys.executable, "-m", "benchmarks.worker", "torch"], cwd=ROOT, capture_output=True, text=True, check=False,
-        input=json.dumps(task),
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'backends'}"},
-    )  # fmt: skip
+    found = python("-m", "benchmarks.worker", "torch", given=json.dumps(task))
     assert "error" in json.loads(found.stdout.strip())

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from operator import attrgetter
 
 import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("paddle")
-
-import torch
 
 from benchmarks.faults.case import ENDS, PHASES, Case
 from benchmarks.faults.hand import Seen, examine
@@ -22,19 +20,6 @@ APPARENT = 1e-7  # a planted fault moves something by more than this; rounding i
 BUFFERS = 1e-8  # BatchNorm's momentum as Paddle holds it moves running statistics by up to 4e-10 of their size
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """The models are too small to gain by more threads, and lose where other programs run."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def identify(case: Case) -> str:
-    return case.name
-
-
 def test_there_are_enough_cases_with_names_of_their_own() -> None:
     assert len(FAULTS) >= 60
     assert len(CORRECT) >= 60
@@ -44,7 +29,7 @@ def test_there_are_enough_cases_with_names_of_their_own() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
-@pytest.mark.parametrize("case", ALL_FAULTS, ids=identify)
+@pytest.mark.parametrize("case", ALL_FAULTS, ids=attrgetter("name"))
 def test_fault_row(case: Case) -> None:
     assert case.phase in PHASES
     assert case.at
@@ -59,7 +44,7 @@ def test_fault_row(case: Case) -> None:
         assert any(paddle_name in theirs for _, paddle_name in named)
 
 
-@pytest.mark.parametrize("case", ALL_CORRECT, ids=identify)
+@pytest.mark.parametrize("case", ALL_CORRECT, ids=attrgetter("name"))
 def test_correct_pair_agrees(case: Case) -> None:
     seen = examine(case)
     assert not seen.raised, seen.raised
@@ -69,7 +54,7 @@ def test_correct_pair_agrees(case: Case) -> None:
     assert seen.buffers <= BUFFERS, seen
 
 
-@pytest.mark.parametrize("case", ALL_FAULTS, ids=identify)
+@pytest.mark.parametrize("case", ALL_FAULTS, ids=attrgetter("name"))
 def test_fault_shows_where_it_is_declared(case: Case) -> None:
     seen = examine(case)
     agrees = max(case.limit, APPARENT)

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from nlblocks.cli import main
 from nlblocks.specs import NonLocal
+from parity_tests.helpers.blocks import Require
+from parity_tests.helpers.command_line import call
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:click")
-Require = Callable[..., None]
-
-
-def call(*words: str) -> Any:
-    return CliRunner().invoke(main, list(words))
 
 
 def test_verify_one_spec(tmp_path: Path, require: Require) -> None:

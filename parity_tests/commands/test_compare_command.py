@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 pytest.importorskip("torch")
 pytest.importorskip("paddle")
 
-from nlblocks.cli import main
+from parity_tests.helpers.command_line import call
 
 MODELS = "parity_tests.helpers.user_models"
 PAIR = (f"{MODELS}:torch_one", f"{MODELS}:paddle_one")
@@ -38,12 +38,8 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
-
-
-def compare(left: str, right: str, *options: str, shape: str = "2,4") -> Result:
-    return run("compare", f"{MODELS}:{left}", f"{MODELS}:{right}", "--input", shape, *options)
+def compared(left: str, right: str, *options: str, shape: str = "2,4") -> Result:
+    return call("compare", f"{MODELS}:{left}", f"{MODELS}:{right}", "--input", shape, *options)
 
 
 def refused(result: Result) -> str:
@@ -74,7 +70,7 @@ def refused(result: Result) -> str:
     ],
 )
 def test_a_model_that_cannot_be_had(model: str, says: str) -> None:
-    assert says in refused(run("compare", model, PAIR[1], "--input", "2,4"))
+    assert says in refused(call("compare", model, PAIR[1], "--input", "2,4"))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +104,7 @@ def test_a_model_that_cannot_be_had(model: str, says: str) -> None:
 )
 def test_options_that_cannot_be_used(options: tuple[str, ...], says: str, tmp_path: Path) -> None:
     before = set(tmp_path.iterdir())
-    assert says in refused(run("compare", *PAIR, *options))
+    assert says in refused(call("compare", *PAIR, *options))
     assert set(tmp_path.iterdir()) - before <= {tmp_path / "__pycache__"}
 
 
@@ -134,37 +130,37 @@ def test_options_that_cannot_be_used(options: tuple[str, ...], says: str, tmp_pa
     ],
 )
 def test_models_that_return_or_raise_other_things(left: str, right: str, status: int, says: str) -> None:
-    result = compare(left, right)
+    result = compared(left, right)
     assert result.exit_code == status, result.output
     assert says in result.output
     assert (result.stderr == "") == (status < 2)
 
 
 def test_nothing_but_the_report_is_printed_where_there_is_no_terminal() -> None:
-    result = compare("torch_one", "paddle_one")
+    result = compared("torch_one", "paddle_one")
     assert result.exit_code == 0
     assert result.stderr == ""
     assert result.stdout.startswith("_Torch (torch) against _Paddle (paddle), input [2, 4]: the same (1 layer paired")
 
 
 def test_a_comparison_that_is_stopped_is_no_difference() -> None:
-    result = compare("interrupted", "paddle_one")
+    result = compared("interrupted", "paddle_one")
     assert (result.exit_code, result.stderr) == (130, "nlblocks: stopped\n")
 
 
 def test_inputs_by_name_and_in_order() -> None:
     tokens = (f"{MODELS}:TorchTokens", f"{MODELS}:PaddleTokens")
     for file in ("named.npz", "plain.npz"):
-        result = run("compare", *tokens, "--input", file)
+        result = call("compare", *tokens, "--input", file)
         assert result.exit_code == 0, result.output
     others = (tokens[0], f"{MODELS}:PaddleOtherNames")
-    assert run("compare", *others, "--input", "plain.npz").exit_code == 0
-    assert "has no 'mask', 'ids', 'scale'" in refused(run("compare", *others, "--input", "named.npz"))
-    assert "of the left model has no 'weights'" in refused(run("compare", *tokens, "--input", "partly.npz"))
+    assert call("compare", *others, "--input", "plain.npz").exit_code == 0
+    assert "has no 'mask', 'ids', 'scale'" in refused(call("compare", *others, "--input", "named.npz"))
+    assert "of the left model has no 'weights'" in refused(call("compare", *tokens, "--input", "partly.npz"))
 
 
 def test_the_json_report_is_json_and_says_where(tmp_path: Path) -> None:
-    result = compare("torch_one", "paddle_two", "--report", "r.json")
+    result = compared("torch_one", "paddle_two", "--report", "r.json")
     assert result.exit_code == 1
 
     def refuse(constant: str) -> Any:
@@ -181,9 +177,9 @@ def test_optimisers_by_name_and_by_function() -> None:
         ("--optimiser", f"{MODELS}:torch_sgd", "--optimiser", f"{MODELS}:paddle_sgd"),
         ("--optimiser", "sgd:lr=0.1", "--optimiser", f"{MODELS}:paddle_sgd"),
     ):
-        result = compare("torch_one", "paddle_one", *options)
+        result = compared("torch_one", "paddle_one", *options)
         assert result.exit_code == 0, result.output
         assert "training       ✓" in result.output
-    result = compare("torch_one", "paddle_one", "--optimiser", "sgd", "--optimiser", f"{MODELS}:paddle_sgd")
+    result = compared("torch_one", "paddle_one", "--optimiser", "sgd", "--optimiser", f"{MODELS}:paddle_sgd")
     assert result.exit_code == 1
     assert "lr: 0.01 on the left, 0.1 on the right; so the difference falls" in result.output

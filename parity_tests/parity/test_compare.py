@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -24,56 +22,8 @@ paddle = pytest.importorskip("paddle")
 
 from nlblocks import parity  # noqa: E402
 from nlblocks.testing import assert_parity as assert_same  # noqa: E402
-
-SHAPE = (4, 3, 9, 9)
-
-
-def torch_net(eps: float = 1e-5, slope: float = 0.1, residual: bool = True, p: float = 0.0) -> Any:
-    from torch import nn
-
-    class Net(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.stem = nn.Conv2d(3, 4, 3, padding=1)
-            self.norm = nn.BatchNorm2d(4, eps=eps, track_running_stats=True)
-            self.act = nn.LeakyReLU(slope, inplace=True)
-            self.conv = nn.Conv2d(4, 4, 3, padding=1)
-            self.drop = nn.Dropout(p)
-            self.fc = nn.Linear(4, 4)
-
-        def forward(self, x: Any) -> Any:
-            x = self.act(self.norm(self.stem(x)))
-            y = self.drop(self.conv(x))
-            return self.fc((x + y if residual else y).mean((2, 3)))
-
-    return Net()
-
-
-def paddle_net(
-    eps: float = 1e-5, slope: float = 0.1, residual: bool = True, p: float = 0.0, momentum: float = 0.9
-) -> Any:
-    from paddle import nn
-
-    class Net(nn.Layer):
-        def __init__(self) -> None:
-            super().__init__()
-            self.head = nn.Linear(4, 4)
-            self.conv1 = nn.Conv2D(3, 4, 3, padding=1)
-            self.bn1 = nn.BatchNorm2D(4, epsilon=eps, momentum=momentum)
-            self.relu = nn.LeakyReLU(slope)
-            self.conv2 = nn.Conv2D(4, 4, 3, padding=1)
-            self.drop = nn.Dropout(p)
-
-        def forward(self, x: Any) -> Any:
-            x = self.relu(self.bn1(self.conv1(x)))
-            y = self.drop(self.conv2(x))
-            return self.head((x + y if residual else y).mean([2, 3]))
-
-    return Net()
-
-
-def compare(left: Any, right: Any, **options: Any) -> Any:
-    return parity.compare(left, right, SHAPE, accept=("batch_norm.variance",), **options)
+from parity_tests.helpers.checkout import python  # noqa: E402
+from parity_tests.helpers.nets import SHAPE, compare, paddle_net, torch_net  # noqa: E402
 
 
 def test_a_correct_pair_passes_with_other_names_and_another_order_of_definition() -> None:
@@ -137,7 +87,8 @@ def test_a_capture_says_the_same_without_a_framework(tmp_path: Path) -> None:
             assert ended.code == 1, ended.code
         assert "torch" not in sys.modules and "paddle" not in sys.modules
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, env={"PYTHONPATH": ".:backends"})
+    done = python("-c", textwrap.dedent(code))
+    assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["finding"]["cause"] == "batch_norm.eps"
     whole = first.read_bytes()

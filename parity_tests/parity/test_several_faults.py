@@ -9,71 +9,13 @@ import pytest
 torch = pytest.importorskip("torch")
 paddle = pytest.importorskip("paddle")
 
-from nlblocks import parity  # noqa: E402
+from parity_tests.helpers.nets import DEEP_SHAPE, compare, paddle_deep, torch_deep  # noqa: E402
 
-SHAPE = (4, 3, 12, 12)
 Options = dict[str, Any]
 
 
-def torch_net(**_: Any) -> Any:
-    from torch import nn
-
-    class Net(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.stem = nn.Conv2d(3, 6, 3, padding=1)
-            self.norms = nn.ModuleList(nn.BatchNorm2d(6) for _ in range(3))
-            self.acts = nn.ModuleList(nn.LeakyReLU(0.1, inplace=True) for _ in range(3))
-            self.convs = nn.ModuleList(nn.Conv2d(6, 6, 3, padding=1) for _ in range(3))
-            self.pool = nn.AvgPool2d(3, 2, 1)
-            self.drop = nn.Dropout(0.25)
-            self.fc = nn.Linear(6, 5)
-
-        def forward(self, x: Any) -> Any:
-            x = self.stem(x)
-            for norm, act, conv in zip(self.norms, self.acts, self.convs, strict=True):
-                x = x + conv(act(norm(x)))
-            return self.fc(self.drop(self.pool(x).mean((2, 3))))
-
-    return Net()
-
-
-def paddle_net(
-    eps: tuple[float, ...] = (1e-5,) * 3, slope: tuple[float, ...] = (0.1,) * 3, momentum: float = 0.9,
-    p: float = 0.25, gelu: int = -1, residual: bool = True, exclusive: bool = False, mode: str = "upscale_in_train",
-    detached: bool = False, dilation: int = 1,
-) -> Any:  # fmt: skip
-    from paddle import nn
-
-    class Net(nn.Layer):
-        def __init__(self) -> None:
-            super().__init__()
-            self.stem = nn.Conv2D(3, 6, 3, padding=1)
-            self.norms = nn.LayerList([nn.BatchNorm2D(6, epsilon=e, momentum=momentum) for e in eps])
-            self.acts = nn.LayerList([nn.GELU() if i == gelu else nn.LeakyReLU(s) for i, s in enumerate(slope)])
-            self.convs = nn.LayerList([nn.Conv2D(6, 6, 3, padding=dilation, dilation=dilation) for _ in range(3)])
-            self.pool = nn.AvgPool2D(3, 2, 1, exclusive=exclusive)
-            self.drop = nn.Dropout(p, mode=mode)
-            self.fc = nn.Linear(6, 5)
-
-        def forward(self, x: Any) -> Any:
-            x = self.stem(x)
-            for i, (norm, act, conv) in enumerate(zip(self.norms, self.acts, self.convs, strict=True)):
-                y = conv(act(norm(x)))
-                x = (x.detach() if detached and i == 1 else x) + y if residual or i != 1 else y
-            return self.fc(self.drop(self.pool(x).mean([2, 3])))
-
-    return Net()
-
-
-@pytest.fixture(autouse=True)
-def _seeded() -> None:
-    torch.manual_seed(0)
-    paddle.seed(0)
-
-
 def faults(**options: Any) -> tuple[Any, set[tuple[str, str, str]]]:
-    report = parity.compare(torch_net(), paddle_net(**options), SHAPE, accept=("batch_norm.variance",))
+    report = compare(torch_deep(), paddle_deep(**options), DEEP_SHAPE)
     places = {f: f.after if f.place == "between" else (f.layer_left, f.layer_right) for f in report.faults}
     return report, {(f.cause, *place) for f, place in places.items()}
 
@@ -129,12 +71,12 @@ def test_a_difference_in_shape_ends_the_walk_in_words() -> None:
     class Wide(paddle.nn.Layer):
         def __init__(self) -> None:
             super().__init__()
-            self.net = paddle_net(eps=(1e-3,) * 3)
+            self.net = paddle_deep(eps=(1e-3,) * 3)
 
         def forward(self, x: Any) -> Any:
             return self.net(x)[:, :4]
 
-    report = parity.compare(torch_net(), Wide(), SHAPE)
+    report = compare(torch_deep(), Wide(), DEEP_SHAPE, accept=())
     assert report.finding.cause == "batch_norm.eps"
     assert any(f.rank for f in report.faults), str(report)
     assert any("training pass" in text for text in report.not_compared), str(report)
@@ -143,8 +85,8 @@ def test_a_difference_in_shape_ends_the_walk_in_words() -> None:
 def test_captures_say_what_they_cannot_show() -> None:
     from nlblocks.parity.capture import capture, compare_captures
 
-    left = capture(torch_net(), SHAPE)
-    right = capture(paddle_net(eps=(1e-3, 1e-5, 1e-5), slope=(0.1, 0.3, 0.1)), like=left)
+    left = capture(torch_deep(), DEEP_SHAPE)
+    right = capture(paddle_deep(eps=(1e-3, 1e-5, 1e-5), slope=(0.1, 0.3, 0.1)), like=left)
     report = compare_captures(left, right)
     assert [f.cause for f in report.faults if f.phase == "eval forward"] == ["batch_norm.eps"]
     assert report.not_compared

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import pickle
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,12 @@ import pytest
 
 import nlblocks
 from nlblocks.specs import NonLocal
+from parity_tests.helpers.blocks import Require
 from parity_tests.helpers.plug_worlds import SHAPE, Paddle, Torch, X, assert_same, residual_net, snapshot
 
 
 @pytest.fixture(params=[Torch, Paddle], ids=["torch", "paddle"])
-def world(request: pytest.FixtureRequest, require: Callable[..., None]) -> Torch:
+def world(request: pytest.FixtureRequest, require: Require) -> Torch:
     require(request.param.name)
     return request.param()
 
@@ -120,7 +120,7 @@ def test_copies_call_their_own_block(world: Torch) -> None:
     assert not np.array_equal(world.call(twin), before)
 
 
-def test_hooks_pickle(require: Callable[..., None]) -> None:
+def test_hooks_pickle(require: Require) -> None:
     require("torch")
     import torch
 
@@ -133,7 +133,7 @@ def test_hooks_pickle(require: Callable[..., None]) -> None:
     assert torch.equal(traced(torch.tensor(X)), model(torch.tensor(X)))
 
 
-def test_paddle_to_static(require: Callable[..., None]) -> None:
+def test_paddle_to_static(require: Require) -> None:
     require("paddle")
     import paddle
 

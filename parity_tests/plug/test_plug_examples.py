@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import runpy
-import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from parity_tests.helpers.blocks import Require
+from parity_tests.helpers.checkout import ROOT, python
+
 EXAMPLES = ROOT / "examples"
 
 
 @pytest.mark.parametrize("name", ["torch", "paddle"])
 def test_example_resnet(
-    name: str, require: Callable[..., None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    name: str, require: Require, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require(name)
     monkeypatch.setattr(sys, "argv", ["insert_into_resnet.py", name])
@@ -30,7 +28,7 @@ def test_example_resnet(
     assert "has 1024 channels; it must have 512" in printed
 
 
-def test_example_vit(require: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+def test_example_vit(require: Require, capsys: pytest.CaptureFixture[str]) -> None:
     require("torch")
     import torch
 
@@ -66,11 +64,9 @@ with torch.no_grad():
 """
 
 
-def test_torchvision_resnet50(require: Callable[..., None]) -> None:
+def test_torchvision_resnet50(require: Require) -> None:
     require("torch")
     if importlib.util.find_spec("torchvision") is None:
         pytest.skip("torchvision is not installed")
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "backends")])}
-    command = [sys.executable, "-c", TORCHVISION]
-    found = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    found = python("-c", TORCHVISION)
     assert found.returncode == 0, found.stderr

@@ -9,45 +9,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import nlblocks
 from nlblocks.commands.files import convert, dialects, inspect
 from nlblocks.errors import InputError
 from nlblocks.weights.conversion import Options
 from nlblocks.weights.convert import plan
-from nlblocks.weights.files import DTYPES, Tensor, in_memory, open_checkpoint, write_checkpoint
+from nlblocks.weights.files import Tensor, open_checkpoint, write_checkpoint
 from nlblocks.weights.recognise import recognise
-
-GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.npz"))
-
-
-def cli(command: Any, *arguments: object) -> str:
-    result = CliRunner().invoke(command, [str(argument) for argument in arguments])
-    if result.exception is not None:
-        raise result.exception
-    return result.output
-
-
-def state(**shapes: tuple[int, ...]) -> dict[str, Tensor]:
-    """Random tensors; "__" in a keyword is a dot in the name."""
-    stream = np.random.default_rng(0)
-    return {
-        name.replace("__", "."): in_memory(stream.normal(size=shape).astype(np.float32), DTYPES["float32"])
-        for name, shape in shapes.items()
-    }
+from parity_tests.helpers.command_line import output_of
+from parity_tests.helpers.golden import CASES, Golden
+from parity_tests.helpers.tensors import all_bits, bits, planned, state, stored
 
 
 def to_paddle(tensors: dict[str, Tensor], **options: Any) -> dict[str, Tensor]:
-    return plan(tensors, Options(source="torch", target="paddle", **options)).tensors
-
-
-def bits(tensor: Tensor) -> tuple[str, tuple[int, ...], bytes]:
-    return tensor.dtype.name, tensor.shape, tensor.tobytes()
-
-
-def all_bits(tensors: Any) -> dict[str, Any]:
-    return {name: bits(tensor) for name, tensor in tensors.items()}
+    return planned(tensors, "torch", **options).tensors
 
 
 def torch_model() -> Any:
@@ -120,7 +96,7 @@ def test_a_whole_model_computes_the_same_and_comes_back_bit_equal(tmp_path: Path
 
     source = torch_model()
     torch.save({"model": source.state_dict(), "epoch": 1}, tmp_path / "m.pth")
-    cli(convert, tmp_path / "m.pth", tmp_path / "m.pdparams")
+    output_of(convert, tmp_path / "m.pth", tmp_path / "m.pdparams")
     target = paddle_model()
     assert target.set_state_dict(paddle.load(str(tmp_path / "m.pdparams"))) == ([], [])
 
@@ -133,7 +109,7 @@ def test_a_whole_model_computes_the_same_and_comes_back_bit_equal(tmp_path: Path
         found = target(paddle.to_tensor(inputs[0]), paddle.to_tensor(words), *map(paddle.to_tensor, inputs[1:])).numpy()
     assert np.abs(found - expected).max() < 1e-9  # Paddle's norms hold their eps as float32
 
-    cli(convert, tmp_path / "m.pdparams", tmp_path / "back.pth")
+    output_of(convert, tmp_path / "m.pdparams", tmp_path / "back.pth")
     back = torch.load(tmp_path / "back.pth", weights_only=True)
     assert sorted(back) == sorted(source.state_dict())
     for name, tensor in source.state_dict().items():
@@ -149,13 +125,13 @@ def test_a_paddle_model_comes_back_bit_equal(tmp_path: Path, require: Any) -> No
 
     source = paddle_model()
     paddle.save(source.state_dict(), str(tmp_path / "m.pdparams"))
-    cli(convert, tmp_path / "m.pdparams", tmp_path / "m.pth")
+    output_of(convert, tmp_path / "m.pdparams", tmp_path / "m.pth")
     missing = torch_model().load_state_dict(torch.load(tmp_path / "m.pth", weights_only=True), strict=True)
     assert str(missing) == "<All keys matched successfully>"
-    cli(convert, tmp_path / "m.pth", tmp_path / "back.pdparams")
+    output_of(convert, tmp_path / "m.pth", tmp_path / "back.pdparams")
     before, after = open_checkpoint(tmp_path / "m.pdparams"), open_checkpoint(tmp_path / "back.pdparams")
     assert sorted(before) == sorted(after)
-    assert all(bits(before[name]) == bits(after[name]) for name in before)
+    assert all_bits(before) == all_bits(after)
 
 
 @pytest.mark.parametrize("middle", ["m.pdparams", "m.safetensors"])
@@ -163,8 +139,8 @@ def test_projections_that_are_separate_in_torch_are_not_joined_on_the_way_back(t
     parts = {f"self_attn__{part}_proj__{leaf}": (4, 4)[: 2 if leaf == "weight" else 1]
              for part in ("q", "k", "v", "out") for leaf in ("weight", "bias")}  # fmt: skip
     write_checkpoint(tmp_path / "a.pth", state(**parts))
-    cli(convert, tmp_path / "a.pth", tmp_path / middle, "--to", "paddle")
-    cli(convert, tmp_path / middle, tmp_path / "b.pth")
+    output_of(convert, tmp_path / "a.pth", tmp_path / middle, "--to", "paddle")
+    output_of(convert, tmp_path / middle, tmp_path / "b.pth")
     assert (tmp_path / "a.pth").read_bytes() == (tmp_path / "b.pth").read_bytes()
 
 
@@ -205,23 +181,23 @@ def test_the_answer_of_a_pattern_goes_before_the_name() -> None:
 def test_second_listings_that_differ_are_an_error() -> None:
     tensors = state(lstm__weight_ih_l0=(4, 3), lstm__0__cell__weight_ih=(4, 3))
     with pytest.raises(InputError, match=r"lstm\.0\.cell\.weight_ih differs"):
-        plan(tensors, Options(source="paddle", target="torch"))
+        planned(tensors, "paddle")
 
 
 def test_renames(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "a.pth", state(a__weight=(3,), b__weight=(3,)))
-    cli(convert, tmp_path / "a.pth", tmp_path / "b.pth", "--rename", r"^a\.=first.", "--rename", r"^b\.(.*)=x.\1")
+    output_of(convert, tmp_path / "a.pth", tmp_path / "b.pth", "--rename", r"^a\.=first.", "--rename", r"^b\.(.*)=x.\1")
     assert list(open_checkpoint(tmp_path / "b.pth")) == ["first.weight", "x.weight"]
     for rename, message in (("^.*=same", "a.weight and b.weight would both"), ("(=x", "regular expression"),
                             ("nothing", "REGEX=TEXT"), (r"a=\9", "replacement")):  # fmt: skip
         with pytest.raises(InputError, match=message):
-            cli(convert, tmp_path / "a.pth", tmp_path / "c.pth", "--rename", rename)
+            output_of(convert, tmp_path / "a.pth", tmp_path / "c.pth", "--rename", rename)
     assert not (tmp_path / "c.pth").exists()
 
 
 def test_a_dry_run_prints_the_table_and_writes_nothing(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "a.pth", state(fc__weight=(4, 3), fc__bias=(4,)))
-    output = cli(convert, tmp_path / "a.pth", tmp_path / "a.pdparams", "--dry-run")
+    output = output_of(convert, tmp_path / "a.pth", tmp_path / "a.pdparams", "--dry-run")
     assert "[4, 3] → [3, 4]" in output
     assert "turned (Linear)" in output
     assert [path.name for path in tmp_path.iterdir()] == ["a.pth"]
@@ -240,7 +216,7 @@ def test_a_dry_run_prints_the_table_and_writes_nothing(tmp_path: Path) -> None:
 def test_options_that_do_not_fit(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     write_checkpoint(tmp_path / "a.pth", state(fc__weight=(4, 3), fc__bias=(4,)))
     with pytest.raises(InputError, match=message):
-        cli(convert, tmp_path / "a.pth", tmp_path / arguments[0], *arguments[1:])
+        output_of(convert, tmp_path / "a.pth", tmp_path / arguments[0], *arguments[1:])
     assert [path.name for path in tmp_path.iterdir()] == ["a.pth"]
 
 
@@ -250,11 +226,11 @@ def test_shards_in_sharded_out(tmp_path: Path) -> None:
     )
     write_checkpoint(tmp_path / "a.safetensors", tensors, shard_bytes=200)
     first, second = tmp_path / "a.safetensors.index.json", tmp_path / "b.safetensors"
-    cli(convert, first, second, "--to", "paddle", "--shard-size", "0.3kB")
+    output_of(convert, first, second, "--to", "paddle", "--shard-size", "0.3kB")
     index = tmp_path / "b.safetensors.index.json"
     assert len(set(json.loads(index.read_text())["weight_map"].values())) > 1
     assert open_checkpoint(index).layout == "paddle"
-    cli(convert, index, tmp_path / "c.safetensors")
+    output_of(convert, index, tmp_path / "c.safetensors")
     back = open_checkpoint(tmp_path / "c.safetensors")
     assert all_bits(back) == all_bits(tensors)
 
@@ -262,18 +238,11 @@ def test_shards_in_sharded_out(tmp_path: Path) -> None:
 # Blocks
 
 
-def golden(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
-    arrays = dict(np.load(path))
-    own = {name.removeprefix("state/"): array for name, array in arrays.items() if name.startswith("state/")}
-    return json.loads(str(arrays["meta"])), own
-
-
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_golden_blocks_are_recognised_and_come_back_bit_equal(tmp_path: Path, path: Path) -> None:
-    meta, own = golden(path)
-    dialect = nlblocks.dialects.get(meta["dialect"])
-    spec = dialect.spec(meta["cls"], **meta["kwargs"])
-    tensors = {f"net.0.{name}": in_memory(array, DTYPES[array.dtype.name]) for name, array in own.items()}
+    golden = Golden(path)
+    dialect, spec = golden.dialect, golden.spec
+    tensors = {f"net.0.{name}": stored(array) for name, array in golden.state.items()}
     found = recognise({name: tensor.shape for name, tensor in tensors.items()}, [dialect.name])
     kinds = {block.spec.kind: block for block in found if block.prefix == "net.0"}
     assert spec.kind in kinds
@@ -291,12 +260,13 @@ def test_golden_blocks_are_recognised_and_come_back_bit_equal(tmp_path: Path, pa
     canonical = open_checkpoint(tmp_path / "b.safetensors")
     assert canonical.spec == spec.to_dict()
     back = plan(canonical.tensors, Options(source="torch", target=layout, to_dialect=dialect.name, spec=spec)).tensors
-    assert {name: bits(tensor) for name, tensor in back.items()} == {name[6:]: bits(t) for name, t in tensors.items()}
+    assert all_bits(back) == {name[6:]: bits(tensor) for name, tensor in tensors.items()}
 
 
 def test_what_the_parameters_do_not_tell_is_said() -> None:
-    meta, own = golden(next(path for path in GOLDEN if "dot_product_2d_c6_sub1_bn1" in path.stem))
-    (block,) = recognise({f"module.nl_1.{name}": array.shape for name, array in own.items()}, [meta["dialect"]])
+    golden = Golden(next(path for path in CASES if "dot_product_2d_c6_sub1_bn1" in path.stem))
+    shapes = {f"module.nl_1.{name}": array.shape for name, array in golden.state.items()}
+    (block,) = recognise(shapes, [golden.dialect.name])
     assert str(block) == (
         "at module.nl_1: NonLocal, 2D, in_channels 6, inter_channels 3, sub_sample after, norm BatchNorm; "
         "dialect alexhex7; mode embedded_gaussian or dot_product (the parameters do not tell)"
@@ -304,8 +274,7 @@ def test_what_the_parameters_do_not_tell_is_said() -> None:
 
 
 def test_a_tensor_too_many_is_no_block() -> None:
-    _, own = golden(GOLDEN[-1])
-    shapes = {f"net.{name}": array.shape for name, array in own.items()}
+    shapes = {f"net.{name}": array.shape for name, array in Golden(CASES[-1]).state.items()}
     assert recognise(shapes)
     assert not recognise(shapes | {"net.extra": (3,)})
     first = next(iter(shapes))
@@ -316,10 +285,10 @@ def test_blocks_inside_a_model_get_the_names_of_another_codebase(tmp_path: Path,
     spec = nlblocks.specs.NonLocal(in_channels=6, dims=2)
     block = nlblocks.build(spec, backend="reference", seed=2, dtype="float64")
     foreign = nlblocks.dialects.get("alexhex7").from_canonical(spec, nlblocks.state_of(block))
-    tensors = {f"stage.nl.{name}": in_memory(array, DTYPES["float64"]) for name, array in foreign.items()}
+    tensors = {f"stage.nl.{name}": stored(array) for name, array in foreign.items()}
     tensors |= state(fc__weight=(4, 3), fc__bias=(4,))
     write_checkpoint(tmp_path / "a.pth", tensors)
-    cli(convert, tmp_path / "a.pth", tmp_path / "b.pth", "--dialect", "alexhex7", "--to-dialect", "tea1528")
+    output_of(convert, tmp_path / "a.pth", tmp_path / "b.pth", "--dialect", "alexhex7", "--to-dialect", "tea1528")
     expected = nlblocks.dialects.get("tea1528").from_canonical(spec, nlblocks.state_of(block))
     found = open_checkpoint(tmp_path / "b.pth")
     assert set(found) == {f"stage.nl.{name}" for name in expected} | {"fc.weight", "fc.bias"}
@@ -331,10 +300,12 @@ def test_a_whole_network_loads_in_every_backend_after_one_conversion(tmp_path: P
     spec = nlblocks.specs.DigitNet()
     source = nlblocks.build(spec, backend="torch", seed=4)
     foreign = nlblocks.dialects.get("alexhex7").from_canonical(spec, nlblocks.state_of(source))
-    tensors = {f"module.{name}": in_memory(array, DTYPES["float32"]) for name, array in foreign.items()}
-    tensors["module.conv_1.1.num_batches_tracked"] = in_memory(np.array(5), DTYPES["int64"])
+    tensors = {f"module.{name}": stored(array) for name, array in foreign.items()}
+    tensors["module.conv_1.1.num_batches_tracked"] = stored(np.array(5))
     write_checkpoint(tmp_path / "net.pth", tensors)
-    cli(convert, tmp_path / "net.pth", tmp_path / "net.safetensors", "--dialect", "alexhex7", "--kind", "digit_net")
+    output_of(
+        convert, tmp_path / "net.pth", tmp_path / "net.safetensors", "--dialect", "alexhex7", "--kind", "digit_net"
+    )
     for backend in ("torch", "paddle", "reference"):
         module = nlblocks.load(tmp_path / "net.safetensors", backend=backend)
         expected = nlblocks.state_of(source)
@@ -350,7 +321,7 @@ def test_a_recognised_block_keeps_its_names_and_tells_what_is_linear(tmp_path: P
         .values()
     )  # square, without bias, under a name that says nothing
     tensors = {
-        f"{prefix}.{name}": in_memory(stream.normal(size=shape), DTYPES["float64"])
+        f"{prefix}.{name}": stored(stream.normal(size=shape))
         for prefix, rows in (("a", convolutions), ("b", layers)) for name, shape in rows
     }  # fmt: skip
     done = to_paddle(tensors)
@@ -365,7 +336,7 @@ def test_a_recognised_block_keeps_its_names_and_tells_what_is_linear(tmp_path: P
 def test_inspect(tmp_path: Path) -> None:
     spec = nlblocks.specs.NonLocal(in_channels=6)
     nlblocks.save(nlblocks.build(spec, backend="reference", dtype="float64"), tmp_path / "m.safetensors")
-    output = cli(inspect, tmp_path / "m.safetensors")
+    output = output_of(inspect, tmp_path / "m.safetensors")
     for text in (
         "12 tensors",
         "  g\n    weight  float64  3 × 6 × 1 × 1  144 B",
@@ -376,17 +347,17 @@ def test_inspect(tmp_path: Path) -> None:
     network = nlblocks.specs.DigitNet()  # a torch codebase's network, ported: recognised under Paddle's names too
     alexhex7 = nlblocks.dialects.get("alexhex7")
     built = nlblocks.state_of(nlblocks.build(network, backend="reference", dtype="float64"))
-    foreign = {k: in_memory(v, DTYPES["float64"]) for k, v in alexhex7.from_canonical(network, built).items()}
+    foreign = {k: stored(v) for k, v in alexhex7.from_canonical(network, built).items()}
     write_checkpoint(tmp_path / "net.pth", foreign, layout="torch")
-    cli(convert, tmp_path / "net.pth", tmp_path / "net.pdparams")
-    assert "the whole file: DigitNet" in cli(inspect, tmp_path / "net.pdparams")
-    assert "recognised blocks: none" in cli(inspect, tmp_path / "m.safetensors", "--dialect", "slowfast")
+    output_of(convert, tmp_path / "net.pth", tmp_path / "net.pdparams")
+    assert "the whole file: DigitNet" in output_of(inspect, tmp_path / "net.pdparams")
+    assert "recognised blocks: none" in output_of(inspect, tmp_path / "m.safetensors", "--dialect", "slowfast")
     with pytest.raises(InputError, match="is unknown"):
-        cli(inspect, tmp_path / "m.safetensors", "--dialect", "nobody")
+        output_of(inspect, tmp_path / "m.safetensors", "--dialect", "nobody")
 
 
 def test_the_coverage_table_lists_every_dialect() -> None:
-    output = cli(dialects)
+    output = output_of(dialects)
     for name in nlblocks.dialects.names():
         assert name in output
 
@@ -395,6 +366,6 @@ def test_the_same_conversion_gives_the_same_bytes(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "a.safetensors", state(fc__weight=(4, 3), fc__bias=(4,)))
     digests = set()
     for index in range(2):
-        cli(convert, tmp_path / "a.safetensors", tmp_path / f"{index}.pth")
+        output_of(convert, tmp_path / "a.safetensors", tmp_path / f"{index}.pth")
         digests.add(hashlib.sha256((tmp_path / f"{index}.pth").read_bytes()).hexdigest())
     assert len(digests) == 1

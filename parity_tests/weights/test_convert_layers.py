@@ -9,42 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import nlblocks
-from nlblocks.cli import main
 from nlblocks.commands.files import convert, inspect
 from nlblocks.errors import InputError
 from nlblocks.weights import dialects
-from nlblocks.weights.conversion import Options
-from nlblocks.weights.convert import plan
-from nlblocks.weights.files import DTYPES, Tensor, in_memory, open_checkpoint, write_checkpoint
+from nlblocks.weights.files import Tensor, open_checkpoint, write_checkpoint
 from nlblocks.weights.recognise import anchors, candidates
+from parity_tests.helpers.command_line import call, output_of
+from parity_tests.helpers.tensors import all_bits, planned, state, stored, there_and_back
 
 INSTANCE, PRELU = {"weight": (3,), "bias": (3,)}, {"weight": (3,)}
-
-
-def state(**modules: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    stream = np.random.default_rng(0)
-    return {
-        f"{module}.{leaf}": in_memory(stream.normal(size=shape).astype(np.float32), DTYPES["float32"])
-        for module, tensors in modules.items()
-        for leaf, shape in tensors.items()
-    }
-
-
-def there_and_back(tensors: dict[str, Tensor], source: Any) -> tuple[set[str], dict[str, Tensor]]:
-    """(the names in the other framework, what comes back from it)."""
-    target: Any = "paddle" if source == "torch" else "torch"
-    there = plan(tensors, Options(source=source, target=target))
-    return set(there.tensors), plan(there.tensors, Options(source=target, target=source), there.record).tensors
-
-
-def command(*arguments: object, run: Any = convert) -> str:
-    result = CliRunner().invoke(run, [str(argument) for argument in arguments])
-    if result.exception is not None:
-        raise result.exception
-    return result.output
 
 
 def models() -> tuple[Any, Any]:
@@ -85,21 +60,21 @@ def test_instance_norm_and_prelu_compute_the_same(tmp_path: Path, require: Any, 
     if source == "torch":
         torch_net.load_state_dict({name: torch.tensor(value) for name, value in values.items()})
         torch.save(torch_net.state_dict(), tmp_path / "m.pth")
-        command(tmp_path / "m.pth", tmp_path / "m.pdparams")
+        output_of(convert, tmp_path / "m.pth", tmp_path / "m.pdparams")
         assert paddle_net.set_state_dict(paddle.load(str(tmp_path / "m.pdparams"))) == ([], [])
         first, middle, back = "m.pth", "m.pdparams", "back.pth"
     else:
         paddle_net.set_state_dict({names[name]: paddle.to_tensor(value) for name, value in values.items()})
         paddle.save(paddle_net.state_dict(), str(tmp_path / "m.pdparams"))
-        command(tmp_path / "m.pdparams", tmp_path / "m.pth")
+        output_of(convert, tmp_path / "m.pdparams", tmp_path / "m.pth")
         torch_net.load_state_dict(torch.load(tmp_path / "m.pth", weights_only=True), strict=True)
         first, middle, back = "m.pdparams", "m.pth", "back.pdparams"
     with torch.no_grad(), paddle.no_grad():
         one, other = torch_net(torch.tensor(x)).numpy(), paddle_net(paddle.to_tensor(x)).numpy()
     assert np.abs(one - other).max() < 1e-9 * np.abs(one).max()  # Paddle's norms hold their eps as float32
-    command(tmp_path / middle, tmp_path / back)
+    output_of(convert, tmp_path / middle, tmp_path / back)
     before, after = open_checkpoint(tmp_path / first), open_checkpoint(tmp_path / back)
-    assert {n: t.raw().tobytes() for n, t in before.items()} == {n: t.raw().tobytes() for n, t in after.items()}
+    assert all_bits(before) == all_bits(after)
 
 
 @pytest.mark.parametrize(("source", "modules", "expected"), [
@@ -121,15 +96,15 @@ def test_instance_norm_and_prelu_compute_the_same(tmp_path: Path, require: Any, 
 ])  # fmt: skip
 def test_what_is_renamed_and_what_only_looks_like_it(source: str, modules: Any, expected: set[str]) -> None:
     tensors = state(**modules)
-    names, back = there_and_back(tensors, source)
-    assert names == expected
-    assert {n: t.raw().tobytes() for n, t in back.items()} == {n: t.raw().tobytes() for n, t in tensors.items()}
+    there, back = there_and_back(tensors, source)
+    assert set(there) == expected
+    assert all_bits(back) == all_bits(tensors)
 
 
 def test_convolutions_under_the_names_of_an_attention_are_not_turned() -> None:
     one = {"weight": (4, 4, 1, 1)}
     tensors = state(q_proj=one, k_proj=one, v_proj=one, out_proj=one)
-    assert plan(tensors, Options(source="paddle", target="torch")).tensors == tensors
+    assert planned(tensors, "paddle").tensors == tensors
 
 
 @pytest.mark.parametrize("shapes", [
@@ -138,7 +113,7 @@ def test_convolutions_under_the_names_of_an_attention_are_not_turned() -> None:
 ])  # fmt: skip
 def test_a_fused_projection_of_another_shape_is_refused(shapes: dict[str, tuple[int, ...]]) -> None:
     with pytest.raises(InputError, match="in_proj"):
-        plan(state(attn=shapes | {"out_proj.weight": (2, 2)}), Options(source="torch", target="paddle"))
+        planned(state(attn=shapes | {"out_proj.weight": (2, 2)}), "torch")
 
 
 @pytest.mark.parametrize("record", [
@@ -149,7 +124,7 @@ def test_a_fused_projection_of_another_shape_is_refused(shapes: dict[str, tuple[
 def test_a_record_that_is_none_is_passed_over(record: dict[str, Any]) -> None:
     part = {"weight": (2, 2)}
     tensors = state(bn={"_mean": (3,), "_variance": (3,)}, q_proj=part, k_proj=part, v_proj=part, out_proj=part)
-    done = plan(tensors, Options(source="paddle", target="torch"), record).tensors
+    done = planned(tensors, "paddle", record).tensors
     assert {"bn.running_mean", "bn.running_var"} <= set(done)
     assert "bn.num_batches_tracked" not in done
 
@@ -168,22 +143,22 @@ def test_inspect_shows_what_there_is_to_choose_from(tmp_path: Path) -> None:
 
     with (tmp_path / "one.pdparams").open("wb") as file:
         pickle.dump({"model": {"a": array(2)}, "optimizer": {"a.moment": array(2), "b.moment": array(3)}}, file, 4)
-    output = command(tmp_path / "one.pdparams", run=inspect)
+    output = output_of(inspect, tmp_path / "one.pdparams")
     assert "1 tensors under 'model'" in output
     assert "2 tensors more under 'optimizer'" in output
     for key, said in (
         ((), "nlblocks: note: 2 tensors under 'optimizer' are left out; see --key\n"),
         (("--key", "model"), ""),
     ):
-        result = CliRunner().invoke(convert, [str(tmp_path / "one.pdparams"), str(tmp_path / "one.pth"), *key])
+        result = call(tmp_path / "one.pdparams", tmp_path / "one.pth", *key, command=convert)
         assert (result.exit_code, result.stderr) == (0, said)
     with (tmp_path / "two.pdparams").open("wb") as file:
         pickle.dump({"model": {"a": array(2)}, "ema": {"a": array(3)}}, file, 4)
-    output = command(tmp_path / "two.pdparams", run=inspect)
+    output = output_of(inspect, tmp_path / "two.pdparams")
     assert "choose one with key (--key): 'model', 'ema'" in output
     assert "ema\n    a  float32  3" in output
     with pytest.raises(InputError, match="choose one with key"):
-        command(tmp_path / "two.pdparams", tmp_path / "x.pth")
+        output_of(convert, tmp_path / "two.pdparams", tmp_path / "x.pth")
 
 
 @pytest.mark.parametrize("module", [
@@ -197,24 +172,23 @@ def test_a_linear_without_a_bias_is_not_taken_for_a_table_by_a_part_of_its_name(
     if module == "patch_embed.3":
         tensors |= state(**{"patch_embed.2": {"weight": (4,), "bias": (4,)}})
     with pytest.raises(InputError, match=rf"what these are: .*{module}\.weight"):
-        plan(tensors, Options(source="torch", target="paddle"))
+        planned(tensors, "torch")
 
 
 def test_tables_in_a_list_are_tables() -> None:
     modules = ("embeddings.0", "embeddings.1", "embeddings.2", "emb.0", "pos_emb", "codebook.0", "codebook.1")
     tensors = state(**{module: {"weight": (4, 4)} for module in modules})
-    assert plan(tensors, Options(source="torch", target="paddle")).tensors == tensors
+    assert planned(tensors, "torch").tensors == tensors
 
 
 @pytest.mark.parametrize("source", ["torch", "paddle"])
 def test_where_rectangles_lie_the_other_way_squares_are_a_question(source: Any) -> None:
     other = {"weight": (2, 6) if source == "torch" else (6, 2), "bias": (6,)}
     square = {"weight": (2, 2), "bias": (2,)}
-    target: Any = "paddle" if source == "torch" else "torch"
     for first, second in (("h.0.c_attn", "h.0.c_proj"), ("gc1", "gc2"), ("model.gc1", "model.gc2")):
         tensors = state(**{first: other, second: square, "encoder.pooler": square})
         with pytest.raises(InputError, match=rf"what these are: {second}\.weight \(2, 2\);.*is --from right"):
-            plan(tensors, Options(source=source, target=target, plain=[f"{first}.weight"]))
+            planned(tensors, source, plain=[f"{first}.weight"])
 
 
 def test_projections_beside_each_other_are_linear() -> None:
@@ -232,10 +206,10 @@ def test_projections_beside_each_other_are_linear() -> None:
         "features.2.reduction",
     )  # Swin
     tensors = state(**{name: {"weight": (4, 4)} for name in names})
-    done = plan(tensors, Options(source="torch", target="paddle"))
+    done = planned(tensors, "torch")
     assert {row.action for row in done.rows} == {"turned (Linear)"}
     with pytest.raises(InputError, match=r"what these are: attn\.q\.weight"):
-        plan(state(**{"attn.q": {"weight": (4, 4)}}), Options(source="torch", target="paddle"))
+        planned(state(**{"attn.q": {"weight": (4, 4)}}), "torch")
 
 
 @pytest.mark.parametrize(("options", "message"), [
@@ -248,7 +222,7 @@ def test_projections_beside_each_other_are_linear() -> None:
 def test_answers_that_say_nothing_or_two_things(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
     write_checkpoint(tmp_path / "a.pth", state(fc={"weight": (4, 4), "bias": (4,)}))
     with pytest.raises(InputError, match=message):
-        command(tmp_path / "a.pth", tmp_path / "a.pdparams", *options)
+        output_of(convert, tmp_path / "a.pth", tmp_path / "a.pdparams", *options)
     assert [path.name for path in tmp_path.iterdir()] == ["a.pth"]
 
 
@@ -259,41 +233,37 @@ PROJECTIONS = {f"self_attn.{part}_proj": {"weight": (4, 4), "bias": (4,)} for pa
 def recorded(wrapper: str = "") -> dict[str, Tensor]:
     """What comes back from Paddle only by the record."""
     tensors = state(**{f"{wrapper}enc.{name}": shapes for name, shapes in {**PROJECTIONS, "bn": BATCH_NORM}.items()})
-    count = in_memory(np.array(7, np.int64), DTYPES["int64"])
+    count = stored(np.array(7, np.int64))
     return {**tensors, f"{wrapper}enc.bn.num_batches_tracked": count}
-
-
-def contents(tensors: Any) -> dict[str, bytes]:
-    return {name: tensor.tobytes() for name, tensor in tensors.items()}
 
 
 def test_the_record_goes_through_a_copy_and_follows_new_names(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "a.pth", recorded())
-    command(tmp_path / "a.pth", tmp_path / "a.pdparams", "--rename", r"^enc\.=encoder.")
-    command(tmp_path / "a.pdparams", tmp_path / "copy.safetensors", "--to", "paddle", "--rename", "^encoder=e")
-    command(tmp_path / "copy.safetensors", tmp_path / "back.pth", "--rename", r"^e\.=enc.")
-    assert contents(open_checkpoint(tmp_path / "back.pth")) == contents(recorded())
+    output_of(convert, tmp_path / "a.pth", tmp_path / "a.pdparams", "--rename", r"^enc\.=encoder.")
+    output_of(
+        convert, tmp_path / "a.pdparams", tmp_path / "copy.safetensors", "--to", "paddle", "--rename", "^encoder=e"
+    )
+    output_of(convert, tmp_path / "copy.safetensors", tmp_path / "back.pth", "--rename", r"^e\.=enc.")
+    assert all_bits(open_checkpoint(tmp_path / "back.pth")) == all_bits(recorded())
 
 
 def test_the_record_loses_the_wrapper_with_the_names(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "a.pth", recorded("module."))
-    command(tmp_path / "a.pth", tmp_path / "a.pdparams")
-    command(tmp_path / "a.pdparams", tmp_path / "back.pth", "--strip-prefix")
-    assert contents(open_checkpoint(tmp_path / "back.pth")) == contents(recorded())
+    output_of(convert, tmp_path / "a.pth", tmp_path / "a.pdparams")
+    output_of(convert, tmp_path / "a.pdparams", tmp_path / "back.pth", "--strip-prefix")
+    assert all_bits(open_checkpoint(tmp_path / "back.pth")) == all_bits(recorded())
 
 
 def test_projections_of_other_shapes_or_said_to_be_linear_are_no_attention_of_torch() -> None:
-    options = Options(source="paddle", target="torch")
     few = {name: {"weight": (4, 2), "bias": (2,)} if name[10] in "kv" else own for name, own in PROJECTIONS.items()}
     wide = {name: {"weight": (6, 4) if "out" in name else (4, 6), "bias": (4,) if "out" in name else (6,)}
             for name in PROJECTIONS}  # fmt: skip
     for shapes in (few, wide):
         tensors = state(**shapes)
-        assert plan(tensors, options).tensors.keys() == tensors.keys()
+        assert planned(tensors, "paddle").tensors.keys() == tensors.keys()
     tensors = state(**PROJECTIONS)
-    assert "self_attn.in_proj_weight" in plan(tensors, options).tensors
-    said = Options(source="paddle", target="torch", linear=["self_attn.*_proj.weight"])
-    assert plan(tensors, said).tensors.keys() == tensors.keys()
+    assert "self_attn.in_proj_weight" in planned(tensors, "paddle").tensors
+    assert planned(tensors, "paddle", linear=["self_attn.*_proj.weight"]).tensors.keys() == tensors.keys()
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
@@ -307,7 +277,7 @@ def test_a_wrong_use_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_checkpoint("a.pth", state(**{"\x1b[31m\nx": {"weight": (2, 2)}}))
-    result = CliRunner().invoke(main, arguments)
+    result = call(*arguments)
     assert result.exit_code == 2
     assert result.stderr.startswith(message)
     assert result.stderr.count("\n") == 1
@@ -318,21 +288,21 @@ def test_what_may_be_an_instance_norm_or_a_prelu_is_said(tmp_path: Path) -> None
     tensors = state(**{"0": conv, "1": INSTANCE, "2": conv, "3": PRELU, "4": INSTANCE, "5": INSTANCE, "norm": INSTANCE})
     write_checkpoint(tmp_path / "a.pth", tensors)
     for options in ((), ("--dry-run",)):
-        result = CliRunner().invoke(convert, [str(tmp_path / "a.pth"), str(tmp_path / "a.pdparams"), *options])
+        result = call(tmp_path / "a.pth", tmp_path / "a.pdparams", *options, command=convert)
         assert result.stderr.splitlines() == [
             r"nlblocks: note: 1.weight: kept the name; should it be of InstanceNorm, --rename '^1\.weight$=1.scale'",
             r"nlblocks: note: 3.weight: kept the name; should it be of PReLU, --rename '^3\.weight$=3._weight'",
         ]
-    command(tmp_path / "a.pth", tmp_path / "b.pdparams", "--rename", r"^1\.weight$=1.scale")
+    output_of(convert, tmp_path / "a.pth", tmp_path / "b.pdparams", "--rename", r"^1\.weight$=1.scale")
     assert {"1.scale", "3.weight"} <= set(open_checkpoint(tmp_path / "b.pdparams"))
-    back = plan(open_checkpoint(tmp_path / "a.pdparams").tensors, Options(source="paddle", target="torch"))
+    back = planned(open_checkpoint(tmp_path / "a.pdparams").tensors, "paddle")
     assert back.notes == ()
 
 
 def test_a_table_shows_names_as_they_are(tmp_path: Path) -> None:
     names = ("a[red]b", "c[/x]", ":smile:")
     write_checkpoint(tmp_path / "a.pth", state(**dict.fromkeys(names, PRELU)))
-    output = command(tmp_path / "a.pth", tmp_path / "a.pdparams", "--dry-run")
+    output = output_of(convert, tmp_path / "a.pth", tmp_path / "a.pdparams", "--dry-run")
     assert all(output.count(f"{name}.weight") == 2 for name in names)
 
 
@@ -351,8 +321,8 @@ def test_a_torchscript_archive_and_an_empty_file_are_told_in_one_clause(tmp_path
 def test_a_fused_projection_without_its_output_is_a_question() -> None:
     tensors = state(attn={"in_proj_weight": (6, 2)})
     with pytest.raises(InputError, match=r"attn\.in_proj_weight \(6, 2\)"):
-        plan(tensors, Options(source="torch", target="paddle"))
-    kept = plan(tensors, Options(source="torch", target="paddle", plain=["attn.in_proj_weight"]))
+        planned(tensors, "torch")
+    kept = planned(tensors, "torch", plain=["attn.in_proj_weight"])
     assert kept.tensors == tensors
 
 
@@ -364,8 +334,8 @@ def test_a_fused_projection_without_its_output_is_a_question() -> None:
 ])  # fmt: skip
 def test_what_looks_like_the_other_frameworks_layer_stays_there_and_back(source: str, modules: Any) -> None:
     tensors = state(**modules)
-    names, back = there_and_back(tensors, source)
-    assert names == tensors.keys() == back.keys()
+    there, back = there_and_back(tensors, source)
+    assert there.keys() == tensors.keys() == back.keys()
     assert {n: t.shape for n, t in back.items()} == {n: t.shape for n, t in tensors.items()}
 
 
@@ -374,7 +344,7 @@ def test_projections_with_odd_biases_are_no_attention() -> None:
     attention = {f"{part}_proj.weight": (2, 2) for part in ("q", "k", "v", "out")}
     biases = {f"{part}_proj.bias": () for part in ("q", "k", "v", "out")}
     with pytest.raises(InputError, match="neither name nor neighbours"):
-        plan(state(attn=attention | biases), Options(source="paddle", target="torch"))
+        planned(state(attn=attention | biases), "paddle")
 
 
 def test_the_librarys_own_batch_norms_keep_their_names_inside_a_model(tmp_path: Path, require: Any) -> None:
@@ -387,13 +357,13 @@ def test_the_librarys_own_batch_norms_keep_their_names_inside_a_model(tmp_path: 
     ours = torch.nn.Sequential(torch.nn.BatchNorm2d(4), nlblocks.build(spec, backend="torch", seed=0))
     theirs = paddle.nn.Sequential(paddle.nn.BatchNorm2D(4), nlblocks.build(spec, backend="paddle", seed=1))
     torch.save(ours.state_dict(), tmp_path / "m.pth")
-    command(tmp_path / "m.pth", tmp_path / "m.pdparams")
+    output_of(convert, tmp_path / "m.pth", tmp_path / "m.pdparams")
     assert theirs.set_state_dict(paddle.load(str(tmp_path / "m.pdparams"))) == ([], [])
-    command(tmp_path / "m.pdparams", tmp_path / "back.pth")
+    output_of(convert, tmp_path / "m.pdparams", tmp_path / "back.pth")
     ours.load_state_dict(torch.load(tmp_path / "back.pth", weights_only=True), strict=True)
 
 
 def test_what_paddle_lists_once_is_listed_once_on_the_way_back() -> None:
     tensors = state(lstm={"weight_ih_l0": (8, 3), "weight_hh_l0": (8, 2)})
-    names, back = there_and_back(tensors, "paddle")
-    assert names == back.keys() == tensors.keys()
+    there, back = there_and_back(tensors, "paddle")
+    assert there.keys() == back.keys() == tensors.keys()

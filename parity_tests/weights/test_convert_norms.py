@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from nlblocks.commands.files import convert
 from nlblocks.errors import InputError
 from nlblocks.weights.conversion import Options
 from nlblocks.weights.convert import plan
-from nlblocks.weights.files import DTYPES, Tensor, in_memory, open_checkpoint
+from nlblocks.weights.files import open_checkpoint
+from parity_tests.helpers.command_line import output_of
+from parity_tests.helpers.tensors import all_bits, planned, state, there_and_back
 
 Made = tuple[Any, Any, list[tuple[int, ...]]]
 
@@ -156,15 +157,6 @@ def run(model: Any, make: Callable[[Any], Any], shapes: list[tuple[int, ...]]) -
     return model(*(make(np.random.default_rng(1).normal(size=shape)) for shape in shapes)).detach().numpy()
 
 
-def to(source: Path, target: Path, *options: str) -> None:
-    result = CliRunner().invoke(convert, [str(source), str(target), *options])
-    assert result.exception is None, result.exception
-
-
-def everything(path: Path) -> dict[str, tuple[tuple[int, ...], bytes]]:
-    return {name: (tensor.shape, tensor.tobytes()) for name, tensor in open_checkpoint(path).items()}
-
-
 # From Paddle the hooks' names are written: parametrizations.weight_norm loads those too, spectral_norm does not.
 PARAMETRISED = (
     "--rename", r"^(spectral|linear|last)\.weight_orig$=\1.parametrizations.weight.original",
@@ -182,12 +174,13 @@ def test_from_torch(tmp_path: Path, require: Any, name: str) -> None:
 
     ours, theirs, shapes = drawn(name)
     torch.save(ours.state_dict(), tmp_path / "m.pth")
-    to(tmp_path / "m.pth", tmp_path / "m.pdparams")
+    output_of(convert, tmp_path / "m.pth", tmp_path / "m.pdparams")
     assert theirs.set_state_dict(paddle.load(str(tmp_path / "m.pdparams"))) == ([], [])
     one, other = run(ours, torch.tensor, shapes), run(theirs, paddle.to_tensor, shapes)
     assert np.abs(one - other).max() < 1e-9 * np.abs(one).max()
-    to(tmp_path / "m.pdparams", tmp_path / "back.pth")
-    assert everything(tmp_path / "back.pth") == everything(tmp_path / "m.pth")
+    output_of(convert, tmp_path / "m.pdparams", tmp_path / "back.pth")
+    before, after = open_checkpoint(tmp_path / "m.pth"), open_checkpoint(tmp_path / "back.pth")
+    assert all_bits(after) == all_bits(before)
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if "square" not in name and "axes" not in name])
@@ -198,40 +191,34 @@ def test_from_paddle(tmp_path: Path, require: Any, name: str) -> None:
 
     ours, theirs, shapes = drawn(name)
     paddle.save(theirs.state_dict(), str(tmp_path / "m.pdparams"))
-    to(tmp_path / "m.pdparams", tmp_path / "m.pth", *(PARAMETRISED if "parametrizations" in name else ()))
+    output_of(
+        convert, tmp_path / "m.pdparams", tmp_path / "m.pth", *(PARAMETRISED if "parametrizations" in name else ())
+    )
     ours.load_state_dict(torch.load(tmp_path / "m.pth", weights_only=True), strict=True)
     one, other = run(ours, torch.tensor, shapes), run(theirs, paddle.to_tensor, shapes)
     assert np.abs(one - other).max() < 1e-9 * np.abs(one).max()
-    to(tmp_path / "m.pth", tmp_path / "back.pdparams")
-    assert everything(tmp_path / "back.pdparams") == everything(tmp_path / "m.pdparams")
+    output_of(convert, tmp_path / "m.pth", tmp_path / "back.pdparams")
+    before, after = open_checkpoint(tmp_path / "m.pdparams"), open_checkpoint(tmp_path / "back.pdparams")
+    assert all_bits(after) == all_bits(before)
 
 
 def test_the_record_follows_a_decoder_layer(tmp_path: Path) -> None:
     """Its names are torch's on both ways: what is under cross_attn in Paddle is under multihead_attn there."""
     cell = {f"layers__0__cross_attn__{leaf}_l0": (8, 2) for leaf in ("weight_ih", "weight_hh")}
     tensors = state(**DECODER, **cell)
-    there = plan(tensors, Options(source="paddle", target="torch"))
+    there = planned(tensors, "paddle")
     assert there.record["listed_once"][0] == "layers.0.multihead_attn.weight_ih_l0"
-    assert plan(there.tensors, Options(source="torch", target="paddle"), there.record).tensors.keys() == tensors.keys()
-
-
-def state(**shapes: tuple[int, ...]) -> dict[str, Tensor]:
-    stream = np.random.default_rng(0)
-    return {
-        name.replace("__", "."): in_memory(stream.normal(size=shape), DTYPES["float64"])
-        for name, shape in shapes.items()
-    }
+    assert planned(there.tensors, "torch", there.record).tensors.keys() == tensors.keys()
 
 
 def test_a_square_linear_from_paddle_is_a_question_unless_the_record_tells() -> None:
     tensors = state(fc__weight_g=(4,), fc__weight_v=(4, 4), fc__bias=(4,))
-    options = Options(source="paddle", target="torch")
     with pytest.raises(InputError, match=r"fc.weight_g may lie along either axis of the square fc.weight_v.*remove_"):
-        plan(tensors, options)
-    assert plan(tensors, options, {"weight_norm_axes": {"fc.weight": 1}}).tensors["fc.weight_g"].shape == (1, 4)
+        planned(tensors, "paddle")
+    assert planned(tensors, "paddle", {"weight_norm_axes": {"fc.weight": 1}}).tensors["fc.weight_g"].shape == (1, 4)
     for wrong in (5, "x", [0], None):
         with pytest.raises(InputError, match="may lie along"):
-            plan(tensors, options, {"weight_norm_axes": {"fc.weight": wrong}})
+            planned(tensors, "paddle", {"weight_norm_axes": {"fc.weight": wrong}})
 
 
 DECODER = {
@@ -261,14 +248,10 @@ DECODER = {
      {"layers.0.multihead_attn.x": (1,)}),
 ])  # fmt: skip
 def test_what_only_looks_like_it_stays_and_all_comes_back(source: Any, shapes: Any, expected: Any) -> None:
-    target: Any = "paddle" if source == "torch" else "torch"
     tensors = state(**shapes)
-    there = plan(tensors, Options(source=source, target=target))
-    assert {name: tensor.shape for name, tensor in there.tensors.items()}.items() >= expected.items()
-    back = plan(there.tensors, Options(source=target, target=source), there.record).tensors
-    assert {name: (tensor.shape, tensor.tobytes()) for name, tensor in back.items()} == {
-        name: (tensor.shape, tensor.tobytes()) for name, tensor in tensors.items()
-    }
+    there, back = there_and_back(tensors, source)
+    assert {name: tensor.shape for name, tensor in there.items()}.items() >= expected.items()
+    assert all_bits(back) == all_bits(tensors)
 
 
 @pytest.mark.parametrize("source", ["torch", "paddle"])
@@ -287,19 +270,19 @@ def test_what_only_looks_like_it_stays_and_all_comes_back(source: Any, shapes: A
 def test_a_record_that_is_none_is_passed_over(source: Any, key: str) -> None:
     tensors = state(a__weight_g=(3, 1, 1) if source == "torch" else (3,), a__weight_v=(3, 2, 1))
     for odd in (7, "x", [7], {"a.weight": [1]} if key != "weight_norm_axes" else None):
-        plan(tensors, Options(source=source, target="paddle" if source == "torch" else "torch"), {key: odd})
+        planned(tensors, source, {key: odd})
 
 
 def test_axes_that_do_not_fit_a_layer_norm_are_passed_over() -> None:
     tensors = state(n__weight=(6,), n__bias=(6,))
     for odd in ([2, 4], [-2, -3], [2.0, 3.0], ["2", 3], 6, None, {}):
         record = {"layer_norm_shapes": {"n.": odd}}
-        assert plan(tensors, Options(source="paddle", target="torch"), record).tensors == tensors
+        assert planned(tensors, "paddle", record).tensors == tensors
 
 
 def test_own_parameters_that_look_like_a_layer_norm_stay_where_plain_says_so() -> None:
     tensors = state(own__weight=(3, 4, 5), own__bias=(3, 4, 5))
-    assert plan(tensors, Options(source="torch", target="paddle", plain=["own.*"])).tensors == tensors
+    assert planned(tensors, "torch", plain=["own.*"]).tensors == tensors
 
 
 @pytest.mark.parametrize(("source", "shapes", "message"), [
@@ -312,7 +295,7 @@ def test_own_parameters_that_look_like_a_layer_norm_stay_where_plain_says_so() -
 ])  # fmt: skip
 def test_a_damaged_lstm_with_a_projection_is_refused(source: Any, shapes: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        plan(state(**shapes), Options(source=source, target="paddle" if source == "torch" else "torch"))
+        planned(state(**shapes), source)
 
 
 @pytest.mark.parametrize(("source", "g", "dims"), [
@@ -325,14 +308,13 @@ def test_a_damaged_lstm_with_a_projection_is_refused(source: Any, shapes: Any, m
 def test_the_axis_of_a_weight_norm_is_said_where_it_is_another_one(source: Any, g: Any, dims: str | None) -> None:
     v = (4, 3) if source == "torch" else (3, 4)
     tensors = state(fc__weight_g=g, fc__weight_v=v, fc__bias=(4,), conv__weight_g=(2,), conv__weight_v=(2, 2, 1))
-    notes = plan(tensors, Options(source=source, target="paddle" if source == "torch" else "torch")).notes
+    notes = planned(tensors, source).notes
     assert notes == (() if dims is None else (f"fc.weight: weight norm of a Linear, {dims}",))
 
 
 @pytest.mark.parametrize("source", ["torch", "paddle"])
 def test_a_pruned_weight_is_refused(source: Any) -> None:
     tensors = state(net__0__weight_orig=(3, 2), net__0__weight_mask=(3, 2), net__0__bias=(3,))
-    target: Any = "paddle" if source == "torch" else "torch"
     with pytest.raises(InputError, match=r"net\.0\.weight_orig is pruned .*prune\.remove it"):
-        plan(tensors, Options(source=source, target=target))
+        planned(tensors, source)
     assert plan(tensors, Options(source=source, target=source)).tensors == tensors

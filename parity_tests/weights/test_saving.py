@@ -14,10 +14,9 @@ import nlblocks
 from nlblocks import specs
 from nlblocks.errors import InputError
 from nlblocks.specs.catalogue import EXAMPLES
-from nlblocks.weights.files import DTYPES, in_memory, open_checkpoint, write_checkpoint
+from nlblocks.weights.files import open_checkpoint, write_checkpoint
 from nlblocks.weights.files.checkpoint import notes_json
-
-ONE = np.ones(2)
+from parity_tests.helpers.tensors import stored
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".pdparams"])
@@ -85,7 +84,7 @@ def test_load_says_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_the_spec_in_a_file_is_checked(tmp_path: Path) -> None:
-    state = {"a": in_memory(ONE, DTYPES["float64"])}
+    state = {"a": stored(np.ones(2))}
     write_checkpoint(tmp_path / "m.safetensors", state, spec={"kind": "nonsense"})
     with pytest.raises(InputError, match="'nonsense' is unknown"):
         nlblocks.load(tmp_path / "m.safetensors", backend="reference")
@@ -94,14 +93,14 @@ def test_the_spec_in_a_file_is_checked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spec", ["non_local", specs.BatchNorm()])
 def test_load_wants_the_spec_of_a_block(tmp_path: Path, spec: Any) -> None:
-    write_checkpoint(tmp_path / "m.pth", {"w": in_memory(np.ones(1), DTYPES["float64"])})
+    write_checkpoint(tmp_path / "m.pth", {"w": stored(np.ones(1))})
     with pytest.raises(InputError, match="must be that of a block"):
         nlblocks.load(tmp_path / "m.pth", "reference", spec=spec)
 
 
 def test_load_shows_names_and_the_spec_of_a_file_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "m.pth"
-    write_checkpoint(path, {"w\n\x1b": in_memory(np.ones(1), DTYPES["float64"])}, spec={"kind": "x\n"})
+    write_checkpoint(path, {"w\n\x1b": stored(np.ones(1))}, spec={"kind": "x\n"})
     with pytest.raises(InputError, match="its spec cannot be used") as caught:
         nlblocks.load(path, "reference")
     assert "\n" not in str(caught.value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,13 @@ import nlblocks
 from nlblocks.errors import InputError
 from nlblocks.parity import sample
 from nlblocks.specs import DigitNet, NonLocal
+from parity_tests.helpers.blocks import BACKENDS, NATIVE, Require
 
 SPEC = NonLocal(in_channels=4)
-BACKENDS = ("torch", "paddle", "reference")
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_everything_wrong_is_listed_and_nothing_is_loaded(backend: str, require: Callable[..., None]) -> None:
+def test_everything_wrong_is_listed_and_nothing_is_loaded(backend: str, require: Require) -> None:
     require(backend)
     module = nlblocks.build(SPEC, backend=backend, dtype="float64")
     before = nlblocks.state_of(module)
@@ -48,8 +47,8 @@ def test_everything_wrong_is_listed_and_nothing_is_loaded(backend: str, require:
         assert array.tobytes() == before[name].tobytes()
 
 
-@pytest.mark.parametrize("backend", ["torch", "paddle"])
-def test_a_value_too_large_for_the_dtype_is_refused(backend: str, require: Callable[..., None]) -> None:
+@pytest.mark.parametrize("backend", NATIVE)
+def test_a_value_too_large_for_the_dtype_is_refused(backend: str, require: Require) -> None:
     require(backend)
     module = nlblocks.build(SPEC, backend=backend, dtype="float32")
     state = sample.random_state(SPEC, seed=0) | {"g.bias": np.array([1e300, 0.0])}
@@ -57,7 +56,7 @@ def test_a_value_too_large_for_the_dtype_is_refused(backend: str, require: Calla
         nlblocks.load_state(module, state)
 
 
-def test_state_is_a_copy(require: Callable[..., None]) -> None:
+def test_state_is_a_copy(require: Require) -> None:
     for backend in BACKENDS:
         require(backend)
         module = nlblocks.build(SPEC, backend=backend, dtype="float64")
@@ -70,7 +69,7 @@ def test_state_is_a_copy(require: Callable[..., None]) -> None:
         assert (nlblocks.state_of(module)["g.weight"] != given["g.weight"]).all()
 
 
-def test_a_square_linear_is_transposed_for_paddle(require: Callable[..., None]) -> None:
+def test_a_square_linear_is_transposed_for_paddle(require: Require) -> None:
     require("torch", "paddle")
     spec = DigitNet(num_classes=256, image_size=8)
     source, target = (nlblocks.build(spec, backend=backend, dtype="float64") for backend in ("torch", "paddle"))
@@ -80,7 +79,7 @@ def test_a_square_linear_is_transposed_for_paddle(require: Callable[..., None]) 
     assert (nlblocks.state_of(target)["fc_2.weight"] == source.fc_2.weight.detach().numpy()).all()
 
 
-def test_transfer_refuses_another_kind_or_shape(require: Callable[..., None]) -> None:
+def test_transfer_refuses_another_kind_or_shape(require: Require) -> None:
     require("torch", "paddle")
     source = nlblocks.build(SPEC, backend="torch")
     with pytest.raises(InputError, match="the source is a non_local, the target a digit_net"):
@@ -89,7 +88,7 @@ def test_transfer_refuses_another_kind_or_shape(require: Callable[..., None]) ->
         nlblocks.transfer(source, nlblocks.build(NonLocal(in_channels=6), backend="paddle"))
 
 
-def test_transfer_casts_to_the_targets_dtype(require: Callable[..., None]) -> None:
+def test_transfer_casts_to_the_targets_dtype(require: Require) -> None:
     require("torch", "paddle")
     source, target = nlblocks.build(SPEC, backend="torch", dtype="float64"), nlblocks.build(SPEC, backend="paddle")
     nlblocks.transfer(source, target)
@@ -99,7 +98,7 @@ def test_transfer_casts_to_the_targets_dtype(require: Callable[..., None]) -> No
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_run_refuses_in_one_line(backend: str, require: Callable[..., None]) -> None:
+def test_run_refuses_in_one_line(backend: str, require: Require) -> None:
     require(backend)
     module = nlblocks.build(SPEC, backend=backend, dtype="float64")
     x = np.zeros((2, 4, 3, 3))
@@ -158,8 +157,8 @@ def test_dialects_refuse_in_one_line() -> None:
         dialect.from_canonical(spec, {"extra": np.zeros(1)})
 
 
-@pytest.mark.parametrize("backend", ["torch", "paddle"])
-def test_bfloat16_goes_anywhere_without_loss(backend: str, require: Callable[..., None]) -> None:
+@pytest.mark.parametrize("backend", NATIVE)
+def test_bfloat16_goes_anywhere_without_loss(backend: str, require: Require) -> None:
     require(backend)
     source = nlblocks.build(SPEC, backend=backend, dtype="bfloat16", seed=2)
     for target in (backend, "reference"):

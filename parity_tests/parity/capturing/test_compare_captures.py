@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import json
 import struct
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 paddle = pytest.importorskip("paddle")
 
-from nlblocks import parity  # noqa: E402
-from nlblocks.cli import main  # noqa: E402
 from nlblocks.errors import InputError  # noqa: E402
 from nlblocks.parity.capture import FORMAT, capture, compare_captures, load_capture  # noqa: E402
+from parity_tests.helpers.checkout import python  # noqa: E402
+from parity_tests.helpers.command_line import call  # noqa: E402
+from parity_tests.helpers.nets import ACCEPT, SHAPE, compare, paddle_net, torch_net  # noqa: E402
 
 MODELS = "parity_tests.helpers.user_models"
-SHAPE = (3, 2, 6, 6)
-ACCEPT = ("batch_norm.variance",)
 BLOCKED = """
     import sys
 
@@ -46,32 +42,13 @@ BLOCKED = """
 """
 
 
-def torch_net(slope: float = 0.1) -> Any:
-    nn = torch.nn
-    return nn.Sequential(
-        nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.LeakyReLU(slope), nn.Flatten(), nn.Linear(64, 3)
-    )  # fmt: skip
-
-
-def paddle_net(slope: float = 0.1, momentum: float = 0.9, features: int = 3) -> Any:
-    nn = paddle.nn
-    return nn.Sequential(
-        nn.Conv2D(2, 4, 3), nn.BatchNorm2D(4, momentum=momentum), nn.LeakyReLU(slope), nn.Flatten(),
-        nn.Linear(64, features),
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("change", [{}, {"slope": 0.3}, {"momentum": 0.8}, {"features": 4}])
+@pytest.mark.parametrize("change", [{}, {"slope": 0.3}, {"momentum": 0.8}, {"out": 5}])
 def test_without_a_framework_the_finding_is_that_of_the_live_comparison(change: dict[str, Any], tmp_path: Path) -> None:
     capture(torch_net(), SHAPE, optimiser="adam").save(tmp_path / "a.safetensors")
     capture(paddle_net(**change), like=tmp_path / "a.safetensors", optimiser="adam").save(tmp_path / "b.safetensors")
     words = ["compare", "a.safetensors", "b.safetensors", "--report", "r.json", "--accept", *ACCEPT]
-    root = Path(__file__).parents[3]
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(BLOCKED), *words],
-        cwd=tmp_path, env={"PYTHONPATH": f"{root}:{root / 'backends'}"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    live = parity.compare(torch_net(), paddle_net(**change), SHAPE, accept=ACCEPT, optimiser="adam")
+    done = python("-c", textwrap.dedent(BLOCKED), *words, cwd=tmp_path)
+    live = compare(torch_net(), paddle_net(**change), optimiser="adam")
     assert done.returncode == (0 if live else 1), done.stderr
     found = json.loads((tmp_path / "r.json").read_text())
     assert found["same"] == bool(live) == (not change)
@@ -79,10 +56,8 @@ def test_without_a_framework_the_finding_is_that_of_the_live_comparison(change: 
         for key in ("phase", "place", "layer_left", "layer_right", "cause"):
             assert found["finding"][key] == getattr(live.finding, key)
     else:
-        phases = {c.phase for c in live.comparisons} - {
-            "float32 train"
-        }  # which no capture holds, and the report says so
-        assert {c["phase"] for c in found["comparisons"]} == phases
+        held = {c.phase for c in live.comparisons} - {"float32 train"}  # no capture holds that, and the report says so
+        assert {c["phase"] for c in found["comparisons"]} == held
         assert any("in float32" in text for text in found["not_compared"])
         assert len(found["steps"]) == len(live.steps) == 3
 
@@ -111,12 +86,9 @@ def test_a_capture_against_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     np.savez("x.npz", ids=np.array([[1, 2], [3, 4]]), mask=np.ones((2, 2)))
 
-    def run(*words: str) -> Any:
-        return CliRunner().invoke(main, words)
-
-    made = run("capture", f"{MODELS}:TorchTokens", "--input", "x.npz", "--out", "a.safetensors")
+    made = call("capture", f"{MODELS}:TorchTokens", "--input", "x.npz", "--out", "a.safetensors")
     assert made.exit_code == 0, made.output
-    assert run("compare", "a.safetensors", f"{MODELS}:PaddleTokens").exit_code == 0
+    assert call("compare", "a.safetensors", f"{MODELS}:PaddleTokens").exit_code == 0
     for words, says in (
         (("compare", f"{MODELS}:PaddleTokens", "a.safetensors"), "give the capture first"),
         (("compare", "a.safetensors", f"{MODELS}:PaddleOtherNames"), "passes its inputs by name (ids, mask)"),
@@ -129,7 +101,7 @@ def test_a_capture_against_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (("capture", f"{MODELS}:torch_raises_in_training", "--input", "2,4", "--out", "b.safetensors"), "--eval-only"),
         (("capture", f"{MODELS}:paddle_one", "--out", "b.safetensors"), "--input is missing"),
     ):
-        result = run(*words)
+        result = call(*words)
         assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.output
         assert says in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.safetensors", "x.npz"]

@@ -15,6 +15,7 @@ paddle = pytest.importorskip("paddle")
 
 from nlblocks import parity  # noqa: E402
 from nlblocks.errors import InputError  # noqa: E402
+from parity_tests.helpers.nets import paddle_rows, torch_rows  # noqa: E402
 
 LONG = "a_name_of_a_layer_that_goes_on_and_on_" * 3
 KEYS = {
@@ -41,18 +42,6 @@ class _Balanced(HTMLParser):
         assert self.open.pop() == tag
 
 
-def torch_net(depth: int) -> Any:
-    nn = torch.nn
-    layers = [(f"{LONG}{i}", nn.Sequential(nn.Linear(4, 4), nn.Tanh())) for i in range(depth)]
-    return nn.Sequential(*[layer for _, layer in layers], nn.Linear(4, 2))
-
-
-def paddle_net(depth: int, wrong: int = -1, out: int = 2) -> Any:
-    nn = paddle.nn
-    acts = [nn.ReLU() if i == wrong else nn.Tanh() for i in range(depth)]
-    return nn.Sequential(*[nn.Sequential(nn.Linear(4, 4), act) for act in acts], nn.Linear(4, out))
-
-
 def saved(report: Any, folder: Path) -> tuple[str, dict[str, Any]]:
     report.save(folder / "r.html")
     report.save(folder / "r.json")
@@ -70,7 +59,7 @@ def saved(report: Any, folder: Path) -> tuple[str, dict[str, Any]]:
 
 
 def test_a_deep_pair_that_is_the_same(tmp_path: Path) -> None:
-    report = parity.compare(torch_net(60), paddle_net(60), (2, 4))
+    report = parity.compare(torch_rows(60), paddle_rows(60), (2, 4))
     assert report, str(report)
     text, data = saved(report, tmp_path)
     assert set(data) == KEYS
@@ -85,7 +74,7 @@ def test_a_deep_pair_that_is_the_same(tmp_path: Path) -> None:
 
 
 def test_the_finding_is_on_top_and_marked(tmp_path: Path) -> None:
-    report = parity.compare(torch_net(60), paddle_net(60, wrong=40), (2, 4))
+    report = parity.compare(torch_rows(60), paddle_rows(60, wrong=40), (2, 4))
     text, data = saved(report, tmp_path)
     assert data["finding"]["cause"] == "activation.kind"
     assert text.index("What went wrong, and where") < text.index("Where the error arises") < text.index("Pairing")
@@ -97,7 +86,7 @@ def test_the_finding_is_on_top_and_marked(tmp_path: Path) -> None:
 
 
 def test_shapes_that_differ_are_named(tmp_path: Path) -> None:
-    report = parity.compare(torch_net(3), paddle_net(3, out=5), (2, 4))
+    report = parity.compare(torch_rows(3), paddle_rows(3, out=5), (2, 4))
     assert not report
     text, data = saved(report, tmp_path)
     assert "shapes differ: (2, 2) and (2, 5)" in text

@@ -12,30 +12,23 @@ paddle = pytest.importorskip("paddle")
 from nlblocks import parity  # noqa: E402
 from nlblocks.errors import InputError  # noqa: E402
 from nlblocks.parity.optimisers import NAMED, named, settings_of  # noqa: E402
+from parity_tests.helpers.nets import paddle_rows, torch_rows  # noqa: E402
 
 TORCH, PADDLE = torch.optim, paddle.optimizer
 
 
-def torch_net() -> Any:
-    return torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.ReLU(), torch.nn.Linear(6, 2))
-
-
-def paddle_net() -> Any:
-    return paddle.nn.Sequential(paddle.nn.Linear(4, 6), paddle.nn.ReLU(), paddle.nn.Linear(6, 2))
-
-
-def compare(left: Any, right: Any, **options: Any) -> Any:
-    return parity.compare(torch_net(), paddle_net(), (3, 4), optimiser=(left, right), **options)
+def trained(optimiser: Any, **options: Any) -> Any:
+    return parity.compare(torch_rows(), paddle_rows(), (3, 4), optimiser=optimiser, **options)
 
 
 @pytest.mark.parametrize("name", [*NAMED, "momentum:nesterov=1,weight_decay=0.1", "adam:amsgrad=true,eps=1e-4"])
 def test_named_optimisers_train_alike_and_say_what_they_are(name: str) -> None:
-    report = parity.compare(torch_net(), paddle_net(), (3, 4), optimiser=name, steps=4)
+    report = trained(name, steps=4)
     assert report, str(report)
     assert len(report.steps) == 4
     for framework, made in (
-        ("torch", TORCH.SGD(torch_net().parameters(), lr=0.5)),
-        ("paddle", PADDLE.SGD(0.5, parameters=paddle_net().parameters())),
+        ("torch", TORCH.SGD(torch_rows().parameters(), lr=0.5)),
+        ("paddle", PADDLE.SGD(0.5, parameters=paddle_rows().parameters())),
     ):
         found = settings_of(framework, made)
         assert found is not None
@@ -85,7 +78,7 @@ def test_named_optimisers_train_alike_and_say_what_they_are(name: str) -> None:
     ],
 )
 def test_the_setting_that_differs_is_named(left: Any, right: Any, says: str) -> None:
-    report = compare(left, right)
+    report = trained((left, right))
     assert not report
     assert report.finding.phase == "training"
     assert report.finding.cause in ("optimiser.settings", "optimiser.momentum")
@@ -94,15 +87,15 @@ def test_the_setting_that_differs_is_named(left: Any, right: Any, says: str) -> 
 
 
 def test_settings_count_even_where_no_step_shows_them() -> None:
-    report = compare("momentum:momentum=0.9", "momentum:momentum=0.8", steps=1)
+    report = trained(("momentum:momentum=0.9", "momentum:momentum=0.8"), steps=1)
     assert not report
     assert "momentum: 0.9 on the left, 0.8 on the right" in report.finding.explanation
     assert "does not show it" in report.finding.explanation
 
 
 def test_one_step_is_compared_unless_it_is_not_wanted() -> None:
-    assert len(parity.compare(torch_net(), paddle_net(), (3, 4)).steps) == 1
-    assert not parity.compare(torch_net(), paddle_net(), (3, 4), steps=0).steps
+    assert len(parity.compare(torch_rows(), paddle_rows(), (3, 4)).steps) == 1
+    assert not parity.compare(torch_rows(), paddle_rows(), (3, 4), steps=0).steps
     report = parity.compare(torch.nn.ReLU(), paddle.nn.ReLU(), (3, 4), steps=2)
     assert report
     assert report.not_compared == ["steps of training, because a model has nothing to train"]
@@ -111,5 +104,5 @@ def test_one_step_is_compared_unless_it_is_not_wanted() -> None:
 @pytest.mark.parametrize("optimiser", [5, ("adam",), ("adam", 5), "adam:", "adam:lr=-1", "adam:momentum=0.9", "lion"])
 def test_what_is_no_optimiser_is_one_line(optimiser: Any) -> None:
     with pytest.raises(InputError) as caught:
-        parity.compare(torch_net(), paddle_net(), (3, 4), optimiser=optimiser)
+        trained(optimiser)
     assert "\n" not in str(caught.value)

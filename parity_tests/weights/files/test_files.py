@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ import pytest
 import nlblocks
 from nlblocks.errors import InputError
 from nlblocks.weights.files import DTYPES, Made, Tensor, in_memory, open_checkpoint, write_checkpoint, zip_writer
+from parity_tests.helpers.checkout import PUBLISHED, python
+from parity_tests.helpers.tensors import bits, stored
 
 PADDLE_DTYPES = [name for name, dtype in DTYPES.items() if dtype.paddle]
-PUBLISHED = Path(__file__).parents[4] / "shared" / "published" / "nonlocal_mnist" / "net.pth"
 
 
 def tensors(names: list[str], seed: int = 0) -> dict[str, Tensor]:
@@ -28,14 +28,10 @@ def tensors(names: list[str], seed: int = 0) -> dict[str, Tensor]:
         data = stream.integers(0, 256, 15 * bits.itemsize, dtype=np.uint8)
         data = data % 2 if name == "bool" else data
         made[name] = in_memory(data.view(bits).reshape(3, 5), DTYPES[name])
-    made["scalar"] = in_memory(np.array(3.5, np.float32), DTYPES["float32"])
-    made["empty"] = in_memory(np.zeros((0, 3), np.float32), DTYPES["float32"])
-    made["name with spaces.ünïcode"] = in_memory(np.arange(4, dtype=np.int64), DTYPES["int64"])
+    made["scalar"] = stored(np.array(3.5, np.float32))
+    made["empty"] = stored(np.zeros((0, 3), np.float32))
+    made["name with spaces.ünïcode"] = stored(np.arange(4, dtype=np.int64))
     return made
-
-
-def same(found: Tensor, expected: Tensor) -> bool:
-    return (found.dtype, found.shape) == (expected.dtype, expected.shape) and found.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize(("suffix", "names"), [
@@ -49,7 +45,7 @@ def test_every_dtype_survives_a_round_trip(tmp_path: Path, suffix: str, names: l
     assert write_checkpoint(path, expected) == [path]
     found = open_checkpoint(path)
     assert list(found) == list(expected)
-    assert all(same(found[name], tensor) for name, tensor in expected.items())
+    assert all(bits(found[name]) == bits(tensor) for name, tensor in expected.items())
     first = path.read_bytes()
     write_checkpoint(path, found)  # over itself, from itself
     assert path.read_bytes() == first
@@ -123,7 +119,7 @@ def test_paddle_files_are_read_and_written_bit_for_bit(tmp_path: Path, require: 
     paddle.save(loaded, str(tmp_path / "again.pdparams"), protocol=protocol)
     again = open_checkpoint(tmp_path / "again.pdparams")
     assert list(again) == list(loaded)
-    assert all(same(tensor, expected[name]) for name, tensor in again.items())
+    assert all(bits(tensor) == bits(expected[name]) for name, tensor in again.items())
 
 
 def test_paddle_layers_and_optimisers_are_read(tmp_path: Path, require: Any) -> None:
@@ -168,7 +164,7 @@ def test_bfloat16_is_widened_exactly_and_kept_in_files(tmp_path: Path) -> None:
     assert not (tensor.numpy().view(np.uint32) & 0xFFFF).any()
     for suffix in (".pth", ".safetensors", ".pdparams"):
         write_checkpoint(tmp_path / f"b{suffix}", {"b": tensor})
-        assert same(open_checkpoint(tmp_path / f"b{suffix}")["b"], tensor)
+        assert bits(open_checkpoint(tmp_path / f"b{suffix}")["b"]) == bits(tensor)
 
 
 # Which tensors
@@ -235,7 +231,7 @@ def test_several_sets_of_weights_are_a_question(tmp_path: Path) -> None:
     (["module."], ""),
 ])  # fmt: skip
 def test_wrapper_prefixes(tmp_path: Path, names: list[str], prefix: str) -> None:
-    write_checkpoint(tmp_path / "a.safetensors", {name: in_memory(ONE, DTYPES["float64"]) for name in names})
+    write_checkpoint(tmp_path / "a.safetensors", {name: stored(ONE) for name in names})
     assert open_checkpoint(tmp_path / "a.safetensors").prefix == prefix
 
 
@@ -246,7 +242,7 @@ def test_shards_in_and_out(tmp_path: Path) -> None:
     assert len(files) > 3
     found = open_checkpoint(files[-1])
     assert list(found) == list(expected)
-    assert all(same(found[name], tensor) for name, tensor in expected.items())
+    assert all(bits(found[name]) == bits(tensor) for name, tensor in expected.items())
     assert found.record == {"x": 1}
     with pytest.raises(InputError, match="not written over another"):
         write_checkpoint(tmp_path / "m.safetensors", expected, shard_bytes=100)
@@ -267,7 +263,7 @@ def broken() -> Any:
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"m{suffix}"
     path.write_bytes(b"old")
-    good = in_memory(np.ones(1000), DTYPES["float64"])
+    good = stored(np.ones(1000))
     with pytest.raises(Broken):
         write_checkpoint(path, {"a": good, "b": Made(DTYPES["float64"], (2,), broken)})
     with pytest.raises(InputError, match="declared float64"):
@@ -288,15 +284,15 @@ def test_impossible_destinations(tmp_path: Path, name: str, message: str) -> Non
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors", ".pdparams"])
 def test_half_characters_in_names(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(InputError, match="half a character"):
-        write_checkpoint(tmp_path / f"model{suffix}", {"\ud800": in_memory(np.ones(1), DTYPES["float64"])})
+        write_checkpoint(tmp_path / f"model{suffix}", {"\ud800": stored(np.ones(1))})
     assert not os.listdir(tmp_path)
 
 
 def test_dtypes_that_a_format_lacks_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"odd is uint32, which Paddle cannot load"):
-        write_checkpoint(tmp_path / "m.pdparams", {"odd": in_memory(np.ones(2, np.uint32), DTYPES["uint32"])})
+        write_checkpoint(tmp_path / "m.pdparams", {"odd": stored(np.ones(2, np.uint32))})
     with pytest.raises(InputError, match=r"odd is complex128, which safetensors has not"):
-        write_checkpoint(tmp_path / "m.safetensors", {"odd": in_memory(np.ones(2, complex), DTYPES["complex128"])})
+        write_checkpoint(tmp_path / "m.safetensors", {"odd": stored(np.ones(2, complex))})
     assert os.listdir(tmp_path) == []
 
 
@@ -311,12 +307,12 @@ def test_zip64_records_are_written_where_they_are_needed(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(zip_writer, "_FULL32", 1000)
     monkeypatch.setattr(zip_writer, "struct", type("struct", (), {"pack": staticmethod(pack)}))
-    expected = {name: in_memory(np.full(500, index, np.float64), DTYPES["float64"]) for index, name in enumerate("abc")}
+    expected = {name: stored(np.full(500, index, np.float64)) for index, name in enumerate("abc")}
     write_checkpoint(tmp_path / "m.pth", expected)
     monkeypatch.undo()
     assert b"PK\6\6" in (tmp_path / "m.pth").read_bytes()
     found = open_checkpoint(tmp_path / "m.pth")
-    assert all(same(found[name], tensor) for name, tensor in expected.items())
+    assert all(bits(found[name]) == bits(tensor) for name, tensor in expected.items())
     if "torch" in nlblocks.installed():
         import torch
 
@@ -343,20 +339,15 @@ print(peak() - before)
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_peak_memory_is_the_largest_tensor_not_the_file(tmp_path: Path) -> None:
     one = 8 << 20
-    weight = in_memory(np.ones((one // 4096, 1024), np.float32), DTYPES["float32"])
-    bias = in_memory(np.ones(one // 4096, np.float32), DTYPES["float32"])
+    weight = stored(np.ones((one // 4096, 1024), np.float32))
+    bias = stored(np.ones(one // 4096, np.float32))
     state = {f"fc{i}.{leaf}": value for i in range(16) for leaf, value in (("weight", weight), ("bias", bias))}
     write_checkpoint(tmp_path / "m.pth", state)
     assert (tmp_path / "m.pth").stat().st_size > 16 * one
     for name in ("m.pdparams", "m.safetensors"):
-        command = [sys.executable, "-c", MEASURE, str(tmp_path / "m.pth"), str(tmp_path / name)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": PATH}
-        )
+        done = python("-c", MEASURE, tmp_path / "m.pth", tmp_path / name)
+        assert done.returncode == 0, done.stderr
         assert int(done.stdout) * 1024 < 2 * one + (16 << 20)  # the tensor, its transpose, and buffers
-
-
-PATH = os.pathsep.join(path for path in sys.path if path)
 
 
 def test_reading_and_converting_import_no_framework(tmp_path: Path) -> None:
@@ -366,8 +357,7 @@ def test_reading_and_converting_import_no_framework(tmp_path: Path) -> None:
         "convert(sys.argv[1:], standalone_mode=False)\n"
         "found = {'torch', 'paddle', 'ml_dtypes'} & set(sys.modules)\nsys.exit(', '.join(found) or 0)"
     )
-    command = [sys.executable, "-c", code, str(tmp_path / "m.pth"), str(tmp_path / "m.safetensors")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": PATH})
+    done = python("-c", code, tmp_path / "m.pth", tmp_path / "m.safetensors")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "m.safetensors").exists()
 
@@ -379,13 +369,13 @@ def test_reading_needs_numpy_and_safetensors_only(tmp_path: Path) -> None:
     blocked = "sys.modules.update(dict.fromkeys(['torch', 'paddle', 'zlib_ng', 'click', 'rich']))"
     read = "[t.tobytes() for path in sys.argv[1:] for t in open_checkpoint(path).values()]"
     code = f"import sys; {blocked}; from nlblocks.weights.files import open_checkpoint; {read}"
-    command = [sys.executable, "-c", code, *(str(tmp_path / name) for name in names)]
-    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": PATH})
+    done = python("-c", code, *(tmp_path / name for name in names))
+    assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.skipif(not PUBLISHED.exists(), reason="the published checkpoint is another project's data")
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published checkpoint is another project's data")
 def test_the_published_checkpoint(tmp_path: Path) -> None:
-    found = open_checkpoint(PUBLISHED)
+    found = open_checkpoint(PUBLISHED / "net.pth")
     assert (len(found), found.prefix, found.nbytes) == (51, "module.", 1608720)
     spec = nlblocks.specs.DigitNet()
-    assert nlblocks.load(PUBLISHED, backend="reference", spec=spec, dialect="alexhex7").spec == spec
+    assert nlblocks.load(PUBLISHED / "net.pth", backend="reference", spec=spec, dialect="alexhex7").spec == spec

@@ -19,13 +19,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from nlblocks.commands.files import convert, inspect
 from nlblocks.errors import InputError
 from nlblocks.specs import NonLocal
-from nlblocks.weights.files import DTYPES, Tensor, in_memory, open_checkpoint, write_checkpoint
+from nlblocks.weights.files import Tensor, open_checkpoint, write_checkpoint
 from nlblocks.weights.files.pickle_writer import integer, text, tuple_
+from parity_tests.helpers.checkout import environment, python
+from parity_tests.helpers.command_line import call, output_of
 from parity_tests.helpers.hostile import (
     GOOD,
     STORED,
@@ -38,6 +39,7 @@ from parity_tests.helpers.hostile import (
     torch_old,
     zip_with,
 )  # fmt: skip
+from parity_tests.helpers.tensors import stored
 
 
 def test_a_zip_bomb(tmp_path: Path) -> None:
@@ -235,7 +237,7 @@ def test_safetensors(tmp_path: Path, case: str) -> None:
     (b"", "cannot be parsed"),
 ])  # fmt: skip
 def test_shard_indexes(tmp_path: Path, index: Any, message: str) -> None:
-    two = {name: in_memory(np.ones(2, np.float32), DTYPES["float32"]) for name in ("a", "c")}
+    two = {name: stored(np.ones(2, np.float32)) for name in ("a", "c")}
     write_checkpoint(tmp_path / "good.safetensors", two)
     path = tmp_path / "m.safetensors.index.json"
     path.write_bytes(index if isinstance(index, bytes) else json.dumps(index).encode())
@@ -262,21 +264,15 @@ def test_what_is_no_checkpoint(tmp_path: Path, make: Callable[[Path], Any]) -> N
 def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
     code = f"from nlblocks.weights.files import open_checkpoint\nopen_checkpoint({str(tmp_path / name)!r})"
     os.mkfifo(tmp_path / name)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment, check=False
-    )
+    done = python("-c", code, timeout=60)
     assert "not a regular file" in done.stderr
 
 
 def test_what_inspect_shows_of_a_name_is_one_line(tmp_path: Path) -> None:
     spec = NonLocal(in_channels=6)
-    state = {
-        f"\x1b[31m\nx.{param.name}": in_memory(np.zeros(param.shape, np.float32), DTYPES["float32"])
-        for param in spec.params()
-    }
-    write_checkpoint(tmp_path / "m.safetensors", state | {"other": in_memory(np.zeros(1), DTYPES["float64"])})
-    result = CliRunner().invoke(inspect, [str(tmp_path / "m.safetensors")], color=True, catch_exceptions=False)
+    state = {f"\x1b[31m\nx.{param.name}": stored(np.zeros(param.shape, np.float32)) for param in spec.params()}
+    write_checkpoint(tmp_path / "m.safetensors", state | {"other": stored(np.zeros(1))})
+    result = call(tmp_path / "m.safetensors", command=inspect, color=True)
     assert "at \\x1b[31m\\nx: NonLocal" in result.output
     assert "\x1b" not in result.output
 
@@ -288,8 +284,7 @@ def whole_files(folder: Path) -> list[Path]:
     """A good file of every format."""
     stream = np.random.default_rng(0)
     state: dict[str, Tensor] = {
-        f"layer.{index}.weight": in_memory(stream.normal(size=(7, 5, 3)).astype(np.float32), DTYPES["float32"])
-        for index in range(6)
+        f"layer.{index}.weight": stored(stream.normal(size=(7, 5, 3)).astype(np.float32)) for index in range(6)
     }
     for name in ("m.pth", "m.safetensors", "m.pdparams"):
         write_checkpoint(folder / name, state, spec={"kind": "x"})
@@ -324,7 +319,7 @@ def test_truncation_at_every_64th(tmp_path: Path) -> None:
             short = tmp_path / f"short{path.suffix}"
             short.write_bytes(data[:cut])
             refused(short)
-            result = CliRunner().invoke(convert, [str(short), str(tmp_path / "out.safetensors")])
+            result = call(short, tmp_path / "out.safetensors", command=convert)
             assert isinstance(result.exception, InputError)
             assert not [name for name in os.listdir(tmp_path) if "out" in name]
 
@@ -366,20 +361,19 @@ while True:
 @pytest.mark.parametrize(("suffix", "old"), [(".pdparams", None), (".pth", b"old"), (".safetensors", b"old")])
 def test_killed_at_random_points(tmp_path: Path, suffix: str, old: bytes | None) -> None:
     stream = random.Random(1)
-    one = in_memory(np.arange(1 << 20, dtype=np.float32).reshape(2048, 512), DTYPES["float32"])
+    one = stored(np.arange(1 << 20, dtype=np.float32).reshape(2048, 512))
     write_checkpoint(tmp_path / "m.pth", {f"fc{index}.weight": one for index in range(12)})
     good = tmp_path / f"good{suffix}"
-    CliRunner().invoke(convert, [str(tmp_path / "m.pth"), str(good)], catch_exceptions=False)
+    output_of(convert, tmp_path / "m.pth", good)
     expected = zlib.crc32(good.read_bytes())
     outcomes = set()
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     for _ in range(10):
         target = tmp_path / f"out{suffix}"
         target.unlink(missing_ok=True)
         if old is not None:
             target.write_bytes(old)
         command = [sys.executable, "-c", KILLED, str(tmp_path / "m.pth"), str(target)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(), text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             time.sleep(stream.uniform(0, 0.15))

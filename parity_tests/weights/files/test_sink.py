@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 import zipfile
@@ -16,20 +15,21 @@ import numpy as np
 import pytest
 
 from nlblocks.errors import InputError
-from nlblocks.weights.files import DTYPES, Made, Tensor, in_memory, open_checkpoint, write_checkpoint
+from nlblocks.weights.files import DTYPES, Made, Tensor, open_checkpoint, write_checkpoint
 from nlblocks.weights.files import sink as sinks
 from nlblocks.weights.files.limits import IN_FLIGHT, PIECE, SMALL
 from nlblocks.weights.files.sink import Sink
 from nlblocks.weights.files.tensors import Piece
 from nlblocks.weights.made import joined, third, turned
+from parity_tests.helpers.checkout import python
+from parity_tests.helpers.tensors import stored
 
 FLOAT = DTYPES["float32"]
-PATH = os.pathsep.join(path for path in sys.path if path)
 SUFFIXES = ("pth", "pdparams", "safetensors")
 
 
 def counted(*shape: int) -> Tensor:
-    return in_memory(np.arange(int(np.prod(shape)), dtype=np.float32).reshape(shape), FLOAT)
+    return stored(np.arange(int(np.prod(shape)), dtype=np.float32).reshape(shape))
 
 
 def mixed() -> dict[str, Tensor]:
@@ -149,8 +149,7 @@ except InputError as error:
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit on a file's size is Linux's")
 @pytest.mark.parametrize("limit", [10, 5 << 20, (16 << 20) + 100])
 def test_a_disk_that_is_full_is_one_line_and_leaves_nothing(tmp_path: Path, limit: int) -> None:
-    command = [sys.executable, "-c", FULL, str(tmp_path / "m.pth"), str(limit)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": PATH})
+    done = python("-c", FULL, tmp_path / "m.pth", limit)
     assert done.stdout == f"{tmp_path / 'm.pth'}: cannot be written: File too large\n"
     assert not os.listdir(tmp_path)
 
