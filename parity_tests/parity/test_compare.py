@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import textwrap
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +9,6 @@ import pytest
 
 import nlblocks
 from nlblocks.errors import InputError
-from nlblocks.parity.causes import CAUSES
-from nlblocks.parity.formulas import evaluate
-from nlblocks.parity.variants import NAMES
 from nlblocks.specs import CBAM, BatchNorm, DigitNet, NonLocal
 
 torch = pytest.importorskip("torch")
@@ -22,7 +16,6 @@ paddle = pytest.importorskip("paddle")
 
 from nlblocks import parity  # noqa: E402
 from nlblocks.testing import assert_parity as assert_same  # noqa: E402
-from parity_tests.helpers.checkout import python  # noqa: E402
 from parity_tests.helpers.nets import SHAPE, compare, paddle_net, torch_net  # noqa: E402
 
 
@@ -71,45 +64,6 @@ def test_a_forgotten_residual_lies_between_layers() -> None:
     assert found.before == ("fc", "head")
 
 
-def test_a_capture_says_the_same_without_a_framework(tmp_path: Path) -> None:
-    from nlblocks.parity.capture import capture
-
-    first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
-    capture(torch_net(), SHAPE).save(first)
-    capture(paddle_net(eps=1e-3), like=first).save(second)
-    code = f"""
-        import sys
-        from nlblocks.cli import main
-        sys.argv = ["nlblocks", "compare", {str(first)!r}, {str(second)!r}, "--report", {str(tmp_path / "r.json")!r}]
-        try:
-            main()
-        except SystemExit as ended:
-            assert ended.code == 1, ended.code
-        assert "torch" not in sys.modules and "paddle" not in sys.modules
-    """
-    done = python("-c", textwrap.dedent(code))
-    assert done.returncode == 0, done.stderr
-    report = json.loads((tmp_path / "r.json").read_text())
-    assert report["finding"]["cause"] == "batch_norm.eps"
-    whole = first.read_bytes()
-    first.write_bytes(whole[: len(whole) // 2])
-    from nlblocks.parity.capture import load_capture
-
-    with pytest.raises(InputError, match="cut short"):
-        load_capture(first)
-
-
-def test_the_page_holds_the_finding_and_nothing_from_elsewhere(tmp_path: Path) -> None:
-    report = compare(torch_net(), paddle_net(eps=1e-3), training=False)
-    report.save(tmp_path / "r.html")
-    text = (tmp_path / "r.html").read_text()
-    assert "batch_norm.eps" in text
-    assert "http" not in text
-    assert not list(tmp_path.glob("*.part"))
-    with pytest.raises(InputError, match="html"):
-        report.save(tmp_path / "r.txt")
-
-
 def test_bad_input_is_one_line() -> None:
     for inputs in ((), (2, 0, 3), np.array([np.nan]), "text"):
         with pytest.raises(InputError) as caught:
@@ -127,24 +81,6 @@ def test_the_fixture_fails_with_the_report(assert_parity: Any) -> None:
     with pytest.raises(AssertionError, match=r"batch_norm\.eps"):
         assert_parity(torch_net(), paddle_net(eps=1e-3), SHAPE, training=False)
     assert assert_same(torch_net(), paddle_net(), SHAPE, training=False)
-
-
-def test_every_cause_that_can_be_named_is_in_the_table() -> None:
-    assert set(NAMES.values()) <= set(CAUSES)
-
-
-@pytest.mark.parametrize("options", [{"stride": 2}, {"padding": 2, "dilation": 2}, {"groups": 2}, {"padding": "same"}])
-def test_the_convolution_formula(options: dict[str, Any]) -> None:
-    import torch.nn.functional as F
-
-    from nlblocks.parity.vocabulary import normalise, plain
-
-    rng = np.random.default_rng(0)
-    x, weight = rng.normal(size=(2, 4, 7, 6)), rng.normal(size=(4, 4 // options.get("groups", 1), 3, 3))
-    expected = F.conv2d(torch.from_numpy(x), torch.from_numpy(weight), **options).numpy()
-    given = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, **{k: plain(v) for k, v in options.items()}}
-    found = evaluate("conv", {"x": x, "weight": weight}, normalise("conv", given, 4))
-    assert np.abs(found - expected).max() < 1e-12
 
 
 def test_dropout_before_and_after_a_flatten_drops_the_same() -> None:

@@ -151,3 +151,31 @@ def test_a_capture_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
         made.save(target)
     assert target.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def test_a_capture_says_the_same_without_a_framework(tmp_path: Path) -> None:
+    from nlblocks.parity.capture import capture
+
+    first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    capture(torch_net(), SHAPE).save(first)
+    capture(paddle_net(eps=1e-3), like=first).save(second)
+    code = f"""
+        import sys
+        from nlblocks.cli import main
+        sys.argv = ["nlblocks", "compare", {str(first)!r}, {str(second)!r}, "--report", {str(tmp_path / "r.json")!r}]
+        try:
+            main()
+        except SystemExit as ended:
+            assert ended.code == 1, ended.code
+        assert "torch" not in sys.modules and "paddle" not in sys.modules
+    """
+    done = python("-c", textwrap.dedent(code))
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["finding"]["cause"] == "batch_norm.eps"
+    whole = first.read_bytes()
+    first.write_bytes(whole[: len(whole) // 2])
+    from nlblocks.parity.capture import load_capture
+
+    with pytest.raises(InputError, match="cut short"):
+        load_capture(first)

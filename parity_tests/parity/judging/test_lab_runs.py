@@ -11,15 +11,12 @@ import pytest
 torch = pytest.importorskip("torch")
 paddle = pytest.importorskip("paddle")
 
-from nlblocks.parity.digest import digest  # noqa: E402
 from nlblocks.parity.judge import Judge  # noqa: E402
 from nlblocks.parity.lab_report import Comparison, LabReport  # noqa: E402
 from nlblocks.parity.measure import measure  # noqa: E402
-from nlblocks.parity.nudge import nudged  # noqa: E402
-from nlblocks.parity.pairing import Pairing, pair  # noqa: E402
+from nlblocks.parity.pairing import Pairing  # noqa: E402
 from nlblocks.parity.scales import Runs  # noqa: E402
 from nlblocks.parity.subject import Subject  # noqa: E402
-from nlblocks.parity.transfer import mirrored, moved  # noqa: E402
 from parity_tests.helpers.nets import SHAPE, compare, paddle_net, torch_net  # noqa: E402
 
 
@@ -101,41 +98,6 @@ def test_the_own_dtype_is_compared_in_training_too() -> None:
     groups = {c.group for c in report.comparisons if c.phase == "float32 train"}
     assert groups == {"output", "grad_input", "grad_params", "buffers"}
     assert max(c.ratio for c in report.comparisons if c.phase.startswith("float32")) < 32
-
-
-def test_a_digest_tells_tensors_apart() -> None:
-    x = np.random.default_rng(0).normal(size=(3, 40, 50))
-    mine = digest(x)
-    assert mine.meets(digest(x * (1 + 1e-15)), 1e-12)
-    assert mine.meets(digest(x.transpose(0, 2, 1)), 1e-12)
-    assert mine.meets(digest(x.reshape(-1)), 1e-12)
-    assert not mine.meets(digest(x * (1 + 1e-6)), 1e-9)
-    assert not mine.meets(digest(x + 1e-6), 1e-9)
-    assert not mine.meets(digest(np.flip(x, 1)), 1e-9)
-    assert not mine.meets(digest(x[:2]), 1e-9)
-
-
-def test_a_nudge_moves_by_one_unit_and_leaves_zero() -> None:
-    x = np.array([0.0, 1.0, -3.0, 1e-3] * 50)
-    for dtype in ("float64", "float32"):
-        moved_x = nudged(x, 0, "x", dtype)
-        own = x.astype(dtype)
-        assert moved_x.dtype == dtype
-        assert (moved_x[::4] == 0).all()
-        assert (np.abs(moved_x - own)[own != 0] > 0).all()
-        assert (np.abs(moved_x - own) <= np.spacing(np.abs(own))).all()
-
-
-def test_weights_move_as_views_and_come_back() -> None:
-    subjects = [Subject(model, (np.zeros(SHAPE),), 0) for model in (torch_net(), paddle_net())]
-    pairing = pair(*(subject.probe() for subject in subjects))
-    left, right = (subject.own for subject in subjects)
-    state = moved(pairing, left, right)
-    assert np.shares_memory(state["head.weight"], left["fc.weight"])
-    assert np.array_equal(state["head.weight"], left["fc.weight"].T)
-    back = mirrored(pairing, state, left)
-    assert set(back) == set(left)
-    assert all(np.array_equal(back[name], left[name]) for name in left)
 
 
 @pytest.mark.parametrize(("elements", "swing", "excused"), [(1, 1.0, True), (1, 1e-3, False), (50, 1.0, False)])

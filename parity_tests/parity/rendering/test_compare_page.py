@@ -15,7 +15,7 @@ paddle = pytest.importorskip("paddle")
 
 from nlblocks import parity  # noqa: E402
 from nlblocks.errors import InputError  # noqa: E402
-from parity_tests.helpers.nets import paddle_rows, torch_rows  # noqa: E402
+from parity_tests.helpers.nets import compare, paddle_net, paddle_rows, torch_net, torch_rows  # noqa: E402
 
 LONG = "a_name_of_a_layer_that_goes_on_and_on_" * 3
 KEYS = {
@@ -127,3 +127,14 @@ def test_a_path_that_cannot_be_written(path: Any, tmp_path: Path, monkeypatch: p
     with pytest.raises(InputError):
         parity.compare(torch.nn.ReLU(), paddle.nn.ReLU(), (2, 4), training=False).save(path)
     assert [found.name for found in tmp_path.iterdir()] == ["folder.html"]
+
+
+def test_the_page_holds_the_finding_and_nothing_from_elsewhere(tmp_path: Path) -> None:
+    report = compare(torch_net(), paddle_net(eps=1e-3), training=False)
+    report.save(tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text()
+    assert "batch_norm.eps" in text
+    assert "http" not in text
+    assert not list(tmp_path.glob("*.part"))
+    with pytest.raises(InputError, match="html"):
+        report.save(tmp_path / "r.txt")
