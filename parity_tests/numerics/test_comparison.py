@@ -116,7 +116,7 @@ def test_an_error_passes_up_to_32_noise_floors(floors: float, passes: bool, dtyp
 
 @pytest.mark.parametrize(("relative", "passes"), [(0.9e-13, True), (1.1e-13, False)])
 def test_a_limit_judges_float64_without_a_floor(relative: float, passes: bool) -> None:
-    found = compared(VALUES, VALUES + [0, 0, 0, 4 * relative], limit=LIMITS["output"])
+    found = compared(VALUES, [1.0, -2.0, 0.5, 4.0 + 4 * relative], limit=LIMITS["output"])
     assert found.noise is None
     assert found.floor == found.ratio == 0.0  # none was needed
     assert found.passed is passes
