@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nlblocks
-from nlblocks.proof.sample import random_array, random_state
+from nlblocks.proof import sample
 from nlblocks.specs import (
     BatchNorm,
     ChannelAttention,
@@ -104,7 +104,7 @@ def test_criss_cross_counts_each_position_once(
     require(backend)
     dims = len(extents)
     spec = CrissCrossAttention(in_channels=4, reduction=2, dims=dims)
-    state, x = random_state(spec, 0), random_array((2, 4, *extents), 0, "x")
+    state, x = sample.random_state(spec, 0), sample.random_array((2, 4, *extents), 0, "x")
     output, attention = brute_criss_cross(state, x)
     module = nlblocks.build(spec, backend=backend, dtype="float64")
     nlblocks.load_state(module, state)
@@ -150,11 +150,11 @@ def test_criss_cross_is_finite_in_half_precision(dtype: str, dims: int, require:
 
     spec = CrissCrossAttention(in_channels=4, inter_channels=4, dims=dims, recurrence=2)
     module = nlblocks.build(spec, backend="torch", seed=0, dtype=dtype)  # type: ignore[arg-type]
-    state = random_state(spec, 0)
+    state = sample.random_state(spec, 0)
     # Energies in the hundreds: their exponential alone would overflow.
     state["query.weight"], state["key.weight"] = 8 * state["query.weight"], 8 * state["key.weight"]
     nlblocks.load_state(module, state)
-    x = torch.from_numpy(random_array(spec.example_shape(), 0, "x")).to(getattr(torch, dtype)).requires_grad_()
+    x = torch.from_numpy(sample.random_array(spec.example_shape(), 0, "x")).to(getattr(torch, dtype)).requires_grad_()
     energy = (module.query(x) * module.key(x)).sum(1)
     assert energy.abs().max() > 100
     output, attention = module(x, return_attention=True)
@@ -169,7 +169,7 @@ def test_criss_cross_exports_without_infinities(require: Callable[..., None]) ->
     import torch
 
     module = nlblocks.build(CrissCrossAttention(in_channels=4, recurrence=2), backend="torch", seed=0).eval()
-    nlblocks.load_state(module, random_state(module.spec, 0))
+    nlblocks.load_state(module, sample.random_state(module.spec, 0))
     x = torch.randn(2, 4, 3, 5)
     sizes = {0: torch.export.Dim("batch"), 2: torch.export.Dim("height", min=2), 3: torch.export.Dim("width", min=2)}
     program = torch.export.export(module, (x,), dynamic_shapes=(sizes,))
@@ -192,7 +192,7 @@ def test_criss_cross_exports_without_infinities(require: Callable[..., None]) ->
 )
 def test_a_new_block_is_the_identity(spec: Any, backend: str, require: Callable[..., None]) -> None:
     require(backend)
-    x = random_array(spec.example_shape(), 0, "x")
+    x = sample.random_array(spec.example_shape(), 0, "x")
     assert np.array_equal(nlblocks.run(nlblocks.build(spec, backend=backend, seed=1, dtype="float64"), x).output, x)
 
 
@@ -200,12 +200,12 @@ def test_a_new_block_is_the_identity(spec: Any, backend: str, require: Callable[
 def test_dual_attention_drops_whole_channels(backend: str, require: Callable[..., None]) -> None:
     require(backend)
     spec = DualAttention(in_channels=6, num_classes=64, inter_channels=64, dropout=0.75)
-    state = {name: np.zeros_like(array) for name, array in random_state(spec, 0).items()}
+    state = {name: np.zeros_like(array) for name, array in sample.random_state(spec, 0).items()}
     state["classifier.weight"] = np.eye(64).reshape(64, 64, 1, 1)  # the logits are what the classifier sees
     state["position_out.norm.bias"] = np.ones(64)  # and that is all ones before the dropout
     module = nlblocks.build(spec, backend=backend, dtype="float64")
     nlblocks.load_state(module, state)
-    x = random_array((2, 6, 2, 3), 0, "x")
+    x = sample.random_array((2, 6, 2, 3), 0, "x")
     assert (nlblocks.run(module, x).output == 1.0).all()
     output = nlblocks.run(module, x, training=True).output
     assert set(np.unique(output)) == {0.0, 4.0}
@@ -255,7 +255,7 @@ def test_relation_aware_sizes_at_the_limit() -> None:
 def test_relation_aware_shapes_where_channels_and_positions_differ() -> None:
     dialect = nlblocks.dialects.get("rga")
     spec = dialect.spec("RGA_Module", in_channel=24, in_spatial=20, cha_ratio=4, spa_ratio=5, down_ratio=2)
-    foreign = dialect.from_canonical(spec, random_state(spec, 0))
+    foreign = dialect.from_canonical(spec, sample.random_state(spec, 0))
     convolutions = {name: array.shape[:2] for name, array in foreign.items() if array.ndim == 4}
     inner_c, inner_n = 24 // 4, 20 // 5
     assert convolutions == {
@@ -275,11 +275,11 @@ def test_danet_head_is_dual_attention(backend: str, require: Callable[..., None]
     require(backend, "torch")
     dialect = nlblocks.dialects.get("danet")
     spec = dialect.spec("DANetHead", in_channels=32, out_channels=3)
-    state = random_state(spec, 0)
+    state = sample.random_state(spec, 0)
     foreign = dialect.from_canonical(spec, state)
     counters = {f"{name}.1.num_batches_tracked": np.array(7) for name in ("conv5a", "conv5c", "conv51", "conv52")}
     assert set(dialect.to_canonical(spec, {**foreign, **counters})) == set(state)
-    x = random_array((2, 32, 3, 4), 0, "x")
+    x = sample.random_array((2, 32, 3, 4), 0, "x")
     module = nlblocks.build(spec, backend=backend, dtype="float64")
     nlblocks.load_state(module, state)
     found = nlblocks.run(module, x).output
@@ -337,6 +337,6 @@ def test_criss_cross_3d_dialect_has_the_same_names() -> None:
     dialect = nlblocks.dialects.get("ccnet")
     spec = dialect.spec("CrissCrossAttention3D", in_dim=16)
     assert spec == CrissCrossAttention(in_channels=16, dims=3)
-    foreign = dialect.from_canonical(spec, random_state(spec, 0))
+    foreign = dialect.from_canonical(spec, sample.random_state(spec, 0))
     assert foreign["query_conv.weight"].shape == (2, 16, 1, 1, 1)
     assert set(foreign) == {*(f"{n}_conv.{k}" for n in ("query", "key", "value") for k in ("weight", "bias")), "gamma"}

@@ -244,8 +244,8 @@ def test_a_gradient_wrong_in_both_backends_is_caught_and_named(monkeypatch: Patc
     stop(torch_non_local.NonLocal)
     stop(paddle_non_local.NonLocal)
     report = nlblocks.verify(NonLocal(in_channels=6, mode="dot_product"))
-    wrong = {check.tensor for check in report.failures if check.group == "derivative"}
-    missing = {check.tensor for check in report.failures if check.group == "grad_params"}
+    wrong = {check.name for check in report.failures if check.group == "derivative"}
+    missing = {check.name for check in report.failures if check.group == "grad_params"}
     assert "input" in wrong
     assert missing == {"phi.weight", "phi.bias"}  # never computed: named, not passed over
 
@@ -273,7 +273,7 @@ def test_a_map_that_the_spec_does_not_name_fails() -> None:
             return replace(found, attention={"attention": found.attention, "more": found.output})
 
     report = nlblocks.verify(EMBEDDED, backends=("torch", Talkative()))
-    assert "the spec names no such tensor" in report.failures[0].explain()
+    assert "the spec names no such tensor" in str(report)
 
 
 def test_a_tensor_that_one_side_never_computes_fails(monkeypatch: Patch) -> None:
@@ -286,7 +286,7 @@ def test_a_tensor_that_one_side_never_computes_fails(monkeypatch: Patch) -> None
 
     report = nlblocks.verify(EMBEDDED, backends=("torch", Lazy()))
     assert not report
-    assert "g.bias" in report.failures[0].explain()
+    assert "g.bias" in str(report)
 
 
 def test_broadcasting_is_not_agreement(monkeypatch: Patch) -> None:
@@ -298,7 +298,7 @@ def test_broadcasting_is_not_agreement(monkeypatch: Patch) -> None:
             return replace(found, output=found.output[:1] * 0 + found.output.mean(0, keepdims=True))
 
     report = nlblocks.verify(EMBEDDED, backends=("torch", Summed()))
-    assert "shapes differ" in report.failures[0].explain()
+    assert "shapes differ" in str(report)
 
 
 def test_comparing_at_initialisation_would_hide_everything(monkeypatch: Patch) -> None:
@@ -319,7 +319,6 @@ def test_nothing_compared_is_not_a_pass() -> None:
     for shape in ((0, 6, 5, 5), (2.0, 6, 5, 5), "abcd"):
         with pytest.raises(nlblocks.InputError, match="input_shape="):
             nlblocks.verify(EMBEDDED, input_shape=shape)  # type: ignore[arg-type]
-    empty = nlblocks.verify(ChannelAffinity(in_channels=4, norm=BatchNorm()))
-    empty.checks.clear()
+    empty = replace(nlblocks.verify(ChannelAffinity(in_channels=4, norm=BatchNorm())), checks=())
     assert not empty
     assert "NOTHING" in str(empty)
