@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from parity_tests.zoo.repairs import REPAIRS
 
 if TYPE_CHECKING:
-    from nlblocks.parity.findings.report import LabReport
+    from nlblocks.parity.rendering.report import LabReport
 
 ACCEPT = ("batch_norm.variance",)
 SIZES = {"inception_v3": 299}
