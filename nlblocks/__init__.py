@@ -16,7 +16,7 @@ from nlblocks.backend import current as _current
 from nlblocks.blocks import build, run
 from nlblocks.errors import BackendError, InputError, NLBlocksError
 from nlblocks.plug import insert, insert_all
-from nlblocks.proof.verify import verify
+from nlblocks.proof import verify
 from nlblocks.specs import kinds, spec_from_dict
 from nlblocks.specs.base import block_types as _block_types
 from nlblocks.weights import dialects

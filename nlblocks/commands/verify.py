@@ -20,9 +20,9 @@ from rich.table import Table
 from nlblocks import backend as backends_module
 from nlblocks.commands.options import shape_from_text, spec_from_file, spec_from_options
 from nlblocks.errors import InputError
-from nlblocks.numerics.tolerance import GROUPS
-from nlblocks.proof.report import Report, all_agree
-from nlblocks.proof.verify import verify as verify_spec
+from nlblocks.numerics import tolerance
+from nlblocks.proof import Report, all_agree
+from nlblocks.proof import verify as verify_spec
 from nlblocks.specs.base import BlockSpec, describe
 
 HEADINGS = {
@@ -42,7 +42,7 @@ CAPTION = (
 @click.option("--kind", help="Verify one spec of this kind; its fields follow as --field value.")
 @click.option("--spec", "spec_file", type=click.Path(path_type=Path), help="Verify the spec in this JSON file.")
 @click.option("--input", "input_shape", help="Input shape, e.g. 2,64,14,14; default: the spec's example.")
-@click.option("--backends", default="torch,paddle,reference", show_default=True, help="Which to compare.")
+@click.option("--backends", default=",".join(backends_module.rows()), show_default=True, help="Which to compare.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the random weights and inputs.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), default=Path("nlblocks-verify.json"), show_default=True,
@@ -108,13 +108,13 @@ def table(reports: Sequence[Report]) -> Table:
     """One row per spec, one column per check; the worst float64 error, relative to the tensor's largest value."""
     result = Table(box=None, padding=(0, 1, 0, 0), caption=CAPTION, caption_justify="left")
     result.add_column("spec", overflow="fold", min_width=20)
-    for group in GROUPS:
+    for group in tolerance.GROUPS:
         result.add_column(HEADINGS[group], justify="right", no_wrap=True)
     for heading in ("f32\n×noise", "bits", "s"):
         result.add_column(heading, justify="right", no_wrap=True)
     for report in reports:
         failed = {check.group for check in report.failures if check.dtype == "float64"}
-        cells = [_cell(report.worst(group), "{:.0e}", group in failed) for group in GROUPS]
+        cells = [_cell(report.worst(group), "{:.0e}", group in failed) for group in tolerance.GROUPS]
         single = any(check.dtype == "float32" for check in report.failures)
         cells.append(_cell(report.worst_ratio(), "{:.1f}", single))
         bits = report.bits()  # rounded down: 100 % is all of them

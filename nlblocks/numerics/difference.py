@@ -9,6 +9,7 @@ import numpy as np
 from nlblocks.backend import Array
 
 UNDETERMINED = 2.0**-24 * 2.0**-12
+"""A noise floor beyond this share of a value, 2^-12 of its spacing in float32, may tip the value's rounding there."""
 CHUNK = 2**18
 """Elements that are looked at together: few enough to stay in the cache, whatever the size of the array."""
 
@@ -59,7 +60,7 @@ def measure(left: Array, right: Array, *, noise: float = 0.0) -> Difference:
     bits_equal = bits_total = same = 0
     for start in range(0, a.size, CHUNK):
         x, y = a[start : start + CHUNK], b[start : start + CHUNK]
-        distance = np.abs(x.astype(np.float64) - y.astype(np.float64))
+        distance = _gap(x, y)
         largest = np.maximum(np.abs(x), np.abs(y))
         position = int(distance.argmax())
         if distance[position] > error:
@@ -86,8 +87,11 @@ def measure(left: Array, right: Array, *, noise: float = 0.0) -> Difference:
 def furthest(a: Array, b: Array) -> float:
     """The largest |a - b| of two arrays of one shape, in float64; NaN where either holds one."""
     a, b = a.reshape(-1), b.reshape(-1)
-    found = [
-        np.abs(a[start : start + CHUNK].astype(np.float64) - b[start : start + CHUNK].astype(np.float64)).max()
-        for start in range(0, a.size, CHUNK)
-    ]
+    found = [_gap(a[start : start + CHUNK], b[start : start + CHUNK]).max() for start in range(0, a.size, CHUNK)]
     return float(np.max(found, initial=0.0))
+
+
+def _gap(a: Array, b: Array) -> Array:
+    """|a - b| in float64, infinite where that overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):  # inf - inf is NaN
+        return np.abs(a.astype(np.float64, copy=False) - b.astype(np.float64, copy=False))

@@ -7,14 +7,15 @@ from itertools import permutations
 import numpy as np
 
 from nlblocks.backend import Array
+from nlblocks.numerics.tolerance import EQUAL
 
-TOLERANCE = 1e-10
 HIDDEN = -9e3
 """A score from here down, among ordinary ones, is a masked one: -1e4, -65504 and -1e9 all stand for minus infinity."""
 ORDINARY = 1e3
+"""A score below this is no mask."""
 
 
-def close(a: Array, b: Array, tolerance: float = TOLERANCE) -> bool:
+def close(a: Array, b: Array, tolerance: float = EQUAL) -> bool:
     """Whether two arrays of one shape are equal up to float64 rounding, relative to their largest value."""
     if a.shape != b.shape:
         return False
@@ -44,7 +45,7 @@ def unmasked(array: Array) -> Array:
     return np.where(hidden, -np.inf, array) if np.abs(others).max(initial=0.0) < ORDINARY else array
 
 
-def turned_distance(a: Array, b: Array, enough: float = TOLERANCE) -> float:
+def turned_distance(a: Array, b: Array, enough: float = EQUAL) -> float:
     """The least distance of two arrays of one shape when equal extents of one of them change places."""
     best = float("inf")
     if 2 <= a.ndim <= 5 and len(set(a.shape)) < a.ndim:
@@ -54,7 +55,7 @@ def turned_distance(a: Array, b: Array, enough: float = TOLERANCE) -> float:
     return best
 
 
-def layout_distance(a: Array, b: Array, enough: float = TOLERANCE) -> float:
+def layout_distance(a: Array, b: Array, enough: float = EQUAL) -> float:
     """The distance of two arrays of one size: as they are, reshaped or, where their shapes differ, transposed."""
     if a.shape == b.shape:
         return distance(a, b)

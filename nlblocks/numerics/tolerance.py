@@ -1,9 +1,9 @@
-"""When two results are the same: the rules, in one place.
+"""When two results are the same: every number that decides it, with its reason.
 
-float64 is the judge. A difference passes when it is within the limit of its group, relative to the largest magnitude
-in the tensor, or when it is rounding: within RATIO times the tensor's noise floor, which is measured as what the same
-model does when its input, weights and output gradient move by one unit in the last place. A gradient that is zero in
-exact arithmetic (a conv bias before BatchNorm) is all rounding: only the second rule can judge it.
+float64 is the judge. A difference passes when it is within its limit, relative to the largest magnitude in the tensor,
+or when it is rounding: within RATIO times the tensor's noise floor, which is measured as what the same model does when
+its input, weights and output gradient move by one unit in the last place. A gradient that is zero in exact arithmetic
+(a conv bias before BatchNorm) is all rounding: only the second rule can judge it.
 
 float32 is explained, not tolerated: only the second rule applies, with the floor measured in float32.
 """
@@ -11,18 +11,37 @@ float32 is explained, not tolerated: only the second rule applies, with the floo
 from __future__ import annotations
 
 GROUPS = ("output", "attention", "grad_input", "grad_params", "buffers", "derivative")
+"""What is compared of a block, in the order of a report."""
 LIMITS = {
     "output": 1e-13,
     "attention": 1e-13,
-    "grad_input": 1e-12,
+    "grad_input": 1e-12,  # sums over positions and batch: ten times the roundings of a forward pass
     "grad_params": 1e-12,
-    "buffers": 1e-14,
+    "buffers": 1e-14,  # one mean and one weighted sum
     "derivative": 1e-12,
 }
+"""The relative float64 difference of one block that needs no noise floor. Correct pairs sit well below."""
+MODEL_LIMIT = 1e-12
+"""The same for any tensor of a whole model, where the roundings of many layers add up."""
 RATIO = 32.0
 """Differences up to this many noise floors are rounding. Measured on the catalogue: correct pairs reach 31 (seeds 0 to
 9, two nudges), each planted fault reaches 1e4 in at least one tensor."""
 CEILING = 1e-9
-"""No float64 noise floor may excuse more than this share of the largest value in the tensor's group: a model whose
-result moves that much under one unit in the last place, or without one, is not merely rounding."""
+"""The most that float64 rounding makes of a tensor: correct pairs differ by 1e-16 to 1e-12 of the largest value, faults
+by more than this. No noise floor of a block may excuse more: one whose result moves that much under one unit in the
+last place, or without one, is not merely rounding."""
 EPSILON = {"float64": 2.0**-53, "float32": 2.0**-24}
+"""Half a unit in the last place of 1: the least that a noise floor can be, in units of the tensor's largest value."""
+HELD_WEIGHT = 1 / 8
+"""What a constant does that one framework holds as float32 counts as noise by this: up to RATIO / 8 = 4 times it
+passes. Unlike rounding it is known exactly, so little is left to chance."""
+EQUAL = 1e-10
+"""Two float64 tensors that are closer than this, relative to their largest value, are one tensor computed twice."""
+LOOSE = 1e-6
+"""Two tensors of a model's runs are still taken for partners up to here, where rounding or a fault before has grown."""
+UNITY = 1e-6
+"""A fitted factor this close to 1 scales nothing; a fitted shift this small beside the values moves nothing."""
+HELPS = 1e-2
+"""A cause holds only where taking it away leaves no more than this share of the difference."""
+TINY = 1e-300
+"""Stands for a zero where numbers are divided by it, or compared with what is relative to it."""

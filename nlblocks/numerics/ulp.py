@@ -1,4 +1,4 @@
-"""Arrays moved by one unit in the last place: what a noise floor is measured with."""
+"""The nudge: what one more rounding would do to an array, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ from nlblocks.init import generator
 from nlblocks.numerics.difference import CHUNK
 
 
-def nudged(array: Array, trial: int, name: str, dtype: str) -> Array:
-    """Every element but 0 moved to the next number of the dtype, up or down at random."""
+def nudged(array: Array, trial: int, name: str, dtype: str | None = None) -> Array:
+    """Every element but 0 moved to the next number of the dtype, up or down at random; the array's own unless given.
+
+    The directions depend on ``trial`` and ``name`` alone. Arrays of other dtypes than float64 and float32 stay.
+
+    Zeros stay zeros. Rounding is relative to a number's size, so 0 carries none: it is a mask, padding, a pruned weight
+    or what a ReLU left, and exact in every precision. Its neighbours are the smallest subnormals, some 300 decimal
+    orders below any rounding, which one kernel flushes to zero and another does not, and which turn "equal to 0" and
+    "tied" into something else: a nudge would show a jump that no rounding makes, and a floor that excuses too much.
+    """
+    dtype = dtype or array.dtype.name
     if array.dtype.kind != "f" or dtype not in ("float64", "float32"):
         return array
     result = np.array(array, dtype=dtype, order="C")

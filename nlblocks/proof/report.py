@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from nlblocks.proof.check import Check
+from nlblocks.numerics import Comparison
 from nlblocks.specs.base import BlockSpec, describe
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The checks of one spec. Nothing compared is a failure, not a pass."""
 
@@ -18,14 +18,14 @@ class Report:
     backends: tuple[str, ...]
     seed: int
     input_shape: tuple[int, ...]
-    checks: list[Check] = field(default_factory=list)
-    seconds: float = 0.0
+    checks: tuple[Comparison, ...]
+    seconds: float
 
     def __bool__(self) -> bool:
         return bool(self.checks) and all(check.passed for check in self.checks)
 
     @property
-    def failures(self) -> list[Check]:
+    def failures(self) -> list[Comparison]:
         """The checks that failed, in the order of the computation."""
         return [check for check in self.checks if not check.passed]
 
@@ -62,7 +62,7 @@ class Report:
         size, total = sum(d.size for d in found), sum(d.bits_total for d in found)
         return (sum(d.bits_equal for d in found) / total if total else None), (total / size if size else 0.0)
 
-    def _rounded(self) -> list[Check]:
+    def _rounded(self) -> list[Comparison]:
         return [c for c in self.checks if c.dtype == "float64" and c.inputs == "distinct" and c.group != "derivative"]
 
     def __str__(self) -> str:
@@ -74,7 +74,7 @@ class Report:
             share = "" if bits is None else f", {bits:.4%} of the elements equal after rounding to float32"
             return f"{head}: identical ({len(self.checks)} comparisons{share})"
         count = f"{len(self.failures)} of {len(self.checks)} comparisons"
-        return f"{head}: DIFFERENT in {count}. First: {self.failures[0].explain()}"
+        return f"{head}: DIFFERENT in {count}. First: {explained(self.failures[0])}"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, JSON-ready."""
@@ -86,11 +86,11 @@ class Report:
             "seed": self.seed,
             "input_shape": list(self.input_shape),
             "seconds": self.seconds,
-            "first_failure": self.failures[0].explain() if self.failures else None,
+            "first_failure": explained(self.failures[0]) if self.failures else None,
             "bits": self.bits(),
             "determined_bits": self.determined_bits()[0],
             "determined_share": self.determined_bits()[1],
-            "checks": [check.to_dict() for check in self.checks],
+            "checks": [_row(check) for check in self.checks],
         }
 
 
@@ -98,3 +98,28 @@ def all_agree(reports: Iterable[Report]) -> bool:
     """Whether there is at least one report and every one is true."""
     found = list(reports)
     return bool(found) and all(found)
+
+
+def explained(check: Comparison) -> str:
+    """One line: where this was compared, the worst element, both values, and the size of the error."""
+    found, (left, right) = check.difference, check.pair
+    place = f"{check.phase}, {check.dtype}, {check.inputs} inputs: {check.group} {check.name}, {left} against {right}"
+    if found.problem:
+        return f"{place}: {found.problem}"
+    a, b = found.values
+    return (
+        f"{place}: at {list(found.index)} {left} has {a:.17g}, {right} has {b:.17g}; "
+        f"error {found.relative:.1e} of the largest value, {check.ratio:.3g} times the noise floor"
+    )
+
+
+def _row(check: Comparison) -> dict[str, Any]:
+    """A check as JSON."""
+    found = check.difference
+    return {
+        "group": check.group, "tensor": check.name, "mode": check.phase, "inputs": check.inputs,
+        "dtype": check.dtype, "pair": list(check.pair), "passed": check.passed, "problem": found.problem,
+        "error": found.error, "scale": found.scale, "relative": found.relative, "noise": check.noise,
+        "ratio": check.ratio, "zero": check.zero, "index": list(found.index), "values": list(found.values),
+        "bits_equal": found.bits_equal, "bits_total": found.bits_total, "same": found.same, "size": found.size,
+    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The random weights, inputs and directions that a verification runs on. Never an initialisation."""
+"""The random weights and inputs that a verification runs on. Never an initialisation."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.backend import Array, State
+from nlblocks.backend import Array, Backend, State
 from nlblocks.init import generator
+from nlblocks.numerics import noise, tolerance
 from nlblocks.specs.base import BlockSpec, Param
+from nlblocks.weights.state import load_state
 
 PARTS = ("state", "x", "grad_output")
+"""What a point consists of."""
+TEMPERINGS = 40
+"""How often a point is tempered at most: by then its values are 1e-5 of what they were."""
+SATURATION = 0.9
+"""A softmax that puts more than this in one place, in its average row, is saturated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +54,42 @@ class Point:
         return replace(self, state=state, x=np.maximum(_stepped(self.x, 4), 0.0))
 
     def nudged(self, trial: int, parts: Sequence[str]) -> Point:
-        """The point with every element of ``parts`` moved by one unit in the last place, up or down at random."""
+        """The point with every element of ``parts`` but zeros moved by one unit in the last place, at random."""
         moved: dict[str, Any] = {}
         if "state" in parts:
-            moved["state"] = {name: _nudge(value, trial, f"state:{name}") for name, value in self.state.items()}
-        moved |= {part: _nudge(getattr(self, part), trial, part) for part in parts if part != "state"}
+            moved["state"] = {name: noise.nudged(value, trial, f"state:{name}") for name, value in self.state.items()}
+        moved |= {part: noise.nudged(getattr(self, part), trial, part) for part in parts if part != "state"}
         return replace(self, **moved)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is run: a point, in a mode; what its ``inputs`` are called, and its ``parts`` that nudges may move."""
+
+    point: Point
+    mode: str
+    inputs: str
+    parts: tuple[str, ...]
+
+    @property
+    def training(self) -> bool:
+        return self.mode == "train"
+
+    @property
+    def dtype(self) -> str:
+        return self.point.x.dtype.name
+
+    @property
+    def jumps(self) -> bool:
+        """Whether rounding may break a tie deep inside, which moves a gradient as far as it likes."""
+        return self.inputs == "tied" or self.dtype == "float32"
+
+    def record(self, group: str, name: str, pair: tuple[str, str]) -> dict[str, Any]:
+        """What a Comparison of one tensor in this setting says of where it was made and of what passes."""
+        return {
+            "phase": self.mode, "inputs": self.inputs, "dtype": self.dtype, "group": group, "name": name, "pair": pair,
+            "limit": tolerance.LIMITS[group] if self.dtype == "float64" else None,
+        }  # fmt: skip
 
 
 def random_state(spec: BlockSpec, seed: int) -> State:
@@ -68,6 +105,34 @@ def random_array(shape: tuple[int, ...], seed: int, name: str) -> Array:
     return _float32(generator(seed, f"verify:{name}").normal(size=shape))
 
 
+def sensitive_point(spec: BlockSpec, backend: Backend, seed: int, shape: tuple[int, ...]) -> Point:
+    """Random weights and input at which no softmax is saturated: one that is hides faults and magnifies rounding."""
+    point = Point(
+        state=random_state(spec, seed),
+        x=random_array(shape, seed, "input"),
+        grad_output=random_array(spec.output_shape(shape), seed, "grad_output"),
+    )
+    if not spec.attention_shapes(shape):
+        return point
+    module = backend.build(spec, seed=seed, dtype="float64")
+    for _ in range(TEMPERINGS):
+        load_state(module, point.state)
+        found = backend.run(module, point.x, training=False, grad_output=None, return_attention=True).attention
+        maps = found.values() if isinstance(found, dict) else [found]
+        if not any(_saturated(array) for array in maps if array is not None):
+            break
+        point = point.tempered(spec)
+    return point
+
+
+def _saturated(attention: Array) -> bool:
+    """Whether a map of probabilities puts nearly all weight of its average row in one place."""
+    if attention.size == 0 or attention.shape[-1] < 2:
+        return False
+    is_softmax = bool((attention >= 0).all()) and bool(np.allclose(attention.sum(-1), 1.0))
+    return is_softmax and float(attention.max(-1).mean()) > SATURATION
+
+
 def _stepped(array: Array, steps: int) -> Array:
     """Values rounded to multiples of a power of two, about ``steps`` of them up to the largest."""
     largest = float(np.abs(array).max(initial=0.0))
@@ -75,11 +140,6 @@ def _stepped(array: Array, steps: int) -> Array:
         return array
     step = 2.0 ** math.floor(math.log2(largest)) / (steps / 2)
     return np.round(array / step) * step
-
-
-def _nudge(array: Array, trial: int, name: str) -> Array:
-    up = generator(trial, f"nudge:{name}").random(array.shape) < 0.5
-    return np.nextafter(array, np.where(up, np.inf, -np.inf).astype(array.dtype))
 
 
 def _value(param: Param, seed: int) -> Array:

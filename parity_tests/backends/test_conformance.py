@@ -11,7 +11,7 @@ import pytest
 
 import nlblocks
 from nlblocks.backend import installed, package
-from nlblocks.numerics.tolerance import LIMITS
+from nlblocks.numerics import tolerance
 from nlblocks.proof import sample
 from nlblocks.specs import BlockSpec, spec_type
 from nlblocks.specs.catalogue import EXAMPLES
@@ -110,17 +110,17 @@ def test_backends_agree(spec: BlockSpec, require: Require) -> None:
     require("torch", "paddle")
     report = nlblocks.verify(spec, seed=0)
     assert report, report
-    assert LIMITS["output"] == LIMITS["attention"] == 1e-13
-    assert LIMITS["grad_input"] == LIMITS["grad_params"] == LIMITS["derivative"] == 1e-12
-    assert LIMITS["buffers"] == 1e-14
-    for group, limit in LIMITS.items():
+    assert tolerance.LIMITS["output"] == tolerance.LIMITS["attention"] == 1e-13
+    assert tolerance.LIMITS["grad_input"] == tolerance.LIMITS["grad_params"] == tolerance.LIMITS["derivative"] == 1e-12
+    assert tolerance.LIMITS["buffers"] == 1e-14
+    for group, limit in tolerance.LIMITS.items():
         worst = report.worst(group)
         assert worst is None or worst <= limit, (group, worst)
     assert report.determined_bits()[0] == 1.0
     for group in ("output", "grad_input", "buffers"):  # of all elements, determined or not
         assert report.bits(group) in (1.0, None)
     assert {check.group for check in report.checks} >= {"output", "grad_input", "grad_params", "derivative"}
-    assert {check.mode for check in report.checks} == {"eval", "train"}
+    assert {check.phase for check in report.checks} == {"eval", "train"}
     assert {check.dtype for check in report.checks} == {"float64", "float32"}
     assert ("tied" in {check.inputs for check in report.checks}) == spec.takes_maximum
 

@@ -9,8 +9,6 @@ import pytest
 
 import nlblocks
 from nlblocks.proof import sample
-from nlblocks.proof.sample import Point
-from nlblocks.proof.verify import _sensitive_point
 from nlblocks.specs import BlockSpec
 from nlblocks.specs.base import describe
 from nlblocks.specs.catalogue import EXAMPLES
@@ -21,7 +19,7 @@ if not torch.cuda.is_available():
 SPECS = [pytest.param(spec.deterministic(), id=describe(spec)) for spec in EXAMPLES]
 
 
-def run(spec: BlockSpec, device: str, point: Point, training: bool) -> nlblocks.Run:
+def run(spec: BlockSpec, device: str, point: sample.Point, training: bool) -> nlblocks.Run:
     module = nlblocks.build(spec, backend="torch", dtype="float64").to(device)
     nlblocks.load_state(module, point.state)
     return nlblocks.run(module, point.x, training=training, grad_output=point.grad_output)
@@ -31,7 +29,7 @@ def run(spec: BlockSpec, device: str, point: Point, training: bool) -> nlblocks.
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("inputs", ["distinct", "tied"])
 def test_cuda_is_the_cpu(spec: BlockSpec, training: bool, inputs: str) -> None:
-    point = _sensitive_point(spec, nlblocks.backend.get("torch"), 0, spec.example_shape())
+    point = sample.sensitive_point(spec, nlblocks.backend.get("torch"), 0, spec.example_shape())
     point = point.tied() if inputs == "tied" else point
     cpu, cuda = (run(spec, device, point, training) for device in ("cpu", "cuda"))
     nudged = run(spec, "cpu", point.nudged(0, ("state", "grad_output")), training)

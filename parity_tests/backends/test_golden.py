@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 import nlblocks
-from nlblocks.numerics.difference import measure
-from nlblocks.numerics.tolerance import RATIO
-from nlblocks.proof.sample import PARTS, Point
+from nlblocks.numerics import Comparison
+from nlblocks.proof import sample
 from parity_tests.helpers.blocks import BACKENDS, built
 from parity_tests.helpers.golden import CASES, Golden
 
@@ -31,7 +30,7 @@ def test_golden_files_are_there() -> None:
 def test_golden(golden: Golden, backend: str, require: Any) -> None:
     require(backend)
     has_map = "output/1" in golden.arrays
-    point = Point(
+    point = sample.Point(
         state=golden.dialect.to_canonical(golden.spec, golden.state),
         x=golden.arrays["input/0"],
         grad_output=golden.arrays["grad_output/0"],
@@ -49,14 +48,14 @@ def test_golden(golden: Golden, backend: str, require: Any) -> None:
     expected_grads = golden.canonical("grad_param/")
     assert set(run.grad_params) == set(expected_grads)
     # A bias that BatchNorm subtracts (or all but subtracts) has a gradient of rounding: its noise floor judges it.
-    nudged = [compute(golden, backend, point.nudged(trial, PARTS), has_map) for trial in range(3)]
+    nudged = [compute(golden, backend, point.nudged(trial, sample.PARTS), has_map) for trial in range(3)]
     for name, expected in expected_grads.items():
         found = run.grad_params[name]
         noise = max(float(np.abs(other.grad_params[name] - found).max()) for other in nudged)
-        assert_close(found, expected, rounding=RATIO * noise)
+        assert_close(found, expected, noise)
 
 
-def compute(golden: Golden, backend: str, point: Point, has_map: bool) -> nlblocks.Run:
+def compute(golden: Golden, backend: str, point: sample.Point, has_map: bool) -> nlblocks.Run:
     return nlblocks.run(
         built(golden.spec, backend, state=point.state),
         point.x,
@@ -76,8 +75,8 @@ def test_dialect_round_trip_is_bit_exact(path: Path) -> None:
         assert array.tobytes() == golden.state[name].tobytes(), name
 
 
-def assert_close(found: Any, expected: Any, rounding: float = 0.0) -> None:
-    difference = measure(found, expected)
-    assert not difference.problem, difference.problem
-    message = f"{difference.relative:.2e} at {difference.index}: {difference.values}, rounding {rounding:.1e}"
-    assert difference.relative <= LIMIT or difference.error <= rounding, message
+def assert_close(found: Any, expected: Any, noise: float | None = None) -> None:
+    compared = Comparison.of(
+        found, expected, phase="golden", group="", name="", dtype="float64", limit=LIMIT, noise=noise
+    )
+    assert compared.passed, f"{compared.difference}, noise {noise}"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nlblocks
-from nlblocks.proof.sample import random_array, random_state
+from nlblocks.proof import sample
 from nlblocks.specs import ArticleDigitNet, AttentionResNet, ChannelAffinity, NonLocal
 from nlblocks.specs.catalogue import EXAMPLES
 from parity_tests.helpers.blocks import BACKENDS, Require
@@ -40,11 +40,11 @@ def test_full_size_in_float64(attention: Any, training: bool, require: Require) 
     require("torch", "paddle")
     spec = AttentionResNet(attention=attention)
     shape = (2, 3, 64, 64)
-    x, grad_output = random_array(shape, 0, "input"), random_array((2, 10), 0, "grad_output")
+    x, grad_output = sample.random_array(shape, 0, "input"), sample.random_array((2, 10), 0, "grad_output")
     source = nlblocks.build(spec, backend="torch", dtype="float64")
     # A fifth of the weights: at full scale a softmax over 256 channels is saturated, and any comparison easy.
     scale = {param.name: 0.2 if param.name.startswith("extra.") and param.trainable else 1.0 for param in spec.params()}
-    nlblocks.load_state(source, {name: value * scale[name] for name, value in random_state(spec, 0).items()})
+    nlblocks.load_state(source, {name: value * scale[name] for name, value in sample.random_state(spec, 0).items()})
     target = nlblocks.build(spec, backend="paddle", seed=1, dtype="float64")
     nlblocks.transfer(source, target)
     left, right = (nlblocks.run(module, x, training, grad_output) for module in (source, target))
@@ -154,7 +154,9 @@ def test_torch_training_loop(spec: Any, require: Require) -> None:
     labels = torch.arange(shape[0]) % spec.num_classes
     losses = []
     for _ in range(2):
-        loss = torch.nn.functional.cross_entropy(model(torch.from_numpy(random_array(shape, 0, "x")).float()), labels)
+        loss = torch.nn.functional.cross_entropy(
+            model(torch.from_numpy(sample.random_array(shape, 0, "x")).float()), labels
+        )
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -174,7 +176,7 @@ def test_paddle_model_fit(spec: Any, require: Require) -> None:
             return 4
 
         def __getitem__(self, index: int) -> Any:
-            x = random_array(spec.example_shape()[1:], index, "x").astype(np.float32)
+            x = sample.random_array(spec.example_shape()[1:], index, "x").astype(np.float32)
             return x, np.array([index % spec.num_classes], dtype=np.int64)
 
     network = nlblocks.build(spec.deterministic(), backend="paddle")  # dropout may silence a narrow layer for two steps
@@ -194,7 +196,7 @@ def test_paddle_static_graph(spec: Any, require: Require) -> None:
 
     network = nlblocks.build(spec, backend="paddle")
     network.eval()
-    x = paddle.to_tensor(random_array(spec.example_shape(), 0, "x").astype(np.float32))
+    x = paddle.to_tensor(sample.random_array(spec.example_shape(), 0, "x").astype(np.float32))
     expected = network(x).numpy()
     batch = [paddle.static.InputSpec([None, *spec.example_shape()[1:]], "float32")]
     found = paddle.jit.to_static(network, input_spec=batch, full_graph=True)(x).numpy()
@@ -207,7 +209,7 @@ def test_torch_whole_graph(spec: Any, require: Require) -> None:
     import torch
 
     network = nlblocks.build(spec, backend="torch").eval()
-    x = torch.from_numpy(random_array(spec.example_shape(), 0, "x")).float()
+    x = torch.from_numpy(sample.random_array(spec.example_shape(), 0, "x")).float()
     assert torch.equal(torch.compile(network, backend="eager", fullgraph=True)(x), network(x))
 
 

@@ -11,8 +11,8 @@ import nlblocks
 from nlblocks.backend import package
 from nlblocks.paths import PATHS, force
 from nlblocks.proof import sample
-from nlblocks.proof.report import describe
 from nlblocks.specs import BlockSpec, CrissCrossAttention, NonLocal, PositionAttention
+from nlblocks.specs.base import describe
 from nlblocks.specs.catalogue import EXAMPLES
 from nlblocks.specs.non_local import MODES
 from parity_tests.helpers.blocks import NATIVE, Require, built

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import nlblocks
-from nlblocks.proof.sample import random_array, random_state
+from nlblocks.proof import sample
 from nlblocks.specs import (
     BatchNorm,
     ChannelAttention,
@@ -99,7 +99,7 @@ def test_criss_cross_counts_each_position_once(backend: str, extents: tuple[int,
     require(backend)
     dims = len(extents)
     spec = CrissCrossAttention(in_channels=4, reduction=2, dims=dims)
-    state, x = random_state(spec, 0), random_array((2, 4, *extents), 0, "x")
+    state, x = sample.random_state(spec, 0), sample.random_array((2, 4, *extents), 0, "x")
     output, attention = brute_criss_cross(state, x)
     module = built(spec, backend, state=state)
     found = nlblocks.run(module, x, return_attention=True)
@@ -144,11 +144,11 @@ def test_criss_cross_is_finite_in_half_precision(dtype: str, dims: int, require:
 
     spec = CrissCrossAttention(in_channels=4, inter_channels=4, dims=dims, recurrence=2)
     module = nlblocks.build(spec, backend="torch", seed=0, dtype=dtype)  # type: ignore[arg-type]
-    state = random_state(spec, 0)
+    state = sample.random_state(spec, 0)
     # Energies in the hundreds: their exponential alone would overflow.
     state["query.weight"], state["key.weight"] = 8 * state["query.weight"], 8 * state["key.weight"]
     nlblocks.load_state(module, state)
-    x = torch.from_numpy(random_array(spec.example_shape(), 0, "x")).to(getattr(torch, dtype)).requires_grad_()
+    x = torch.from_numpy(sample.random_array(spec.example_shape(), 0, "x")).to(getattr(torch, dtype)).requires_grad_()
     energy = (module.query(x) * module.key(x)).sum(1)
     assert energy.abs().max() > 100
     output, attention = module(x, return_attention=True)
@@ -163,7 +163,7 @@ def test_criss_cross_exports_without_infinities(require: Require) -> None:
     import torch
 
     module = nlblocks.build(CrissCrossAttention(in_channels=4, recurrence=2), backend="torch", seed=0).eval()
-    nlblocks.load_state(module, random_state(module.spec, 0))
+    nlblocks.load_state(module, sample.random_state(module.spec, 0))
     x = torch.randn(2, 4, 3, 5)
     sizes = {0: torch.export.Dim("batch"), 2: torch.export.Dim("height", min=2), 3: torch.export.Dim("width", min=2)}
     program = torch.export.export(module, (x,), dynamic_shapes=(sizes,))
@@ -186,7 +186,7 @@ def test_criss_cross_exports_without_infinities(require: Require) -> None:
 )
 def test_a_new_block_is_the_identity(spec: Any, backend: str, require: Require) -> None:
     require(backend)
-    x = random_array(spec.example_shape(), 0, "x")
+    x = sample.random_array(spec.example_shape(), 0, "x")
     assert np.array_equal(nlblocks.run(nlblocks.build(spec, backend=backend, seed=1, dtype="float64"), x).output, x)
 
 
@@ -194,11 +194,11 @@ def test_a_new_block_is_the_identity(spec: Any, backend: str, require: Require) 
 def test_dual_attention_drops_whole_channels(backend: str, require: Require) -> None:
     require(backend)
     spec = DualAttention(in_channels=6, num_classes=64, inter_channels=64, dropout=0.75)
-    state = {name: np.zeros_like(array) for name, array in random_state(spec, 0).items()}
+    state = {name: np.zeros_like(array) for name, array in sample.random_state(spec, 0).items()}
     state["classifier.weight"] = np.eye(64).reshape(64, 64, 1, 1)  # the logits are what the classifier sees
     state["position_out.norm.bias"] = np.ones(64)  # and that is all ones before the dropout
     module = built(spec, backend, state=state)
-    x = random_array((2, 6, 2, 3), 0, "x")
+    x = sample.random_array((2, 6, 2, 3), 0, "x")
     assert (nlblocks.run(module, x).output == 1.0).all()
     output = nlblocks.run(module, x, training=True).output
     assert set(np.unique(output)) == {0.0, 4.0}

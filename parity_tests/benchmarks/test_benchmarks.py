@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.cases import CASES, DIRECTIONS
-from nlblocks.numerics.difference import measure
+from nlblocks.numerics import Comparison
 from nlblocks.paths import force
 from parity_tests.helpers.blocks import Require, built
 from parity_tests.helpers.checkout import python
@@ -33,7 +33,7 @@ def test_public_form_is_the_same_function(name: str, backend: str, require: Requ
         ours, public = (forms[form](x)[0].detach().numpy() for form in ("ours", "public"))
         for form in forms:
             library.backward(forms[form](x), module, x)
-    assert measure(ours, public).relative < 1e-5
+    assert Comparison.of(ours, public, phase="", group="", name="", dtype="float32", limit=1e-5).passed
 
 
 def test_a_power_law_is_found() -> None:

@@ -244,8 +244,8 @@ def test_a_gradient_wrong_in_both_backends_is_caught_and_named(monkeypatch: Patc
     stop(torch_non_local.NonLocal)
     stop(paddle_non_local.NonLocal)
     report = nlblocks.verify(NonLocal(in_channels=6, mode="dot_product"))
-    wrong = {check.tensor for check in report.failures if check.group == "derivative"}
-    missing = {check.tensor for check in report.failures if check.group == "grad_params"}
+    wrong = {check.name for check in report.failures if check.group == "derivative"}
+    missing = {check.name for check in report.failures if check.group == "grad_params"}
     assert "input" in wrong
     assert missing == {"phi.weight", "phi.bias"}  # never computed: named, not passed over
 
@@ -285,7 +285,7 @@ def test_a_map_that_the_spec_does_not_name_fails() -> None:
 def test_a_tensor_that_one_side_never_computes_fails() -> None:
     report = beside(lambda found: {"grad_params": {k: v for k, v in found.grad_params.items() if k != "g.bias"}})
     assert not report
-    assert "g.bias" in report.failures[0].explain()
+    assert "g.bias" in str(report)
 
 
 def test_broadcasting_is_not_agreement() -> None:
@@ -311,7 +311,6 @@ def test_nothing_compared_is_not_a_pass() -> None:
     for shape in ((0, 6, 5, 5), (2.0, 6, 5, 5), "abcd"):
         with pytest.raises(nlblocks.InputError, match="input_shape="):
             nlblocks.verify(EMBEDDED, input_shape=shape)  # type: ignore[arg-type]
-    empty = nlblocks.verify(ChannelAffinity(in_channels=4, norm=BatchNorm()))
-    empty.checks.clear()
+    empty = replace(nlblocks.verify(ChannelAffinity(in_channels=4, norm=BatchNorm())), checks=())
     assert not empty
     assert "NOTHING" in str(empty)

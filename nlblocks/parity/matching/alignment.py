@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from nlblocks.numerics.distance import TOLERANCE, layout_distance, turned_distance
+from nlblocks.numerics.distance import layout_distance, turned_distance
+from nlblocks.numerics.tolerance import EQUAL
 from nlblocks.parity.tracing.graph import TraceGraph
 from nlblocks.parity.tracing.trace import Op, Trace
 from nlblocks.parity.tracing.vocabulary import LAYOUT
@@ -24,7 +25,7 @@ COPIES = {"expand", "repeat"}
 class Alignment:
     """The partners of every tensor: left to right and right to left."""
 
-    def __init__(self, left: Trace, right: Trace, tolerance: float = TOLERANCE) -> None:
+    def __init__(self, left: Trace, right: Trace, tolerance: float = EQUAL) -> None:
         self.left, self.right, self.tolerance = TraceGraph(left), TraceGraph(right), tolerance
         self.sizes: dict[int, list[int]] = defaultdict(list)
         for number, value in right.values.items():

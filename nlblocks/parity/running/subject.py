@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from nlblocks.backend import Array, State
 from nlblocks.errors import InputError
-from nlblocks.numerics.difference import furthest
+from nlblocks.numerics.noise import Floors, NoiseFloor
+from nlblocks.numerics.tolerance import HELD_WEIGHT
 from nlblocks.numerics.ulp import nudged
 from nlblocks.parity.recording.dropout import Drawn
 from nlblocks.parity.recording.tracer import Given, Keep, RunOptions, Tracer
@@ -18,10 +17,8 @@ from nlblocks.parity.running.find_tracer import tracer_of
 from nlblocks.parity.running.history import History, trained
 from nlblocks.parity.running.inputs import Inputs
 from nlblocks.parity.running.optimisers import Maker
-from nlblocks.parity.tracing.trace import Key, Trace
+from nlblocks.parity.tracing.trace import Trace
 
-CONSTANTS = 1 / 8
-"""Rounding of constants counts less than RATIO times: RATIO / 8 = 4 times what it was measured to do."""
 Progress = Callable[[str], None]
 """Called with a line of text as a comparison goes on."""
 
@@ -140,34 +137,26 @@ class Subject:
 
     def noise(
         self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: Given | None = None
-    ) -> dict[Key, float]:
+    ) -> Floors:
         """Per tensor, the largest change when all that goes in moves by one unit in the last place, in each trial.
 
         That is the inputs, the weights and the gradients of the outputs. Against a framework that holds constants as
         float32, also the change when the constants are off by as much.
         """
-        floors: dict[Key, float] = {}
-        reference = base.results()
-
-        def add(key: Key, value: Array, weight: float) -> None:
-            known = reference.get(key)
-            if known is not None and value.shape == known.shape and value.size and value.dtype.kind == "f":
-                change = furthest(value, known) * weight
-                floors[key] = max(floors.get(key, 0.0), change if np.isfinite(change) else 0.0)
+        noise = NoiseFloor(base.results())
 
         def moved(weight: float, **changes: Any) -> None:
             run = self._pass(
                 training=training, dtype=dtype, keep="results", given=given,
-                gradients=lambda key, value: add(key, value, weight), **changes,
+                gradients=lambda key, value: noise.add(key, value, weight), **changes,
             )  # fmt: skip
-            for key, value in run.results().items():
-                add(key, value, weight)
+            noise.add_all(run.results(), weight)
 
         for trial in trials:
             moved(1.0, nudge=trial)
         if 0 in trials and self.constants == "float32" and self.tracer.constants == "exact" and dtype == "float64":
-            moved(CONSTANTS, constants="perturbed")
-        return floors
+            moved(HELD_WEIGHT, constants="perturbed")
+        return noise.floors
 
 
 def _subjects(models: Mapping[str, Any], inputs: Inputs, say: Progress | None, constants: str) -> list[Subject]:

@@ -11,8 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 paddle = pytest.importorskip("paddle")
 
-from nlblocks.numerics.difference import measure  # noqa: E402
-from nlblocks.parity.findings.comparison import Comparison  # noqa: E402
+from nlblocks.numerics import Comparison  # noqa: E402
 from nlblocks.parity.judging.own_dtype import OwnDtype  # noqa: E402
 from nlblocks.parity.pairing.pair import Pairing  # noqa: E402
 from nlblocks.parity.running.subject import Subject  # noqa: E402
@@ -107,10 +106,9 @@ def test_a_jump_is_excused_only_where_nudges_show_it_and_few_elements_move(
     theirs[:elements] = 1.0
     comparer = Mock(swing=Mock(return_value=swing))
     monkeypatch.setattr("nlblocks.parity.judging.own_dtype.mirrored", lambda pairs, right, left: right)
-    found = Comparison(
-        phase="float32 train", group="grad_params", name="w", dtype="float32",
-        difference=measure(mine, theirs), noise=1e-7, passed=False,
-    )  # fmt: skip
+    found = Comparison.of(
+        mine, theirs, phase="float32 train", group="grad_params", name="w", dtype="float32", noise=1e-7
+    )
     runs = Mock(left=Mock(grad_params={"w": mine}), right=Mock(grad_params={"w": theirs}))
     note = OwnDtype(comparer, Pairing(), set())._jump(runs, "float32 train", found)
     assert (note is not None) == excused

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nlblocks
-from nlblocks.proof.sample import random_array
+from nlblocks.proof import sample
 from nlblocks.specs import AttentionResNet
 from parity_tests.helpers.blocks import Require
 
@@ -37,7 +37,7 @@ def test_the_blogs_checkpoints_load(call: str | None, require: Require) -> None:
     canonical = blog.to_canonical(spec, state)
     nlblocks.load_state(network, canonical)
     network.eval()
-    x = paddle.to_tensor(random_array((2, 3, 64, 64), 0, "x").astype(np.float32))
+    x = paddle.to_tensor(sample.random_array((2, 3, 64, 64), 0, "x").astype(np.float32))
     expected = theirs(x).numpy()
     assert np.abs(network(x).numpy() - expected).max() <= 1e-5 * np.abs(expected).max()
     back = blog.from_canonical(spec, canonical)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nlblocks
-from nlblocks.proof.sample import random_array, random_state
+from nlblocks.proof import sample
 from nlblocks.specs import (
     ChannelAttention,
     CrissCrossAttention,
@@ -21,7 +21,7 @@ from parity_tests.helpers.blocks import BACKENDS, Require, built
 def test_relation_aware_shapes_where_channels_and_positions_differ() -> None:
     dialect = nlblocks.dialects.get("rga")
     spec = dialect.spec("RGA_Module", in_channel=24, in_spatial=20, cha_ratio=4, spa_ratio=5, down_ratio=2)
-    foreign = dialect.from_canonical(spec, random_state(spec, 0))
+    foreign = dialect.from_canonical(spec, sample.random_state(spec, 0))
     convolutions = {name: array.shape[:2] for name, array in foreign.items() if array.ndim == 4}
     inner_c, inner_n = 24 // 4, 20 // 5
     assert convolutions == {
@@ -41,11 +41,11 @@ def test_danet_head_is_dual_attention(backend: str, require: Require) -> None:
     require(backend, "torch")
     dialect = nlblocks.dialects.get("danet")
     spec = dialect.spec("DANetHead", in_channels=32, out_channels=3)
-    state = random_state(spec, 0)
+    state = sample.random_state(spec, 0)
     foreign = dialect.from_canonical(spec, state)
     counters = {f"{name}.1.num_batches_tracked": np.array(7) for name in ("conv5a", "conv5c", "conv51", "conv52")}
     assert set(dialect.to_canonical(spec, {**foreign, **counters})) == set(state)
-    x = random_array((2, 32, 3, 4), 0, "x")
+    x = sample.random_array((2, 32, 3, 4), 0, "x")
     module = built(spec, backend, state=state)
     found = nlblocks.run(module, x).output
     for index, expected in enumerate(danet_head(foreign, x)):
@@ -102,6 +102,6 @@ def test_criss_cross_3d_dialect_has_the_same_names() -> None:
     dialect = nlblocks.dialects.get("ccnet")
     spec = dialect.spec("CrissCrossAttention3D", in_dim=16)
     assert spec == CrissCrossAttention(in_channels=16, dims=3)
-    foreign = dialect.from_canonical(spec, random_state(spec, 0))
+    foreign = dialect.from_canonical(spec, sample.random_state(spec, 0))
     assert foreign["query_conv.weight"].shape == (2, 16, 1, 1, 1)
     assert set(foreign) == {*(f"{n}_conv.{k}" for n in ("query", "key", "value") for k in ("weight", "bias")), "gamma"}

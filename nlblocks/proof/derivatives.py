@@ -1,0 +1,72 @@
+"""Gradients against the derivative of the formula itself, which knows nothing of any backward pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nlblocks.backend import Array, Differentiator
+from nlblocks.init import generator
+from nlblocks.numerics import Comparison, noise, tolerance
+from nlblocks.proof.sample import Point, Setting
+from nlblocks.weights.state import load_state
+
+
+class Derivatives:
+    """One backend's derivatives of its formula, in one setting, as the judge of the others' gradients."""
+
+    def __init__(
+        self, judge: Differentiator, module: Any, seed: int, setting: Setting, floors: Mapping[noise.Key, float]
+    ) -> None:
+        self.judge, self.module, self.seed, self.setting, self.floors = judge, module, seed, setting, floors
+
+    def checks(self, backend: str, run: noise.Results) -> Iterator[Comparison]:
+        """Each gradient of a backend's run, projected on random directions, against the derivative along them."""
+        own = {key: value for key, value in run.items() if key[0].startswith("grad_")}
+        for group in ("grad_input", "grad_params"):
+            keys = [key for key in own if key[0] == group]
+            check = self._project(backend, own, keys)
+            if check.passed or len(keys) == 1:
+                yield check
+            else:  # find the parameters that are wrong
+                single = (self._project(backend, own, [key]) for key in keys)
+                yield from [c for c in single if not c.passed] or [check]
+
+    def _project(self, backend: str, own: noise.Results, keys: Sequence[noise.Key]) -> Comparison:
+        """Compare Σ gradient · direction with the derivative along the direction; each tensor has about unit weight.
+
+        A gradient that is zero but for rounding gets no more weight than the largest one, or its noise would count.
+        """
+        tensor = keys[0][1] if len(keys) == 1 else f"of {len(keys)} parameters"
+        record = self.setting.record("derivative", tensor, (backend, self.judge.name))
+        if not all(np.isfinite(own[key]).all() for key in keys):
+            return Comparison.impossible("the gradient is not finite", noise=0.0, **record)
+        norms = {key: float(np.linalg.norm(array)) for key, array in own.items()}
+        directions, projected, rounding = {}, 0.0, 0.0
+        for key in keys:
+            floor = self.floors.get(key, 0.0)
+            direction = generator(self.seed, f"direction:{key[1]}").normal(size=own[key].shape)
+            zero = norms[key] <= tolerance.RATIO * floor * math.sqrt(direction.size)
+            direction /= (max(norms.values()) if zero else norms[key]) or 1.0
+            directions["" if key[0] == "grad_input" else key[1]] = direction
+            terms = own[key] * direction
+            projected += float(terms.sum())
+            rounding += floor * float(np.linalg.norm(direction)) + tolerance.EPSILON["float64"] * float(
+                np.abs(terms).sum()
+            )
+        expected = self._slope(directions, self.setting.point)
+        moved = self._slope(directions, self.setting.point.nudged(0, self.setting.parts))
+        found = Comparison.of(np.array([projected]), np.array([expected]), **record)
+        scale = max(found.difference.scale, math.sqrt(len(keys)))
+        difference = replace(found.difference, scale=scale, index=())
+        return replace(found, difference=difference, noise=rounding + abs(moved - expected))
+
+    def _slope(self, directions: Mapping[str, Array], point: Point) -> float:
+        """The derivative of Σ output · grad_output along the directions, at a point."""
+        load_state(self.module, point.state)
+        slope = self.judge.derivative(self.module, point.x, directions, training=self.setting.training)
+        return float((slope * point.grad_output).sum())
