@@ -16,7 +16,7 @@ import nlblocks
 from nlblocks.errors import InputError
 from nlblocks.parity.explaining.attribute_values import NAMES
 from nlblocks.parity.findings.causes import CAUSES
-from nlblocks.parity.formulas.elementwise import evaluate
+from nlblocks.parity.formulas.evaluate import evaluate
 from nlblocks.specs import CBAM, BatchNorm, DigitNet, NonLocal
 
 torch = pytest.importorskip("torch")
