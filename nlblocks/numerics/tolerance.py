@@ -26,3 +26,5 @@ CEILING = 1e-9
 """No float64 noise floor may excuse more than this share of the largest value in the tensor's group: a model whose
 result moves that much under one unit in the last place, or without one, is not merely rounding."""
 EPSILON = {"float64": 2.0**-53, "float32": 2.0**-24}
+TINY = 1e-300
+"""Stands for a zero where numbers are divided by it, or compared with what is relative to it."""

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from nlblocks.numerics.distance import TOLERANCE, layout_distance, turned_distance
+from nlblocks.numerics.tolerance import TINY
 from nlblocks.parity.tracing.graph import TraceGraph
 from nlblocks.parity.tracing.trace import Op, Trace
 from nlblocks.parity.tracing.vocabulary import LAYOUT
@@ -19,6 +20,8 @@ PRODUCTS = {"matmul", "einsum"}
 """Kinds whose result is transposed where the operands are exchanged."""
 COPIES = {"expand", "repeat"}
 """Kinds that repeat elements: what they are for, the operations after them tell."""
+SLACK = 4.0
+"""Sums over partners may be this many tolerances apart: they only spare the comparison of elements, which decides."""
 
 
 class Alignment:
@@ -45,7 +48,7 @@ class Alignment:
         """
         value = self.left.trace.values[number]
         absolute, total = self.left.norm(number)
-        slack = self.tolerance * max(absolute, 1e-300) * 4
+        slack = self.tolerance * max(absolute, TINY) * SLACK
         for other in self.sizes[value.size]:
             other_absolute, other_total = self.right.norm(other)
             if abs(absolute - other_absolute) > slack or abs(total - other_total) > slack:
