@@ -9,8 +9,8 @@ from nlblocks.parity.tracing.graph import TraceGraph
 from nlblocks.parity.tracing.trace import Trace
 
 
-class Sketch:
-    """The right's partners of every tensor of the left."""
+class ByDigest:
+    """The right's partners of every tensor of the left; ``digests`` are the left's and the right's by number."""
 
     def __init__(self, left: Trace, right: Trace, tolerance: float) -> None:
         self.left, self.right = TraceGraph(left), TraceGraph(right)

@@ -1,0 +1,111 @@
+"""Which parameter of one model is which of the other: by what uses it, in which order, of which shape, and by name.
+
+Both models are read as sequences of units. What a hint joins is joined; names decide where they are the same on both
+sides, and help elsewhere; then order; then kind and shape alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nlblocks.backend import State
+from nlblocks.parity.pairing import transfer
+from nlblocks.parity.pairing.align import Matches, in_order, leftovers, same_names
+from nlblocks.parity.pairing.fused import split_fused
+from nlblocks.parity.pairing.rename import Rename, check_rename, hinted
+from nlblocks.parity.pairing.units import Ref, Unit, units
+from nlblocks.parity.tracing.graph import TraceGraph
+from nlblocks.parity.tracing.trace import Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairing:
+    """The pairs of units, and what has no partner.
+
+    ``unused`` are the parameters that no operation used, left and right; ``ambiguous`` says what was paired by nothing
+    but chance.
+    """
+
+    pairs: tuple[tuple[Unit, Unit], ...] = ()
+    left_only: tuple[Unit, ...] = ()
+    right_only: tuple[Unit, ...] = ()
+    unused: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    ambiguous: tuple[str, ...] = ()
+
+    def roles(self) -> list[tuple[Ref, Ref, str, Unit, Unit]]:
+        """Every pair of tensors with its role and units."""
+        return [(a.refs[role], b.refs[role], role, a, b) for a, b in self.pairs for role in a.refs if role in b.refs]
+
+    def lacking(self) -> list[tuple[Unit, Unit, str, str]]:
+        """Roles that one unit of a pair has and the other lacks: (left, right, role, side that lacks it)."""
+        found = [(a, b, role, "right") for a, b in self.pairs for role in a.refs if role not in b.refs]
+        return found + [(a, b, role, "left") for a, b in self.pairs for role in b.refs if role not in a.refs]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The right's name of every paired tensor of the left, rows as "name[0:8]"."""
+        return {str(a): str(b) for a, b, *_ in self.roles()}
+
+    def moved(self, source: State, target: State) -> State:
+        """The right model's state ``target`` with the left's values in it; tensors of another size stay as they are.
+
+        A tensor that is a whole one on both sides is a view of the left's.
+        """
+        return transfer.moved([(a, b) for a, b, *_ in self.roles()], source, target)
+
+    def mirrored(self, values: State, target: State) -> State:
+        """Arrays by the right model's names (gradients, buffers) under the left's names and layouts, where paired.
+
+        ``target`` gives the left's shapes. A tensor that is a whole one on both sides is a view of the right's; rows
+        without a partner are NaN.
+        """
+        return transfer.mirrored([(a, b) for a, b, *_ in self.roles()], values, target)
+
+    def randomised(self, state: State, seed: int) -> State:
+        """The state with every constant tensor (zero gates, gammas of one, fresh statistics, zero biases) made random.
+
+        Tensors that hold distinct values stay as they are. Values are such as float32 holds.
+        """
+        left = [*(unit for unit, _ in self.pairs), *self.left_only]
+        return transfer.randomised({ref.name: role for unit in left for role, ref in unit.refs.items()}, state, seed)
+
+
+def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
+    """Align two models. What is paired by nothing but chance is said to be ambiguous, never hidden.
+
+    Raises InputError for a hint that is none, or names nothing.
+    """
+    check_rename(rename, left, right)
+    views = TraceGraph(left), TraceGraph(right)
+    a, b = units(left), units(right)
+    a = split_fused(a, views[0], b, views[1])
+    b = split_fused(b, views[1], a, views[0])
+    found = hinted(a, b, rename)
+    found |= _still_free(same_names(a, b), found)
+    taken = set(found.values())
+    rest_a = [i for i in range(len(a)) if i not in found]
+    rest_b = [j for j in range(len(b)) if j not in taken]
+    found |= in_order(a, b, rest_a, rest_b)
+    more, ambiguous = leftovers(a, b, found)
+    found |= more
+    taken = set(found.values())
+    return Pairing(
+        pairs=tuple((a[i], b[j]) for i, j in sorted(found.items())),
+        left_only=tuple(unit for i, unit in enumerate(a) if i not in found),
+        right_only=tuple(unit for j, unit in enumerate(b) if j not in taken),
+        unused=(_unused(left, a), _unused(right, b)),
+        ambiguous=tuple(ambiguous),
+    )
+
+
+def _still_free(matches: Matches, known: Matches) -> Matches:
+    """The matches of units that have no partner yet, on either side."""
+    taken = set(known.values())
+    return {i: j for i, j in matches.items() if i not in known and j not in taken}
+
+
+def _unused(trace: Trace, own: Sequence[Unit]) -> tuple[str, ...]:
+    """Parameters that no operation used."""
+    used = {ref.name for unit in own for ref in unit.refs.values()}
+    return tuple(name for name in trace.state if name not in used)
