@@ -105,24 +105,47 @@ def _adds_bias(use: Use) -> bool:
     return use.op.kind == "add" and use.behind is not None and "bias" not in use.behind.refs and len(use.refs) == 1
 
 
-def _numbered(refs: Mapping[str, Ref]) -> Mapping[str, Ref]:
-    """The main one as the weight, the others in order, whatever the operation calls them."""
+def _as_bias(refs: Mapping[str, Ref]) -> Mapping[str, Ref]:
+    (ref,) = refs.values()
+    return {"bias": ref}
+
+
+def _multiplies_by_matrix(use: Use) -> bool:
+    return use.op.kind == "matmul" and "other" in use.refs
+
+
+def _as_matrix(refs: Mapping[str, Ref]) -> Mapping[str, Ref]:
+    return {"weight": refs["other"]}
+
+
+def _is_recurrent(use: Use) -> bool:
+    """Their weights are many: "weight_ih_l0", "bias_hh_l1_reverse"."""
+    return use.op.kind.startswith(("lstm", "gru", "rnn"))
+
+
+def _has_weight(use: Use) -> bool:
+    return "weight" in use.refs
+
+
+def _always(use: Use) -> bool:
+    """Parameters that are no layer's: a gate, a position embedding, the operands of einsum."""
+    return True
+
+
+def _in_order(refs: Mapping[str, Ref]) -> Mapping[str, Ref]:
+    """The first one as the weight, whatever the operation calls it."""
     return {f"w{i}" if i else "weight": ref for i, ref in enumerate(refs.values())}
 
 
 UNIT_RULES: tuple[UnitRule, ...] = (
-    UnitRule(applies=_adds_bias, roles=lambda refs: dict(zip(("bias",), refs.values(), strict=True)), joins=True),
-    UnitRule(
-        applies=lambda use: use.op.kind == "matmul" and "other" in use.refs,
-        kind="linear",
-        roles=lambda refs: {"weight": refs["other"]},
-    ),
-    UnitRule(applies=lambda use: use.op.kind.startswith(("lstm", "gru", "rnn"))),
+    UnitRule(applies=_adds_bias, roles=_as_bias, joins=True),
+    UnitRule(applies=_multiplies_by_matrix, kind="linear", roles=_as_matrix),
+    UnitRule(applies=_is_recurrent),
     UnitRule(applies=of_kind(*NORMALISATIONS)),
-    UnitRule(applies=lambda use: "weight" in use.refs),
-    UnitRule(applies=lambda use: True, kind="tensor", roles=_numbered, by_parameter=True),
+    UnitRule(applies=_has_weight),
+    UnitRule(applies=_always, kind="tensor", roles=_in_order, by_parameter=True),
 )
-"""The first that applies counts. The last takes what no other does: parameters that are no layer's, as they are."""
+"""The first that applies counts; the last takes what no other does."""
 
 
 def units(trace: Trace) -> list[Unit]:
