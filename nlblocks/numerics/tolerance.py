@@ -26,5 +26,8 @@ CEILING = 1e-9
 """No float64 noise floor may excuse more than this share of the largest value in the tensor's group: a model whose
 result moves that much under one unit in the last place, or without one, is not merely rounding."""
 EPSILON = {"float64": 2.0**-53, "float32": 2.0**-24}
+SLACK = 4.0
+"""Sums over two equal tensors may be this many tolerances apart: each adds up the roundings of all elements. They only
+spare a look at the elements, which decide."""
 TINY = 1e-300
 """Stands for a zero where numbers are divided by it, or compared with what is relative to it."""

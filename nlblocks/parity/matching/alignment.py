@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from nlblocks.numerics.distance import TOLERANCE, layout_distance, turned_distance
-from nlblocks.numerics.tolerance import TINY
+from nlblocks.numerics.tolerance import SLACK, TINY
 from nlblocks.parity.tracing.graph import TraceGraph
 from nlblocks.parity.tracing.trace import Op, Trace
 from nlblocks.parity.tracing.vocabulary import LAYOUT
@@ -20,8 +20,6 @@ PRODUCTS = {"matmul", "einsum"}
 """Kinds whose result is transposed where the operands are exchanged."""
 COPIES = {"expand", "repeat"}
 """Kinds that repeat elements: what they are for, the operations after them tell."""
-SLACK = 4.0
-"""Sums over partners may be this many tolerances apart: they only spare the comparison of elements, which decides."""
 
 
 class Alignment:

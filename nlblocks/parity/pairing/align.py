@@ -15,16 +15,16 @@ FAMILIES = {**dict.fromkeys(NORMALISATIONS, "norm"), **dict.fromkeys(("conv", "l
 NAMES_TRUSTED = 0.6
 """The share of units with the same name on both sides from which on names are trusted over order."""
 
-EQUAL = 4.0, 3.0
-"""What a pair of units of one kind and shape is worth, whatever their names, and what names of full likeness add.
+TWINS = 4.0, 3.0
+"""What a pair of units of one kind and shape is worth, and what names of full likeness add to it.
 
-The worths make an order: the alignment takes the pairs with the greatest sum, so that two good pairs are not given up
-for one better. Names decide between equals; they lift a pair over the next better one only where they are much alike.
+The alignment takes the pairs with the greatest sum. Names add less than the pair itself is worth, so that two such
+pairs are never given up for one with better names.
 """
 RELATED = 2.0, 3.0
-"""The same of one family and size: a convolution and a linear layer."""
-LOOSE = 1.5, 3.0
-"""The same of a parameter that is no layer's and whatever has its size."""
+"""The same of one family and size, a convolution and a linear layer: names must speak for it."""
+UNBOUND = 1.5, 3.0
+"""The same of a parameter that is no layer's and whatever has its size: less sure than a related layer."""
 RESIZED = 0.5, 2.0
 """The same of one kind and another shape: a fault to be told, where nothing better is left."""
 STRANGERS = -1.0
@@ -44,11 +44,11 @@ def _worth(a: Unit, b: Unit) -> float:
     """What it is worth to pair two units; below zero it must not be."""
     (kind, shape), (other_kind, other_shape) = a.signature, b.signature
     if kind == other_kind:
-        base, named = EQUAL if shape == other_shape else RESIZED
+        base, named = TWINS if shape == other_shape else RESIZED
     elif shape != other_shape:
         return STRANGERS
     elif "tensor" in (kind, other_kind):
-        base, named = LOOSE
+        base, named = UNBOUND
     elif kind in FAMILIES and FAMILIES[kind] == FAMILIES.get(other_kind):
         base, named = RELATED
     else:

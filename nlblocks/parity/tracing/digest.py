@@ -8,13 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.numerics.tolerance import TINY
+from nlblocks.numerics.tolerance import SLACK, TINY
 
 SAMPLE = 256
 """Elements of a tensor that are kept, evenly spread."""
-SLACK = 4.0
-"""Sums over equal tensors may be this many tolerances apart: each adds the roundings of all elements, and the elements
-decide in the end."""
 SQUARABLE = 1e150
 """Larger magnitudes have squares near the end of float64: they count in the sample only, like infinities."""
 

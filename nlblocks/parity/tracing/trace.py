@@ -11,12 +11,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from nlblocks.backend import Array
-from nlblocks.parity.tracing.digest import Digest
+from nlblocks.parity.tracing.digest import Digest, digest
+from nlblocks.parity.tracing.vocabulary import Key as Key
+from nlblocks.parity.tracing.vocabulary import Spot as Spot
 
-Key = tuple[str, str]
-"""What a run is judged by: ("output", "grad_input", "grad_params" or "buffers", name)."""
-Spot = tuple[str, int]
-"""A result by the operation's site and its position among the operation's results: the same in every run of a model."""
 ARRAYS = ("values", "grads", "grad_inputs", "grad_params", "buffers_after")
 """The fields of a trace that hold arrays: the first two by the tensor's number, the others by name."""
 
@@ -98,6 +96,16 @@ class Trace:
         """The shape of a tensor, None where nothing was kept of it."""
         found = self.values.get(tensor, self.digests.get(tensor))
         return None if found is None else tuple(found.shape)
+
+    def keep_digest(self, tensor: int, array: Array) -> None:
+        """Keep of a tensor what tells it from others, in place of its values."""
+        self.digests[tensor] = digest(array)
+
+    def digested(self) -> dict[int, Digest]:
+        """The digest of every tensor but the parameters: those that were kept, or what the values give."""
+        if self.digests:
+            return self.digests
+        return {number: digest(value) for number, value in self.values.items() if self.parameter(number) is None}
 
     def lost_gradient(self, tensor: int) -> bool:
         """Whether a gradient is missing because none could be kept: inside a fused operation, or overwritten."""

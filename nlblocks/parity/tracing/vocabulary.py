@@ -1,4 +1,4 @@
-"""One vocabulary for operations: how a framework's call is read, and how its attributes are written.
+"""One vocabulary for operations: how a framework's call is read, how its attributes and what it leaves are written.
 
 A framework describes its functions in lines such as ``"avg_pool: x kernel stride=None padding=0"``: the kind,
 then the arguments in the function's own positional order under the vocabulary's names, ``name|alias`` where it
@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+Key = tuple[str, str]
+"""What a run is judged by: ("output", "grad_input", "grad_params" or "buffers", name)."""
+Spot = tuple[str, int]
+"""A result by the operation's site and its position among the operation's results: the same in every run of a model."""
 LAYOUT = {
     "view", "reshape", "flatten", "transpose", "permute", "squeeze", "unsqueeze", "contiguous", "clone", "identity",
     "expand", "detach", "unflatten", "swapaxes", "movedim", "cast", "slice", "chunk", "split", "getitem", "unbind",
