@@ -18,7 +18,6 @@ from nlblocks.parity.findings.comparison import Comparison  # noqa: E402
 from nlblocks.parity.findings.report import LabReport  # noqa: E402
 from nlblocks.parity.judging.judge import Judge  # noqa: E402
 from nlblocks.parity.pairing.pair import Pairing, pair  # noqa: E402
-from nlblocks.parity.pairing.transfer import mirrored, moved  # noqa: E402
 from nlblocks.parity.running.passes import Runs  # noqa: E402
 from nlblocks.parity.running.subject import Subject  # noqa: E402
 from nlblocks.parity.tracing.digest import digest  # noqa: E402
@@ -171,10 +170,10 @@ def test_weights_move_as_views_and_come_back() -> None:
     subjects = [Subject(model, (np.zeros(SHAPE),), 0) for model in (torch_net(), paddle_net())]
     pairing = pair(*(subject.probe() for subject in subjects))
     left, right = (subject.own for subject in subjects)
-    state = moved(pairing, left, right)
+    state = pairing.moved(left, right)
     assert np.shares_memory(state["head.weight"], left["fc.weight"])
     assert np.array_equal(state["head.weight"], left["fc.weight"].T)
-    back = mirrored(pairing, state, left)
+    back = pairing.mirrored(state, left)
     assert set(back) == set(left)
     assert all(np.array_equal(back[name], left[name]) for name in left)
 
@@ -187,7 +186,7 @@ def test_a_jump_is_excused_only_where_nudges_show_it_and_few_elements_move(
     theirs[:elements] = 1.0
     report = LabReport(left="", right="", pairing=Pairing(), seed=0, shapes=())
     judge = Judge(report, Runs(run=Mock(), noise=Mock()), Runs(run=Mock(), noise=Mock()), Pairing(), 0)
-    monkeypatch.setattr("nlblocks.parity.judging.judge.mirrored", lambda pairs, right, left: right)
+    monkeypatch.setattr(Pairing, "mirrored", lambda pairs, right, left: right)
     monkeypatch.setattr(judge.scales, "swing", lambda *_: swing)
     found = Comparison(
         phase="float32 train", group="grad_params", name="w", dtype="float32",

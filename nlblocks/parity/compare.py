@@ -11,8 +11,8 @@ from nlblocks.parity.findings.causes import accepted
 from nlblocks.parity.findings.report import LabReport
 from nlblocks.parity.judging.judge import Judge
 from nlblocks.parity.judging.training import judge_training
-from nlblocks.parity.pairing.pair import Rename, check_rename, pair
-from nlblocks.parity.pairing.transfer import moved, randomised
+from nlblocks.parity.pairing.pair import pair
+from nlblocks.parity.pairing.rename import Rename
 from nlblocks.parity.running.inputs import arrays_of, keywords, split
 from nlblocks.parity.running.optimisers import Optimiser, training_rules
 from nlblocks.parity.running.passes import Runs
@@ -80,10 +80,9 @@ def compare(
     if probes[0].error and probes[1].error:
         shapes = ", ".join(f"{list(array.shape)} {array.dtype}" for array in arrays)
         raise InputError(f"both models fail on inputs {shapes}: left: {probes[0].error}; right: {probes[1].error}")
-    check_rename(rename, *probes)
     pairing = pair(*probes, rename)
-    a.state = randomised(pairing, a.own, seed) if randomise else a.own
-    b.state = moved(pairing, a.state, randomised(pairing, b.own, seed) if randomise else b.own) if transfer else b.own
+    a.state = pairing.randomised(a.own, seed) if randomise else a.own
+    b.state = pairing.moved(a.state, pairing.randomised(b.own, seed) if randomise else b.own) if transfer else b.own
     report = LabReport(
         left=_named(a),
         right=_named(b),

@@ -14,7 +14,8 @@ from nlblocks.parity.findings.causes import accepted
 from nlblocks.parity.findings.report import LabReport
 from nlblocks.parity.judging.judge import Judge
 from nlblocks.parity.judging.training import judge_training
-from nlblocks.parity.pairing.pair import Rename, check_rename, pair
+from nlblocks.parity.pairing.pair import pair
+from nlblocks.parity.pairing.rename import Rename
 from nlblocks.parity.running.passes import Runs
 from nlblocks.parity.tracing.trace import Key, Trace
 
@@ -37,7 +38,6 @@ def compare_captures(
     shapes = [tuple(a.shape for a in side.inputs) for side in (left, right)]
     if shapes[0] != shapes[1] or any(not np.array_equal(a, b) for a, b in zip(left.inputs, right.inputs, strict=True)):
         raise InputError("the captures were made on different inputs; capture the second with --like the first")
-    check_rename(rename, left.traces["eval"], right.traces["eval"])
     pairing = pair(left.traces["eval"], right.traces["eval"], rename)
     report = LabReport(
         left=f"{left.model} ({left.framework})",

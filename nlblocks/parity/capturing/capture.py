@@ -9,8 +9,8 @@ from typing import Any
 from nlblocks.errors import InputError
 from nlblocks.parity.capturing.file import Capture, load_capture
 from nlblocks.parity.judging.noise_floor import MORE_NUDGES, NUDGES
-from nlblocks.parity.pairing.pair import Rename, check_rename, pair
-from nlblocks.parity.pairing.transfer import moved, randomised
+from nlblocks.parity.pairing.pair import pair
+from nlblocks.parity.pairing.rename import Rename
 from nlblocks.parity.running.inputs import arrays_of, keywords, split
 from nlblocks.parity.running.optimisers import Maker, training_rules
 from nlblocks.parity.running.subject import Subject
@@ -58,11 +58,10 @@ def capture(
         raise InputError(f"{type(model).__name__} fails on inputs {shapes}: {probe.error}")
     if source is None:
         pairing = pair(probe, probe)
-        subject.state = randomised(pairing, subject.own, seed) if randomise else subject.own
+        subject.state = pairing.randomised(subject.own, seed) if randomise else subject.own
     else:
-        check_rename(rename, source.traces["eval"], probe)
         pairing = pair(source.traces["eval"], probe, rename)
-        subject.state = moved(pairing, source.state, subject.own)
+        subject.state = pairing.moved(source.state, subject.own)
     traces, floors = {}, {}
     for mode in ("eval", "train") if training else ("eval",):
         say(f"{mode} run")

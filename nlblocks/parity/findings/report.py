@@ -155,7 +155,7 @@ class LabReport:
             ],
             "left_only": [str(unit) for unit in self.pairing.left_only],
             "right_only": [str(unit) for unit in self.pairing.right_only],
-            "ambiguous": self.pairing.ambiguous,
+            "ambiguous": list(self.pairing.ambiguous),
         }
 
     def save(self, path: str | Path) -> None:

@@ -14,7 +14,7 @@ from nlblocks.parity.judging.noise_floor import Scales
 from nlblocks.parity.judging.outputs import finite, first_not_finite, paired_outputs
 from nlblocks.parity.judging.substitutions import Joints, partners_by_parameter, users_of
 from nlblocks.parity.matching.alignment import Alignment
-from nlblocks.parity.matching.by_digest import Sketch
+from nlblocks.parity.matching.by_digest import ByDigest
 from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.running.passes import Pass
 from nlblocks.parity.tracing.trace import Trace
@@ -159,7 +159,7 @@ class Walk:
         """
         if not self.joints:
             return set()
-        sketch = Sketch(runs.left, runs.right, 1e-6)
+        sketch = ByDigest(runs.left, runs.right, 1e-6)
         users = users_of(runs.right)
         found = set(self.joints.touched)
         for op in runs.left.ops:

@@ -14,7 +14,6 @@ from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.findings.report import LabReport
 from nlblocks.parity.judging.noise_floor import Scales
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.pairing.transfer import mirrored
 from nlblocks.parity.running.passes import Pass
 from nlblocks.parity.tracing.trace import Trace
 
@@ -32,7 +31,7 @@ def wrong_gradients(
 
     left, right = runs.left, runs.right
     shapes = {name: np.broadcast_to(0.0, t.shape) for name, t in left.state.items()}
-    theirs = mirrored(pairs, right.grad_params, {**shapes, **left.grad_params})
+    theirs = pairs.mirrored(right.grad_params, {**shapes, **left.grad_params})
     paired = {str(a) for a, *_ in pairs.roles()}
     wrong: Wrong = []
     for name in sorted(set(left.grad_inputs) | set(right.grad_inputs)):

@@ -24,7 +24,6 @@ from nlblocks.parity.judging.leftovers import unpaired
 from nlblocks.parity.judging.noise_floor import Scales
 from nlblocks.parity.judging.outputs import paired_outputs, structure
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.pairing.transfer import mirrored
 from nlblocks.parity.recording.dropout import partners
 from nlblocks.parity.running.passes import Pass, Runs
 from nlblocks.parity.tracing.trace import Trace
@@ -111,7 +110,7 @@ class Judge:
         """Running statistics after one training pass."""
         left, right = runs.left, runs.right
         names = {name for name, tensor in left.state.items() if tensor.buffer} - self.walk.unjudged(runs)
-        theirs = mirrored(self.pairs, right.buffers_after, left.buffers_after)
+        theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
         owner = {str(a.refs[role]): (a, b) for a, b in self.pairs.pairs for role in a.refs}
         for name in sorted(names & set(theirs)):
             mine = left.buffers_after[name]
@@ -176,7 +175,7 @@ class Judge:
             for a, b in paired_outputs(left, right)
         ]
         if runs.training:
-            theirs = mirrored(self.pairs, right.buffers_after, left.buffers_after)
+            theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
             agree += [
                 self.scales.agree(
                     phase,
@@ -202,7 +201,7 @@ class Judge:
         key = ("grad_params", name)
         found = next(c for c in self.report.comparisons if (c.phase, c.group, c.name) == (phase, *key))
         mine = runs.left.grad_params[name]
-        theirs = mirrored(self.pairs, runs.right.grad_params, runs.left.grad_params)[name]
+        theirs = self.pairs.mirrored(runs.right.grad_params, runs.left.grad_params)[name]
         apart = int((np.abs(mine - theirs) > RATIO * found.noise).sum())
         moved = RATIO * self.scales.swing(key, runs, self.pairs.names.get(name))
         if found.difference.problem or found.difference.error > moved or apart > JUMPING * mine.size:
