@@ -43,5 +43,8 @@ UNITY = 1e-6
 """A fitted factor this close to 1 scales nothing; a fitted shift this small beside the values moves nothing."""
 HELPS = 1e-2
 """A cause holds only where taking it away leaves no more than this share of the difference."""
+SLACK = 4.0
+"""Sums over two equal tensors may be this many tolerances apart: each adds up the roundings of all elements. They only
+spare a look at the elements, which decide."""
 TINY = 1e-300
 """Stands for a zero where numbers are divided by it, or compared with what is relative to it."""

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from typing import Any
 
 from nlblocks.parity.judging.judge import Judge
-from nlblocks.parity.pairing.pair import Rename, pair
-from nlblocks.parity.pairing.transfer import states
+from nlblocks.parity.pairing.pair import pair
+from nlblocks.parity.pairing.rename import Rename
 from nlblocks.parity.rendering.report import LabReport
 from nlblocks.parity.running.optimisers import Optimiser, TrainingPlan
 from nlblocks.parity.running.subject import Progress, Subject
@@ -45,7 +45,7 @@ def compare(
     plan = TrainingPlan.of(left, right, optimiser, steps)
     a, b = Subject.both(left, right, inputs, seed, progress)
     pairing = pair(*Subject.probes(a, b), rename)
-    own = states(pairing, (a.own, b.own), seed, randomise=randomise, transfer=transfer)
+    own = pairing.states((a.own, b.own), seed, randomise=randomise, transfer=transfer)
     a, b = a.with_state(own[0]), b.with_state(own[1])
     judge = Judge(a, b, pairing, seed, accept)
     judge.pairing(transferred=transfer)

@@ -10,7 +10,8 @@ import numpy as np
 from nlblocks.errors import InputError
 from nlblocks.parity.capturing.file import Capture
 from nlblocks.parity.judging.judge import Judge
-from nlblocks.parity.pairing.pair import Rename, pair
+from nlblocks.parity.pairing.pair import pair
+from nlblocks.parity.pairing.rename import Rename
 from nlblocks.parity.rendering.report import LabReport
 
 

@@ -279,7 +279,7 @@ def beside(change: Callable[[Any], dict[str, Any]]) -> Any:
 
 def test_a_map_that_the_spec_does_not_name_fails() -> None:
     report = beside(lambda found: {"attention": {"attention": found.attention, "more": found.output}})
-    assert "the spec names no such tensor" in report.failures[0].explain()
+    assert "the spec names no such tensor" in str(report)
 
 
 def test_a_tensor_that_one_side_never_computes_fails() -> None:
@@ -290,7 +290,7 @@ def test_a_tensor_that_one_side_never_computes_fails() -> None:
 
 def test_broadcasting_is_not_agreement() -> None:
     report = beside(lambda found: {"output": found.output[:1] * 0 + found.output.mean(0, keepdims=True)})
-    assert "shapes differ" in report.failures[0].explain()
+    assert "shapes differ" in str(report)
 
 
 def test_comparing_at_initialisation_would_hide_everything(monkeypatch: Patch) -> None:

@@ -9,8 +9,8 @@ from nlblocks.backend import State
 from nlblocks.errors import InputError
 from nlblocks.numerics.noise import MORE_NUDGES, NUDGES
 from nlblocks.parity.capturing.file import Capture, load_capture
-from nlblocks.parity.pairing.pair import Rename, pair
-from nlblocks.parity.pairing.transfer import moved, randomised
+from nlblocks.parity.pairing.pair import pair
+from nlblocks.parity.pairing.rename import Rename
 from nlblocks.parity.running.inputs import Inputs
 from nlblocks.parity.running.optimisers import Maker, TrainingPlan
 from nlblocks.parity.running.subject import Progress, Subject
@@ -64,8 +64,8 @@ def capture(
 def _state(subject: Subject, probe: Trace, source: Capture | None, rename: Rename | None, *, randomise: bool) -> State:
     """The state to run a model with: its own, made random where it is constant, or another capture's."""
     if source is None:
-        return randomised(pair(probe, probe), subject.own, subject.inputs.seed) if randomise else subject.own
-    return moved(pair(source.traces["eval"], probe, rename), source.state, subject.own)
+        return pair(probe, probe).randomised(subject.own, subject.inputs.seed) if randomise else subject.own
+    return pair(source.traces["eval"], probe, rename).moved(source.state, subject.own)
 
 
 def _runs(subject: Subject, *, training: bool) -> tuple[dict[str, Trace], dict[str, dict[Key, float]]]:

@@ -23,7 +23,7 @@ from nlblocks.backend import Array, State
 from nlblocks.errors import InputError, file_path
 from nlblocks.parity.running.history import History
 from nlblocks.parity.running.optimisers import Maker, Settings
-from nlblocks.parity.tracing.trace import Key, Op, Tensor, Trace
+from nlblocks.parity.tracing.trace import Key, Trace
 from nlblocks.weights.files import in_memory
 from nlblocks.weights.files.atomic import replacing
 from nlblocks.weights.files.dtypes import of_array
@@ -102,10 +102,8 @@ class Capture:
             for step, state in enumerate(self.history.states):
                 tensors |= {f"step/{step}/{name}": array for name, array in state.items()}
         for mode, trace in self.traces.items():
-            meta["traces"][mode] = _describe(trace)
-            for group in ("values", "grads", "grad_inputs", "grad_params", "buffers_after"):
-                found = getattr(trace, group)
-                tensors |= {f"{mode}/{group}/{name}": array for name, array in found.items()}
+            meta["traces"][mode] = trace.to_dict()
+            tensors |= {f"{mode}/{name}": array for name, array in trace.arrays().items()}
         tensors, meta["same"] = _once(tensors)
         text = json.dumps(meta)
         notes = {"format": FORMAT, "capture": text, "checksum": _checksum(text, tensors)}
@@ -160,8 +158,8 @@ def load_capture(path: str | Path) -> Capture:
             framework=meta["framework"],
             seed=meta["seed"],
             inputs=tuple(tensors[f"input/{i}"] for i in range(meta["inputs"])),
-            state={name.removeprefix("state/"): array for name, array in tensors.items() if name.startswith("state/")},
-            traces={mode: _restore(found, mode, tensors) for mode, found in meta["traces"].items()},
+            state=_within("state", tensors),
+            traces={mode: Trace.from_dict(found, _within(mode, tensors)) for mode, found in meta["traces"].items()},
             floors={mode: {(row[0], row[1]): row[2] for row in rows} for mode, rows in meta["floors"].items()},
             dtype=meta["dtype"],
             names=tuple(meta["names"]),
@@ -175,6 +173,11 @@ def load_capture(path: str | Path) -> Capture:
 
 def _mode(training: bool, dtype: str) -> str:
     return dtype if dtype == "float32" else "train" if training else "eval"
+
+
+def _within(folder: str, tensors: Mapping[str, Array]) -> dict[str, Array]:
+    start = f"{folder}/"
+    return {name.removeprefix(start): array for name, array in tensors.items() if name.startswith(start)}
 
 
 def _once(tensors: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, str]]:
@@ -215,57 +218,3 @@ def _history(meta: Mapping[str, Any], tensors: Mapping[str, Array]) -> History |
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
-
-
-def _describe(trace: Trace) -> dict[str, Any]:
-    return {
-        "framework": trace.framework,
-        "model": trace.model,
-        "training": trace.training,
-        "dtype": trace.dtype,
-        "ops": [asdict(op) for op in trace.ops],
-        "origin": trace.origin,
-        "outputs": trace.outputs,
-        "output_dtypes": trace.output_dtypes,
-        "state": {name: asdict(t) for name, t in trace.state.items()},
-        "layers": trace.layers,
-    }
-
-
-def _restore(meta: Mapping[str, Any], mode: str, tensors: Mapping[str, Array]) -> Trace:
-    def group(name: str) -> dict[str, Array]:
-        start = f"{mode}/{name}/"
-        return {key.removeprefix(start): array for key, array in tensors.items() if key.startswith(start)}
-
-    return Trace(
-        framework=meta["framework"],
-        model=meta["model"],
-        training=meta["training"],
-        dtype=meta["dtype"],
-        ops=[
-            Op(
-                **{
-                    **op,
-                    "inputs": tuple(op["inputs"]),
-                    "roles": tuple(op["roles"]),
-                    "outputs": tuple(op["outputs"]),
-                    "attrs": {name: _tupled(value) for name, value in op["attrs"].items()},
-                }
-            )
-            for op in meta["ops"]
-        ],
-        values={int(n): array for n, array in group("values").items()},
-        grads={int(n): array for n, array in group("grads").items()},
-        origin={int(n): text for n, text in meta["origin"].items()},
-        outputs=meta["outputs"],
-        output_dtypes=meta["output_dtypes"],
-        grad_inputs=group("grad_inputs"),
-        grad_params=group("grad_params"),
-        state={name: Tensor(**{**t, "shape": tuple(t["shape"])}) for name, t in meta["state"].items()},
-        buffers_after=group("buffers_after"),
-        layers=meta["layers"],
-    )
-
-
-def _tupled(value: Any) -> Any:
-    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value

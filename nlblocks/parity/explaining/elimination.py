@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Parting
-from nlblocks.parity.tracing.graph import CONSTANT
 from nlblocks.parity.tracing.trace import Op
-from nlblocks.parity.tracing.vocabulary import ACTIVATIONS, AFFINE, DROPOUTS, LAYOUT, NORMALISATIONS
+from nlblocks.parity.tracing.vocabulary import ACTIVATIONS, AFFINE, CONSTANT, DROPOUTS, LAYOUT, NORMALISATIONS
 
 ALIKE = {
     "amax": "max", "amin": "min", "adaptive_avg_pool": "mean", "adaptive_max_pool": "max", "mask": "add",

@@ -10,7 +10,7 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.numerics.distance import distance
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Parting
-from nlblocks.parity.formulas.windowed import Unknown
+from nlblocks.parity.formulas.formula import Unknown
 from nlblocks.parity.tracing.trace import Op
 from nlblocks.parity.tracing.vocabulary import ACTIVATIONS, AFFINE, LAYOUT, NORMALISATIONS
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics.distance import distance, layout_distance
-from nlblocks.parity.formulas.elementwise import evaluate
-from nlblocks.parity.formulas.windowed import Unknown
+from nlblocks.parity.formulas.evaluate import evaluate
+from nlblocks.parity.formulas.formula import Unknown
 from nlblocks.parity.matching.alignment import Alignment
 from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.recording.dropout import dropout_draw

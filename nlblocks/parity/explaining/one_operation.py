@@ -12,9 +12,8 @@ from nlblocks.backend import Array
 from nlblocks.numerics.distance import distance, unmasked
 from nlblocks.parity.explaining.attribute_values import cause_of, variants
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Parting
-from nlblocks.parity.formulas.elementwise import ACTIVATIONS as ACTIVATION_FORMULAS
-from nlblocks.parity.formulas.elementwise import evaluate
-from nlblocks.parity.formulas.windowed import Unknown
+from nlblocks.parity.formulas.evaluate import POINTWISE, evaluate
+from nlblocks.parity.formulas.formula import Unknown
 from nlblocks.parity.tracing.trace import Op
 from nlblocks.parity.tracing.vocabulary import ACTIVATIONS, DROPOUTS, NORMALISATIONS
 
@@ -348,7 +347,7 @@ class Details(Parting):
 
 def _alternatives(op: Op) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     if op.kind in ACTIVATIONS or op.kind in ("clip", "neg", "identity"):
-        for kind in ACTIVATION_FORMULAS:
+        for kind in POINTWISE:
             if kind != op.kind and (kind in ACTIVATIONS or kind in ("square", "abs", "neg")):
                 yield kind, "activation.kind", {}
     for group, cause in (

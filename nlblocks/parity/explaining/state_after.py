@@ -13,7 +13,6 @@ from nlblocks.numerics.distance import distance
 from nlblocks.parity.explaining.attribute_values import differing
 from nlblocks.parity.findings.finding import Finding
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.pairing.transfer import mirrored
 from nlblocks.parity.tracing.trace import Op, Trace
 
 MEETS = 1e-6
@@ -122,7 +121,7 @@ def explain_training(
     owner = {ref.name: (a, b) for ref, _, role, a, b in pairs.roles() if not role.startswith("running")}
     last_mine, last_other = before, before
     for step, (mine, theirs) in enumerate(zip(left, right, strict=True), 1):
-        other = mirrored(pairs, theirs, mine)
+        other = pairs.mirrored(theirs, mine)
         gaps: dict[str, float] = {}
         for name in mine:
             if name not in owner or name not in other or noise.get(name, 0.0) >= 1.0:

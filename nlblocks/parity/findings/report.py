@@ -94,7 +94,7 @@ class ReportData:
             ],
             "left_only": [str(unit) for unit in self.pairing.left_only],
             "right_only": [str(unit) for unit in self.pairing.right_only],
-            "ambiguous": self.pairing.ambiguous,
+            "ambiguous": list(self.pairing.ambiguous),
         }
 
 

@@ -1,19 +1,17 @@
-"""Losses as NumPy formulas."""
+"""Losses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from nlblocks.backend import Array
-
-Arrays = Mapping[str, Array]
-Attrs = Mapping[str, Any]
+from nlblocks.parity.formulas.formula import Arrays, Attrs
 
 
 def _reduced(losses: Array, attrs: Attrs, count: Any = None) -> Array:
+    """The losses, their sum, or their sum divided by ``count``, which is how many there are unless given."""
     how = attrs.get("reduction", "mean")
     if how == "none":
         return losses
@@ -21,21 +19,24 @@ def _reduced(losses: Array, attrs: Attrs, count: Any = None) -> Array:
 
 
 def mse_loss(arrays: Arrays, attrs: Attrs) -> Array:
+    """(x - other)²"""
     return _reduced((arrays["x"] - arrays["other"]) ** 2, attrs)
 
 
 def l1_loss(arrays: Arrays, attrs: Attrs) -> Array:
+    """|x - other|"""
     return _reduced(np.abs(arrays["x"] - arrays["other"]), attrs)
 
 
 def smooth_l1(arrays: Arrays, attrs: Attrs) -> Array:
+    """d² / 2 of the distance d below β and β (d - β / 2) above it; ``scaled``: divided by β"""
     far, beta = np.abs(arrays["x"] - arrays["other"]), float(attrs.get("beta", 1.0))
     losses = np.where(far < beta, 0.5 * far * far, beta * (far - 0.5 * beta))
     return _reduced(losses / beta if attrs.get("scaled") else losses, attrs)
 
 
 def cross_entropy(arrays: Arrays, attrs: Attrs) -> Array:
-    """Class indices as targets, classes on axis 1 (``axis`` -1: on the last)."""
+    """-w log softmax(x)[target]; targets are class indices, classes on axis 1 (``axis`` -1: on the last)"""
     x, target = arrays["x"], arrays["target"].astype(np.int64)
     x = np.moveaxis(x, 1, -1) if x.ndim > 2 and attrs.get("axis") is None else x
     target = target.reshape(x.shape[:-1])
@@ -53,9 +54,3 @@ def cross_entropy(arrays: Arrays, attrs: Attrs) -> Array:
     losses = np.where(valid, (1 - smoothing) * picked - smoothing * (logs * weights).mean(-1), 0.0)
     count = valid.size if attrs.get("divide_by") == "all" else (weights[chosen] * valid).sum()
     return _reduced(losses, attrs, count)
-
-
-FORMULAS: dict[str, Callable[[Arrays, Attrs], Array]] = {
-    "mse_loss": mse_loss, "l1_loss": l1_loss, "smooth_l1": smooth_l1, "huber": smooth_l1,
-    "cross_entropy": cross_entropy,
-}  # fmt: skip

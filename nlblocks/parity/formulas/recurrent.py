@@ -1,72 +1,91 @@
-"""LSTM, GRU and plain recurrence as NumPy formulas."""
+"""LSTM, GRU and plain recurrence."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nlblocks.backend import Array
+from nlblocks.parity.formulas.formula import Arrays, Attrs, Formula, logistic
 
-GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
+Cell = Callable[[Array, Array, Array, Array], tuple[Array, Array]]
+"""One step: from what the input gives to the gates, what the state gives to them, the state and the cell."""
 
 
-def recurrent(kind: str, arrays: Mapping[str, Array], attrs: Mapping[str, Any]) -> Array:
-    """The output sequence, in the layout of the input: [T, B, I] where ``time_major``, else [B, T, I].
+def lstm(from_x: Array, from_h: Array, h: Array, cell: Array) -> tuple[Array, Array]:
+    """c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c')"""
+    i, f, g, o = np.split(from_x + from_h, 4, -1)
+    cell = logistic(f) * cell + logistic(i) * np.tanh(g)
+    return logistic(o) * np.tanh(cell), cell
 
-    ``swapped`` takes batch for time; ``gates`` is another order of the gates in the weights.
+
+def gru(from_x: Array, from_h: Array, h: Array, cell: Array) -> tuple[Array, Array]:
+    """h' = (1 - σ(z)) tanh(n_x + σ(r) n_h) + σ(z) h"""
+    (xr, xz, xn), (hr, hz, hn) = np.split(from_x, 3, -1), np.split(from_h, 3, -1)
+    z = logistic(xz + hz)
+    return (1 - z) * np.tanh(xn + logistic(xr + hr) * hn) + z * h, cell
+
+
+def rnn_tanh(from_x: Array, from_h: Array, h: Array, cell: Array) -> tuple[Array, Array]:
+    """h' = tanh(x W + h U)"""
+    return np.tanh(from_x + from_h), cell
+
+
+def rnn_relu(from_x: Array, from_h: Array, h: Array, cell: Array) -> tuple[Array, Array]:
+    """h' = max(x W + h U, 0)"""
+    return np.maximum(from_x + from_h, 0.0), cell
+
+
+def recurrence(cell: Cell, gates: int) -> Formula:
+    """The formula of a cell with so many gates: its states for a whole sequence.
+
+    The output is in the layout of the input: [T, B, I] where ``time_major``, else [B, T, I]. ``swapped`` takes batch
+    for time; ``gates`` is another order of the gates in the weights.
     """
-    swap = bool(attrs.get("time_major")) == bool(attrs.get("swapped"))  # whether the first axis is the batch
-    x = np.swapaxes(arrays["x"], 0, 1) if swap else arrays["x"]  # [T, B, I]
-    directions = 2 if attrs.get("bidirectional") else 1
-    for layer in range(int(attrs["layers"])):
-        parts = []
-        for direction in range(directions):
-            suffix = f"_l{layer}{'_reverse' if direction else ''}"
-            weights = [
-                _gates(arrays.get(name + suffix), kind, attrs)
-                for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            ]
-            start = {role: arrays[role] for role in ("state0", "state1") if role in arrays}
-            index = layer * directions + direction
-            y = _scan(kind, x[::-1] if direction else x, weights, {role: value[index] for role, value in start.items()})
-            parts.append(y[::-1] if direction else y)
-        x = np.concatenate(parts, -1)
-    return np.swapaxes(x, 0, 1) if swap else x
+
+    def formula(arrays: Arrays, attrs: Attrs) -> Array:
+        swap = bool(attrs.get("time_major")) == bool(attrs.get("swapped"))  # whether the first axis is the batch
+        x = np.swapaxes(arrays["x"], 0, 1) if swap else arrays["x"]  # [T, B, I]
+        directions = 2 if attrs.get("bidirectional") else 1
+        for layer in range(int(attrs["layers"])):
+            parts = []
+            for direction in range(directions):
+                suffix = f"_l{layer}{'_reverse' if direction else ''}"
+                weights = [
+                    _ordered(arrays.get(name + suffix), gates, attrs)
+                    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+                ]
+                index = layer * directions + direction
+                start = {role: arrays[role][index] for role in ("state0", "state1") if role in arrays}
+                y = _scan(cell, x[::-1] if direction else x, weights, start)
+                parts.append(y[::-1] if direction else y)
+            x = np.concatenate(parts, -1)
+        return np.swapaxes(x, 0, 1) if swap else x
+
+    return formula
 
 
-def _gates(weight: Array | None, kind: str, attrs: Mapping[str, Any]) -> Any:
+def _ordered(weight: Array | None, gates: int, attrs: Attrs) -> Any:
+    """A weight with its gates in the order of ``attrs``; 0 for none."""
     if weight is None:
         return 0.0
     order = attrs.get("gates")
-    return weight if order is None else np.concatenate([np.split(weight, GATES[kind])[i] for i in order])
+    return weight if order is None else np.concatenate([np.split(weight, gates)[i] for i in order])
 
 
-def _scan(kind: str, x: Array, weights: list[Any], start: Mapping[str, Array]) -> Array:
+def _scan(cell: Cell, x: Array, weights: list[Any], start: Arrays) -> Array:
+    """The states [T, B, H] of one layer in one direction; a start of another size is taken for none."""
     w, u, b, c = weights
-    hidden = u.shape[1]
-    h = start.get("state0", np.zeros((x.shape[1], hidden)))
+    shape = x.shape[1], u.shape[1]
+    h = start.get("state0", np.zeros(shape))
     if h.shape[0] != x.shape[1]:
-        h = np.zeros((x.shape[1], hidden))
-    cell = start.get("state1", np.zeros_like(h))
-    cell = cell if cell.shape == h.shape else np.zeros_like(h)
+        h = np.zeros(shape)
+    held = start.get("state1", np.zeros_like(h))
+    held = held if held.shape == h.shape else np.zeros_like(h)
     outputs = []
     for step in x:
-        from_x, from_h = step @ w.T + b, h @ u.T + c
-        if kind == "lstm":
-            i, f, g, o = np.split(from_x + from_h, 4, -1)
-            cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
-            h = _sigmoid(o) * np.tanh(cell)
-        elif kind == "gru":
-            (xr, xz, xn), (hr, hz, hn) = np.split(from_x, 3, -1), np.split(from_h, 3, -1)
-            z = _sigmoid(xz + hz)
-            h = (1 - z) * np.tanh(xn + _sigmoid(xr + hr) * hn) + z * h
-        else:
-            h = np.tanh(from_x + from_h) if kind == "rnn_tanh" else np.maximum(from_x + from_h, 0.0)
+        h, held = cell(step @ w.T + b, h @ u.T + c, h, held)
         outputs.append(h)
     return np.stack(outputs)
-
-
-def _sigmoid(x: Array) -> Array:
-    return np.exp(-np.logaddexp(0.0, -x))

@@ -9,7 +9,7 @@ import numpy as np
 
 from nlblocks.parity.explaining.attribute_values import cause_of, differing
 from nlblocks.parity.findings.finding import Finding
-from nlblocks.parity.matching.by_digest import Sketch
+from nlblocks.parity.matching.by_digest import ByDigest
 from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.tracing.graph import around_in
 from nlblocks.parity.tracing.trace import Op, Trace
@@ -25,7 +25,7 @@ AUDITED = {
 
 def audit(left: Trace, right: Trace, pairs: Pairing) -> Iterator[Finding]:
     """Attributes of partner operations that differ; other activations that gave the same values are notes."""
-    sketch = Sketch(left, right, 1e-9)
+    sketch = ByDigest(left, right, 1e-9)
     for op, partner, name, values in _differing(sketch, pairs):
         text = f"{op.kind} {name}: {values[0]} on the left, {values[1]} on the right"
         yield _finding(sketch, op, partner, cause_of(op.kind, name), text)
@@ -39,11 +39,11 @@ def audit(left: Trace, right: Trace, pairs: Pairing) -> Iterator[Finding]:
 
 def same_mistake(left: Trace, right: Trace, pairs: Pairing, kind: str, name: str) -> Iterator[tuple[Op, Op]]:
     """All partner operations of a kind that differ in one attribute."""
-    found = _differing(Sketch(left, right, 1e-9), pairs)
+    found = _differing(ByDigest(left, right, 1e-9), pairs)
     return ((op, partner) for op, partner, attribute, _ in found if op.kind == kind and attribute == name)
 
 
-def _differing(sketch: Sketch, pairs: Pairing) -> Iterator[tuple[Op, Op, str, tuple[Any, Any]]]:
+def _differing(sketch: ByDigest, pairs: Pairing) -> Iterator[tuple[Op, Op, str, tuple[Any, Any]]]:
     scopes = {a.name: b.name for a, b in pairs.pairs}
     for op in sketch.left.trace.ops:
         partner = _partner(sketch, scopes, op) if op.kind in AUDITED else None
@@ -56,7 +56,7 @@ def _differing(sketch: Sketch, pairs: Pairing) -> Iterator[tuple[Op, Op, str, tu
             )
 
 
-def _finding(sketch: Sketch, op: Op, other: Op, cause: str, text: str, severity: Any = "fault") -> Finding:
+def _finding(sketch: ByDigest, op: Op, other: Op, cause: str, text: str, severity: Any = "fault") -> Finding:
     sides = ((sketch.left, op), (sketch.right, other))
     after, before = (tuple(around_in(view, o, step) for view, o in sides) for step in (-1, 1))
     return Finding(
@@ -66,7 +66,7 @@ def _finding(sketch: Sketch, op: Op, other: Op, cause: str, text: str, severity:
     )  # fmt: skip
 
 
-def _same(sketch: Sketch, op: Op, other: Op) -> bool:
+def _same(sketch: ByDigest, op: Op, other: Op) -> bool:
     """Whether two operations have the same inputs and results."""
     return bool(op.inputs and other.inputs) and (
         other.inputs[0] in sketch.to_right.get(op.inputs[0], ())
@@ -74,7 +74,7 @@ def _same(sketch: Sketch, op: Op, other: Op) -> bool:
     )
 
 
-def _partner(sketch: Sketch, scopes: Mapping[str, str], op: Op) -> Op | None:
+def _partner(sketch: ByDigest, scopes: Mapping[str, str], op: Op) -> Op | None:
     """The operation of the same kind on the same inputs, or with the same parameters."""
     candidates = [o for o in sketch.right.trace.ops if o.kind == op.kind]
     named = [o for o in candidates if scopes.get(op.scope) == o.scope and op.leaf]
@@ -99,7 +99,7 @@ def profile(left: Trace, right: Trace) -> list[dict[str, Any]]:
 
     Errors are taken over the values that a run's digests keep: all of a small tensor, a sample of a large one.
     """
-    sketch = Sketch(left, right, 1e-6)
+    sketch = ByDigest(left, right, 1e-6)
     mine, theirs = sketch.digests
     followers = [o for o in right.ops if o.kind not in LAYOUT]
     places = {o.index: place for place, o in enumerate(followers)}

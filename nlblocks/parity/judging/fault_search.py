@@ -15,7 +15,7 @@ from nlblocks.parity.judging.outputs import finite, first_not_finite, paired_out
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.substitutions import Substitutions, partners_by_parameter, users_of
 from nlblocks.parity.matching.alignment import Alignment
-from nlblocks.parity.matching.by_digest import Sketch
+from nlblocks.parity.matching.by_digest import ByDigest
 from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.recording.tracer import Keep
 from nlblocks.parity.tracing.trace import Trace
@@ -188,7 +188,7 @@ class FaultSearch:
         """
         if not self.substitutions:
             return set()
-        sketch = Sketch(runs.left, runs.right, ALIKE)
+        sketch = ByDigest(runs.left, runs.right, ALIKE)
         users = users_of(runs.right)
         found = set(self.substitutions.touched)
         for op in runs.left.ops:

@@ -14,7 +14,6 @@ from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.pairing.transfer import mirrored
 from nlblocks.parity.tracing.trace import Trace
 
 Wrong = list[tuple[str, str]]
@@ -33,7 +32,7 @@ def compare_gradients(comparer: Comparer, pairs: Pairing, runs: Pass, phase: Pha
     """Compare the gradients of all inputs and paired parameters."""
     left, right = runs.left, runs.right
     shapes = {name: np.broadcast_to(0.0, t.shape) for name, t in left.state.items()}
-    theirs = mirrored(pairs, right.grad_params, {**shapes, **left.grad_params})
+    theirs = pairs.mirrored(right.grad_params, {**shapes, **left.grad_params})
     paired = {str(a) for a, *_ in pairs.roles()}
     found: list[Comparison] = []
     wrong: Wrong = []

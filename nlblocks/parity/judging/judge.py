@@ -27,7 +27,6 @@ from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.side import Side
 from nlblocks.parity.judging.training import compare_training
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.pairing.transfer import mirrored
 from nlblocks.parity.recording.dropout import partners
 from nlblocks.parity.running.history import History
 from nlblocks.parity.running.optimisers import TrainingPlan
@@ -114,7 +113,7 @@ class Judge:
         """Running statistics after one training pass."""
         left, right, before = runs.left, runs.right, self.left.state
         names = {name for name, tensor in left.state.items() if tensor.buffer} - self.search.unjudged(runs)
-        theirs = mirrored(self.pairs, right.buffers_after, left.buffers_after)
+        theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
         owner = {str(a.refs[role]): (a, b) for a, b in self.pairs.pairs for role in a.refs}
         said: set[str] = set()
         for name in sorted(names & set(theirs)):

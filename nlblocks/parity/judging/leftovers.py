@@ -12,7 +12,6 @@ from nlblocks.parity.explaining.attribute_values import cause_of
 from nlblocks.parity.findings.causes import CAUSES
 from nlblocks.parity.findings.finding import Finding
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.pairing.transfer import canonical
 
 _finding = partial(Finding, phase="pairing", place="parameters")
 
@@ -60,7 +59,7 @@ def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) 
                 )
             )
         elif not transferred:
-            gap = distance(canonical(mine, states[0]).ravel(), canonical(theirs, states[1]).ravel())
+            gap = distance(mine.read(states[0]).ravel(), theirs.read(states[1]).ravel())
             if gap > 0:
                 found.append(
                     _finding(

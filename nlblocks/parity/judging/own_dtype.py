@@ -15,7 +15,6 @@ from nlblocks.parity.judging.gradients import compare_gradients
 from nlblocks.parity.judging.outputs import compare_outputs
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.pairing.transfer import mirrored
 
 DTYPE = "float32"
 JUMPING = 0.01
@@ -55,7 +54,7 @@ class OwnDtype:
         found = compare_outputs(self.comparer, runs, phase, by_name=True)
         if not runs.training:
             return found, False
-        theirs = mirrored(self.pairs, right.buffers_after, left.buffers_after)
+        theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
         for name in sorted(set(theirs) - self.apart):
             mine, other = left.buffers_after[name], self.pairs.names.get(name)
             found.append(self.comparer.compare(phase, ("buffers", name), mine, theirs[name], runs, other=other))
@@ -73,7 +72,7 @@ class OwnDtype:
         """
         key, name = ("grad_params", found.name), found.name
         mine = runs.left.grad_params[name]
-        theirs = mirrored(self.pairs, runs.right.grad_params, runs.left.grad_params)[name]
+        theirs = self.pairs.mirrored(runs.right.grad_params, runs.left.grad_params)[name]
         apart = int((np.abs(mine - theirs) > RATIO * found.floor).sum())
         moved = RATIO * self.comparer.swing(key, runs, self.pairs.names.get(name))
         if found.difference.problem or found.difference.error > moved or apart > JUMPING * mine.size:

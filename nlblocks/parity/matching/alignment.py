@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from nlblocks.numerics.distance import layout_distance, turned_distance
-from nlblocks.numerics.tolerance import EQUAL
+from nlblocks.numerics.tolerance import EQUAL, SLACK, TINY
 from nlblocks.parity.tracing.graph import TraceGraph
 from nlblocks.parity.tracing.trace import Op, Trace
 from nlblocks.parity.tracing.vocabulary import LAYOUT
@@ -46,7 +46,7 @@ class Alignment:
         """
         value = self.left.trace.values[number]
         absolute, total = self.left.norm(number)
-        slack = self.tolerance * max(absolute, 1e-300) * 4
+        slack = self.tolerance * max(absolute, TINY) * SLACK
         for other in self.sizes[value.size]:
             other_absolute, other_total = self.right.norm(other)
             if abs(absolute - other_absolute) > slack or abs(total - other_total) > slack:

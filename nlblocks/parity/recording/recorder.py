@@ -12,7 +12,6 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.parity.recording.tracer import Given, Keep, RunOptions
-from nlblocks.parity.tracing.digest import digest
 from nlblocks.parity.tracing.trace import Key, Op, Spot, Trace
 from nlblocks.parity.tracing.vocabulary import NORMALISATIONS, normalise, plain, signature, tensors_in
 
@@ -217,7 +216,7 @@ class Recorder:
             constant = own or (tensor is not None and not tensor.buffer)  # a run never writes to its parameters
             self.trace.values[number] = as_float64(array) if constant else private(array)
         elif self.keep == "digests" and name is None:
-            self.trace.digests[number] = digest(array)
+            self.trace.keep_digest(number, array)
 
 
 class Call:

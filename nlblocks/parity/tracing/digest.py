@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlblocks.backend import Array
+from nlblocks.numerics.tolerance import SLACK, TINY
 
 SAMPLE = 256
 """Elements of a tensor that are kept, evenly spread."""
+SQUARABLE = 1e150
+"""Larger magnitudes have squares near the end of float64: they count in the sample only, like infinities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Digest:
         if self.size != other.size:
             return False
         length = math.sqrt(max(self.square, other.square))  # |x|; sums of N elements differ by up to √N |x|
-        slack = 4.0 * tolerance * max(length, 1e-300)
+        slack = SLACK * tolerance * max(length, TINY)
         if abs(math.sqrt(self.square) - math.sqrt(other.square)) > slack:
             return False
         if abs(self.total - other.total) > slack * math.sqrt(max(self.size, 1)):
@@ -57,7 +60,7 @@ def digest(array: Array) -> Digest:
     with np.errstate(all="ignore"):
         total, square = float(flat.sum(dtype=np.float64)), float(flat @ flat)
     if not math.isfinite(total) or not math.isfinite(square):
-        finite = flat[np.isfinite(flat) & (np.abs(flat) < 1e150)]
+        finite = flat[np.isfinite(flat) & (np.abs(flat) < SQUARABLE)]
         total, square = float(finite.sum()), float(finite @ finite)
     sample = flat[:: max(flat.size // SAMPLE, 1)].astype(np.float64)
     return Digest(array.shape, total, square, sample)

@@ -10,10 +10,7 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.numerics.distance import unmasked
 from nlblocks.parity.tracing.trace import Op, Trace
-from nlblocks.parity.tracing.vocabulary import AFFINE, DROPOUTS, LAYOUT
-
-CONSTANT = {"full", "full_like", "zeros", "zeros_like", "ones", "ones_like", "arange", "eye"}
-"""Kinds whose result depends on no values."""
+from nlblocks.parity.tracing.vocabulary import AFFINE, CONSTANT, DROPOUTS, LAYOUT
 
 
 class TraceGraph:

@@ -6,16 +6,17 @@ nothing of frameworks and can be saved to a file and compared on another machine
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from nlblocks.backend import Array
-from nlblocks.parity.tracing.digest import Digest
+from nlblocks.parity.tracing.digest import Digest, digest
+from nlblocks.parity.tracing.vocabulary import Key as Key
+from nlblocks.parity.tracing.vocabulary import Spot as Spot
 
-Key = tuple[str, str]
-"""What a run is judged by: ("output", "grad_input", "grad_params" or "buffers", name)."""
-Spot = tuple[str, int]
-"""A result by the operation's site and its position among the operation's results: the same in every run of a model."""
+ARRAYS = ("values", "grads", "grad_inputs", "grad_params", "buffers_after")
+"""The fields of a trace that hold arrays: the first two by the tensor's number, the others by name."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,6 +97,16 @@ class Trace:
         found = self.values.get(tensor, self.digests.get(tensor))
         return None if found is None else tuple(found.shape)
 
+    def keep_digest(self, tensor: int, array: Array) -> None:
+        """Keep of a tensor what tells it from others, in place of its values."""
+        self.digests[tensor] = digest(array)
+
+    def digested(self) -> dict[int, Digest]:
+        """The digest of every tensor but the parameters: those that were kept, or what the values give."""
+        if self.digests:
+            return self.digests
+        return {number: digest(value) for number, value in self.values.items() if self.parameter(number) is None}
+
     def lost_gradient(self, tensor: int) -> bool:
         """Whether a gradient is missing because none could be kept: inside a fused operation, or overwritten."""
         inside = any(tensor in op.outputs and not op.site for op in self.ops)
@@ -114,3 +125,60 @@ class Trace:
         found |= {("grad_input", name): value for name, value in self.grad_inputs.items()}
         found |= {("grad_params", name): value for name, value in self.grad_params.items()}
         return found | {("buffers", name): value for name, value in self.buffers_after.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold of a run without an error whose values were kept: all but :meth:`arrays`."""
+        return {
+            "framework": self.framework,
+            "model": self.model,
+            "training": self.training,
+            "dtype": self.dtype,
+            "ops": [asdict(op) for op in self.ops],
+            "origin": self.origin,
+            "outputs": self.outputs,
+            "output_dtypes": self.output_dtypes,
+            "state": {name: asdict(tensor) for name, tensor in self.state.items()},
+            "layers": self.layers,
+        }
+
+    def arrays(self) -> dict[str, Array]:
+        """Every array, as "group/name"."""
+        return {f"{group}/{name}": array for group in ARRAYS for name, array in getattr(self, group).items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], arrays: Mapping[str, Array]) -> Trace:
+        """The trace of a :meth:`to_dict`, before or after JSON, and its :meth:`arrays`.
+
+        Raises KeyError, TypeError, ValueError or AttributeError for what is none.
+        """
+        found: dict[str, dict[str, Array]] = {group: {} for group in ARRAYS}
+        for key, array in arrays.items():
+            group, _, name = key.partition("/")
+            found[group][name] = array
+        return cls(
+            framework=data["framework"],
+            model=data["model"],
+            training=data["training"],
+            dtype=data["dtype"],
+            ops=[_op(row) for row in data["ops"]],
+            values={int(number): array for number, array in found["values"].items()},
+            grads={int(number): array for number, array in found["grads"].items()},
+            origin={int(number): text for number, text in data["origin"].items()},
+            outputs=data["outputs"],
+            output_dtypes=data["output_dtypes"],
+            grad_inputs=found["grad_inputs"],
+            grad_params=found["grad_params"],
+            state={name: Tensor(**{**row, "shape": tuple(row["shape"])}) for name, row in data["state"].items()},
+            buffers_after=found["buffers_after"],
+            layers=data["layers"],
+        )
+
+
+def _op(row: Mapping[str, Any]) -> Op:
+    """An operation from its dict; JSON made lists of its tuples."""
+    lists = {name: tuple(row[name]) for name in ("inputs", "roles", "outputs")}
+    return Op(**{**row, **lists, "attrs": {name: _tupled(value) for name, value in row["attrs"].items()}})
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""One vocabulary for operations: how a framework's call is read, and how its attributes are written.
+"""One vocabulary for operations: how a framework's call is read, how its attributes and what it leaves are written.
 
 A framework describes its functions in lines such as ``"avg_pool: x kernel stride=None padding=0"``: the kind,
 then the arguments in the function's own positional order under the vocabulary's names, ``name|alias`` where it
@@ -13,12 +13,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+Key = tuple[str, str]
+"""What a run is judged by: ("output", "grad_input", "grad_params" or "buffers", name)."""
+Spot = tuple[str, int]
+"""A result by the operation's site and its position among the operation's results: the same in every run of a model."""
 LAYOUT = {
     "view", "reshape", "flatten", "transpose", "permute", "squeeze", "unsqueeze", "contiguous", "clone", "identity",
     "expand", "detach", "unflatten", "swapaxes", "movedim", "cast", "slice", "chunk", "split", "getitem", "unbind",
     "constant", "repeat", "mutated",
 }  # fmt: skip
 """Kinds that move elements and compute nothing."""
+CONSTANT = {"full", "full_like", "zeros", "zeros_like", "ones", "ones_like", "arange", "eye"}
+"""Kinds whose result depends on no values."""
 ACTIVATIONS = {
     "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "hard_swish", "hard_sigmoid", "sigmoid",
     "tanh", "softplus", "mish", "prelu", "softsign", "hardtanh",
@@ -28,6 +34,13 @@ AFFINE = {"conv", "linear", "matmul"}
 """Kinds that one weight may be used by: a 1x1 convolution is a linear layer, and a product with a matrix."""
 NORMALISATIONS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
 PER_AXIS = {"kernel", "stride", "padding", "dilation", "output_padding"}
+LONGEST = 60
+"""Characters of an attribute's text that are kept; of what is longer, an array say, only its type's name is."""
+HELD = 2.0**-22
+"""Two numbers closer than this, relative to the larger, may be one: a constant that a framework holds as float32 is off
+by up to 2^-24, and one that it computed from another by a little more."""
+HELD_ZERO = 1e-30
+"""Numbers this close to 0 are 0, whatever their ratio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +122,7 @@ def plain(value: Any) -> Any:
     if hasattr(value, "item") and getattr(value, "size", None) == 1:
         return plain(value.item())
     text = str(value)
-    return text.replace("paddle.", "").replace("torch.", "") if len(text) < 60 else type(value).__name__
+    return text.replace("paddle.", "").replace("torch.", "") if len(text) < LONGEST else type(value).__name__
 
 
 def normalise(kind: str, attrs: dict[str, Any], ndim: int) -> dict[str, Any]:
@@ -171,11 +184,11 @@ def tensors_in(value: Any, is_tensor: Callable[[Any], bool]) -> Iterator[Any]:
 
 
 def same_number(a: Any, b: Any) -> bool:
-    """Whether two attributes are equal, constants that Paddle holds as float32 included."""
+    """Whether two attributes are equal, constants that a framework holds as float32 included."""
     if isinstance(a, bool) or isinstance(b, bool) or isinstance(a, str) or isinstance(b, str):
         return bool(a == b)
     if isinstance(a, int | float) and isinstance(b, int | float):
-        return math.isclose(a, b, rel_tol=2.0**-22, abs_tol=1e-30)
+        return math.isclose(a, b, rel_tol=HELD, abs_tol=HELD_ZERO)
     if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
         return all(same_number(x, y) for x, y in zip(a, b, strict=True))
     return bool(a == b)

@@ -13,7 +13,6 @@ paddle = pytest.importorskip("paddle")
 
 from nlblocks.numerics import Comparison  # noqa: E402
 from nlblocks.parity.judging.own_dtype import OwnDtype  # noqa: E402
-from nlblocks.parity.pairing.pair import Pairing  # noqa: E402
 from nlblocks.parity.running.subject import Subject  # noqa: E402
 from parity_tests.helpers.nets import SHAPE, compare, paddle_net, torch_net  # noqa: E402
 
@@ -100,16 +99,15 @@ def test_the_own_dtype_is_compared_in_training_too() -> None:
 
 @pytest.mark.parametrize(("elements", "swing", "excused"), [(1, 1.0, True), (1, 1e-3, False), (50, 1.0, False)])
 def test_a_jump_is_excused_only_where_nudges_show_it_and_few_elements_move(
-    elements: int, swing: float, excused: bool, monkeypatch: pytest.MonkeyPatch
+    elements: int, swing: float, excused: bool
 ) -> None:
     mine, theirs = np.zeros(1000), np.zeros(1000)
     theirs[:elements] = 1.0
     comparer = Mock(swing=Mock(return_value=swing))
-    monkeypatch.setattr("nlblocks.parity.judging.own_dtype.mirrored", lambda pairs, right, left: right)
     found = Comparison.of(
         mine, theirs, phase="float32 train", group="grad_params", name="w", dtype="float32", noise=1e-7
     )
     runs = Mock(left=Mock(grad_params={"w": mine}), right=Mock(grad_params={"w": theirs}))
-    note = OwnDtype(comparer, Pairing(), set())._jump(runs, "float32 train", found)
+    note = OwnDtype(comparer, Mock(mirrored=lambda right, left: right), set())._jump(runs, "float32 train", found)
     assert (note is not None) == excused
     assert note is None or note.severity == "note"

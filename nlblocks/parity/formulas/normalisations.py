@@ -1,0 +1,86 @@
+"""Normalisations: (x - mean) / √(variance + eps) over other axes each, and softmax."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nlblocks.backend import Array
+from nlblocks.parity.formulas.formula import Arrays, Attrs, per_channel
+
+RMS_EPS = 2.0**-52
+"""Where RMS norm is given no eps, it takes the spacing of float64 at 1, as torch does."""
+NORM_EPS = 1e-12
+"""The least length that ``normalize`` divides by unless told, in both frameworks."""
+
+
+def batch_norm(arrays: Arrays, attrs: Attrs) -> Array:
+    """Over batch and positions in training, with the running statistics in evaluation"""
+    x = arrays["x"]
+    if attrs.get("training"):
+        axes = (0, *range(2, x.ndim))
+        mean, var = x.mean(axes), x.var(axes, ddof=int(attrs.get("ddof", 0)))
+    else:
+        mean, var = arrays["running_mean"], arrays["running_var"]
+    y = (x - per_channel(mean, x)) / np.sqrt(per_channel(var, x) + attrs["eps"])
+    return _affine(y, arrays, x)
+
+
+def instance_norm(arrays: Arrays, attrs: Attrs) -> Array:
+    """Over positions"""
+    x = arrays["x"]
+    return _affine(_standard(x, tuple(range(2, x.ndim)), attrs), arrays, x)
+
+
+def group_norm(arrays: Arrays, attrs: Attrs) -> Array:
+    """Over positions and the channels of a group"""
+    x, groups = arrays["x"], int(attrs["groups"])
+    grouped = x.reshape(x.shape[0], groups, -1)
+    return _affine(_standard(grouped, (-1,), attrs).reshape(x.shape), arrays, x)
+
+
+def layer_norm(arrays: Arrays, attrs: Attrs) -> Array:
+    """Over the last ``count`` axes, or as many as there are ``axes``"""
+    x = arrays["x"]
+    count = attrs.get("count") or (len(attrs["axes"]) if isinstance(attrs.get("axes"), tuple) else 1)
+    y = _standard(x, tuple(range(x.ndim - count, x.ndim)), attrs)
+    shape = x.shape[x.ndim - count :]
+    if "weight" in arrays:
+        y = y * arrays["weight"].reshape(shape)
+    return y + arrays["bias"].reshape(shape) if "bias" in arrays else y
+
+
+def rms_norm(arrays: Arrays, attrs: Attrs) -> Array:
+    """x / √(mean(x²) + eps) over the last axis"""
+    x = arrays["x"]
+    y = x / np.sqrt((x * x).mean(-1, keepdims=True) + (attrs.get("eps") or RMS_EPS))
+    return y * arrays["weight"] if "weight" in arrays else y
+
+
+def normalize(arrays: Arrays, attrs: Attrs) -> Array:
+    """x / max(‖x‖ₚ, eps)"""
+    x, p = arrays["x"], float(attrs.get("p", 2.0))
+    norm = (np.abs(x) ** p).sum(attrs["axis"], keepdims=True) ** (1.0 / p)
+    return x / np.maximum(norm, attrs.get("eps", NORM_EPS))
+
+
+def softmax(arrays: Arrays, attrs: Attrs) -> Array:
+    """exp(x) / Σ exp(x)"""
+    shifted = np.exp(arrays["x"] - arrays["x"].max(attrs["axis"], keepdims=True))
+    return shifted / shifted.sum(attrs["axis"], keepdims=True)
+
+
+def log_softmax(arrays: Arrays, attrs: Attrs) -> Array:
+    """log(softmax(x))"""
+    return np.log(softmax(arrays, attrs))
+
+
+def _standard(x: Array, axes: tuple[int, ...], attrs: Attrs) -> Array:
+    var = x.var(axes, keepdims=True, ddof=int(attrs.get("ddof", 0)))
+    return (x - x.mean(axes, keepdims=True)) / np.sqrt(var + attrs["eps"])
+
+
+def _affine(y: Array, arrays: Arrays, x: Array) -> Array:
+    """y times weight plus bias, per channel of x."""
+    if "weight" in arrays:
+        y = y * per_channel(arrays["weight"], x)
+    return y + per_channel(arrays.get("bias"), x)

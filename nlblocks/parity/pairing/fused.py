@@ -1,0 +1,81 @@
+"""Layers that are one on one side and several on the other: q, k and v in one linear layer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from nlblocks.parity.pairing.names import tokens
+from nlblocks.parity.pairing.units import Ref, Unit
+from nlblocks.parity.tracing.graph import TraceGraph
+from nlblocks.parity.tracing.vocabulary import LAYOUT
+
+ROWS = {"q": 0, "k": 1, "v": 2}
+"""The order of the rows of a fused projection, where the parts are named so."""
+
+
+def split_fused(units: Sequence[Unit], view: TraceGraph, others: Sequence[Unit], others_view: TraceGraph) -> list[Unit]:
+    """The units, with every linear layer that stands for several of the other side's split into its rows."""
+    have = Counter(unit.signature for unit in units)
+    want = Counter(unit.signature for unit in others)
+    found: list[Unit] = []
+    for unit in units:
+        matrix = unit.kind == "linear" and len(unit.refs["weight"].shape) == 2
+        group = _consecutive(others, unit) if matrix and want[unit.signature] < have[unit.signature] else []
+        found += _rows(unit, group, _by_use(group, others_view, _uses(unit, len(group), view))) if group else [unit]
+    return found
+
+
+def _rows(unit: Unit, group: Sequence[Unit], in_rows: Sequence[Unit]) -> list[Unit]:
+    """The unit's rows as units, in the order of the ``group`` that they stand for; ``in_rows`` is it as they lie."""
+    start, parts = 0, {}
+    for part in in_rows:
+        rows = part.refs["weight"].shape[0]
+        refs = {
+            role: Ref(ref.name, (start, start + rows), ref.transposed, (rows, *ref.shape[1:]))
+            for role, ref in unit.refs.items()
+        }
+        parts[part.name] = replace(unit, name=f"{unit.name}.{part.name.rpartition('.')[2]}", refs=refs)
+        start += rows
+    return [parts[part.name] for part in group]
+
+
+def _consecutive(others: Sequence[Unit], unit: Unit) -> list[Unit]:
+    """Linear layers on one input whose rows add up to the unit's; q, k, v in this order if so named."""
+    rows, width = unit.refs["weight"].shape
+    for start, first in enumerate(others):
+        group, total = [], 0
+        for other in others[start:]:
+            weight = other.refs.get("weight")
+            if other.kind != "linear" or weight is None or other.source != first.source or weight.shape[1:] != (width,):
+                break
+            group.append(other)
+            total += weight.shape[0]
+            if total == rows and len(group) > 1:
+                last = [tokens(item.name)[-1:] for item in group]
+                if all(token and token[0] in ROWS for token in last):
+                    group.sort(key=lambda item: ROWS[tokens(item.name)[-1]])
+                return group
+    return []
+
+
+def _uses(unit: Unit, count: int, view: TraceGraph) -> list[set[str]]:
+    """What each part of a fused layer's result goes into, where one operation splits it."""
+    stack = [unit.output]
+    while stack:
+        for op in view.consumers[stack.pop()]:
+            if len(op.outputs) == count:
+                return [view.following(number) for number in op.outputs]
+            if op.kind in LAYOUT:
+                stack += op.outputs
+    return []
+
+
+def _by_use(group: list[Unit], view: TraceGraph, uses: list[set[str]]) -> list[Unit]:
+    """The layers in the order of the parts that are used as they are, where no two parts are used alike."""
+    if len({frozenset(use) for use in uses}) < len(group):
+        return group
+    found = {frozenset(view.following(item.output)): item for item in group}
+    ordered = [found.get(frozenset(use)) for use in uses]
+    return [item for item in ordered if item is not None] if None not in ordered else group
