@@ -36,7 +36,10 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """``from base import name``, or ``import base`` where ``name`` is "". ``target`` is the module that is meant."""
+    """``from base import name``, or ``import base`` where ``name`` is "". ``target`` is the module that is meant.
+
+    ``used`` is one that is no statement, but an attribute of what another imported.
+    """
 
     module: str
     path: str
@@ -44,6 +47,7 @@ class Import:
     base: str
     name: str
     target: str
+    used: bool = False
 
     @property
     def said(self) -> str:
@@ -81,9 +85,9 @@ def exports_of(package: Module, modules: Mapping[str, Module]) -> dict[str, bool
 def imports_of(module: Module, modules: Mapping[str, Module]) -> Iterator[Import]:
     """Every import of a file, and every attribute of a package that it imported."""
 
-    def found(node: ast.expr | ast.stmt, base: str, name: str) -> Import:
+    def found(node: ast.expr | ast.stmt, base: str, name: str, used: bool = False) -> Import:
         whole = f"{base}.{name}" if name else base
-        return Import(module.name, module.path, node.lineno, base, name, whole if whole in modules else base)
+        return Import(module.name, module.path, node.lineno, base, name, whole if whole in modules else base, used)
 
     packages: dict[str, str] = {}
     attributes, inner = [], set()
@@ -108,7 +112,7 @@ def imports_of(module: Module, modules: Mapping[str, Module]) -> Iterator[Import
         if node not in inner:
             base, name = _reached(node, packages, modules)
             if base:
-                yield found(node, base, name)
+                yield found(node, base, name, used=True)
 
 
 def _absolute(node: ast.ImportFrom, module: Module) -> str:

@@ -220,9 +220,10 @@ def _circles(arrows: Iterable[tuple[str, str]]) -> Iterator[list[str]]:
 def past_faces(house: House) -> Iterator[Offence]:
     """Imports of what a room does not export, by anybody outside it but the tests of that very room.
 
-    A face that exports a module exports all that is in it.
+    A face that exports a module exports all that is in it. What an offending import is used for is no further offence.
     """
-    for item in house.imports:
+    told = set()
+    for item in house.imports:  # of a file: its statements, then what it uses
         room = house.room_of(item.said)
         if not room or room in lineage(item.module) or item.path.rpartition("/")[0] == _tests_of(room):
             continue
@@ -230,8 +231,13 @@ def past_faces(house: House) -> Iterator[Offence]:
         face = house.faces[room]
         if not name or (face.get(name) if deeper or item.base != room else name in face):
             continue
-        wrong, names = f"imports {item.said}, past the face of its room", ", ".join(face) or "nothing"
-        yield Offence(item.path, item.line, item.said, wrong, f"{room} exports {names}: use these, or change them")
+        if item.used and any((item.path, above) in told for above in lineage(item.said)):
+            continue
+        told.add((item.path, item.said))
+        mend = f"{room} exports {', '.join(face) or 'nothing'}: use that, or change it"
+        if item.path.startswith("parity_tests/"):
+            mend += f", or test it in {_tests_of(room)}/"
+        yield Offence(item.path, item.line, item.said, f"imports {item.said}, past the face of its room", mend)
 
 
 def _tests_of(room: str) -> str:

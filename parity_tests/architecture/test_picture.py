@@ -48,6 +48,9 @@ def test_what_the_page_names_is_there() -> None:
     paths = re.findall(r"`((?:nlblocks|backends|benchmarks|parity_tests|docs)/[\w/.]*)`", text)
     assert links
     assert paths
+    rows = re.findall(r"`(\w+)` (?:in|of) `([\w/]+\.py)`", text)
+    assert len(rows) > 4
+    assert not [row for row in rows if not re.search(rf"\b{row[0]}\b", (ROOT / row[1]).read_text(encoding="utf-8"))]
     missing = [link for link in links if not (PAGE.parent / link).exists()]
     assert not missing + [path for path in paths if not (ROOT / path).exists()]
     assert f"({PAGE.relative_to(ROOT).as_posix()})" in (ROOT / "README.md").read_text(encoding="utf-8")
