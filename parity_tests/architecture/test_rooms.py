@@ -84,7 +84,7 @@ def test_an_upward_import_is_found(source: str, tmp_path: Path) -> None:
     [
         (TRACE, "from nlblocks_torch.lab import tracing"),
         ("nlblocks/backend.py", "def f():\n    import nlblocks_paddle"),
-        ("backends/nlblocks_paddle/layers.py", "import nlblocks_torch.layers"),
+        ("backends/nlblocks_paddle/lab/tracing.py", "import nlblocks_torch.kernels.lines"),
         ("backends/nlblocks_torch/non_local.py", "from nlblocks_torch.lab.tracing import tracer"),
         ("backends/nlblocks_torch/non_local.py", "from nlblocks.parity.tracing import Trace"),
         ("backends/nlblocks_torch/kernels/lines.py", "from nlblocks_torch.lab import calls"),
@@ -156,8 +156,9 @@ def test_a_module_on_a_face_is_public_with_all_in_it(tmp_path: Path) -> None:
         TRACE: "from nlblocks.numerics import tolerance, verify\ntolerance.LIMIT",
     }
     assert not list(rooms.past_faces(planted(tmp_path, files)))
-    past = {"nlblocks/parity/judging/gradients.py": "from nlblocks.numerics.verify import verify"}  # a function's file
-    assert places(rooms.past_faces, planted(tmp_path, past)) == ["nlblocks/parity/judging/gradients.py:1"]
+    past = "from nlblocks.numerics.verify import verify\nimport nlblocks.numerics.verify"  # what is shown is a function
+    house = planted(tmp_path, {"nlblocks/parity/judging/gradients.py": past})
+    assert [place.rpartition(":")[2] for place in places(rooms.past_faces, house)] == ["1", "2"]
 
 
 def test_a_wrong_face_is_found(tmp_path: Path) -> None:
