@@ -31,6 +31,7 @@ format: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m nlblocks.catalogue
+	$(BIN)/python -m docs.architecture
 
 clean:
 	rm -rf .venv build dist

@@ -1,0 +1,1 @@
+"""Weights: canonical state, transfer, checkpoint files, conversion by meaning, public codebases' dialects."""

@@ -1,0 +1,1 @@
+"""Fast exact products: what the blocks' formulas compute, without the attention map."""

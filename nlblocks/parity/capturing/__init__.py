@@ -1,0 +1,1 @@
+"""Runs as files: recorded where the framework is, compared where none is."""

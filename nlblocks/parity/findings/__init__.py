@@ -1,0 +1,1 @@
+"""What can be said of two models: comparisons, findings, their causes, and the report as data."""

@@ -1,0 +1,1 @@
+"""A report as people read it: terminal text, HTML, pictures."""

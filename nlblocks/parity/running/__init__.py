@@ -1,0 +1,1 @@
+"""One model, run: its inputs, seeds, optimisers and histories."""
