@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch")
 paddle = pytest.importorskip("paddle")
 
 from nlblocks import parity  # noqa: E402
+from nlblocks.numerics import NoiseFloor  # noqa: E402
 from nlblocks.numerics.difference import measure  # noqa: E402
-from nlblocks.numerics.ulp import nudged  # noqa: E402
 from nlblocks.parity.findings.comparison import Comparison  # noqa: E402
 from nlblocks.parity.judging.own_dtype import OwnDtype  # noqa: E402
 from nlblocks.parity.pairing.pair import Pairing, pair  # noqa: E402
@@ -157,7 +157,7 @@ def test_a_digest_tells_tensors_apart() -> None:
 def test_a_nudge_moves_by_one_unit_and_leaves_zero() -> None:
     x = np.array([0.0, 1.0, -3.0, 1e-3] * 50)
     for dtype in ("float64", "float32"):
-        moved_x = nudged(x, 0, "x", dtype)
+        moved_x = NoiseFloor.nudged(x, 0, "x", dtype)
         own = x.astype(dtype)
         assert moved_x.dtype == dtype
         assert (moved_x[::4] == 0).all()
