@@ -7,8 +7,8 @@ from typing import Any
 
 from nlblocks.backend import State
 from nlblocks.errors import InputError
+from nlblocks.numerics.tolerance import MORE_NUDGES, NUDGES
 from nlblocks.parity.capturing.file import Capture, load_capture
-from nlblocks.parity.judging.comparer import MORE_NUDGES, NUDGES
 from nlblocks.parity.pairing.pair import Rename, pair
 from nlblocks.parity.pairing.transfer import moved, randomised
 from nlblocks.parity.running.inputs import Inputs

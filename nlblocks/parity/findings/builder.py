@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from nlblocks.numerics import Comparison
 from nlblocks.parity.findings.causes import accepted
-from nlblocks.parity.findings.comparison import Comparison
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.findings.report import ReportData
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from nlblocks.numerics.tolerance import RATIO
-from nlblocks.parity.findings.comparison import Comparison
+from nlblocks.numerics import Comparison
 from nlblocks.parity.findings.finding import Finding
 from nlblocks.parity.pairing.pair import Pairing
 
@@ -55,11 +54,7 @@ class ReportData:
         if not found:
             return None
         return max(
-            float("inf")
-            if c.difference.problem
-            else 0.0
-            if c.passed and c.noise * RATIO >= c.difference.scale
-            else c.difference.relative
+            float("inf") if c.difference.problem else 0.0 if c.passed and c.zero else c.difference.relative
             for c in found
         )
 
@@ -82,7 +77,7 @@ class ReportData:
             "seconds": self.seconds,
             "finding": self.finding.to_dict() if self.finding else None,
             "findings": [finding.to_dict() for finding in self.findings],
-            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+            "comparisons": [_row(comparison) for comparison in self.comparisons],
             "layers": self.layers,
             "steps": [{"step": s, "error": e, "tensor": n} for s, e, n in self.steps],
             "optimisers": list(self.optimisers),
@@ -106,3 +101,23 @@ class ReportData:
 def _at(a: Finding, b: Finding) -> bool:
     """Whether two findings are at one layer, or one in a part of the other's."""
     return a.layer_left == b.layer_left or a.layer_left.startswith(f"{b.layer_left}.")
+
+
+def _row(comparison: Comparison) -> dict[str, Any]:
+    """One tensor that both models computed, JSON-ready."""
+    found = comparison.difference
+    return {
+        "phase": comparison.phase,
+        "group": comparison.group,
+        "name": comparison.name,
+        "dtype": comparison.dtype,
+        "passed": comparison.passed,
+        "problem": found.problem,
+        "relative": found.relative,
+        "error": found.error,
+        "scale": found.scale,
+        "noise": comparison.floor,
+        "ratio": comparison.ratio,
+        "index": list(found.index),
+        "values": list(found.values),
+    }

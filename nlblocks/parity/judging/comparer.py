@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.numerics.difference import Difference, measure
-from nlblocks.numerics.tolerance import EPSILON, RATIO
-from nlblocks.parity.findings.comparison import Comparison
+from nlblocks.numerics import Comparison
+from nlblocks.numerics.tolerance import MODEL_LIMIT, MORE_NUDGES, NUDGES
 from nlblocks.parity.findings.finding import Phase
-from nlblocks.parity.judging.noise_floor import NoiseFloor
+from nlblocks.parity.judging.noise_floor import SideFloors
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.side import Side
 from nlblocks.parity.recording.dropout import Drawn
 from nlblocks.parity.recording.tracer import Given, Keep
 from nlblocks.parity.tracing.trace import Key, Trace
-
-LIMIT = 1e-12
-"""A float64 difference up to this, relative to the tensor's largest value, needs no further question."""
-NUDGES = 2
-MORE_NUDGES = 16
-"""How often one side is nudged in its own dtype where a few nudges do not suffice: a maximum or a ReLU close to a tie
-jumps, and a few nudges may not show it."""
 
 
 class Comparer:
@@ -31,7 +24,7 @@ class Comparer:
 
     def __init__(self, left: Side, right: Side) -> None:
         self.left, self.right = left, right
-        self.floors = NoiseFloor(), NoiseFloor()
+        self.floors = SideFloors(), SideFloors()
 
     def run(self, *, training: bool, dtype: str, keep: Keep) -> Pass:
         """One run of each side."""
@@ -56,20 +49,15 @@ class Comparer:
         In the models' own dtype the smaller floor counts: both compute the same function, so that it moves as little
         on either side, and a side that loses precision must not excuse itself by it.
         """
-        difference = _measured(a, b)
-        noise = 0.0
-        passed = not difference.problem
-        if passed and (difference.relative > LIMIT or runs.dtype != "float64"):
-            for nudges in (NUDGES,) if runs.dtype == "float64" else (NUDGES, MORE_NUDGES):
-                floors = self._floors(key, runs, other, nudges)
-                measured = max(floors) if runs.dtype == "float64" else min(floors)
-                noise = max(measured, EPSILON[runs.dtype] * difference.scale, extra)
-                passed = difference.error <= RATIO * noise
-                if passed:
-                    break
-        return Comparison(
-            phase=phase, group=key[0], name=key[1], dtype=runs.dtype, difference=difference, noise=noise, passed=passed
-        )
+        limit = MODEL_LIMIT if runs.dtype == "float64" else None
+        found = Comparison.of(*_alike(a, b), phase=phase, group=key[0], name=key[1], dtype=runs.dtype, limit=limit)
+        for nudges in (NUDGES,) if runs.dtype == "float64" else (NUDGES, MORE_NUDGES):
+            if found.passed or found.difference.problem:
+                break
+            floors = self._floors(key, runs, other, nudges)
+            measured = max(floors) if runs.dtype == "float64" else min(floors)
+            found = replace(found, noise=max(measured, extra))
+        return found
 
     def swing(self, key: Key, runs: Pass, other: str | None) -> float:
         """The most that nudges moved a tensor on either side, after as many as are ever made."""
@@ -81,11 +69,11 @@ class Comparer:
         return left.get(key, 0.0), right.get((key[0], other or key[1]), 0.0)
 
 
-def _measured(a: Array, b: Array) -> Difference:
-    """Of another precision is no difference here: the outputs' own dtypes are judged by themselves."""
+def _alike(a: Array, b: Array) -> tuple[Array, Array]:
+    """In one dtype: another precision is no difference here, the outputs' own dtypes are judged by themselves."""
     if a.dtype.kind == b.dtype.kind == "f":
         wider = np.result_type(a, b)
         a, b = a.astype(wider, copy=False), b.astype(wider, copy=False)
     elif a.dtype.kind in "iub" and b.dtype.kind in "iub":
         a, b = a.astype(np.int64), b.astype(np.int64)
-    return measure(a, b)
+    return a, b

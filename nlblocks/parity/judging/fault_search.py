@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from nlblocks.numerics import Comparison
 from nlblocks.parity.explaining.localise import Located, localise, place
-from nlblocks.parity.findings.comparison import Comparison
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.judging.attributes import profile
 from nlblocks.parity.judging.comparer import Comparer
@@ -117,7 +117,7 @@ class FaultSearch:
                 )
         failed = [comparison for _, comparison in wrong]
         error = max((c.difference.relative for c in failed if not c.difference.problem), default=1.0)
-        floor = max((c.noise / c.difference.scale for c in failed if c.difference.scale), default=0.0)
+        floor = max((c.floor / c.difference.scale for c in failed if c.difference.scale), default=0.0)
         return localise(left, right, self.pairs, [pair for pair, _ in wrong], error, phase, self.seed, floor)
 
     def _raised(self, left: Trace, right: Trace, phase: Phase) -> Finding:

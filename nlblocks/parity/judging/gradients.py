@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.numerics.tolerance import RATIO
+from nlblocks.numerics import Comparison
 from nlblocks.parity.explaining.gradients import GradientLocated, localise_gradient
-from nlblocks.parity.findings.comparison import Comparison
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.passes import Pass
@@ -86,7 +85,7 @@ def where_gradients_part(
     What passed in the ``comparisons`` of the gradients tells what is rounding on the way.
     """
     error = max((c.difference.relative for c in comparisons if not c.passed), default=1.0)
-    rounded = [c for c in comparisons if c.passed and c.noise * RATIO < c.difference.scale]
+    rounded = [c for c in comparisons if c.passed and not c.zero]
     worst = max((c.difference.relative for c in rounded), default=0.0)
     origins = {f"{'input' if kind == 'input' else 'parameter'}:{name}" for kind, name in wrong}
     found = localise_gradient(left, right, origins, error, max(1e-9, min(10 * worst, error / 10)))

@@ -12,10 +12,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from nlblocks.numerics.tolerance import RATIO
 from nlblocks.parity.explaining.state_after import explain_buffer
 from nlblocks.parity.findings.builder import ReportBuilder
-from nlblocks.parity.findings.comparison import Comparison
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.findings.report import ReportData
 from nlblocks.parity.judging.attributes import audit, profile
@@ -51,7 +49,7 @@ class Judge:
         self.left, self.right = left, right
         self._through = False
         self._apart: set[str] = set()
-        self._rounding: dict[str, float] = {}
+        self._rounding: dict[str, float] = {}  # how far gradients may be apart; from 1 on they are rounding
 
     @property
     def agrees(self) -> bool:
@@ -141,7 +139,9 @@ class Judge:
         """Gradients of inputs and parameters."""
         gradients = compare_gradients(self.comparer, self.pairs, runs)
         self.report.compare(gradients.comparisons)
-        self._rounding = _rounding(gradients.comparisons)
+        self._rounding = {
+            c.name: c.rounding for c in gradients.comparisons if c.group == "grad_params" and c.noise is not None
+        }
         held = list(frozen(self.pairs, runs, gradients.wrong))
         self.report.find(*held)
         names = {name for kind, name in gradients.wrong if kind == "frozen"} if held else set()
@@ -201,12 +201,3 @@ class Judge:
         known = {(f.cause, f.layer_left, f.layer_right) for f in self.report.findings}
         found = [f for f in audit(left, right, self.pairs) if (f.cause, f.layer_left, f.layer_right) not in known]
         self.report.find(*found)
-
-
-def _rounding(gradients: list[Comparison]) -> dict[str, float]:
-    """How far the gradients of parameters may be apart, in units of their scale: from 1 on they are rounding."""
-    return {
-        c.name: RATIO * c.noise / c.difference.scale if c.difference.scale else 1.0
-        for c in gradients
-        if c.group == "grad_params" and c.noise
-    }

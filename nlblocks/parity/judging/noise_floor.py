@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nlblocks.numerics import NoiseFloor
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.side import Side
 from nlblocks.parity.tracing.trace import Key
 
 
-class NoiseFloor:
+class SideFloors:
     """The noise floors of one side, by mode and dtype; more nudges are added to those already made."""
 
     def __init__(self) -> None:
@@ -24,6 +25,6 @@ class NoiseFloor:
                 training=runs.training, dtype=runs.dtype, base=runs.right if right else runs.left,
                 trials=range(done, nudges), given=runs.given if right else None,
             )  # fmt: skip
-            floor = {name: max(floor.get(name, 0.0), more.get(name, 0.0)) for name in {*floor, *more}}
+            floor = NoiseFloor.larger(floor, more)
             self._measured[key] = nudges, floor
         return floor

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nlblocks.numerics import distance
-from nlblocks.parity.findings.comparison import Comparison
+from nlblocks.numerics import Comparison, distance
+from nlblocks.numerics.tolerance import MODEL_LIMIT
 from nlblocks.parity.findings.finding import Finding, Phase
-from nlblocks.parity.judging.comparer import LIMIT, Comparer
+from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.tracing.graph import last_layer
@@ -64,12 +64,13 @@ def structure(left: Trace, right: Trace, pairs: Pairing, phase: Phase) -> Iterat
             yield finding(x, y, "output.dtype", f"output {x} is {dtypes[0]} on the left, {dtypes[1]} on the right")
         mine, theirs = left.output(x), right.output(y)
         same_shape = mine.shape == theirs.shape
-        if not same_shape and mine.size == theirs.size and distance(mine, theirs, layout="any", enough=LIMIT) <= LIMIT:
+        reshaped = not same_shape and mine.size == theirs.size
+        if reshaped and distance(mine, theirs, layout="any", enough=MODEL_LIMIT) <= MODEL_LIMIT:
             text = f"output {x} is {list(mine.shape)} on the left, {list(theirs.shape)} on the right; same values"
             yield finding(x, y, "output.shape", text)
         others = [n for n in b if n != y and right.output(n).shape == mine.shape]
-        swapped = next((n for n in others if distance(mine, right.output(n)) <= LIMIT), None)
-        if swapped is not None and not (same_shape and distance(mine, theirs) <= LIMIT):
+        swapped = next((n for n in others if distance(mine, right.output(n)) <= MODEL_LIMIT), None)
+        if swapped is not None and not (same_shape and distance(mine, theirs) <= MODEL_LIMIT):
             text = f"output {x} of the left is output {swapped} of the right"
             yield finding(x, swapped, "output.structure", text)
 

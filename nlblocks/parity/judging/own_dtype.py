@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from nlblocks.numerics import Comparison
 from nlblocks.numerics.tolerance import RATIO
 from nlblocks.parity.explaining.precision import lost_precision, precision_finding
-from nlblocks.parity.findings.comparison import Comparison
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.gradients import compare_gradients
@@ -74,7 +74,7 @@ class OwnDtype:
         key, name = ("grad_params", found.name), found.name
         mine = runs.left.grad_params[name]
         theirs = mirrored(self.pairs, runs.right.grad_params, runs.left.grad_params)[name]
-        apart = int((np.abs(mine - theirs) > RATIO * found.noise).sum())
+        apart = int((np.abs(mine - theirs) > RATIO * found.floor).sum())
         moved = RATIO * self.comparer.swing(key, runs, self.pairs.names.get(name))
         if found.difference.problem or found.difference.error > moved or apart > JUMPING * mine.size:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nlblocks.numerics import Comparison
 from nlblocks.parity.findings.finding import Finding
 from nlblocks.parity.findings.report import ReportData
 
@@ -48,7 +49,15 @@ def _phase(report: ReportData, phase: str) -> Iterator[str]:
     rest = ", the rest is accepted" if wanted else ""
     yield f"  {phase:14} {mark} worst {worst:.1e}{noise}, {agree} of {len(found)} agree{rest}"
     if differ and not wanted:
-        yield f"  {'':16} {next(c for c in found if not c.passed).words}"
+        yield f"  {'':16} {_apart(next(c for c in found if not c.passed))}"
+
+
+def _apart(comparison: Comparison) -> str:
+    """Where two tensors differ most, and both values there."""
+    found, name = comparison.difference, f"{comparison.group} {comparison.name}".rstrip()
+    if found.problem:
+        return f"{name}: {found.problem}"
+    return f"{name} at {list(found.index)}: {found.values[0]:.9g} on the left, {found.values[1]:.9g} on the right"
 
 
 def _steps(report: ReportData) -> str:
