@@ -60,8 +60,8 @@ class NoiseFloor:
     def capped(floors: Mapping[Key, float], runs: Iterable[Results]) -> Floors:
         """The floors, so lowered that none excuses more than CEILING of the largest value in its group in any run.
 
-        For what is neither random nor chaotic by nature, so that a floor that high is a fault and no rounding. Where a
-        tie breaks deep inside, as in float32 and on tie-rich inputs, a gradient moves as far as it likes: no cap holds.
+        Without it a backend that is random or chaotic raises its own floor until anything passes. It is not for runs in
+        which rounding breaks ties, as in float32 and on tie-rich inputs: there a gradient moves as far as it likes.
         """
         largest: dict[str, float] = defaultdict(float)
         for run in runs:

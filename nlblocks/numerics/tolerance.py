@@ -42,13 +42,9 @@ MORE_NUDGES = 16
 """Nudged runs where those do not suffice: a maximum or a ReLU close to a tie jumps, and a few may not show it."""
 HELD_WEIGHT = 1 / 8
 """What a constant does that one framework holds as float32 counts as noise by this: up to RATIO / 8 = 4 times it
-passes. Unlike rounding it is known exactly, so little is left to chance."""
+passes. Its error is known, where that of rounding is sampled by a few nudges: less is left to chance."""
 EQUAL = 1e-10
 """Two float64 tensors that are closer than this, relative to their largest value, are one tensor computed twice."""
-LOOSE = 1e-6
-"""Two tensors of a model's runs are still taken for partners up to here, where rounding or a fault before has grown."""
-UNITY = 1e-6
-"""A fitted factor this close to 1 scales nothing; a fitted shift this small beside the values moves nothing."""
 HELPS = 1e-2
 """A cause holds only where taking it away leaves no more than this share of the difference."""
 TINY = 1e-300
