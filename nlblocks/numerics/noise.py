@@ -1,7 +1,7 @@
 """The noise floor: how far the tensors of a run move when all that goes in moves by one unit in the last place.
 
-Whoever measures one runs the model again with its inputs, weights and output gradients ``nudged``, and shows the
-results to a :class:`NoiseFloor`, all together or each as soon as it is known.
+Whoever measures one runs the model again with its inputs, weights and output gradients nudged, and shows the results to
+a :class:`NoiseFloor`, all together or each as soon as it is known.
 """
 
 from __future__ import annotations
@@ -17,22 +17,18 @@ from nlblocks.numerics.difference import furthest
 from nlblocks.numerics.tolerance import CEILING, RATIO
 from nlblocks.numerics.ulp import nudged
 
-__all__ = ["MORE_NUDGES", "NUDGES", "Floors", "Key", "NoiseFloor", "Results", "capped", "larger", "nudged"]
-
 Key = tuple[str, str]
 """(group, name) of a tensor that is compared: ("output", "output"), ("grad_params", "conv.weight")."""
 Results = Mapping[Key, Array]
 """What one run is compared by."""
 Floors = dict[Key, float]
 """The noise floor of each tensor, in the tensor's own units."""
-NUDGES = 2
-"""Runs that find the noise floor of most models."""
-MORE_NUDGES = 16
-"""Runs where those do not suffice: a maximum or a ReLU close to a tie jumps, and a few nudges may not show it."""
 
 
 class NoiseFloor:
-    """The floors of one run's tensors: the largest change of each in any of the runs that were added."""
+    """The floors of one run's tensors: the largest change of each in any of the nudged runs that were added."""
+
+    nudged = staticmethod(nudged)
 
     def __init__(self, base: Results) -> None:
         self.base = base
@@ -55,20 +51,20 @@ class NoiseFloor:
         for key, value in moved.items():
             self.add(key, value, weight)
 
+    @staticmethod
+    def larger(*found: Mapping[Key, float]) -> Floors:
+        """The largest floor of each tensor that any of these knows."""
+        return {key: max(other.get(key, 0.0) for other in found) for floors in found for key in floors}
 
-def larger(*found: Mapping[Key, float]) -> Floors:
-    """The largest floor of each tensor that any of these knows."""
-    return {key: max(other.get(key, 0.0) for other in found) for floors in found for key in floors}
+    @staticmethod
+    def capped(floors: Mapping[Key, float], runs: Iterable[Results]) -> Floors:
+        """The floors, so lowered that none excuses more than CEILING of the largest value in its group in any run.
 
-
-def capped(floors: Mapping[Key, float], runs: Iterable[Results]) -> Floors:
-    """The floors, so lowered that none excuses more than CEILING of the largest value in its group in any run.
-
-    For what is not random or chaotic by nature, where a floor that high is a fault and no rounding. Where a tie breaks
-    deep inside, as in float32 and on tie-rich inputs, a gradient moves as far as it likes: no cap holds there.
-    """
-    largest: dict[str, float] = defaultdict(float)
-    for run in runs:
-        for (group, _), value in run.items():
-            largest[group] = max(largest[group], float(np.abs(value).max(initial=0.0)))
-    return {key: min(floor, CEILING / RATIO * largest[key[0]]) for key, floor in floors.items()}
+        Without it a backend that is random or chaotic raises its own floor until anything passes. It is not for runs in
+        which rounding breaks ties, as in float32 and on tie-rich inputs: there a gradient moves as far as it likes.
+        """
+        largest: dict[str, float] = defaultdict(float)
+        for run in runs:
+            for (group, _), value in run.items():
+                largest[group] = max(largest[group], float(np.abs(value).max(initial=0.0)))
+        return {key: min(floor, CEILING / RATIO * largest[key[0]]) for key, floor in floors.items()}

@@ -10,6 +10,10 @@ float32 is explained, not tolerated: only the second rule applies, with the floo
 
 from __future__ import annotations
 
+import numpy as np
+
+from nlblocks.backend import Array
+
 GROUPS = ("output", "attention", "grad_input", "grad_params", "buffers", "derivative")
 """What is compared of a block, in the order of a report."""
 LIMITS = {
@@ -32,15 +36,15 @@ by more than this. No noise floor of a block may excuse more: one whose result m
 last place, or without one, is not merely rounding."""
 EPSILON = {"float64": 2.0**-53, "float32": 2.0**-24}
 """Half a unit in the last place of 1: the least that a noise floor can be, in units of the tensor's largest value."""
+NUDGES = 2
+"""Nudged runs that find the noise floor of most models."""
+MORE_NUDGES = 16
+"""Nudged runs where those do not suffice: a maximum or a ReLU close to a tie jumps, and a few may not show it."""
 HELD_WEIGHT = 1 / 8
 """What a constant does that one framework holds as float32 counts as noise by this: up to RATIO / 8 = 4 times it
-passes. Unlike rounding it is known exactly, so little is left to chance."""
+passes. Its error is known, where that of rounding is sampled by a few nudges: less is left to chance."""
 EQUAL = 1e-10
 """Two float64 tensors that are closer than this, relative to their largest value, are one tensor computed twice."""
-LOOSE = 1e-6
-"""Two tensors of a model's runs are still taken for partners up to here, where rounding or a fault before has grown."""
-UNITY = 1e-6
-"""A fitted factor this close to 1 scales nothing; a fitted shift this small beside the values moves nothing."""
 HELPS = 1e-2
 """A cause holds only where taking it away leaves no more than this share of the difference."""
 SLACK = 4.0
@@ -48,3 +52,16 @@ SLACK = 4.0
 spare a look at the elements, which decide."""
 TINY = 1e-300
 """Stands for a zero where numbers are divided by it, or compared with what is relative to it."""
+HIDDEN = -9e3
+"""A score from here down, among ordinary ones, is a masked one: -1e4, -65504 and -1e9 all stand for minus infinity."""
+ORDINARY = 1e3
+"""Scores are ordinary below this: features that reach further are no scores."""
+
+
+def unmasked(array: Array) -> Array:
+    """Scores with minus infinity for what is masked by a large number, which would drown all the others."""
+    hidden = array < HIDDEN
+    if not hidden.any():
+        return array
+    others = array[~hidden & np.isfinite(array)]
+    return np.where(hidden, -np.inf, array) if np.abs(others).max(initial=0.0) < ORDINARY else array

@@ -11,20 +11,18 @@ import numpy as np
 
 from nlblocks.backend import Array, Differentiator
 from nlblocks.init import generator
-from nlblocks.numerics import Comparison, noise, tolerance
-from nlblocks.proof.sample import Point, Setting
+from nlblocks.numerics import Comparison, tolerance
+from nlblocks.proof.sample import Floors, Key, Point, Results, Setting
 from nlblocks.weights.state import load_state
 
 
 class Derivatives:
     """One backend's derivatives of its formula, in one setting, as the judge of the others' gradients."""
 
-    def __init__(
-        self, judge: Differentiator, module: Any, seed: int, setting: Setting, floors: Mapping[noise.Key, float]
-    ) -> None:
+    def __init__(self, judge: Differentiator, module: Any, seed: int, setting: Setting, floors: Floors) -> None:
         self.judge, self.module, self.seed, self.setting, self.floors = judge, module, seed, setting, floors
 
-    def checks(self, backend: str, run: noise.Results) -> Iterator[Comparison]:
+    def checks(self, backend: str, run: Results) -> Iterator[Comparison]:
         """Each gradient of a backend's run, projected on random directions, against the derivative along them."""
         own = {key: value for key, value in run.items() if key[0].startswith("grad_")}
         for group in ("grad_input", "grad_params"):
@@ -36,7 +34,7 @@ class Derivatives:
                 single = (self._project(backend, own, [key]) for key in keys)
                 yield from [c for c in single if not c.passed] or [check]
 
-    def _project(self, backend: str, own: noise.Results, keys: Sequence[noise.Key]) -> Comparison:
+    def _project(self, backend: str, own: Results, keys: Sequence[Key]) -> Comparison:
         """Compare Σ gradient · direction with the derivative along the direction; each tensor has about unit weight.
 
         A gradient that is zero but for rounding gets no more weight than the largest one, or its noise would count.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +11,16 @@ import numpy as np
 
 from nlblocks.backend import Array, Backend, State
 from nlblocks.init import generator
-from nlblocks.numerics import noise, tolerance
+from nlblocks.numerics import NoiseFloor, tolerance
 from nlblocks.specs.base import BlockSpec, Param
 from nlblocks.weights.state import load_state
 
+Key = tuple[str, str]
+"""(group, name) of a tensor that is compared."""
+Results = Mapping[Key, Array]
+"""What one call of a block computed."""
+Floors = Mapping[Key, float]
+"""The noise floor of each tensor."""
 PARTS = ("state", "x", "grad_output")
 """What a point consists of."""
 TEMPERINGS = 40
@@ -57,8 +63,10 @@ class Point:
         """The point with every element of ``parts`` but zeros moved by one unit in the last place, at random."""
         moved: dict[str, Any] = {}
         if "state" in parts:
-            moved["state"] = {name: noise.nudged(value, trial, f"state:{name}") for name, value in self.state.items()}
-        moved |= {part: noise.nudged(getattr(self, part), trial, part) for part in parts if part != "state"}
+            moved["state"] = {
+                name: NoiseFloor.nudged(value, trial, f"state:{name}") for name, value in self.state.items()
+            }
+        moved |= {part: NoiseFloor.nudged(getattr(self, part), trial, part) for part in parts if part != "state"}
         return replace(self, **moved)
 
 

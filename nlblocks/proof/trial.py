@@ -7,14 +7,14 @@ from itertools import combinations
 from typing import Any, cast
 
 from nlblocks.backend import Backend, Differentiator, DType, Run
-from nlblocks.numerics import Comparison, noise
+from nlblocks.numerics import Comparison, NoiseFloor, tolerance
 from nlblocks.paths import force, forced
 from nlblocks.proof.derivatives import Derivatives
-from nlblocks.proof.sample import PARTS, Point, Setting
+from nlblocks.proof.sample import PARTS, Floors, Key, Point, Results, Setting
 from nlblocks.specs.base import BlockSpec
 from nlblocks.weights.state import load_state
 
-Runs = Mapping[str, noise.Results]
+Runs = Mapping[str, Results]
 """What each backend, or way to call it, computed."""
 
 
@@ -65,18 +65,18 @@ class Trial:
 
     def _explained(
         self, gradients: Sequence[Backend], setting: Setting, runs: Runs, with_map: bool
-    ) -> tuple[list[Comparison], noise.Floors]:
+    ) -> tuple[list[Comparison], Floors]:
         """All comparisons of the runs, and the noise floors that judged them; more nudges where a few do not do."""
         checks: list[Comparison] = []
-        floors: noise.Floors = {}
-        for nudges in (noise.NUDGES, noise.MORE_NUDGES):
+        floors: Floors = {}
+        for nudges in (tolerance.NUDGES, tolerance.MORE_NUDGES):
             floors = self._floors(gradients, setting, runs, with_map, nudges)
             checks = list(self._compare(runs, floors, setting, with_map))
             if all(check.passed or check.difference.problem for check in checks):
                 break
         return checks, floors
 
-    def _without_map(self, runs: Runs, floors: noise.Floors, setting: Setting) -> Iterator[Comparison]:
+    def _without_map(self, runs: Runs, floors: Floors, setting: Setting) -> Iterator[Comparison]:
         """Each backend's call as users make it, which never builds the map, against every call that returned the map.
 
         The floor is that of the calls with the map. Where it does not suffice, as where a gradient is zero and one
@@ -90,16 +90,14 @@ class Trial:
             checks = self._against(name, own, runs, floors, setting)
             if not all(check.passed for check in checks):
                 more = self._floors([backend], setting, {backend.name: own}, with_map=False)
-                checks = self._against(name, own, runs, noise.larger(floors, more), setting)
+                checks = self._against(name, own, runs, NoiseFloor.larger(floors, more), setting)
             yield from checks
 
-    def _against(
-        self, name: str, own: noise.Results, runs: Runs, floors: noise.Floors, setting: Setting
-    ) -> list[Comparison]:
+    def _against(self, name: str, own: Results, runs: Runs, floors: Floors, setting: Setting) -> list[Comparison]:
         pairs = [{name: own, other: found} for other, found in runs.items()]
         return [check for pair in pairs for check in self._compare(pair, floors, setting, with_map=False)]
 
-    def _run(self, backend: Backend, setting: Setting, point: Point, with_map: bool) -> noise.Results:
+    def _run(self, backend: Backend, setting: Setting, point: Point, with_map: bool) -> Results:
         """What the backend computes in a setting, at its point or one that was nudged."""
         module = self.modules.get(backend, setting.dtype)
         load_state(module, point.state)
@@ -110,18 +108,18 @@ class Trial:
         return _flatten(self.spec, result)
 
     def _floors(
-        self, backends: Sequence[Backend], setting: Setting, runs: Runs, with_map: bool, nudges: int = noise.NUDGES
-    ) -> noise.Floors:
+        self, backends: Sequence[Backend], setting: Setting, runs: Runs, with_map: bool, nudges: int = tolerance.NUDGES
+    ) -> Floors:
         """The noise floors of the runs: the largest of any backend, capped where rounding cannot break a tie."""
-        measured = {backend.name: noise.NoiseFloor(runs[backend.name]) for backend in backends}
+        measured = {backend.name: NoiseFloor(runs[backend.name]) for backend in backends}
         for trial in range(nudges):
             point = setting.point.nudged(trial, setting.parts)
             for backend in backends:
                 measured[backend.name].add_all(self._run(backend, setting, point, with_map))
-        floors = noise.larger(*(found.floors for found in measured.values()))
-        return floors if setting.jumps else noise.capped(floors, runs.values())
+        floors = NoiseFloor.larger(*(found.floors for found in measured.values()))
+        return floors if setting.jumps else NoiseFloor.capped(floors, runs.values())
 
-    def _compare(self, runs: Runs, floors: noise.Floors, setting: Setting, with_map: bool) -> Iterator[Comparison]:
+    def _compare(self, runs: Runs, floors: Floors, setting: Setting, with_map: bool) -> Iterator[Comparison]:
         """Every tensor that two runs both owe, in the order of the computation."""
         forward_only = {b.name for b in self.backends if not b.differentiable}
         known = set(_owed(self.spec, self.has_map, gradients=True))
@@ -139,7 +137,7 @@ class Trial:
                 yield Comparison.impossible("the spec names no such tensor", noise=0.0, **record)
 
 
-def _flatten(spec: BlockSpec, run: Run) -> dict[noise.Key, Any]:
+def _flatten(spec: BlockSpec, run: Run) -> dict[Key, Any]:
     """What a run computed, by group and tensor; parameters after the run are left out, buffers kept."""
     tensors = {("output", "output"): run.output}
     maps = run.attention if isinstance(run.attention, dict) else {"attention": run.attention}
@@ -151,7 +149,7 @@ def _flatten(spec: BlockSpec, run: Run) -> dict[noise.Key, Any]:
     return tensors | {("buffers", name): run.state_after[name] for name in buffers if name in run.state_after}
 
 
-def _owed(spec: BlockSpec, has_map: bool, gradients: bool) -> list[noise.Key]:
+def _owed(spec: BlockSpec, has_map: bool, gradients: bool) -> list[Key]:
     """What a backend must have computed, by the spec."""
     keys = [("output", "output")]
     if has_map:

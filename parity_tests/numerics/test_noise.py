@@ -9,8 +9,9 @@ import pytest
 
 from nlblocks.init import generator
 from nlblocks.numerics.difference import CHUNK, furthest
-from nlblocks.numerics.noise import NoiseFloor, capped, larger, nudged
+from nlblocks.numerics.noise import NoiseFloor
 from nlblocks.numerics.tolerance import CEILING, RATIO
+from nlblocks.numerics.ulp import nudged
 
 KEY = ("output", "output")
 VALUES = np.array([1.0, -2.0, 0.5, 4.0])
@@ -93,8 +94,8 @@ def test_changes_are_taken_in_float64() -> None:
 
 def test_the_larger_floor_of_several_counts() -> None:
     a, b = {("output", "x"): 1.0, ("output", "y"): 3.0}, {("output", "x"): 2.0, ("buffers", "z"): 0.5}
-    assert larger(a, b) == {("output", "x"): 2.0, ("output", "y"): 3.0, ("buffers", "z"): 0.5}
-    assert larger() == larger({}) == {}
+    assert NoiseFloor.larger(a, b) == {("output", "x"): 2.0, ("output", "y"): 3.0, ("buffers", "z"): 0.5}
+    assert NoiseFloor.larger() == NoiseFloor.larger({}) == {}
 
 
 def test_a_capped_floor_excuses_no_more_than_the_ceiling_of_its_group() -> None:
@@ -103,7 +104,7 @@ def test_a_capped_floor_excuses_no_more_than_the_ceiling_of_its_group() -> None:
         {("output", "a"): VALUES, ("grad_params", "w"): VALUES * 100, ("grad_params", "b"): VALUES * 0},
         {("output", "a"): -2 * VALUES},
     ]
-    found = capped(floors, runs)
+    found = NoiseFloor.capped(floors, runs)
     assert found["output", "a"] * RATIO == pytest.approx(CEILING * 8)
     assert found["grad_params", "w"] * RATIO == pytest.approx(CEILING * 400)
     assert found["grad_params", "b"] == 1e-30

@@ -7,7 +7,7 @@ from typing import Any
 
 from nlblocks.backend import State
 from nlblocks.errors import InputError
-from nlblocks.numerics.noise import MORE_NUDGES, NUDGES
+from nlblocks.numerics.tolerance import MORE_NUDGES, NUDGES
 from nlblocks.parity.capturing.file import Capture, load_capture
 from nlblocks.parity.pairing.pair import pair
 from nlblocks.parity.pairing.rename import Rename

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.numerics.distance import distance
+from nlblocks.numerics import distance
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Parting
 from nlblocks.parity.formulas.formula import Unknown
 from nlblocks.parity.tracing.trace import Op

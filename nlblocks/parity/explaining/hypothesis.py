@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.numerics.distance import distance, layout_distance
+from nlblocks.numerics import distance
 from nlblocks.parity.formulas.evaluate import evaluate
 from nlblocks.parity.formulas.formula import Unknown
 from nlblocks.parity.matching.alignment import Alignment
@@ -112,7 +112,7 @@ class Parting:
             other = view.trace.values.get(number)
             if other is None or other.size != value.size or number not in view.producer:
                 continue
-            gap = layout_distance(value, other, self.meets)
+            gap = distance(value, other, layout="any", enough=self.meets)
             if gap <= self.meets and (best is None or gap < best[1]):
                 best = (view.producer[number], gap)
         return best

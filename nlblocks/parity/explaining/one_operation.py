@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.numerics.distance import distance, unmasked
+from nlblocks.numerics import distance
+from nlblocks.numerics.tolerance import unmasked
 from nlblocks.parity.explaining.attribute_values import cause_of, variants
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Parting
 from nlblocks.parity.formulas.evaluate import POINTWISE, evaluate

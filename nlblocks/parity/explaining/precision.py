@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from nlblocks.backend import Array
-from nlblocks.numerics.distance import distance
+from nlblocks.numerics import distance
 from nlblocks.numerics.tolerance import EPSILON
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.pairing.pair import Pairing

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array, State
-from nlblocks.numerics.distance import distance
+from nlblocks.numerics import distance
 from nlblocks.parity.explaining.attribute_values import differing
 from nlblocks.parity.findings.finding import Finding
 from nlblocks.parity.pairing.pair import Pairing

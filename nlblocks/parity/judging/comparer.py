@@ -9,9 +9,7 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics import Comparison
-from nlblocks.numerics.difference import Difference, measure
-from nlblocks.numerics.noise import MORE_NUDGES, NUDGES
-from nlblocks.numerics.tolerance import MODEL_LIMIT
+from nlblocks.numerics.tolerance import MODEL_LIMIT, MORE_NUDGES, NUDGES
 from nlblocks.parity.findings.finding import Phase
 from nlblocks.parity.judging.noise_floor import SideFloors
 from nlblocks.parity.judging.passes import Pass
@@ -51,13 +49,10 @@ class Comparer:
         In the models' own dtype the smaller floor counts: both compute the same function, so that it moves as little
         on either side, and a side that loses precision must not excuse itself by it.
         """
-        difference = _measured(a, b)
         limit = MODEL_LIMIT if runs.dtype == "float64" else None
-        found = Comparison(
-            phase=phase, group=key[0], name=key[1], dtype=runs.dtype, difference=difference, limit=limit
-        )  # fmt: skip
+        found = Comparison.of(*_alike(a, b), phase=phase, group=key[0], name=key[1], dtype=runs.dtype, limit=limit)
         for nudges in (NUDGES,) if runs.dtype == "float64" else (NUDGES, MORE_NUDGES):
-            if found.passed or difference.problem:
+            if found.passed or found.difference.problem:
                 break
             floors = self._floors(key, runs, other, nudges)
             measured = max(floors) if runs.dtype == "float64" else min(floors)
@@ -74,11 +69,11 @@ class Comparer:
         return left.get(key, 0.0), right.get((key[0], other or key[1]), 0.0)
 
 
-def _measured(a: Array, b: Array) -> Difference:
-    """Of another precision is no difference here: the outputs' own dtypes are judged by themselves."""
+def _alike(a: Array, b: Array) -> tuple[Array, Array]:
+    """In one dtype: another precision is no difference here, the outputs' own dtypes are judged by themselves."""
     if a.dtype.kind == b.dtype.kind == "f":
         wider = np.result_type(a, b)
         a, b = a.astype(wider, copy=False), b.astype(wider, copy=False)
     elif a.dtype.kind in "iub" and b.dtype.kind in "iub":
         a, b = a.astype(np.int64), b.astype(np.int64)
-    return measure(a, b)
+    return a, b

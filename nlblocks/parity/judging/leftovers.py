@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from nlblocks.backend import State
-from nlblocks.numerics.distance import distance
+from nlblocks.numerics import distance
 from nlblocks.parity.explaining.attribute_values import cause_of
 from nlblocks.parity.findings.causes import CAUSES
 from nlblocks.parity.findings.finding import Finding

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nlblocks.numerics.noise import Key, larger
+from nlblocks.numerics import NoiseFloor
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.side import Side
+from nlblocks.parity.tracing.trace import Key
 
 
 class SideFloors:
@@ -24,6 +25,6 @@ class SideFloors:
                 training=runs.training, dtype=runs.dtype, base=runs.right if right else runs.left,
                 trials=range(done, nudges), given=runs.given if right else None,
             )  # fmt: skip
-            floor = larger(floor, more)
+            floor = NoiseFloor.larger(floor, more)
             self._measured[key] = nudges, floor
         return floor

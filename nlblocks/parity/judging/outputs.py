@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nlblocks.numerics import Comparison
-from nlblocks.numerics.distance import distance, layout_distance
+from nlblocks.numerics import Comparison, distance
 from nlblocks.numerics.tolerance import MODEL_LIMIT
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
@@ -65,7 +64,8 @@ def structure(left: Trace, right: Trace, pairs: Pairing, phase: Phase) -> Iterat
             yield finding(x, y, "output.dtype", f"output {x} is {dtypes[0]} on the left, {dtypes[1]} on the right")
         mine, theirs = left.output(x), right.output(y)
         same_shape = mine.shape == theirs.shape
-        if not same_shape and mine.size == theirs.size and layout_distance(mine, theirs, MODEL_LIMIT) <= MODEL_LIMIT:
+        reshaped = not same_shape and mine.size == theirs.size
+        if reshaped and distance(mine, theirs, layout="any", enough=MODEL_LIMIT) <= MODEL_LIMIT:
             text = f"output {x} is {list(mine.shape)} on the left, {list(theirs.shape)} on the right; same values"
             yield finding(x, y, "output.shape", text)
         others = [n for n in b if n != y and right.output(n).shape == mine.shape]

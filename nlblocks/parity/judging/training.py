@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nlblocks.backend import State
+from nlblocks.numerics.tolerance import HELPS
 from nlblocks.parity.explaining.state_after import explain_training
 from nlblocks.parity.findings.finding import Finding
 from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.running.history import History
 
-HELPS = 1e-2
-"""How far the difference must fall for a setting to be the cause."""
 Steps = list[tuple[int, float, str]]
 """(step, largest difference in units of the way that a weight went, tensor)."""
 

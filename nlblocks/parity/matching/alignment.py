@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from nlblocks.numerics.distance import layout_distance, turned_distance
+from nlblocks.numerics import distance
 from nlblocks.numerics.tolerance import EQUAL, SLACK, TINY
 from nlblocks.parity.tracing.graph import TraceGraph
 from nlblocks.parity.tracing.trace import Op, Trace
@@ -60,13 +60,13 @@ class Alignment:
     def equal(self, number: int, other: int) -> bool:
         """Equal element by element, after a reshape, or after a transpose where the shapes differ."""
         a, b = self.left.trace.values[number], self.right.trace.values[other]
-        return layout_distance(a, b, self.tolerance) <= self.tolerance
+        return distance(a, b, layout="any", enough=self.tolerance) <= self.tolerance
 
     def _turned(self, number: int, other: int) -> bool:
         a, b = self.left.trace.values[number], self.right.trace.values[other]
         if other in self.to_left or a.shape != b.shape or not self._laid_otherwise(number, other):
             return False
-        return turned_distance(a, b, self.tolerance) <= self.tolerance
+        return distance(a, b, layout="turned", enough=self.tolerance) <= self.tolerance
 
     def _laid_otherwise(self, number: int, other: int) -> bool:
         """Whether two results come from layers, or operands, that keep their axes in another order."""

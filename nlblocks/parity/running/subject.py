@@ -8,16 +8,14 @@ from typing import Any
 
 from nlblocks.backend import Array, State
 from nlblocks.errors import InputError
-from nlblocks.numerics.noise import Floors, NoiseFloor
-from nlblocks.numerics.tolerance import HELD_WEIGHT
-from nlblocks.numerics.ulp import nudged
+from nlblocks.numerics import NoiseFloor, tolerance
 from nlblocks.parity.recording.dropout import Drawn
 from nlblocks.parity.recording.tracer import Given, Keep, RunOptions, Tracer
 from nlblocks.parity.running.find_tracer import tracer_of
 from nlblocks.parity.running.history import History, trained
 from nlblocks.parity.running.inputs import Inputs
 from nlblocks.parity.running.optimisers import Maker
-from nlblocks.parity.tracing.trace import Trace
+from nlblocks.parity.tracing.trace import Key, Trace
 
 Progress = Callable[[str], None]
 """Called with a line of text as a comparison goes on."""
@@ -117,7 +115,7 @@ class Subject:
         arrays = self.inputs.arrays
         state: Mapping[str, Array] = self.state if nudge is None else _Nudged(self.state, nudge, dtype)
         if nudge is not None:
-            arrays = tuple(nudged(value, nudge, f"input:{i}", dtype) for i, value in enumerate(arrays))
+            arrays = tuple(NoiseFloor.nudged(value, nudge, f"input:{i}", dtype) for i, value in enumerate(arrays))
         options = self._options(arrays, training=training, backward=training, dtype=dtype, nudge=nudge, **changes)
         return self.tracer.run(self.model, options, state)
 
@@ -137,7 +135,7 @@ class Subject:
 
     def noise(
         self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: Given | None = None
-    ) -> Floors:
+    ) -> dict[Key, float]:
         """Per tensor, the largest change when all that goes in moves by one unit in the last place, in each trial.
 
         That is the inputs, the weights and the gradients of the outputs. Against a framework that holds constants as
@@ -155,7 +153,7 @@ class Subject:
         for trial in trials:
             moved(1.0, nudge=trial)
         if 0 in trials and self.constants == "float32" and self.tracer.constants == "exact" and dtype == "float64":
-            moved(HELD_WEIGHT, constants="perturbed")
+            moved(tolerance.HELD_WEIGHT, constants="perturbed")
         return noise.floors
 
 
@@ -185,7 +183,7 @@ class _Nudged(Mapping[str, Array]):
         self.state, self.trial, self.dtype = state, trial, dtype
 
     def __getitem__(self, name: str) -> Array:
-        return nudged(self.state[name], self.trial, name, self.dtype)
+        return NoiseFloor.nudged(self.state[name], self.trial, name, self.dtype)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.state)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.numerics.distance import unmasked
+from nlblocks.numerics.tolerance import unmasked
 from nlblocks.parity.tracing.trace import Op, Trace
 from nlblocks.parity.tracing.vocabulary import AFFINE, CONSTANT, DROPOUTS, LAYOUT
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlblocks.parity.formulas.elementwise import evaluate
+from nlblocks.parity.formulas.evaluate import evaluate
 
 torch = pytest.importorskip("torch")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nlblocks.numerics.distance import distance, turned_distance, unmasked
+from nlblocks.numerics import distance
+from nlblocks.numerics.tolerance import unmasked
 from nlblocks.parity.matching.alignment import Alignment
 from nlblocks.parity.recording.dropout import dropout_mask
 from nlblocks.parity.tracing.trace import Op, Trace
@@ -29,7 +30,7 @@ def test_a_square_is_turned_only_where_axes_lie_otherwise() -> None:
     x, weight = RNG.normal(size=(2, 4, 4)), RNG.normal(size=(4, 4))
     y = weight @ x  # a convolution with one tap, channels first
     turned = y.transpose(0, 2, 1)
-    assert turned_distance(y, turned) == 0.0
+    assert distance(y, turned, layout="turned") == 0.0
     for kind, partners in (("linear", 1), ("matmul", 0), ("transpose", 0)):
         left, right = trace("conv", x, y), trace(kind, x, turned)
         assert len(Alignment(left, right).to_right[1]) == partners, kind
