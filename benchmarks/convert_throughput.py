@@ -23,7 +23,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import cast
 
 import click
 import numpy as np
@@ -31,7 +30,6 @@ import numpy as np
 from nlblocks.weights.conversion import Options
 from nlblocks.weights.convert import plan
 from nlblocks.weights.files import DTYPES, Made, Tensor, open_checkpoint, write_checkpoint
-from nlblocks.weights.meaning import Layout
 
 WIDTH = 4096
 SHARDS = "shards.safetensors.index.json"
@@ -78,13 +76,11 @@ def convert(source: Path, destination: Path, shard_bytes: int, flush: bool) -> d
     """Seconds and peak memory."""
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     idle = _peak()
-    target: Layout = "paddle" if destination.suffix == ".pdparams" else "torch"
+    target = "paddle" if destination.suffix == ".pdparams" else "torch"
     sharded = destination.suffix == ".shards"
     start = time.perf_counter()
     checkpoint = open_checkpoint(source)
-    planned = plan(
-        checkpoint.tensors, Options(source=cast(Layout, checkpoint.layout), target=target), checkpoint.record
-    )
+    planned = plan(checkpoint.tensors, Options(source=checkpoint.layout, target=target), checkpoint.record)
     written = write_checkpoint(
         destination.with_suffix(".safetensors") if sharded else destination,
         planned.tensors, layout=target, record=planned.record, shard_bytes=shard_bytes if sharded else None,

@@ -44,11 +44,10 @@ from nlblocks.weights.files.pickle_writer import global_, integer, text
 from nlblocks.weights.files.sink import Sink
 from nlblocks.weights.files.torch_file import MAGIC
 from nlblocks.weights.files.zip_writer import ZipWriter
-from nlblocks.weights.meaning import Layout
 from nlblocks.weights.recognise import recognise
 
 BATCH = 500
-WAYS: tuple[tuple[Layout, Layout], ...] = (("paddle", "torch"), ("torch", "paddle"))
+WAYS: tuple[tuple[str, str], ...] = (("paddle", "torch"), ("torch", "paddle"))
 MODULES = [*sorted(NAMES), "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3",
            "torch._utils._rebuild_parameter", "collections.OrderedDict", "numpy.core.multiarray._reconstruct",
            "numpy._core.numeric._frombuffer", "numpy.core.multiarray.scalar", "numpy.dtype", "_codecs.encode",
@@ -246,7 +245,7 @@ def main(seconds: float, start_seed: int | None, json_file: Path | None) -> None
             recognise({key: tensor.shape for key, tensor in checkpoint.items()})
             return checkpoint
 
-        def convert(checkpoint: Checkpoint, source: Layout, destination: Layout) -> None:
+        def convert(checkpoint: Checkpoint, source: str, destination: str) -> None:
             there = plan(checkpoint.tensors, Options(source=source, target=destination), checkpoint.record)
             back = plan(there.tensors, Options(source=destination, target=source), there.record)
             assert source != checkpoint.layout or bits(back.tensors) == bits(checkpoint.tensors)

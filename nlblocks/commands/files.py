@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import cast
 
 import click
 from rich.console import Console
@@ -16,7 +15,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from nlblocks.catalogue import dialect_rows
-from nlblocks.commands.options import spec_from_options
+from nlblocks.commands.options import Framework, spec_from_options
+from nlblocks.conventions import frameworks
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape, spec_from_dict
 from nlblocks.weights import dialects as all_dialects
@@ -24,9 +24,9 @@ from nlblocks.weights.conversion import Options, Plan, renamed_record
 from nlblocks.weights.convert import plan
 from nlblocks.weights.files import Checkpoint, Tensor, open_checkpoint, write_checkpoint
 from nlblocks.weights.files.checkpoint import SeveralSets, read_contents
+from nlblocks.weights.files.contents import UNSAID
 from nlblocks.weights.files.pickle_vm import shown
-from nlblocks.weights.files.writing import format_of
-from nlblocks.weights.meaning import Layout
+from nlblocks.weights.files.writing import LAYOUTS, format_of
 from nlblocks.weights.recognise import recognise
 
 KEY = click.option("--key", help="Nested dict to take, e.g. model or ema.state_dict; '' is everything.")
@@ -64,7 +64,7 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
         click.echo(f"spec in the file: {spec_from_dict(checkpoint.spec)}")
     among = None if dialect is None else [dialect]
     blocks = recognise({name: tensor.shape for name, tensor in checkpoint.items()}, among)
-    blocks = blocks or recognise(_shapes_in_torch(checkpoint), among)
+    blocks = blocks or recognise(_shapes_ported(checkpoint), among)
     click.echo("recognised blocks:" if blocks else "recognised blocks: none")
     for block in blocks:
         click.echo(f"  {block}")
@@ -73,10 +73,8 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("destination", type=click.Path(path_type=Path))
-@click.option("--to", "to", type=click.Choice(["torch", "paddle", "safetensors"]), help="Default: by the name.")
-@click.option(
-    "--from", "from_", type=click.Choice(["torch", "paddle"]), help="Whose layout SOURCE has; default: by its format."
-)
+@click.option("--to", "to", type=Framework("safetensors"), help="Default: by the name.")
+@click.option("--from", "from_", type=Framework(), help="Whose layout SOURCE has; default: by its format.")
 @KEY
 @click.option("--dialect", help="Codebase that SOURCE comes from: its blocks get canonical names.")
 @click.option("--to-dialect", help="Codebase whose names the blocks get instead.")
@@ -116,9 +114,9 @@ def convert(
     kind_written = format_of(destination)
     if to is not None and kind_written not in ("safetensors", to):
         raise InputError(f"{destination}: --to {to} does not write a {destination.suffix} file; change its name")
-    target = "paddle" if "paddle" in (to, kind_written) else "torch"
+    target = to if to in frameworks() else LAYOUTS[kind_written]
     options = Options(
-        source=cast(Layout, from_ or checkpoint.layout), target=cast(Layout, target), linear=linear, plain=plain,
+        source=from_ or checkpoint.layout, target=target, linear=linear, plain=plain,
         rename=[_pair(text) for text in rename], dialect=dialect, to_dialect=to_dialect,
         spec=spec_from_options(kind, ctx.args) if kind is not None else None,
         prefix=checkpoint.prefix if kind is not None else "",
@@ -165,12 +163,12 @@ def _elsewhere(checkpoint: Checkpoint) -> dict[str, int]:
     )
 
 
-def _shapes_in_torch(checkpoint: Checkpoint) -> dict[str, Shape]:
-    """The names and shapes that a Paddle file would have in torch: a torch codebase's block may have been ported."""
-    if checkpoint.layout != "paddle":
+def _shapes_ported(checkpoint: Checkpoint) -> dict[str, Shape]:
+    """The names and shapes that another framework's file would have in torch, whose codebases' blocks may be ported."""
+    if checkpoint.layout == UNSAID:
         return {}
     try:
-        planned = plan(checkpoint.tensors, Options(source="paddle", target="torch"))
+        planned = plan(checkpoint.tensors, Options(source=checkpoint.layout, target=UNSAID))
     except InputError:  # a tensor whose meaning is not known: convert asks about it, inspect need not
         return {}
     return {name: tensor.shape for name, tensor in planned.tensors.items()}

@@ -7,8 +7,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import click
+
+from nlblocks.conventions import frameworks
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, part_kinds, spec_from_dict, spec_type
+
+
+class Framework(click.ParamType):  # type: ignore[type-arg]  # not generic in older versions of click
+    """The name of a framework that has files, or one of ``others``; the registry is asked when the option is used."""
+
+    name = "framework"
+
+    def __init__(self, *others: str) -> None:
+        self.others = others
+
+    @property
+    def choice(self) -> click.Choice[str]:
+        return click.Choice([*frameworks(), *self.others])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return self.choice.convert(value, param, ctx)
+
+    def get_metavar(self, *arguments: Any, **named: Any) -> str | None:  # click 8.2 added one
+        return self.choice.get_metavar(*arguments, **named)
 
 
 def spec_from_options(kind: str, arguments: Sequence[str]) -> BlockSpec:

@@ -10,12 +10,13 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
+from nlblocks.conventions import conventions_of
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, Shape
 from nlblocks.weights.files import Tensor
 from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.made import turned
-from nlblocks.weights.meaning import Layout, Meaning, backwards, meaning, stack
+from nlblocks.weights.meaning import Meaning, backwards, meaning, stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to convert.
+    """How to convert between two frameworks, each a backend that declares its conventions.
 
     ``linear`` and ``plain`` are name patterns (``blocks.*.w``) that say what the names do not. ``dialect`` is the
     codebase that the file comes from: the blocks recognised in it get canonical names, or those of ``to_dialect``;
@@ -55,8 +56,8 @@ class Options:
     ``rename`` holds (regular expression, replacement), applied to the names written.
     """
 
-    source: Layout
-    target: Layout
+    source: str
+    target: str
     linear: Sequence[str] = ()
     plain: Sequence[str] = ()
     rename: Sequence[tuple[str, str]] = ()
@@ -69,8 +70,9 @@ class Options:
 class Conversion:
     """Takes the tensors group by group; what one step has taken the next no longer sees.
 
-    ``record`` is what the conversion that made this file has left, ``new_record`` what this one leaves. Names in either
-    are those of the torch side.
+    ``source`` and ``target`` are the frameworks' conventions; ``turns`` says whether Linear weights are turned between
+    them. ``record`` is what the conversion that made this file has left, ``new_record`` what this one leaves. Names in
+    either are those of the modules of :data:`nlblocks.conventions.CANONICAL`.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor], options: Options, record: Mapping[str, Any]) -> None:
@@ -78,12 +80,16 @@ class Conversion:
         self.order = {name: index for index, name in enumerate(tensors)}
         self.shapes = {name: tensor.shape for name, tensor in tensors.items()}
         self.options, self.record = options, record
+        self.source, self.target = conventions_of(options.source), conventions_of(options.target)
+        self.turns = self.source.linear_in_out != self.target.linear_in_out
+        self.doubtful = self.source.attention.own_weights | self.target.attention.own_weights
         self.rows: list[tuple[int, Row]] = []  # each with its place in the source
         self.new_record: dict[str, Any] = {}
         self.modules_renamed: dict[str, str] = {}  # the start of names in the source → in the target
+        self.modules_recorded: dict[str, str] = {}  # → in records
         self.asks: list[str] = []
         self.notes: list[str] = []
-        self.backwards = backwards(self.shapes, options.source)
+        self.backwards = backwards(self.shapes, self.source.linear_in_out)
 
     def in_order(self) -> list[Row]:
         """The rows in the order of the source, under the names of the target."""
@@ -93,6 +99,10 @@ class Conversion:
     def in_target(self, name: str) -> str:
         """A name, or the start of one, with the name that the target has for its module."""
         return with_start(name, self.modules_renamed)
+
+    def in_record(self, name: str) -> str:
+        """The same as records have it."""
+        return with_start(name, self.modules_recorded)
 
     @cached_property
     def modules(self) -> dict[str, dict[str, Shape]]:
@@ -127,28 +137,35 @@ class Conversion:
 
         ``as_name`` is the name that tells its meaning, if not its own.
         """
-        tensor = self.left[name]
         said = self._said(name, as_name or name)
         if said == "linear":
-            if len(tensor.shape) != 2:
-                raise InputError(f"{name} has shape {tensor.shape}; a Linear weight has two axes")
-            what = "turned (Linear)" if action == "as it is" else f"{action}, turned (Linear)"
-            self.take([name], target, what, turned(tensor))
+            self.take_linear(name, target, action)
             return True
         if said == "unknown":
-            self.asks.append(f"{name} {tensor.shape}")
-        self.take([name], target, action, tensor)
+            self.asks.append(f"{name} {self.shapes[name]}")
+        self.take([name], target, action, self.left[name])
         return False
 
+    def take_linear(self, name: str, target: str, action: str = "as it is") -> None:
+        """Take the weight of a Linear, turned where the target lays it out the other way."""
+        tensor = self.left[name]
+        if not self.turns:
+            self.take([name], target, action, tensor)
+            return
+        if len(tensor.shape) != 2:
+            raise InputError(f"{name} has shape {tensor.shape}; a Linear weight has two axes")
+        what = "turned (Linear)" if action == "as it is" else f"{action}, turned (Linear)"
+        self.take([name], target, what, turned(tensor))
+
     def _said(self, name: str, as_name: str) -> Meaning:
-        if self.options.source == self.options.target:
+        if not self.turns:
             return "plain"
         if self.said_linear(name):
             return "linear"
         if self.said_plain(name):
             return "plain"
         shape = self.shapes[name]
-        said = meaning(as_name, ChainMap({as_name: shape}, self.shapes), self.options.source)
+        said = meaning(as_name, ChainMap({as_name: shape}, self.shapes), self.source.linear_in_out, self.doubtful)
         doubtful = said == "linear" and shape[0] == shape[1] and stack(name) in self.backwards
         return "unknown" if doubtful else said
 
@@ -188,10 +205,11 @@ class Conversion:
         if self.asks:
             more = f" and {len(self.asks) - 10} more" if len(self.asks) > 10 else ""
             against = f"; biases speak against the layout of {self.options.source}: is --from right?"
+            out_in, in_out = sorted((self.source, self.target), key=lambda framework: framework.linear_in_out)
             raise InputError(
-                f"neither name nor neighbours say what these are: {', '.join(self.asks[:10])}{more}; torch and Paddle "
-                "hold Linear weights turned against each other: say --linear NAME for those, --plain NAME for the "
-                f"rest{against if self.backwards else ''}"
+                f"neither name nor neighbours say what these are: {', '.join(self.asks[:10])}{more}; {out_in.title} "
+                f"and {in_out.title} hold Linear weights turned against each other: say --linear NAME for those, "
+                f"--plain NAME for the rest{against if self.backwards else ''}"
             )
 
 

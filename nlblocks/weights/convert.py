@@ -1,4 +1,4 @@
-"""Convert a whole checkpoint between torch and Paddle by the meaning of its layers, a tensor at a time."""
+"""Convert a whole checkpoint between two frameworks by the meaning of its layers, a tensor at a time."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ def plan(tensors: Mapping[str, Tensor], options: Options, record: Mapping[str, A
     rename = _substitution(options.rename)
     rows = _renamed(work.in_order(), rename)
     left = work.new_record if options.source != options.target else work.record  # a copy turns nothing
-    if options.source == "paddle":
-        left = renamed_record(left, work.in_target)
+    left = renamed_record(left, work.in_record)
     whole = options.spec.to_dict() if options.spec is not None and options.to_dialect is None else None
     return Plan(tuple(rows), renamed_record(left, rename), whole, tuple(work.notes))
 
@@ -47,7 +46,7 @@ def _blocks(work: Conversion) -> None:
         raise InputError("to_dialect without a dialect needs the spec of the whole file; give its kind and options")
     if not renames and options.source == options.target:
         return
-    in_out = options.source == "paddle"
+    in_out = work.source.linear_in_out
     natives = [name for name in dialects.names() if dialects.get(name).linear_in_out == in_out]
     found = recognise(work.shapes, natives if options.dialect is None else [options.dialect])
     done: set[str] = set()
@@ -67,7 +66,7 @@ def _blocks(work: Conversion) -> None:
 def _source_rows(work: Conversion, spec: BlockSpec) -> dict[Param, tuple[str, Shape]]:
     if work.options.dialect is not None:
         return dialects.get(work.options.dialect).rows(spec)
-    turn = work.options.source == "paddle"
+    turn = work.source.linear_in_out
     return {
         param: (param.name, param.shape[::-1] if turn and param.layout == "linear" else param.shape)
         for param in spec.params()
@@ -97,8 +96,8 @@ def _block(work: Conversion, prefix: str, spec: BlockSpec, rows: Mapping[Param, 
     for param, (name, found) in rows.items():
         tensor, linear = work.left[before + name], param.layout == "linear"
         target_name, shape = new[param]
-        turn_in = source.turns(param, found) if source is not None else linear and options.source == "paddle"
-        turn_out = target.turns(param, shape) if target is not None else linear and options.target == "paddle"
+        turn_in = source.turns(param, found) if source is not None else linear and work.source.linear_in_out
+        turn_out = target.turns(param, shape) if target is not None else linear and work.target.linear_in_out
         if turn_out and target is None:
             shape = shape[::-1]
         changed = shaped(tensor, param.shape, turn_in, shape, turn_out)
@@ -109,13 +108,13 @@ def _block(work: Conversion, prefix: str, spec: BlockSpec, rows: Mapping[Param, 
 def _keep_names(work: Conversion, block: Recognised) -> None:
     """A recognised block without a dialect asked for: its spec says which tensors are linear; names stay.
 
-    Those of the library's own blocks are the same in both frameworks, also of a BatchNorm; another's may be native.
+    Those of the library's own blocks are the same in every framework, also of a BatchNorm; another's may be native.
     """
     for param in block.spec.params():
         name = block.names[param.name]
         if len(work.shapes[name]) != 2 and block.dialect != "nlblocks":
             continue
-        if param.layout == "linear":
+        if param.layout == "linear" and work.turns:
             work.take([name], name, f"{type(block.spec).__name__}: turned", turned(work.left[name]))
         else:
             work.take([name], name, f"{type(block.spec).__name__}: as it is", work.left[name])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal
 
+from nlblocks.conventions import Conventions
 from nlblocks.specs.base import Shape
 
 Meaning = Literal["linear", "plain", "unknown"]
-"""A "linear" weight is turned between torch and Paddle, a "plain" tensor is the same in both."""
-Layout = Literal["torch", "paddle"]
+"""A "linear" weight is turned between frameworks that lay it out differently, a "plain" tensor is the same in both."""
 
 _LINEAR = re.compile(
     r"(.*_)?(fc|linear|lin|dense|proj|projection|head|classifier|mlp|ffn|query|key|value|qkv|kv|out|output|logits"
@@ -26,13 +27,14 @@ _PLAIN_LEAVES = re.compile(r"bias|(weight|bias)_(ih|hh)(_l\d+)?(_reverse)?|.*(em
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """A layer whose "weight", a vector, has another name in Paddle: ``words`` tells its module's name in torch.
+    """A layer whose weight, a vector, has the name that a framework's ``leaf`` says.
 
-    In Paddle the leaf tells it, in torch no tensor does: a LayerNorm has a weight and a bias too.
+    Where that is "weight" no tensor tells the layer, since a LayerNorm has a weight and a bias too: the module's name,
+    one of ``words``, does. Any other leaf tells it.
     """
 
     layer: str
-    paddle: str
+    leaf: Callable[[Conventions], str]
     with_bias: bool
     words: re.Pattern[str]
 
@@ -49,26 +51,32 @@ class Renamed:
 
 RENAMED = (
     Renamed(
-        "InstanceNorm", "scale", True, re.compile(r"in_?\d*|(.*_)?inst(ance)?_?(norms?)?_?\d*d?|inorms?_?\d*", re.I)
+        "InstanceNorm", attrgetter("instance_norm"), True,
+        re.compile(r"in_?\d*|(.*_)?inst(ance)?_?(norms?)?_?\d*d?|inorms?_?\d*", re.I),
     ),
-    Renamed("PReLU", "_weight", False, re.compile(r"(.*_)?p_?relus?_?\d*|(.*_)?act(ivation)?s?_?\d*", re.I)),
-)
+    Renamed(
+        "PReLU", attrgetter("prelu"), False, re.compile(r"(.*_)?p_?relus?_?\d*|(.*_)?act(ivation)?s?_?\d*", re.I)
+    ),
+)  # fmt: skip
 
 
-def meaning(name: str, shapes: Mapping[str, Shape], layout: Layout) -> Meaning:
-    """What the tensor ``name`` of a file in ``layout`` is; only two axes can be in doubt."""
+def meaning(name: str, shapes: Mapping[str, Shape], in_out: bool, doubtful: Container[str] = ()) -> Meaning:
+    """What the tensor ``name`` of a file whose Linear weights are [in, out], or else [out, in], is.
+
+    Only two axes can be in doubt. ``doubtful`` are the names that a MultiheadAttention's own weights have.
+    """
     shape = shapes[name]
     if len(shape) != 2:
         return "plain"
     module, _, leaf = name.rpartition(".")
-    if leaf in ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"):
+    if leaf in doubtful:
         return "unknown"  # of an attention that is no MultiheadAttention
     if leaf != "weight":
         square = shape[0] == shape[1]
         return "plain" if not square or _PLAIN_LEAVES.fullmatch(leaf) else "unknown"
     bias = shapes.get(f"{module}.bias" if module else "bias")
     if bias is not None:
-        outputs = shape[0] if layout == "torch" else shape[1]
+        outputs = shape[1] if in_out else shape[0]
         return "linear" if bias == (outputs,) else "unknown"
     for word in reversed(module.split(".")):
         if word.isdigit():
@@ -83,13 +91,13 @@ def meaning(name: str, shapes: Mapping[str, Shape], layout: Layout) -> Meaning:
     return "unknown"
 
 
-def backwards(shapes: Mapping[str, Shape], layout: Layout) -> set[str]:
+def backwards(shapes: Mapping[str, Shape], in_out: bool) -> set[str]:
     """The stacks where weights have their outputs where the other framework has them, as in the Conv1D of GPT-2."""
     found = set()
     for name, shape in shapes.items():
         if name.endswith("weight") and len(shape) == 2 and shape[0] != shape[1]:
             bias = shapes.get(f"{name.removesuffix('weight')}bias")
-            if bias == (shape[1 if layout == "torch" else 0],):
+            if bias == (shape[0 if in_out else 1],):
                 found.add(stack(name))
     return found
 

@@ -1,27 +1,28 @@
-"""Weight norm and spectral norm, held as several tensors; LayerNorm over several axes: other names or shapes in Paddle.
+"""Weight norm and spectral norm, held as several tensors; LayerNorm over several axes: other names or shapes.
 
-torch holds weight_g [1, .., k, .., 1] and weight_v, or parametrizations.weight.original0 and original1; Paddle weight_g
-[k] and weight_v. Spectral norm has weight_orig, weight_u and weight_v in both, or torch's
-parametrizations.weight.original, 0._u and 0._v. Of a Linear, weight norm's weight_v and weight_orig are turned.
+All frameworks have weight_g and weight_v of weight norm, weight_orig, weight_u and weight_v of spectral norm; some may
+hold them under other names instead, as their conventions say. Of a Linear, weight norm's weight_v and weight_orig are
+laid out like its weight.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from nlblocks.conventions import Parametrised
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape
 from nlblocks.weights.conversion import Conversion, split
 from nlblocks.weights.made import reshaped
 
-WEIGHT_NORM = {"g": "original0", "v": "original1"}
-SPECTRAL_NORM = {"orig": "original", "u": "0._u", "v": "0._v"}
-"""The parts of a weight, and what torch's parametrizations call them."""
+WEIGHT_NORM, SPECTRAL_NORM = ("g", "v"), ("orig", "u", "v")
+"""The parts of a weight."""
 
 
 def weight_norms(work: Conversion) -> None:
-    """Weight norm: the magnitudes are a vector in Paddle; in torch they lie along an axis, the others of extent 1."""
+    """Weight norm: the magnitudes are a vector or lie along an axis, which the record keeps where a vector cannot."""
     axes = work.record.get("weight_norm_axes")
     axes = axes if isinstance(axes, dict) else {}
     notes: dict[str, int] = {}
@@ -35,26 +36,25 @@ def weight_norms(work: Conversion) -> None:
         turn = work.take_weight(parts["v"], _name(work, weight, "v", WEIGHT_NORM), "weight norm", as_name=weight)
         if g != ():
             count = math.prod(g)
-            in_torch = v[::-1] if turn and work.options.source == "paddle" else v
-            fits = [axis for axis, extent in enumerate(in_torch) if extent == count]
+            out_in = v[::-1] if turn and work.source.linear_in_out else v
+            fits = [axis for axis, extent in enumerate(out_in) if extent == count]
             guess = fits[0] if len(fits) == 1 or not turn else None
-            if work.options.source == "torch":
-                axis = next((axis for axis, extent in enumerate(g) if extent != 1), fits[0])
-                if axis != guess:
+            told = work.source.weight_norm == "axis"
+            axis: Any = _axis(work, g, turn, fits) if told else axes.get(weight, guess)
+            if work.target.weight_norm == "vector":
+                if told and axis != guess:
                     notes[weight] = axis
                 tensor = reshaped(tensor, (count,))
-                if turn:
-                    dims[1 - axis].append(weight)
+            elif axis not in fits:
+                raise InputError(
+                    f"{parts['g']} may lie along either axis of the square {parts['v']}, and no record says which: "
+                    "save the model after remove_weight_norm"
+                )
             else:
-                noted = axes.get(weight, guess)
-                if noted not in fits:
-                    raise InputError(
-                        f"{parts['g']} may lie along either axis of the square {parts['v']}, and no record says which: "
-                        "save the model after remove_weight_norm"
-                    )
-                tensor = reshaped(tensor, tuple(count if axis == noted else 1 for axis in range(len(v))))
-                if turn:
-                    dims[noted].append(weight)
+                place = 1 - axis if turn and work.target.linear_in_out else axis
+                tensor = reshaped(tensor, tuple(count if other == place else 1 for other in range(len(v))))
+            if turn and axis in fits:
+                dims[1 - axis if work.target.linear_in_out else axis].append(weight)
         work.take([parts["g"]], _name(work, weight, "g", WEIGHT_NORM), "weight norm", tensor)
     this, other = work.options.source, work.options.target
     for dim, weights in dims.items():
@@ -63,9 +63,17 @@ def weight_norms(work: Conversion) -> None:
     work.new_record.update({key: value for key, value in found.items() if value})
 
 
+def _axis(work: Conversion, g: Shape, turn: bool, fits: Sequence[int]) -> int:
+    """Along which axis of the weight, of a Linear's as [out, in], magnitudes lie whose shape tells it."""
+    along = next((axis for axis, extent in enumerate(g) if extent != 1), None)
+    if along is None:  # a single one
+        return fits[0]
+    return 1 - along if turn and work.source.linear_in_out else along
+
+
 def _shapes_of_g(work: Conversion, v: Shape) -> set[Shape]:
     """What the magnitudes of a weight may look like: () is one for the whole."""
-    if work.options.source == "paddle":
+    if work.source.weight_norm == "vector":
         return {(), *((extent,) for extent in v)}
     return {(), *(tuple(n if other == axis else 1 for other in range(len(v))) for axis, n in enumerate(v))}
 
@@ -74,7 +82,9 @@ def spectral_norms(work: Conversion) -> None:
     """Spectral norm: the same three tensors, a Linear's weight turned."""
     for name in work.left:
         if name.endswith("_orig") and f"{name.removesuffix('orig')}mask" in work.left:
-            raise InputError(f"{name} is pruned (torch.nn.utils.prune), for which Paddle has nothing: prune.remove it")
+            pruning = work.source.pruning or work.target.pruning or "a mask beside it"
+            lacking = work.source if work.target.pruning else work.target
+            raise InputError(f"{name} is pruned ({pruning}), for which {lacking.title} has nothing: prune.remove it")
     for weight, parts in _groups(work, SPECTRAL_NORM).items():
         work.take_weight(parts["orig"], _name(work, weight, "orig", SPECTRAL_NORM), "spectral norm", as_name=weight)
         for part in "uv":
@@ -82,7 +92,10 @@ def spectral_norms(work: Conversion) -> None:
 
 
 def layer_norms(work: Conversion) -> None:
-    """LayerNorm over several axes: Paddle's weight and bias are vectors; the record keeps the axes for the reverse."""
+    """LayerNorm over several axes: with them or flat, and then the record keeps the axes for the reverse."""
+    if work.source.layer_norm == work.target.layer_norm:
+        _keep_layer_norms(work)
+        return
     noted, kept = work.record.get("layer_norm_shapes"), work.noted("kept_layer_norms")
     notes: dict[str, list[int]] = {}
     stays = []
@@ -92,12 +105,12 @@ def layer_norms(work: Conversion) -> None:
         flat, shape = (math.prod(own["weight"]),), own["weight"]
         if len(shape) < 2:
             told = noted.get(prefix) if isinstance(noted, dict) else None
-            if work.options.source == "torch" or not isinstance(told, list):
+            if work.source.layer_norm == "axes" or not isinstance(told, list):
                 continue
             if not all(type(extent) is int and extent > 0 for extent in told) or math.prod(told) != shape[0]:
                 continue
             new: Shape = tuple(told)
-        elif work.options.source == "paddle":
+        elif work.source.layer_norm == "flat":
             stays.append(prefix)
             continue
         elif 1 in shape or prefix in kept or work.said_plain(prefix + "weight"):
@@ -111,30 +124,47 @@ def layer_norms(work: Conversion) -> None:
     work.new_record.update({key: value for key, value in found.items() if value})
 
 
-def _groups(work: Conversion, names: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def _keep_layer_norms(work: Conversion) -> None:
+    """Where both frameworks keep the axes: a weight of two with a bias of the same is no Linear's."""
+    for prefix, own in work.modules.items():
+        weight = prefix + "weight"
+        if own.keys() != {"weight", "bias"} or own["weight"] != own["bias"] or len(own["weight"]) != 2:
+            continue
+        if work.source.layer_norm == "axes" and weight in work.left and not work.said_linear(weight):
+            for name in (weight, prefix + "bias"):
+                work.take([name], name, "as it is", work.left[name])
+
+
+def _groups(work: Conversion, wanted: Sequence[str]) -> dict[str, dict[str, str]]:
     """Weight → part → tensor, of the weights that are held in just these parts."""
     groups: dict[str, dict[str, str]] = {}
     parametrised = set()
+    holder = work.source.parametrised
     for name in work.left:
         module, leaf = split(name)
         stem, _, part = leaf.rpartition("_")
         if stem.startswith("weight") and part in ("g", "v", "orig", "u"):
             groups.setdefault(module + stem, {})[part] = name
-        elif work.options.source == "torch" and "parametrizations.weight" in name:
-            module, _, rest = name.rpartition("parametrizations.")
+        elif holder is not None and f"{holder.module}.weight" in name:
+            module, _, rest = name.rpartition(f"{holder.module}.")
             stem, _, place = rest.partition(".")
-            part = next((part for part, said in names.items() if said == place), place)
+            part = next((part for part in wanted if _places(holder, wanted)[part] == place), place)
             groups.setdefault(module + stem, {})[part] = name
             parametrised.add(module + stem)
-    found = {weight: parts for weight, parts in groups.items() if parts.keys() == names.keys()}
+    found = {weight: parts for weight, parts in groups.items() if parts.keys() == {*wanted}}
     if noted := sorted(parametrised & found.keys()):
         work.new_record["parametrised"] = [*work.new_record.get("parametrised", ()), *noted]
     return found
 
 
-def _name(work: Conversion, weight: str, part: str, names: Mapping[str, str]) -> str:
+def _name(work: Conversion, weight: str, part: str, parts: Sequence[str]) -> str:
     """A part's name in the target."""
-    if work.options.target == "torch" and weight in work.noted("parametrised"):
+    holder = work.target.parametrised
+    if holder is not None and weight in {*work.noted("parametrised"), *work.new_record.get("parametrised", ())}:
         module, leaf = split(weight)
-        return f"{module}parametrizations.{leaf}.{names[part]}"
+        return f"{module}{holder.module}.{leaf}.{_places(holder, parts)[part]}"
     return f"{weight}_{part}"
+
+
+def _places(holder: Parametrised, parts: Sequence[str]) -> Mapping[str, str]:
+    return holder.weight_norm if parts is WEIGHT_NORM else holder.spectral_norm

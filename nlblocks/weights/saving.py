@@ -10,6 +10,7 @@ import numpy as np
 
 from nlblocks.backend import DTYPES, Array, Backend, DType, backend_of, current, get
 from nlblocks.blocks import build
+from nlblocks.conventions import conventions_of
 from nlblocks.errors import InputError, file_path
 from nlblocks.specs.base import BlockSpec, spec_from_dict
 from nlblocks.weights import dialects
@@ -17,7 +18,7 @@ from nlblocks.weights.files import Tensor, in_memory, open_checkpoint, write_che
 from nlblocks.weights.files.checkpoint import Checkpoint
 from nlblocks.weights.files.dtypes import DTYPES as FILE_DTYPES
 from nlblocks.weights.files.dtypes import of_array
-from nlblocks.weights.files.writing import format_of
+from nlblocks.weights.files.writing import LAYOUTS, format_of
 from nlblocks.weights.made import turned
 from nlblocks.weights.state import checked_state, load_state, state_of
 
@@ -40,11 +41,9 @@ def save(module_or_state: Any, path: str | Path, spec: BlockSpec | None = None) 
             raise InputError("save: spec is not the module's own; leave it out")
         spec, bfloat16 = module_or_state.spec, backend.dtype(module_or_state) == "bfloat16"
         state = state_of(module_or_state)
-    layout = "paddle" if format_of(path) == "paddle" else "torch"
+    layout = LAYOUTS[format_of(path)]
     tensors: dict[str, Tensor] = {name: _tensor(array, bfloat16) for name, array in state.items()}
-    write_checkpoint(
-        path, _turned(spec, tensors) if layout == "paddle" else tensors, layout=layout, spec=spec.to_dict()
-    )
+    write_checkpoint(path, _out_in(spec, tensors, layout), layout=layout, spec=spec.to_dict())
 
 
 def load(
@@ -78,7 +77,7 @@ def load(
     if dialect is not None:
         state = dialects.get(dialect).to_canonical(spec, {name: tensor.numpy() for name, tensor in tensors.items()})
     else:
-        tensors = _turned(spec, tensors) if checkpoint.layout == "paddle" else tensors
+        tensors = _out_in(spec, tensors, checkpoint.layout)
         state = {name: tensor.numpy() for name, tensor in tensors.items()}
     checked = checked_state(spec, state)
     chosen = get(current() if backend is None else backend)
@@ -97,7 +96,10 @@ def _tensor(array: Array, bfloat16: bool) -> Tensor:
     return in_memory(array, of_array(array))
 
 
-def _turned(spec: BlockSpec, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _out_in(spec: BlockSpec, tensors: dict[str, Tensor], layout: str) -> dict[str, Tensor]:
+    """A block's tensors with Linear weights from a framework's layout to [out, in], or back."""
+    if not conventions_of(layout).linear_in_out:
+        return tensors
     linear = {param.name for param in spec.params() if param.layout == "linear"}
     return {
         name: turned(tensor) if name in linear and len(tensor.shape) == 2 else tensor

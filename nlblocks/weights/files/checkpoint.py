@@ -31,10 +31,10 @@ class SeveralSets(InputError):
 class Checkpoint(Mapping[str, Tensor]):
     """A mapping from name to :class:`Tensor`; values stay in the file until ``raw()`` or ``numpy()`` asks for them.
 
-    ``format`` is the reader that took the file, ``layout`` whose Linear weights it holds ("torch" [out, in] or
-    "paddle" [in, out]), ``key`` the nested dict that was chosen, ``others`` what is in the file beside tensors,
-    ``spec`` and ``record`` what nlblocks wrote into it: the block's spec as a dict, and what a conversion must know
-    to be reversed. ``prefix`` is the wrapper prefix that all names share.
+    ``format`` is the reader that took the file, ``layout`` the framework whose conventions it follows, by name,
+    ``key`` the nested dict that was chosen, ``others`` what is in the file beside tensors, ``spec`` and ``record`` what
+    nlblocks wrote into it: the block's spec as a dict, and what a conversion must know to be reversed. ``prefix`` is
+    the wrapper prefix that all names share.
     """
 
     path: Path

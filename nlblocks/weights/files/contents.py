@@ -12,6 +12,8 @@ from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.tensors import Tensor
 
 Path = tuple[str, ...]
+UNSAID = "torch"
+"""Whose layout a file has that does not say: nearly all such files were written for torch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Contents:
     tensors: dict[Path, Tensor]
     others: dict[Path, Any] = field(default_factory=dict)
     metadata: str = ""
-    layout: str = "torch"
+    layout: str = UNSAID
 
 
 def collect(value: Any, as_tensor: Callable[[Any], Tensor | None], where: str) -> tuple[dict[Path, Tensor], Any]:

@@ -11,8 +11,9 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from nlblocks.conventions import framework_of, safetensors_format
 from nlblocks.errors import InputError
-from nlblocks.weights.files.contents import Contents
+from nlblocks.weights.files.contents import UNSAID, Contents
 from nlblocks.weights.files.dtypes import BY_SAFETENSORS
 from nlblocks.weights.files.limits import MAX_HEADER, MAX_NODES
 from nlblocks.weights.files.pickle_vm import shown
@@ -20,7 +21,6 @@ from nlblocks.weights.files.sink import Sink
 from nlblocks.weights.files.tensors import Mapped, Stored, Tensor, checked_shape
 
 NOTE = "nlblocks"
-LAYOUTS = {"pt": "torch", "paddle": "paddle"}
 
 
 def read(file: Mapped) -> Contents:
@@ -48,7 +48,7 @@ def read(file: Mapped) -> Contents:
             pass
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{where}: safetensors refuses the file: {' '.join(str(error).split())}") from None
-    layout = LAYOUTS.get(metadata.get("format", ""), "torch")
+    layout = framework_of(metadata.get("format", "")) or UNSAID
     return Contents(
         "safetensors", {(name,): tensor for name, tensor in tensors.items()}, {}, metadata.get(NOTE, ""), layout
     )
@@ -138,9 +138,9 @@ def _header(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> tuple
     return struct.pack("<Q", len(data)) + data, [tensors[name] for name in order]
 
 
-def write(sink: Sink, tensors: Mapping[str, Tensor], metadata: str, layout: str = "torch") -> None:
+def write(sink: Sink, tensors: Mapping[str, Tensor], metadata: str, layout: str = UNSAID) -> None:
     """``metadata`` goes into the header under "nlblocks", the layout under "format" as the ecosystem writes it."""
-    notes = {"format": next(name for name, value in LAYOUTS.items() if value == layout)}
+    notes = {"format": safetensors_format(layout)}
     write_with(sink, tensors, notes | ({NOTE: metadata} if metadata else {}))
 
 

@@ -58,7 +58,7 @@ def read_zip(file: Mapped, entries: Mapping[str, Entry]) -> Contents:
     if note is not None and note.size > MAX_HEADER:
         raise InputError(f"{file.path}: its metadata has {note.size} bytes, more than {MAX_HEADER}")
     metadata = inflate(file, note).decode("utf-8", "replace") if note is not None else ""
-    return Contents("torch", tensors, others, metadata)
+    return Contents("torch", tensors, others, metadata, layout="torch")
 
 
 def is_legacy(file: Mapped) -> bool:

@@ -11,6 +11,7 @@ from nlblocks.errors import InputError
 from nlblocks.weights.files import paddle_file, safetensors_file, torch_file
 from nlblocks.weights.files.atomic import replacing
 from nlblocks.weights.files.checkpoint import notes_json
+from nlblocks.weights.files.contents import UNSAID
 from nlblocks.weights.files.limits import MAX_SHARDS
 from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.sink import Sink
@@ -20,6 +21,8 @@ FORMATS = {
     ".safetensors": "safetensors", ".pth": "torch", ".pt": "torch", ".bin": "torch",
     ".pdparams": "paddle", ".pdopt": "paddle",
 }  # fmt: skip
+LAYOUTS = {"safetensors": UNSAID, "torch": "torch", "paddle": "paddle"}
+"""Whose layout is written in a format where nobody says; of these only safetensors can hold another's."""
 
 
 def format_of(path: Path) -> str:
@@ -33,7 +36,7 @@ def write_checkpoint(
     path: str | Path,
     tensors: Mapping[str, Tensor],
     *,
-    layout: str = "torch",
+    layout: str = UNSAID,
     spec: Mapping[str, Any] | None = None,
     record: Mapping[str, Any] | None = None,
     shard_bytes: int | None = None,
