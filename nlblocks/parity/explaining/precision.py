@@ -15,7 +15,7 @@ from nlblocks.numerics.distance import distance
 from nlblocks.numerics.tolerance import EPSILON
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.tracing.graph import TraceGraph, around_in
+from nlblocks.parity.tracing.graph import TraceGraph
 from nlblocks.parity.tracing.trace import Op, Trace
 
 JUMP = 100.0
@@ -110,8 +110,8 @@ def precision_finding(
             f"{text}; on the {side} the {what} {place} {op} is {loss.error:.1e} "
             f"off its own float64, what it comes from {loss.given:.1e}"
         ),
-        after=_ends(side, op.scope if loss.follows else around_in(view, op, -1), partner),
-        before=_ends(side, around_in(view, op, 1), partner),
+        after=_ends(side, op.scope if loss.follows else view.around(op, -1), partner),
+        before=_ends(side, view.around(op, 1), partner),
         operation=_ends(side, str(op), {}),
         error=error,
     )

@@ -236,7 +236,8 @@ class Judge:
 
         Returns the finding where the states part.
         """
-        found = explain_training(self.pairs, left, right, before, self._noisy(), self.report.steps)
+        found, steps = explain_training(self.pairs, left, right, before, self._noisy())
+        self.report.steps += steps
         if found is not None:
             self._add(found)
         elif settings:
@@ -246,8 +247,7 @@ class Judge:
 
     def trained_apart(self, left: list[dict[str, Array]], right: list[dict[str, Array]], before: State) -> float:
         """The largest difference between two histories, in units of the way that a weight went."""
-        steps: list[tuple[int, float, str]] = []
-        explain_training(self.pairs, left, right, before, self._noisy(), steps)
+        _, steps = explain_training(self.pairs, left, right, before, self._noisy())
         return max((error for _, error, _ in steps), default=0.0)
 
     def _noisy(self) -> dict[str, float]:
