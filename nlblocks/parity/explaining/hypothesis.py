@@ -19,8 +19,9 @@ from nlblocks.parity.tracing.trace import Op
 OTHER = {"left": "right", "right": "left"}
 MEETS = 1e-8
 """A result that a hypothesis computes is the other side's up to this share of its largest value: NumPy rounds in
-another order, and a framework may hold a constant as float32. A tenth of what two aligned tensors may be apart, where
-that is more."""
+another order, and a framework may hold a constant as float32."""
+LENIENT = 10.0
+"""Times what is taken for equal on the way to the parting: where that is more than MEETS, it counts."""
 HELPS = 1e-2
 """A hypothesis holds where it leaves at most this share of the difference."""
 TRIES = 400
@@ -84,7 +85,7 @@ class Hypothesis:
         seed: int,
     ) -> None:
         self.alignment, self.pairing, self.wrong, self.frontier, self.seed = alignment, pairing, wrong, frontier, seed
-        self.meets = max(MEETS, 10.0 * alignment.tolerance)
+        self.meets = max(MEETS, LENIENT * alignment.tolerance)
         self.doubtful: list[Explanation] = []
         """What makes two results meet that are used for other things: said where nothing better holds."""
         self._tries = 0

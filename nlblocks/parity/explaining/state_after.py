@@ -18,7 +18,7 @@ from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.pairing.transfer import mirrored
 from nlblocks.parity.tracing.trace import Op, Trace
 
-MET = 1e-6
+STATISTICS_MEET = 1e-6
 """A running statistic is explained up to this share of its largest value: Paddle holds the weight of the old one as
 float32."""
 TRAINED = 1e-5
@@ -80,7 +80,7 @@ def explain_buffer(
     cause, rest, text = None, None, f"{name} differs by {gap:.1e} after one pass"
     for tried, value, words in (guess for registered in buffer_hypothesis for guess in registered.function(at)):
         after = distance(value, theirs)
-        if after <= MET and after <= HELPS * gap:
+        if after <= STATISTICS_MEET and after <= HELPS * gap:
             cause, rest, text = tried, after, f"{words}; so the difference falls from {gap:.0e} to {after:.0e}"
             break
     return Finding(
