@@ -12,10 +12,10 @@ bench: $(STAMP)
 	$(BIN)/nlblocks bench
 
 faults: $(STAMP)
-	$(BIN)/python -m parity_tests.faults
+	$(BIN)/python -m benchmarks.faults
 
 zoo: $(STAMP)
-	$(BIN)/python -m parity_tests.zoo
+	$(BIN)/python -m benchmarks.zoo
 
 test: $(STAMP)
 	NLBLOCKS_REQUIRE_BACKENDS=torch,paddle $(BIN)/python -m pytest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points, version
 
@@ -31,6 +32,14 @@ def pytest_configure(config: pytest.Config) -> None:
     missing = [name for name in REQUIRED if name not in installed()]
     if missing:
         raise pytest.UsageError(f"NLBLOCKS_REQUIRE_BACKENDS names {', '.join(missing)}, which is not installed")
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """The same random weights whichever tests ran before, in whichever process."""
+    for framework, seed in (("torch", "manual_seed"), ("paddle", "seed")):
+        if framework in sys.modules:
+            getattr(sys.modules[framework], seed)(0)
 
 
 @pytest.fixture

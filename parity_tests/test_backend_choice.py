@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import types
-from collections.abc import Callable
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 import pytest
 
 import nlblocks
 from nlblocks import backend
+from parity_tests.helpers.blocks import Require
+from parity_tests.helpers.checkout import python
 
-ROOT = Path(__file__).parents[1]
-Require = Callable[..., None]
 
-
-def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "backends")])
-    env = {k: v for k, v in os.environ.items() if k != "NLBLOCKS_BACKEND"} | {"PYTHONPATH": paths} | environment
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], env=env, capture_output=True, text=True, check=False
-    )
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return python("-W", "ignore", "-c", code, **environment)
 
 
 def frameworks_loaded_by(code: str) -> str:
-    found = python(f"{code}; import sys; print(sorted({{'torch', 'paddle'}} & set(sys.modules)))")
+    found = run(f"{code}; import sys; print(sorted({{'torch', 'paddle'}} & set(sys.modules)))")
     assert found.returncode == 0, found.stderr
     return found.stdout.strip()
 
@@ -49,10 +41,10 @@ def test_use_and_the_variable_choose_the_same(backend: str, require: Require) ->
     require(backend)
     show = "b = nlblocks.NonLocal(in_channels=4); print(type(b).__module__.split('.')[0])"
     expected = f"nlblocks_{backend}"
-    assert python(f"import nlblocks; nlblocks.use({backend!r}); {show}").stdout.strip() == expected
-    assert python(f"import nlblocks; {show}", NLBLOCKS_BACKEND=backend).stdout.strip() == expected
+    assert run(f"import nlblocks; nlblocks.use({backend!r}); {show}").stdout.strip() == expected
+    assert run(f"import nlblocks; {show}", NLBLOCKS_BACKEND=backend).stdout.strip() == expected
     built = "import nlblocks; b = nlblocks.build(nlblocks.specs.NonLocal(in_channels=4), dtype='float64'); "
-    assert python(built + "print(type(b).__module__)", NLBLOCKS_BACKEND=backend).stdout.startswith(expected)
+    assert run(built + "print(type(b).__module__)", NLBLOCKS_BACKEND=backend).stdout.startswith(expected)
 
 
 def test_children_inherit_the_choice() -> None:
@@ -61,7 +53,7 @@ def test_children_inherit_the_choice() -> None:
         "print(subprocess.run([sys.executable, '-c', 'import nlblocks; print(type(nlblocks.DigitNet()))'], "
         "capture_output=True, text=True).stdout)"
     )
-    assert "nlblocks_reference" in python(code).stdout
+    assert "nlblocks_reference" in run(code).stdout
 
 
 @pytest.mark.parametrize(
@@ -83,7 +75,7 @@ def test_children_inherit_the_choice() -> None:
     ],
 )
 def test_a_wrong_choice_is_one_clear_line(code: str, environment: dict[str, str], message: str) -> None:
-    found = python(f"import nlblocks; {code}", **environment)
+    found = run(f"import nlblocks; {code}", **environment)
     assert found.returncode != 0
     assert message in found.stderr.splitlines()[-1]
 
@@ -94,13 +86,13 @@ def test_a_missing_framework_names_the_command_that_installs_it() -> None:
         "u.find_spec = lambda name, *rest: None if name == 'paddle' else real(name, *rest); "
     )
     for call in ("nlblocks.use('paddle')", "nlblocks.build(nlblocks.specs.DigitNet(), backend='paddle')"):
-        last = python(hide + call).stderr.splitlines()[-1]
+        last = run(hide + call).stderr.splitlines()[-1]
         assert "needs paddle, which is not installed" in last
         assert 'pip install "nlblocks[paddle]"' in last
 
 
 def test_use_may_be_repeated_and_changed_before_first_use() -> None:
-    found = python(
+    found = run(
         "import nlblocks; nlblocks.use('torch'); nlblocks.use('reference'); nlblocks.NonLocal(in_channels=4); "
         "nlblocks.use('reference'); print('ok')"
     )

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from click.testing import CliRunner
 
 import nlblocks
 from nlblocks.catalogue import dialects_markdown, entry, field_list, markdown
-from nlblocks.cli import main
 from nlblocks.specs import BatchNorm, NonLocal
-
-ROOT = Path(__file__).parents[1]
+from parity_tests.helpers.checkout import ROOT
+from parity_tests.helpers.command_line import call
 
 
 def test_the_pages_are_not_stale() -> None:
@@ -43,19 +39,19 @@ def test_cost_and_shapes_are_those_of_the_spec_that_is_shown() -> None:
 
 
 def test_list_and_show() -> None:
-    listed = CliRunner().invoke(main, ["list"])
+    listed = call("list")
     assert listed.exit_code == 0
     for kind in nlblocks.kinds():
         assert kind in listed.output
-        assert CliRunner().invoke(main, ["show", kind]).exit_code == 0
-    shown = CliRunner().invoke(main, ["show", "non_local", "--in-channels", "64", "--input", "1,64,56,56"])
+        assert call("show", kind).exit_code == 0
+    shown = call("show", "non_local", "--in-channels", 64, "--input", "1,64,56,56")
     for part in ("theta.weight", "[32, 64, 1, 1]", "arXiv:1711.07971", "alexhex7", "[1, 3136, 3136]", "torch, paddle"):
         assert part in shown.output
     for words, message in (
         ("show nonlocal", "kind='nonlocal' is not a block"),
         ("show non_local --in-channels 4 --input 1,5,6,6", "has 5 channels; it must have 4"),
     ):
-        wrong = CliRunner().invoke(main, words.split())
+        wrong = call(*words.split())
         assert wrong.exit_code == 2
         assert message in wrong.output
         assert len(wrong.output.strip().splitlines()) == 1

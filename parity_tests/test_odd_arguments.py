@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import nlblocks
-from nlblocks.cli import main
 from nlblocks.errors import NLBlocksError
 from nlblocks.parity.capturing.file import load_capture
 from nlblocks.parity.compare_captures import compare_captures
+from parity_tests.helpers.blocks import Require
+from parity_tests.helpers.command_line import call
 
 SPEC = nlblocks.specs.NonLocal(in_channels=4)
 DIALECT = nlblocks.dialects.get("alexhex7")
@@ -46,7 +46,7 @@ def test_it_is_one_line(call: Callable[[Any], Any], odd: Any) -> None:
 
 
 @pytest.mark.parametrize("path", [5, None, ["0"]])
-def test_a_path_in_a_model_is_a_name(path: Any, require: Callable[..., None]) -> None:
+def test_a_path_in_a_model_is_a_name(path: Any, require: Require) -> None:
     require("torch")
     import torch
 
@@ -61,7 +61,7 @@ def test_a_path_in_a_model_is_a_name(path: Any, require: Callable[..., None]) ->
         {"accept": 5}, {"accept": [5]}, {"accept": None}, {"steps": "x"}, {"steps": True}, {"progress": 5},
     ],
 )  # fmt: skip
-def test_options_of_compare(options: dict[str, Any], require: Callable[..., None]) -> None:
+def test_options_of_compare(options: dict[str, Any], require: Require) -> None:
     require("torch")
     import torch
 
@@ -78,6 +78,6 @@ def test_the_command_line_refuses_what_it_used_to_pass_over(tmp_path: Path) -> N
         (("verify", "--spec", str(file)), "'in_channels' is given twice"),
         (("show", "non_local", "--in-channels", "4", "--norm", '{"kind":"batch_norm","eps":1,"eps":2}'), "given twice"),
     ):
-        result = CliRunner().invoke(main, words)
+        result = call(*words)
         assert result.exit_code == 2, result.output
         assert says in result.stderr

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from parity_tests.helpers.blocks import Require
+from parity_tests.helpers.checkout import ROOT, python
+
 BRING = """
 import torch
 import nlblocks
@@ -26,18 +24,13 @@ model.forward = lambda x: model.layer3(model.stem(x))
 """
 
 
-def test_the_python_of_the_readme_runs(tmp_path: Path, require: Callable[..., None]) -> None:
+def test_the_python_of_the_readme_runs(tmp_path: Path, require: Require) -> None:
     require("torch", "paddle")
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert len(blocks) >= 5
     script = tmp_path / "readme.py"
     script.write_text(BRING + "\n".join(blocks), encoding="utf-8")
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "backends")])
-    environment = {name: value for name, value in os.environ.items() if name != "NLBLOCKS_BACKEND"}
-    found = subprocess.run(
-        [sys.executable, "-W", "ignore", str(script)],
-        cwd=tmp_path, env=environment | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    found = python("-W", "ignore", script, cwd=tmp_path)
     assert found.returncode == 0, found.stderr
 
 

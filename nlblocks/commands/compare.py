@@ -15,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from nlblocks.commands.models import load_inputs, load_model, load_object
 from nlblocks.errors import InputError
-from nlblocks.parity.findings.report import LabReport, check_report_path
+from nlblocks.parity.rendering.report import LabReport
 
 INPUT = "A shape such as 2,3,224,224, or arrays in a .npy or .npz file; named arrays are passed by name."
 OPTIMISER = (
@@ -58,7 +58,7 @@ def compare(
     nlblocks compare torch_run.safetensors paddle_run.safetensors
     """
     if report_file is not None:
-        check_report_path(report_file)
+        LabReport.check_path(report_file)
     pairs = _renames(rename)
     if _is_capture(left) or _is_capture(right):
         report = _captures(ctx, left, right, pairs, accept)
@@ -101,9 +101,9 @@ def capture(
     nlblocks capture mypkg.models:paddle_net --like torch_run.safetensors --out paddle_run.safetensors
     """
     from nlblocks.parity.capturing.capture import capture as capture_model
-    from nlblocks.parity.capturing.file import check_capture_path
+    from nlblocks.parity.capturing.file import Capture
 
-    check_capture_path(out)
+    Capture.check_path(out)
     if like is not None:
         _refuse(ctx, "--like gives the inputs, weights and seed", "inputs", "seed", "keep_weights")
     elif rename:

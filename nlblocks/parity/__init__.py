@@ -6,6 +6,6 @@
 from nlblocks.parity.compare import compare
 from nlblocks.parity.findings.causes import CAUSES
 from nlblocks.parity.findings.finding import Finding
-from nlblocks.parity.findings.report import LabReport
+from nlblocks.parity.rendering.report import LabReport
 
 __all__ = ["CAUSES", "Finding", "LabReport", "compare"]

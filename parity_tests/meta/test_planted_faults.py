@@ -264,40 +264,32 @@ def test_the_wrong_tie_rule_in_both_backends_is_caught_by_the_reference(monkeypa
     assert {check.inputs for check in report.failures} == {"tied"}
 
 
-def test_a_map_that_the_spec_does_not_name_fails() -> None:
-    class Talkative(TorchBackend):
-        name = "talkative"
+def beside(change: Callable[[Any], dict[str, Any]]) -> Any:
+    """torch's backend, whose results are changed, against torch's backend."""
+
+    class Changed(TorchBackend):
+        name = "changed"
 
         def run(self, *args: Any, **options: Any) -> Any:
             found = super().run(*args, **options)
-            return replace(found, attention={"attention": found.attention, "more": found.output})
+            return replace(found, **change(found))
 
-    report = nlblocks.verify(EMBEDDED, backends=("torch", Talkative()))
+    return nlblocks.verify(EMBEDDED, backends=("torch", Changed()))
+
+
+def test_a_map_that_the_spec_does_not_name_fails() -> None:
+    report = beside(lambda found: {"attention": {"attention": found.attention, "more": found.output}})
     assert "the spec names no such tensor" in report.failures[0].explain()
 
 
-def test_a_tensor_that_one_side_never_computes_fails(monkeypatch: Patch) -> None:
-    class Lazy(TorchBackend):
-        name = "lazy"
-
-        def run(self, *args: Any, **options: Any) -> Any:
-            found = super().run(*args, **options)
-            return replace(found, grad_params={k: v for k, v in found.grad_params.items() if k != "g.bias"})
-
-    report = nlblocks.verify(EMBEDDED, backends=("torch", Lazy()))
+def test_a_tensor_that_one_side_never_computes_fails() -> None:
+    report = beside(lambda found: {"grad_params": {k: v for k, v in found.grad_params.items() if k != "g.bias"}})
     assert not report
     assert "g.bias" in report.failures[0].explain()
 
 
-def test_broadcasting_is_not_agreement(monkeypatch: Patch) -> None:
-    class Summed(TorchBackend):
-        name = "summed"
-
-        def run(self, *args: Any, **options: Any) -> Any:
-            found = super().run(*args, **options)
-            return replace(found, output=found.output[:1] * 0 + found.output.mean(0, keepdims=True))
-
-    report = nlblocks.verify(EMBEDDED, backends=("torch", Summed()))
+def test_broadcasting_is_not_agreement() -> None:
+    report = beside(lambda found: {"output": found.output[:1] * 0 + found.output.mean(0, keepdims=True)})
     assert "shapes differ" in report.failures[0].explain()
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import numpy as np
 from nlblocks.backend import Array, State
 from nlblocks.errors import InputError, file_path
 from nlblocks.parity.running.history import History
-from nlblocks.parity.running.optimisers import Settings
+from nlblocks.parity.running.optimisers import Maker, Settings
 from nlblocks.parity.tracing.trace import Key, Op, Tensor, Trace
 from nlblocks.weights.files import in_memory
 from nlblocks.weights.files.atomic import replacing
@@ -33,31 +33,56 @@ from nlblocks.weights.files.sink import Sink
 FORMAT = "nlblocks.capture.2"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
-    """What a capture file holds."""
+    """What a capture file holds; a side of a comparison that ran once."""
 
-    def __init__(
-        self,
-        *,
-        model: str,
-        framework: str,
-        seed: int,
-        inputs: tuple[Array, ...],
-        state: State,
-        traces: dict[str, Trace],
-        floors: dict[str, dict[Key, float]],
-        dtype: str,
-        names: tuple[str, ...] = (),
-        history: History | None = None,
-    ) -> None:
-        self.model, self.framework, self.seed, self.inputs = model, framework, seed, inputs
-        self.state, self.traces, self.floors, self.dtype = state, traces, floors, dtype
-        self.names, self.history = names, history
+    model: str
+    framework: str
+    seed: int
+    inputs: tuple[Array, ...]
+    state: State
+    traces: Mapping[str, Trace]
+    floors: Mapping[str, Mapping[Key, float]]
+    dtype: str
+    names: tuple[str, ...] = ()
+    history: History | None = None
+
+    @property
+    def title(self) -> str:
+        return f"{self.model} ({self.framework})"
+
+    @property
+    def repeatable(self) -> bool:
+        return False
+
+    def run(self, *, training: bool, dtype: str = "float64", **_: Any) -> Trace:
+        """The pass that was captured in this mode."""
+        return self.traces[_mode(training, dtype)]
+
+    def noise(self, *, training: bool, dtype: str = "float64", **_: Any) -> Mapping[Key, float]:
+        """The noise floors that were measured when it was captured."""
+        return self.floors[_mode(training, dtype)]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether steps of training were captured."""
+        return self.history is not None
+
+    def train(self, maker: Maker, side: str, steps: int) -> History:
+        """The steps that were captured: there are no others."""
+        if self.history is None:
+            raise InputError(f"the capture of {self.title} holds no training; capture it with --optimiser")
+        return self.history
+
+    def redrawn(self, masks: Mapping[str, Any]) -> Capture:
+        """The same: its masks are drawn."""
+        return self
 
     def save(self, path: str | Path) -> None:
         """Write the file, whole or not at all."""
         target = file_path(path)
-        check_capture_path(target)
+        self.check_path(target)
         tensors = {f"input/{i}": array for i, array in enumerate(self.inputs)}
         tensors |= {f"state/{name}": array for name, array in self.state.items()}
         meta: dict[str, Any] = {
@@ -87,15 +112,15 @@ class Capture:
         with replacing(target) as file, Sink(file) as sink:
             write_with(sink, {name: in_memory(a, of_array(a)) for name, a in tensors.items()}, notes)
 
-
-def check_capture_path(path: Path) -> None:
-    """Raise InputError for a file that a capture cannot be written to."""
-    if path.suffix != ".safetensors":
-        raise InputError(f"capture {path} must end in .safetensors")
-    if path.is_dir():
-        raise InputError(f"capture {path} is a folder; give a file")
-    if not path.parent.is_dir():
-        raise InputError(f"capture {path}: there is no folder {path.parent}; make it first")
+    @staticmethod
+    def check_path(path: Path) -> None:
+        """Raise InputError for a file that a capture cannot be written to."""
+        if path.suffix != ".safetensors":
+            raise InputError(f"capture {path} must end in .safetensors")
+        if path.is_dir():
+            raise InputError(f"capture {path} is a folder; give a file")
+        if not path.parent.is_dir():
+            raise InputError(f"capture {path}: there is no folder {path.parent}; make it first")
 
 
 def load_capture(path: str | Path) -> Capture:
@@ -146,6 +171,10 @@ def load_capture(path: str | Path) -> Capture:
         raise InputError(
             f"{target} is damaged ({type(error).__name__}: {_line(error)}); capture the run again"
         ) from None
+
+
+def _mode(training: bool, dtype: str) -> str:
+    return dtype if dtype == "float32" else "train" if training else "eval"
 
 
 def _once(tensors: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, str]]:

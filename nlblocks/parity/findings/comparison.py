@@ -8,7 +8,7 @@ from typing import Any
 from nlblocks.numerics.difference import Difference
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """One tensor that both models computed."""
 

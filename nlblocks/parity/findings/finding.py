@@ -43,6 +43,11 @@ class Finding:
         return asdict(self)
 
     @property
+    def spot(self) -> tuple[object, ...]:
+        """What makes two findings the same one."""
+        return self.cause, self.place, self.layer_left, self.layer_right, self.after
+
+    @property
     def where(self) -> str:
         """The place in words, with both names where they differ."""
         if self.place == "between":

@@ -1,23 +1,19 @@
-"""What the parity lab found out about two models: true where they are the same, printable, JSON, HTML."""
+"""What the parity lab found out about two models, as data: true where they are the same, JSON-ready."""
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from nlblocks.errors import InputError, file_path
+from nlblocks.numerics.tolerance import RATIO
 from nlblocks.parity.findings.comparison import Comparison
 from nlblocks.parity.findings.finding import Finding
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.weights.files.atomic import replacing
 
 
-@dataclass(slots=True, kw_only=True)
-class LabReport:
-    """The result of :func:`nlblocks.parity.compare`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportData:
+    """All that was found, in the order in which it was."""
 
     left: str
     right: str
@@ -62,62 +58,10 @@ class LabReport:
             float("inf")
             if c.difference.problem
             else 0.0
-            if c.passed and c.noise * 32 >= c.difference.scale
+            if c.passed and c.noise * RATIO >= c.difference.scale
             else c.difference.relative
             for c in found
         )
-
-    def __str__(self) -> str:
-        lines = [f"{self.left} against {self.right}, input {' '.join(str(list(s)) for s in self.shapes)}"]
-        if not self.comparisons and not self.faults:
-            return f"{lines[0]}: NOTHING WAS COMPARED"
-        verdict = "the same" if self else "DIFFERENT"
-        lines[0] += (
-            f": {verdict} ({_count(len(self.pairing.pairs), 'layer')} paired, "
-            f"{_count(len(self.comparisons), 'tensor')} compared, {self.seconds:.1f} s)"
-        )
-        for phase in dict.fromkeys(c.phase for c in self.comparisons):
-            found = [c for c in self.comparisons if c.phase == phase]
-            agree = sum(c.passed for c in found)
-            ratio = max((c.ratio for c in found), default=0.0)
-            noise = f", {ratio:.2g} noise floors" if ratio else ""
-            differ = len(found) - agree
-            wanted = bool(differ) and not any(f.phase == phase for f in self.faults)
-            worst = self.worst(phase)
-            mark = "·" if wanted else "✗" if differ else "✓"
-            lines.append(
-                f"  {phase:14} {mark} worst {worst:.1e}{noise}, {agree} of {len(found)} agree"
-                f"{', the rest is accepted' if wanted else ''}"
-            )
-            if differ and not wanted:
-                lines.append(f"  {'':16} {next(c for c in found if not c.passed).words}")
-        if self.steps:
-            rules = " / ".join(dict.fromkeys(self.optimisers))
-            step, error, name = max(self.steps, key=lambda row: row[1])
-            fault = any(f.phase == "training" and f.place != "attributes" for f in self.faults)
-            lines.append(
-                f"  {'training':14} {'✗' if fault else '✓'} worst {error:.1e} of the way that a weight went "
-                f"({name or 'none moved'}, step {step}), {rules}"
-            )
-        first = self.finding
-        if first is not None:
-            lines.append(f"  ✗ {first}" + (f" [{first.cause}]" if first.cause else ""))
-        groups: dict[tuple[str, str | None], list[Finding]] = {}
-        for finding in self.findings:
-            if first is None or not _repeats(finding, first):
-                groups.setdefault((finding.severity, finding.cause), []).append(finding)
-        for (severity, cause), alike in groups.items():
-            shown = alike if len(alike) <= 3 or cause is None else alike[:1]
-            mark = "·" if severity == "note" else "✗"
-            lines += [f"  {mark} {finding}" + (f" [{cause}]" if cause else "") for finding in shown]
-            if len(alike) > len(shown):
-                lines.append(f"    and {len(alike) - len(shown)} more of this cause")
-        lines += [f"  · not compared: {text}" for text in self.not_compared]
-        if any(f.cause == "batch_norm.variance" for f in self.faults):
-            lines.append(
-                "  Both frameworks' own BatchNorm layers differ so; if that is wanted, accept batch_norm.variance."
-            )
-        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, JSON-ready; NaN and infinity become null in a file.
@@ -157,52 +101,6 @@ class LabReport:
             "right_only": [str(unit) for unit in self.pairing.right_only],
             "ambiguous": self.pairing.ambiguous,
         }
-
-    def save(self, path: str | Path) -> None:
-        """Write ``.html`` (one self-contained page) or ``.json``, whole or not at all."""
-        target = file_path(path)
-        check_report_path(target)
-        if target.suffix == ".html":
-            from nlblocks.parity.rendering.html import page
-
-            text = page(self.to_dict(), str(self))
-        else:
-            text = json.dumps(_finite(self.to_dict()), indent=1, allow_nan=False)
-        with replacing(target) as file:
-            file.write(text.encode())
-
-
-def check_report_path(path: Path) -> None:
-    """Raise InputError for a file that a report cannot be written to."""
-    if path.suffix not in (".html", ".json"):
-        raise InputError(f"report {path} must end in .html or .json")
-    if path.is_dir():
-        raise InputError(f"report {path} is a folder; give a file")
-    if not path.parent.is_dir():
-        raise InputError(f"report {path}: there is no folder {path.parent}; make it first")
-
-
-def _finite(value: Any) -> Any:
-    """The same with None for NaN and infinity, which JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _repeats(finding: Finding, first: Finding) -> bool:
-    """Whether a finding is the first one, or the attribute that explains it said again."""
-    same = (finding.cause, finding.layer_left, finding.layer_right) == (
-        first.cause,
-        first.layer_left,
-        first.layer_right,
-    )
-    return finding is first or (same and finding.place == "attributes" and finding.severity == "fault")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _at(a: Finding, b: Finding) -> bool:

@@ -2,78 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from nlblocks.parity.explaining.localise import Located, localise, place
 from nlblocks.parity.findings.comparison import Comparison
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.judging.attributes import profile
-from nlblocks.parity.judging.gradients import Wrong, where_gradients_part, wrong_gradients
-from nlblocks.parity.judging.noise_floor import Scales
+from nlblocks.parity.judging.comparer import Comparer
+from nlblocks.parity.judging.gradients import Gradients, Wrong, compare_gradients, where_gradients_part
 from nlblocks.parity.judging.outputs import finite, first_not_finite, paired_outputs
-from nlblocks.parity.judging.substitutions import Joints, partners_by_parameter, users_of
+from nlblocks.parity.judging.passes import Pass
+from nlblocks.parity.judging.substitutions import Substitutions, partners_by_parameter, users_of
 from nlblocks.parity.matching.alignment import Alignment
 from nlblocks.parity.matching.by_digest import Sketch
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.running.passes import Pass
+from nlblocks.parity.recording.tracer import Keep
 from nlblocks.parity.tracing.trace import Trace
 
+ALIKE = 1e-6
+"""Digests this close are of the same tensor, though faults that were helped over may have moved it a little."""
 PLACES = 8
 """Faults that are looked for one by one."""
 
 
-class Walk:
-    """Runs the two sides, and goes on behind every fault that it finds. ``add`` tells whether a finding is new.
+@dataclass(slots=True)
+class Search:
+    """What a search found: findings in order, what could not be judged, and the error of every operation.
+
+    ``runs`` is the last pass, in which all that was found is helped over; None where that was not possible.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    layers: list[dict[str, Any]] = field(default_factory=list)
+    runs: Pass | None = None
+
+
+class FaultSearch:
+    """Runs the two sides, and goes on behind every fault that it finds, in evaluation and then in training.
 
     ``whole`` is false where some operations could not be judged.
     """
 
-    def __init__(self, scales: Scales, pairs: Pairing, seed: int, add: Callable[[Finding], bool]) -> None:
-        self.scales, self.pairs, self.seed, self.add = scales, pairs, seed, add
-        self.report, self.joints, self.places = scales.report, Joints(), 0
-        self.whole = True
+    def __init__(self, comparer: Comparer, pairs: Pairing, seed: int) -> None:
+        self.comparer, self.pairs, self.seed = comparer, pairs, seed
+        self.substitutions, self.whole = Substitutions(), True
+        self._places: set[object] = set()
 
     def run(self, *, training: bool) -> Pass:
         """A pass with digests; with all of the left's values where the right is to be given some."""
-        left = self.scales.left.run(training=training, keep="values" if self.joints else "digests")
+        left = self.comparer.left.run(training=training, keep="values" if self.substitutions else "digests")
         return self._beside(left, training, "digests")
 
-    def _beside(self, left: Trace, training: bool, keep: str) -> Pass:
-        given = self.joints.given(left)
-        right = self.scales.right.run(training=training, keep=keep, given=given)
-        return Pass(left=left, right=right, training=training, given=given)
+    def _beside(self, left: Trace, training: bool, keep: Keep) -> Pass:
+        given = self.substitutions.given(left)
+        return self.comparer.beside(left, training=training, keep=keep, given=given)
 
-    def forward(self, runs: Pass, phase: Phase) -> bool:
-        """Find the differences on the way to the outputs; whether all were passed, so that the outputs agree."""
-        left = runs.left = self.scales.left.run(training=runs.training, keep="values")
+    def forward(self, training: bool, phase: Phase) -> Search:
+        """Find the differences on the way to the outputs."""
+        search = Search()
+        left = self.comparer.left.run(training=training, keep="values")
         while True:
-            now = self._beside(left, runs.training, "values")
-            if not self.report.layers:
-                self.report.layers = profile(left, now.right)
+            now = self._beside(left, training, "values")
+            search.layers = search.layers or profile(left, now.right)
             wrong = [] if left.error or now.right.error else self._outputs(now, phase)
             if not wrong and not left.error and not now.right.error:
-                runs.right, runs.given = now.right, now.given
-                return True
-            if self.places == PLACES:
-                return self._stop(f"what follows {PLACES} places that were found one by one")
+                search.runs = now
+                return search
+            if len(self._places) == PLACES:
+                search.skipped.append(f"what follows {PLACES} places that were found one by one")
+                return search
             located = self._parting(left, now.right, wrong, phase)
             finding = located.finding if isinstance(located, Located) else located
-            self.places += self.add(finding)
-            if not isinstance(located, Located) or not self.scales.right.again:
-                return self._stop(f"what follows {finding.where}")
-            skipped = self.joints.forward(located, self.pairs, [(a, b) for (a, b), _ in wrong])
-            if skipped is None:
-                return self._stop(f"what follows {finding.where}: the left's values do not fit the right's operations")
-            if skipped:
-                self.whole = self._stop(f"what lies behind {skipped}")
+            self._places.add(finding.spot)
+            search.findings.append(finding)
+            if not isinstance(located, Located) or not self.comparer.right.repeatable:
+                search.skipped.append(f"what follows {finding.where}")
+                return search
+            between = self.substitutions.forward(located, self.pairs, [(a, b) for (a, b), _ in wrong])
+            if between is None:
+                why = "the left's values do not fit the right's operations"
+                search.skipped.append(f"what follows {finding.where}: {why}")
+                return search
+            if between:
+                self.whole = False
+                search.skipped.append(f"what lies behind {between}")
             del now, located  # before as much is kept again
 
     def _outputs(self, runs: Pass, phase: Phase) -> list[tuple[tuple[str, str], Comparison]]:
         """The outputs that differ."""
         pairs = paired_outputs(runs.left, runs.right)
         found = [
-            self.scales.weigh(phase, ("output", a), runs.left.output(a), runs.right.output(b), runs) for a, b in pairs
+            self.comparer.compare(phase, ("output", a), runs.left.output(a), runs.right.output(b), runs)
+            for a, b in pairs
         ]
         return [(pair, comparison) for pair, comparison in zip(pairs, found, strict=True) if not comparison.passed]
 
@@ -125,50 +147,52 @@ class Walk:
             operation=found.operation,
         )
 
-    def backward(self, runs: Pass, wrong: Wrong) -> None:
-        """Find the differences on the way back from the outputs."""
+    def backward(self, runs: Pass, gradients: Gradients, wrong: Wrong) -> Search:
+        """Find the differences on the way back from the outputs: those of the ``wrong`` gradients of a pass."""
+        search = Search()
         known = self.unjudged(runs)
         wrong = [(kind, name) for kind, name in wrong if (f"input:{name}" if kind == "input" else name) not in known]
         if not wrong:
-            return
-        left = self.scales.left.run(training=True, keep="values")
+            return search
+        left = self.comparer.left.run(training=True, keep="values")
         while wrong:
-            if self.places == PLACES:
-                self._stop(f"gradients behind {PLACES} places that were found one by one")
-                return
+            if len(self._places) == PLACES:
+                search.skipped.append(f"gradients behind {PLACES} places that were found one by one")
+                break
             now = self._beside(left, True, "values")
-            located = where_gradients_part(left, now.right, self.pairs, wrong, self.report)
+            located = where_gradients_part(left, now.right, self.pairs, wrong, gradients.comparisons)
             if isinstance(located, Finding):
-                if self.joints.values:
-                    self._stop(f"the gradients of {', '.join(name for _, name in wrong)}, beside what was found before")
+                if self.substitutions.values:
+                    names = ", ".join(name for _, name in wrong)
+                    search.skipped.append(f"the gradients of {names}, beside what was found before")
                 else:
-                    self.add(located)
-                return
-            if not any(op is not None and op.site in self.joints.faulty[side] for side, op in located.ops.items()):
-                self.places += self.add(located.finding)
-            if not self.scales.right.again or not self.joints.backward(left, now.right, located.numbers):
-                return
+                    search.findings.append(located)
+                break
+            faulty = self.substitutions.faulty
+            if not any(op is not None and op.site in faulty[side] for side, op in located.ops.items()):
+                self._places.add(located.finding.spot)
+                search.findings.append(located.finding)
+            if not self.comparer.right.repeatable:
+                break
+            if not self.substitutions.backward(left, now.right, located.numbers):
+                break
             kept = {name for _, name in wrong}
-            now = self._beside(left, True, "results")
-            again = wrong_gradients(self.scales, self.pairs, replace(now, left=runs.left), record=False)
+            now = replace(self._beside(left, True, "results"), left=runs.left)
+            again = compare_gradients(self.comparer, self.pairs, now).wrong
             wrong = [(kind, name) for kind, name in again if name in kept]
+        return search
 
     def unjudged(self, runs: Pass) -> set[str]:
         """The left's parameters, buffers and inputs ("input:0") that known faults touch, or whose operations the two
         sides give different inputs.
         """
-        if not self.joints:
+        if not self.substitutions:
             return set()
-        sketch = Sketch(runs.left, runs.right, 1e-6)
+        sketch = Sketch(runs.left, runs.right, ALIKE)
         users = users_of(runs.right)
-        found = set(self.joints.touched)
+        found = set(self.substitutions.touched)
         for op in runs.left.ops:
             partners = partners_by_parameter(runs.left, op, self.pairs.names, users)
             if partners and not any(other.inputs[0] in sketch.to_right[op.inputs[0]] for other in partners):
                 found |= {name for n in op.inputs if (name := runs.left.parameter(n)) is not None}
         return found
-
-    def _stop(self, text: str) -> bool:
-        if text not in self.report.not_compared:
-            self.report.not_compared.append(text)
-        return False

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics.tolerance import RATIO
 from nlblocks.parity.explaining.gradients import GradientLocated, localise_gradient
+from nlblocks.parity.findings.comparison import Comparison
 from nlblocks.parity.findings.finding import Finding, Phase
-from nlblocks.parity.findings.report import LabReport
-from nlblocks.parity.judging.noise_floor import Scales
+from nlblocks.parity.judging.comparer import Comparer
+from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.pairing.transfer import mirrored
-from nlblocks.parity.running.passes import Pass
 from nlblocks.parity.tracing.trace import Trace
 
 Wrong = list[tuple[str, str]]
 """("input", "parameter" or "frozen", name) of gradients that differ."""
 
 
-def wrong_gradients(
-    scales: Scales, pairs: Pairing, runs: Pass, phase: Phase = "backward", *, record: bool = True
-) -> Wrong:
-    """Compare every gradient, in the report if it is to be recorded; the names of those that differ."""
+@dataclass(frozen=True, slots=True)
+class Gradients:
+    """Every gradient of a pass compared, and those that differ: some have nothing to be compared with."""
 
-    def agree(*pair: Any, **options: Any) -> bool:
-        return scales.agree(*pair, **options) if record else scales.weigh(*pair, **options).passed
+    comparisons: list[Comparison]
+    wrong: Wrong
 
+
+def compare_gradients(comparer: Comparer, pairs: Pairing, runs: Pass, phase: Phase = "backward") -> Gradients:
+    """Compare the gradients of all inputs and paired parameters."""
     left, right = runs.left, runs.right
     shapes = {name: np.broadcast_to(0.0, t.shape) for name, t in left.state.items()}
     theirs = mirrored(pairs, right.grad_params, {**shapes, **left.grad_params})
     paired = {str(a) for a, *_ in pairs.roles()}
+    found: list[Comparison] = []
     wrong: Wrong = []
     for name in sorted(set(left.grad_inputs) | set(right.grad_inputs)):
         a, b = left.grad_inputs.get(name), right.grad_inputs.get(name)
-        if a is None or b is None or not agree(phase, ("grad_input", name), a, b, runs):
+        if a is not None and b is not None:
+            found.append(comparer.compare(phase, ("grad_input", name), a, b, runs))
+        if a is None or b is None or not found[-1].passed:
             wrong.append(("input", name))
     for name in left.state:
         mine, other = left.grad_params.get(name), theirs.get(name)
@@ -49,9 +54,10 @@ def wrong_gradients(
             continue
         if np.isnan(other).any():  # rows without a partner
             mine, other = mine[np.isfinite(other)], other[np.isfinite(other)]
-        if not agree(phase, ("grad_params", name), mine, other, runs, other=pairs.names.get(name)):
+        found.append(comparer.compare(phase, ("grad_params", name), mine, other, runs, other=pairs.names.get(name)))
+        if not found[-1].passed:
             wrong.append(("parameter", name))
-    return wrong
+    return Gradients(found, wrong)
 
 
 def frozen(pairs: Pairing, runs: Pass, wrong: Wrong) -> Iterator[Finding]:
@@ -73,14 +79,15 @@ def frozen(pairs: Pairing, runs: Pass, wrong: Wrong) -> Iterator[Finding]:
 
 
 def where_gradients_part(
-    left: Trace, right: Trace, pairs: Pairing, wrong: Wrong, report: LabReport
+    left: Trace, right: Trace, pairs: Pairing, wrong: Wrong, comparisons: Sequence[Comparison]
 ) -> GradientLocated | Finding:
-    """The finding, from runs whose values were kept; a bare one where the traces show no place."""
-    error = max(
-        (c.difference.relative for c in report.comparisons if c.phase == "backward" and not c.passed), default=1.0
-    )
-    rounded = [c for c in report.comparisons if c.phase == "backward" and c.passed]
-    worst = max((c.difference.relative for c in rounded if c.noise * RATIO < c.difference.scale), default=0.0)
+    """The finding, from runs whose values were kept; a bare one where the traces show no place.
+
+    What passed in the ``comparisons`` of the gradients tells what is rounding on the way.
+    """
+    error = max((c.difference.relative for c in comparisons if not c.passed), default=1.0)
+    rounded = [c for c in comparisons if c.passed and c.noise * RATIO < c.difference.scale]
+    worst = max((c.difference.relative for c in rounded), default=0.0)
     origins = {f"{'input' if kind == 'input' else 'parameter'}:{name}" for kind, name in wrong}
     found = localise_gradient(left, right, origins, error, max(1e-9, min(10 * worst, error / 10)))
     if found is not None:

@@ -6,280 +6,207 @@ localise and explain.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
-from nlblocks.backend import Array, State
 from nlblocks.numerics.tolerance import RATIO
-from nlblocks.parity.explaining.precision import lost_precision, precision_finding
-from nlblocks.parity.explaining.state_after import explain_buffer, explain_training
+from nlblocks.parity.explaining.state_after import explain_buffer
+from nlblocks.parity.findings.builder import ReportBuilder
 from nlblocks.parity.findings.comparison import Comparison
 from nlblocks.parity.findings.finding import Finding, Phase
-from nlblocks.parity.findings.report import LabReport
+from nlblocks.parity.findings.report import ReportData
 from nlblocks.parity.judging.attributes import audit, profile
-from nlblocks.parity.judging.fault_search import Walk
-from nlblocks.parity.judging.gradients import frozen, wrong_gradients
+from nlblocks.parity.judging.comparer import Comparer
+from nlblocks.parity.judging.fault_search import FaultSearch, Search
+from nlblocks.parity.judging.gradients import compare_gradients, frozen
 from nlblocks.parity.judging.leftovers import unpaired
-from nlblocks.parity.judging.noise_floor import Scales
-from nlblocks.parity.judging.outputs import paired_outputs, structure
+from nlblocks.parity.judging.outputs import compare_outputs, structure
+from nlblocks.parity.judging.own_dtype import OwnDtype
+from nlblocks.parity.judging.passes import Pass
+from nlblocks.parity.judging.side import Side
+from nlblocks.parity.judging.training import compare_training
 from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.pairing.transfer import mirrored
 from nlblocks.parity.recording.dropout import partners
-from nlblocks.parity.running.passes import Pass, Runs
+from nlblocks.parity.running.history import History
+from nlblocks.parity.running.optimisers import TrainingPlan
 from nlblocks.parity.tracing.trace import Trace
 
 MOMENTUM_HELD = 2.0**-24 * 10 / 8
 """Paddle holds the weight of the old statistic as float32: off by 2^-24, seen against a tenth of the way. Counted as
 rounding up to four times."""
-
-JUMPING = 0.01
-"""Share of a gradient's elements that a tie may move in float32, where float64 agrees."""
-COMPUTED: tuple[Phase, ...] = ("eval forward", "train forward", "backward")
-"""Where a difference cannot be accepted, because the results differ by it."""
+R = TypeVar("R", bound=ReportData)
 
 
 class Judge:
-    """Fills a report."""
+    """Judges phase after phase; ``report`` takes what is found. A later phase builds on what earlier ones found."""
 
-    def __init__(self, report: LabReport, left: Runs, right: Runs, pairing: Pairing, seed: int) -> None:
-        self.report, self.scales, self.pairs = report, Scales(report, left, right), pairing
-        self.walk = Walk(self.scales, pairing, seed, self._add)
-        self.through = False
-
-    @property
-    def blocking(self) -> list[Finding]:
-        """Faults after which the two sides no longer compute the same."""
-        return [f for f in self.report.faults if f.phase != "buffers" and f.place != "attributes"]
+    def __init__(self, left: Side, right: Side, pairs: Pairing, seed: int, accept: Collection[str] = ()) -> None:
+        self.report, self.comparer = ReportBuilder(accept), Comparer(left, right)
+        self.pairs, self.seed = pairs, seed
+        self.search = FaultSearch(self.comparer, pairs, seed)
+        self.left, self.right = left, right
+        self._through = False
+        self._apart: set[str] = set()
+        self._rounding: dict[str, float] = {}
 
     @property
     def agrees(self) -> bool:
-        return not self.blocking
+        return not self.report.blocking
 
-    def pairing(self, *, transferred: bool, states: tuple[State, State]) -> None:
+    def pairing(self, *, transferred: bool) -> None:
         """What the pairing leaves over."""
-        for finding in unpaired(self.pairs, transferred=transferred, states=states):
-            self._add(finding)
+        states = self.left.state, self.right.state
+        self.report.find(*unpaired(self.pairs, transferred=transferred, states=states))
 
     def evaluation(self) -> None:
         """The outputs in evaluation mode."""
-        runs = self.walk.run(training=False)
-        self.through = self._forward(runs, "eval forward")
-        self.report.layers = self.report.layers or profile(runs.left, runs.right)
+        runs = self.search.run(training=False)
+        self._through = self._forward(runs, "eval forward") is not None
+        if not self.report.layers:
+            self.report.layers = profile(runs.left, runs.right)
 
-    def training(self, before: State) -> None:
+    def training(self) -> None:
         """Outputs, buffers and gradients of one pass in training mode, on the left's values after known faults."""
-        if not self.through:
-            self.report.not_compared.append("the training pass, because of what was found in evaluation")
+        if not self._through:
+            self.report.skip("the training pass, because of what was found in evaluation")
             return
-        if self.walk.joints:
+        if self.search.substitutions:
             text = (
                 "the right is given the left's attributes and values at what was found in evaluation: what else differs"
             )
-            self._add(Finding(phase="train forward", place="output", severity="note", explanation=text))
-        runs = self.walk.run(training=True)
-        redraw = self.scales.right.redraw
-        if redraw is not None and redraw(partners(runs.left, runs.right)):
-            runs = self.walk.run(training=True)
-        if not self._forward(runs, "train forward"):
+            self.report.find(Finding(phase="train forward", place="output", severity="note", explanation=text))
+        runs = self.search.run(training=True)
+        masks = partners(runs.left, runs.right)
+        if masks and self.right.repeatable:
+            self.comparer.redraw(masks)
+            runs = self.search.run(training=True)
+        passed = self._forward(runs, "train forward")
+        if passed is None:
             return
-        if not self.walk.whole:
-            self.report.not_compared.append("buffers and gradients, because some operations could not be judged")
+        if not self.search.whole:
+            self.report.skip("buffers and gradients, because some operations could not be judged")
             return
-        self._buffers(runs, before)
-        self._backward(runs)
+        self._buffers(passed)
+        self._backward(passed)
 
-    def _forward(self, runs: Pass, phase: Phase) -> bool:
-        """Whether the outputs agree, after all differences that were found; where and why not is a finding."""
-        left, right = runs.left, runs.right
-        self._audit(left, right)
-        if not left.error and not right.error:
-            for finding in structure(left, right, self.pairs, phase):
-                self._add(finding)
-            passed = [
-                self.scales.agree(phase, ("output", a), left.output(a), right.output(b), runs)
-                for a, b in paired_outputs(left, right)
-            ]
+    def _forward(self, runs: Pass, phase: Phase) -> Pass | None:
+        """The pass whose outputs agree, after all differences that were found; None where some are not passed."""
+        self._audit(runs.left, runs.right)
+        if not runs.left.error and not runs.right.error:
+            self.report.find(*structure(runs.left, runs.right, self.pairs, phase))
+            found = compare_outputs(self.comparer, runs, phase)
+            self.report.compare(found)
             if any(f.cause in ("output.structure", "output.shape") for f in self.report.faults):
-                return False
-            if all(passed):
-                return True
-        del left, right
-        return self.walk.forward(runs, phase)
+                return None
+            if all(comparison.passed for comparison in found):
+                return runs
+        return self._take(self.search.forward(runs.training, phase))
 
-    def _buffers(self, runs: Pass, before: State) -> None:
+    def _take(self, search: Search) -> Pass | None:
+        self.report.layers = self.report.layers or search.layers
+        self.report.find(*search.findings)
+        self.report.skip(*search.skipped)
+        return search.runs
+
+    def _buffers(self, runs: Pass) -> None:
         """Running statistics after one training pass."""
-        left, right = runs.left, runs.right
-        names = {name for name, tensor in left.state.items() if tensor.buffer} - self.walk.unjudged(runs)
+        left, right, before = runs.left, runs.right, self.left.state
+        names = {name for name, tensor in left.state.items() if tensor.buffer} - self.search.unjudged(runs)
         theirs = mirrored(self.pairs, right.buffers_after, left.buffers_after)
         owner = {str(a.refs[role]): (a, b) for a, b in self.pairs.pairs for role in a.refs}
+        said: set[str] = set()
         for name in sorted(names & set(theirs)):
             mine = left.buffers_after[name]
             held = float(np.abs(mine - before[name]).max(initial=0.0)) * MOMENTUM_HELD
-            if self.scales.agree("buffers", ("buffers", name), mine, theirs[name], runs, extra=held):
-                continue
-            if name not in owner:
-                continue
-            a, b = owner[name]
-            if any(f.phase == "buffers" and f.layer_left == a.name for f in self.report.findings):
-                self.report.comparisons[-1].accepted = True  # said once for the layer
-                continue
-            right_name = self.pairs.names.get(name, name)
-            found = explain_buffer(name, right_name, (a.name, b.name), before[name], left, right, theirs[name])
-            self._add(found)
-            self.report.comparisons[-1].accepted = found.cause in self.report.accept
+            found = self.comparer.compare("buffers", ("buffers", name), mine, theirs[name], runs, extra=held)
+            if not found.passed:
+                self._apart.add(name)
+            if not found.passed and name in owner:
+                a, b = owner[name]
+                accepted = a.name in said  # said once for the layer
+                if not accepted:
+                    said.add(a.name)
+                    other = self.pairs.names.get(name, name)
+                    why = explain_buffer(name, other, (a.name, b.name), before[name], left, right, theirs[name])
+                    self.report.find(why)
+                    accepted = why.cause in self.report.accept
+                found = replace(found, accepted=accepted)
+            self.report.compare([found])
 
     def _backward(self, runs: Pass) -> None:
         """Gradients of inputs and parameters."""
-        wrong = wrong_gradients(self.scales, self.pairs, runs)
-        held = list(frozen(self.pairs, runs, wrong))
-        for finding in held:
-            self._add(finding)
-        names = {name for kind, name in wrong if kind == "frozen"} if held else set()
-        if {name for _, name in wrong} - names:
-            self.walk.backward(runs, [(kind, name) for kind, name in wrong if name not in names])
+        gradients = compare_gradients(self.comparer, self.pairs, runs)
+        self.report.compare(gradients.comparisons)
+        self._rounding = _rounding(gradients.comparisons)
+        held = list(frozen(self.pairs, runs, gradients.wrong))
+        self.report.find(*held)
+        names = {name for kind, name in gradients.wrong if kind == "frozen"} if held else set()
+        wrong = [(kind, name) for kind, name in gradients.wrong if name not in names]
+        if wrong:
+            self._take(self.search.backward(runs, gradients, wrong))
 
-    def own_dtype(self, dtypes: tuple[str, str], *, training: bool) -> None:
+    def own_dtype(self, *, training: bool) -> None:
         """The models in float32, explained by the noise floor measured in it; halves are said to be left out."""
-        dtype = "float32"
+        dtypes = self.left.dtype, self.right.dtype
         if dtypes[0] != dtypes[1]:
             text = f"the parameters are {dtypes[0]} on the left, {dtypes[1]} on the right"
-            self._add(Finding(phase="float32", place="parameters", severity="note", explanation=text))
+            self.report.find(Finding(phase="float32", place="parameters", severity="note", explanation=text))
         for half in dict.fromkeys(name for name in dtypes if name not in ("float64", "float32")):
-            self.report.not_compared.append(f"{half}, a model's own dtype: judged in float64 and float32")
+            self.report.skip(f"{half}, a model's own dtype: judged in float64 and float32")
         if dtypes == ("float64", "float64"):
             return
         if not self.agrees:
-            self.report.not_compared.append("the models in float32, because they differ in float64")
+            self.report.skip("the models in float32, because they differ in float64")
             return
+        judge = OwnDtype(self.comparer, self.pairs, self._apart)
         for train in (False, True) if training else (False,):
-            phase: Phase = "float32 train" if train else "float32"
-            left, right = self.scales.run(training=train, dtype=dtype, keep="results")
-            runs = Pass(left=left, right=right, training=train, dtype=dtype)
-            for side, trace in (("left", left), ("right", right)):
-                if trace.error:
-                    text = f"the {side} fails in {dtype}: {trace.error}"
-                    self._add(Finding(phase=phase, place="output", cause="input.rejected", explanation=text))
-                    return
-            if self._own_dtype_differs(runs, phase):
-                failed = [c for c in self.report.comparisons if c.phase == phase and not c.passed]
-                worst = max(failed, key=lambda c: c.ratio, default=None)
-                del left, right
-                self._add(self._precision(runs, phase, worst))
+            comparisons, findings = judge.judge(training=train)
+            self.report.compare(comparisons)
+            self.report.find(*findings)
+            if any(finding.severity == "fault" for finding in findings):
                 return
 
-    def _own_dtype_differs(self, runs: Pass, phase: Phase) -> bool:
-        left, right = runs.left, runs.right
-        known = {c.name for c in self.report.comparisons if c.phase == "buffers" and not c.passed}
-        agree = [
-            self.scales.agree(phase, ("output", a), left.output(a), right.output(b), runs, other=b)
-            for a, b in paired_outputs(left, right)
-        ]
-        if runs.training:
-            theirs = mirrored(self.pairs, right.buffers_after, left.buffers_after)
-            agree += [
-                self.scales.agree(
-                    phase,
-                    ("buffers", name),
-                    left.buffers_after[name],
-                    theirs[name],
-                    runs,
-                    other=self.pairs.names.get(name),
-                )
-                for name in sorted(set(theirs) - known)
-            ]
-            wrong = wrong_gradients(self.scales, self.pairs, runs, phase)
-            agree += [self._jumps(runs, phase, name) for kind, name in wrong if kind == "parameter"]
-            agree += [False for kind, _ in wrong if kind != "parameter"]
-        return not all(agree)
+    def steps(self, plan: TrainingPlan) -> None:
+        """Steps of training, where the models agree before; what the user did not ask for is left out in silence."""
+        left, right = self.comparer.left, self.comparer.right
+        if not self.agrees:
+            text = "steps of training, because the models differ before"
+        elif not (left.trainable and right.trainable):
+            text = "steps of training, because a model has nothing to train"
+        else:
+            self.histories(left.train(plan.left, "left", plan.steps), right.train(plan.right, "right", plan.steps))
+            return
+        if plan.asked:
+            self.report.skip(text)
 
-    def _jumps(self, runs: Pass, phase: Phase, name: str) -> bool:
-        """Whether a gradient differs as nudges move it on one side, and in few elements only.
+    def histories(self, left: History, right: History) -> None:
+        """The states after each step, and the optimisers' settings."""
+        found = compare_training(self.pairs, left, right, self.left.state, self._rounding)
+        self.report.train((left.optimiser, right.optimiser), found.steps)
+        self.report.find(*found.findings)
 
-        A ReLU or maximum close to a tie falls on the other side: nudges show that on the side that is closer. It is
-        said, and is no fault.
-        """
-        key = ("grad_params", name)
-        found = next(c for c in self.report.comparisons if (c.phase, c.group, c.name) == (phase, *key))
-        mine = runs.left.grad_params[name]
-        theirs = mirrored(self.pairs, runs.right.grad_params, runs.left.grad_params)[name]
-        apart = int((np.abs(mine - theirs) > RATIO * found.noise).sum())
-        moved = RATIO * self.scales.swing(key, runs, self.pairs.names.get(name))
-        if found.difference.problem or found.difference.error > moved or apart > JUMPING * mine.size:
-            return False
-        found.accepted = True
-        text = f"the gradient of {name} jumps in {apart} of {mine.size} elements, as by a ReLU or maximum near a tie"
-        self._add(Finding(phase=phase, place="parameters", severity="note", explanation=text))
-        return True
-
-    def _precision(self, runs: Pass, phase: Phase, worst: Comparison | None) -> Finding:
-        """Where a model's own dtype goes wrong: each side is run again, beside its own float64."""
-        text, error = "float64 agrees, float32 lacks a gradient", 1.0
-        if worst is not None:
-            error = worst.difference.relative
-            where = f"{worst.group} {worst.name}".rstrip()
-            apart = worst.difference.problem or f"{worst.ratio:.3g} noise floors ({error:.1e})"
-            text = f"float64 agrees, {runs.dtype} differs by {apart} in the {where}"
-        if not self.scales.right.again:
-            return Finding(phase=phase, place="output", cause="precision.float32", explanation=text, error=error)
-        losses, traces = {}, {}
-        for side, source in (("left", self.scales.left), ("right", self.scales.right)):
-            own = source.run(training=runs.training, dtype=runs.dtype, keep="values")
-            losses[side] = lost_precision(source.run(training=runs.training, keep="values"), own)
-            traces[side] = replace(own, values={}, grads={})
-        return precision_finding(phase, losses, traces, self.pairs, text, error)
-
-    def steps(
-        self, left: list[dict[str, Array]], right: list[dict[str, Array]], before: State, settings: str = ""
-    ) -> Finding | None:
-        """States after each optimiser step; ``settings`` of the optimisers that differ count even where no state does.
-
-        Returns the finding where the states part.
-        """
-        found, steps = explain_training(self.pairs, left, right, before, self._noisy())
-        self.report.steps += steps
-        if found is not None:
-            self._add(found)
-        elif settings:
-            text = f"the optimisers' settings differ, though training so far does not show it: {settings}"
-            self._add(Finding(phase="training", place="attributes", cause="optimiser.settings", explanation=text))
-        return found
-
-    def trained_apart(self, left: list[dict[str, Array]], right: list[dict[str, Array]], before: State) -> float:
-        """The largest difference between two histories, in units of the way that a weight went."""
-        _, steps = explain_training(self.pairs, left, right, before, self._noisy())
-        return max((error for _, error, _ in steps), default=0.0)
-
-    def _noisy(self) -> dict[str, float]:
-        """How far the gradients of parameters may be apart, in units of their scale: from 1 on they are rounding."""
-        return {
-            c.name: RATIO * c.noise / c.difference.scale if c.difference.scale else 1.0
-            for c in self.report.comparisons
-            if c.phase == "backward" and c.group == "grad_params" and c.noise
-        }
+    def build(self, kind: type[R], shapes: tuple[tuple[int, ...], ...], seconds: float) -> R:
+        """The report on what was found."""
+        return self.report.build(
+            kind, left=self.left.title, right=self.right.title, pairing=self.pairs, seed=self.seed, shapes=shapes,
+            seconds=seconds,
+        )  # fmt: skip
 
     def _audit(self, left: Trace, right: Trace) -> None:
         """Attributes of partner layers that differ, whether or not the outputs show it."""
         known = {(f.cause, f.layer_left, f.layer_right) for f in self.report.findings}
-        for finding in audit(left, right, self.pairs):
-            if (finding.cause, finding.layer_left, finding.layer_right) not in known:
-                self._add(finding)
-
-    def _add(self, finding: Finding) -> bool:
-        """Whether this is new."""
-        if finding.cause in self.report.accept:
-            if finding.phase in COMPUTED:
-                text = f"{finding.explanation} (accepted, but it changes what is computed: make the models alike here)"
-                finding = replace(finding, explanation=text)
-            else:
-                finding = replace(finding, severity="note")
-        first = finding.phase in ("pairing", "eval forward")  # what the pairing leaves over hinders neither
-        before = [f for f in self.blocking if not first or f.phase != "pairing"]
-        if finding.phase != "pairing" and any(_place(f) == _place(finding) for f in before):
-            return False
-        self.report.findings.append(replace(finding, rank=len(before)))
-        return True
+        found = [f for f in audit(left, right, self.pairs) if (f.cause, f.layer_left, f.layer_right) not in known]
+        self.report.find(*found)
 
 
-def _place(finding: Finding) -> tuple[object, ...]:
-    return finding.cause, finding.place, finding.layer_left, finding.layer_right, finding.after
+def _rounding(gradients: list[Comparison]) -> dict[str, float]:
+    """How far the gradients of parameters may be apart, in units of their scale: from 1 on they are rounding."""
+    return {
+        c.name: RATIO * c.noise / c.difference.scale if c.difference.scale else 1.0
+        for c in gradients
+        if c.group == "grad_params" and c.noise
+    }

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from nlblocks.numerics.distance import distance, layout_distance
+from nlblocks.parity.findings.comparison import Comparison
 from nlblocks.parity.findings.finding import Finding, Phase
-from nlblocks.parity.judging.noise_floor import LIMIT
+from nlblocks.parity.judging.comparer import LIMIT, Comparer
+from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.tracing.graph import TraceGraph
 from nlblocks.parity.tracing.trace import Op, Trace
@@ -21,6 +23,15 @@ def paired_outputs(left: Trace, right: Trace) -> list[tuple[str, str]]:
     """By name where they share any, else in order."""
     a, b = list(left.outputs), list(right.outputs)
     return [(name, name) for name in a if name in b] if set(a) & set(b) else list(zip(a, b, strict=False))
+
+
+def compare_outputs(comparer: Comparer, runs: Pass, phase: Phase, *, by_name: bool = False) -> list[Comparison]:
+    """Every output of the left beside its partner; ``by_name`` measures the right's noise by the right's own name."""
+    left, right = runs.left, runs.right
+    return [
+        comparer.compare(phase, ("output", a), left.output(a), right.output(b), runs, other=b if by_name else None)
+        for a, b in paired_outputs(left, right)
+    ]
 
 
 def structure(left: Trace, right: Trace, pairs: Pairing, phase: Phase) -> Iterator[Finding]:

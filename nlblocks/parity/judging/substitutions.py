@@ -16,7 +16,7 @@ OPERANDS = {"momentum", "x", "other"}
 
 
 @dataclass(slots=True)
-class Joints:
+class Substitutions:
     """What the right takes from the left: attributes by site, results and gradients by spot (the right's: the left's).
 
     Spots and sites hold in every run of a model, in evaluation as in training. ``faulty`` are the sites of the

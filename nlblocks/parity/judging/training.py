@@ -1,33 +1,72 @@
-"""Steps of training: both models with their optimisers, and why the weights part."""
+"""Steps of training: where the weights of both models part, and which setting of the optimisers makes them meet."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from nlblocks.backend import State
-from nlblocks.parity.judging.judge import Judge
+from nlblocks.parity.explaining.state_after import explain_training
+from nlblocks.parity.findings.finding import Finding
+from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.running.history import History
-from nlblocks.parity.running.optimisers import Maker, differing, explain, words
+
+HELPS = 1e-2
+"""How far the difference must fall for a setting to be the cause."""
+Steps = list[tuple[int, float, str]]
+"""(step, largest difference in units of the way that a weight went, tensor)."""
 
 
-def judge_training(judge: Judge, left: History, right: History, before: State) -> None:
-    """Compare the states step by step; where they part, try each setting that differs on the side that has it."""
-    report = judge.report
-    report.optimisers = left.optimiser, right.optimiser
-    apart = differing(left.settings, right.settings)
-    found = judge.steps(left.states, right.states, before, words(apart))
-    if found is None or not apart:
-        return
+@dataclass(frozen=True, slots=True)
+class TrainingCompared:
+    """The difference after each step, and what was found."""
 
-    def trial(side: str, maker: Maker) -> float:
-        """How far apart the weights are when one side trains with another optimiser."""
-        assert left.train is not None
-        assert right.train is not None
-        if side == "left":
-            return judge.trained_apart(left.train(maker), right.states, before)
-        return judge.trained_apart(left.states, right.train(maker), before)
+    steps: Steps
+    findings: Sequence[Finding]
 
-    error = max(error for _, error, _ in report.steps)
-    frameworks, settings = (left.framework, right.framework), (left.settings, right.settings)
-    said = explain(frameworks, settings, error, trial if left.train and right.train else None)
-    report.findings[-1] = replace(report.findings[-1], explanation=f"{found.explanation.partition(';')[0]}; {said}")
+
+def compare_training(
+    pairs: Pairing, left: History, right: History, before: State, rounding: Mapping[str, float]
+) -> TrainingCompared:
+    """Compare the states step by step; where they part, try each setting that differs on the side that has it.
+
+    ``rounding`` is how far the gradients of parameters may be apart, in units of their scale. Settings that differ
+    count even where no state does.
+    """
+
+    def part(mine: list[State], theirs: list[State]) -> tuple[Finding | None, Steps]:
+        return explain_training(pairs, mine, theirs, before, rounding)
+
+    found, steps = part(left.states, right.states)
+    apart = left.differing(right)
+    if found is None:
+        if not apart:
+            return TrainingCompared(steps, ())
+        text = f"the optimisers' settings differ, though training so far does not show it: {History.words(apart)}"
+        finding = Finding(phase="training", place="attributes", cause="optimiser.settings", explanation=text)
+        return TrainingCompared(steps, (finding,))
+    if apart:
+
+        def rest(mine: list[State], theirs: list[State]) -> float:
+            return max((gap for _, gap, _ in part(mine, theirs)[1]), default=0.0)
+
+        said = _setting(left, right, max(gap for _, gap, _ in steps), rest)
+        found = replace(found, explanation=f"{found.explanation.partition(';')[0]}; {said}")
+    return TrainingCompared(steps, (found,))
+
+
+def _setting(left: History, right: History, error: float, rest: Callable[[list[State], list[State]], float]) -> str:
+    """Which setting makes the trained weights meet: each that differs is tried alone, then all of them together."""
+    apart = left.differing(right)
+    if left.train is None or right.train is None:
+        return History.words(apart)
+    for names in ([[name] for name in apart] if len(apart) > 1 else []) + [list(apart)]:
+        for own, other in ((left, right), (right, left)):
+            states = own.retrained(names, other)
+            if states is None:
+                continue
+            after = rest(states, right.states) if own is left else rest(left.states, states)
+            if after <= HELPS * error:
+                text = History.words({name: apart[name] for name in names})
+                return f"{text}; so the difference falls from {error:.0e} to {after:.0e}"
+    return History.words(apart)

@@ -149,7 +149,11 @@ def check_rename(rename: Rename | None, left: Trace, right: Trace) -> None:
 
 
 def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
-    """Align two models. What is paired by nothing but chance is said to be ambiguous, never hidden."""
+    """Align two models. What is paired by nothing but chance is said to be ambiguous, never hidden.
+
+    Raises InputError for a hint that is none, or names nothing.
+    """
+    check_rename(rename, left, right)
     a, b = units(left), units(right)
     _split_fused(a, b, TraceGraph(left), TraceGraph(right))
     _split_fused(b, a, TraceGraph(right), TraceGraph(left))

@@ -92,3 +92,11 @@ def randomised(pairing: Pairing, state: State, seed: int) -> State:
             value = stream.normal(0.0, 1.0 / np.sqrt(max(array[0].size, 1)), array.shape)
         result[name] = value.astype(np.float32).astype(array.dtype)
     return result
+
+
+def states(
+    pairing: Pairing, own: tuple[State, State], seed: int, *, randomise: bool, transfer: bool
+) -> tuple[State, State]:
+    """What the left and the right are run with: their own states, made random where constant, the left's moved."""
+    left, right = (randomised(pairing, state, seed) if randomise else state for state in own)
+    return left, moved(pairing, left, right) if transfer else own[1]

@@ -1,9 +1,10 @@
-"""Named inputs: the keywords of a model's forward, or an order."""
+"""What both models are run on: arrays, and the names of the arguments that take them."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,33 +14,53 @@ from nlblocks.errors import InputError, known
 from nlblocks.init import generator
 
 
-def split(inputs: Any) -> tuple[tuple[str, ...], Any]:
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Float64 or integer arrays, their ``names`` where the user gave any, and the seed of what was drawn."""
+
+    arrays: tuple[Array, ...]
+    names: tuple[str, ...]
+    seed: int
+
+    @classmethod
+    def of(cls, given: Any, seed: int) -> Inputs:
+        """Inputs from an array, a shape, a tuple of these, or a dict of them by name. Raises InputError for others."""
+        names, values = _named(given)
+        return cls(_arrays(values, seed), names, seed)
+
+    @property
+    def words(self) -> str:
+        """Shapes and dtypes: ``[2, 3, 8, 8] float64``."""
+        return ", ".join(f"{list(array.shape)} {array.dtype}" for array in self.arrays)
+
+    def keywords(self, models: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+        """The keywords to pass the inputs by to each model (by its side); none where they are passed in order.
+
+        Names that no model knows, and the name of a single input, say nothing: the order counts. Raises InputError
+        where one model knows the names and another does not, so that an order would be a guess.
+        """
+        names = self.names
+        unknown = {side: [name for name in names if not _accepts(model, name)] for side, model in models.items()}
+        if len(names) == 1:
+            return {side: () if unknown[side] else names for side in models}
+        if all(len(found) == len(names) for found in unknown.values()):
+            return dict.fromkeys(models, ())
+        for side, found in unknown.items():
+            if found:
+                raise InputError(
+                    f"the inputs are named {known(names)}, but {_signature(models[side])} of the {side} model has no "
+                    f"{known(found)}; name them as both models do, or leave the names out to pass them in order"
+                )
+        return dict.fromkeys(models, names)
+
+
+def _named(inputs: Any) -> tuple[tuple[str, ...], Any]:
     """The names of named inputs, and the inputs without them."""
     if not isinstance(inputs, Mapping):
         return (), inputs
     if not all(isinstance(name, str) for name in inputs):
         raise InputError(f"inputs has keys {list(inputs)}; name each input as the model's forward does")
     return tuple(inputs), tuple(inputs.values())
-
-
-def keywords(models: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """The keywords to pass named inputs by to each model (by its side); none where they are passed in order.
-
-    Names that no model knows, and the name of a single input, say nothing: the order counts. Raises InputError where
-    one model knows the names and another does not, so that an order would be a guess.
-    """
-    unknown = {side: [name for name in names if not _accepts(model, name)] for side, model in models.items()}
-    if len(names) == 1:
-        return {side: () if unknown[side] else names for side in models}
-    if all(len(found) == len(names) for found in unknown.values()):
-        return dict.fromkeys(models, ())
-    for side, found in unknown.items():
-        if found:
-            raise InputError(
-                f"the inputs are named {known(names)}, but {_signature(models[side])} of the {side} model has no "
-                f"{known(found)}; name them as both models do, or leave the names out to pass them in order"
-            )
-    return dict.fromkeys(models, names)
 
 
 def _accepts(model: Any, name: str) -> bool:
@@ -58,7 +79,7 @@ def _signature(model: Any) -> str:
     return f"forward({names})"
 
 
-def arrays_of(inputs: Any, seed: int = 0) -> tuple[Array, ...]:
+def _arrays(inputs: Any, seed: int = 0) -> tuple[Array, ...]:
     """Inputs as arrays: an array, a tuple of arrays, or the shape of one random input.
 
     Raises InputError where they are none of these.
@@ -74,7 +95,7 @@ def arrays_of(inputs: Any, seed: int = 0) -> tuple[Array, ...]:
     arrays: list[Array] = []
     for index, value in enumerate(given):
         if isinstance(value, tuple | list) and value and all(isinstance(n, int) for n in value):
-            arrays += arrays_of(tuple(value), seed + index)
+            arrays += _arrays(tuple(value), seed + index)
             continue
         array = _array(value, index)
         if array.dtype.kind not in "fiub":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -16,8 +16,6 @@ from nlblocks.parity.running.find_tracer import tracer_of
 
 Maker = Callable[[list[Any]], Any]
 Optimiser = str | tuple[str | Maker, str | Maker]
-Trial = Callable[[str, Maker], float]
-"""Trains the side "left" or "right" with another optimiser and says how far apart the weights are then."""
 
 STEPS = 3
 """Momentum shows from the second step on, what is kept between steps from the third."""
@@ -44,8 +42,8 @@ class Settings:
 
     def __str__(self) -> str:
         plain = Settings(rule=self.rule, lr=self.lr)
-        shown = [f for f in fields(self) if f.name != "rule" and getattr(self, f.name) != getattr(plain, f.name)]
-        return ", ".join([f"{self.rule} lr={self.lr:g}", *[f"{f.name}={_text(getattr(self, f.name))}" for f in shown]])
+        others = [f for f in fields(self) if f.name != "rule" and getattr(self, f.name) != getattr(plain, f.name)]
+        return ", ".join([f"{self.rule} lr={self.lr:g}", *[f"{f.name}={shown(getattr(self, f.name))}" for f in others]])
 
 
 _ADAM = ("lr", "beta1", "beta2", "eps", "amsgrad", "weight_decay")
@@ -83,7 +81,7 @@ def named(text: str) -> Settings:
     return found
 
 
-def makers(optimiser: Any, frameworks: tuple[str, str]) -> tuple[Maker, Maker]:
+def _makers(optimiser: Any, frameworks: tuple[str, str]) -> tuple[Maker, Maker]:
     """The functions that make each side's optimiser. Raises InputError where ``optimiser`` describes none."""
     pair = (optimiser, optimiser) if isinstance(optimiser, str) else optimiser
     if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(isinstance(p, str) or callable(p) for p in pair):
@@ -92,10 +90,30 @@ def makers(optimiser: Any, frameworks: tuple[str, str]) -> tuple[Maker, Maker]:
             "from a list of parameters to an optimiser"
         )
     left, right = (
-        _native(framework, named(one)) if isinstance(one, str) else one
+        native(framework, named(one)) if isinstance(one, str) else one
         for framework, one in zip(frameworks, pair, strict=True)
     )
     return left, right
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPlan:
+    """Steps of training to compare: how each side makes its optimiser, and whether the user ``asked`` for it."""
+
+    left: Maker
+    right: Maker
+    steps: int
+    asked: bool
+
+    @classmethod
+    def of(cls, left: Any, right: Any, optimiser: Optimiser | None, steps: int | None) -> TrainingPlan | None:
+        """The plan for two models, None where no training is wanted. Raises InputError for what describes none."""
+        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 0):
+            raise InputError(f"steps={steps!r} must be a whole number of at least 0")
+        left_rule, right_rule = _makers(optimiser or "sgd", (tracer_of(left).name, tracer_of(right).name))
+        count = steps if steps is not None else 1 if optimiser is None else STEPS
+        asked = bool(steps) or optimiser is not None
+        return cls(left=left_rule, right=right_rule, steps=count, asked=asked) if count else None
 
 
 def checked(maker: Maker, side: str, keep: dict[str, Any]) -> Maker:
@@ -126,73 +144,22 @@ def settings_of(framework: str, made: Any) -> Settings | None:
     return found
 
 
-def differing(left: Settings | None, right: Settings | None) -> dict[str, tuple[Any, Any]]:
-    """The settings that differ, constants that Paddle rounds to float32 aside."""
-    if left is None or right is None:
-        return {}
-    found = {f.name: (getattr(left, f.name), getattr(right, f.name)) for f in fields(Settings)}
-    if not left.weight_decay and not right.weight_decay:
-        del found["decoupled"]
-    return {name: values for name, values in found.items() if not _same(*values)}
-
-
-def explain(
-    frameworks: tuple[str, str], settings: tuple[Settings | None, Settings | None], error: float, trial: Trial | None
-) -> str:
-    """Which setting makes the trained weights meet: each that differs is tried alone, then all of them together."""
-    apart = differing(*settings)
-    if trial is None:
-        return words(apart)
-    both = dict(zip(("left", "right"), zip(frameworks, settings, strict=True), strict=True))
-    for names in ([[name] for name in apart] if len(apart) > 1 else []) + [list(apart)]:
-        for side, (framework, own) in both.items():
-            other = settings[0] if side == "right" else settings[1]
-            assert own is not None
-            changed = replace(own, **{name: getattr(other, name) for name in names})
-            if not _module(framework).offers(changed):
-                continue
-            rest = trial(side, _native(framework, changed))
-            if rest <= 1e-2 * error:
-                text = words({name: apart[name] for name in names})
-                return f"{text}; so the difference falls from {error:.0e} to {rest:.0e}"
-    return words(apart)
-
-
-def words(apart: Mapping[str, tuple[Any, Any]]) -> str:
-    """``lr: 0.1 on the left, 0.01 on the right``, one after another."""
-    return "; ".join(
-        f"{'decay of the weights themselves' if name == 'decoupled' else name.replace('_', ' ')}: "
-        f"{_text(a)} on the left, {_text(b)} on the right"
-        for name, (a, b) in apart.items()
-    )
-
-
-def _native(framework: str, settings: Settings) -> Maker:
+def native(framework: str, settings: Settings) -> Maker:
+    """The maker of a framework's own optimiser of these settings."""
     return lambda parameters: _module(framework).make(settings, parameters)
+
+
+def offers(framework: str, settings: Settings) -> bool:
+    """Whether a framework has an optimiser of these settings."""
+    return bool(_module(framework).offers(settings))
 
 
 def _module(framework: str) -> Any:
     return importlib.import_module(f"{rows()[framework].module}.lab.optimisers")
 
 
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, float | int) and isinstance(b, float | int):
-        return abs(a - b) <= 2.0**-23 * max(abs(a), abs(b))
-    return bool(a == b)
-
-
-def _text(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A setting as it is said."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return re.sub(r"\.0$", "", f"{value:g}") if isinstance(value, float) else str(value)
-
-
-def training_rules(
-    left: Any, right: Any, optimiser: Optimiser | None, steps: int | None
-) -> tuple[Maker, Maker, int] | None:
-    """The functions that make the optimisers and the number of steps; None where no training is wanted."""
-    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 0):
-        raise InputError(f"steps={steps!r} must be a whole number of at least 0")
-    left_rule, right_rule = makers(optimiser or "sgd", (tracer_of(left).name, tracer_of(right).name))
-    count = steps if steps is not None else 1 if optimiser is None else STEPS
-    return (left_rule, right_rule, count) if count else None

@@ -2,50 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from nlblocks.backend import Array, State
+from nlblocks.errors import InputError
 from nlblocks.numerics.difference import furthest
 from nlblocks.numerics.ulp import nudged
 from nlblocks.parity.recording.dropout import Drawn
-from nlblocks.parity.recording.tracer import Given, Keep, RunOptions
+from nlblocks.parity.recording.tracer import Given, Keep, RunOptions, Tracer
 from nlblocks.parity.running.find_tracer import tracer_of
-from nlblocks.parity.running.history import History, history
+from nlblocks.parity.running.history import History, trained
+from nlblocks.parity.running.inputs import Inputs
 from nlblocks.parity.running.optimisers import Maker
 from nlblocks.parity.tracing.trace import Key, Trace
 
 CONSTANTS = 1 / 8
 """Rounding of constants counts less than RATIO times: RATIO / 8 = 4 times what it was measured to do."""
+Progress = Callable[[str], None]
+"""Called with a line of text as a comparison goes on."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One model under comparison. Its own state is a view of the model's memory, to be read only."""
+    """One model and how it is run; a :class:`Side`. ``own`` is a view of the model's memory, to be read only.
 
-    def __init__(
-        self, model: Any, inputs: tuple[Array, ...], seed: int, constants: str = "exact", names: tuple[str, ...] = ()
-    ) -> None:
-        self.model, self.tracer, self.inputs, self.seed = model, tracer_of(model), inputs, seed
-        self.constants, self.names = constants, names
-        self.masks: dict[str, Drawn] = {}
-        self.own: State = self.tracer.state(model)
-        self.state: State = self.own
+    ``state`` is what it is run with, ``masks`` what its dropout masks are drawn for where that is not their own shape,
+    ``constants`` how the other side's framework holds the constants of layers.
+    """
+
+    model: Any
+    tracer: Tracer
+    inputs: Inputs
+    names: tuple[str, ...]
+    constants: str
+    own: State
+    state: State
+    say: Progress
+    masks: Mapping[str, Drawn] = field(default_factory=dict)
+
+    @classmethod
+    def both(
+        cls, left: Any, right: Any, inputs: Any, seed: int, say: Progress | None = None
+    ) -> tuple[Subject, Subject]:
+        """Two models, each beside the other's way to hold constants. Raises InputError for what cannot be used."""
+        a, b = _subjects({"left": left, "right": right}, Inputs.of(inputs, seed), say, "exact")
+        return a, b
+
+    @classmethod
+    def alone(cls, model: Any, inputs: Inputs, say: Progress | None = None) -> Subject:
+        """A model that will be compared with what is not known yet: constants are rounded as Paddle rounds them."""
+        return _subjects({"captured": model}, inputs, say, "float32")[0]
+
+    @staticmethod
+    def probes(left: Subject, right: Subject) -> tuple[Trace, Trace]:
+        """The structures of both. Raises InputError where both fail on their inputs."""
+        left.say("pairing")
+        found = left.probe(), right.probe()
+        if found[0].error and found[1].error:
+            raise InputError(
+                f"both models fail on inputs {left.inputs.words}: left: {found[0].error}; right: {found[1].error}"
+            )
+        return found
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(tuple(array.shape) for array in self.inputs.arrays)
+
+    @property
+    def framework(self) -> str:
+        return self.tracer.name
+
+    @property
+    def title(self) -> str:
+        return f"{type(self.model).__name__} ({self.framework})"
 
     @property
     def dtype(self) -> str:
         return self.tracer.dtype(self.model)
 
-    def redraw(self, masks: dict[str, Drawn]) -> bool:
-        """Draw dropout masks for what the other side's are drawn for, from now on; whether that changes anything."""
-        changed = self.masks != masks
-        self.masks = masks
-        return changed
+    @property
+    def repeatable(self) -> bool:
+        return True
+
+    @property
+    def trainable(self) -> bool:
+        """Whether there is anything to train."""
+        return any(tensor.trainable for tensor in self.tracer.describe(self.model).values())
+
+    def with_state(self, state: State) -> Subject:
+        """The same model, run with another state."""
+        return replace(self, state=state)
+
+    def redrawn(self, masks: Mapping[str, Drawn]) -> Subject:
+        return replace(self, masks=masks)
 
     def probe(self) -> Trace:
         """The structure: one run that keeps no values."""
-        return self.tracer.run(self.model, self.options(self.inputs, keep="results"), self.own)
+        return self.tracer.run(self.model, self._options(self.inputs.arrays, keep="results"), self.own)
 
     def run(
         self,
@@ -53,32 +110,33 @@ class Subject:
         training: bool,
         dtype: str = "float64",
         keep: Keep = "values",
-        nudge: int | None = None,
-        **changes: Any,
+        given: Given | None = None,
     ) -> Trace:
-        """One pass, with backward in training; ``nudge`` moves all that goes in by one unit in the last place."""
-        inputs = self.inputs
+        self.say(f"{self.framework}: {'train' if training else 'eval'}, {dtype}")
+        return self._pass(training=training, dtype=dtype, keep=keep, given=given)
+
+    def _pass(self, *, training: bool, dtype: str, nudge: int | None = None, **changes: Any) -> Trace:
+        """One pass; ``nudge`` moves all that goes in by one unit in the last place."""
+        arrays = self.inputs.arrays
         state: Mapping[str, Array] = self.state if nudge is None else _Nudged(self.state, nudge, dtype)
         if nudge is not None:
-            inputs = tuple(nudged(value, nudge, f"input:{i}", dtype) for i, value in enumerate(inputs))
-        options = self.options(
-            inputs, training=training, backward=training, dtype=dtype, keep=keep, nudge=nudge, **changes
-        )
+            arrays = tuple(nudged(value, nudge, f"input:{i}", dtype) for i, value in enumerate(arrays))
+        options = self._options(arrays, training=training, backward=training, dtype=dtype, nudge=nudge, **changes)
         return self.tracer.run(self.model, options, state)
 
-    def options(self, inputs: tuple[Array, ...], **changes: Any) -> RunOptions:
-        given = {"inputs": inputs, "names": self.names, "seed": self.seed, "constants": self.constants}
-        given["masks"] = self.masks
-        return RunOptions(**{**given, **changes})
+    def _options(self, arrays: tuple[Array, ...], **changes: Any) -> RunOptions:
+        given = {"inputs": arrays, "names": self.names, "seed": self.inputs.seed, "constants": self.constants}
+        return RunOptions(**{**given, "masks": self.masks, **changes})
 
     def train(self, maker: Maker, side: str, steps: int) -> History:
-        """Steps of training in float64."""
-        options = self.options(self.inputs, training=True, backward=True, keep="results")
+        """Steps of training in float64; ``side`` is what errors call the model."""
+        self.say(f"{self.framework}: training")
+        options = self._options(self.inputs.arrays, training=True, backward=True, keep="results")
 
         def again(other: Maker) -> list[State]:
             return self.tracer.train(self.model, options, self.state, steps=steps, optimiser=other)
 
-        return history(self.tracer.name, side, maker, again)
+        return trained(self.framework, side, maker, again)
 
     def noise(
         self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: Given | None = None
@@ -98,7 +156,7 @@ class Subject:
                 floors[key] = max(floors.get(key, 0.0), change if np.isfinite(change) else 0.0)
 
         def moved(weight: float, **changes: Any) -> None:
-            run = self.run(
+            run = self._pass(
                 training=training, dtype=dtype, keep="results", given=given,
                 gradients=lambda key, value: add(key, value, weight), **changes,
             )  # fmt: skip
@@ -110,6 +168,25 @@ class Subject:
         if 0 in trials and self.constants == "float32" and self.tracer.constants == "exact" and dtype == "float64":
             moved(CONSTANTS, constants="perturbed")
         return floors
+
+
+def _subjects(models: Mapping[str, Any], inputs: Inputs, say: Progress | None, constants: str) -> list[Subject]:
+    """The models, by what they are called, each beside the other's way to hold constants, or beside ``constants``."""
+    if say is not None and not callable(say):
+        raise InputError(f"progress={say!r} must be a function of a line of text")
+    tracers = {side: tracer_of(model) for side, model in models.items()}
+    names = inputs.keywords(models)
+    found = []
+    for side, model in models.items():
+        others = [tracer.constants for other, tracer in tracers.items() if other != side]
+        own = tracers[side].state(model)
+        found.append(
+            Subject(
+                model=model, tracer=tracers[side], inputs=inputs, names=names[side],
+                constants=next(iter(others), constants), own=own, state=own, say=say or (lambda text: None),
+            )
+        )  # fmt: skip
+    return found
 
 
 class _Nudged(Mapping[str, Array]):

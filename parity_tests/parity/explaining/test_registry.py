@@ -1,4 +1,4 @@
-"""Hypotheses: their order, the causes that they declare, and that every cause of the table has somebody who names it."""
+"""Hypotheses: their order, the causes they declare, and that every cause of the table is named by somebody."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ CASES = ("CASES",)
 def test_a_hypothesis_says_what_it_declares(name: str, said: dict[tuple[str, str], frozenset[str]]) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("paddle")
-    from parity_tests.faults.judge import judge
-    from parity_tests.faults.rows import SETS
+    from benchmarks.faults.judge import judge
+    from benchmarks.faults.rows import SETS
 
     case = next(case for faults, _ in SETS.values() for case in faults if case.name == name)
     assert judge(case).caught
@@ -106,7 +106,7 @@ def test_a_hypothesis_says_what_it_declares(name: str, said: dict[tuple[str, str
 def test_what_the_fault_sets_expect_is_named() -> None:
     pytest.importorskip("torch")
     pytest.importorskip("paddle")
-    from parity_tests.faults.rows import SETS
+    from benchmarks.faults.rows import SETS
 
     expected = {cause for faults, _ in SETS.values() for case in faults for cause in case.cause}
     assert expected - set(CAUSES) == set()

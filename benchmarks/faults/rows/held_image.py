@@ -1,0 +1,117 @@
+"""Held-out faults in models that make images, and others."""
+
+from __future__ import annotations
+
+from benchmarks.faults.case import Case
+
+DISCRIMINATOR = (
+    Case(name="disc-slope-default", family="discriminator", right={"slope": 0.01},
+         at=("conv1 > conv2", "none = first.1", "conv1 > none = first.1", "conv1 > none = pad"),
+         cause=("leaky_relu.slope",)),
+    Case(name="disc-spread-unbiased", family="discriminator", right={"unbiased": True}, at=("norm3 > score",),
+         cause=("reduce.unbiased",)),
+    Case(name="disc-spread-axis", family="discriminator", right={"over": 1}, at=("norm3 > score",),
+         cause=("reduce.axis",)),
+    Case(name="disc-channels-last", family="discriminator", right={"channels_last": True}, at=("norm3 > score",),
+         cause=("reshape.order",)),
+    Case(name="disc-replicate", family="discriminator", right={"pad.mode": "replicate"},
+         at=("conv1 > conv2", "none = pad", "none = first.1 > conv2"), cause=("pad.mode",)),
+    Case(name="disc-pad-sides", family="discriminator", right={"pad.args": ([1, 0, 1, 0],)},
+         at=("conv1 > conv2", "none = pad", "none = first.1 > conv2"), cause=("pad.sides",)),
+    Case(name="disc-affine-default", family="discriminator", left={"norm2.affine": False}, at=("norm2",),
+         phase="parameters", cause=("instance_norm.affine", "parameters.unpaired"), trap="InstanceNorm2D"),
+    Case(name="disc-norm-forgotten", family="discriminator", right={"third_norm": False}, phase="parameters",
+         at=("norm3", "conv3 > score", "conv3 > norm3"), cause=("layer.missing", "parameters.unpaired")),
+    Case(name="disc-bounded", family="discriminator", right={"bounded": True}, at=("score > output",),
+         cause=("activation.missing", "layer.missing")),
+    Case(name="disc-outputs-swapped", family="discriminator", right={"features_first": True}, phase="shape",
+         at=("output", "score > output", "norm3 > output"), cause=("output.structure", "output.shape", "cat.order")),
+)  # fmt: skip
+
+NONLOCAL = (
+    Case(name="nl-undivided", family="nonlocal", right={"divided": False},
+         at=("g > w.0", "theta > w.0", "pool > w.0", "g > w", "pool > w"),
+         cause=("scale.missing", "scale.factor", "attention.scale")),
+    Case(name="nl-softmax-axis", family="nonlocal", left={"softmax": True}, right={"softmax": 1},
+         at=("g > w.0", "theta > w.0", "pool > w.0", "g > w", "pool > w"), cause=("softmax.axis",),
+         trap="softmax axis"),
+    Case(name="nl-average-pool", family="nonlocal", right={"pool": "average"},
+         at=("pool", "phi > pool", "g > pool", "phi > g", "theta > g", "g > w.0", "phi > w.0"), cause=("pool.kind",)),
+    Case(name="nl-phi-for-g", family="nonlocal", right={"swapped": True}, at=("phi", "g", "pool > w.0", "g > w.0"),
+         cause=("layer.weights", "operands.swapped", "layer.order", "parameters.values"),
+         loaded=True),
+    Case(name="nl-residual-forgotten", family="nonlocal", right={"residual": False},
+         at=("w.1 > gate", "w > gate", "w.1 > head"), cause=("residual.missing",)),
+    Case(name="nl-detached", family="nonlocal", right={"detached": True}, phase="backward",
+         at=("w.0", "g > w.0", "pool > w.0", "g", "w", "pool", "pool > w"), cause=("gradient.detached",)),
+    Case(name="nl-ties", family="nonlocal", left={"centred": True}, right={"centred": "shared"}, phase="backward",
+         at=("input > conv1",), cause=("gradient.ties",), trap="`max(dim)` ties"),
+    Case(name="nl-mean-first", family="nonlocal", right={"mean_first": True}, at=("w.1 > gate", "w > gate"),
+         cause=("cat.order",)),
+    Case(name="nl-gate-unbounded", family="nonlocal", right={"gate": False}, at=("gate > head",),
+         cause=("activation.missing",)),
+)  # fmt: skip
+
+SUPERRES = (
+    Case(name="sr-shuffle-order", family="superres", right={"shuffle": "blocks first"},
+         at=("up.1", "up.0 > tail", "up.0 > up.1", "up.0 > up"), cause=("pixel_shuffle.order", "reshape.order")),
+    Case(name="sr-scale-forgotten", family="superres", right={"trunk.1.scale": 1.0},
+         at=("body.1.body.2 > up.0", "body.1", "body.1.body.2 > body.1", "body.1.body > body.1", "body.1.body > up.0",
+             "body.1.body > body", "body.1.body.2 > body"), cause=("scale.missing", "scale.factor")),
+    Case(name="sr-clip", family="superres", right={"clip": (-1.0, 1.0)}, at=("tail > output",), cause=("clip.bounds",)),
+    Case(name="sr-mean-not-restored", family="superres", right={"restored": False}, at=("tail > output",),
+         cause=("residual.missing", "shift.constant")),
+    Case(name="sr-align-corners", family="superres", right={"skip": {"align_corners": True}},
+         at=("tail > output", "input > head", "input > output"), cause=("interpolate.align_corners",)),
+    Case(name="sr-bicubic", family="superres", right={"skip": {"mode": "bicubic"}},
+         at=("tail > output", "input > head", "input > output"), cause=("interpolate.mode",)),
+    Case(name="sr-long-skip", family="superres", right={"long_skip": False},
+         at=("body.1.body.2 > up.0", "body > up.0", "body.1 > up.0", "body.1.body > up.0"),
+         cause=("residual.missing",)),
+    Case(name="sr-detached", family="superres", right={"detached": True}, phase="backward",
+         at=("body > up.0", "body.1 > up.0", "head", "body.1.body.2 > up.0", "head > body.0.body.0", "head > up.0",
+             "head > body"), cause=("gradient.detached",)),
+    Case(name="sr-padding-mode", family="superres", right={"conv_last.padding_mode": "zeros"}, at=("tail",),
+         cause=("conv.padding_mode",)),
+)  # fmt: skip
+
+VAE = (
+    Case(name="vae-halves-swapped", family="vae", right={"order": (1, 0)}, at=("moments > dec_in", "moments > output"),
+         cause=("operands.swapped", "cat.order", "reshape.order", "output.structure")),
+    Case(name="vae-clip", family="vae", right={"clip": (-1.0, 0.25)}, at=("moments > dec_in", "moments > output"),
+         cause=("clip.bounds",)),
+    Case(name="vae-variance-for-deviation", family="vae", right={"half": 1.0}, at=("moments > dec_in",),
+         cause=("scale.missing", "scale.factor")),
+    Case(name="vae-eps", family="vae", right={"decoder.norm.epsilon": 0.001}, at=("dec_norm",),
+         cause=("group_norm.eps",)),
+    Case(name="vae-groups", family="vae", right={"encoder.norm.args": (2, 8)}, at=("enc_norm",),
+         cause=("group_norm.groups",)),
+    Case(name="vae-bilinear", family="vae", right={"decoder.up.mode": "bilinear"},
+         at=("dec_in > dec_norm", "none = decoder.up", "dec_in > none = decoder.up"), cause=("interpolate.mode",)),
+    Case(name="vae-pad-sides", family="vae", right={"encoder.pad": [1, 0, 1, 0]}, at=("enc_norm > down",),
+         cause=("pad.sides",)),
+    Case(name="vae-tanh", family="vae", right={"decoder.bounded": False}, at=("dec_out > output",),
+         cause=("activation.missing",)),
+    Case(name="vae-relu", family="vae", right={"encoder.act": "relu"}, at=("enc_norm > down",),
+         cause=("activation.kind",)),
+    Case(name="vae-no-logvar", family="vae", right={"returned": ("image", "mean")}, at=("moments > output",),
+         phase="shape", cause=("output.structure",)),
+    Case(name="vae-not-sampled", family="vae", right={"sampled": False}, at=("moments > dec_in",),
+         cause=("residual.missing", "layer.missing")),
+)  # fmt: skip
+
+BARE = (
+    Case(name="bare-slope", family="bare", right={"slope": 0.01},
+         at=("w1 > w2", "w1", "input > w1", "w1 = conv1_w > w2 = conv2_w", "input > output"),
+         cause=("leaky_relu.slope",)),
+    Case(name="bare-dilation", family="bare", right={"second": (1, 1)},
+         at=("w2", "w1 > w2", "w2 > scale", "input > output"), cause=("conv.dilation",)),
+    Case(name="bare-eps", family="bare", right={"epsilon": 0.001},
+         at=("scale", "w2 > scale", "scale > w3", "w2 > w3", "input > output"), cause=("layer_norm.eps",)),
+    Case(name="bare-softmax-axis", family="bare", right={"axis": 0}, at=("w3 > output", "w3", "input > output"),
+         cause=("softmax.axis",), trap="softmax axis"),
+    Case(name="bare-max-for-mean", family="bare", right={"pooled": "max"}, at=("scale > w3", "input > output"),
+         cause=("reduce.kind", "pool.kind")),
+)  # fmt: skip
+
+HELD_IMAGE = (*DISCRIMINATOR, *NONLOCAL, *SUPERRES, *VAE, *BARE)

@@ -1,0 +1,80 @@
+"""What has been found so far in a comparison, and the report that is built of it at the end, once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from nlblocks.parity.findings.causes import accepted
+from nlblocks.parity.findings.comparison import Comparison
+from nlblocks.parity.findings.finding import Finding, Phase
+from nlblocks.parity.findings.report import ReportData
+
+COMPUTED: tuple[Phase, ...] = ("eval forward", "train forward", "backward")
+"""Where a difference cannot be accepted, because the results differ by it."""
+R = TypeVar("R", bound=ReportData)
+
+
+class ReportBuilder:
+    """Takes comparisons and findings as they are made. Only the judge adds to it.
+
+    ``accept`` are the causes that are known and wanted. Raises InputError for one that is in no table.
+    """
+
+    def __init__(self, accept: Collection[str] = ()) -> None:
+        self.accept = accepted(accept)
+        self.findings: list[Finding] = []
+        self.comparisons: list[Comparison] = []
+        self.layers: list[dict[str, Any]] = []
+        self._steps: Sequence[tuple[int, float, str]] = ()
+        self._optimisers = ("", "")
+        self._not_compared: dict[str, None] = {}
+
+    @property
+    def faults(self) -> list[Finding]:
+        return [f for f in self.findings if f.severity == "fault"]
+
+    @property
+    def blocking(self) -> list[Finding]:
+        """Faults after which the two sides no longer compute the same."""
+        return [f for f in self.faults if f.phase != "buffers" and f.place != "attributes"]
+
+    def find(self, *findings: Finding) -> None:
+        """Add findings: what is accepted as a note, and no fault twice."""
+        for finding in findings:
+            self._find(self._weighed(finding))
+
+    def _find(self, finding: Finding) -> None:
+        first = finding.phase in ("pairing", "eval forward")  # what the pairing leaves over hinders neither
+        before = [f for f in self.blocking if not first or f.phase != "pairing"]
+        if finding.phase == "pairing" or not any(f.spot == finding.spot for f in before):
+            self.findings.append(replace(finding, rank=len(before)))
+
+    def _weighed(self, finding: Finding) -> Finding:
+        if finding.cause not in self.accept:
+            return finding
+        if finding.phase in COMPUTED:
+            text = f"{finding.explanation} (accepted, but it changes what is computed: make the models alike here)"
+            return replace(finding, explanation=text)
+        return replace(finding, severity="note")
+
+    def compare(self, comparisons: Iterable[Comparison]) -> None:
+        """Add comparisons."""
+        self.comparisons += comparisons
+
+    def skip(self, *texts: str) -> None:
+        """Say what the verdict does not cover, once."""
+        self._not_compared |= dict.fromkeys(texts)
+
+    def train(self, optimisers: tuple[str, str], steps: Sequence[tuple[int, float, str]]) -> None:
+        """Steps of training: (step, difference, tensor) each."""
+        self._optimisers, self._steps = optimisers, steps
+
+    def build(self, kind: type[R], **rest: Any) -> R:
+        """The report, with the ``rest`` of its fields."""
+        return kind(
+            accept=self.accept, findings=list(self.findings), comparisons=list(self.comparisons),
+            layers=list(self.layers), steps=list(self._steps), optimisers=self._optimisers,
+            not_compared=list(self._not_compared), **rest,
+        )  # fmt: skip

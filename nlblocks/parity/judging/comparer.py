@@ -1,0 +1,91 @@
+"""Runs both sides and compares their tensors: how far apart they are, and whether that is more than rounding does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nlblocks.backend import Array
+from nlblocks.numerics.difference import Difference, measure
+from nlblocks.numerics.tolerance import EPSILON, RATIO
+from nlblocks.parity.findings.comparison import Comparison
+from nlblocks.parity.findings.finding import Phase
+from nlblocks.parity.judging.noise_floor import NoiseFloor
+from nlblocks.parity.judging.passes import Pass
+from nlblocks.parity.judging.side import Side
+from nlblocks.parity.recording.dropout import Drawn
+from nlblocks.parity.recording.tracer import Given, Keep
+from nlblocks.parity.tracing.trace import Key, Trace
+
+LIMIT = 1e-12
+"""A float64 difference up to this, relative to the tensor's largest value, needs no further question."""
+NUDGES = 2
+MORE_NUDGES = 16
+"""How often one side is nudged in its own dtype where a few nudges do not suffice: a maximum or a ReLU close to a tie
+jumps, and a few nudges may not show it."""
+
+
+class Comparer:
+    """Both sides of a comparison. A noise floor is measured only where it is needed."""
+
+    def __init__(self, left: Side, right: Side) -> None:
+        self.left, self.right = left, right
+        self.floors = NoiseFloor(), NoiseFloor()
+
+    def run(self, *, training: bool, dtype: str, keep: Keep) -> Pass:
+        """One run of each side."""
+        left = self.left.run(training=training, dtype=dtype, keep=keep)
+        right = self.right.run(training=training, dtype=dtype, keep=keep)
+        return Pass(left=left, right=right, training=training, dtype=dtype)
+
+    def beside(self, left: Trace, *, training: bool, keep: Keep, given: Given | None) -> Pass:
+        """A run of the right beside one of the left, which it is given some of."""
+        right = self.right.run(training=training, keep=keep, given=given)
+        return Pass(left=left, right=right, training=training, given=given)
+
+    def redraw(self, masks: Mapping[str, Drawn]) -> None:
+        """Draw the right's dropout masks for what the left's are drawn for, from now on."""
+        self.right = self.right.redrawn(masks)
+
+    def compare(
+        self, phase: Phase, key: Key, a: Array, b: Array, runs: Pass, *, other: str | None = None, extra: float = 0.0
+    ) -> Comparison:
+        """Compare one pair of tensors, the right's by the name ``other``; ``extra`` is what else counts as noise.
+
+        In the models' own dtype the smaller floor counts: both compute the same function, so that it moves as little
+        on either side, and a side that loses precision must not excuse itself by it.
+        """
+        difference = _measured(a, b)
+        noise = 0.0
+        passed = not difference.problem
+        if passed and (difference.relative > LIMIT or runs.dtype != "float64"):
+            for nudges in (NUDGES,) if runs.dtype == "float64" else (NUDGES, MORE_NUDGES):
+                floors = self._floors(key, runs, other, nudges)
+                measured = max(floors) if runs.dtype == "float64" else min(floors)
+                noise = max(measured, EPSILON[runs.dtype] * difference.scale, extra)
+                passed = difference.error <= RATIO * noise
+                if passed:
+                    break
+        return Comparison(
+            phase=phase, group=key[0], name=key[1], dtype=runs.dtype, difference=difference, noise=noise, passed=passed
+        )
+
+    def swing(self, key: Key, runs: Pass, other: str | None) -> float:
+        """The most that nudges moved a tensor on either side, after as many as are ever made."""
+        return max(self._floors(key, runs, other, MORE_NUDGES))
+
+    def _floors(self, key: Key, runs: Pass, other: str | None, nudges: int) -> tuple[float, float]:
+        left = self.floors[0].of(self.left, runs, right=False, nudges=nudges)
+        right = self.floors[1].of(self.right, runs, right=True, nudges=nudges)
+        return left.get(key, 0.0), right.get((key[0], other or key[1]), 0.0)
+
+
+def _measured(a: Array, b: Array) -> Difference:
+    """Of another precision is no difference here: the outputs' own dtypes are judged by themselves."""
+    if a.dtype.kind == b.dtype.kind == "f":
+        wider = np.result_type(a, b)
+        a, b = a.astype(wider, copy=False), b.astype(wider, copy=False)
+    elif a.dtype.kind in "iub" and b.dtype.kind in "iub":
+        a, b = a.astype(np.int64), b.astype(np.int64)
+    return measure(a, b)

@@ -1,0 +1,99 @@
+"""The models in float32: compared by their noise floors alone, and where one of them loses precision."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from nlblocks.numerics.tolerance import RATIO
+from nlblocks.parity.explaining.precision import lost_precision, precision_finding
+from nlblocks.parity.findings.comparison import Comparison
+from nlblocks.parity.findings.finding import Finding, Phase
+from nlblocks.parity.judging.comparer import Comparer
+from nlblocks.parity.judging.gradients import compare_gradients
+from nlblocks.parity.judging.outputs import compare_outputs
+from nlblocks.parity.judging.passes import Pass
+from nlblocks.parity.pairing.pair import Pairing
+from nlblocks.parity.pairing.transfer import mirrored
+
+DTYPE = "float32"
+JUMPING = 0.01
+"""Share of a gradient's elements that a tie may move in float32, where float64 agrees."""
+
+
+class OwnDtype:
+    """Judges the models in float32, where they agree in float64. ``apart`` are buffers that are known to differ."""
+
+    def __init__(self, comparer: Comparer, pairs: Pairing, apart: set[str]) -> None:
+        self.comparer, self.pairs, self.apart = comparer, pairs, apart
+
+    def judge(self, *, training: bool) -> tuple[list[Comparison], list[Finding]]:
+        """What was compared in one mode, and what was found: notes on jumps, and a fault where the two differ."""
+        phase: Phase = "float32 train" if training else "float32"
+        runs = self.comparer.run(training=training, dtype=DTYPE, keep="results")
+        for side, trace in (("left", runs.left), ("right", runs.right)):
+            if trace.error:
+                text = f"the {side} fails in {DTYPE}: {trace.error}"
+                return [], [Finding(phase=phase, place="output", cause="input.rejected", explanation=text)]
+        comparisons, lacking = self._compare(runs, phase)
+        notes: list[Finding] = []
+        for index, found in enumerate(comparisons):
+            note = None if found.passed or found.group != "grad_params" else self._jump(runs, phase, found)
+            if note is not None:
+                notes.append(note)
+                comparisons[index] = replace(found, accepted=True)
+        failed = [c for c in comparisons if not c.passed]
+        if not lacking and all(c.accepted for c in failed):
+            return comparisons, notes
+        del runs
+        return comparisons, [*notes, self._lost(training, phase, max(failed, key=lambda c: c.ratio, default=None))]
+
+    def _compare(self, runs: Pass, phase: Phase) -> tuple[list[Comparison], bool]:
+        """Everything that a pass is judged by, and whether gradients lack on one side."""
+        left, right = runs.left, runs.right
+        found = compare_outputs(self.comparer, runs, phase, by_name=True)
+        if not runs.training:
+            return found, False
+        theirs = mirrored(self.pairs, right.buffers_after, left.buffers_after)
+        for name in sorted(set(theirs) - self.apart):
+            mine, other = left.buffers_after[name], self.pairs.names.get(name)
+            found.append(self.comparer.compare(phase, ("buffers", name), mine, theirs[name], runs, other=other))
+        gradients = compare_gradients(self.comparer, self.pairs, runs, phase)
+        compared = {(c.group, c.name) for c in gradients.comparisons}
+        groups = {"input": "grad_input", "parameter": "grad_params", "frozen": "frozen"}
+        lacking = any((groups[kind], name) not in compared for kind, name in gradients.wrong)
+        return found + gradients.comparisons, lacking
+
+    def _jump(self, runs: Pass, phase: Phase, found: Comparison) -> Finding | None:
+        """The note on a gradient that differs as nudges move it on one side, and in few elements only.
+
+        A ReLU or maximum close to a tie falls on the other side: nudges show that on the side that is closer. It is
+        said, and is no fault.
+        """
+        key, name = ("grad_params", found.name), found.name
+        mine = runs.left.grad_params[name]
+        theirs = mirrored(self.pairs, runs.right.grad_params, runs.left.grad_params)[name]
+        apart = int((np.abs(mine - theirs) > RATIO * found.noise).sum())
+        moved = RATIO * self.comparer.swing(key, runs, self.pairs.names.get(name))
+        if found.difference.problem or found.difference.error > moved or apart > JUMPING * mine.size:
+            return None
+        text = f"the gradient of {name} jumps in {apart} of {mine.size} elements, as by a ReLU or maximum near a tie"
+        return Finding(phase=phase, place="parameters", severity="note", explanation=text)
+
+    def _lost(self, training: bool, phase: Phase, worst: Comparison | None) -> Finding:
+        """Where a model's own dtype goes wrong: each side is run again, beside its own float64."""
+        text, error = f"float64 agrees, {DTYPE} lacks a gradient", 1.0
+        if worst is not None:
+            error = worst.difference.relative
+            where = f"{worst.group} {worst.name}".rstrip()
+            apart = worst.difference.problem or f"{worst.ratio:.3g} noise floors ({error:.1e})"
+            text = f"float64 agrees, {DTYPE} differs by {apart} in the {where}"
+        if not self.comparer.right.repeatable:
+            return Finding(phase=phase, place="output", cause="precision.float32", explanation=text, error=error)
+        losses, traces = {}, {}
+        for side, source in (("left", self.comparer.left), ("right", self.comparer.right)):
+            own = source.run(training=training, dtype=DTYPE, keep="values")
+            losses[side] = lost_precision(source.run(training=training, keep="values"), own)
+            traces[side] = replace(own, values={}, grads={})
+        return precision_finding(phase, losses, traces, self.pairs, text, error)

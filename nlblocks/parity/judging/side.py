@@ -1,0 +1,53 @@
+"""One side of a comparison, as the judges see it: a model that can be run again, or runs that were captured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from nlblocks.backend import State
+from nlblocks.parity.recording.dropout import Drawn
+from nlblocks.parity.recording.tracer import Given, Keep
+from nlblocks.parity.running.history import History
+from nlblocks.parity.running.optimisers import Maker
+from nlblocks.parity.tracing.trace import Key, Trace
+
+
+class Side(Protocol):
+    """What the judges ask of a side."""
+
+    @property
+    def title(self) -> str:
+        """The model's class and framework: ``ResNet (torch)``."""
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the model's floating parameters."""
+
+    @property
+    def state(self) -> State:
+        """The parameters and buffers that it is run with."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it can be run in another way. What was captured ran once."""
+
+    def run(
+        self, *, training: bool, dtype: str = "float64", keep: Keep = "values", given: Given | None = None
+    ) -> Trace:
+        """One pass, with backward in training."""
+
+    def noise(
+        self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: Given | None = None
+    ) -> Mapping[Key, float]:
+        """Per tensor of ``base``, the largest change when all that goes in moves by one unit in the last place."""
+
+    @property
+    def trainable(self) -> bool:
+        """Whether there is anything to train."""
+
+    def train(self, maker: Maker, side: str, steps: int) -> History:
+        """Steps of training with an optimiser; ``side`` is what errors call the model."""
+
+    def redrawn(self, masks: Mapping[str, Drawn]) -> Side:
+        """The same side, its dropout masks drawn for what the other side's are drawn for."""

@@ -1,0 +1,53 @@
+"""The report that ``compare`` returns: the data, printable, and written to a file."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nlblocks.errors import InputError, file_path
+from nlblocks.parity.findings.report import ReportData
+from nlblocks.parity.rendering.html import page
+from nlblocks.parity.rendering.text import text
+from nlblocks.weights.files.atomic import replacing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabReport(ReportData):
+    """The result of :func:`nlblocks.parity.compare`: true where the two models are the same."""
+
+    def __str__(self) -> str:
+        return text(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write ``.html`` (one self-contained page) or ``.json``, whole or not at all."""
+        target = file_path(path)
+        self.check_path(target)
+        if target.suffix == ".html":
+            content = page(self.to_dict(), str(self))
+        else:
+            content = json.dumps(_finite(self.to_dict()), indent=1, allow_nan=False)
+        with replacing(target) as file:
+            file.write(content.encode())
+
+    @staticmethod
+    def check_path(path: Path) -> None:
+        """Raise InputError for a file that a report cannot be written to."""
+        if path.suffix not in (".html", ".json"):
+            raise InputError(f"report {path} must end in .html or .json")
+        if path.is_dir():
+            raise InputError(f"report {path} is a folder; give a file")
+        if not path.parent.is_dir():
+            raise InputError(f"report {path}: there is no folder {path.parent}; make it first")
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,93 @@
+"""The report as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nlblocks.parity.findings.finding import Finding
+from nlblocks.parity.findings.report import ReportData
+
+SHOWN = 3
+"""Findings of one cause that are shown one by one; of more, the first stands for all."""
+
+
+def text(report: ReportData) -> str:
+    """The verdict, a line for each phase, what was found, and what was not compared."""
+    head = f"{report.left} against {report.right}, input {' '.join(str(list(s)) for s in report.shapes)}"
+    if not report.comparisons and not report.faults:
+        return f"{head}: NOTHING WAS COMPARED"
+    verdict = "the same" if report else "DIFFERENT"
+    head += (
+        f": {verdict} ({_count(len(report.pairing.pairs), 'layer')} paired, "
+        f"{_count(len(report.comparisons), 'tensor')} compared, {report.seconds:.1f} s)"
+    )
+    lines = [head]
+    for phase in dict.fromkeys(c.phase for c in report.comparisons):
+        lines += _phase(report, phase)
+    if report.steps:
+        lines.append(_steps(report))
+    lines += _findings(report)
+    lines += [f"  · not compared: {why}" for why in report.not_compared]
+    if any(f.cause == "batch_norm.variance" for f in report.faults):
+        lines.append(
+            "  Both frameworks' own BatchNorm layers differ so; if that is wanted, accept batch_norm.variance."
+        )
+    return "\n".join(lines)
+
+
+def _phase(report: ReportData, phase: str) -> Iterator[str]:
+    """How many tensors of a phase agree, the worst of them, and the first that does not."""
+    found = [c for c in report.comparisons if c.phase == phase]
+    agree = sum(c.passed for c in found)
+    ratio = max((c.ratio for c in found), default=0.0)
+    noise = f", {ratio:.2g} noise floors" if ratio else ""
+    differ = len(found) - agree
+    wanted = bool(differ) and not any(f.phase == phase for f in report.faults)
+    worst = report.worst(phase)
+    mark = "·" if wanted else "✗" if differ else "✓"
+    rest = ", the rest is accepted" if wanted else ""
+    yield f"  {phase:14} {mark} worst {worst:.1e}{noise}, {agree} of {len(found)} agree{rest}"
+    if differ and not wanted:
+        yield f"  {'':16} {next(c for c in found if not c.passed).words}"
+
+
+def _steps(report: ReportData) -> str:
+    """The step of training that is furthest apart."""
+    rules = " / ".join(dict.fromkeys(report.optimisers))
+    step, error, name = max(report.steps, key=lambda row: row[1])
+    fault = any(f.phase == "training" and f.place != "attributes" for f in report.faults)
+    return (
+        f"  {'training':14} {'✗' if fault else '✓'} worst {error:.1e} of the way that a weight went "
+        f"({name or 'none moved'}, step {step}), {rules}"
+    )
+
+
+def _findings(report: ReportData) -> Iterator[str]:
+    """The finding to read first, then the others by cause."""
+    first = report.finding
+    if first is not None:
+        yield f"  ✗ {first}" + (f" [{first.cause}]" if first.cause else "")
+    groups: dict[tuple[str, str | None], list[Finding]] = {}
+    for finding in report.findings:
+        if first is None or not _repeats(finding, first):
+            groups.setdefault((finding.severity, finding.cause), []).append(finding)
+    for (severity, cause), alike in groups.items():
+        shown = alike if len(alike) <= SHOWN or cause is None else alike[:1]
+        mark = "·" if severity == "note" else "✗"
+        yield from (f"  {mark} {finding}" + (f" [{cause}]" if cause else "") for finding in shown)
+        if len(alike) > len(shown):
+            yield f"    and {len(alike) - len(shown)} more of this cause"
+
+
+def _repeats(finding: Finding, first: Finding) -> bool:
+    """Whether a finding is the first one, or the attribute that explains it said again."""
+    same = (finding.cause, finding.layer_left, finding.layer_right) == (
+        first.cause,
+        first.layer_left,
+        first.layer_right,
+    )
+    return finding is first or (same and finding.place == "attributes" and finding.severity == "fault")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

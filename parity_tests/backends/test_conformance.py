@@ -1,0 +1,182 @@
+"""What every block owes in every backend. The registry is the source of truth: a kind that is missing fails."""
+
+from __future__ import annotations
+
+import inspect
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nlblocks
+from nlblocks.backend import installed, package
+from nlblocks.numerics.tolerance import LIMITS
+from nlblocks.proof import sample
+from nlblocks.specs import BlockSpec, spec_type
+from nlblocks.specs.catalogue import EXAMPLES
+from parity_tests.helpers.blocks import BACKENDS, NATIVE, SPECS, Require
+
+
+def test_every_kind_has_an_example() -> None:
+    assert {spec.kind for spec in EXAMPLES} == set(nlblocks.kinds())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_backend_implements_every_kind_and_nothing_else(backend: str, require: Require) -> None:
+    require(backend)
+    native = package(backend)
+    names = {spec_type(kind).__name__ for kind in nlblocks.kinds()}
+    assert set(dir(native)) == names | {"backend"}
+    for name in names:
+        assert getattr(native, name).spec_type is getattr(nlblocks.specs, name)
+
+
+@pytest.mark.parametrize("kind", nlblocks.kinds())
+def test_constructors_have_one_signature(kind: str) -> None:
+    name = spec_type(kind).__name__
+    signatures = {
+        backend: [(p.name, p.kind, p.default) for p in inspect.signature(native).parameters.values()]
+        for backend in BACKENDS
+        if backend in installed()
+        for native in [getattr(package(backend), name)]
+    }
+    assert len({str(signature) for signature in signatures.values()}) == 1, signatures
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_spec_survives_json(spec: BlockSpec) -> None:
+    import json
+
+    assert nlblocks.spec_from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+    assert type(spec).from_dict(spec.to_dict()) == spec
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_state_is_what_the_spec_says(spec: BlockSpec, backend: str, require: Require) -> None:
+    require(backend)
+    module = nlblocks.build(spec, backend=backend, dtype="float64")
+    state = nlblocks.state_of(module)
+    assert {name: array.shape for name, array in state.items()} == {p.name: p.shape for p in spec.params()}
+    assert len({p.name for p in spec.params()}) == len(spec.params())
+    if backend == "reference":
+        return
+    native = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    transposed = {p.name for p in spec.params() if p.layout == "linear"} if backend == "paddle" else set()
+    assert native == {p.name: p.shape[::-1] if p.name in transposed else p.shape for p in spec.params()}
+    assert {name for name, _ in module.named_parameters()} == {p.name for p in spec.params() if p.trainable}
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_shapes_are_what_the_spec_says(spec: BlockSpec) -> None:
+    module = nlblocks.build(spec, backend="reference", dtype="float64")
+    shape = spec.example_shape()
+    maps = spec.attention_shapes(shape)
+    run = nlblocks.run(module, sample.random_array(shape, 0, "x"), return_attention=bool(maps))
+    assert run.output.shape == spec.output_shape(shape)
+    found = run.attention if isinstance(run.attention, dict) else {"attention": run.attention}
+    assert {name: array.shape for name, array in found.items() if array is not None} == maps
+    assert spec.macs(shape) > 0
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_same_seed_same_bits(spec: BlockSpec, dtype: Any, require: Require) -> None:
+    require("torch", "paddle")
+    states = {b: nlblocks.state_of(nlblocks.build(spec, backend=b, seed=7, dtype=dtype)) for b in NATIVE}
+    for name, array in states["torch"].items():
+        assert array.dtype == dtype
+        assert array.tobytes() == states["paddle"][name].tobytes(), name
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_transfer_is_bit_exact(spec: BlockSpec, require: Require) -> None:
+    require("torch", "paddle")
+    state = sample.random_state(spec, seed=3)
+    chain = [
+        nlblocks.build(spec, backend=b, dtype="float64") for b in ("torch", "paddle", "reference", "paddle", "torch")
+    ]
+    nlblocks.load_state(chain[0], state)
+    for source, target in pairwise(chain):
+        nlblocks.transfer(source, target)
+    for name, array in nlblocks.state_of(chain[-1]).items():
+        assert array.tobytes() == state[name].tobytes(), name
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_backends_agree(spec: BlockSpec, require: Require) -> None:
+    """The figures: forward 1e-13, gradients 1e-12, running statistics 1e-14, and bits in float32."""
+    require("torch", "paddle")
+    report = nlblocks.verify(spec, seed=0)
+    assert report, report
+    assert LIMITS["output"] == LIMITS["attention"] == 1e-13
+    assert LIMITS["grad_input"] == LIMITS["grad_params"] == LIMITS["derivative"] == 1e-12
+    assert LIMITS["buffers"] == 1e-14
+    for group, limit in LIMITS.items():
+        worst = report.worst(group)
+        assert worst is None or worst <= limit, (group, worst)
+    assert report.determined_bits()[0] == 1.0
+    for group in ("output", "grad_input", "buffers"):  # of all elements, determined or not
+        assert report.bits(group) in (1.0, None)
+    assert {check.group for check in report.checks} >= {"output", "grad_input", "grad_params", "derivative"}
+    assert {check.mode for check in report.checks} == {"eval", "train"}
+    assert {check.dtype for check in report.checks} == {"float64", "float32"}
+    assert ("tied" in {check.inputs for check in report.checks}) == spec.takes_maximum
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_run_leaves_the_module_as_it_was(spec: BlockSpec, backend: str, require: Require) -> None:
+    require(backend)
+    module = nlblocks.build(spec, backend=backend, dtype="float64")
+    module.eval()
+    before = nlblocks.state_of(module)
+    x = sample.random_array(spec.example_shape(), 0, "x")
+    run = nlblocks.run(module, x, training=True, grad_output=np.ones(spec.output_shape(x.shape)))
+    assert not module.training
+    for name, array in nlblocks.state_of(module).items():
+        assert array.tobytes() == before[name].tobytes(), name
+    statistics = [p.name for p in spec.params() if not p.trainable]
+    assert all((run.state_after[name] != before[name]).any() for name in statistics)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_empty_batch_gives_an_empty_batch(spec: BlockSpec, backend: str, require: Require) -> None:
+    require(backend)
+    shape = (0, *spec.example_shape()[1:])
+    maps = spec.attention_shapes(shape)
+    module = nlblocks.build(spec, backend=backend, dtype="float64")
+    run = nlblocks.run(module, np.zeros(shape), return_attention=bool(maps))
+    assert run.output.shape == spec.output_shape(shape)
+    found = run.attention if isinstance(run.attention, dict) else {"attention": run.attention}
+    assert {name: array.shape for name, array in found.items() if array is not None} == maps
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_wrong_input_is_one_clear_line(spec: BlockSpec, backend: str, require: Require) -> None:
+    require(backend)
+    module = nlblocks.build(spec, backend=backend, dtype="float64")
+    shape = spec.example_shape()
+    wrong_shapes = [shape[:-1], (*shape, 1)]
+    if hasattr(spec, "in_channels"):
+        wrong_shapes.append((shape[0], shape[1] + 1, *shape[2:]))
+    for wrong in wrong_shapes:
+        for call in (lambda x: nlblocks.run(module, x), lambda x: module(_native(backend, x))):
+            with pytest.raises(nlblocks.InputError, match=type(spec).__name__) as error:
+                call(np.zeros(wrong))
+            assert "\n" not in str(error.value)
+
+
+def _native(backend: str, x: Any) -> Any:
+    if backend == "torch":
+        import torch
+
+        return torch.from_numpy(x)
+    if backend == "paddle":
+        import paddle
+
+        return paddle.to_tensor(x)
+    return x
