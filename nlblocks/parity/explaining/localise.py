@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nlblocks.parity.explaining.explain import explain
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
@@ -56,16 +56,33 @@ def localise(
         wrong[side] = alignment.wrong(side, alignment.unmatched(side) if whole else seeds)
     frontier = {side: alignment.frontier(side, wrong[side]) for side in wrong}
     found = explain(Hypothesis(alignment, pairing, wrong, frontier, seed))
-    return Located(place(alignment, found, frontier, phase, error), found, alignment, wrong, frontier)
+    graphs = {side: alignment.side(side) for side in OTHER}
+    return Located(_finding(graphs, found, frontier, phase, error), found, alignment, wrong, frontier)
 
 
-def place(
-    alignment: Alignment, found: Explanation | None, frontier: dict[str, list[Op]], phase: Phase, error: float
+def not_finite(left: Trace, right: Trace, side: str, op: Op, phase: Phase) -> Finding:
+    """The finding where an operation of one side is the first that makes NaN or infinity."""
+    graphs = {"left": TraceGraph(left), "right": TraceGraph(right)}
+    found = _finding(graphs, None, {"left": [], "right": [], side: [op]}, phase, 1.0)
+    return replace(
+        found,
+        cause="values.not_finite",
+        place="layer" if op.leaf else "between",
+        explanation=f"the {side} has NaN or infinity from {op} on",
+    )
+
+
+def _finding(
+    graphs: Mapping[str, TraceGraph],
+    found: Explanation | None,
+    frontier: Mapping[str, list[Op]],
+    phase: Phase,
+    error: float,
 ) -> Finding:
     """Turn operations into layers."""
     left = found.left if found else next(iter(frontier["left"]), None)
     right = found.right if found else next(iter(frontier["right"]), None)
-    left, right = _joining(alignment.left, left), _joining(alignment.right, right)
+    left, right = _joining(graphs["left"], left), _joining(graphs["right"], right)
     leaf = bool((left and left.leaf) or (right and right.leaf))
     same = found is not None or (left is not None and right is not None and left.kind == right.kind)
     is_layer = leaf and same and not (found and found.between)
@@ -76,8 +93,8 @@ def place(
         layer_right=right.scope if right else "",
         cause=found.cause if found else None,
         explanation=found.sentence if found else _unexplained(left, right),
-        after=(alignment.left.around(left, -1), alignment.right.around(right, -1)),
-        before=(_before(alignment, "left", left, found, is_layer), _before(alignment, "right", right, found, is_layer)),
+        after=(graphs["left"].around(left, -1), graphs["right"].around(right, -1)),
+        before=(_before(graphs, "left", left, found, is_layer), _before(graphs, "right", right, found, is_layer)),
         operation=(str(left or ""), str(right or "")),
         error=error,
         error_explained=found.after if found else None,
@@ -100,8 +117,10 @@ def _joining(graph: TraceGraph, op: Op | None) -> Op | None:
     return op
 
 
-def _before(alignment: Alignment, side: str, op: Op | None, found: Explanation | None, is_layer: bool) -> str:
+def _before(
+    graphs: Mapping[str, TraceGraph], side: str, op: Op | None, found: Explanation | None, is_layer: bool
+) -> str:
     """The first layer that disagrees: the operation's own, unless it is the one that differs."""
     if op is not None and op.leaf and not is_layer and (found is None or found.extra != side):
         return op.scope
-    return alignment.side(side).around(op, 1)
+    return graphs[side].around(op, 1)

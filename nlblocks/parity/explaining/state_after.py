@@ -167,6 +167,8 @@ class StepHypothesis:
 
 StepGuess = tuple[str, str, str]
 """(cause, the tensor that shows it, words)."""
+Steps = list[tuple[int, float, str]]
+"""(step, largest difference in units of the way that a weight went, tensor)."""
 step_hypothesis: Registry[Callable[[StepHypothesis], StepGuess | None]] = Registry(
     "gradients_kept", "first_step", "learning_rate", "remembered"
 )
@@ -175,14 +177,14 @@ step_hypothesis: Registry[Callable[[StepHypothesis], StepGuess | None]] = Regist
 
 def explain_training(
     pairs: Pairing, left: Sequence[State], right: Sequence[State], before: State, noise: Mapping[str, float]
-) -> tuple[Finding | None, list[tuple[int, float, str]]]:
+) -> tuple[Finding | None, Steps]:
     """The finding for weights that train apart, None where none do; and (step, difference, tensor) up to there.
 
     ``noise`` is how far gradients may be apart, relative to their scale; those that are nothing else go where they
     like and are left out.
     """
     owner = {ref.name: (a, b) for ref, _, role, a, b in pairs.roles() if not role.startswith("running")}
-    steps: list[tuple[int, float, str]] = []
+    steps: Steps = []
     last = before, before
     for step, (mine, theirs) in enumerate(zip(left, right, strict=True), 1):
         other = mirrored(pairs, theirs, mine)

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nlblocks.backend import State
-from nlblocks.parity.explaining.state_after import explain_training
+from nlblocks.parity.explaining.explainer import Explainer
 from nlblocks.parity.findings.finding import Finding
-from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.running.history import History
 
 HELPS = 1e-2
@@ -26,7 +25,7 @@ class TrainingCompared:
 
 
 def compare_training(
-    pairs: Pairing, left: History, right: History, before: State, rounding: Mapping[str, float]
+    why: Explainer, left: History, right: History, before: State, rounding: Mapping[str, float]
 ) -> TrainingCompared:
     """Compare the states step by step; where they part, try each setting that differs on the side that has it.
 
@@ -35,7 +34,7 @@ def compare_training(
     """
 
     def part(mine: list[State], theirs: list[State]) -> tuple[Finding | None, Steps]:
-        return explain_training(pairs, mine, theirs, before, rounding)
+        return why.training(mine, theirs, before, rounding)
 
     found, steps = part(left.states, right.states)
     apart = left.differing(right)
