@@ -196,8 +196,9 @@ def ties(at: GradientHypothesis) -> Guess | None:
     gap = abs(float(mine.sum() - theirs.sum()))
     if not gap <= AGREE * max(np.abs(mine).sum(), TINY):
         return None
+    apart = int(_elements_apart(both).sum())
     text = (
-        f"equal maxima: the two sides give the gradient to other ones of them ({int(_differing(both).sum())} elements; "
+        f"equal maxima: the two sides give the gradient to other ones of them ({apart} elements; "
         f"the sums agree to {gap:.0e})"
     )
     return "gradient.ties", text, gap
@@ -209,7 +210,7 @@ def kink(at: GradientHypothesis) -> Guess | None:
     both = at.both()
     if both is None or not all(gradient.any() for gradient in both) or at.value.shape != both[0].shape:
         return None
-    differing = _differing(both)
+    differing = _elements_apart(both)
     if not differing.any() or not (at.value[differing] == 0).all():
         return None
     return "gradient.kink", f"they differ only where the input is exactly 0 ({int(differing.sum())} elements)", 0.0
@@ -229,7 +230,7 @@ def scaled(at: GradientHypothesis) -> Guess | None:
     return "gradient.scale", f"the right's gradient is {factor:.6g} times the left's; with it {rest:.0e} is left", rest
 
 
-def _differing(gradients: tuple[Array, Array]) -> Array:
+def _elements_apart(gradients: tuple[Array, Array]) -> Array:
     """Which elements differ."""
     a, b = (np.abs(gradient).max() for gradient in gradients)
     return np.asarray(np.abs(gradients[0] - gradients[1]) > AGREE * max(a, b))

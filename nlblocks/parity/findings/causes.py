@@ -279,8 +279,8 @@ BY_ATTRIBUTE: dict[tuple[str, str], str] = {
     ("max_pool", "size"): "max_pool.kernel",
 }
 """What a kind's attribute is called where that is not ``kind.attribute``."""
-REDUCTIONS = {"mean", "sum", "max", "min", "amax", "amin", "var", "std"}
-ALIKE = {"conv_transpose": "conv", "adaptive_avg_pool": "avg_pool", "dropout_channels": "dropout"}
+REDUCING = {"mean", "sum", "max", "min", "amax", "amin", "var", "std"}
+NAMED_AS = {"conv_transpose": "conv", "adaptive_avg_pool": "avg_pool", "dropout_channels": "dropout"}
 """Kinds whose attributes are named as another's."""
 
 
@@ -288,10 +288,10 @@ def cause_of(kind: str, attribute: str) -> str:
     """The name of a cause in the table: what it is called that operations of one kind differ in an attribute."""
     if (kind, attribute) in BY_ATTRIBUTE:
         return BY_ATTRIBUTE[kind, attribute]
-    name = f"{ALIKE.get(kind, kind)}.{attribute}"
+    name = f"{NAMED_AS.get(kind, kind)}.{attribute}"
     if name in CAUSES:
         return name
-    if attribute == "axis" and kind in REDUCTIONS:
+    if attribute == "axis" and kind in REDUCING:
         return "reduce.axis"
     return {"reduction": "loss.reduction", "scale": "attention.scale"}.get(attribute, "reshape.order")
 

@@ -14,7 +14,7 @@ import nlblocks.parity
 from nlblocks.parity.explaining import explain, gradients, state_after
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import OTHERS, Registry, hypothesis
-from nlblocks.parity.findings.causes import CAUSES, Cause
+from nlblocks.parity.findings.causes import BY_ATTRIBUTE, CAUSES, Cause
 
 REGISTRIES: dict[str, Registry[Any]] = {
     "forward": explain.hypothesis,
@@ -26,10 +26,9 @@ PARITY = Path(nlblocks.parity.__file__).parent
 
 
 def named(table: set[str]) -> set[str]:
-    """Of these causes those that somebody names: a hypothesis, a judge, or what looks for lost precision."""
+    """Of these causes those that somebody names: a hypothesis, or a judge or an explanation that tries nothing."""
     declared = {cause for registry in REGISTRIES.values() for registered in registry for cause in registered.causes}
-    finders = [*(PARITY / "judging").glob("*.py"), PARITY / "explaining" / "precision.py"]
-    texts = [path.read_text() for path in finders]
+    texts = [path.read_text() for room in ("judging", "explaining") for path in (PARITY / room).glob("*.py")]
     return {cause for cause in table if cause in declared or any(f'"{cause}"' in text for text in texts)}
 
 
@@ -42,6 +41,11 @@ def test_every_cause_is_named_by_somebody() -> None:
 def test_what_the_order_names_is_registered_and_nothing_else(name: str) -> None:
     registry = REGISTRIES[name]
     assert [registered.name for registered in registry] == [step for step in registry.order if step != OTHERS]
+
+
+def test_what_an_attribute_is_called_is_declared() -> None:
+    declared = next(registered.causes for registered in hypothesis if registered.name == "attributes")
+    assert set(BY_ATTRIBUTE.values()) <= declared
 
 
 def test_what_the_order_does_not_name_has_its_place() -> None:

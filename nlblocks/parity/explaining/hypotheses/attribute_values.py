@@ -9,7 +9,9 @@ from nlblocks.parity.tracing.trace import Op
 from nlblocks.parity.tracing.vocabulary import same_number
 
 EPSILONS = (1e-5, 1e-3, 1e-6, 1e-12, 1e-8, 1e-4, 1e-7, 0.0)
+"""Those of layers in use, the likelier first: the first that fits is said."""
 SLOPES = (0.01, 0.2, 0.1, 0.25, 0.3, 0.05, 0.0)
+"""Those of leaky activations in use, the likelier first."""
 GRID: dict[str, dict[str, tuple[Any, ...]]] = {
     "batch_norm": {"eps": EPSILONS, "training": (True, False), "ddof": (1,)},
     "layer_norm": {"eps": EPSILONS, "ddof": (1,), "count": (1, 2, 3)},

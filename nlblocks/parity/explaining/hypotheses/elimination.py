@@ -16,7 +16,7 @@ from nlblocks.parity.tracing.graph import CONSTANT
 from nlblocks.parity.tracing.trace import Op
 from nlblocks.parity.tracing.vocabulary import ACTIVATIONS, AFFINE, DROPOUTS, LAYOUT, NORMALISATIONS
 
-ALIKE = {
+RECOGNISED_AS = {
     "amax": "max", "amin": "min", "adaptive_avg_pool": "mean", "adaptive_max_pool": "max", "mask": "add",
     "einsum": "matmul",
 }  # fmt: skip
@@ -88,7 +88,7 @@ def _key(at: Hypothesis, side: str, op: Op) -> Any:
     constant = op.attrs.get("other", op.attrs.get("scale"))
     if op.kind in ("mul", "div", "scale") and isinstance(constant, int | float) and constant:
         return "scale", f"{1.0 / constant if op.kind == 'div' else constant:.5g}"
-    return ALIKE.get(op.kind, op.kind), ""
+    return RECOGNISED_AS.get(op.kind, op.kind), ""
 
 
 def _parameters(at: Hypothesis, side: str, op: Op) -> list[str]:

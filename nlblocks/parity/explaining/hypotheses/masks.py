@@ -14,7 +14,7 @@ from nlblocks.parity.explaining.registry import hypothesis
 from nlblocks.parity.tracing.trace import Op
 
 MASKING = {"add", "mask", "masked_fill", "where", "causal_mask"}
-HIDDEN = -1e4
+HIDDEN_SCORE = -1e4
 """A score below this is hidden, whatever number stands for minus infinity: -65504 and -1e9 are in use."""
 HIDING = -1e3
 """The lower of a mask's two values is at most this: bias tables hold smaller ones, every mask in use a larger one."""
@@ -71,7 +71,7 @@ def turned_masks(at: Hypothesis) -> Iterator[Explanation]:
 
 def after_softmax(at: Hypothesis, side: str, result: Array | None) -> Met | None:
     """What the other side's softmax of these scores met, if any are hidden: by what number does not count then."""
-    if result is None or result.ndim < 2 or not (np.isneginf(result).any() or (result < HIDDEN).any()):
+    if result is None or result.ndim < 2 or not (np.isneginf(result).any() or (result < HIDDEN_SCORE).any()):
         return None
     return at.found(OTHER[side], computed("softmax", {"x": result}, {"axis": -1}))
 

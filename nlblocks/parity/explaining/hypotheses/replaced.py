@@ -10,7 +10,8 @@ from nlblocks.parity.explaining.registry import hypothesis
 from nlblocks.parity.tracing.trace import Op
 from nlblocks.parity.tracing.vocabulary import ACTIVATIONS, AFFINE, NORMALISATIONS
 
-REDUCING = {"mean", "sum", "max", "amax", "getitem"}
+SELECTING = {"mean", "sum", "max", "amax", "getitem"}
+"""Kinds that leave one value of many."""
 
 
 @hypothesis("activation.kind", "layer.shared", "normalisation.kind", "operation.kind", "reduce.kind")
@@ -37,7 +38,7 @@ def _cause(at: Hypothesis, op: Op, other: Op) -> str:
         return "activation.kind"
     if kinds & NORMALISATIONS:
         return "normalisation.kind"
-    if kinds & REDUCING:
+    if kinds & SELECTING:
         return "reduce.kind"
     return _weights_of(at, op, other) if kinds <= AFFINE else "operation.kind"
 
