@@ -91,7 +91,7 @@ LAYERS = (
     Case(name="max-pool-shape", family="resnet", right={"maxpool.ceil_mode": True, "maxpool.padding": 0},
          at=("maxpool",), cause=("max_pool.ceil_mode", "max_pool.padding")),
     Case(name="prelu-shared", family="generator", right={"prelu.args": (1,)}, at=("act2",), phase="parameters",
-         cause=("prelu.slope", "parameters.shape")),
+         cause=("parameters.shape",)),
     Case(name="conv-flipped", family="resnet", weights=(("stages.0.0.conv2.weight", "flipped"),),
          at=("layer1.0.conv2",), cause=("parameters.values",)),
     Case(name="deconv-transposed", family="generator", weights=(("deconv.weight", "transposed in and out"),),

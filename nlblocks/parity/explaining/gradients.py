@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from nlblocks.parity.explaining.localise import around
+from nlblocks.backend import Array
+from nlblocks.parity.explaining.fit import NO_FACTOR, TINY, factor_between
+from nlblocks.parity.explaining.registry import Registry
 from nlblocks.parity.findings.finding import Finding
 from nlblocks.parity.matching.alignment import Alignment
+from nlblocks.parity.tracing.graph import TraceGraph
 from nlblocks.parity.tracing.trace import Op, Trace
+
+AGREE = 1e-9
+"""Gradients that differ by no more than this share of the largest value agree: correct pairs reach 1e-12."""
+PICKING = {"max", "amax", "min", "amin", "max_pool", "adaptive_max_pool"}
+"""Kinds that hand the gradient to some of their inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +30,37 @@ class GradientLocated:
     ops: Mapping[str, Op | None]
 
 
-def _own(alignment: Alignment, side: str, op: Op | None, direction: int) -> str:
-    """An operation's own layer, or the nearest."""
-    if op is None:
-        return ""
-    return op.scope if op.leaf else around(alignment, side, op, direction)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradientHypothesis:
+    """What a hypothesis about a backward pass is given: one tensor's gradients, and what uses the tensor."""
+
+    mine: Array | None
+    theirs: Array | None
+    value: Array
+    left: Op | None
+    right: Op | None
+
+    @property
+    def kinds(self) -> set[str]:
+        return {op.kind for op in (self.left, self.right) if op is not None}
+
+    def both(self) -> tuple[Array, Array] | None:
+        """The two gradients, where both are there and of one shape."""
+        if self.mine is None or self.theirs is None or self.mine.shape != self.theirs.shape:
+            return None
+        return self.mine, self.theirs
+
+
+Guess = tuple[str, str, float | None]
+"""(cause, words, what is left of the difference)."""
+gradient_hypothesis: Registry[Callable[[GradientHypothesis], Guess | None]] = Registry(
+    "detached", "ties", "kink", "scaled"
+)
+"""Why gradients part: what is known to go wrong in a backward pass alone, the first that holds."""
 
 
 def localise_gradient(
-    left: Trace, right: Trace, wrong: Collection[str], error: float, tolerance: float = 1e-9
+    left: Trace, right: Trace, wrong: Collection[str], error: float, tolerance: float = AGREE
 ) -> GradientLocated | None:
     """Where gradients part although the forward agrees: the last operation, seen from the input, that is at fault.
 
@@ -39,60 +69,84 @@ def localise_gradient(
     rounding.
     """
     alignment = Alignment(left, right)
-    views = {"left": alignment.left, "right": alignment.right}
-
-    def agree(number: int, other: int) -> bool | None:
-        a, b = left.grads.get(number), right.grads.get(other)
-        if (a is None and b is None) or left.lost_gradient(number) or right.lost_gradient(other):
-            return None
-        if a is None or b is None or a.size != b.size:
-            return False
-        scale = max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
-        if a.shape != b.shape:
-            a, b = np.sort(a.ravel()), np.sort(b.ravel())
-        return bool(np.abs(a - b).max(initial=0.0) <= tolerance * scale)
-
-    apart: dict[int, int] = {}
-    for number in alignment.to_right:
-        if number in alignment.left.live and left.parameter(number) is None:
-            verdicts = [agree(number, other) for other in alignment.to_right[number]]
-            if False in verdicts and True not in verdicts:
-                apart[number] = alignment.to_right[number][verdicts.index(False)]
+    apart = _apart(alignment, tolerance)
     if not apart:
         return None
     number = max(_reaching(alignment, apart, wrong) or apart)
     other = apart[number]
-    ops = _dividing(views["left"].consumers[number], views["right"].consumers[other])
-    cause, text, after = gradient_cause(left, right, ops["left"], ops["right"], number, other)
-    gap = cause == "gradient.detached"
-    if gap:
-        makers = {side: views[side].producer.get(n) for side, n in (("left", number), ("right", other))}
-        detached = Finding(
+    ops = _dividing(alignment.left.consumers[number], alignment.right.consumers[other])
+    at = GradientHypothesis(
+        mine=left.grads.get(number), theirs=right.grads.get(other), value=left.values[number],
+        left=ops["left"], right=ops["right"],
+    )  # fmt: skip
+    guesses = (registered.function(at) for registered in gradient_hypothesis)
+    guess = next((guess for guess in guesses if guess is not None), None)
+    return GradientLocated(_finding(alignment, ops, (number, other), guess, error), (number, other), ops)
+
+
+def _apart(alignment: Alignment, tolerance: float) -> dict[int, int]:
+    """The left's results whose gradient is that of no partner, each with a partner."""
+    left, right = alignment.left.trace, alignment.right.trace
+    apart: dict[int, int] = {}
+    for number, partners in alignment.to_right.items():
+        if number in alignment.left.live and left.parameter(number) is None:
+            verdicts = [_agree(left, right, number, other, tolerance) for other in partners]
+            if False in verdicts and True not in verdicts:
+                apart[number] = partners[verdicts.index(False)]
+    return apart
+
+
+def _agree(left: Trace, right: Trace, number: int, other: int, tolerance: float) -> bool | None:
+    """Whether two tensors have the same gradient, in whatever layout; None where neither can be known."""
+    a, b = left.grads.get(number), right.grads.get(other)
+    if (a is None and b is None) or left.lost_gradient(number) or right.lost_gradient(other):
+        return None
+    if a is None or b is None or a.size != b.size:
+        return False
+    scale = max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
+    if a.shape != b.shape:
+        a, b = np.sort(a.ravel()), np.sort(b.ravel())
+    return bool(np.abs(a - b).max(initial=0.0) <= tolerance * scale)
+
+
+def _finding(
+    alignment: Alignment, ops: Mapping[str, Op | None], numbers: tuple[int, int], guess: Guess | None, error: float
+) -> Finding:
+    """At the operation, or, where a tensor is detached, between what makes it and what uses it."""
+    graphs, (left, right) = (alignment.left, alignment.right), (ops["left"], ops["right"])
+    text = f"values agree and gradients do not, at the input of {left or right}; no known cause explains it"
+    cause, text, rest = guess or (None, text, None)
+    operation = (str(left or ""), str(right or ""))
+    if cause == "gradient.detached":
+        makers = [graph.producer.get(number) for graph, number in zip(graphs, numbers, strict=True)]
+        return Finding(
             phase="backward",
             place="between",
             cause=cause,
             explanation=text,
             error=error,
-            after=(_own(alignment, "left", makers["left"], -1), _own(alignment, "right", makers["right"], -1)),
-            before=(_own(alignment, "left", ops["left"], 1), _own(alignment, "right", ops["right"], 1)),
-            operation=(str(ops["left"] or ""), str(ops["right"] or "")),
+            after=(_own(graphs[0], makers[0], -1), _own(graphs[1], makers[1], -1)),
+            before=(_own(graphs[0], left, 1), _own(graphs[1], right, 1)),
+            operation=operation,
         )
-        return GradientLocated(detached, (number, other), ops)
-    is_layer = bool((ops["left"] and ops["left"].leaf) or (ops["right"] and ops["right"].leaf))
-    found = Finding(
+    return Finding(
         phase="backward",
-        place="layer" if is_layer else "between",
-        layer_left=ops["left"].scope if ops["left"] else "",
-        layer_right=ops["right"].scope if ops["right"] else "",
+        place="layer" if any(op is not None and op.leaf for op in (left, right)) else "between",
+        layer_left=left.scope if left else "",
+        layer_right=right.scope if right else "",
         cause=cause,
         explanation=text,
-        after=(around(alignment, "left", ops["left"], -1), around(alignment, "right", ops["right"], -1)),
-        before=(around(alignment, "left", ops["left"], 1), around(alignment, "right", ops["right"], 1)),
-        operation=(str(ops["left"] or ""), str(ops["right"] or "")),
+        after=(graphs[0].around(left, -1), graphs[1].around(right, -1)),
+        before=(graphs[0].around(left, 1), graphs[1].around(right, 1)),
+        operation=operation,
         error=error,
-        error_explained=after,
+        error_explained=rest,
     )
-    return GradientLocated(found, (number, other), ops)
+
+
+def _own(graph: TraceGraph, op: Op | None, direction: int) -> str:
+    """An operation's own layer, or the nearest."""
+    return op.scope if op is not None and op.leaf else graph.around(op, direction)
 
 
 def _odd(users: Sequence[Op], others: Sequence[Op]) -> Op | None:
@@ -123,36 +177,60 @@ def _dividing(left: Sequence[Op], right: Sequence[Op]) -> dict[str, Op | None]:
     return {side: cut[side] or next(iter(reversed(ops)), None) for side, ops in uses.items()}
 
 
-def gradient_cause(
-    left: Trace, right: Trace, a: Op | None, b: Op | None, number: int, other: int
-) -> tuple[str | None, str, float | None]:
-    """What is known to go wrong in a backward pass alone."""
-    mine, theirs = left.grads.get(number), right.grads.get(other)
-    kinds = {op.kind for op in (a, b) if op is not None}
-    if "detach" in kinds or mine is None or theirs is None:
-        side = "left" if mine is None or (a is not None and a.kind == "detach") else "right"
-        return "gradient.detached", f"the {side} lets no gradient through here: detached from the graph", None
-    value = left.values[number]
-    if kinds & {"max", "amax", "min", "amin", "max_pool", "adaptive_max_pool"} and mine.shape == theirs.shape:
-        apart = np.abs(mine - theirs) > 1e-9 * max(np.abs(mine).max(), np.abs(theirs).max())
-        share = float(mine.sum() - theirs.sum())
-        if abs(share) <= 1e-9 * max(np.abs(mine).sum(), 1e-300):
-            return (
-                "gradient.ties",
-                f"equal maxima: the two sides give the gradient to other ones of them ({int(apart.sum())} elements; "
-                f"the sums agree to {abs(share):.0e})",
-                abs(share),
-            )
-    if mine.shape == theirs.shape and mine.any() and theirs.any():
-        apart = np.abs(mine - theirs) > 1e-9 * max(np.abs(mine).max(), np.abs(theirs).max())
-        if apart.any() and value.shape == mine.shape and (value[apart] == 0).all():
-            return "gradient.kink", f"they differ only where the input is exactly 0 ({int(apart.sum())} elements)", 0.0
-        factor = float((mine * theirs).sum() / (mine * mine).sum())
-        rest = float(np.abs(mine * factor - theirs).max() / np.abs(theirs).max())
-        if rest < 1e-9 and abs(factor - 1) > 1e-6:
-            return (
-                "gradient.scale",
-                f"the right's gradient is {factor:.6g} times the left's; with it {rest:.0e} is left",
-                rest,
-            )
-    return None, f"values agree and gradients do not, at the input of {a or b}; no known cause explains it", None
+@gradient_hypothesis("gradient.detached")
+def detached(at: GradientHypothesis) -> Guess | None:
+    """One side lets no gradient through."""
+    if "detach" not in at.kinds and at.mine is not None and at.theirs is not None:
+        return None
+    side = "left" if at.mine is None or (at.left is not None and at.left.kind == "detach") else "right"
+    return "gradient.detached", f"the {side} lets no gradient through here: detached from the graph", None
+
+
+@gradient_hypothesis("gradient.ties")
+def ties(at: GradientHypothesis) -> Guess | None:
+    """The gradient goes to other ones of equal maxima."""
+    both = at.both()
+    if both is None or not at.kinds & PICKING:
+        return None
+    mine, theirs = both
+    gap = abs(float(mine.sum() - theirs.sum()))
+    if not gap <= AGREE * max(np.abs(mine).sum(), TINY):
+        return None
+    apart = int(_elements_apart(both).sum())
+    text = (
+        f"equal maxima: the two sides give the gradient to other ones of them ({apart} elements; "
+        f"the sums agree to {gap:.0e})"
+    )
+    return "gradient.ties", text, gap
+
+
+@gradient_hypothesis("gradient.kink")
+def kink(at: GradientHypothesis) -> Guess | None:
+    """The gradient at the kink of an activation."""
+    both = at.both()
+    if both is None or not all(gradient.any() for gradient in both) or at.value.shape != both[0].shape:
+        return None
+    differing = _elements_apart(both)
+    if not differing.any() or not (at.value[differing] == 0).all():
+        return None
+    return "gradient.kink", f"they differ only where the input is exactly 0 ({int(differing.sum())} elements)", 0.0
+
+
+@gradient_hypothesis("gradient.scale")
+def scaled(at: GradientHypothesis) -> Guess | None:
+    """All of the gradient times a constant."""
+    both = at.both()
+    if both is None or not all(gradient.any() for gradient in both):
+        return None
+    mine, theirs = both
+    factor = factor_between(mine, theirs)
+    rest = float(np.abs(mine * factor - theirs).max() / np.abs(theirs).max())
+    if not (rest < AGREE and abs(factor - 1) > NO_FACTOR):
+        return None
+    return "gradient.scale", f"the right's gradient is {factor:.6g} times the left's; with it {rest:.0e} is left", rest
+
+
+def _elements_apart(gradients: tuple[Array, Array]) -> Array:
+    """Which elements differ."""
+    a, b = (np.abs(gradient).max() for gradient in gradients)
+    return np.asarray(np.abs(gradients[0] - gradients[1]) > AGREE * max(a, b))

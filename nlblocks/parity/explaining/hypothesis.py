@@ -1,12 +1,10 @@
-"""The place where two traces part, and what hypotheses need there: run an operation, look for its result."""
+"""What a hypothesis is given: the place where two traces part, and the tools to try things there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics import distance
@@ -15,14 +13,27 @@ from nlblocks.parity.formulas.formula import Unknown
 from nlblocks.parity.matching.alignment import Alignment
 from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.recording.dropout import dropout_draw
+from nlblocks.parity.tracing.graph import TraceGraph
 from nlblocks.parity.tracing.trace import Op
-from nlblocks.parity.tracing.vocabulary import LAYOUT
 
-MEETS = 1e-8
-HELPS = 1e-2
-"""How far the difference must fall for a hypothesis to hold."""
-LIMIT = 400
 OTHER = {"left": "right", "right": "left"}
+MEETS = 1e-8
+"""A result that a hypothesis computes is the other side's up to this share of its largest value: NumPy rounds in
+another order, and a framework may hold a constant as float32."""
+LENIENT = 10.0
+"""Times what is taken for equal on the way to the parting: where that is more than MEETS, it counts."""
+HELPS = 1e-2
+"""A hypothesis holds where it leaves at most this share of the difference."""
+TRIES = 400
+"""Results that one hypothesis may look for: each is held against every wrong tensor of its size."""
+FRONT = 4
+"""Operations of the frontier that are tried on each side, in execution order. One fault makes one; others are what
+hangs on it, a mask or a second output."""
+NEAREST = 12
+"""Wrong results that are looked at where any may be the one that differs, not only the frontier's."""
+
+Met = tuple[Op, float]
+"""The operation that made what was looked for, and how far the two are apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +61,20 @@ class Explanation:
         return f"{self.text}; so the difference falls from {self.before:.0e} to {self.after:.0e}"
 
 
-class Parting:
-    """One place where two traces part: the wrong tensors and the frontier of each side."""
+def computed(kind: str, arrays: Mapping[str, Array], attrs: Mapping[str, Any]) -> Array | None:
+    """The first result of an operation in float64; None where there is no formula for it."""
+    try:
+        return evaluate(kind, arrays, attrs)
+    except Unknown:
+        return None
+
+
+class Hypothesis:
+    """One place where two traces part: the ``wrong`` tensors of each side and its ``frontier``, what makes them first.
+
+    A hypothesis runs an operation otherwise (:meth:`run`), looks for the result among the other side's wrong tensors
+    (:meth:`found`) and, where it is there, says so (:meth:`held`).
+    """
 
     def __init__(
         self,
@@ -62,21 +85,91 @@ class Parting:
         seed: int,
     ) -> None:
         self.alignment, self.pairing, self.wrong, self.frontier, self.seed = alignment, pairing, wrong, frontier, seed
-        self.tries = 0
+        self.meets = max(MEETS, LENIENT * alignment.tolerance)
         self.doubtful: list[Explanation] = []
-        self.meets = max(MEETS, 10.0 * alignment.tolerance)
+        """What makes two results meet that are used for other things: said where nothing better holds."""
+        self._tries = 0
 
-    def arrays(self, side: str, op: Op) -> dict[str, Array]:
-        trace = self.alignment.side(side).trace
+    def begin(self) -> None:
+        """Another hypothesis may try as often as the one before."""
+        self._tries = 0
+
+    # what is there
+
+    def graph(self, side: str) -> TraceGraph:
+        return self.alignment.side(side)
+
+    def front(self, side: str) -> list[Op]:
+        """The first operations of a side's frontier."""
+        return self.frontier[side][:FRONT]
+
+    def fronts(self) -> Iterator[tuple[str, Op]]:
+        """(side, operation) of both sides."""
+        for side in OTHER:
+            for op in self.front(side):
+                yield side, op
+
+    def given(self) -> Iterator[tuple[str, Op, dict[str, Array]]]:
+        """(side, operation, inputs by role) of both sides, where the inputs were kept."""
+        for side, op in self.fronts():
+            arrays = self.arrays(side, op)
+            if arrays is not None:
+                yield side, op, arrays
+
+    def arrays(self, side: str, op: Op) -> dict[str, Array] | None:
+        """An operation's inputs by role, linear weights as [out, in]; None where one was not kept."""
+        values = self.graph(side).trace.values
         found = {}
         for number, role in zip(op.inputs, op.roles, strict=True):
-            value = trace.values.get(number)
+            value = values.get(number)
             if value is None:
-                raise Unknown("an input was not kept")
+                return None
             found[role] = value.T if op.attrs.get("layout") == "in_out" and role == "weight" else value
         return found
 
-    def run(self, op: Op, arrays: Mapping[str, Array], attrs: Mapping[str, Any] | None = None, kind: str = "") -> Array:
+    def output(self, side: str, op: Op) -> Array:
+        """The first result of an operation."""
+        return self.graph(side).trace.values[op.outputs[0]]
+
+    def wrong_ops(self, side: str) -> list[Op]:
+        """The operations that make wrong results, frontier or not, in execution order."""
+        trace = self.graph(side).trace
+        ops = [op for op in trace.ops if op.outputs and op.outputs[0] in self.wrong[side]]
+        return [op for op in ops if op.outputs[0] in trace.values][:NEAREST]
+
+    def chain(self, side: str, number: int) -> list[Op]:
+        """The wrong operations that lead to a tensor, in order."""
+        graph = self.graph(side)
+        found: dict[int, Op] = {}
+        stack = [number]
+        while stack:
+            op = graph.producer.get(stack.pop())
+            if op is None or op.index in found:
+                continue
+            found[op.index] = op
+            stack += [n for n in op.inputs if n in self.wrong[side]]
+        return [found[index] for index in sorted(found)]
+
+    def free(self, side: str, number: int) -> bool:
+        """Whether a tensor is a result or an input, not a parameter."""
+        graph = self.graph(side)
+        return number in graph.live and graph.trace.parameter(number) is None
+
+    def free_inputs(self, side: str, op: Op) -> list[tuple[str, int]]:
+        """(role, tensor) of an operation's inputs that are no parameters."""
+        return [(role, n) for role, n in zip(op.roles, op.inputs, strict=True) if self.free(side, n)]
+
+    # what could be
+
+    def run(
+        self, op: Op, arrays: Mapping[str, Array] | None, attrs: Mapping[str, Any] | None = None, kind: str = ""
+    ) -> Array | None:
+        """The first result of an operation on these inputs, with other attributes or as another kind where given.
+
+        Random numbers are those that the run drew. None where there is no formula for it.
+        """
+        if arrays is None:
+            return None
         attrs = dict(op.attrs if attrs is None else attrs)
         drawn = attrs.get("drawn")
         if drawn:
@@ -84,117 +177,53 @@ class Parting:
             attrs["uniform"] = numbers.reshape(arrays["x"].shape) if numbers.size == arrays["x"].size else numbers
         elif op.kind.startswith("dropout") and attrs.get("training"):
             attrs["uniform"] = dropout_draw((*arrays["x"].shape, 0), self.seed)
-        return evaluate(kind or op.kind, arrays, attrs)
+        return computed(kind or op.kind, arrays, attrs)
 
-    def output(self, side: str, op: Op) -> Array:
-        return self.alignment.side(side).trace.values[op.outputs[0]]
+    def found(self, side: str, value: Array | None, kind: str = "") -> Met | None:
+        """The operation of ``side`` whose wrong result is this value, and how close.
 
-    def _whole(self, side: str, op: Op) -> Array:
-        """All that an operation gives: the parts of a split in one."""
-        values = self.alignment.side(side).trace.values
-        found = [values[n] for n in op.outputs if n in values]
-        return found[0] if len(found) == 1 else np.concatenate([v.ravel() for v in found])
-
-    def _candidates(self, side: str, kind: str) -> list[int]:
-        """Wrong tensors, and what operations of one kind made: an identity makes nothing wrong."""
-        view = self.alignment.side(side)
-        same = {o.outputs[0] for o in view.trace.ops if kind and o.kind == kind and o.outputs}
-        return [*self.wrong[side], *(same - self.wrong[side])]
-
-    def found(self, side: str, value: Array, kind: str = "") -> tuple[Op, float] | None:
-        """The operation of ``side`` whose wrong result is this value, and how close."""
-        self.tries += 1
-        if self.tries > LIMIT:
+        Also among what operations of a ``kind`` made: one that does nothing makes nothing wrong.
+        """
+        if value is None:
             return None
-        view = self.alignment.side(side)
-        best: tuple[Op, float] | None = None
-        for number in self._candidates(side, kind):
-            other = view.trace.values.get(number)
-            if other is None or other.size != value.size or number not in view.producer:
+        self._tries += 1
+        if self._tries > TRIES:
+            return None
+        graph = self.graph(side)
+        same = {o.outputs[0] for o in graph.trace.ops if kind and o.kind == kind and o.outputs}
+        best: Met | None = None
+        for number in [*self.wrong[side], *(same - self.wrong[side])]:
+            other = graph.trace.values.get(number)
+            if other is None or other.size != value.size or number not in graph.producer:
                 continue
             gap = distance(value, other, layout="any", enough=self.meets)
             if gap <= self.meets and (best is None or gap < best[1]):
-                best = (view.producer[number], gap)
+                best = (graph.producer[number], gap)
         return best
 
-    def _held(
+    def held(
         self,
         cause: str,
         text: str,
         side: str,
         op: Op,
-        met: tuple[Op, float],
+        met: Met,
         result: Array | None = None,
         between: bool = False,
     ) -> Explanation:
+        """The explanation: an operation of ``side`` done otherwise met what the other side made.
+
+        ``result`` is what the side has in that place, where it is not the operation's own; ``between`` tells that the
+        difference lies in how layers are put together, not in one of them.
+        """
         other, after = met
         mine = self.output(side, op) if result is None else result
         theirs = self.output(OTHER[side], other)
         before = distance(mine, theirs) if mine.shape == theirs.shape else None
         left, right = (op, other) if side == "left" else (other, op)
-        values = self.alignment.side(side).trace.values
+        values = self.graph(side).trace.values
         number = next((n for n, value in values.items() if value is mine), op.outputs[0])
         joint = (number, other.outputs[0]) if side == "left" else (other.outputs[0], number)
         return Explanation(
             cause=cause, text=text, left=left, right=right, before=before, after=after, between=between, joints=(joint,)
         )
-
-    def _sides(self) -> Iterator[tuple[str, Op]]:
-        for side in ("left", "right"):
-            for op in self.frontier[side][:4]:
-                yield side, op
-
-    def _try(self, side: str, op: Op, arrays: Mapping[str, Array]) -> tuple[Op, float] | None:
-        try:
-            return self.found(OTHER[side], self.run(op, arrays))
-        except Unknown:
-            return None
-
-    def _free(self, side: str, number: int) -> bool:
-        """Whether a tensor is a result or an input, not a parameter."""
-        view = self.alignment.side(side)
-        return number in view.live and view.trace.parameter(number) is None
-
-    def _wrong_ops(self, side: str) -> list[Op]:
-        view = self.alignment.side(side)
-        return [
-            o
-            for o in view.trace.ops
-            if o.outputs and o.outputs[0] in self.wrong[side] and o.outputs[0] in view.trace.values
-        ][:12]
-
-    def _named(self, cause: str, side: str, op: Op) -> str:
-        """A factor or an exchange right before a softmax is attention's."""
-        view, numbers = self.alignment.side(side), list(op.outputs)
-        for _ in range(5):
-            following = [o for n in numbers for o in view.consumers[n]]
-            if any(o.kind in ("softmax", "log_softmax") for o in following) or "part" in op.attrs:
-                return {
-                    "scale.factor": "attention.scale",
-                    "scale.missing": "attention.scale",
-                    "operands.swapped": "attention.qk_swapped",
-                    "reduce.axis": "reduce.axis",
-                }.get(cause, cause)
-            numbers = [
-                n
-                for o in following
-                if o.kind
-                in LAYOUT
-                | {"matmul", "mask", "mul", "div", "scale", "add", "where", "masked_fill", "causal_mask", "swapaxes"}
-                for n in o.outputs
-            ]
-        if op.kind == "getitem" and cause == "reshape.order":
-            if self._after_recurrence(side, op):
-                return "rnn.step"
-            if op.outputs[0] not in view.fed and view.following(op.outputs[0]) == {"add"}:
-                return "residual.operand"  # another part of a table is added
-        return cause
-
-    def _after_recurrence(self, side: str, op: Op) -> bool:
-        view, number = self.alignment.side(side), op.inputs[0]
-        for _ in range(4):
-            source = view.producer.get(number)
-            if source is None or source.kind in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
-                return source is not None
-            number = source.inputs[0] if source.inputs else -1
-        return False

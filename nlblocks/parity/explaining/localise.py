@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from nlblocks.parity.explaining.explain import Explainer
-from nlblocks.parity.explaining.hypothesis import Explanation
+from nlblocks.parity.explaining.explain import explain
+from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.matching.alignment import Alignment
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.tracing.graph import TraceGraph, around_in
+from nlblocks.parity.tracing.graph import TraceGraph
 from nlblocks.parity.tracing.trace import Op, Trace
+
+ROUNDING = 1e-16
+"""The least noise floor: float64 rounds to 1e-16 of a number."""
+STRICTEST, LOOSEST = 1e-12, 1e-6
+"""Bounds of what is taken for equal on the way to a difference. Correct tensors reach the one; from the other on,
+different ones would be paired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,89 +40,87 @@ def localise(
     error: float,
     phase: Phase,
     seed: int,
-    floor: float = 1e-16,
+    floor: float = ROUNDING,
 ) -> Located:
     """The finding for outputs that differ: pairs of output names, and the largest relative difference.
 
     Between the noise ``floor`` and the difference lies what is taken for equal on the way.
     """
-    tolerance = min(1e-6, max(1e-12, math.sqrt(min(error, 1.0) * max(floor, 1e-16))))
-    alignment = Alignment(left, right, tolerance)
-    seeds = {
-        "left": [left.outputs[name] for name, _ in wrong_outputs if name in left.outputs],
-        "right": [right.outputs[name] for _, name in wrong_outputs if name in right.outputs],
-    }
+    between = math.sqrt(min(error, 1.0) * max(floor, ROUNDING))
+    alignment = Alignment(left, right, min(LOOSEST, max(STRICTEST, between)))
+    traces = {"left": left, "right": right}
     wrong: dict[str, set[int]] = {}
-    for side, trace in (("left", left), ("right", right)):
-        other = {"left": right, "right": left}[side]
-        whole = trace.error or other.error or not seeds[side]
-        wrong[side] = alignment.wrong(side, alignment.unmatched(side) if whole else seeds[side])
+    for position, (side, trace) in enumerate(traces.items()):
+        seeds = [trace.outputs[names[position]] for names in wrong_outputs if names[position] in trace.outputs]
+        whole = trace.error or traces[OTHER[side]].error or not seeds
+        wrong[side] = alignment.wrong(side, alignment.unmatched(side) if whole else seeds)
     frontier = {side: alignment.frontier(side, wrong[side]) for side in wrong}
-    found = Explainer(alignment, pairing, wrong, frontier, seed).explain()
-    return Located(place(alignment, found, frontier, phase, error), found, alignment, wrong, frontier)
+    found = explain(Hypothesis(alignment, pairing, wrong, frontier, seed))
+    graphs = {side: alignment.side(side) for side in OTHER}
+    return Located(_finding(graphs, found, frontier, phase, error), found, alignment, wrong, frontier)
 
 
-def place(
-    alignment: Alignment, found: Explanation | None, frontier: dict[str, list[Op]], phase: Phase, error: float
+def not_finite(left: Trace, right: Trace, side: str, op: Op, phase: Phase) -> Finding:
+    """The finding where an operation of one side is the first that makes NaN or infinity."""
+    graphs = {"left": TraceGraph(left), "right": TraceGraph(right)}
+    found = _finding(graphs, None, {"left": [], "right": [], side: [op]}, phase, 1.0)
+    return replace(
+        found,
+        cause="values.not_finite",
+        place="layer" if op.leaf else "between",
+        explanation=f"the {side} has NaN or infinity from {op} on",
+    )
+
+
+def _finding(
+    graphs: Mapping[str, TraceGraph],
+    found: Explanation | None,
+    frontier: Mapping[str, list[Op]],
+    phase: Phase,
+    error: float,
 ) -> Finding:
     """Turn operations into layers."""
     left = found.left if found else next(iter(frontier["left"]), None)
     right = found.right if found else next(iter(frontier["right"]), None)
-    left, right = _joining(alignment.left, left), _joining(alignment.right, right)
+    left, right = _joining(graphs["left"], left), _joining(graphs["right"], right)
     leaf = bool((left and left.leaf) or (right and right.leaf))
     same = found is not None or (left is not None and right is not None and left.kind == right.kind)
     is_layer = leaf and same and not (found and found.between)
-    texts = [str(op) for op in (left, right) if op is not None]
-    why = (
-        f"{found.sentence}"
-        if found
-        else (
-            f"inputs agree and results do not: {' on the left, '.join(texts)} on the right; "
-            "no known cause makes them meet"
-            if len(texts) == 2
-            else "no known cause makes the two sides meet"
-        )
-    )
     return Finding(
         phase=phase,
         place="layer" if is_layer else "between",
-        layer_left=_layer(left, is_layer),
-        layer_right=_layer(right, is_layer),
+        layer_left=left.scope if left else "",
+        layer_right=right.scope if right else "",
         cause=found.cause if found else None,
-        explanation=why,
-        after=(around(alignment, "left", left, -1), around(alignment, "right", right, -1)),
-        before=(_before(alignment, "left", left, found, is_layer), _before(alignment, "right", right, found, is_layer)),
+        explanation=found.sentence if found else _unexplained(left, right),
+        after=(graphs["left"].around(left, -1), graphs["right"].around(right, -1)),
+        before=(_before(graphs, "left", left, found, is_layer), _before(graphs, "right", right, found, is_layer)),
         operation=(str(left or ""), str(right or "")),
         error=error,
         error_explained=found.after if found else None,
     )
 
 
-def _joining(view: TraceGraph, op: Op | None) -> Op | None:
+def _unexplained(left: Op | None, right: Op | None) -> str:
+    if left is None or right is None:
+        return "no known cause makes the two sides meet"
+    return f"inputs agree and results do not: {left} on the left, {right} on the right; no known cause makes them meet"
+
+
+def _joining(graph: TraceGraph, op: Op | None) -> Op | None:
     """Where what depends on no input (a slice of a table of positions) joins what does."""
-    while op is not None and op.outputs[0] not in view.fed:
-        following = view.consumers[op.outputs[0]]
+    while op is not None and op.outputs[0] not in graph.fed:
+        following = graph.consumers[op.outputs[0]]
         if not following:
             return op
         op = following[0]
     return op
 
 
-def _before(alignment: Alignment, side: str, op: Op | None, found: Explanation | None, is_layer: bool) -> str:
+def _before(
+    graphs: Mapping[str, TraceGraph], side: str, op: Op | None, found: Explanation | None, is_layer: bool
+) -> str:
     """The first layer that disagrees: the operation's own, unless it is the one that differs."""
     if op is not None and op.leaf and not is_layer and (found is None or found.extra != side):
         return op.scope
-    return around(alignment, side, op, 1)
-
-
-def _layer(op: Op | None, is_layer: bool) -> str:
-    if op is None:
-        return ""
-    return op.scope
-
-
-def around(alignment: Alignment, side: str, op: Op | None, direction: int) -> str:
-    """The last layer without parts that an operation depends on (-1), or the first that depends on it (1)."""
-    if op is None:
-        return ""
-    return around_in(alignment.side(side), op, direction)
+    return graphs[side].around(op, 1)

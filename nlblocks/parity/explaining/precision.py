@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nlblocks.backend import Array
 from nlblocks.numerics import distance
 from nlblocks.numerics.tolerance import EPSILON
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.tracing.graph import TraceGraph, around_in
+from nlblocks.parity.tracing.graph import TraceGraph
 from nlblocks.parity.tracing.trace import Op, Trace
 
 JUMP = 100.0
@@ -80,21 +80,24 @@ def _by_site(trace: Trace) -> dict[tuple[str, str], list[Op]]:
     return found
 
 
-def precision_finding(
-    phase: Phase,
-    losses: Mapping[str, Loss | None],
-    traces: Mapping[str, Trace],
-    pairs: Pairing,
-    text: str,
-    error: float,
+def explain_precision(
+    phase: Phase, runs: Iterable[tuple[str, Trace, Trace]], pairs: Pairing, text: str, error: float
 ) -> Finding:
-    """The finding, at the operation that loses more than any of the other side; at the output where none does."""
-    found = {side: loss for side, loss in losses.items() if loss is not None}
+    """The finding, at the operation that loses more than any of the other side; at the output where none does.
+
+    ``runs`` are (side, run in float64, run in its own dtype), of which one is held at a time.
+    """
+    found: dict[str, tuple[Loss, Trace]] = {}
+    for side, exact, own in runs:
+        loss = lost_precision(exact, own)
+        if loss is not None:
+            found[side] = loss, replace(own, values={}, grads={})
+        del exact, own  # before as much is kept again
     if not found:
         return Finding(phase=phase, place="output", cause="precision.float32", error=error, explanation=text)
-    side = max(found, key=lambda s: found[s].error / found[s].given)
-    loss, op = found[side], found[side].op
-    view = TraceGraph(traces[side])
+    side = max(found, key=lambda s: found[s][0].error / found[s][0].given)
+    loss, trace = found[side]
+    op, view = loss.op, TraceGraph(trace)
     partner = {a.name: b.name for a, b in pairs.pairs} if side == "left" else {b.name: a.name for a, b in pairs.pairs}
     names = _ends(side, op.scope, partner if op.leaf else {})
     what = "gradient" if loss.backward else "result"
@@ -110,8 +113,8 @@ def precision_finding(
             f"{text}; on the {side} the {what} {place} {op} is {loss.error:.1e} "
             f"off its own float64, what it comes from {loss.given:.1e}"
         ),
-        after=_ends(side, op.scope if loss.follows else around_in(view, op, -1), partner),
-        before=_ends(side, around_in(view, op, 1), partner),
+        after=_ends(side, op.scope if loss.follows else view.around(op, -1), partner),
+        before=_ends(side, view.around(op, 1), partner),
         operation=_ends(side, str(op), {}),
         error=error,
     )

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.parity.explaining.attribute_values import cause_of, differing
+from nlblocks.parity.findings.causes import cause_of
 from nlblocks.parity.findings.finding import Finding
 from nlblocks.parity.matching.by_digest import ByDigest
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.tracing.graph import around_in
 from nlblocks.parity.tracing.trace import Op, Trace
 from nlblocks.parity.tracing.vocabulary import ACTIVATIONS, LAYOUT
 
@@ -48,7 +47,7 @@ def _differing(sketch: ByDigest, pairs: Pairing) -> Iterator[tuple[Op, Op, str, 
     for op in sketch.left.trace.ops:
         partner = _partner(sketch, scopes, op) if op.kind in AUDITED else None
         if partner is not None:
-            found = differing(op, partner)
+            found = op.differing(partner)
             yield from (
                 (op, partner, n, found[n])
                 for n in AUDITED[op.kind]
@@ -58,7 +57,7 @@ def _differing(sketch: ByDigest, pairs: Pairing) -> Iterator[tuple[Op, Op, str, 
 
 def _finding(sketch: ByDigest, op: Op, other: Op, cause: str, text: str, severity: Any = "fault") -> Finding:
     sides = ((sketch.left, op), (sketch.right, other))
-    after, before = (tuple(around_in(view, o, step) for view, o in sides) for step in (-1, 1))
+    after, before = (tuple(view.around(o, step) for view, o in sides) for step in (-1, 1))
     return Finding(
         phase="pairing", place="attributes" if op.leaf or other.leaf else "between", layer_left=op.scope,
         layer_right=other.scope, cause=cause, explanation=text, severity=severity, after=(after[0], after[1]),

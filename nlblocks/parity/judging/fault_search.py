@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nlblocks.numerics import Comparison
-from nlblocks.parity.explaining.localise import Located, localise, place
+from nlblocks.parity.explaining.explainer import Explainer
+from nlblocks.parity.explaining.localise import Located
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.judging.attributes import profile
 from nlblocks.parity.judging.comparer import Comparer
@@ -14,9 +15,7 @@ from nlblocks.parity.judging.gradients import Gradients, Wrong, compare_gradient
 from nlblocks.parity.judging.outputs import finite, first_not_finite, paired_outputs
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.substitutions import Substitutions, partners_by_parameter, users_of
-from nlblocks.parity.matching.alignment import Alignment
 from nlblocks.parity.matching.by_digest import ByDigest
-from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.recording.tracer import Keep
 from nlblocks.parity.tracing.trace import Trace
 
@@ -45,8 +44,8 @@ class FaultSearch:
     ``whole`` is false where some operations could not be judged.
     """
 
-    def __init__(self, comparer: Comparer, pairs: Pairing, seed: int) -> None:
-        self.comparer, self.pairs, self.seed = comparer, pairs, seed
+    def __init__(self, comparer: Comparer, why: Explainer) -> None:
+        self.comparer, self.why, self.pairs = comparer, why, why.pairs
         self.substitutions, self.whole = Substitutions(), True
         self._places: set[object] = set()
 
@@ -108,17 +107,11 @@ class FaultSearch:
         for side, trace in (("left", left), ("right", right)):
             bad = None if finite(trace) else first_not_finite(trace)
             if bad is not None:
-                found = place(Alignment(left, right), None, {"left": [], "right": [], side: [bad]}, phase, 1.0)
-                return replace(
-                    found,
-                    cause="values.not_finite",
-                    place="layer" if bad.leaf else "between",
-                    explanation=f"the {side} has NaN or infinity from {bad} on",
-                )
+                return self.why.not_finite(left, right, side, bad, phase)
         failed = [comparison for _, comparison in wrong]
         error = max((c.difference.relative for c in failed if not c.difference.problem), default=1.0)
         floor = max((c.floor / c.difference.scale for c in failed if c.difference.scale), default=0.0)
-        return localise(left, right, self.pairs, [pair for pair, _ in wrong], error, phase, self.seed, floor)
+        return self.why.outputs(left, right, [pair for pair, _ in wrong], error, phase, floor)
 
     def _raised(self, left: Trace, right: Trace, phase: Phase) -> Finding:
         """A model raises: the reason is where the traces part before, or the operation that raised."""
@@ -132,7 +125,7 @@ class FaultSearch:
                 cause="input.rejected",
                 explanation=f"both fail: {left.error} / {right.error}{hint}",
             )
-        found = localise(left, right, self.pairs, [], 1.0, phase, self.seed).finding
+        found = self.why.outputs(left, right, [], 1.0, phase).finding
         if found.cause is not None:
             return found
         return Finding(
@@ -160,7 +153,7 @@ class FaultSearch:
                 search.skipped.append(f"gradients behind {PLACES} places that were found one by one")
                 break
             now = self._beside(left, True, "values")
-            located = where_gradients_part(left, now.right, self.pairs, wrong, gradients.comparisons)
+            located = where_gradients_part(left, now.right, self.why, wrong, gradients.comparisons)
             if isinstance(located, Finding):
                 if self.substitutions.values:
                     names = ", ".join(name for _, name in wrong)

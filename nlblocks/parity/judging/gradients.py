@@ -9,7 +9,8 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics import Comparison
-from nlblocks.parity.explaining.gradients import GradientLocated, localise_gradient
+from nlblocks.parity.explaining.explainer import Explainer
+from nlblocks.parity.explaining.gradients import GradientLocated
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.passes import Pass
@@ -77,7 +78,7 @@ def frozen(pairs: Pairing, runs: Pass, wrong: Wrong) -> Iterator[Finding]:
 
 
 def where_gradients_part(
-    left: Trace, right: Trace, pairs: Pairing, wrong: Wrong, comparisons: Sequence[Comparison]
+    left: Trace, right: Trace, why: Explainer, wrong: Wrong, comparisons: Sequence[Comparison]
 ) -> GradientLocated | Finding:
     """The finding, from runs whose values were kept; a bare one where the traces show no place.
 
@@ -87,10 +88,10 @@ def where_gradients_part(
     rounded = [c for c in comparisons if c.passed and not c.zero]
     worst = max((c.difference.relative for c in rounded), default=0.0)
     origins = {f"{'input' if kind == 'input' else 'parameter'}:{name}" for kind, name in wrong}
-    found = localise_gradient(left, right, origins, error, max(1e-9, min(10 * worst, error / 10)))
+    found = why.gradients(left, right, origins, error, max(1e-9, min(10 * worst, error / 10)))
     if found is not None:
         return found
-    owner = {a.refs[role].name: (a, b) for a, b in pairs.pairs for role in a.refs}
+    owner = {a.refs[role].name: (a, b) for a, b in why.pairs.pairs for role in a.refs}
     name = wrong[0][1]
     first, second = owner.get(name, (None, None))
     return Finding(

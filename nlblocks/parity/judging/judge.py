@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from nlblocks.parity.explaining.state_after import explain_buffer
+from nlblocks.parity.explaining.explainer import Explainer
 from nlblocks.parity.findings.builder import ReportBuilder
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.findings.report import ReportData
@@ -44,7 +44,8 @@ class Judge:
     def __init__(self, left: Side, right: Side, pairs: Pairing, seed: int, accept: Collection[str] = ()) -> None:
         self.report, self.comparer = ReportBuilder(accept), Comparer(left, right)
         self.pairs, self.seed = pairs, seed
-        self.search = FaultSearch(self.comparer, pairs, seed)
+        self.why = Explainer(pairs, seed)
+        self.search = FaultSearch(self.comparer, self.why)
         self.left, self.right = left, right
         self._through = False
         self._apart: set[str] = set()
@@ -127,8 +128,7 @@ class Judge:
                 accepted = a.name in said  # said once for the layer
                 if not accepted:
                     said.add(a.name)
-                    other = self.pairs.names.get(name, name)
-                    why = explain_buffer(name, other, (a.name, b.name), before[name], left, right, theirs[name])
+                    why = self.why.buffer(name, (a.name, b.name), before[name], left, right, theirs[name])
                     self.report.find(why)
                     accepted = why.cause in self.report.accept
                 found = replace(found, accepted=accepted)
@@ -161,7 +161,7 @@ class Judge:
         if not self.agrees:
             self.report.skip("the models in float32, because they differ in float64")
             return
-        judge = OwnDtype(self.comparer, self.pairs, self._apart)
+        judge = OwnDtype(self.comparer, self.why, self._apart)
         for train in (False, True) if training else (False,):
             comparisons, findings = judge.judge(training=train)
             self.report.compare(comparisons)
@@ -184,7 +184,7 @@ class Judge:
 
     def histories(self, left: History, right: History) -> None:
         """The states after each step, and the optimisers' settings."""
-        found = compare_training(self.pairs, left, right, self.left.state, self._rounding)
+        found = compare_training(self.why, left, right, self.left.state, self._rounding)
         self.report.train((left.optimiser, right.optimiser), found.steps)
         self.report.find(*found.findings)
 

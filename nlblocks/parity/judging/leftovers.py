@@ -8,8 +8,7 @@ import numpy as np
 
 from nlblocks.backend import State
 from nlblocks.numerics import distance
-from nlblocks.parity.explaining.attribute_values import cause_of
-from nlblocks.parity.findings.causes import CAUSES
+from nlblocks.parity.findings.causes import CAUSES, cause_of
 from nlblocks.parity.findings.finding import Finding
 from nlblocks.parity.pairing.pair import Pairing
 

@@ -12,7 +12,7 @@ from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.tracing.graph import last_layer
+from nlblocks.parity.tracing.graph import TraceGraph
 from nlblocks.parity.tracing.trace import Op, Trace
 
 MASKS = {"mask", "causal_mask", "masked_fill", "where", "constant", "full", "full_like", "triu", "tril"}
@@ -40,7 +40,8 @@ def structure(left: Trace, right: Trace, pairs: Pairing, phase: Phase) -> Iterat
     def finding(x: str, y: str, cause: str, text: str) -> Finding:
         """Between the layer that makes an output and the output."""
         mine, theirs = (
-            last_layer(trace, name) if name in trace.outputs else "" for trace, name in ((left, x), (right, y))
+            TraceGraph(trace).layer_of_output(name) if name in trace.outputs else ""
+            for trace, name in ((left, x), (right, y))
         )
         scopes = {a.name: b.name for a, b in pairs.pairs}
         after = (mine or {b: a for a, b in scopes.items()}.get(theirs, ""), theirs or scopes.get(mine, ""))

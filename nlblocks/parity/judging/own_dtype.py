@@ -8,13 +8,12 @@ import numpy as np
 
 from nlblocks.numerics import Comparison
 from nlblocks.numerics.tolerance import RATIO
-from nlblocks.parity.explaining.precision import lost_precision, precision_finding
+from nlblocks.parity.explaining.explainer import Explainer
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.gradients import compare_gradients
 from nlblocks.parity.judging.outputs import compare_outputs
 from nlblocks.parity.judging.passes import Pass
-from nlblocks.parity.pairing.pair import Pairing
 
 DTYPE = "float32"
 JUMPING = 0.01
@@ -24,8 +23,8 @@ JUMPING = 0.01
 class OwnDtype:
     """Judges the models in float32, where they agree in float64. ``apart`` are buffers that are known to differ."""
 
-    def __init__(self, comparer: Comparer, pairs: Pairing, apart: set[str]) -> None:
-        self.comparer, self.pairs, self.apart = comparer, pairs, apart
+    def __init__(self, comparer: Comparer, why: Explainer, apart: set[str]) -> None:
+        self.comparer, self.why, self.pairs, self.apart = comparer, why, why.pairs, apart
 
     def judge(self, *, training: bool) -> tuple[list[Comparison], list[Finding]]:
         """What was compared in one mode, and what was found: notes on jumps, and a fault where the two differ."""
@@ -90,9 +89,9 @@ class OwnDtype:
             text = f"float64 agrees, {DTYPE} differs by {apart} in the {where}"
         if not self.comparer.right.repeatable:
             return Finding(phase=phase, place="output", cause="precision.float32", explanation=text, error=error)
-        losses, traces = {}, {}
-        for side, source in (("left", self.comparer.left), ("right", self.comparer.right)):
-            own = source.run(training=training, dtype=DTYPE, keep="values")
-            losses[side] = lost_precision(source.run(training=training, keep="values"), own)
-            traces[side] = replace(own, values={}, grads={})
-        return precision_finding(phase, losses, traces, self.pairs, text, error)
+        sides = (("left", self.comparer.left), ("right", self.comparer.right))
+        runs = (
+            (name, side.run(training=training, keep="values"), side.run(training=training, dtype=DTYPE, keep="values"))
+            for name, side in sides
+        )
+        return self.why.precision(phase, runs, text, error)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from nlblocks.parity.explaining.attribute_values import differing
 from nlblocks.parity.explaining.localise import Located
 from nlblocks.parity.judging.attributes import same_mistake
 from nlblocks.parity.pairing.pair import Pairing
@@ -73,7 +72,7 @@ class Substitutions:
         found = located.found
         if found is None or found.left is None or found.right is None or found.left.kind != found.right.kind:
             return False
-        apart = {name: v for name, v in differing(found.left, found.right).items() if name not in OPERANDS}
+        apart = {name: v for name, v in found.left.differing(found.right).items() if name not in OPERANDS}
         if not apart or not all(type(v) in (int, float) for values in apart.values() for v in values):
             return False
         traces = located.alignment.left.trace, located.alignment.right.trace

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 from nlblocks.backend import State
 from nlblocks.numerics.tolerance import HELPS
-from nlblocks.parity.explaining.state_after import explain_training
+from nlblocks.parity.explaining.explainer import Explainer
 from nlblocks.parity.findings.finding import Finding
-from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.running.history import History
 
 Steps = list[tuple[int, float, str]]
@@ -25,7 +24,7 @@ class TrainingCompared:
 
 
 def compare_training(
-    pairs: Pairing, left: History, right: History, before: State, rounding: Mapping[str, float]
+    why: Explainer, left: History, right: History, before: State, rounding: Mapping[str, float]
 ) -> TrainingCompared:
     """Compare the states step by step; where they part, try each setting that differs on the side that has it.
 
@@ -34,8 +33,7 @@ def compare_training(
     """
 
     def part(mine: list[State], theirs: list[State]) -> tuple[Finding | None, Steps]:
-        steps: Steps = []
-        return explain_training(pairs, mine, theirs, before, rounding, steps), steps
+        return why.training(mine, theirs, before, rounding)
 
     found, steps = part(left.states, right.states)
     apart = left.differing(right)

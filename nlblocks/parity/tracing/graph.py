@@ -66,32 +66,32 @@ class TraceGraph:
             self._norms[number] = (float(np.abs(finite).sum()), float(finite.sum()))
         return self._norms[number]
 
+    def around(self, op: Op | None, direction: int) -> str:
+        """The last layer without parts that an operation depends on (-1), or the first that depends on it (1).
 
-def around_in(view: TraceGraph, op: Op, direction: int) -> str:
-    """The same within one trace."""
-    seen, queue, found = {op.index}, [op], []
-    while queue:
-        current = queue.pop()
-        if direction < 0:
-            near = [view.producer[n] for n in current.inputs if n in view.producer and n in view.live]
-        else:
-            near = [o for n in current.outputs for o in view.consumers[n]]
-        for other in near:
-            if other.index in seen:
-                continue
-            seen.add(other.index)
-            queue.append(other)
-            if other.leaf and other.scope != op.scope:
-                found.append(other)
-    if not found:
-        return ""
-    return (max if direction < 0 else min)(found, key=lambda o: o.index).scope
+        "" where there is none, or no operation.
+        """
+        if op is None:
+            return ""
+        seen, queue, found = {op.index}, [op], []
+        while queue:
+            current = queue.pop()
+            if direction < 0:
+                near = [self.producer[n] for n in current.inputs if n in self.producer and n in self.live]
+            else:
+                near = [o for n in current.outputs for o in self.consumers[n]]
+            for other in near:
+                if other.index in seen:
+                    continue
+                seen.add(other.index)
+                queue.append(other)
+                if other.leaf and other.scope != op.scope:
+                    found.append(other)
+        if not found:
+            return ""
+        return (max if direction < 0 else min)(found, key=lambda o: o.index).scope
 
-
-def last_layer(trace: Trace, output: str) -> str:
-    """The layer without parts that makes an output, or feeds what does."""
-    view = TraceGraph(trace)
-    op = view.producer.get(trace.outputs[output])
-    if op is None:
-        return ""
-    return op.scope if op.leaf else around_in(view, op, -1)
+    def layer_of_output(self, name: str) -> str:
+        """The layer without parts that makes an output, or feeds what does."""
+        op = self.producer.get(self.trace.outputs[name])
+        return op.scope if op is not None and op.leaf else self.around(op, -1)

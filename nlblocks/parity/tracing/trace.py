@@ -12,6 +12,7 @@ from typing import Any
 
 from nlblocks.backend import Array
 from nlblocks.parity.tracing.digest import Digest, digest
+from nlblocks.parity.tracing.vocabulary import INCIDENTAL, same_number
 from nlblocks.parity.tracing.vocabulary import Key as Key
 from nlblocks.parity.tracing.vocabulary import Spot as Spot
 
@@ -42,6 +43,15 @@ class Op:
     def of(self, role: str) -> int | None:
         """The tensor in a role, None where there is none."""
         return self.inputs[self.roles.index(role)] if role in self.roles else None
+
+    def differing(self, other: Op) -> dict[str, tuple[Any, Any]]:
+        """The attributes of two operations of one kind that are not equal: name to (mine, the other's)."""
+        keys = (set(self.attrs) & set(other.attrs)) - INCIDENTAL
+        pairs = {key: (self.attrs[key], other.attrs[key]) for key in sorted(keys)}
+        found = {key: pair for key, pair in pairs.items() if not same_number(*pair)}
+        if self.kind == "interpolate" and found.get("align_corners") in ((None, False), (False, None)):
+            del found["align_corners"]
+        return found
 
     def __str__(self) -> str:
         return f"{self.kind}{f' in {self.scope}' if self.scope else ''}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nlblocks.parity.findings.causes import CAUSES
 from nlblocks.parity.tracing.trace import Op
 from nlblocks.parity.tracing.vocabulary import same_number
 
 EPSILONS = (1e-5, 1e-3, 1e-6, 1e-12, 1e-8, 1e-4, 1e-7, 0.0)
+"""Those of layers in use, the likelier first: the first that fits is said."""
 SLOPES = (0.01, 0.2, 0.1, 0.25, 0.3, 0.05, 0.0)
+"""Those of leaky activations in use, the likelier first."""
 GRID: dict[str, dict[str, tuple[Any, ...]]] = {
     "batch_norm": {"eps": EPSILONS, "training": (True, False), "ddof": (1,)},
     "layer_norm": {"eps": EPSILONS, "ddof": (1,), "count": (1, 2, 3)},
@@ -49,74 +50,6 @@ GRID: dict[str, dict[str, tuple[Any, ...]]] = {
     "rnn_tanh": {"swapped": (True,)},
     "embedding": {"zero_padding": (True,)},
 }  # fmt: skip
-NAMES: dict[tuple[str, str], str] = {
-    ("hard_sigmoid", "offset"): "hard_sigmoid.slope",
-    ("layer_norm", "count"): "layer_norm.axes",
-    ("batch_norm", "ddof"): "normalisation.variance",
-    ("layer_norm", "ddof"): "normalisation.variance",
-    ("group_norm", "ddof"): "normalisation.variance",
-    ("instance_norm", "ddof"): "normalisation.variance",
-    ("attention", "inverted"): "attention.mask_sense",
-    ("mask", "inverted"): "attention.mask_sense",
-    ("masked_fill", "inverted"): "attention.mask_sense",
-    ("where", "inverted"): "attention.mask_sense",
-    ("max_pool", "keep_last"): "max_pool.ceil_mode",
-    ("var", "unbiased"): "reduce.unbiased",
-    ("std", "unbiased"): "reduce.unbiased",
-    ("median", "even"): "median.even",
-    ("cross_entropy", "divide_by"): "cross_entropy.ignore_index",
-    ("cross_entropy", "weighing"): "cross_entropy.weight",
-    ("glu", "swapped"): "operands.swapped",
-    ("lstm", "swapped"): "rnn.time_major",
-    ("gru", "swapped"): "rnn.time_major",
-    ("rnn_tanh", "swapped"): "rnn.time_major",
-    ("lstm", "gates"): "rnn.gates",
-    ("gru", "gates"): "rnn.gates",
-    ("smooth_l1", "scaled"): "smooth_l1.beta",
-    ("huber", "scaled"): "smooth_l1.beta",
-    ("huber", "beta"): "smooth_l1.beta",
-    ("embedding", "zero_padding"): "embedding.padding_index",
-    ("log_softmax", "axis"): "softmax.axis",
-    ("dropout_channels", "p"): "dropout.p",
-    ("interpolate", "scale"): "interpolate.size",
-    ("pad", "pad"): "pad.sides",
-    ("pow", "other"): "power.exponent",
-    ("clip", "low"): "clip.bounds",
-    ("clip", "high"): "clip.bounds",
-    ("add", "other"): "shift.constant",
-    ("sub", "other"): "shift.constant",
-    ("mul", "other"): "scale.factor",
-    ("div", "other"): "scale.factor",
-    ("scale", "scale"): "scale.factor",
-    ("scale", "bias"): "shift.constant",
-    ("flip", "axis"): "output.flipped",
-    ("getitem", "index"): "reshape.order",
-    ("max_pool", "size"): "max_pool.kernel",
-}
-SKIPPED = {"layout", "equation", "variance", "drawn", "align_mode", "antialias", "value", "part", "time_major"}
-
-
-def cause_of(kind: str, attribute: str) -> str:
-    """The name of a cause in the table."""
-    if (kind, attribute) in NAMES:
-        return NAMES[kind, attribute]
-    kind = {"conv_transpose": "conv", "adaptive_avg_pool": "avg_pool", "dropout_channels": "dropout"}.get(kind, kind)
-    if f"{kind}.{attribute}" in CAUSES:
-        return f"{kind}.{attribute}"
-    if kind in ("mean", "sum", "max", "min", "amax", "amin", "var", "std") and attribute == "axis":
-        return "reduce.axis"
-    if attribute == "reduction":
-        return "loss.reduction"
-    return "attention.scale" if attribute == "scale" else "layer.missing" if attribute == "kind" else "reshape.order"
-
-
-def differing(a: Op, b: Op) -> dict[str, tuple[Any, Any]]:
-    """Attributes of two operations of one kind that are not equal: name to (a's, b's)."""
-    keys = (set(a.attrs) & set(b.attrs)) - SKIPPED
-    found = {key: (a.attrs[key], b.attrs[key]) for key in sorted(keys) if not same_number(a.attrs[key], b.attrs[key])}
-    if a.kind == "interpolate" and found.get("align_corners") in ((None, False), (False, None)):
-        del found["align_corners"]
-    return found
 
 
 def variants(op: Op, others: list[Op]) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
@@ -125,7 +58,7 @@ def variants(op: Op, others: list[Op]) -> Iterator[tuple[str, Any, Mapping[str, 
     for other in others:
         if other.kind != op.kind:
             continue
-        found = differing(op, other)
+        found = op.differing(other)
         for name, (_, value) in found.items():
             if name != "momentum" and (name, value) not in tried:
                 tried.append((name, value))

@@ -1,0 +1,29 @@
+"""The hypotheses, a file a subject; importing this registers them all, in the order that the registry states."""
+
+from nlblocks.parity.explaining.hypotheses import (
+    attributes,
+    elimination,
+    kinds,
+    masks,
+    missing,
+    operands,
+    order,
+    padding,
+    replaced,
+    values,
+    weights,
+)
+
+__all__ = [
+    "attributes",
+    "elimination",
+    "kinds",
+    "masks",
+    "missing",
+    "operands",
+    "order",
+    "padding",
+    "replaced",
+    "values",
+    "weights",
+]

@@ -1,0 +1,94 @@
+"""The operation is there on both sides with another value of an attribute: eps, stride, axis, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nlblocks.parity.explaining.hypotheses.attribute_values import variants
+from nlblocks.parity.explaining.hypotheses.context import in_context
+from nlblocks.parity.explaining.hypotheses.masks import after_softmax, turned_masks
+from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis, Met
+from nlblocks.parity.explaining.registry import hypothesis
+from nlblocks.parity.findings.causes import cause_of
+from nlblocks.parity.tracing.trace import Op
+from nlblocks.parity.tracing.vocabulary import DROPOUTS
+
+IDLE = DROPOUTS | {"clip", "relu6", "median"}
+"""Kinds that may change nothing on one side."""
+CLEARLY = 1e-2
+"""Another value is better than the first that meets where it leaves at most this share of what the first leaves: of two
+that are equally good, the one that the other side has was tried first."""
+OF_ONE_OPERATION = (
+    "affine_grid.align_corners", "attention.causal", "attention.layout", "attention.mask_sense",
+    "attention.qk_swapped", "attention.scale", "avg_pool.ceil_mode", "avg_pool.count_include_pad", "avg_pool.kernel",
+    "avg_pool.padding", "avg_pool.stride", "batch_norm.eps", "batch_norm.training", "cat.axis", "clip.bounds",
+    "conv.dilation", "conv.groups", "conv.output_padding", "conv.padding", "conv.stride", "cross_entropy.ignore_index",
+    "cross_entropy.label_smoothing", "cross_entropy.weight", "dropout.mode", "dropout.p", "dropout.training",
+    "elu.alpha", "embedding.padding_index", "gelu.approximate", "grid_sample.align_corners", "grid_sample.mode",
+    "grid_sample.padding_mode", "group_norm.eps", "group_norm.groups", "hard_sigmoid.slope", "instance_norm.eps",
+    "interpolate.align_corners", "interpolate.mode", "interpolate.size", "layer_norm.axes", "layer_norm.eps",
+    "leaky_relu.slope", "loss.reduction", "max_pool.ceil_mode", "max_pool.dilation", "max_pool.kernel",
+    "max_pool.padding", "max_pool.stride", "median.even", "normalisation.variance", "normalize.axis",
+    "operands.swapped", "output.flipped", "pad.mode", "pad.sides", "pixel_shuffle.order", "power.exponent",
+    "reduce.axis", "reduce.unbiased", "reshape.order", "residual.operand", "rnn.gates", "rnn.step", "rnn.time_major",
+    "scale.factor", "shift.constant", "smooth_l1.beta", "softmax.axis",
+)  # fmt: skip
+
+
+@hypothesis(*OF_ONE_OPERATION)
+def attributes(at: Hypothesis) -> Iterator[Explanation]:
+    """Another value of one attribute."""
+    best: tuple[float, Explanation] | None = None
+    for side, op, arrays in at.given():
+        twin = op.kind if op.kind in IDLE else ""
+        active = bool(op.kind in DROPOUTS and op.attrs.get("training") and not at.graph(side).trace.training)
+        for name, value, attrs in variants(op, _others(at, OTHER[side], op, twin)):
+            if active and name != "training":
+                continue  # it drops in evaluation, whatever its probability
+            result = at.run(op, arrays, attrs)
+            met = at.found(OTHER[side], result, twin) or after_softmax(at, side, result)
+            if met is None:
+                continue
+            cause = in_context(at.graph(side), op, cause_of(op.kind, name))
+            text = (
+                f"{_words(cause)} of {op}: {_show(op.attrs.get(name))} on the {side}, "
+                f"{_show(value)} on the {OTHER[side]}"
+            )
+            held = at.held(cause, text, side, op, met, between=active)
+            if not _followed_alike(at, side, op, met):
+                at.doubtful.append(held)
+            elif best is None or met[1] < best[0] * CLEARLY:
+                best = (met[1], held)
+    if best is not None:
+        yield best[1]
+    yield from turned_masks(at)
+
+
+@hypothesis(*OF_ONE_OPERATION)
+def doubtful(at: Hypothesis) -> Iterator[Explanation]:
+    """What makes two results meet that are used for other things."""
+    yield from at.doubtful[:1]
+
+
+def _others(at: Hypothesis, side: str, op: Op, twin: str) -> list[Op]:
+    """The operations of the other side that may be this one, those of its kind first."""
+    wrong = at.wrong[side]
+    others = [o for o in at.graph(side).trace.ops if any(n in wrong for n in o.outputs) or (twin and o.kind == twin)]
+    return sorted(others, key=lambda o: o.kind != op.kind)
+
+
+def _followed_alike(at: Hypothesis, side: str, op: Op, met: Met) -> bool:
+    """Whether two results go into operations of a kind, or into none."""
+    mine = at.graph(side).following(op.outputs[0])
+    theirs = at.graph(OTHER[side]).following(met[0].outputs[0])
+    return bool(mine & theirs) or not (mine and theirs)
+
+
+def _words(cause: str) -> str:
+    kind, _, attribute = cause.partition(".")
+    return f"{kind.replace('_', ' ')} {attribute.replace('_', ' ')}"
+
+
+def _show(value: Any) -> str:
+    return f"{value:.8g}" if isinstance(value, float) else str(value)

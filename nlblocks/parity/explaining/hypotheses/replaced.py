@@ -1,0 +1,54 @@
+"""Another operation altogether, on the same input."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from nlblocks.parity.explaining.hypothesis import Explanation, Hypothesis
+from nlblocks.parity.explaining.registry import hypothesis
+from nlblocks.parity.tracing.trace import Op
+from nlblocks.parity.tracing.vocabulary import ACTIVATIONS, AFFINE, NORMALISATIONS
+
+SELECTING = {"mean", "sum", "max", "amax", "getitem"}
+"""Kinds that leave one value of many."""
+
+
+@hypothesis("activation.kind", "layer.shared", "normalisation.kind", "operation.kind", "reduce.kind")
+def replaced(at: Hypothesis) -> Iterator[Explanation]:
+    """The right's operation in place of the left's."""
+    for op, other in itertools.product(at.front("left"), at.front("right")):
+        if op.kind == other.kind or not op.inputs or not other.inputs:
+            continue
+        if other.inputs[0] not in at.alignment.to_right.get(op.inputs[0], ()):
+            continue
+        mine, theirs = at.arrays("left", op), at.arrays("right", other)
+        if mine is None or theirs is None:
+            continue
+        met = at.found("right", at.run(other, {**theirs, other.roles[0]: mine[op.roles[0]]}))
+        if met:
+            text = f"{op} on the left, {other} on the right: the right's in place of the left's"
+            between = not (op.leaf or other.leaf)
+            yield at.held(_cause(at, op, other), text, "left", op, met, between=between)
+
+
+def _cause(at: Hypothesis, op: Op, other: Op) -> str:
+    kinds = {op.kind, other.kind}
+    if kinds & (ACTIVATIONS | {"softmax", "log_softmax"}):
+        return "activation.kind"
+    if kinds & NORMALISATIONS:
+        return "normalisation.kind"
+    if kinds & SELECTING:
+        return "reduce.kind"
+    return _weights_of(at, op, other) if kinds <= AFFINE else "operation.kind"
+
+
+def _weights_of(at: Hypothesis, op: Op, other: Op) -> str:
+    """What two products of one tensor differ in: a weight that one side uses twice, or another weight."""
+    uses = []
+    for side, product in (("left", op), ("right", other)):
+        graph = at.graph(side)
+        own = {graph.source(n) for n in product.inputs} & set(graph.trace.origin)
+        users = [o for o in graph.trace.ops if o.kind in AFFINE and own & {graph.source(n) for n in o.inputs}]
+        uses.append(len(users))
+    return "layer.shared" if uses[0] != uses[1] else "operation.kind"
