@@ -17,8 +17,9 @@ faults: $(STAMP)
 zoo: $(STAMP)
 	$(BIN)/python -m benchmarks.zoo
 
+# A process a core, at most four (each holds both frameworks); a process that is done takes tests from another.
 test: $(STAMP)
-	NLBLOCKS_REQUIRE_BACKENDS=torch,paddle $(BIN)/python -m pytest
+	NLBLOCKS_REQUIRE_BACKENDS=torch,paddle $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -217,10 +218,16 @@ FAULTS: list[tuple[Callable[[Patch], None], Any, str]] = [
 ]
 
 
+@cache
+def agrees(spec: Any, seed: int) -> bool:
+    """Whether the pair agrees as it is; nearly all faults are planted in the same ones."""
+    return bool(nlblocks.verify(spec, seed=seed))
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(("plant", "spec", "group"), FAULTS, ids=[fault[0].__name__ for fault in FAULTS])
 def test_fault_is_caught(plant: Callable[[Patch], None], spec: Any, group: str, seed: int, monkeypatch: Patch) -> None:
-    assert nlblocks.verify(spec, seed=seed), "the pair must agree before the fault is planted"
+    assert agrees(spec, seed), "the pair must agree before the fault is planted"
     plant(monkeypatch)
     report = nlblocks.verify(spec, seed=seed)
     assert not report

@@ -44,11 +44,21 @@ BLOCKED = """
 """
 
 
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A capture of the torch model, trained by Adam."""
+    path = tmp_path_factory.mktemp("captures") / "a.safetensors"
+    torch.manual_seed(0)
+    capture(torch_net(), SHAPE, optimiser="adam").save(path)
+    return path
+
+
 @pytest.mark.parametrize("change", [{}, {"slope": 0.3}, {"momentum": 0.8}, {"out": 5}])
-def test_without_a_framework_the_finding_is_that_of_the_live_comparison(change: dict[str, Any], tmp_path: Path) -> None:
-    capture(torch_net(), SHAPE, optimiser="adam").save(tmp_path / "a.safetensors")
-    capture(paddle_net(**change), like=tmp_path / "a.safetensors", optimiser="adam").save(tmp_path / "b.safetensors")
-    words = ["compare", "a.safetensors", "b.safetensors", "--report", "r.json", "--accept", *ACCEPT]
+def test_without_a_framework_the_finding_is_that_of_the_live_comparison(
+    change: dict[str, Any], left: Path, tmp_path: Path
+) -> None:
+    capture(paddle_net(**change), like=left, optimiser="adam").save(tmp_path / "b.safetensors")
+    words = ["compare", str(left), "b.safetensors", "--report", "r.json", "--accept", *ACCEPT]
     done = python("-c", textwrap.dedent(BLOCKED), *words, cwd=tmp_path)
     live = compare(torch_net(), paddle_net(**change), optimiser="adam")
     assert done.returncode == (0 if live else 1), done.stderr
@@ -76,9 +86,8 @@ def test_what_captures_cannot_tell_is_said(tmp_path: Path) -> None:
     assert "not compared: the training pass" in str(report)
 
 
-def test_settings_of_optimisers_are_listed_where_they_cannot_be_tried(tmp_path: Path) -> None:
-    capture(torch_net(), SHAPE, optimiser="adam").save(tmp_path / "a.safetensors")
-    first = load_capture(tmp_path / "a.safetensors")
+def test_settings_of_optimisers_are_listed_where_they_cannot_be_tried(left: Path) -> None:
+    first = load_capture(left)
     report = compare_captures(first, capture(paddle_net(), like=first, optimiser="adam:eps=1e-4"), accept=ACCEPT)
     assert report.finding is not None
     assert report.finding.explanation.endswith("eps: 1e-08 on the left, 0.0001 on the right")
@@ -110,14 +119,14 @@ def test_a_capture_against_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_captures_of_other_runs_are_refused() -> None:
-    first = capture(torch_net(), SHAPE)
+    first = capture(torch_net(), SHAPE, training=False)
     for other, says in (
-        (capture(paddle_net(), SHAPE, seed=1), "seeds 0 and 1"),
-        (capture(paddle_net(), (2, *SHAPE[1:])), "different inputs"),
+        (capture(paddle_net(), SHAPE, seed=1, training=False), "seeds 0 and 1"),
+        (capture(paddle_net(), (2, *SHAPE[1:]), training=False), "different inputs"),
     ):
         with pytest.raises(InputError, match=says):
             compare_captures(first, other)
-    report = compare_captures(first, capture(paddle_net(), SHAPE))
+    report = compare_captures(first, capture(paddle_net(), SHAPE, training=False))
     assert report.finding is not None
     assert report.finding.cause == "parameters.values"
 
