@@ -15,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from nlblocks.commands.models import load_inputs, load_model, load_object
 from nlblocks.errors import InputError
-from nlblocks.parity.rendering.report import LabReport
+from nlblocks.parity.rendering.report import LabReport, check_report_path
 
 INPUT = "A shape such as 2,3,224,224, or arrays in a .npy or .npz file; named arrays are passed by name."
 OPTIMISER = (
@@ -58,7 +58,7 @@ def compare(
     nlblocks compare torch_run.safetensors paddle_run.safetensors
     """
     if report_file is not None:
-        LabReport.check_path(report_file)
+        check_report_path(report_file)
     pairs = _renames(rename)
     if _is_capture(left) or _is_capture(right):
         report = _captures(ctx, left, right, pairs, accept)

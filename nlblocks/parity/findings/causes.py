@@ -30,8 +30,40 @@ class Cause(str):
         return Cause, (str(self), self.mend)
 
 
+class Causes(dict[str, Cause]):
+    """The table: the machine name of every cause."""
+
+    def of(self, kind: str, attribute: str) -> str:
+        """The name of a cause in the table: what it is called that operations of one kind differ in an attribute."""
+        if (kind, attribute) in BY_ATTRIBUTE:
+            return BY_ATTRIBUTE[kind, attribute]
+        name = f"{NAMED_AS.get(kind, kind)}.{attribute}"
+        if name in self:
+            return name
+        if attribute == "axis" and kind in REDUCING:
+            return "reduce.axis"
+        return {"reduction": "loss.reduction", "scale": "attention.scale"}.get(attribute, "reshape.order")
+
+    def accepted(self, causes: Collection[str]) -> tuple[str, ...]:
+        """The causes to accept, checked. Raises InputError for one that is not in the table."""
+        if not isinstance(causes, Collection):
+            raise InputError(f"accept={causes!r} must be names of causes, e.g. ('batch_norm.variance',)")
+        given = (causes,) if isinstance(causes, str) else tuple(causes)
+        for cause in given:
+            if cause not in self:
+                kind = str(cause).partition(".")[0]
+                alike = [name for name in self if name.startswith(f"{kind}.")]
+                hint = (
+                    f"of this kind there are {', '.join(alike)}"
+                    if alike
+                    else "they are the keys of nlblocks.parity.CAUSES"
+                )
+                raise InputError(f"accept={cause!r} names no known cause; {hint}")
+        return given
+
+
 # fmt: off
-CAUSES: dict[str, Cause] = {
+CAUSES = Causes({
     # one layer or operation, another attribute
     "conv.stride": Cause("the convolution's stride", "give both convolutions the same stride="),
     "conv.padding": Cause("the convolution's padding",
@@ -231,7 +263,7 @@ CAUSES: dict[str, Cause] = {
         "mend the operation that first makes NaN or infinity of finite numbers"),
     "precision.float32": Cause("float64 agrees, the model's own dtype does not",
         "take the cast to float32 away, or write the operation without a difference of large numbers"),
-}
+})
 # fmt: on
 """Every cause by its name. A trap from elsewhere adds its own row before it registers its hypothesis."""
 BY_ATTRIBUTE: dict[tuple[str, str], str] = {
@@ -282,31 +314,3 @@ BY_ATTRIBUTE: dict[tuple[str, str], str] = {
 REDUCING = {"mean", "sum", "max", "min", "amax", "amin", "var", "std"}
 NAMED_AS = {"conv_transpose": "conv", "adaptive_avg_pool": "avg_pool", "dropout_channels": "dropout"}
 """Kinds whose attributes are named as another's."""
-
-
-def cause_of(kind: str, attribute: str) -> str:
-    """The name of a cause in the table: what it is called that operations of one kind differ in an attribute."""
-    if (kind, attribute) in BY_ATTRIBUTE:
-        return BY_ATTRIBUTE[kind, attribute]
-    name = f"{NAMED_AS.get(kind, kind)}.{attribute}"
-    if name in CAUSES:
-        return name
-    if attribute == "axis" and kind in REDUCING:
-        return "reduce.axis"
-    return {"reduction": "loss.reduction", "scale": "attention.scale"}.get(attribute, "reshape.order")
-
-
-def accepted(causes: Collection[str]) -> tuple[str, ...]:
-    """The causes to accept, checked. Raises InputError for one that is not in the table."""
-    if not isinstance(causes, Collection):
-        raise InputError(f"accept={causes!r} must be names of causes, e.g. ('batch_norm.variance',)")
-    given = (causes,) if isinstance(causes, str) else tuple(causes)
-    for cause in given:
-        if cause not in CAUSES:
-            kind = str(cause).partition(".")[0]
-            alike = [name for name in CAUSES if name.startswith(f"{kind}.")]
-            hint = (
-                f"of this kind there are {', '.join(alike)}" if alike else "they are the keys of nlblocks.parity.CAUSES"
-            )
-            raise InputError(f"accept={cause!r} names no known cause; {hint}")
-    return given

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.parity.findings.causes import cause_of
+from nlblocks.parity.findings.causes import CAUSES
 from nlblocks.parity.findings.finding import Finding
 from nlblocks.parity.matching.by_digest import ByDigest
 from nlblocks.parity.pairing.pair import Pairing
@@ -27,7 +27,7 @@ def audit(left: Trace, right: Trace, pairs: Pairing) -> Iterator[Finding]:
     sketch = ByDigest(left, right, 1e-9)
     for op, partner, name, values in _differing(sketch, pairs):
         text = f"{op.kind} {name}: {values[0]} on the left, {values[1]} on the right"
-        yield _finding(sketch, op, partner, cause_of(op.kind, name), text)
+        yield _finding(sketch, op, partner, CAUSES.of(op.kind, name), text)
     for op in left.ops:
         if op.kind in ACTIVATIONS and op.kind not in AUDITED:
             other = next((o for o in right.ops if o.kind in ACTIVATIONS and _same(sketch, op, o)), None)

@@ -13,7 +13,6 @@ from typing import TypeVar
 import numpy as np
 
 from nlblocks.parity.explaining.explainer import Explainer
-from nlblocks.parity.findings.builder import ReportBuilder
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.findings.report import ReportData
 from nlblocks.parity.judging.attributes import audit, profile
@@ -24,6 +23,7 @@ from nlblocks.parity.judging.leftovers import unpaired
 from nlblocks.parity.judging.outputs import compare_outputs, structure
 from nlblocks.parity.judging.own_dtype import OwnDtype
 from nlblocks.parity.judging.passes import Pass
+from nlblocks.parity.judging.report_builder import ReportBuilder
 from nlblocks.parity.judging.side import Side
 from nlblocks.parity.judging.training import compare_training
 from nlblocks.parity.pairing.pair import Pairing

@@ -2,80 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
 from nlblocks.backend import State
 from nlblocks.numerics import distance
-from nlblocks.parity.findings.causes import CAUSES, cause_of
+from nlblocks.parity.findings.causes import CAUSES
 from nlblocks.parity.findings.finding import Finding
 from nlblocks.parity.pairing.pair import Pairing
 
 _finding = partial(Finding, phase="pairing", place="parameters")
 
 
-def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) -> list[Finding]:
+def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) -> Iterator[Finding]:
     """What has no partner, and what has another shape or, where nothing was transferred, other values."""
-    found: list[Finding] = []
+    yield from _lacking(pairs)
+    yield from _alone(pairs)
+    yield from _unlike(pairs, None if transferred else states)
+    for text in pairs.ambiguous:
+        yield _finding(explanation=text, severity="note")
+    for side, unused in zip(("left", "right"), pairs.unused, strict=True):
+        if unused:
+            yield _finding(explanation=f"never used on the {side}: {', '.join(unused)}", severity="note")
+
+
+def _lacking(pairs: Pairing) -> Iterator[Finding]:
+    """Roles that only one unit of a pair has: a bias, gamma and beta."""
     for left, right, role, side in pairs.lacking():
         if role.startswith("running"):
             continue  # what a layer does without them, its outputs tell
         kind = left.kind if left.kind == right.kind else "layer"
-        cause = cause_of(
+        cause = CAUSES.of(
             "conv" if kind.startswith("conv") else kind,
             "bias" if kind in ("conv", "linear", "conv_transpose") else "affine",
         )
-        found.append(
-            _finding(
-                layer_left=left.name,
-                layer_right=right.name,
-                cause=cause if cause in CAUSES and kind != "layer" else "parameters.unpaired",
-                explanation=f"{role} is missing on the {side}: {left} / {right}",
-            )
+        yield _finding(
+            layer_left=left.name,
+            layer_right=right.name,
+            cause=cause if cause in CAUSES and kind != "layer" else "parameters.unpaired",
+            explanation=f"{role} is missing on the {side}: {left} / {right}",
         )
+
+
+def _alone(pairs: Pairing) -> Iterator[Finding]:
+    """Units without a partner."""
     for side, units in (("left", pairs.left_only), ("right", pairs.right_only)):
         for unit in units:
             names = ", ".join(str(ref) for ref in unit.refs.values())
-            found.append(
-                _finding(
-                    layer_left=unit.name if side == "left" else "",
-                    layer_right=unit.name if side == "right" else "",
-                    cause="parameters.unpaired",
-                    # A constant that the other side writes into its code: the outputs tell what it does without it.
-                    severity="note" if all(ref.buffer for ref in unit.refs.values()) else "fault",
-                    explanation=f"{unit} on the {side} has no partner ({names}); use rename= if it has one",
-                )
+            yield _finding(
+                layer_left=unit.name if side == "left" else "",
+                layer_right=unit.name if side == "right" else "",
+                cause="parameters.unpaired",
+                # A constant that the other side writes into its code: the outputs tell what it does without it.
+                severity="note" if all(ref.buffer for ref in unit.refs.values()) else "fault",
+                explanation=f"{unit} on the {side} has no partner ({names}); use rename= if it has one",
             )
+
+
+def _unlike(pairs: Pairing, states: tuple[State, State] | None) -> Iterator[Finding]:
+    """Paired tensors of another size or, where ``states`` are to be compared, of other values."""
     for mine, theirs, role, a, b in pairs.roles():
         if int(np.prod(mine.shape)) != int(np.prod(theirs.shape)):
-            found.append(
-                _finding(
-                    layer_left=a.name,
-                    layer_right=b.name,
-                    cause="parameters.shape",
-                    explanation=f"{role} is {list(mine.shape)} on the left, {list(theirs.shape)} on the right",
-                )
+            yield _finding(
+                layer_left=a.name,
+                layer_right=b.name,
+                cause="parameters.shape",
+                explanation=f"{role} is {list(mine.shape)} on the left, {list(theirs.shape)} on the right",
             )
-        elif not transferred:
+        elif states is not None:
             gap = distance(mine.read(states[0]).ravel(), theirs.read(states[1]).ravel())
             if gap > 0:
-                found.append(
-                    _finding(
-                        layer_left=a.name,
-                        layer_right=b.name,
-                        cause="parameters.values",
-                        explanation=f"{role} differs by {gap:.1e} of its largest value",
-                        error=gap,
-                    )
+                yield _finding(
+                    layer_left=a.name,
+                    layer_right=b.name,
+                    cause="parameters.values",
+                    explanation=f"{role} differs by {gap:.1e} of its largest value",
+                    error=gap,
                 )
-    found += [_finding(explanation=text, severity="note") for text in pairs.ambiguous]
-    for where, unused in zip(("left", "right"), pairs.unused, strict=True):
-        if unused:
-            found.append(
-                _finding(
-                    severity="note",
-                    explanation=f"never used on the {where}: {', '.join(unused)}",
-                )
-            )
-    return found

@@ -25,7 +25,7 @@ class LabReport(ReportData):
     def save(self, path: str | Path) -> None:
         """Write ``.html`` (one self-contained page) or ``.json``, whole or not at all."""
         target = file_path(path)
-        self.check_path(target)
+        check_report_path(target)
         if target.suffix == ".html":
             content = page(self.to_dict(), str(self))
         else:
@@ -33,15 +33,15 @@ class LabReport(ReportData):
         with replacing(target) as file:
             file.write(content.encode())
 
-    @staticmethod
-    def check_path(path: Path) -> None:
-        """Raise InputError for a file that a report cannot be written to."""
-        if path.suffix not in (".html", ".json"):
-            raise InputError(f"report {path} must end in .html or .json")
-        if path.is_dir():
-            raise InputError(f"report {path} is a folder; give a file")
-        if not path.parent.is_dir():
-            raise InputError(f"report {path}: there is no folder {path.parent}; make it first")
+
+def check_report_path(path: Path) -> None:
+    """Raise InputError for a file that a report cannot be written to."""
+    if path.suffix not in (".html", ".json"):
+        raise InputError(f"report {path} must end in .html or .json")
+    if path.is_dir():
+        raise InputError(f"report {path} is a folder; give a file")
+    if not path.parent.is_dir():
+        raise InputError(f"report {path}: there is no folder {path.parent}; make it first")
 
 
 def _finite(value: Any) -> Any:

@@ -137,144 +137,159 @@ def _bytes_of(span: Span, file: Mapped, size: int, where: str, shape: Any, row: 
 
 def constructors(file: Mapped) -> dict[str, Constructor | None]:
     """The table for one file. None marks a name that is only ever an argument."""
-    where, budget = str(file.path), Budget(file)
+    return _Constructors(file).table()
 
-    def expect(name: str, arguments: tuple[Any, ...], *types: Any) -> None:
+
+class _Constructors:
+    """What the names of a pickle make, for one file: data, or an InputError in one line."""
+
+    def __init__(self, file: Mapped) -> None:
+        self.file, self.where, self.budget = file, str(file.path), Budget(file)
+
+    def table(self) -> dict[str, Constructor | None]:
+        """The constructors by name."""
+        table: dict[str, Constructor | None] = dict.fromkeys(NAMES)
+        table |= {
+            "collections.OrderedDict": self.ordered_dict,
+            "collections.Counter": self.counter,
+            "torch._utils._rebuild_tensor": self.rebuild,
+            "torch._utils._rebuild_tensor_v2": self.rebuild,
+            "torch._utils._rebuild_tensor_v3": self.rebuild_typed,
+            "torch._utils._rebuild_parameter": self.parameter,
+            "torch.Size": self._container("torch.Size", tuple),
+            "torch.device": self.device,
+            "numpy.dtype": lambda arguments: NumpyDType(self.where, arguments),
+            "_codecs.encode": self.encode,
+        }
+        for module in ("builtins", "__builtin__"):
+            table |= {
+                f"{module}.tuple": self._container("tuple", tuple),
+                f"{module}.list": self._container("list", list),
+                f"{module}.set": self._container("set", list),
+                f"{module}.frozenset": self._container("frozenset", list),
+                f"{module}.bytes": self.no_bytes,
+                f"{module}.complex": self.complex_number,
+            }
+        for module in ("numpy._core", "numpy.core"):
+            table |= {
+                f"{module}.multiarray._reconstruct": self.numpy_array,
+                f"{module}.multiarray.scalar": self.scalar,
+                f"{module}.numeric._frombuffer": self.from_buffer,
+            }
+        return table
+
+    def _expect(self, name: str, arguments: tuple[Any, ...], *types: Any) -> None:
         fits = len(arguments) >= len(types) and all(
             isinstance(value, cls) and not (cls is int and isinstance(value, bool))
             for value, cls in zip(arguments, types, strict=False)
         )
         if not fits:
             found = ", ".join(type(value).__name__ for value in arguments[:8])
-            raise InputError(f"{where}: the pickle calls {name} with ({found}), which is not how tensors are written")
+            raise InputError(
+                f"{self.where}: the pickle calls {name} with ({found}), which is not how tensors are written"
+            )
 
-    def container(name: str, make: Callable[[Any], Any]) -> Constructor:
+    def _container(self, name: str, make: Callable[[Any], Any]) -> Constructor:
         def construct(arguments: tuple[Any, ...]) -> Any:
             if not arguments:
                 return make(())
-            expect(name, arguments, list | tuple)
-            budget.spend(len(arguments[0]))
+            self._expect(name, arguments, list | tuple)
+            self.budget.spend(len(arguments[0]))
             return make(arguments[0])
 
         return construct
 
-    def ordered_dict(arguments: tuple[Any, ...]) -> dict[Any, Any]:
+    def ordered_dict(self, arguments: tuple[Any, ...]) -> dict[Any, Any]:
         pairs = arguments[0] if arguments else []
         result: dict[Any, Any] = {}
-        expect("collections.OrderedDict", (pairs,), list | tuple)
-        budget.spend(len(pairs))
+        self._expect("collections.OrderedDict", (pairs,), list | tuple)
+        self.budget.spend(len(pairs))
         for pair in pairs:  # how protocol 0 and Python 2 write one
             if not isinstance(pair, list | tuple) or len(pair) != 2 or not is_key(pair[0]):
-                raise InputError(f"{where}: an OrderedDict is made of something that is not pairs")
+                raise InputError(f"{self.where}: an OrderedDict is made of something that is not pairs")
             if pair[0] in result:
-                raise InputError(f"{where}: the pickle has the key {shown(str(pair[0]))} twice in one dict")
+                raise InputError(f"{self.where}: the pickle has the key {shown(str(pair[0]))} twice in one dict")
             result[pair[0]] = pair[1]
         return result
 
-    def counter(arguments: tuple[Any, ...]) -> dict[Any, Any]:
+    def counter(self, arguments: tuple[Any, ...]) -> dict[Any, Any]:
         """What MultiStepLR keeps its milestones in."""
-        expect("collections.Counter", arguments, dict)
+        self._expect("collections.Counter", arguments, dict)
         found: dict[Any, Any] = arguments[0]
         return found
 
-    def plain_bits(metadata: tuple[Any, ...]) -> None:
+    def _plain_bits(self, metadata: tuple[Any, ...]) -> None:
         """A tensor may say that its values are the conjugates or the negatives of what is stored."""
         if metadata and metadata[0]:
             raise InputError(
-                f"{where}: a tensor is a lazy conjugate or negative of what is stored; save it after "
+                f"{self.where}: a tensor is a lazy conjugate or negative of what is stored; save it after "
                 "tensor.resolve_conj().resolve_neg()"
             )
 
-    def rebuild(arguments: tuple[Any, ...]) -> TorchTensor:
-        expect("torch._utils._rebuild_tensor", arguments, Storage, int, list | tuple, list | tuple)
+    def rebuild(self, arguments: tuple[Any, ...]) -> TorchTensor:
+        self._expect("torch._utils._rebuild_tensor", arguments, Storage, int, list | tuple, list | tuple)
         storage: Storage = arguments[0]
-        plain_bits(arguments[6:7])
+        self._plain_bits(arguments[6:7])
         return TorchTensor(storage, arguments[1], arguments[2], arguments[3], storage.dtype)
 
-    def rebuild_typed(arguments: tuple[Any, ...]) -> TorchTensor:
-        expect("torch._utils._rebuild_tensor_v3", arguments, Storage, int, tuple, tuple, object, object, Name)
+    def rebuild_typed(self, arguments: tuple[Any, ...]) -> TorchTensor:
+        self._expect("torch._utils._rebuild_tensor_v3", arguments, Storage, int, tuple, tuple, object, object, Name)
         name = arguments[6].name.removeprefix("torch.")
         if name not in DTYPES:
-            raise InputError(f"{where}: a tensor has dtype {arguments[6].name}, which is none")
-        plain_bits(arguments[7:8])
+            raise InputError(f"{self.where}: a tensor has dtype {arguments[6].name}, which is none")
+        self._plain_bits(arguments[7:8])
         return TorchTensor(arguments[0], arguments[1], arguments[2], arguments[3], DTYPES[name])
 
-    def parameter(arguments: tuple[Any, ...]) -> Any:
-        expect("torch._utils._rebuild_parameter", arguments, TorchTensor)
+    def parameter(self, arguments: tuple[Any, ...]) -> Any:
+        self._expect("torch._utils._rebuild_parameter", arguments, TorchTensor)
         return arguments[0]
 
-    def array(arguments: tuple[Any, ...]) -> NumpyArray:
-        expect("numpy's _reconstruct", arguments, Name, tuple)
+    def numpy_array(self, arguments: tuple[Any, ...]) -> NumpyArray:
+        self._expect("numpy's _reconstruct", arguments, Name, tuple)
         if arguments[0].name != "numpy.ndarray":
-            raise InputError(f"{where}: the pickle reconstructs a {arguments[0].name} where only an array may be")
-        return NumpyArray(file, budget)
+            raise InputError(f"{self.where}: the pickle reconstructs a {arguments[0].name} where only an array may be")
+        return NumpyArray(self.file, self.budget)
 
-    def from_buffer(arguments: tuple[Any, ...]) -> NumpyArray:
-        expect("numpy's _frombuffer", arguments, Span, NumpyDType, tuple, str)
+    def from_buffer(self, arguments: tuple[Any, ...]) -> NumpyArray:
+        self._expect("numpy's _frombuffer", arguments, Span, NumpyDType, tuple, str)
         data, dtype, shape, order = arguments[:4]
-        result = NumpyArray(file, budget)
+        result = NumpyArray(self.file, self.budget)
         result.fill(shape, dtype, order == "F", data)
         return result
 
-    def scalar(arguments: tuple[Any, ...]) -> Any:
-        expect("numpy's scalar", arguments, NumpyDType, Span | bytes | str)
+    def scalar(self, arguments: tuple[Any, ...]) -> Any:
+        self._expect("numpy's scalar", arguments, NumpyDType, Span | bytes | str)
         dtype, data = arguments[0], arguments[1]
         if isinstance(data, Span):
-            data = bytes(file.bytes[data.start : min(data.stop, data.start + 64)])
-        data = _latin(data, where) if isinstance(data, str) else data
+            data = bytes(self.file.bytes[data.start : min(data.stop, data.start + 64)])
+        data = _latin(data, self.where) if isinstance(data, str) else data
         if len(data) != dtype.dtype.itemsize:
-            raise InputError(f"{where}: a NumPy number of {dtype.dtype} has {len(data)} bytes")
+            raise InputError(f"{self.where}: a NumPy number of {dtype.dtype} has {len(data)} bytes")
         return np.frombuffer(data, dtype.dtype.newbyteorder(">" if dtype.swapped else "<"))[0].item()
 
-    def encode(arguments: tuple[Any, ...]) -> Any:
-        expect("_codecs.encode", arguments, str | Span, str)
+    def encode(self, arguments: tuple[Any, ...]) -> Any:
+        self._expect("_codecs.encode", arguments, str | Span, str)
         text, encoding = arguments[:2]
         if encoding not in ("latin1", "latin-1"):
-            raise InputError(f"{where}: the pickle calls _codecs.encode for {shown(encoding)}; only latin1 is data")
+            raise InputError(
+                f"{self.where}: the pickle calls _codecs.encode for {shown(encoding)}; only latin1 is data"
+            )
         if isinstance(text, str):
-            budget.spend(len(text))
-            return _latin(text, where)
+            self.budget.spend(len(text))
+            return _latin(text, self.where)
         return text
 
-    def no_bytes(arguments: tuple[Any, ...]) -> bytes:
+    def no_bytes(self, arguments: tuple[Any, ...]) -> bytes:
         if arguments:
-            raise InputError(f"{where}: the pickle calls bytes with arguments, which is not how tensors are written")
+            raise InputError(
+                f"{self.where}: the pickle calls bytes with arguments, which is not how tensors are written"
+            )
         return b""
 
-    def complex_number(arguments: tuple[Any, ...]) -> complex:
-        expect("complex", arguments, float | int, float | int)
+    def complex_number(self, arguments: tuple[Any, ...]) -> complex:
+        self._expect("complex", arguments, float | int, float | int)
         return complex(*arguments[:2]) if all(abs(part) < 1e308 for part in arguments[:2]) else complex("nan")
 
-    def device(arguments: tuple[Any, ...]) -> str:
-        expect("torch.device", arguments, str)
+    def device(self, arguments: tuple[Any, ...]) -> str:
+        self._expect("torch.device", arguments, str)
         return str(arguments[0])
-
-    table: dict[str, Constructor | None] = dict.fromkeys(NAMES)
-    table |= {
-        "collections.OrderedDict": ordered_dict,
-        "collections.Counter": counter,
-        "torch._utils._rebuild_tensor": rebuild,
-        "torch._utils._rebuild_tensor_v2": rebuild,
-        "torch._utils._rebuild_tensor_v3": rebuild_typed,
-        "torch._utils._rebuild_parameter": parameter,
-        "torch.Size": container("torch.Size", tuple),
-        "torch.device": device,
-        "numpy.dtype": lambda arguments: NumpyDType(where, arguments),
-        "_codecs.encode": encode,
-    }
-    for module in ("builtins", "__builtin__"):
-        table |= {
-            f"{module}.tuple": container("tuple", tuple),
-            f"{module}.list": container("list", list),
-            f"{module}.set": container("set", list),
-            f"{module}.frozenset": container("frozenset", list),
-            f"{module}.bytes": no_bytes,
-            f"{module}.complex": complex_number,
-        }
-    for module in ("numpy._core", "numpy.core"):
-        table |= {
-            f"{module}.multiarray._reconstruct": array,
-            f"{module}.multiarray.scalar": scalar,
-            f"{module}.numeric._frombuffer": from_buffer,
-        }
-    return table

@@ -9,8 +9,7 @@ import re
 
 import pytest
 
-from nlblocks.parity import CAUSES
-from nlblocks.parity.findings.causes import Cause, cause_of
+from nlblocks.parity.findings.causes import CAUSES, Cause
 
 
 @pytest.mark.parametrize("name", CAUSES)
@@ -57,4 +56,4 @@ def test_a_cause_is_not_changed() -> None:
     ],
 )
 def test_an_attribute_has_a_cause(kind: str, attribute: str, name: str) -> None:
-    assert cause_of(kind, attribute) == name
+    assert CAUSES.of(kind, attribute) == name

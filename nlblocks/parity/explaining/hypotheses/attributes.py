@@ -10,7 +10,7 @@ from nlblocks.parity.explaining.hypotheses.context import in_context
 from nlblocks.parity.explaining.hypotheses.masks import after_softmax, turned_masks
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis, Met
 from nlblocks.parity.explaining.registry import hypothesis
-from nlblocks.parity.findings.causes import cause_of
+from nlblocks.parity.findings.causes import CAUSES
 from nlblocks.parity.tracing.trace import Op
 from nlblocks.parity.tracing.vocabulary import DROPOUTS
 
@@ -50,7 +50,7 @@ def attributes(at: Hypothesis) -> Iterator[Explanation]:
             met = at.found(OTHER[side], result, twin) or after_softmax(at, side, result)
             if met is None:
                 continue
-            cause = in_context(at.graph(side), op, cause_of(op.kind, name))
+            cause = in_context(at.graph(side), op, CAUSES.of(op.kind, name))
             text = (
                 f"{_words(cause)} of {op}: {_show(op.attrs.get(name))} on the {side}, "
                 f"{_show(value)} on the {OTHER[side]}"

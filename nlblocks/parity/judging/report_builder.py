@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from nlblocks.numerics import Comparison
-from nlblocks.parity.findings.causes import accepted
+from nlblocks.parity.findings.causes import CAUSES
 from nlblocks.parity.findings.finding import Finding, Phase
 from nlblocks.parity.findings.report import ReportData
 
@@ -23,7 +23,7 @@ class ReportBuilder:
     """
 
     def __init__(self, accept: Collection[str] = ()) -> None:
-        self.accept = accepted(accept)
+        self.accept = CAUSES.accepted(accept)
         self.findings: list[Finding] = []
         self.comparisons: list[Comparison] = []
         self.layers: list[dict[str, Any]] = []
