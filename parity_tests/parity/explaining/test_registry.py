@@ -91,7 +91,11 @@ def said(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], frozenset[str
     return found
 
 
-CASES = ("CASES",)
+CASES = (
+    "bare-max-for-mean", "vit-scale-missing", "vit-token-last", "vae-relu", "mt-last-step-for-states",
+    "vit-sdpa-layout", "senext-unshuffled", "sr-padding-mode", "mixer-skip-from-norm", "senext-relu-before-sum",
+)  # fmt: skip
+"""Small faults, each found by another hypothesis."""
 
 
 @pytest.mark.parametrize("name", CASES)
