@@ -19,6 +19,7 @@ from nlblocks.parity.findings.report import LabReport  # noqa: E402
 from nlblocks.parity.judging.judge import Judge  # noqa: E402
 from nlblocks.parity.pairing.pair import Pairing, pair  # noqa: E402
 from nlblocks.parity.pairing.transfer import mirrored, moved  # noqa: E402
+from nlblocks.parity.recording.rounding import Rounding  # noqa: E402
 from nlblocks.parity.running.passes import Runs  # noqa: E402
 from nlblocks.parity.running.subject import Subject  # noqa: E402
 from nlblocks.parity.tracing.digest import digest  # noqa: E402
@@ -168,7 +169,7 @@ def test_a_nudge_moves_by_one_unit_and_leaves_zero() -> None:
 
 
 def test_weights_move_as_views_and_come_back() -> None:
-    subjects = [Subject(model, (np.zeros(SHAPE),), 0) for model in (torch_net(), paddle_net())]
+    subjects = [Subject(model, (np.zeros(SHAPE),), 0, Rounding()) for model in (torch_net(), paddle_net())]
     pairing = pair(*(subject.probe() for subject in subjects))
     left, right = (subject.own for subject in subjects)
     state = moved(pairing, left, right)

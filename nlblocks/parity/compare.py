@@ -13,6 +13,7 @@ from nlblocks.parity.judging.judge import Judge
 from nlblocks.parity.judging.training import judge_training
 from nlblocks.parity.pairing.pair import Rename, check_rename, pair
 from nlblocks.parity.pairing.transfer import moved, randomised
+from nlblocks.parity.running.find_tracer import tracer_of
 from nlblocks.parity.running.inputs import arrays_of, keywords, split
 from nlblocks.parity.running.optimisers import Optimiser, training_rules
 from nlblocks.parity.running.passes import Runs
@@ -73,8 +74,8 @@ def compare(
     names, values = split(inputs)
     arrays = arrays_of(values, seed)
     by = keywords({"left": left, "right": right}, names)
-    a, b = Subject(left, arrays, seed, names=by["left"]), Subject(right, arrays, seed, names=by["right"])
-    a.constants, b.constants = b.tracer.constants, a.tracer.constants
+    a = Subject(left, arrays, seed, tracer_of(right).rounding, by["left"])
+    b = Subject(right, arrays, seed, tracer_of(left).rounding, by["right"])
     say("pairing")
     probes = a.probe(), b.probe()
     if probes[0].error and probes[1].error:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from nlblocks.parity.recording.dropout import Drawn
-from nlblocks.parity.recording.tracer import Given
+from nlblocks.parity.recording.options import Given
 from nlblocks.parity.tracing.trace import Key, Trace
 
 

@@ -11,7 +11,8 @@ from nlblocks.backend import Array, State
 from nlblocks.numerics.difference import furthest
 from nlblocks.numerics.ulp import nudged
 from nlblocks.parity.recording.dropout import Drawn
-from nlblocks.parity.recording.tracer import Given, Keep, RunOptions
+from nlblocks.parity.recording.options import Given, Keep, RunOptions
+from nlblocks.parity.recording.rounding import Rounding
 from nlblocks.parity.running.find_tracer import tracer_of
 from nlblocks.parity.running.history import History, history
 from nlblocks.parity.running.optimisers import Maker
@@ -22,13 +23,16 @@ CONSTANTS = 1 / 8
 
 
 class Subject:
-    """One model under comparison. Its own state is a view of the model's memory, to be read only."""
+    """One model under comparison. Its own state is a view of the model's memory, to be read only.
+
+    ``beside`` is what the framework of the other side holds as float32: this one is run with the same.
+    """
 
     def __init__(
-        self, model: Any, inputs: tuple[Array, ...], seed: int, constants: str = "exact", names: tuple[str, ...] = ()
+        self, model: Any, inputs: tuple[Array, ...], seed: int, beside: Rounding, names: tuple[str, ...] = ()
     ) -> None:
         self.model, self.tracer, self.inputs, self.seed = model, tracer_of(model), inputs, seed
-        self.constants, self.names = constants, names
+        self.held, self.names = beside.beyond(self.tracer.rounding), names
         self.masks: dict[str, Drawn] = {}
         self.own: State = self.tracer.state(model)
         self.state: State = self.own
@@ -67,7 +71,7 @@ class Subject:
         return self.tracer.run(self.model, options, state)
 
     def options(self, inputs: tuple[Array, ...], **changes: Any) -> RunOptions:
-        given = {"inputs": inputs, "names": self.names, "seed": self.seed, "constants": self.constants}
+        given = {"inputs": inputs, "names": self.names, "seed": self.seed, "held": self.held}
         given["masks"] = self.masks
         return RunOptions(**{**given, **changes})
 
@@ -107,8 +111,8 @@ class Subject:
 
         for trial in trials:
             moved(1.0, nudge=trial)
-        if 0 in trials and self.constants == "float32" and self.tracer.constants == "exact" and dtype == "float64":
-            moved(CONSTANTS, constants="perturbed")
+        if 0 in trials and self.held and dtype == "float64":
+            moved(CONSTANTS, perturbed=True)
         return floors
 
 
