@@ -26,12 +26,9 @@ from nlblocks.parity.judging.outputs import paired_outputs, structure
 from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.pairing.transfer import mirrored
 from nlblocks.parity.recording.dropout import partners
+from nlblocks.parity.recording.rounding import declared
 from nlblocks.parity.running.passes import Pass, Runs
 from nlblocks.parity.tracing.trace import Trace
-
-MOMENTUM_HELD = 2.0**-24 * 10 / 8
-"""Paddle holds the weight of the old statistic as float32: off by 2^-24, seen against a tenth of the way. Counted as
-rounding up to four times."""
 
 JUMPING = 0.01
 """Share of a gradient's elements that a tie may move in float32, where float64 agrees."""
@@ -113,9 +110,10 @@ class Judge:
         names = {name for name, tensor in left.state.items() if tensor.buffer} - self.walk.unjudged(runs)
         theirs = mirrored(self.pairs, right.buffers_after, left.buffers_after)
         owner = {str(a.refs[role]): (a, b) for a, b in self.pairs.pairs for role in a.refs}
+        off = declared().statistics_off
         for name in sorted(names & set(theirs)):
             mine = left.buffers_after[name]
-            held = float(np.abs(mine - before[name]).max(initial=0.0)) * MOMENTUM_HELD
+            held = float(np.abs(mine - before[name]).max(initial=0.0)) * off
             if self.scales.agree("buffers", ("buffers", name), mine, theirs[name], runs, extra=held):
                 continue
             if name not in owner:
