@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
+from types import ModuleType
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
@@ -141,7 +142,7 @@ _BUILT_IN = {
 def rows() -> dict[str, Row]:
     """Every known backend: the built-in ones, then entry points of the group ``nlblocks.backends``."""
     third_party = {point.name: Row(point.value) for point in entry_points(group="nlblocks.backends")}
-    return {**third_party, **_BUILT_IN}
+    return {**_BUILT_IN, **third_party, **_BUILT_IN}  # no third party's takes a built-in's name
 
 
 def installed() -> list[str]:
@@ -151,7 +152,7 @@ def installed() -> list[str]:
 
 def package(name: str) -> Any:
     """The package of a backend, e.g. ``nlblocks_torch``: its modules are the native blocks."""
-    row = _row(name)
+    row = row_of(name)
     if not row.installed:
         raise BackendError(
             f"backend {name!r} needs {row.framework}, which is not installed; "
@@ -172,7 +173,7 @@ def get(name: str | Backend) -> Backend:
 def backend_of(module: Any) -> Backend:
     """The backend whose block a module is."""
     for name, row in rows().items():
-        if row.module in sys.modules and get(name).owns(module):
+        if row.loaded and row.module in sys.modules and get(name).owns(module):
             return get(name)
     raise InputError(
         f"{type(module).__name__} is not an nlblocks block; build one with nlblocks.build(spec, backend=...)"
@@ -187,7 +188,7 @@ def use(name: str) -> None:
 
     Must come before the first use; the choice is mirrored to NLBLOCKS_BACKEND, so that child processes agree.
     """
-    _row(name)
+    row_of(name)
     if _resolved is not None and name != _resolved:
         raise BackendError(
             f"the backend is {_resolved!r} and has been used; call use({name!r}) before the first block, "
@@ -213,19 +214,33 @@ def current() -> str:
     return _resolved
 
 
-def _row(name: str) -> Row:
+def row_of(name: str) -> Row:
+    """Where the backend of a name lives."""
     try:
         return rows()[name]
     except (KeyError, TypeError):  # a name that cannot be a key is none
         raise BackendError(f"backend {name!r} is unknown; it must be one of {known(rows())}") from None
 
 
-def mirrored(package_name: str, class_name: str) -> Any:
-    """The native class of a block: it lives in the backend's file that is named as the spec's file."""
-    spec_class = block_types().get(class_name)
+class Package(ModuleType):
+    """The class of a backend's package whose ``backend``, and so the framework, is imported at first use.
+
+    Once the submodule ``backend`` is imported, by whomever, Python sets it as the package's attribute of that name;
+    the package's is the object that it holds.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value.backend if name == "backend" and isinstance(value, ModuleType) else value)
+
+
+def mirrored(package_name: str, name: str) -> Any:
+    """``backend``, or the native class of a block, which lives in the backend's file that is named as the spec's."""
+    if name == "backend":
+        return importlib.import_module(f"{package_name}.backend").backend
+    spec_class = block_types().get(name)
     if spec_class is None:
-        raise AttributeError(f"module {package_name!r} has no attribute {class_name!r}")
-    return getattr(importlib.import_module(f"{package_name}.{spec_class.__module__.rpartition('.')[2]}"), class_name)
+        raise AttributeError(f"module {package_name!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{package_name}.{spec_class.__module__.rpartition('.')[2]}"), name)
 
 
 def map_each(function: Callable[[Any], Array], maps: Any) -> Any:

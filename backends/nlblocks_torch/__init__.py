@@ -1,12 +1,16 @@
 """Native torch implementations: ``nlblocks_torch.NonLocal(spec)`` or ``nlblocks_torch.NonLocal(in_channels=64)``."""
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
-from nlblocks.backend import mirrored
+from nlblocks.backend import Package, mirrored
 from nlblocks.specs import kinds, spec_type
-from nlblocks_torch.backend import backend
+
+if TYPE_CHECKING:
+    from nlblocks_torch.backend import backend
 
 __all__ = ["backend"]
+sys.modules[__name__].__class__ = Package
 
 
 def __getattr__(name: str) -> Any:
