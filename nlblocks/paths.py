@@ -1,8 +1,9 @@
 """Two ways to compute the same block, and how one is forced.
 
 "direct" is the formula as the papers write it: it builds the attention map. "fast" is the same function by algebra,
-without the map. Each backend decides in its own ``paths.py`` which one runs; a path that is forced here, or by
-NLBLOCKS_PATH, goes before that choice. A call that asks for the map takes the direct path: the fast one has none.
+without the map. Each backend says in its own ``kernels/paths.py`` what it measured and when a program is traced; a path
+that is forced here, or by NLBLOCKS_PATH, goes before what costs less. A call that asks for the map takes the direct
+path: the fast one has none.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from nlblocks.errors import BackendError, known
 Path = Literal["direct", "fast"]
 PATHS: tuple[Path, ...] = get_args(Path)
 VARIABLE = "NLBLOCKS_PATH"
+
+Formula = Literal["softmax", "product", "ramp", "lines"]
+FORMULAS: dict[str, Formula] = {
+    "embedded_gaussian": "softmax", "gaussian": "softmax", "dot_product": "product", "concatenation": "ramp"
+}  # fmt: skip
+"""The formula of each mode of NonLocal. "lines" is criss-cross attention."""
 
 _forced: str = os.environ.get(VARIABLE, "")
 
@@ -42,3 +49,20 @@ def forced() -> Path | None:
         if path == _forced:
             return path
     raise BackendError(f"{VARIABLE}={_forced!r} is unknown; it must be one of {known(PATHS)}, or unset")
+
+
+def cheaper(formula: Formula, queries: int, keys: int, widths: tuple[int, int], small: int) -> Path:
+    """The path that is forced, else the one that costs less, for one map of ``queries`` × ``keys``.
+
+    The map is between vectors of ``widths`` (affinity, values). A softmax or ramp map with fewer entries than ``small``
+    costs less to build than to go around.
+    """
+    path = forced()
+    if path is not None:
+        return path
+    affinity, values = widths
+    if formula == "product":
+        return "fast" if affinity * values * (queries + keys) < queries * keys * (affinity + values) else "direct"
+    if formula == "lines":  # the same map on both paths, with fewer copies on the fast one
+        return "fast"
+    return "fast" if queries * keys >= small else "direct"

@@ -8,8 +8,9 @@ import paddle.nn.functional as F
 from paddle import Tensor
 
 from nlblocks import specs
+from nlblocks.paths import FORMULAS
 from nlblocks_paddle.block import Block
-from nlblocks_paddle.kernels.paths import FORMULAS, choose
+from nlblocks_paddle.kernels.paths import choose
 from nlblocks_paddle.kernels.products import dot_product, ramp_product, softmax_product
 from nlblocks_paddle.layers import BatchNorm, max_pool, pointwise
 

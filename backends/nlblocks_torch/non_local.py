@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from nlblocks import specs
+from nlblocks.paths import FORMULAS
 from nlblocks_torch.block import Block
-from nlblocks_torch.kernels.paths import FORMULAS, choose
+from nlblocks_torch.kernels.paths import choose
 from nlblocks_torch.kernels.products import dot_product, ramp_product, softmax_product
 from nlblocks_torch.layers import BatchNorm, max_pool, pointwise
 

@@ -260,7 +260,7 @@ def test_long_sums_are_no_rougher_in_float32(backend: str, scale: float, require
 @pytest.mark.parametrize("backend", NATIVE)
 def test_one_place_decides(backend: str, require: Require) -> None:
     require(backend)
-    choose = __import__(f"nlblocks_{backend}.paths", fromlist=["choose"]).choose
+    choose = __import__(f"nlblocks_{backend}.kernels.paths", fromlist=["choose"]).choose
     assert choose("product", 3136, 3136, (32, 32), False) == "fast"
     assert choose("product", 16, 16, (512, 512), False) == "direct"  # the order that costs less
     assert choose("ramp", 3136, 3136, (32, 32), False) == "fast"
@@ -283,7 +283,7 @@ def test_the_environment_forces_a_path(backend: str, require: Require) -> None:
     require(backend)
     code = (
         "import warnings; warnings.simplefilter('ignore')\n"
-        f"from nlblocks_{backend}.paths import choose\n"
+        f"from nlblocks_{backend}.kernels.paths import choose\n"
         "print(choose('ramp', 3136, 3136, (32, 32), False))"
     )
     for value, expected in (("direct", "direct"), ("quick", "NLBLOCKS_PATH='quick' is unknown")):

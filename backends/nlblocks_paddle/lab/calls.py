@@ -40,8 +40,6 @@ TABLE: dict[str, str] = {
     "eps|epsilon=1e-5 _format|data_format=NCHW use_global_stats=None",
     "C.batch_norm": "batch_norm: x running_mean running_var weight bias is_test momentum eps _format use_global_stats "
     "trainable_statistics",
-    "C.batch_norm_": "batch_norm: x running_mean running_var weight bias is_test momentum eps _format "
-    "use_global_stats trainable_statistics",
     "layer_norm": "layer_norm: x axes|normalized_shape weight=None bias=None eps|epsilon=1e-5",
     "group_norm": "group_norm: x groups|num_groups eps|epsilon=1e-5 weight=None bias=None _format|data_format",
     "instance_norm": "instance_norm: x running_mean=None running_var=None weight=None bias=None use_input_stats=True "
@@ -158,6 +156,10 @@ TABLE: dict[str, str] = {
     "contiguous": "identity: x",
     "C.rnn": "rnn: x state weights _length _dropout_state p bidirectional _in _hidden layers mode _seed _test",
 }
+
+
+VARIADIC = frozenset({"reshape", "transpose", "expand", "tile", "view", "einsum"})
+"""Functions that take a list as separate arguments as well."""
 
 
 def finish(kind: str, attrs: dict[str, Any], ndim: int) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 import paddle
 from paddle import nn
 
-Handler = Callable[[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+from nlblocks.parity.recording.observer import Observer
+
 OPERATORS = [
     "add",
     "radd",
@@ -55,19 +56,12 @@ HOMES = ("paddle.tensor", "paddle.nn.functional", "paddle.linalg", "paddle.base.
 FOREIGN = ("torch", "numpy", "scipy", "rich", "click", "_pytest", "pytest", "nlblocks")
 
 
-class _Depth:
-    value = 0
-
-
-_depth = _Depth()
-
-
 @contextmanager
-def intercepted(layer: nn.Layer, handler: Handler) -> Iterator[None]:
-    """Within, every outermost call goes through ``handler(name, function, args, kwargs)``."""
+def intercepted(layer: nn.Layer, observer: Observer) -> Iterator[None]:
+    """Within, every outermost call goes through ``observer(name, function, args, kwargs)``."""
     undo: list[tuple[Any, str, Any, bool]] = []
     originals = _functions()
-    wrapped = {id(function): _wrap(name, function, handler) for name, function in originals.items()}
+    wrapped = {id(function): _wrap(name, function, observer) for name, function in originals.items()}
     try:
         for home in _homes():
             for name, value in list(vars(home).items()):
@@ -81,7 +75,7 @@ def intercepted(layer: nn.Layer, handler: Handler) -> Iterator[None]:
                     part.__dict__[name] = wrapped[id(value)]
         for name, value in _methods():
             undo.append((paddle.Tensor, name, value, name in vars(paddle.Tensor)))
-            setattr(paddle.Tensor, name, _method(name, value, handler))
+            setattr(paddle.Tensor, name, _method(name, value, observer))
         yield
     finally:
         for owner, name, value, own in reversed(undo):
@@ -93,31 +87,18 @@ def intercepted(layer: nn.Layer, handler: Handler) -> Iterator[None]:
                 delattr(owner, name)
 
 
-@contextmanager
-def unseen() -> Iterator[None]:
-    """Calls within go unseen."""
-    _depth.value += 1
-    try:
-        yield
-    finally:
-        _depth.value -= 1
-
-
-def _wrap(name: str, function: Callable[..., Any], handler: Handler) -> Callable[..., Any]:
+def _wrap(name: str, function: Callable[..., Any], observer: Observer) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if _depth.value:
-            return function(*args, **kwargs)
-        with unseen():
-            return handler(name, function, args, kwargs)
+        return function(*args, **kwargs) if observer.busy else observer(name, function, args, kwargs)
 
     return call
 
 
-def _method(name: str, value: Any, handler: Handler) -> Any:
+def _method(name: str, value: Any, observer: Observer) -> Any:
     if name in ("T", "mT"):
-        return property(_wrap(name, value.__get__, handler))
-    return _wrap(name, value, handler)
+        return property(_wrap(name, value.__get__, observer))
+    return _wrap(name, value, observer)
 
 
 def _functions() -> dict[str, Callable[..., Any]]:

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
-from nlblocks.paths import Path, force, forced
+from nlblocks.paths import Formula, Path, cheaper
 
-__all__ = ["choose", "force"]
-
-Formula = Literal["softmax", "product", "ramp", "lines"]
-FORMULAS: dict[str, Formula] = {
-    "embedded_gaussian": "softmax", "gaussian": "softmax", "dot_product": "product", "concatenation": "ramp"
-}  # fmt: skip
-"""The formula of each mode of NonLocal. "lines" is criss-cross attention."""
 SMALL = 2**17
-"""A softmax or ramp map with fewer entries costs less to build than to go around (measured on a CPU)."""
+"""Entries of a softmax or ramp map from which on going around it pays (measured on a CPU)."""
 
 
 def choose(formula: Formula, queries: int, keys: int, widths: tuple[int, int], return_attention: bool) -> Path:
     """The path for one map of ``queries`` × ``keys`` between vectors of ``widths`` (affinity, values).
 
     The map exists on the direct path only. An exported program keeps to the formula as it is written, which every
-    runtime can read. Else the path that is forced; else the one that costs less.
+    runtime can read. Else :func:`nlblocks.paths.cheaper` says.
     """
     traced = torch.compiler.is_exporting() or torch.jit.is_tracing()  # type: ignore[attr-defined]
-    if return_attention or traced:
-        return "direct"
-    path = forced()
-    if path is not None:
-        return path
-    affinity, values = widths
-    if formula == "product":
-        return "fast" if affinity * values * (queries + keys) < queries * keys * (affinity + values) else "direct"
-    if formula == "lines":  # the same map on both paths, with fewer copies on the fast one
-        return "fast"
-    return "fast" if queries * keys >= SMALL else "direct"
+    return "direct" if return_attention or traced else cheaper(formula, queries, keys, widths, SMALL)

@@ -154,27 +154,11 @@ TABLE: dict[str, str] = {
     "clone": "clone: x|input",
 }
 
-PADDLE_CONSTANTS: dict[str, tuple[str, ...]] = {
-    "batch_norm": ("eps",),
-    "layer_norm": ("eps",),
-    "group_norm": ("eps",),
-    "instance_norm": ("eps",),
-    "elu": ("alpha",),
-    "celu": ("alpha",),
-    "pow": ("other",),
-    "clip": ("low", "high"),
-    "normalize": ("eps",),
-    "smooth_l1": ("beta",),
-    "huber": ("delta",),
-    "cross_entropy": ("label_smoothing",),
-}
-"""Constants that Paddle's kernels hold as float32, by kind. The judge runs torch with the same numbers."""
-
-ROUNDED_BACKWARD: dict[str, tuple[str, ...]] = {"leaky_relu": ("slope",), "softplus": ("beta",)}
-"""Constants that Paddle holds as float32 in the backward pass only."""
+VARIADIC = frozenset({"view", "reshape", "permute", "size", "expand", "repeat", "einsum"})
+"""Functions that take a list as separate arguments as well."""
 
 
-def finish(kind: str, attrs: dict[str, Any]) -> None:
+def finish(kind: str, attrs: dict[str, Any], ndim: int) -> None:
     """Write torch's attributes as the vocabulary has them."""
     if kind == "batch_norm":
         attrs["variance"] = "unbiased"

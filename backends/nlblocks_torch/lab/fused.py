@@ -1,13 +1,15 @@
-"""Looks inside torch's fused attention: the operations that it stands for, written down from their values."""
+"""Looks inside torch's fused multi-head attention: the operations it stands for, written down from their values."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from nlblocks.backend import Array
 from nlblocks.parity.recording.fused_attention import attention_steps
+from nlblocks.parity.recording.observer import Observer
 from nlblocks.parity.recording.recorder import Call, Recorder, as_float64
 from nlblocks.parity.tracing.vocabulary import signature
 
@@ -19,23 +21,11 @@ MULTI_HEAD = signature(
 )
 
 
-def attention_inside(recorder: Recorder, call: Call) -> None:
-    """Scores = Q Kᵀ · scale, masked, softmax: the steps before the product with V."""
-    arguments = call.arguments
-    query, key = (_array(arguments[name]) for name in ("query", "key"))
-    numbers = dict(zip(call.roles, call.inputs, strict=True))
-    _, number = attention_steps(
-        recorder, query, key, (numbers["query"], numbers["key"]), call.attrs.get("scale"),
-        None if arguments.get("mask") is None else _array(arguments["mask"]), numbers.get("mask"),
-        bool(call.attrs.get("causal")),
-    )  # fmt: skip
-    call.kind, call.inputs, call.roles = "matmul", (number, numbers["value"]), ("x", "other")
-
-
-def multi_head_inside(recorder: Recorder, call: Call, func: Any, args: Any, kwargs: Any) -> Any:
+def multi_head(observer: Observer, call: Call, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Run F.multi_head_attention_forward without dropout, and write down its steps."""
+    recorder = observer.recorder
     args, kwargs = MULTI_HEAD.replace(args, kwargs, "dropout_p", lambda p: 0.0)
-    result = func(*args, **kwargs)
+    result = function(*args, **kwargs)
     read = MULTI_HEAD.read(args, kwargs)
     width, heads = int(read["embed_dim"]), int(read["num_heads"])
     numbers: list[int] = []

@@ -15,7 +15,7 @@ from nlblocks.parity.judging.noise_floor import SideFloors
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.side import Side
 from nlblocks.parity.recording.dropout import Drawn
-from nlblocks.parity.recording.tracer import Given, Keep
+from nlblocks.parity.recording.options import Given, Keep
 from nlblocks.parity.tracing.trace import Key, Trace
 
 

@@ -16,7 +16,7 @@ from nlblocks.parity.judging.outputs import finite, first_not_finite, paired_out
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.substitutions import Substitutions, partners_by_parameter, users_of
 from nlblocks.parity.matching.by_digest import ByDigest
-from nlblocks.parity.recording.tracer import Keep
+from nlblocks.parity.recording.options import Keep
 from nlblocks.parity.tracing.trace import Trace
 
 ALIKE = 1e-6

@@ -28,13 +28,11 @@ from nlblocks.parity.judging.side import Side
 from nlblocks.parity.judging.training import compare_training
 from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.recording.dropout import partners
+from nlblocks.parity.recording.rounding import declared
 from nlblocks.parity.running.history import History
 from nlblocks.parity.running.optimisers import TrainingPlan
 from nlblocks.parity.tracing.trace import Trace
 
-MOMENTUM_HELD = 2.0**-24 * 10 / 8
-"""Paddle holds the weight of the old statistic as float32: off by 2^-24, seen against a tenth of the way. Counted as
-rounding up to four times."""
 R = TypeVar("R", bound=ReportData)
 
 
@@ -117,9 +115,10 @@ class Judge:
         theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
         owner = {str(a.refs[role]): (a, b) for a, b in self.pairs.pairs for role in a.refs}
         said: set[str] = set()
+        off = declared().statistics_off
         for name in sorted(names & set(theirs)):
             mine = left.buffers_after[name]
-            held = float(np.abs(mine - before[name]).max(initial=0.0)) * MOMENTUM_HELD
+            held = float(np.abs(mine - before[name]).max(initial=0.0)) * off
             found = self.comparer.compare("buffers", ("buffers", name), mine, theirs[name], runs, extra=held)
             if not found.passed:
                 self._apart.add(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nlblocks.parity.recording.tracer import Given
+from nlblocks.parity.recording.options import Given
 from nlblocks.parity.tracing.trace import Trace
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from nlblocks.backend import State
 from nlblocks.parity.recording.dropout import Drawn
-from nlblocks.parity.recording.tracer import Given, Keep
+from nlblocks.parity.recording.options import Given, Keep
 from nlblocks.parity.running.history import History
 from nlblocks.parity.running.optimisers import Maker
 from nlblocks.parity.tracing.trace import Key, Trace

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from nlblocks.parity.explaining.localise import Located
 from nlblocks.parity.judging.attributes import same_mistake
 from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.recording.tracer import Given
+from nlblocks.parity.recording.options import Given
 from nlblocks.parity.tracing.trace import Op, Spot, Trace
 
 OPERANDS = {"momentum", "x", "other"}

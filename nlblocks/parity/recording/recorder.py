@@ -4,48 +4,41 @@ from __future__ import annotations
 
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.tracer import Given, Keep, RunOptions
-from nlblocks.parity.tracing.trace import Key, Op, Spot, Trace
-from nlblocks.parity.tracing.vocabulary import NORMALISATIONS, normalise, plain, signature, tensors_in
+from nlblocks.parity.recording.framework import Framework
+from nlblocks.parity.recording.options import Given, RunOptions
+from nlblocks.parity.tracing.trace import Op, Spot, Trace
+from nlblocks.parity.tracing.vocabulary import NORMALISATIONS, Signature, normalise, plain, signature, tensors_in
 
 NAMED = NORMALISATIONS | {"conv", "conv_transpose", "linear", "matmul", "embedding", "prelu"}
 """Kinds that are layers, though no module runs them, where they use a parameter of the module around them."""
+SCALARS = frozenset({bool, int, float, str, type(None)})
+"""Types of arguments that hold no tensor: told apart first, for most arguments are one of them."""
 
 
 class Recorder:
-    """Fills ``trace``. ``is_tensor``, ``view`` (as NumPy) and ``version`` (of in-place writes) are the framework's.
+    """Fills ``trace`` with what a framework's calls do."""
 
-    ``watch`` is called with every tensor whose values are kept, and its number. ``give`` makes a tensor hold other
-    values, ``steer`` makes another gradient come back to it, where ``given`` says so.
-    """
-
-    def __init__(
-        self, trace: Trace, *, table: Mapping[str, str], is_tensor: Callable[[Any], bool],
-        view: Callable[[Any], Array], version: Callable[[Any], int], keep: Keep = "results",
-        watch: Callable[[Any, int], None] | None = None, given: Given | None = None,
-        give: Callable[[Any, Array], Any] | None = None, steer: Callable[[Any, Array], None] | None = None,
-    ) -> None:  # fmt: skip
-        self.trace, self.table, self.is_tensor, self.view, self.version = trace, table, is_tensor, view, version
-        self.watch, self.keep = watch, keep
-        self.given, self.give, self.steer = given, give, steer
+    def __init__(self, framework: Framework, trace: Trace, options: RunOptions) -> None:
+        self.framework, self.trace, self.options = framework, trace, options
         self.sites: dict[str, int] = defaultdict(int)
         self.scopes: list[tuple[str, bool]] = [("", False)]
         self.numbers: dict[int, tuple[weakref.ref[Any], int, int]] = {}
         self.next = 0
         self.dropouts: dict[tuple[int, ...], int] = defaultdict(int)
-        self.busy = False
+        self.readings: dict[str, _Reading] = {}
+        self.tensor, self.prefix = framework.tensor_type, f"{framework.name}."
 
     @property
     def capture(self) -> bool:
         """Whether values are kept."""
-        return self.keep == "values"
+        return self.options.keep == "values"
 
     def enter(self, path: str, leaf: bool) -> None:
         self.scopes.append((path, leaf))
@@ -64,7 +57,7 @@ class Recorder:
         if known is None or known[0]() is not tensor:
             return self.introduce(tensor, "constant:")
         _, number, version = known
-        if self.version(tensor) == version or (number in self.trace.origin and self.trace.parameter(number)):
+        if self.framework.version(tensor) == version or (number in self.trace.origin and self.trace.parameter(number)):
             return number
         fresh = self._new(tensor)
         self._append("mutated", "mutated", (number,), ("x",), {}, (fresh,))
@@ -78,40 +71,42 @@ class Recorder:
 
     def before(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
         """Read a call, before it runs and may overwrite its inputs."""
-        name = _plain_name(name)
-        args = list(args)
-        reverse = name.startswith("__r") and name.endswith("__") and name != "__rshift__"
-        if reverse:
-            name, args = f"__{name[3:]}", [args[1], args[0]] if len(args) == 2 else args
-        line = self.table.get(name) or self.table.get(name.removeprefix("C."), "")
+        reading = self.readings.get(name)
+        if reading is None:
+            reading = self.readings[name] = _reading(name, self.framework)
+        if reading.reverse and len(args) == 2:
+            args = (args[1], args[0])
+        elif reading.variadic and len(args) > 2:
+            args = (args[0], tuple(args[1:]))
+        arguments = reading.arguments(args, kwargs)
+        kind = reading.kind
         inputs: list[int] = []
         roles: list[str] = []
         attrs: dict[str, Any] = {}
         ndim = 0
-        if line:
-            read = signature(line)
-            kind, arguments = read.kind, read.read(args, kwargs)
-        else:
-            kind, arguments = (
-                name.removeprefix("C.").strip("_"),
-                {f"x{i}" if i else "x": value for i, value in enumerate(args)},
-            )
-            arguments |= dict(kwargs)
         for role, value in arguments.items():
-            found = list(tensors_in(value, self.is_tensor))
+            if isinstance(value, self.tensor):
+                inputs.append(self.number(value))
+                roles.append(role)
+                ndim = ndim or len(value.shape)
+                continue
+            found = () if type(value) in SCALARS else list(tensors_in(value, self.tensor))
             if found:
-                several = not self.is_tensor(value)
-                for position, tensor in enumerate(found):
-                    inputs.append(self.number(tensor))
-                    roles.append(f"{role}{position}" if several else role)
+                inputs += [self.number(tensor) for tensor in found]
+                roles += [f"{role}{position}" for position in range(len(found))]
                 ndim = ndim or len(found[0].shape)
-                if several and role == "index":
-                    attrs[role] = plain(_without_tensors(value, self.is_tensor))
+                if role == "index":
+                    attrs[role] = plain(_without_tensors(value, self.tensor), self.prefix)
             elif role not in ("name", "inplace", "_stacklevel", "out"):
-                attrs[role] = plain(value)
+                attrs[role] = plain(value, self.prefix)
         if kind == "clip" and attrs.get("low") == 0 and attrs.get("high") == 6:
             kind, attrs = "relu6", {}
-        return Call(kind, name, tuple(inputs), tuple(roles), normalise(kind, attrs, ndim), arguments, self.site(name))
+        attrs = normalise(kind, attrs, ndim)
+        self.framework.finish(kind, attrs, ndim)
+        return Call(
+            kind, reading.name, tuple(inputs), tuple(roles), attrs, arguments, self.site(reading.name),
+            reading.signature,
+        )  # fmt: skip
 
     def site(self, name: str) -> str:
         """What names the next call of a function in every run of the model."""
@@ -121,12 +116,15 @@ class Recorder:
 
     def wanted(self, call: Call) -> Mapping[str, Any]:
         """The attributes that are given in place of the call's own."""
-        return self.given.attributes.get(call.site, {}) if self.given is not None else {}
+        given = self.options.given
+        return given.attributes.get(call.site, {}) if given is not None else {}
 
     def corrected(self, call: Call, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
         """The call's arguments, with the attributes that are given in place of its own."""
         for name, value in self.wanted(call).items():
-            args, kwargs = signature(self.table[call.name]).give(args, kwargs, name, value)
+            if call.signature is None:
+                raise KeyError(f"the table of {self.framework.name} has no {call.name}")
+            args, kwargs = call.signature.give(args, kwargs, name, value)
             call.attrs[name] = value
         return args, kwargs
 
@@ -135,9 +133,9 @@ class Recorder:
 
         ``target`` is the tensor that a call without a result wrote to.
         """
-        if target is None and self.given is not None:
-            result = self._given(call.site, result, self.given)
-        made = list(tensors_in(result, self.is_tensor)) if target is None else [target]
+        if target is None and self.options.given is not None:
+            result = self._given(call.site, result, self.options.given)
+        made = list(tensors_in(result, self.tensor)) if target is None else [target]
         if made:
             numbers = tuple(self._new(tensor) for tensor in made)
             self._append(call.kind, call.name, call.inputs, call.roles, call.attrs, numbers, call.site)
@@ -150,13 +148,16 @@ class Recorder:
         return self._exchanged((site, 0), result, given)
 
     def _exchanged(self, spot: Spot, tensor: Any, given: Given) -> Any:
-        if not self.is_tensor(tensor) or self.give is None or self.steer is None:
+        """The tensor with values of others that its gradient passes by, and with another gradient behind it."""
+        if not isinstance(tensor, self.tensor):
             return tensor
+        framework = self.framework
         value, gradient = given.values.get(spot), given.gradients.get(spot)
         if value is not None and value.shape == tuple(tensor.shape):
-            tensor = self.give(tensor, value)
-        if gradient is not None and gradient.shape == tuple(tensor.shape):
-            self.steer(tensor, gradient)
+            tensor = framework.like(value, tensor) + (tensor - framework.constant(tensor))
+        if gradient is not None and gradient.shape == tuple(tensor.shape) and framework.wants_gradient(tensor):
+            own = tensor
+            framework.hook(tensor, lambda _: framework.like(gradient, own))
         return tensor
 
     def note(self, kind: str, inputs: Sequence[int], roles: Sequence[str], result: Array, **attrs: Any) -> int:
@@ -169,13 +170,13 @@ class Recorder:
 
     def finish(self, result: Any) -> dict[str, Any]:
         """Number the outputs and return them by the name of their gradient: the path, "" where there is only one."""
-        found = dict(leaves(result, self.is_tensor))
+        found = dict(leaves(result, self.tensor))
         for path, tensor in found.items():
             number = self.number(tensor)
             self.trace.outputs[path] = number
-            self.trace.output_dtypes[path] = str(tensor.dtype).rpartition(".")[2]
+            self.trace.output_dtypes[path] = dtype_name(tensor)
             if number not in self.trace.values:
-                self.trace.values[number] = private(self.view(tensor))
+                self.trace.values[number] = private(self.framework.to_numpy(tensor))
         return {"" if len(found) == 1 else path: tensor for path, tensor in found.items()}
 
     def _append(
@@ -201,40 +202,81 @@ class Recorder:
         known = self.numbers.get(id(tensor))
         if known is not None and known[0]() is tensor:
             self.trace.overwritten.add(known[1])
-        self.numbers[id(tensor)] = (weakref.ref(tensor), number, self.version(tensor))
-        if self.keep != "results":
-            self._keep(number, self.view(tensor), own=False)
-        if self.capture and self.watch is not None:
-            self.watch(tensor, number)
+        self.numbers[id(tensor)] = (weakref.ref(tensor), number, self.framework.version(tensor))
+        if self.options.keep != "results":
+            self._keep(number, self.framework.to_numpy(tensor), own=False)
+        if self.capture and self.options.backward and self.framework.wants_gradient(tensor):
+            self._watch(tensor, number)
         return number
+
+    def _watch(self, tensor: Any, number: int) -> None:
+        """Keep the gradient that reaches a tensor."""
+
+        def keep(gradient: Any) -> None:
+            if gradient is not None:
+                self.trace.grads[number] = private(self.framework.to_numpy(gradient))
+
+        self.framework.hook(tensor, keep)
 
     def _keep(self, number: int, array: Array, *, own: bool) -> None:
         """Keep of a tensor what the run keeps; ``own`` arrays are nobody else's."""
         name = self.trace.parameter(number)
-        if self.keep == "values":
+        if self.capture:
             tensor = self.trace.state.get(name) if name is not None else None
             constant = own or (tensor is not None and not tensor.buffer)  # a run never writes to its parameters
             self.trace.values[number] = as_float64(array) if constant else private(array)
-        elif self.keep == "digests" and name is None:
+        elif self.options.keep == "digests" and name is None:
             self.trace.keep_digest(number, array)
 
 
 class Call:
     """One call as it was read."""
 
-    __slots__ = ("arguments", "attrs", "inputs", "kind", "name", "roles", "site")
+    __slots__ = ("arguments", "attrs", "inputs", "kind", "name", "roles", "signature", "site")
 
     def __init__(
         self, kind: str, name: str, inputs: tuple[int, ...], roles: tuple[str, ...], attrs: dict[str, Any],
-        arguments: dict[str, Any], site: str,
+        arguments: dict[str, Any], site: str, signature: Signature | None = None,
     ) -> None:  # fmt: skip
         self.kind, self.name, self.inputs, self.roles, self.attrs = kind, name, inputs, roles, attrs
-        self.arguments, self.site = arguments, site
+        self.arguments, self.site, self.signature = arguments, site, signature
 
 
-def leaves(value: Any, is_tensor: Callable[[Any], bool], path: str = "") -> list[tuple[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How the calls of a function are read: by a line of the table, where it has one."""
+
+    name: str
+    kind: str
+    signature: Signature | None
+    reverse: bool
+    variadic: bool
+
+    def arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        if self.signature is not None:
+            return self.signature.read(args, kwargs)
+        return {**{f"x{i}" if i else "x": value for i, value in enumerate(args)}, **kwargs}
+
+
+def _reading(name: str, framework: Framework) -> _Reading:
+    """An operation that overwrites its argument reads as the one that does not: ``__iadd__`` as ``__add__``."""
+    if name.startswith("__i") and name.endswith("__") and name not in ("__invert__", "__index__", "__int__"):
+        name = f"__{name[3:]}"
+    elif framework.inplace and not name.endswith("__"):
+        name = name.removesuffix(framework.inplace)
+    reverse = name.startswith("__r") and name.endswith("__") and name != "__rshift__"
+    if reverse:
+        name = f"__{name[3:]}"
+    public = name.removeprefix(framework.kernel)
+    line = framework.table.get(name) or framework.table.get(public, "")
+    read = signature(line) if line else None
+    kind = read.kind if read is not None else public.strip("_")
+    return _Reading(name, kind, read, reverse, public in framework.variadic)
+
+
+def leaves(value: Any, tensor: type[Any], path: str = "") -> list[tuple[str, Any]]:
     """The tensors of an output by path, through tuples, lists, dicts and dataclasses; "" where it is one tensor."""
-    if is_tensor(value):
+    if isinstance(value, tensor):
         return [(path, value)]
     if isinstance(value, Mapping):
         items = [(str(key), item) for key, item in value.items()]
@@ -246,7 +288,7 @@ def leaves(value: Any, is_tensor: Callable[[Any], bool], path: str = "") -> list
         items = [(str(index), item) for index, item in enumerate(value)]
     else:
         return []
-    return [leaf for key, item in items for leaf in leaves(item, is_tensor, f"{path}.{key}" if path else key)]
+    return [leaf for key, item in items for leaf in leaves(item, tensor, f"{path}.{key}" if path else key)]
 
 
 def private(array: Array) -> Array:
@@ -259,24 +301,14 @@ def as_float64(array: Array) -> Array:
     return np.asarray(array, dtype=np.float64 if array.dtype.kind == "f" else array.dtype)
 
 
-def deliver(trace: Trace, options: RunOptions, key: Key, gradient: Array) -> None:
-    """A gradient of an input or parameter that nobody else writes to goes where the options say."""
-    if options.gradients is not None:
-        options.gradients(key, gradient)
-    else:
-        (trace.grad_inputs if key[0] == "grad_input" else trace.grad_params)[key[1]] = gradient
+def dtype_name(tensor: Any) -> str:
+    """Such as "float32", in every framework."""
+    return str(tensor.dtype).rpartition(".")[2]
 
 
-def _plain_name(name: str) -> str:
-    """The name of an in-place operation is that of the operation."""
-    if name.startswith("__i") and name.endswith("__") and name not in ("__invert__", "__index__", "__int__"):
-        return f"__{name[3:]}"
-    return name[:-1] if name.endswith("_") and not name.endswith("__") else name
-
-
-def _without_tensors(value: Any, is_tensor: Callable[[Any], bool]) -> Any:
-    if is_tensor(value):
+def _without_tensors(value: Any, tensor: type[Any]) -> Any:
+    if isinstance(value, tensor):
         return "tensor"
     if isinstance(value, tuple | list):
-        return tuple(_without_tensors(item, is_tensor) for item in value)
+        return tuple(_without_tensors(item, tensor) for item in value)
     return value

@@ -1,94 +1,147 @@
-"""How a run of a model is asked of a framework, and what it hands back."""
+"""How a framework's run of a model becomes a trace: written once, over what :class:`Framework` says of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
-
-import numpy as np
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from nlblocks.backend import Array
-from nlblocks.init import generator
-from nlblocks.numerics import NoiseFloor
-from nlblocks.parity.tracing.trace import Key, Spot, Tensor, Trace
+from nlblocks.parity.recording.framework import Framework
+from nlblocks.parity.recording.observer import Observer
+from nlblocks.parity.recording.options import RunOptions, output_gradient
+from nlblocks.parity.recording.own_batch_norm import as_operations
+from nlblocks.parity.recording.prepared import prepared
+from nlblocks.parity.recording.recorder import Recorder, dtype_name, private
+from nlblocks.parity.tracing.trace import Key, Tensor, Trace
 
-Keep = Literal["results", "digests", "values"]
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a run takes in place of its own: attributes by an operation's site, results, gradients of results."""
-
-    attributes: Mapping[str, Mapping[str, float]]
-    values: Mapping[Spot, Array]
-    gradients: Mapping[Spot, Array]
+MESSAGE = 300
+"""Characters that are kept of an error's message."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How a model is run. ``inputs`` are float64 or integer arrays; floating ones are cast to ``dtype``.
-
-    ``constants`` "float32" rounds the constants of the layers that Paddle holds as float32. The gradient of output k
-    is the fixed random array :func:`output_gradient` of its name and shape. ``keep`` says what the trace holds beside
-    the results (outputs, buffers, gradients of inputs and parameters): "values" copies of every tensor and gradient
-    on the way, "digests" a digest of every tensor. Where ``gradients`` is given, it is called with each gradient of an
-    input or parameter as soon as that is known, and the trace holds none of them. What is ``given`` takes the place of
-    the run's own. ``nudge`` moves the gradients of the outputs by one unit in the last place. ``names``, where there
-    are any, are the keywords that the inputs are passed by. ``masks`` says, by site, what a dropout's mask is drawn for
-    (:mod:`nlblocks.parity.recording.dropout`) if not for its own shape.
-    """
-
-    inputs: tuple[Array, ...]
-    training: bool = False
-    dtype: str = "float64"
-    backward: bool = False
-    keep: Keep = "values"
-    constants: str = "exact"
-    seed: int = 0
-    gradients: Callable[[Key, Array], None] | None = None
-    given: Given | None = None
-    nudge: int | None = None
-    names: tuple[str, ...] = ()
-    masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-
-    def call(self, model: Any, tensors: Sequence[Any]) -> Any:
-        """What the model gives for its inputs."""
-        return model(**dict(zip(self.names, tensors, strict=True))) if self.names else model(*tensors)
-
-
-@runtime_checkable
-class Tracer(Protocol):
-    """What the parity lab needs of a framework. A backend package offers one as ``tracer``."""
-
-    name: str
-    constants: str
+class Tracer(Framework):
+    """Runs a framework's models for the lab. A backend derives one, and offers an object of it as ``tracer``."""
 
     def owns(self, model: Any) -> bool:
         """Whether the model is a module of this framework."""
+        return isinstance(model, self.model_type)
 
     def state(self, model: Any) -> dict[str, Array]:
         """Parameters and buffers by the model's own names, in its own layouts; views of its memory, to be read only."""
+        return {name: self.to_numpy(tensor) for name, tensor in self.named(model).items()}
 
     def describe(self, model: Any) -> dict[str, Tensor]:
         """Shapes and kinds of what :meth:`state` holds."""
+        buffers = self.buffer_names(model)
+        return {
+            name: Tensor(
+                shape=tuple(tensor.shape), dtype=dtype_name(tensor), buffer=name in buffers,
+                trainable=name not in buffers and self.wants_gradient(tensor),
+            )
+            for name, tensor in self.named(model).items()
+        }  # fmt: skip
 
     def dtype(self, model: Any) -> str:
         """The dtype of the model's floating parameters."""
+        return next((dtype_name(tensor) for tensor in self.named(model).values()), self.default_dtype())
 
     def run(self, model: Any, options: RunOptions, state: Mapping[str, Array]) -> Trace:
         """Run the model with this state, and leave it as it was; what it raises is the trace's ``error``."""
+        trace = Trace(
+            framework=self.name, model=type(model).__name__, training=options.training, dtype=options.dtype,
+            state=self.describe(model),
+            layers={path: type(module).__name__ for path, module in self.modules(model).items()},
+        )  # fmt: skip
+        with prepared(self, model, options, state):
+            self._run(model, options, trace)
+        return trace
 
     def train(
         self, model: Any, options: RunOptions, state: Mapping[str, Array], *, steps: int, optimiser: Callable[..., Any]
     ) -> list[dict[str, Array]]:
         """The state after each optimiser step on Σ output · gradient; the model is left as it was."""
+        options, states = replace(options, keep="results"), []
+        with prepared(self, model, options, state):
+            rule = optimiser([p for p in self.parameters(model) if self.wants_gradient(p)])
+            for _ in range(steps):
+                trace = Trace(framework=self.name, model=type(model).__name__, training=True, dtype=options.dtype)
+                recorder = Recorder(self, trace, options)
+                inputs = [self.input(array, options.dtype, gradient=options.backward) for array in options.inputs]
+                found = self._forward(model, recorder, options, inputs)
+                if not self._backward(found, options, {}, lambda key, gradient: None):
+                    raise RuntimeError(f"{trace.model}: no output has a gradient")
+                self.step(rule)
+                states.append({name: private(self.to_numpy(tensor)) for name, tensor in self.named(model).items()})
+        return states
 
+    def _run(self, model: Any, options: RunOptions, trace: Trace) -> None:
+        recorder = Recorder(self, trace, options)
+        inputs = [self.input(array, options.dtype, gradient=options.backward) for array in options.inputs]
+        targets: dict[Key, Any] = {("grad_input", str(index)): tensor for index, tensor in enumerate(inputs)}
+        for index, tensor in enumerate(inputs):
+            recorder.introduce(tensor, f"input:{index}")
+        for name, tensor in self.named(model).items():
+            recorder.introduce(tensor, f"parameter:{name}")
+            targets["grad_params", name] = tensor
 
-def output_gradient(name: str, shape: Sequence[int], options: RunOptions) -> Array:
-    """The gradient that is sent into an output: standard normal, the same for both sides."""
-    drawn = generator(options.seed, f"grad:{name}").normal(size=tuple(shape))
-    gradient = drawn.astype(np.float32).astype(np.float64)
-    if options.nudge is None:
-        return gradient
-    return NoiseFloor.nudged(gradient, options.nudge, f"grad:{name}", options.dtype)
+        def deliver(key: Key, gradient: Array) -> None:
+            (trace.grad_inputs if key[0] == "grad_input" else trace.grad_params)[key[1]] = gradient
+
+        try:
+            found = self._forward(model, recorder, options, inputs)
+            if options.backward and not self._backward(found, options, targets, options.gradients or deliver):
+                trace.error = f"{trace.model}: no output has a gradient"
+        except Exception as error:
+            trace.error = f"{type(error).__name__}: {self.message(error)[:MESSAGE]}"
+            trace.error_scope = recorder.scopes[-1][0]
+        trace.buffers_after = {
+            name: private(self.to_numpy(tensor))
+            for name, tensor in self.named(model).items()
+            if trace.state[name].buffer
+        }
+
+    def _forward(self, model: Any, recorder: Recorder, options: RunOptions, inputs: list[Any]) -> dict[str, Any]:
+        """Run the model under observation; its outputs by the name of their gradient."""
+        with self._followed(model, recorder, options):
+            result = options.call(model, inputs)
+        found = recorder.finish(result)
+        if not found:
+            trace = recorder.trace
+            trace.error = f"{trace.model} returned {type(result).__name__}, which holds no tensor"
+        return found
+
+    @contextmanager
+    def _followed(self, model: Any, recorder: Recorder, options: RunOptions) -> Iterator[None]:
+        """Within, the recorder sees what the model calls, and in which module."""
+        observer = Observer(self, recorder, options)
+        modules = self.modules(model)
+        with ExitStack() as stack:
+            for path, module in modules.items():
+                stack.callback(
+                    self.follow(module, partial(recorder.enter, path, self._leaf(path, module)), recorder.leave)
+                )
+            if self.batch_norm is not None:
+                norms = (module for module in modules.values() if isinstance(module, self.batch_norm))
+                stack.enter_context(as_operations(norms, observer))
+            stack.enter_context(self.observed(model, observer))
+            yield
+
+    def _leaf(self, path: str, module: Any) -> bool:
+        """Whether a module is one layer: it has no parts, and is not the whole model, or it is the framework's own."""
+        if isinstance(module, self.containers):
+            return False
+        own = bool(self.own_layers) and type(module).__module__.startswith(self.own_layers)
+        return own or (path != "" and not any(True for _ in self.children(module)))
+
+    def _backward(
+        self, found: Mapping[str, Any], options: RunOptions, targets: Mapping[Key, Any],
+        done: Callable[[Key, Array], None],
+    ) -> bool:  # fmt: skip
+        """Send the fixed gradients into the outputs; False where none of them takes one."""
+        outputs = {path: tensor for path, tensor in found.items() if self.wants_gradient(tensor)}
+        sent = [self.like(output_gradient(path, tensor.shape, options), tensor) for path, tensor in outputs.items()]
+        if outputs:
+            self.backward(list(outputs.values()), sent, targets, done)
+        return bool(outputs)

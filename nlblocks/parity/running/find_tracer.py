@@ -5,23 +5,47 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from nlblocks.backend import rows
+from nlblocks.backend import Row, rows
 from nlblocks.errors import InputError
 from nlblocks.parity.recording.tracer import Tracer
 
 
 def tracer_of(model: Any) -> Tracer:
-    """The tracer of the framework that a model belongs to. Raises InputError where it is no model."""
+    """The tracer of the framework that a model belongs to. Raises InputError where it is no model.
+
+    It is ``tracer`` in the module ``lab.tracing`` of a backend, which is asked where one of the model's classes comes
+    from the backend's framework. A package from an entry point may name that as ``framework``, and is to import it no
+    sooner than its blocks or its tracer are wanted; if it does not, its models are its own.
+    """
     if isinstance(model, type):
         raise InputError(f"{model.__name__} is a class; give a model, i.e. {model.__name__}(...)")
-    for name, row in rows().items():
-        if row.framework is not None and row.installed and _mentions(model, row.framework):
-            tracer: Tracer = importlib.import_module(f"{row.module}.lab.tracing").tracer
-            if tracer.owns(model):
-                return tracer
+    homes = {base.__module__.partition(".")[0] for base in type(model).__mro__}
+    known = sorted(rows().items(), key=lambda item: item[1].framework is None)  # a package is asked where no row says
+    for name, row in known:
+        if (row.framework or _framework(row)) not in homes:
+            continue
+        tracer = _tracer(row)
+        if tracer is not None and tracer.owns(model):
+            return tracer
+        if tracer is not None:
             raise InputError(f"{type(model).__name__} is no {name} module; give a model, e.g. an nn.Module or nn.Layer")
     raise InputError(f"{type(model).__name__} is no model of an installed framework; give an nn.Module or an nn.Layer")
 
 
-def _mentions(model: Any, framework: str) -> bool:
-    return any(base.__module__.partition(".")[0] == framework for base in type(model).__mro__)
+def _framework(row: Row) -> str | None:
+    """What a package from an entry point says; None where it cannot be imported here."""
+    try:
+        return str(getattr(importlib.import_module(row.module), "framework", row.module))
+    except ModuleNotFoundError:
+        return None
+
+
+def _tracer(row: Row) -> Tracer | None:
+    name = f"{row.module}.lab.tracing"
+    try:
+        tracer: Tracer = importlib.import_module(name).tracer
+    except ModuleNotFoundError as error:
+        if not name.startswith(error.name or name):  # something that it imports
+            raise
+        return None
+    return tracer

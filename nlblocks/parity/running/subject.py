@@ -10,7 +10,9 @@ from nlblocks.backend import Array, State
 from nlblocks.errors import InputError
 from nlblocks.numerics import NoiseFloor, tolerance
 from nlblocks.parity.recording.dropout import Drawn
-from nlblocks.parity.recording.tracer import Given, Keep, RunOptions, Tracer
+from nlblocks.parity.recording.options import Given, Keep, RunOptions
+from nlblocks.parity.recording.rounding import Rounding, declared
+from nlblocks.parity.recording.tracer import Tracer
 from nlblocks.parity.running.find_tracer import tracer_of
 from nlblocks.parity.running.history import History, trained
 from nlblocks.parity.running.inputs import Inputs
@@ -26,14 +28,14 @@ class Subject:
     """One model and how it is run; a :class:`Side`. ``own`` is a view of the model's memory, to be read only.
 
     ``state`` is what it is run with, ``masks`` what its dropout masks are drawn for where that is not their own shape,
-    ``constants`` how the other side's framework holds the constants of layers.
+    ``held`` what the other side's framework holds as float32 and this one's does not: it is run with the same.
     """
 
     model: Any
     tracer: Tracer
     inputs: Inputs
     names: tuple[str, ...]
-    constants: str
+    held: Rounding
     own: State
     state: State
     say: Progress
@@ -43,14 +45,14 @@ class Subject:
     def both(
         cls, left: Any, right: Any, inputs: Any, seed: int, say: Progress | None = None
     ) -> tuple[Subject, Subject]:
-        """Two models, each beside the other's way to hold constants. Raises InputError for what cannot be used."""
-        a, b = _subjects({"left": left, "right": right}, Inputs.of(inputs, seed), say, "exact")
+        """Two models, each run with what the other's framework holds as float32. Raises InputError for no models."""
+        a, b = _subjects({"left": left, "right": right}, Inputs.of(inputs, seed), say)
         return a, b
 
     @classmethod
     def alone(cls, model: Any, inputs: Inputs, say: Progress | None = None) -> Subject:
-        """A model that will be compared with what is not known yet: constants are rounded as Paddle rounds them."""
-        return _subjects({"captured": model}, inputs, say, "float32")[0]
+        """A model that will be compared with what is not known yet: any framework may hold what it holds as float32."""
+        return _subjects({"captured": model}, inputs, say)[0]
 
     @staticmethod
     def probes(left: Subject, right: Subject) -> tuple[Trace, Trace]:
@@ -120,7 +122,7 @@ class Subject:
         return self.tracer.run(self.model, options, state)
 
     def _options(self, arrays: tuple[Array, ...], **changes: Any) -> RunOptions:
-        given = {"inputs": arrays, "names": self.names, "seed": self.inputs.seed, "constants": self.constants}
+        given = {"inputs": arrays, "names": self.names, "seed": self.inputs.seed, "held": self.held}
         return RunOptions(**{**given, "masks": self.masks, **changes})
 
     def train(self, maker: Maker, side: str, steps: int) -> History:
@@ -152,25 +154,26 @@ class Subject:
 
         for trial in trials:
             moved(1.0, nudge=trial)
-        if 0 in trials and self.constants == "float32" and self.tracer.constants == "exact" and dtype == "float64":
-            moved(tolerance.HELD_WEIGHT, constants="perturbed")
+        if 0 in trials and self.held and dtype == "float64":
+            moved(tolerance.HELD_WEIGHT, perturbed=True)
         return noise.floors
 
 
-def _subjects(models: Mapping[str, Any], inputs: Inputs, say: Progress | None, constants: str) -> list[Subject]:
-    """The models, by what they are called, each beside the other's way to hold constants, or beside ``constants``."""
+def _subjects(models: Mapping[str, Any], inputs: Inputs, say: Progress | None) -> list[Subject]:
+    """The models, by what they are called, each beside the other, or alone beside any framework that is known."""
     if say is not None and not callable(say):
         raise InputError(f"progress={say!r} must be a function of a line of text")
     tracers = {side: tracer_of(model) for side, model in models.items()}
     names = inputs.keywords(models)
     found = []
     for side, model in models.items():
-        others = [tracer.constants for other, tracer in tracers.items() if other != side]
+        others = [tracer.rounding for other, tracer in tracers.items() if other != side]
+        held = others[0] if others else declared()
         own = tracers[side].state(model)
         found.append(
             Subject(
                 model=model, tracer=tracers[side], inputs=inputs, names=names[side],
-                constants=next(iter(others), constants), own=own, state=own, say=say or (lambda text: None),
+                held=held.beyond(tracers[side].rounding), own=own, state=own, say=say or (lambda text: None),
             )
         )  # fmt: skip
     return found

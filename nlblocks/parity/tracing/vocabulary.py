@@ -109,22 +109,22 @@ def _literal(text: str) -> Any:
         return text
 
 
-def plain(value: Any) -> Any:
-    """An attribute as JSON can hold it: numbers, text, None and tuples of them."""
+def plain(value: Any, prefix: str = "") -> Any:
+    """An attribute as JSON can hold it: numbers, text, None and tuples of them; the text without the prefix."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int | float):
         return value
     if isinstance(value, slice):
-        return ("slice", plain(value.start), plain(value.stop), plain(value.step))
+        return ("slice", plain(value.start, prefix), plain(value.stop, prefix), plain(value.step, prefix))
     if value is Ellipsis:
         return "..."
     if isinstance(value, list | tuple):
-        return tuple(plain(item) for item in value)
+        return tuple(plain(item, prefix) for item in value)
     if hasattr(value, "item") and getattr(value, "size", None) == 1:
-        return plain(value.item())
+        return plain(value.item(), prefix)
     text = str(value)
-    return text.replace("paddle.", "").replace("torch.", "") if len(text) < LONGEST else type(value).__name__
+    return text.replace(prefix, "") if len(text) < LONGEST else type(value).__name__
 
 
 def normalise(kind: str, attrs: dict[str, Any], ndim: int) -> dict[str, Any]:
@@ -173,16 +173,16 @@ def _window(name: str, value: Any, spatial: int, attrs: Mapping[str, Any]) -> An
     return value
 
 
-def tensors_in(value: Any, is_tensor: Callable[[Any], bool]) -> Iterator[Any]:
-    """All tensors in nested lists, tuples and dicts, in order."""
-    if is_tensor(value):
+def tensors_in(value: Any, tensor: type[Any]) -> Iterator[Any]:
+    """All tensors, which are of this class, in nested lists, tuples and dicts, in order."""
+    if isinstance(value, tensor):
         yield value
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from tensors_in(item, is_tensor)
+            yield from tensors_in(item, tensor)
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from tensors_in(item, is_tensor)
+            yield from tensors_in(item, tensor)
 
 
 def same_number(a: Any, b: Any) -> bool:

@@ -1,0 +1,176 @@
+"""How a block is plugged into any model: as a child that a hook calls, so that no tensor changes its name.
+
+Written once, over what a framework with modules, children in a dict and forward hooks has; a backend supplies these.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+from typing import Any, ClassVar
+
+from nlblocks.backend import DTYPES, Call, Where
+from nlblocks.errors import InputError, known
+from nlblocks.specs.base import BlockSpec, Shape
+
+Undo = Callable[[], object]
+
+
+class ModuleHost(ABC):
+    """The part of a backend that works on models which are not its own: a Host.
+
+    Attributes:
+        module_type: The class of all modules.
+        tensor_type: The class of all tensors.
+        sequential: The container that runs its children in order.
+        containers: Containers that run their children themselves.
+    """
+
+    module_type: ClassVar[type[Any]]
+    tensor_type: ClassVar[type[Any]]
+    sequential: ClassVar[type[Any]]
+    containers: ClassVar[tuple[type[Any], ...]]
+
+    @abstractmethod
+    def children(self, module: Any) -> dict[str, Any]:
+        """The module's own dict of children by name, in order: to be written to as well."""
+
+    @abstractmethod
+    def tensors_of(self, module: Any) -> Iterable[Any]:
+        """Parameters, then buffers, of a module and its parts."""
+
+    @abstractmethod
+    def empty(self) -> Any:
+        """A tensor of the default dtype, on the default device."""
+
+    @abstractmethod
+    def example(self, value: Any, like: Any) -> Any:
+        """An array or tensor on the device of another, a floating one in its dtype."""
+
+    @abstractmethod
+    def without_gradients(self) -> AbstractContextManager[object]:
+        """Within, no gradient is recorded."""
+
+    @abstractmethod
+    def blank(self, spec: BlockSpec, like: Any) -> Any:
+        """The block of a spec on the device of a tensor and in its dtype, not initialised."""
+
+    @abstractmethod
+    def hook_after(self, module: Any, hook: Callable[[Any, Any, Any], Any]) -> Undo:
+        """Call hook(module, arguments, output) after each forward, and after the hooks that are there.
+
+        What it returns, if anything, is the output. The result takes the hook out again.
+        """
+
+    @abstractmethod
+    def hook_before(self, module: Any, hook: Callable[[Any, Any], Any]) -> Undo:
+        """Call hook(module, arguments) before each forward, and before the hooks that are there; likewise."""
+
+    def hosts(self, model: Any) -> bool:
+        return isinstance(model, self.module_type)
+
+    def modules(self, model: Any) -> dict[str, Any]:
+        found = {"": model}
+        for name, child in self.children(model).items():
+            if child is not None:
+                found |= {f"{name}.{path}" if path else name: module for path, module in self.modules(child).items()}
+        return found
+
+    def observe(self, model: Any, modules: Sequence[Any], example: Any) -> list[list[Call]]:
+        calls: list[list[Call]] = [[] for _ in modules]
+        source = self.example(example, self._like(model))
+        with ExitStack() as undo:
+            for module, log in zip(modules, calls, strict=True):
+                undo.callback(self.hook_after(module, partial(self._record, log)))
+            for module in self.modules(model).values():
+                undo.callback(setattr, module, "training", module.training)
+            model.eval()
+            with self.without_gradients():
+                model(source)
+        return calls
+
+    def build_at(self, spec: BlockSpec, *, seed: int, model: Any, site: Any) -> Any:
+        like = self._like(site, model)
+        dtype = str(like.dtype).rpartition(".")[2]
+        if dtype not in DTYPES:
+            raise InputError(f"insert: the model holds {dtype}; a block can be one of {known(DTYPES)}")
+        block = self.blank(spec, like)
+        block.reset_parameters(seed)
+        return block
+
+    def plug(self, model: Any, path: str, module: Any, *, name: str, where: Where) -> Undo:
+        modules = self.modules(model)
+        site = modules[path]
+        module.train() if site.training else module.eval()
+        if where == "replace":
+            above, _, last = path.rpartition(".")
+            siblings = self.children(modules[above])
+            siblings[last] = module
+            return lambda: siblings.update({last: site})
+        children = self.children(site)
+        if type(site).forward is self.sequential.forward:  # it calls its children in order: the block is one of them
+            children[name] = module
+            if where == "before":
+                for child in [child for child in children if child != name]:
+                    children[child] = children.pop(child)
+            return partial(children.pop, name)
+        if isinstance(site, self.containers):
+            raise InputError(
+                f"insert: {path!r} is a {type(site).__name__}, a container that runs its children itself; "
+                "insert at one of them"
+            )
+        children[name] = module
+        unhook = self.hook_before(site, Before(name)) if where == "before" else self.hook_after(site, After(name))
+
+        def undo() -> None:
+            unhook()
+            del children[name]
+
+        return undo
+
+    def _record(self, log: list[Call], module: Any, args: tuple[Any, ...], output: Any) -> None:
+        log.append(Call(input=self._shape(args[0]) if args else None, output=self._shape(output)))
+
+    def _shape(self, value: Any) -> Shape | None:
+        return tuple(value.shape) if isinstance(value, self.tensor_type) else None
+
+    def _like(self, *modules: Any) -> Any:
+        """The first floating tensor of the first module that has one: its dtype and device are the block's."""
+        tensors = (tensor for module in modules for tensor in self.tensors_of(module))
+        return next((tensor for tensor in tensors if tensor.is_floating_point()), self.empty())
+
+
+class After:
+    """The hook of a child that gets the module's output. It knows the child by name: copies call their own."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, site: Any, args: tuple[Any, ...], output: Any) -> Any:
+        if not _like_a_tensor(output):
+            raise InputError(f"{type(site).__name__} returns {_describe(output)}; {self.name} after it needs a tensor")
+        return getattr(site, self.name)(output)
+
+
+class Before:
+    """The hook of a child that gets the module's first argument."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, site: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not args or not _like_a_tensor(args[0]):
+            found = _describe(args[0]) if args else "no positional argument"
+            raise InputError(f"{type(site).__name__} gets {found} first; {self.name} before it needs a tensor there")
+        return (getattr(site, self.name)(args[0]), *args[1:])
+
+
+def _like_a_tensor(value: Any) -> bool:
+    """Whether it is a tensor, or what stands for one while a framework traces a program."""
+    return hasattr(value, "shape")
+
+
+def _describe(value: Any) -> str:
+    return f"a {type(value).__name__}"

@@ -1,0 +1,193 @@
+"""What the lab needs of a framework: a dozen primitives, a table of its functions, and a few words on its habits."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from nlblocks.backend import Array
+from nlblocks.parity.recording.rounding import Rounding
+from nlblocks.parity.tracing.trace import Key
+
+if TYPE_CHECKING:
+    from nlblocks.parity.recording.observer import Observer
+    from nlblocks.parity.recording.recorder import Call
+
+Undo = Callable[[], object]
+Fused = Callable[["Observer", "Call", Callable[..., Any], Any, Any], Any]
+"""(observer, call, function, args, kwargs) → the result: runs the function and writes down what it stands for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recurrent:
+    """A call of a whole recurrent network.
+
+    ``groups`` says how the weights are listed: those of the first group layer by layer and direction by direction, then
+    those of the next. ``args`` are the call's, without dropout. ``results`` are the tensors of what the call gives;
+    ``returned`` is what the model gets once others may have taken their places.
+    """
+
+    kind: str
+    x: Any
+    states: Sequence[Any]
+    weights: Sequence[Any]
+    groups: tuple[tuple[str, ...], ...]
+    layers: int
+    bidirectional: bool
+    time_major: bool
+    args: Sequence[Any]
+    results: Callable[[Any], Any] = lambda result: result
+    returned: Callable[[Any, Any], Any] = lambda result, made: made
+
+
+class Framework(ABC):
+    """A framework as the lab sees it; a backend supplies one as ``tracer``, a :class:`Tracer`, in ``lab.tracing``.
+
+    Tensors know ``shape``, ``dtype`` and Python's operators; models have ``train()`` and ``eval()``, and they and their
+    parts a ``training``. What is declared without a value, and what is abstract, every framework must have.
+
+    Attributes:
+        name: What traces, reports and the registry call it; ``f"{name}."`` is left out of attributes such as dtypes.
+        model_type: The class of all its models.
+        tensor_type: The class of all its tensors.
+        table: Its functions by name, each a line in the vocabulary (:mod:`nlblocks.parity.tracing.vocabulary`).
+        rounding: What its kernels hold as float32.
+        inplace: How the name of a function that overwrites its argument ends, "" where there are none.
+        kernel: How the name begins of a kernel that is called without the function around it.
+        variadic: Functions that take a list of numbers or tensors as separate arguments as well.
+        own_layers: The package of its own layers, each of which is one, though it have parts: "torch.nn.".
+        containers: Its modules that are never one layer.
+        heads_inside: Whether attention takes [B, L, H, D], not [B, H, L, D].
+        recurrent: By function, the reader of its arguments; None for what is not recorded, e.g. packed sequences.
+        fused: By function, what writes down the operations that it stands for.
+        functions: What another framework's ``rounding`` needs to be imitated: clip(x, low, high), elu(x, alpha), and
+            steps(x, axis), the differences of neighbours, 0 for the first.
+        batch_norm: The class of its blocks' own BatchNorm.
+    """
+
+    name: ClassVar[str]
+    model_type: ClassVar[type[Any]]
+    tensor_type: ClassVar[type[Any]]
+    table: ClassVar[Mapping[str, str]]
+    rounding: ClassVar[Rounding] = Rounding()
+    inplace: ClassVar[str] = ""
+    kernel: ClassVar[str] = ""
+    variadic: ClassVar[frozenset[str]] = frozenset()
+    own_layers: ClassVar[str] = ""
+    containers: ClassVar[tuple[type, ...]] = ()
+    heads_inside: ClassVar[bool] = False
+    recurrent: ClassVar[Mapping[str, Callable[[str, Sequence[Any]], Recurrent | None]]] = {}
+    fused: ClassVar[Mapping[str, Fused]] = {}
+    functions: ClassVar[Mapping[str, Callable[..., Any]]] = {}
+    batch_norm: ClassVar[type | None] = None
+
+    # Models
+
+    @abstractmethod
+    def modules(self, model: Any) -> dict[str, Any]:
+        """A model, which is "", and its parts by dotted path, each once."""
+
+    @abstractmethod
+    def children(self, module: Any) -> Iterable[Any]:
+        """The modules that a module holds itself."""
+
+    @abstractmethod
+    def parameters(self, model: Any) -> Sequence[Any]:
+        """All tensors that :meth:`lend` works on, in the order that an optimiser is given those that train."""
+
+    @abstractmethod
+    def named(self, model: Any) -> dict[str, Any]:
+        """Floating parameters and buffers by name, each once; running statistics are running_mean and running_var."""
+
+    @abstractmethod
+    def buffer_names(self, model: Any) -> set[str]:
+        """Which of :meth:`named` are buffers."""
+
+    def buffers(self, module: Any) -> dict[str, Any]:
+        """The dict in which a module keeps its own buffers beside its attributes, if there is one."""
+        return {}
+
+    @abstractmethod
+    def follow(self, module: Any, enter: Callable[[], object], leave: Callable[[], object]) -> Undo:
+        """Call ``enter`` before and ``leave`` after each forward of a module; nothing after one that raises."""
+
+    # Tensors
+
+    @abstractmethod
+    def to_numpy(self, tensor: Any) -> Array:
+        """The values, on the tensor's own memory where that can be; bfloat16 as float32."""
+
+    @abstractmethod
+    def input(self, array: Array, dtype: str, *, gradient: bool) -> Any:
+        """A tensor on memory of its own; floating ones as ``dtype``, and with a gradient if it is wanted."""
+
+    @abstractmethod
+    def like(self, array: Array, tensor: Any) -> Any:
+        """A tensor without a gradient, with another's dtype and device."""
+
+    @abstractmethod
+    def copy(self, tensor: Any, dtype: str, values: Array | None) -> Any:
+        """A tensor on memory of its own, on the same device, floating ones as ``dtype``; with these values, if any."""
+
+    @abstractmethod
+    def lend(self, parameter: Any, tensor: Any) -> Undo:
+        """Give a parameter a tensor's memory and dtype, and no gradient. Undone, it has its own again, and gradient."""
+
+    def version(self, tensor: Any) -> int:
+        """How often a tensor was written to; never, where a framework overwrites none."""
+        return 0
+
+    @abstractmethod
+    def wants_gradient(self, tensor: Any) -> bool:
+        """Whether a backward pass reaches a tensor."""
+
+    def constant(self, tensor: Any) -> Any:
+        """The values of a tensor, without its gradient."""
+        return self.like(self.to_numpy(tensor), tensor)
+
+    # Running
+
+    @abstractmethod
+    def default_dtype(self) -> str:
+        """The dtype of new floating tensors: "float32"."""
+
+    @abstractmethod
+    def within(self, dtype: str, *, gradients: bool) -> AbstractContextManager[object]:
+        """Within, new tensors are ``dtype`` by default and gradients on or off; the random state is put back after."""
+
+    @abstractmethod
+    def observed(self, model: Any, observer: Observer) -> AbstractContextManager[object]:
+        """Within, each outermost call of a function or method goes through observer(name, function, args, kwargs).
+
+        Outermost: while ``observer.busy``, the function is called as it is (the observer does so as well).
+        """
+
+    @abstractmethod
+    def hook(self, tensor: Any, function: Callable[[Any], Any]) -> None:
+        """Call a function with the gradient that reaches a tensor; what it returns, if anything, goes on instead."""
+
+    @abstractmethod
+    def backward(
+        self, outputs: Sequence[Any], gradients: Sequence[Any], targets: Mapping[Key, Any],
+        done: Callable[[Key, Array], None],
+    ) -> None:  # fmt: skip
+        """Send gradients into outputs; tell ``done`` each target's as early as can be, and forget it then.
+
+        A target that no gradient reaches is passed over. Parameters that are no targets keep theirs, for an optimiser.
+        """
+
+    @abstractmethod
+    def step(self, optimiser: Any) -> None:
+        """One step of an optimiser, which then forgets the gradients."""
+
+    # Calls
+
+    def finish(self, kind: str, attrs: dict[str, Any], ndim: int) -> None:  # noqa: B027
+        """Write a call's attributes as the vocabulary has them, where they differ; ``ndim`` is the first tensor's."""
+
+    def message(self, error: Exception) -> str:
+        """What an error of the framework says, in one line."""
+        return " ".join(str(error).split())

@@ -1,0 +1,67 @@
+"""How a run of a model is asked of a framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from nlblocks.backend import Array
+from nlblocks.init import generator
+from nlblocks.numerics.ulp import nudged
+from nlblocks.parity.recording.rounding import Rounding
+from nlblocks.parity.tracing.trace import Key, Spot
+
+Keep = Literal["results", "digests", "values"]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a run takes in place of its own: attributes by an operation's site, results, gradients of results."""
+
+    attributes: Mapping[str, Mapping[str, float]]
+    values: Mapping[Spot, Array]
+    gradients: Mapping[Spot, Array]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a model is run. ``inputs`` are float64 or integer arrays; floating ones are cast to ``dtype``.
+
+    What is ``held`` as float32 by another framework's kernels is rounded alike; with ``perturbed``, that and what
+    cannot be rounded alike is moved by as much as that may be off. The gradient of output k is the fixed random array
+    :func:`output_gradient` of its name and shape. ``keep`` says what the trace holds beside the results (outputs,
+    buffers, gradients of inputs and parameters): "values" copies of every tensor and gradient on the way, "digests" a
+    digest of every tensor. Where ``gradients`` is given, it is called with each gradient of an input or parameter as
+    soon as that is known, and the trace holds none of them. What is ``given`` takes the place of the run's own.
+    ``nudge`` moves the gradients of the outputs by one unit in the last place. ``names``, where there are any, are the
+    keywords that the inputs are passed by. ``masks`` says, by site, what a dropout's mask is drawn for
+    (:mod:`nlblocks.parity.recording.dropout`) if not for its own shape.
+    """
+
+    inputs: tuple[Array, ...]
+    training: bool = False
+    dtype: str = "float64"
+    backward: bool = False
+    keep: Keep = "values"
+    held: Rounding = field(default_factory=Rounding)
+    perturbed: bool = False
+    seed: int = 0
+    gradients: Callable[[Key, Array], None] | None = None
+    given: Given | None = None
+    nudge: int | None = None
+    names: tuple[str, ...] = ()
+    masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def call(self, model: Any, tensors: Sequence[Any]) -> Any:
+        """What the model gives for its inputs."""
+        return model(**dict(zip(self.names, tensors, strict=True))) if self.names else model(*tensors)
+
+
+def output_gradient(name: str, shape: Sequence[int], options: RunOptions) -> Array:
+    """The gradient that is sent into an output: standard normal, the same for both sides."""
+    drawn = generator(options.seed, f"grad:{name}").normal(size=tuple(shape))
+    gradient = drawn.astype(np.float32).astype(np.float64)
+    return gradient if options.nudge is None else nudged(gradient, options.nudge, f"grad:{name}", options.dtype)
