@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nlblocks.parity.compare import compare
-from nlblocks.parity.rendering.report import LabReport
+from nlblocks.parity.rendering import LabReport
 
 
 def assert_parity(left: Any, right: Any, inputs: Any, **options: Any) -> LabReport:

@@ -11,7 +11,7 @@ import pytest
 
 import nlblocks
 from nlblocks.errors import NLBlocksError
-from nlblocks.parity.capturing.file import load_capture
+from nlblocks.parity.capturing import load_capture
 from nlblocks.parity.compare_captures import compare_captures
 from parity_tests.helpers.blocks import Require
 from parity_tests.helpers.command_line import call

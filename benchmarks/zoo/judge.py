@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.zoo.repairs import REPAIRS
 
 if TYPE_CHECKING:
-    from nlblocks.parity.rendering.report import LabReport
+    from nlblocks.parity.rendering import LabReport
 
 ACCEPT = ("batch_norm.variance",)
 SIZES = {"inception_v3": 299}

@@ -15,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from nlblocks.commands.models import load_inputs, load_model, load_object
 from nlblocks.errors import InputError
-from nlblocks.parity.rendering.report import LabReport, check_report_path
+from nlblocks.parity.rendering import LabReport, check_report_path
 
 INPUT = "A shape such as 2,3,224,224, or arrays in a .npy or .npz file; named arrays are passed by name."
 OPTIMISER = (
@@ -100,8 +100,8 @@ def capture(
     nlblocks capture mypkg.models:torch_net --input x.npz --out torch_run.safetensors
     nlblocks capture mypkg.models:paddle_net --like torch_run.safetensors --out paddle_run.safetensors
     """
-    from nlblocks.parity.capturing.capture import capture as capture_model
-    from nlblocks.parity.capturing.file import Capture
+    from nlblocks.parity.capturing import Capture
+    from nlblocks.parity.capturing import capture as capture_model
 
     Capture.check_path(out)
     if like is not None:
@@ -138,8 +138,8 @@ def _captures(
     ctx: click.Context, left: str, right: str, rename: dict[str, str] | None, accept: tuple[str, ...]
 ) -> LabReport:
     """Two captures, or a capture and a model that is run like it."""
-    from nlblocks.parity.capturing.capture import capture as capture_model
-    from nlblocks.parity.capturing.file import load_capture
+    from nlblocks.parity.capturing import capture as capture_model
+    from nlblocks.parity.capturing import load_capture
     from nlblocks.parity.compare_captures import compare_captures
 
     made = "inputs", "seed", "keep_weights", "no_transfer", "eval_only", "optimiser", "steps"

@@ -17,7 +17,7 @@ WHAT = "give package.module:name, where name is a model, or makes one when calle
 
 def load_model(text: str) -> Any:
     """The model of ``package.module:name``. Raises InputError, in one line, whatever goes wrong in the user's code."""
-    from nlblocks.parity.running.find_tracer import tracer_of
+    from nlblocks.parity.running import Subject
 
     found = load_object(text, "model")
     if isinstance(found, type) or not (hasattr(found, "parameters") and hasattr(found, "forward")):
@@ -30,7 +30,7 @@ def load_model(text: str) -> Any:
         if found is None:
             raise InputError(f"{text}() returned None; {WHAT}")
     try:
-        tracer_of(found)
+        Subject.check(found)
     except InputError as error:
         raise InputError(f"{text}: {error}") from None
     return found

@@ -4,8 +4,7 @@
 """
 
 from nlblocks.parity.compare import compare
-from nlblocks.parity.findings.causes import CAUSES
-from nlblocks.parity.findings.finding import Finding
-from nlblocks.parity.rendering.report import LabReport
+from nlblocks.parity.findings import CAUSES, Finding
+from nlblocks.parity.rendering import LabReport
 
 __all__ = ["CAUSES", "Finding", "LabReport", "compare"]

@@ -1,7 +1,6 @@
 """Captures, by the names that users import: run a model and keep all of it, read it back, compare two runs."""
 
-from nlblocks.parity.capturing.capture import capture
-from nlblocks.parity.capturing.file import Capture, load_capture
+from nlblocks.parity.capturing import Capture, capture, load_capture
 from nlblocks.parity.compare_captures import compare_captures
 
 __all__ = ["Capture", "capture", "compare_captures", "load_capture"]

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
-from nlblocks.parity.judging.judge import Judge
-from nlblocks.parity.pairing.pair import pair
-from nlblocks.parity.pairing.rename import Rename
-from nlblocks.parity.rendering.report import LabReport
-from nlblocks.parity.running.optimisers import Optimiser, TrainingPlan
-from nlblocks.parity.running.subject import Progress, Subject
+from nlblocks.parity.judging import Judge
+from nlblocks.parity.pairing import Rename, pair
+from nlblocks.parity.rendering import LabReport
+from nlblocks.parity.running import Subject, TrainingPlan
 
 
 def compare(
     left: Any, right: Any, inputs: Any, *, rename: Rename | None = None, seed: int = 0, randomise: bool = True,
-    transfer: bool = True, training: bool = True, steps: int | None = None, optimiser: Optimiser | None = None,
-    accept: Collection[str] = (), progress: Progress | None = None,
+    transfer: bool = True, training: bool = True, steps: int | None = None, accept: Collection[str] = (),
+    optimiser: str | tuple[Any, Any] | None = None, progress: Callable[[str], None] | None = None,
 ) -> LabReport:  # fmt: skip
     """Whether two models, of any two frameworks, are the same program; if not, where they part and why.
 

@@ -8,11 +8,10 @@ from collections.abc import Collection
 import numpy as np
 
 from nlblocks.errors import InputError
-from nlblocks.parity.capturing.file import Capture
-from nlblocks.parity.judging.judge import Judge
-from nlblocks.parity.pairing.pair import pair
-from nlblocks.parity.pairing.rename import Rename
-from nlblocks.parity.rendering.report import LabReport
+from nlblocks.parity.capturing import Capture
+from nlblocks.parity.judging import Judge
+from nlblocks.parity.pairing import Rename, pair
+from nlblocks.parity.rendering import LabReport
 
 
 def compare_captures(

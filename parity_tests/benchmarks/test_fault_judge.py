@@ -12,7 +12,7 @@ pytest.importorskip("paddle")
 
 from benchmarks.faults import judge as judging
 from benchmarks.faults.case import Case
-from nlblocks.parity.findings.finding import Finding
+from nlblocks.parity.findings import Finding
 
 LAYER = Case(name="layer", family="resnet", at=("layer1.0.bn1",), cause=("batch_norm.eps",))
 GAP = Case(name="gap", family="resnet", at=("fc > output",), cause=("output.flipped",))

@@ -83,7 +83,7 @@ def test_a_difference_in_shape_ends_the_walk_in_words() -> None:
 
 
 def test_captures_say_what_they_cannot_show() -> None:
-    from nlblocks.parity.capturing.capture import capture
+    from nlblocks.parity.capturing import capture
     from nlblocks.parity.compare_captures import compare_captures
 
     left = capture(torch_deep(), DEEP_SHAPE)

@@ -17,7 +17,7 @@ from typing import Any
 import paddle
 from paddle import nn
 
-from nlblocks.parity.recording.observer import Observer
+from nlblocks.parity.recording import Observer
 
 OPERATORS = [
     "add",

@@ -6,7 +6,7 @@ from typing import Any
 
 from paddle import nn, optimizer
 
-from nlblocks.parity.running.optimisers import Settings
+from nlblocks.parity.running import Settings
 
 
 def make(settings: Settings, parameters: list[Any]) -> optimizer.Optimizer:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nlblocks.parity.recording.rounding import Round, Rounding
+from nlblocks.parity.recording import Rounding
 
 Functions = Mapping[str, Callable[..., Any]]
 
 
-def _hard_sigmoid(functions: Functions, x: Any, held: Round) -> Any:
+def _hard_sigmoid(functions: Functions, x: Any, held: Callable[[float], float]) -> Any:
     return functions["clip"](x * held(0.1666667) + 0.5, 0.0, 1.0)
 
 
-def _selu(functions: Functions, x: Any, held: Round) -> Any:
+def _selu(functions: Functions, x: Any, held: Callable[[float], float]) -> Any:
     return functions["elu"](x, held(1.6732632423543772)) * held(1.0507009873554805)
 
 

@@ -13,15 +13,14 @@ import paddle
 from paddle import nn
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.framework import Recurrent, Undo
-from nlblocks.parity.recording.observer import Observer
-from nlblocks.parity.recording.tracer import Tracer
-from nlblocks.parity.tracing.trace import Key
+from nlblocks.parity.recording import Observer, Recurrent, Tracer
+from nlblocks.parity.tracing import vocabulary
 from nlblocks_paddle.lab.calls import TABLE, VARIADIC, finish
 from nlblocks_paddle.lab.interception import intercepted
 from nlblocks_paddle.lab.rounding import rounding
 from nlblocks_paddle.layers import BatchNorm
 
+Undo = Callable[[], object]
 RENAMED = {"_mean": "running_mean", "_variance": "running_var"}
 
 
@@ -150,7 +149,7 @@ class PaddleTracer(Tracer):
 
     def backward(
         self, outputs: Sequence[paddle.Tensor], gradients: Sequence[paddle.Tensor],
-        targets: Mapping[Key, paddle.Tensor], done: Callable[[Key, Array], None],
+        targets: Mapping[vocabulary.Key, paddle.Tensor], done: Callable[[vocabulary.Key, Array], None],
     ) -> None:  # fmt: skip
         paddle.autograd.backward(list(outputs), list(gradients))
         for key, tensor in targets.items():

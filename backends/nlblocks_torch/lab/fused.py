@@ -8,12 +8,10 @@ from typing import Any
 import torch
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.fused_attention import attention_steps
-from nlblocks.parity.recording.observer import Observer
-from nlblocks.parity.recording.recorder import Call, Recorder, as_float64
-from nlblocks.parity.tracing.vocabulary import signature
+from nlblocks.parity.recording import Observer
+from nlblocks.parity.tracing import vocabulary
 
-MULTI_HEAD = signature(
+MULTI_HEAD = vocabulary.signature(
     "multi_head: query key value embed_dim num_heads in_proj_weight in_proj_bias bias_k bias_v add_zero_attn dropout_p "
     "out_proj_weight out_proj_bias training=True key_padding_mask need_weights=True attn_mask "
     "use_separate_proj_weight=False q_proj_weight k_proj_weight v_proj_weight static_k static_v "
@@ -21,7 +19,7 @@ MULTI_HEAD = signature(
 )
 
 
-def multi_head(observer: Observer, call: Call, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+def multi_head(observer: Observer, call: Any, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Run F.multi_head_attention_forward without dropout, and write down its steps."""
     recorder = observer.recorder
     args, kwargs = MULTI_HEAD.replace(args, kwargs, "dropout_p", lambda p: 0.0)
@@ -30,17 +28,17 @@ def multi_head(observer: Observer, call: Call, function: Callable[..., Any], arg
     width, heads = int(read["embed_dim"]), int(read["num_heads"])
     numbers: list[int] = []
     for part, name in enumerate(("query", "key", "value")):
-        tensor = read[name]
+        tensor, rows = read[name], (part * width, (part + 1) * width)
         if read["use_separate_proj_weight"]:
             weight, weight_number = read[f"{name[0]}_proj_weight"], recorder.number(read[f"{name[0]}_proj_weight"])
         else:
-            weight = read["in_proj_weight"][part * width : (part + 1) * width]
-            weight_number = _part(recorder, read["in_proj_weight"], part, width, weight)
+            weight = read["in_proj_weight"][slice(*rows)]
+            weight_number = recorder.rows(read["in_proj_weight"], *rows, _array(weight))
         inputs, roles = [recorder.number(tensor), weight_number], ["x", "weight"]
         value = _array(tensor) @ _array(weight).T
         if read["in_proj_bias"] is not None:
-            bias = read["in_proj_bias"][part * width : (part + 1) * width]
-            inputs.append(_part(recorder, read["in_proj_bias"], part, width, bias))
+            bias = read["in_proj_bias"][slice(*rows)]
+            inputs.append(recorder.rows(read["in_proj_bias"], *rows, _array(bias)))
             roles.append("bias")
             value = value + _array(bias)
         number = recorder.note("linear", inputs, roles, value, part=name)
@@ -54,7 +52,7 @@ def multi_head(observer: Observer, call: Call, function: Callable[..., Any], arg
         else:
             values = split
     mask, mask_number = _masks(recorder, read, query.shape[0], heads)
-    attention, number = attention_steps(recorder, query, key, (numbers[0], numbers[1]), None, mask, mask_number, False)
+    attention, number = recorder.attention_steps(query, key, (numbers[0], numbers[1]), None, mask, mask_number, False)
     mixed = attention @ values
     number = recorder.note("matmul", (number, numbers[2]), ("x", "other"), mixed)
     joined = mixed.transpose(2, 0, 1, 3).reshape(mixed.shape[2], -1, width)
@@ -66,11 +64,10 @@ def multi_head(observer: Observer, call: Call, function: Callable[..., Any], arg
     if read["out_proj_bias"] is not None:
         inputs.append(recorder.number(read["out_proj_bias"]))
         roles.append("bias")
-    finish = Call("linear", "out_proj", tuple(inputs), tuple(roles), {"part": "out"}, {}, recorder.site("out_proj"))
-    return recorder.after(finish, result)
+    return recorder.after(recorder.call("linear", "out_proj", inputs, roles, part="out"), result)
 
 
-def _masks(recorder: Recorder, read: dict[str, Any], batch: int, heads: int) -> tuple[Any, int | None]:
+def _masks(recorder: Any, read: dict[str, Any], batch: int, heads: int) -> tuple[Any, int | None]:
     """attn_mask and key_padding_mask as one additive mask over [B, H, L, S]; True hides."""
     total = None
     number = None
@@ -87,17 +84,6 @@ def _masks(recorder: Recorder, read: dict[str, Any], batch: int, heads: int) -> 
             mask = mask.reshape(batch, heads, *mask.shape[1:])
         total = mask if total is None else total + mask
     return None if total is None else _array(total), number
-
-
-def _part(recorder: Recorder, whole: torch.Tensor, part: int, width: int, rows: torch.Tensor) -> int:
-    """A number for some rows of a parameter: "parameter:in_proj_weight[0:64]"."""
-    name = recorder.trace.parameter(recorder.number(whole)) or ""
-    number = recorder.next
-    recorder.next += 1
-    recorder.trace.origin[number] = f"parameter:{name}[{part * width}:{(part + 1) * width}]"
-    if recorder.capture:
-        recorder.trace.values[number] = as_float64(_array(rows))
-    return number
 
 
 def _array(tensor: torch.Tensor) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import optim
 
-from nlblocks.parity.running.optimisers import Settings
+from nlblocks.parity.running import Settings
 
 
 def make(settings: Settings, parameters: list[Any]) -> optim.Optimizer:

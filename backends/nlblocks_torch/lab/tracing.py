@@ -13,14 +13,13 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.framework import Recurrent, Undo
-from nlblocks.parity.recording.observer import Observer
-from nlblocks.parity.recording.tracer import Tracer
-from nlblocks.parity.tracing.trace import Key
+from nlblocks.parity.recording import Observer, Recurrent, Tracer
+from nlblocks.parity.tracing import vocabulary
 from nlblocks_torch.lab.calls import TABLE, VARIADIC, finish
 from nlblocks_torch.lab.fused import multi_head
 from nlblocks_torch.layers import BatchNorm
 
+Undo = Callable[[], object]
 SKIPPED = {"__get__", "__set__", "requires_grad", "register_hook", "_set_grad_enabled", "backward", "retain_grad"}
 PROPERTIES = {"T", "mT", "data", "H", "mH", "real"}
 
@@ -142,10 +141,10 @@ class TorchTracer(Tracer):
         tensor.register_hook(function)
 
     def backward(
-        self, outputs: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor], targets: Mapping[Key, torch.Tensor],
-        done: Callable[[Key, Array], None],
+        self, outputs: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor],
+        targets: Mapping[vocabulary.Key, torch.Tensor], done: Callable[[vocabulary.Key, Array], None],
     ) -> None:  # fmt: skip
-        def watch(key: Key, tensor: torch.Tensor) -> Any:
+        def watch(key: vocabulary.Key, tensor: torch.Tensor) -> Any:
             def taken(leaf: torch.Tensor) -> None:
                 assert leaf.grad is not None
                 gradient, leaf.grad = leaf.grad, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +10,15 @@ from nlblocks.backend import State
 from nlblocks.errors import InputError
 from nlblocks.numerics.tolerance import MORE_NUDGES, NUDGES
 from nlblocks.parity.capturing.file import Capture, load_capture
-from nlblocks.parity.pairing.pair import pair
-from nlblocks.parity.pairing.rename import Rename
-from nlblocks.parity.running.inputs import Inputs
-from nlblocks.parity.running.optimisers import Maker, TrainingPlan
-from nlblocks.parity.running.subject import Progress, Subject
-from nlblocks.parity.tracing.trace import Key, Trace
+from nlblocks.parity.pairing import Rename, pair
+from nlblocks.parity.running import Subject, TrainingPlan
+from nlblocks.parity.tracing import Trace, vocabulary
 
 
 def capture(
     model: Any, inputs: Any = None, *, like: str | Path | Capture | None = None, seed: int = 0, randomise: bool = True,
     training: bool = True, rename: Rename | None = None, steps: int | None = None,
-    optimiser: str | Maker | None = None, progress: Progress | None = None,
+    optimiser: str | Callable[[list[Any]], Any] | None = None, progress: Callable[[str], None] | None = None,
 ) -> Capture:  # fmt: skip
     """Run a model and keep all of it. With ``like``, on the inputs and with the weights of another capture.
 
@@ -31,8 +29,10 @@ def capture(
     source = like if isinstance(like, Capture) or like is None else load_capture(like)
     if (source is None) == (inputs is None):
         raise InputError("capture needs inputs, or like= another capture, and not both")
-    given = Inputs.of(inputs, seed) if source is None else Inputs(source.inputs, source.names, source.seed)
-    subject = Subject.alone(model, given, progress)
+    if source is not None:
+        inputs, seed = dict(zip(source.names, source.inputs, strict=True)) or source.inputs, source.seed
+    subject = Subject.alone(model, inputs, seed, progress)
+    given = subject.inputs
     if source is not None and len(given.names) > 1 and not subject.names:
         raise InputError(
             f"the capture passes its inputs by name ({', '.join(given.names)}), which {type(model).__name__} does not "
@@ -68,7 +68,7 @@ def _state(subject: Subject, probe: Trace, source: Capture | None, rename: Renam
     return pair(source.traces["eval"], probe, rename).moved(source.state, subject.own)
 
 
-def _runs(subject: Subject, *, training: bool) -> tuple[dict[str, Trace], dict[str, dict[Key, float]]]:
+def _runs(subject: Subject, *, training: bool) -> tuple[dict[str, Trace], dict[str, dict[vocabulary.Key, float]]]:
     """The passes by mode, and their noise floors; float32 where it is not refused."""
     traces, floors = {}, {}
     for mode in ("eval", "train") if training else ("eval",):

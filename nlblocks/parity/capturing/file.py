@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -21,9 +21,8 @@ import numpy as np
 
 from nlblocks.backend import Array, State
 from nlblocks.errors import InputError, file_path
-from nlblocks.parity.running.history import History
-from nlblocks.parity.running.optimisers import Maker, Settings
-from nlblocks.parity.tracing.trace import Key, Trace
+from nlblocks.parity.running import History, Settings
+from nlblocks.parity.tracing import Trace, vocabulary
 from nlblocks.weights.files import in_memory
 from nlblocks.weights.files.atomic import replacing
 from nlblocks.weights.files.dtypes import of_array
@@ -43,7 +42,7 @@ class Capture:
     inputs: tuple[Array, ...]
     state: State
     traces: Mapping[str, Trace]
-    floors: Mapping[str, Mapping[Key, float]]
+    floors: Mapping[str, Mapping[vocabulary.Key, float]]
     dtype: str
     names: tuple[str, ...] = ()
     history: History | None = None
@@ -60,7 +59,7 @@ class Capture:
         """The pass that was captured in this mode."""
         return self.traces[_mode(training, dtype)]
 
-    def noise(self, *, training: bool, dtype: str = "float64", **_: Any) -> Mapping[Key, float]:
+    def noise(self, *, training: bool, dtype: str = "float64", **_: Any) -> Mapping[vocabulary.Key, float]:
         """The noise floors that were measured when it was captured."""
         return self.floors[_mode(training, dtype)]
 
@@ -69,7 +68,7 @@ class Capture:
         """Whether steps of training were captured."""
         return self.history is not None
 
-    def train(self, maker: Maker, side: str, steps: int) -> History:
+    def train(self, maker: Callable[[list[Any]], Any], side: str, steps: int) -> History:
         """The steps that were captured: there are no others."""
         if self.history is None:
             raise InputError(f"the capture of {self.title} holds no training; capture it with --optimiser")

@@ -9,9 +9,9 @@ from nlblocks.parity.explaining.gradients import AGREE, GradientLocated, localis
 from nlblocks.parity.explaining.localise import ROUNDING, Located, localise, not_finite
 from nlblocks.parity.explaining.precision import explain_precision
 from nlblocks.parity.explaining.state_after import Steps, explain_buffer, explain_training
-from nlblocks.parity.findings.finding import Finding, Phase
-from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.tracing.trace import Op, Trace
+from nlblocks.parity.findings import Finding, Phase
+from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.tracing import Op, Trace
 
 
 class Explainer:

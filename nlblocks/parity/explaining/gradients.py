@@ -10,10 +10,9 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.parity.explaining.fit import NO_FACTOR, TINY, factor_between
 from nlblocks.parity.explaining.registry import Registry
-from nlblocks.parity.findings.finding import Finding
-from nlblocks.parity.matching.alignment import Alignment
-from nlblocks.parity.tracing.graph import TraceGraph
-from nlblocks.parity.tracing.trace import Op, Trace
+from nlblocks.parity.findings import Finding
+from nlblocks.parity.matching import Alignment
+from nlblocks.parity.tracing import Op, Trace, TraceGraph
 
 AGREE = 1e-9
 """Gradients that differ by no more than this share of the largest value agree: correct pairs reach 1e-12."""

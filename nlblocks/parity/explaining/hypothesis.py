@@ -8,13 +8,10 @@ from typing import Any
 
 from nlblocks.backend import Array
 from nlblocks.numerics import distance
-from nlblocks.parity.formulas.evaluate import evaluate
-from nlblocks.parity.formulas.formula import Unknown
-from nlblocks.parity.matching.alignment import Alignment
-from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.recording.dropout import dropout_draw
-from nlblocks.parity.tracing.graph import TraceGraph
-from nlblocks.parity.tracing.trace import Op
+from nlblocks.parity.formulas import Unknown, dropout_draw, evaluate
+from nlblocks.parity.matching import Alignment
+from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.tracing import Op, TraceGraph
 
 OTHER = {"left": "right", "right": "left"}
 MEETS = 1e-8

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 
 from nlblocks.parity.explaining.explain import explain
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
-from nlblocks.parity.findings.finding import Finding, Phase
-from nlblocks.parity.matching.alignment import Alignment
-from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.tracing.graph import TraceGraph
-from nlblocks.parity.tracing.trace import Op, Trace
+from nlblocks.parity.findings import Finding, Phase
+from nlblocks.parity.matching import Alignment
+from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.tracing import Op, Trace, TraceGraph
 
 ROUNDING = 1e-16
 """The least noise floor: float64 rounds to 1e-16 of a number."""

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from nlblocks.backend import Array
 from nlblocks.numerics import distance
 from nlblocks.numerics.tolerance import EPSILON
-from nlblocks.parity.findings.finding import Finding, Phase
-from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.tracing.graph import TraceGraph
-from nlblocks.parity.tracing.trace import Op, Trace
+from nlblocks.parity.findings import Finding, Phase
+from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.tracing import Op, Trace, TraceGraph
 
 JUMP = 100.0
 """An operation whose result is this many times as wrong as its inputs does more than round."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from nlblocks.parity.explaining.hypothesis import Explanation, Hypothesis
-from nlblocks.parity.findings.causes import CAUSES
+from nlblocks.parity.findings import CAUSES
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 OTHERS = "..."

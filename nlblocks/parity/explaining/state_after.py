@@ -13,9 +13,9 @@ from nlblocks.numerics import distance
 from nlblocks.parity.explaining.fit import NO_FACTOR, factor_between
 from nlblocks.parity.explaining.hypothesis import HELPS
 from nlblocks.parity.explaining.registry import Registry
-from nlblocks.parity.findings.finding import Finding
-from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.tracing.trace import Op, Trace
+from nlblocks.parity.findings import Finding
+from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.tracing import Op, Trace
 
 STATISTICS_MEET = 1e-6
 """A running statistic is explained up to this share of its largest value: Paddle holds the weight of the old one as

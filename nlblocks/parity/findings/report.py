@@ -7,7 +7,7 @@ from typing import Any
 
 from nlblocks.numerics import Comparison
 from nlblocks.parity.findings.finding import Finding
-from nlblocks.parity.pairing.pair import Pairing
+from nlblocks.parity.pairing import Pairing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

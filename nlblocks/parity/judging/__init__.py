@@ -1,1 +1,6 @@
 """Whether two models agree: phase by phase, by noise floors, and what was not compared."""
+
+from nlblocks.parity.judging.judge import Judge
+from nlblocks.parity.judging.side import Side
+
+__all__ = ["Judge", "Side"]

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.parity.findings.causes import CAUSES
-from nlblocks.parity.findings.finding import Finding
-from nlblocks.parity.matching.by_digest import ByDigest
-from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.tracing.trace import Op, Trace
-from nlblocks.parity.tracing.vocabulary import ACTIVATIONS, LAYOUT
+from nlblocks.parity.findings import CAUSES, Finding
+from nlblocks.parity.matching import ByDigest
+from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.tracing import Op, Trace, vocabulary
 
 AUDITED = {
     "batch_norm": ("momentum", "eps"), "layer_norm": ("eps",), "group_norm": ("eps", "groups"),
@@ -29,8 +27,8 @@ def audit(left: Trace, right: Trace, pairs: Pairing) -> Iterator[Finding]:
         text = f"{op.kind} {name}: {values[0]} on the left, {values[1]} on the right"
         yield _finding(sketch, op, partner, CAUSES.of(op.kind, name), text)
     for op in left.ops:
-        if op.kind in ACTIVATIONS and op.kind not in AUDITED:
-            other = next((o for o in right.ops if o.kind in ACTIVATIONS and _same(sketch, op, o)), None)
+        if op.kind in vocabulary.ACTIVATIONS and op.kind not in AUDITED:
+            other = next((o for o in right.ops if o.kind in vocabulary.ACTIVATIONS and _same(sketch, op, o)), None)
             if other is not None and other.kind != op.kind:
                 text = f"{op.kind} on the left, {other.kind} on the right; on these inputs they give the same values"
                 yield _finding(sketch, op, other, "activation.kind", text, "note")
@@ -100,12 +98,17 @@ def profile(left: Trace, right: Trace) -> list[dict[str, Any]]:
     """
     sketch = ByDigest(left, right, 1e-6)
     mine, theirs = sketch.digests
-    followers = [o for o in right.ops if o.kind not in LAYOUT]
+    followers = [o for o in right.ops if o.kind not in vocabulary.LAYOUT]
     places = {o.index: place for place, o in enumerate(followers)}
     rows: list[dict[str, Any]] = []
     position = 0
     for op in left.ops:
-        if op.kind in LAYOUT or not op.outputs or op.outputs[0] not in mine or op.outputs[0] not in sketch.left.live:
+        if (
+            op.kind in vocabulary.LAYOUT
+            or not op.outputs
+            or op.outputs[0] not in mine
+            or op.outputs[0] not in sketch.left.live
+        ):
             continue
         number = op.outputs[0]
         partners = sketch.to_right[number]

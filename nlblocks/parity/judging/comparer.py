@@ -10,13 +10,11 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.numerics import Comparison
 from nlblocks.numerics.tolerance import MODEL_LIMIT, MORE_NUDGES, NUDGES
-from nlblocks.parity.findings.finding import Phase
+from nlblocks.parity.findings import Phase
 from nlblocks.parity.judging.noise_floor import SideFloors
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.side import Side
-from nlblocks.parity.recording.dropout import Drawn
-from nlblocks.parity.recording.options import Given, Keep
-from nlblocks.parity.tracing.trace import Key, Trace
+from nlblocks.parity.tracing import Trace, vocabulary
 
 
 class Comparer:
@@ -26,23 +24,31 @@ class Comparer:
         self.left, self.right = left, right
         self.floors = SideFloors(), SideFloors()
 
-    def run(self, *, training: bool, dtype: str, keep: Keep) -> Pass:
+    def run(self, *, training: bool, dtype: str, keep: str) -> Pass:
         """One run of each side."""
         left = self.left.run(training=training, dtype=dtype, keep=keep)
         right = self.right.run(training=training, dtype=dtype, keep=keep)
         return Pass(left=left, right=right, training=training, dtype=dtype)
 
-    def beside(self, left: Trace, *, training: bool, keep: Keep, given: Given | None) -> Pass:
+    def beside(self, left: Trace, *, training: bool, keep: str, given: vocabulary.Given | None) -> Pass:
         """A run of the right beside one of the left, which it is given some of."""
         right = self.right.run(training=training, keep=keep, given=given)
         return Pass(left=left, right=right, training=training, given=given)
 
-    def redraw(self, masks: Mapping[str, Drawn]) -> None:
+    def redraw(self, masks: Mapping[str, tuple[int, ...]]) -> None:
         """Draw the right's dropout masks for what the left's are drawn for, from now on."""
         self.right = self.right.redrawn(masks)
 
     def compare(
-        self, phase: Phase, key: Key, a: Array, b: Array, runs: Pass, *, other: str | None = None, extra: float = 0.0
+        self,
+        phase: Phase,
+        key: vocabulary.Key,
+        a: Array,
+        b: Array,
+        runs: Pass,
+        *,
+        other: str | None = None,
+        extra: float = 0.0,
     ) -> Comparison:
         """Compare one pair of tensors, the right's by the name ``other``; ``extra`` is what else counts as noise.
 
@@ -59,11 +65,11 @@ class Comparer:
             found = replace(found, noise=max(measured, extra))
         return found
 
-    def swing(self, key: Key, runs: Pass, other: str | None) -> float:
+    def swing(self, key: vocabulary.Key, runs: Pass, other: str | None) -> float:
         """The most that nudges moved a tensor on either side, after as many as are ever made."""
         return max(self._floors(key, runs, other, MORE_NUDGES))
 
-    def _floors(self, key: Key, runs: Pass, other: str | None, nudges: int) -> tuple[float, float]:
+    def _floors(self, key: vocabulary.Key, runs: Pass, other: str | None, nudges: int) -> tuple[float, float]:
         left = self.floors[0].of(self.left, runs, right=False, nudges=nudges)
         right = self.floors[1].of(self.right, runs, right=True, nudges=nudges)
         return left.get(key, 0.0), right.get((key[0], other or key[1]), 0.0)

@@ -6,18 +6,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nlblocks.numerics import Comparison
-from nlblocks.parity.explaining.explainer import Explainer
-from nlblocks.parity.explaining.localise import Located
-from nlblocks.parity.findings.finding import Finding, Phase
+from nlblocks.parity.explaining import Explainer, Located
+from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.attributes import profile
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.gradients import Gradients, Wrong, compare_gradients, where_gradients_part
 from nlblocks.parity.judging.outputs import finite, first_not_finite, paired_outputs
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.substitutions import Substitutions, partners_by_parameter, users_of
-from nlblocks.parity.matching.by_digest import ByDigest
-from nlblocks.parity.recording.options import Keep
-from nlblocks.parity.tracing.trace import Trace
+from nlblocks.parity.matching import ByDigest
+from nlblocks.parity.tracing import Trace
 
 ALIKE = 1e-6
 """Digests this close are of the same tensor, though faults that were helped over may have moved it a little."""
@@ -54,7 +52,7 @@ class FaultSearch:
         left = self.comparer.left.run(training=training, keep="values" if self.substitutions else "digests")
         return self._beside(left, training, "digests")
 
-    def _beside(self, left: Trace, training: bool, keep: Keep) -> Pass:
+    def _beside(self, left: Trace, training: bool, keep: str) -> Pass:
         given = self.substitutions.given(left)
         return self.comparer.beside(left, training=training, keep=keep, given=given)
 

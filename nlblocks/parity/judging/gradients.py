@@ -9,13 +9,12 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics import Comparison
-from nlblocks.parity.explaining.explainer import Explainer
-from nlblocks.parity.explaining.gradients import GradientLocated
-from nlblocks.parity.findings.finding import Finding, Phase
+from nlblocks.parity.explaining import Explainer, GradientLocated
+from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.passes import Pass
-from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.tracing.trace import Trace
+from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.tracing import Trace
 
 Wrong = list[tuple[str, str]]
 """("input", "parameter" or "frozen", name) of gradients that differ."""

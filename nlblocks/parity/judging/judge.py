@@ -12,9 +12,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from nlblocks.parity.explaining.explainer import Explainer
-from nlblocks.parity.findings.finding import Finding, Phase
-from nlblocks.parity.findings.report import ReportData
+from nlblocks.parity.explaining import Explainer
+from nlblocks.parity.findings import Finding, Phase, ReportData
 from nlblocks.parity.judging.attributes import audit, profile
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.fault_search import FaultSearch, Search
@@ -26,12 +25,11 @@ from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.report_builder import ReportBuilder
 from nlblocks.parity.judging.side import Side
 from nlblocks.parity.judging.training import compare_training
-from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.recording.dropout import partners
-from nlblocks.parity.recording.rounding import declared
-from nlblocks.parity.running.history import History
-from nlblocks.parity.running.optimisers import TrainingPlan
-from nlblocks.parity.tracing.trace import Trace
+from nlblocks.parity.matching import dropout_partners
+from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.recording import Rounding
+from nlblocks.parity.running import History, TrainingPlan
+from nlblocks.parity.tracing import Trace
 
 R = TypeVar("R", bound=ReportData)
 
@@ -76,7 +74,7 @@ class Judge:
             )
             self.report.find(Finding(phase="train forward", place="output", severity="note", explanation=text))
         runs = self.search.run(training=True)
-        masks = partners(runs.left, runs.right)
+        masks = dropout_partners(runs.left, runs.right)
         if masks and self.right.repeatable:
             self.comparer.redraw(masks)
             runs = self.search.run(training=True)
@@ -115,7 +113,7 @@ class Judge:
         theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
         owner = {str(a.refs[role]): (a, b) for a, b in self.pairs.pairs for role in a.refs}
         said: set[str] = set()
-        off = declared().statistics_off
+        off = Rounding.declared().statistics_off
         for name in sorted(names & set(theirs)):
             mine = left.buffers_after[name]
             held = float(np.abs(mine - before[name]).max(initial=0.0)) * off

@@ -9,9 +9,8 @@ import numpy as np
 
 from nlblocks.backend import State
 from nlblocks.numerics import distance
-from nlblocks.parity.findings.causes import CAUSES
-from nlblocks.parity.findings.finding import Finding
-from nlblocks.parity.pairing.pair import Pairing
+from nlblocks.parity.findings import CAUSES, Finding
+from nlblocks.parity.pairing import Pairing
 
 _finding = partial(Finding, phase="pairing", place="parameters")
 

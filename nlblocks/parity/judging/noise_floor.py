@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from nlblocks.numerics import NoiseFloor
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.side import Side
-from nlblocks.parity.tracing.trace import Key
+from nlblocks.parity.tracing import vocabulary
 
 
 class SideFloors:
     """The noise floors of one side, by mode and dtype; more nudges are added to those already made."""
 
     def __init__(self) -> None:
-        self._measured: dict[tuple[bool, str], tuple[int, Mapping[Key, float]]] = {}
+        self._measured: dict[tuple[bool, str], tuple[int, Mapping[vocabulary.Key, float]]] = {}
 
-    def of(self, side: Side, runs: Pass, *, right: bool, nudges: int) -> Mapping[Key, float]:
+    def of(self, side: Side, runs: Pass, *, right: bool, nudges: int) -> Mapping[vocabulary.Key, float]:
         """The floors after so many nudges of one side of a pass."""
         key = (runs.training, runs.dtype)
         done, floor = self._measured.get(key, (0, {}))

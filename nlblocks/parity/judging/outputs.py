@@ -8,12 +8,11 @@ import numpy as np
 
 from nlblocks.numerics import Comparison, distance
 from nlblocks.numerics.tolerance import MODEL_LIMIT
-from nlblocks.parity.findings.finding import Finding, Phase
+from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.passes import Pass
-from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.tracing.graph import TraceGraph
-from nlblocks.parity.tracing.trace import Op, Trace
+from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.tracing import Op, Trace, TraceGraph
 
 MASKS = {"mask", "causal_mask", "masked_fill", "where", "constant", "full", "full_like", "triu", "tril"}
 """What is infinite on purpose."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from nlblocks.numerics import Comparison
 from nlblocks.numerics.tolerance import RATIO
-from nlblocks.parity.explaining.explainer import Explainer
-from nlblocks.parity.findings.finding import Finding, Phase
+from nlblocks.parity.explaining import Explainer
+from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.gradients import compare_gradients
 from nlblocks.parity.judging.outputs import compare_outputs

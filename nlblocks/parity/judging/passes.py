@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nlblocks.parity.recording.options import Given
-from nlblocks.parity.tracing.trace import Trace
+from nlblocks.parity.tracing import Trace, vocabulary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,4 +15,4 @@ class Pass:
     right: Trace
     training: bool
     dtype: str = "float64"
-    given: Given | None = None
+    given: vocabulary.Given | None = None

@@ -7,9 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from nlblocks.numerics import Comparison
-from nlblocks.parity.findings.causes import CAUSES
-from nlblocks.parity.findings.finding import Finding, Phase
-from nlblocks.parity.findings.report import ReportData
+from nlblocks.parity.findings import CAUSES, Finding, Phase, ReportData
 
 COMPUTED: tuple[Phase, ...] = ("eval forward", "train forward", "backward")
 """Where a difference cannot be accepted, because the results differ by it."""

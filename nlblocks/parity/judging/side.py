@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from nlblocks.backend import State
-from nlblocks.parity.recording.dropout import Drawn
-from nlblocks.parity.recording.options import Given, Keep
-from nlblocks.parity.running.history import History
-from nlblocks.parity.running.optimisers import Maker
-from nlblocks.parity.tracing.trace import Key, Trace
+from nlblocks.parity.running import History
+from nlblocks.parity.tracing import Trace, vocabulary
 
 
 class Side(Protocol):
@@ -33,21 +30,21 @@ class Side(Protocol):
         """Whether it can be run in another way. What was captured ran once."""
 
     def run(
-        self, *, training: bool, dtype: str = "float64", keep: Keep = "values", given: Given | None = None
+        self, *, training: bool, dtype: str = "float64", keep: str = "values", given: vocabulary.Given | None = None
     ) -> Trace:
         """One pass, with backward in training."""
 
     def noise(
-        self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: Given | None = None
-    ) -> Mapping[Key, float]:
+        self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: vocabulary.Given | None = None
+    ) -> Mapping[vocabulary.Key, float]:
         """Per tensor of ``base``, the largest change when all that goes in moves by one unit in the last place."""
 
     @property
     def trainable(self) -> bool:
         """Whether there is anything to train."""
 
-    def train(self, maker: Maker, side: str, steps: int) -> History:
+    def train(self, maker: Callable[[list[Any]], Any], side: str, steps: int) -> History:
         """Steps of training with an optimiser; ``side`` is what errors call the model."""
 
-    def redrawn(self, masks: Mapping[str, Drawn]) -> Side:
+    def redrawn(self, masks: Mapping[str, tuple[int, ...]]) -> Side:
         """The same side, its dropout masks drawn for what the other side's are drawn for."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from nlblocks.parity.explaining.localise import Located
+from nlblocks.parity.explaining import Located
 from nlblocks.parity.judging.attributes import same_mistake
-from nlblocks.parity.pairing.pair import Pairing
-from nlblocks.parity.recording.options import Given
-from nlblocks.parity.tracing.trace import Op, Spot, Trace
+from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.tracing import Op, Trace, vocabulary
 
 OPERANDS = {"momentum", "x", "other"}
 """Attributes that are not set by their names: an operand may stand on either side, momentum is written in two ways."""
@@ -25,15 +24,15 @@ class Substitutions:
     """
 
     attributes: dict[str, dict[str, float]] = field(default_factory=dict)
-    values: dict[Spot, Spot] = field(default_factory=dict)
-    gradients: dict[Spot, Spot] = field(default_factory=dict)
+    values: dict[vocabulary.Spot, vocabulary.Spot] = field(default_factory=dict)
+    gradients: dict[vocabulary.Spot, vocabulary.Spot] = field(default_factory=dict)
     faulty: dict[str, set[str]] = field(default_factory=lambda: {"left": set(), "right": set()})
     touched: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         return bool(self.attributes or self.values or self.gradients)
 
-    def given(self, left: Trace) -> Given | None:
+    def given(self, left: Trace) -> vocabulary.Given | None:
         """For a run of the right beside a run of the left whose values were kept."""
         if not self:
             return None
@@ -42,7 +41,7 @@ class Substitutions:
             {mine: kept[numbers[theirs]] for mine, theirs in spots.items() if numbers.get(theirs) in kept}
             for spots, kept in ((self.values, left.values), (self.gradients, left.grads))
         ]
-        return Given(self.attributes, found[0], found[1])
+        return vocabulary.Given(self.attributes, found[0], found[1])
 
     def forward(self, located: Located, pairs: Pairing, outputs: list[tuple[str, str]]) -> str | None:
         """Help over a difference in the forward pass: "" where that is possible, what goes unjudged, or None."""

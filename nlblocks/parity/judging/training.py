@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from nlblocks.backend import State
 from nlblocks.numerics.tolerance import HELPS
-from nlblocks.parity.explaining.explainer import Explainer
-from nlblocks.parity.findings.finding import Finding
-from nlblocks.parity.running.history import History
+from nlblocks.parity.explaining import Explainer
+from nlblocks.parity.findings import Finding
+from nlblocks.parity.running import History
 
 Steps = list[tuple[int, float, str]]
 """(step, largest difference in units of the way that a weight went, tensor)."""

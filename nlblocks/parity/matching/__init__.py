@@ -1,1 +1,7 @@
 """Which tensor of one run is which of the other."""
+
+from nlblocks.parity.matching.alignment import Alignment
+from nlblocks.parity.matching.by_digest import ByDigest
+from nlblocks.parity.matching.dropout import dropout_partners
+
+__all__ = ["Alignment", "ByDigest", "dropout_partners"]

@@ -12,9 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from nlblocks.numerics import distance
 from nlblocks.numerics.tolerance import EQUAL, SLACK, TINY
-from nlblocks.parity.tracing.graph import TraceGraph
-from nlblocks.parity.tracing.trace import Op, Trace
-from nlblocks.parity.tracing.vocabulary import LAYOUT
+from nlblocks.parity.tracing import Op, Trace, TraceGraph, vocabulary
 
 PRODUCTS = {"matmul", "einsum"}
 """Kinds whose result is transposed where the operands are exchanged."""
@@ -71,7 +69,7 @@ class Alignment:
     def _laid_otherwise(self, number: int, other: int) -> bool:
         """Whether two results come from layers, or operands, that keep their axes in another order."""
         op, twin = self.left.producer[number], self.right.producer.get(other)
-        if twin is None or twin.kind in LAYOUT | PRODUCTS or op.kind in PRODUCTS:
+        if twin is None or twin.kind in vocabulary.LAYOUT | PRODUCTS or op.kind in PRODUCTS:
             return False
         if {op.kind, twin.kind} == {"conv", "linear"}:
             return True

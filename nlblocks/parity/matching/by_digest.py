@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from nlblocks.parity.tracing.graph import TraceGraph
-from nlblocks.parity.tracing.trace import Trace
+from nlblocks.parity.tracing import Trace, TraceGraph
 
 
 class ByDigest:

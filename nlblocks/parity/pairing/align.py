@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from nlblocks.parity.pairing.names import likeness, tokens
 from nlblocks.parity.pairing.units import Unit
-from nlblocks.parity.tracing.vocabulary import NORMALISATIONS
+from nlblocks.parity.tracing import vocabulary
 
 Matches = dict[int, int]
 """Positions of units of the left to those of the right."""
-FAMILIES = {**dict.fromkeys(NORMALISATIONS, "norm"), **dict.fromkeys(("conv", "linear", "conv_transpose"), "affine")}
+FAMILIES = {
+    **dict.fromkeys(vocabulary.NORMALISATIONS, "norm"),
+    **dict.fromkeys(("conv", "linear", "conv_transpose"), "affine"),
+}
 """Kinds that may stand for each other where the sizes are equal: a 1x1 convolution is a linear layer."""
 NAMES_TRUSTED = 0.6
 """The share of units with the same name on both sides from which on names are trusted over order."""

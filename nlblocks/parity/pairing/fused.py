@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from nlblocks.parity.pairing.names import tokens
 from nlblocks.parity.pairing.units import Ref, Unit
-from nlblocks.parity.tracing.graph import TraceGraph
-from nlblocks.parity.tracing.vocabulary import LAYOUT
+from nlblocks.parity.tracing import TraceGraph, vocabulary
 
 ROWS = {"q": 0, "k": 1, "v": 2}
 """The order of the rows of a fused projection, where the parts are named so."""
@@ -67,7 +66,7 @@ def _uses(unit: Unit, count: int, view: TraceGraph) -> list[set[str]]:
         for op in view.consumers[stack.pop()]:
             if len(op.outputs) == count:
                 return [view.following(number) for number in op.outputs]
-            if op.kind in LAYOUT:
+            if op.kind in vocabulary.LAYOUT:
                 stack += op.outputs
     return []
 

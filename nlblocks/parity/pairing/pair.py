@@ -15,8 +15,7 @@ from nlblocks.parity.pairing.align import Matches, in_order, leftovers, same_nam
 from nlblocks.parity.pairing.fused import split_fused
 from nlblocks.parity.pairing.rename import Rename, check_rename, hinted
 from nlblocks.parity.pairing.units import Ref, Unit, units
-from nlblocks.parity.tracing.graph import TraceGraph
-from nlblocks.parity.tracing.trace import Trace
+from nlblocks.parity.tracing import Trace, TraceGraph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from nlblocks.errors import InputError
 from nlblocks.parity.pairing.units import Unit
-from nlblocks.parity.tracing.trace import Trace
+from nlblocks.parity.tracing import Trace
 
 Rename = Mapping[str, str] | Callable[[str], str]
 """{left name or prefix: right name}, or a function from left to right parameter names."""

@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nlblocks.backend import Array
-from nlblocks.parity.tracing.trace import Op, Trace
-from nlblocks.parity.tracing.vocabulary import NORMALISATIONS
+from nlblocks.parity.tracing import Op, Trace, vocabulary
 
 PART = re.compile(r"^(.*)\[(\d+):(\d+)\]$")
 """How a trace writes some rows of a parameter: "in_proj_weight[0:8]"."""
@@ -141,7 +140,7 @@ UNIT_RULES: tuple[UnitRule, ...] = (
     UnitRule(applies=_adds_bias, roles=_as_bias, joins=True),
     UnitRule(applies=_multiplies_by_matrix, kind="linear", roles=_as_matrix),
     UnitRule(applies=_is_recurrent),
-    UnitRule(applies=of_kind(*NORMALISATIONS)),
+    UnitRule(applies=of_kind(*vocabulary.NORMALISATIONS)),
     UnitRule(applies=_has_weight),
     UnitRule(applies=_always, kind="tensor", roles=_in_order, by_parameter=True),
 )

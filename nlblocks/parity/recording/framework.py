@@ -6,19 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from nlblocks.backend import Array
 from nlblocks.parity.recording.rounding import Rounding
-from nlblocks.parity.tracing.trace import Key
-
-if TYPE_CHECKING:
-    from nlblocks.parity.recording.observer import Observer
-    from nlblocks.parity.recording.recorder import Call
+from nlblocks.parity.tracing import vocabulary
 
 Undo = Callable[[], object]
-Fused = Callable[["Observer", "Call", Callable[..., Any], Any, Any], Any]
-"""(observer, call, function, args, kwargs) → the result: runs the function and writes down what it stands for."""
+Fused = Callable[[Any, Any, Callable[..., Any], Any, Any], Any]
+"""(Observer, Call, function, args, kwargs) → the result: runs the function and writes down what it stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +155,7 @@ class Framework(ABC):
         """Within, new tensors are ``dtype`` by default and gradients on or off; the random state is put back after."""
 
     @abstractmethod
-    def observed(self, model: Any, observer: Observer) -> AbstractContextManager[object]:
+    def observed(self, model: Any, observer: Any) -> AbstractContextManager[object]:
         """Within, each outermost call of a function or method goes through observer(name, function, args, kwargs).
 
         Outermost: while ``observer.busy``, the function is called as it is (the observer does so as well).
@@ -171,8 +167,8 @@ class Framework(ABC):
 
     @abstractmethod
     def backward(
-        self, outputs: Sequence[Any], gradients: Sequence[Any], targets: Mapping[Key, Any],
-        done: Callable[[Key, Array], None],
+        self, outputs: Sequence[Any], gradients: Sequence[Any], targets: Mapping[vocabulary.Key, Any],
+        done: Callable[[vocabulary.Key, Array], None],
     ) -> None:  # fmt: skip
         """Send gradients into outputs; tell ``done`` each target's as early as can be, and forget it then.
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.parity.recording.dropout import dropout_mask
+from nlblocks.parity.formulas import dropout_draw
 from nlblocks.parity.recording.framework import Framework, Recurrent
-from nlblocks.parity.recording.fused_attention import attention_steps
 from nlblocks.parity.recording.options import RunOptions
 from nlblocks.parity.recording.recorder import Call, Recorder
-from nlblocks.parity.tracing.vocabulary import DROPOUTS
+from nlblocks.parity.tracing import vocabulary
 
 WRITES = {"__setitem__", "setitem"}
 """Functions whose result is their first argument, written to."""
@@ -68,7 +67,7 @@ class Observer:
             if formula is not None:
                 return formula()
             args, kwargs = self.held.arguments(call, args, kwargs, perturbed=perturbed)
-        if call.kind in DROPOUTS and call.attrs["training"] and call.attrs["p"] > 0:
+        if call.kind in vocabulary.DROPOUTS and call.attrs["training"] and call.attrs["p"] > 0:
             return self._dropout(call)
         if call.kind == "attention" and call.signature is not None:
             args, kwargs = call.signature.replace(args, kwargs, "p", lambda p: 0.0)
@@ -90,7 +89,7 @@ class Observer:
             shape = tuple(extent if axis in axes else 1 for axis, extent in enumerate(shape))
         own = (*shape, self.recorder.count(shape))
         drawn = call.attrs["drawn"] = self.options.masks.get(call.site, own)
-        kept = x * self.framework.like(dropout_mask(drawn, shape, p, self.options.seed), x)
+        kept = x * self.framework.like(dropout_draw(drawn, self.options.seed).reshape(shape) >= p, x)
         if call.attrs["mode"] == "downscale_in_infer":
             return kept
         return kept * (1.0 / (1.0 - p) if p < 1 else 0.0)
@@ -103,8 +102,8 @@ class Observer:
         if inside:
             query, key, value = (np.swapaxes(array, 1, 2) for array in (query, key, value))
         mask = call.arguments.get("mask")
-        attention, number = attention_steps(
-            recorder, query, key, (numbers["query"], numbers["key"]), call.attrs.get("scale"),
+        attention, number = recorder.attention_steps(
+            query, key, (numbers["query"], numbers["key"]), call.attrs.get("scale"),
             None if mask is None else framework.to_numpy(mask), numbers.get("mask"), bool(call.attrs.get("causal")),
         )  # fmt: skip
         product = (number, numbers["value"]), ("x", "other")
@@ -120,8 +119,9 @@ class Observer:
         weights = [f"{part}{suffix}" for group in read.groups for suffix in suffixes for part in group]
         roles = ["x", *[f"state{i}" for i in range(len(read.states))], *weights]
         numbers = [self.recorder.number(tensor) for tensor in (read.x, *read.states, *read.weights)]
-        attrs = {"layers": read.layers, "bidirectional": bool(read.bidirectional), "time_major": read.time_major}
-        kind = read.kind
-        call = Call(kind, kind, tuple(numbers), tuple(roles[: len(numbers)]), attrs, {}, self.recorder.site(kind))
+        call = self.recorder.call(
+            read.kind, read.kind, numbers, roles[: len(numbers)], layers=read.layers,
+            bidirectional=bool(read.bidirectional), time_major=read.time_major,
+        )  # fmt: skip
         result = function(*read.args, **kwargs)
         return read.returned(result, self.recorder.after(call, read.results(result)))

@@ -12,18 +12,9 @@ from nlblocks.backend import Array
 from nlblocks.init import generator
 from nlblocks.numerics.ulp import nudged
 from nlblocks.parity.recording.rounding import Rounding
-from nlblocks.parity.tracing.trace import Key, Spot
+from nlblocks.parity.tracing import vocabulary
 
 Keep = Literal["results", "digests", "values"]
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a run takes in place of its own: attributes by an operation's site, results, gradients of results."""
-
-    attributes: Mapping[str, Mapping[str, float]]
-    values: Mapping[Spot, Array]
-    gradients: Mapping[Spot, Array]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +40,8 @@ class RunOptions:
     held: Rounding = field(default_factory=Rounding)
     perturbed: bool = False
     seed: int = 0
-    gradients: Callable[[Key, Array], None] | None = None
-    given: Given | None = None
+    gradients: Callable[[vocabulary.Key, Array], None] | None = None
+    given: vocabulary.Given | None = None
     nudge: int | None = None
     names: tuple[str, ...] = ()
     masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

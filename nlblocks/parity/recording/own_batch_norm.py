@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from nlblocks.parity.recording.observer import Observer
-from nlblocks.parity.recording.recorder import Call
 
 ROLES = ("x", "running_mean", "running_var", "weight", "bias")
 
@@ -34,7 +33,7 @@ def _forward(norm: Any, observer: Observer, x: Any) -> Any:
         attrs = {"training": norm.training, "momentum": own.momentum, "eps": own.eps, "variance": own.variance}
         tensors = (x, norm.running_mean, norm.running_var, norm.weight, norm.bias)
         numbers = tuple(recorder.number(tensor) for tensor in tensors)
-        call = Call("batch_norm", "batch_norm", numbers, ROLES, attrs, {}, recorder.site("batch_norm"))
+        call = recorder.call("batch_norm", "batch_norm", numbers, ROLES, **attrs)
         wanted = {name: value for name, value in recorder.wanted(call).items() if hasattr(own, name)}
         call.attrs |= wanted
         try:

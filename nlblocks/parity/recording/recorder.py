@@ -12,11 +12,10 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.parity.recording.framework import Framework
-from nlblocks.parity.recording.options import Given, RunOptions
-from nlblocks.parity.tracing.trace import Op, Spot, Trace
-from nlblocks.parity.tracing.vocabulary import NORMALISATIONS, Signature, normalise, plain, signature, tensors_in
+from nlblocks.parity.recording.options import RunOptions
+from nlblocks.parity.tracing import Op, Trace, vocabulary
 
-NAMED = NORMALISATIONS | {"conv", "conv_transpose", "linear", "matmul", "embedding", "prelu"}
+NAMED = vocabulary.NORMALISATIONS | {"conv", "conv_transpose", "linear", "matmul", "embedding", "prelu"}
 """Kinds that are layers, though no module runs them, where they use a parameter of the module around them."""
 SCALARS = frozenset({bool, int, float, str, type(None)})
 """Types of arguments that hold no tensor: told apart first, for most arguments are one of them."""
@@ -90,18 +89,18 @@ class Recorder:
                 roles.append(role)
                 ndim = ndim or len(value.shape)
                 continue
-            found = () if type(value) in SCALARS else list(tensors_in(value, self.tensor))
+            found = () if type(value) in SCALARS else list(vocabulary.tensors_in(value, self.tensor))
             if found:
                 inputs += [self.number(tensor) for tensor in found]
                 roles += [f"{role}{position}" for position in range(len(found))]
                 ndim = ndim or len(found[0].shape)
                 if role == "index":
-                    attrs[role] = plain(_without_tensors(value, self.tensor), self.prefix)
+                    attrs[role] = vocabulary.plain(_without_tensors(value, self.tensor), self.prefix)
             elif role not in ("name", "inplace", "_stacklevel", "out"):
-                attrs[role] = plain(value, self.prefix)
+                attrs[role] = vocabulary.plain(value, self.prefix)
         if kind == "clip" and attrs.get("low") == 0 and attrs.get("high") == 6:
             kind, attrs = "relu6", {}
-        attrs = normalise(kind, attrs, ndim)
+        attrs = vocabulary.normalise(kind, attrs, ndim)
         self.framework.finish(kind, attrs, ndim)
         return Call(
             kind, reading.name, tuple(inputs), tuple(roles), attrs, arguments, self.site(reading.name),
@@ -135,19 +134,19 @@ class Recorder:
         """
         if target is None and self.options.given is not None:
             result = self._given(call.site, result, self.options.given)
-        made = list(tensors_in(result, self.tensor)) if target is None else [target]
+        made = list(vocabulary.tensors_in(result, self.tensor)) if target is None else [target]
         if made:
             numbers = tuple(self._new(tensor) for tensor in made)
             self._append(call.kind, call.name, call.inputs, call.roles, call.attrs, numbers, call.site)
         return result
 
-    def _given(self, site: str, result: Any, given: Given) -> Any:
+    def _given(self, site: str, result: Any, given: vocabulary.Given) -> Any:
         """The result with what is given in its place; other than tensors and plain lists of them are left alone."""
         if type(result) in (list, tuple):
             return type(result)(self._exchanged((site, i), item, given) for i, item in enumerate(result))
         return self._exchanged((site, 0), result, given)
 
-    def _exchanged(self, spot: Spot, tensor: Any, given: Given) -> Any:
+    def _exchanged(self, spot: vocabulary.Spot, tensor: Any, given: vocabulary.Given) -> Any:
         """The tensor with values of others that its gradient passes by, and with another gradient behind it."""
         if not isinstance(tensor, self.tensor):
             return tensor
@@ -167,6 +166,41 @@ class Recorder:
         self._append(kind, f"inside {kind}", tuple(inputs), tuple(roles), attrs, (number,))
         self._keep(number, result, own=True)
         return number
+
+    def attention_steps(
+        self, query: Array, key: Array, numbers: tuple[int, int], scale: Any, mask: Array | None,
+        mask_number: int | None, causal: bool,
+    ) -> tuple[Array, int]:  # fmt: skip
+        """Write down the steps up to softmax over [..., L, D] arrays; returns the map and its number."""
+        factor = query.shape[-1] ** -0.5 if scale is None else float(scale)
+        scores = query @ np.swapaxes(key, -1, -2)
+        number = self.note("matmul", numbers, ("x", "other"), scores, transpose_other=True)
+        scores = scores * factor
+        number = self.note("mul", (number,), ("x",), scores, other=factor)
+        if causal:
+            hidden = ~np.tril(np.ones(scores.shape[-2:], bool))
+            scores = np.where(hidden, -np.inf, scores)
+            number = self.note("causal_mask", (number,), ("x",), scores)
+        if mask is not None and mask_number is not None:
+            scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
+            number = self.note("mask", (number, mask_number), ("x", "mask"), scores, keeps=mask.dtype == bool)
+        shifted = np.exp(scores - scores.max(-1, keepdims=True))
+        attention = shifted / shifted.sum(-1, keepdims=True)
+        return attention, self.note("softmax", (number,), ("x",), attention, axis=attention.ndim - 1)
+
+    def rows(self, whole: Any, start: int, stop: int, values: Array) -> int:
+        """A number for some rows of a parameter: "parameter:in_proj_weight[0:64]"."""
+        name = self.trace.parameter(self.number(whole)) or ""
+        number = self.next
+        self.next += 1
+        self.trace.origin[number] = f"parameter:{name}[{start}:{stop}]"
+        if self.capture:
+            self.trace.values[number] = as_float64(values)
+        return number
+
+    def call(self, kind: str, name: str, inputs: Sequence[int], roles: Sequence[str], **attrs: Any) -> Call:
+        """A call that no function stands for, read already: ``inputs`` are numbers of tensors."""
+        return Call(kind, name, tuple(inputs), tuple(roles), attrs, {}, self.site(name))
 
     def finish(self, result: Any) -> dict[str, Any]:
         """Number the outputs and return them by the name of their gradient: the path, "" where there is only one."""
@@ -236,7 +270,7 @@ class Call:
 
     def __init__(
         self, kind: str, name: str, inputs: tuple[int, ...], roles: tuple[str, ...], attrs: dict[str, Any],
-        arguments: dict[str, Any], site: str, signature: Signature | None = None,
+        arguments: dict[str, Any], site: str, signature: vocabulary.Signature | None = None,
     ) -> None:  # fmt: skip
         self.kind, self.name, self.inputs, self.roles, self.attrs = kind, name, inputs, roles, attrs
         self.arguments, self.site, self.signature = arguments, site, signature
@@ -248,7 +282,7 @@ class _Reading:
 
     name: str
     kind: str
-    signature: Signature | None
+    signature: vocabulary.Signature | None
     reverse: bool
     variadic: bool
 
@@ -269,7 +303,7 @@ def _reading(name: str, framework: Framework) -> _Reading:
         name = f"__{name[3:]}"
     public = name.removeprefix(framework.kernel)
     line = framework.table.get(name) or framework.table.get(public, "")
-    read = signature(line) if line else None
+    read = vocabulary.signature(line) if line else None
     kind = read.kind if read is not None else public.strip("_")
     return _Reading(name, kind, read, reverse, public in framework.variadic)
 

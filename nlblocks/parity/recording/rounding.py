@@ -9,15 +9,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from nlblocks.backend import rows
-
-if TYPE_CHECKING:
-    from nlblocks.parity.recording.framework import Framework
-    from nlblocks.parity.recording.recorder import Call
 
 Round = Callable[[float], float]
 Formula = Callable[[Mapping[str, Callable[..., Any]], Any, Round], Any]
@@ -65,17 +61,37 @@ class Rounding:
     def _with(self, other: Rounding, merge: Callable[[Any, Any], Any]) -> Rounding:
         return Rounding(**{f.name: merge(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)})
 
+    @classmethod
+    def declared(cls) -> Rounding:
+        """What any known framework holds, whether it is installed or not: for a run that another may be compared with.
+
+        A backend declares it as ``rounding`` in its module ``lab.rounding``, which imports no framework. One without
+        that module holds nothing, nor does one that cannot be imported here.
+        """
+        found = cls()
+        for row in rows().values():
+            name = f"{row.module}.lab.rounding"
+            try:
+                own: Rounding = importlib.import_module(name).rounding
+            except ModuleNotFoundError as error:
+                missing = error.name or ""
+                if missing.partition(".")[0] in ("nlblocks", row.module) and not name.startswith(missing):
+                    raise  # a declaration that is broken, not absent
+                continue
+            found |= own
+        return found
+
     @property
     def statistics_off(self) -> float:
         """What a running statistic may be off by, in units of its way in one step."""
         return COMPLEMENT_OFF if self.complements else 0.0
 
-    def formula(self, framework: Framework, call: Call, *, perturbed: bool) -> Callable[[], Any] | None:
+    def formula(self, framework: Any, call: Any, *, perturbed: bool) -> Callable[[], Any] | None:
         """What computes a call in place of the framework's own function, None where that does."""
         found = self.formulas.get(call.kind) if call.signature is not None else None
         return None if found is None else lambda: found(framework.functions, call.arguments["x"], _round(perturbed))
 
-    def arguments(self, call: Call, args: Any, kwargs: Any, *, perturbed: bool) -> tuple[Any, Any]:
+    def arguments(self, call: Any, args: Any, kwargs: Any, *, perturbed: bool) -> tuple[Any, Any]:
         """The call's arguments with its constants rounded; what the function has for a default is left to it."""
         read = call.signature
         if read is None:
@@ -88,7 +104,7 @@ class Rounding:
             args, kwargs = read.replace(args, kwargs, name, lambda value: _each(value, lambda v: 1.0 - hold(1.0 - v)))
         return args, kwargs
 
-    def moved(self, framework: Framework, call: Call, result: Any, *, backward: bool) -> Any:
+    def moved(self, framework: Any, call: Any, result: Any, *, backward: bool) -> Any:
         """The call's result, moved by what rounding of what is no argument may do to it."""
         if backward and self._counted(call):
             return result + (result - framework.constant(result)) * FACTOR_OFF
@@ -100,32 +116,12 @@ class Rounding:
         factor = self.factors.get(call.kind)
         return result * (1.0 + FACTOR_OFF) if factor is not None and call.attrs.get(factor) else result
 
-    def _counted(self, call: Call) -> bool:
+    def _counted(self, call: Any) -> bool:
         """Whether it is such a pooling, or a mean over places, which the other side may compute by one."""
         if call.kind != "mean":
             return call.kind in self.counts
         axes = call.attrs.get("axis")
         return bool(self.counts) and isinstance(axes, tuple) and min(axes) >= 2
-
-
-def declared() -> Rounding:
-    """What any known framework holds, whether it is installed or not: for a run that another may be compared with.
-
-    A backend declares it as ``rounding`` in its module ``lab.rounding``, which imports no framework. One without that
-    module holds nothing, nor does one that cannot be imported here.
-    """
-    found = Rounding()
-    for row in rows().values():
-        name = f"{row.module}.lab.rounding"
-        try:
-            own: Rounding = importlib.import_module(name).rounding
-        except ModuleNotFoundError as error:
-            missing = error.name or ""
-            if missing.partition(".")[0] in ("nlblocks", row.module) and not name.startswith(missing):
-                raise  # a declaration that is broken, not absent
-            continue
-        found |= own
-    return found
 
 
 def _round(perturbed: bool) -> Round:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ from nlblocks.parity.recording.options import RunOptions, output_gradient
 from nlblocks.parity.recording.own_batch_norm import as_operations
 from nlblocks.parity.recording.prepared import prepared
 from nlblocks.parity.recording.recorder import Recorder, dtype_name, private
-from nlblocks.parity.tracing.trace import Key, Tensor, Trace
+from nlblocks.parity.tracing import Trace, vocabulary
 
 MESSAGE = 300
 """Characters that are kept of an error's message."""
@@ -32,11 +31,11 @@ class Tracer(Framework):
         """Parameters and buffers by the model's own names, in its own layouts; views of its memory, to be read only."""
         return {name: self.to_numpy(tensor) for name, tensor in self.named(model).items()}
 
-    def describe(self, model: Any) -> dict[str, Tensor]:
+    def describe(self, model: Any) -> dict[str, vocabulary.Tensor]:
         """Shapes and kinds of what :meth:`state` holds."""
         buffers = self.buffer_names(model)
         return {
-            name: Tensor(
+            name: vocabulary.Tensor(
                 shape=tuple(tensor.shape), dtype=dtype_name(tensor), buffer=name in buffers,
                 trainable=name not in buffers and self.wants_gradient(tensor),
             )
@@ -47,8 +46,12 @@ class Tracer(Framework):
         """The dtype of the model's floating parameters."""
         return next((dtype_name(tensor) for tensor in self.named(model).values()), self.default_dtype())
 
-    def run(self, model: Any, options: RunOptions, state: Mapping[str, Array]) -> Trace:
-        """Run the model with this state, and leave it as it was; what it raises is the trace's ``error``."""
+    def run(self, model: Any, state: Mapping[str, Array], **how: Any) -> Trace:
+        """Run the model with this state, and leave it as it was; what it raises is the trace's ``error``.
+
+        ``how`` are the fields of :class:`~nlblocks.parity.recording.options.RunOptions`.
+        """
+        options = RunOptions(**how)
         trace = Trace(
             framework=self.name, model=type(model).__name__, training=options.training, dtype=options.dtype,
             state=self.describe(model),
@@ -59,10 +62,10 @@ class Tracer(Framework):
         return trace
 
     def train(
-        self, model: Any, options: RunOptions, state: Mapping[str, Array], *, steps: int, optimiser: Callable[..., Any]
+        self, model: Any, state: Mapping[str, Array], *, steps: int, optimiser: Callable[..., Any], **how: Any
     ) -> list[dict[str, Array]]:
         """The state after each optimiser step on Σ output · gradient; the model is left as it was."""
-        options, states = replace(options, keep="results"), []
+        options, states = RunOptions(**{**how, "keep": "results"}), []
         with prepared(self, model, options, state):
             rule = optimiser([p for p in self.parameters(model) if self.wants_gradient(p)])
             for _ in range(steps):
@@ -79,14 +82,14 @@ class Tracer(Framework):
     def _run(self, model: Any, options: RunOptions, trace: Trace) -> None:
         recorder = Recorder(self, trace, options)
         inputs = [self.input(array, options.dtype, gradient=options.backward) for array in options.inputs]
-        targets: dict[Key, Any] = {("grad_input", str(index)): tensor for index, tensor in enumerate(inputs)}
+        targets: dict[vocabulary.Key, Any] = {("grad_input", str(index)): tensor for index, tensor in enumerate(inputs)}
         for index, tensor in enumerate(inputs):
             recorder.introduce(tensor, f"input:{index}")
         for name, tensor in self.named(model).items():
             recorder.introduce(tensor, f"parameter:{name}")
             targets["grad_params", name] = tensor
 
-        def deliver(key: Key, gradient: Array) -> None:
+        def deliver(key: vocabulary.Key, gradient: Array) -> None:
             (trace.grad_inputs if key[0] == "grad_input" else trace.grad_params)[key[1]] = gradient
 
         try:
@@ -136,8 +139,8 @@ class Tracer(Framework):
         return own or (path != "" and not any(True for _ in self.children(module)))
 
     def _backward(
-        self, found: Mapping[str, Any], options: RunOptions, targets: Mapping[Key, Any],
-        done: Callable[[Key, Array], None],
+        self, found: Mapping[str, Any], options: RunOptions, targets: Mapping[vocabulary.Key, Any],
+        done: Callable[[vocabulary.Key, Array], None],
     ) -> bool:  # fmt: skip
         """Send the fixed gradients into the outputs; False where none of them takes one."""
         outputs = {path: tensor for path, tensor in found.items() if self.wants_gradient(tensor)}

@@ -1,1 +1,5 @@
 """A report as people read it: terminal text, HTML, pictures."""
+
+from nlblocks.parity.rendering.report import LabReport, check_report_path
+
+__all__ = ["LabReport", "check_report_path"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nlblocks.errors import InputError, file_path
-from nlblocks.parity.findings.report import ReportData
+from nlblocks.parity.findings import ReportData
 from nlblocks.parity.rendering.html import page
 from nlblocks.parity.rendering.text import text
 from nlblocks.weights.files.atomic import replacing

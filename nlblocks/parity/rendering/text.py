@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nlblocks.numerics import Comparison
-from nlblocks.parity.findings.finding import Finding
-from nlblocks.parity.findings.report import ReportData
+from nlblocks.parity.findings import Finding, ReportData
 
 SHOWN = 3
 """Findings of one cause that are shown one by one; of more, the first stands for all."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from nlblocks.backend import Row, rows
 from nlblocks.errors import InputError
-from nlblocks.parity.recording.tracer import Tracer
+from nlblocks.parity.recording import Tracer
 
 
 def tracer_of(model: Any) -> Tracer:

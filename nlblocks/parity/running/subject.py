@@ -9,15 +9,12 @@ from typing import Any
 from nlblocks.backend import Array, State
 from nlblocks.errors import InputError
 from nlblocks.numerics import NoiseFloor, tolerance
-from nlblocks.parity.recording.dropout import Drawn
-from nlblocks.parity.recording.options import Given, Keep, RunOptions
-from nlblocks.parity.recording.rounding import Rounding, declared
-from nlblocks.parity.recording.tracer import Tracer
+from nlblocks.parity.recording import Rounding, Tracer
 from nlblocks.parity.running.find_tracer import tracer_of
 from nlblocks.parity.running.history import History, trained
 from nlblocks.parity.running.inputs import Inputs
 from nlblocks.parity.running.optimisers import Maker
-from nlblocks.parity.tracing.trace import Key, Trace
+from nlblocks.parity.tracing import Trace, vocabulary
 
 Progress = Callable[[str], None]
 """Called with a line of text as a comparison goes on."""
@@ -39,7 +36,12 @@ class Subject:
     own: State
     state: State
     say: Progress
-    masks: Mapping[str, Drawn] = field(default_factory=dict)
+    masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @staticmethod
+    def check(model: Any) -> None:
+        """Raise InputError where something is no model of an installed framework."""
+        tracer_of(model)
 
     @classmethod
     def both(
@@ -50,9 +52,9 @@ class Subject:
         return a, b
 
     @classmethod
-    def alone(cls, model: Any, inputs: Inputs, say: Progress | None = None) -> Subject:
+    def alone(cls, model: Any, inputs: Any, seed: int, say: Progress | None = None) -> Subject:
         """A model that will be compared with what is not known yet: any framework may hold what it holds as float32."""
-        return _subjects({"captured": model}, inputs, say)[0]
+        return _subjects({"captured": model}, Inputs.of(inputs, seed), say)[0]
 
     @staticmethod
     def probes(left: Subject, right: Subject) -> tuple[Trace, Trace]:
@@ -94,20 +96,20 @@ class Subject:
         """The same model, run with another state."""
         return replace(self, state=state)
 
-    def redrawn(self, masks: Mapping[str, Drawn]) -> Subject:
+    def redrawn(self, masks: Mapping[str, tuple[int, ...]]) -> Subject:
         return replace(self, masks=masks)
 
     def probe(self) -> Trace:
         """The structure: one run that keeps no values."""
-        return self.tracer.run(self.model, self._options(self.inputs.arrays, keep="results"), self.own)
+        return self.tracer.run(self.model, self.own, **self._how(self.inputs.arrays, keep="results"))
 
     def run(
         self,
         *,
         training: bool,
         dtype: str = "float64",
-        keep: Keep = "values",
-        given: Given | None = None,
+        keep: str = "values",
+        given: vocabulary.Given | None = None,
     ) -> Trace:
         self.say(f"{self.framework}: {'train' if training else 'eval'}, {dtype}")
         return self._pass(training=training, dtype=dtype, keep=keep, given=given)
@@ -118,26 +120,27 @@ class Subject:
         state: Mapping[str, Array] = self.state if nudge is None else _Nudged(self.state, nudge, dtype)
         if nudge is not None:
             arrays = tuple(NoiseFloor.nudged(value, nudge, f"input:{i}", dtype) for i, value in enumerate(arrays))
-        options = self._options(arrays, training=training, backward=training, dtype=dtype, nudge=nudge, **changes)
-        return self.tracer.run(self.model, options, state)
+        how = self._how(arrays, training=training, backward=training, dtype=dtype, nudge=nudge, **changes)
+        return self.tracer.run(self.model, state, **how)
 
-    def _options(self, arrays: tuple[Array, ...], **changes: Any) -> RunOptions:
-        given = {"inputs": arrays, "names": self.names, "seed": self.inputs.seed, "held": self.held}
-        return RunOptions(**{**given, "masks": self.masks, **changes})
+    def _how(self, arrays: tuple[Array, ...], **changes: Any) -> dict[str, Any]:
+        """How a pass is run, as the tracer takes it."""
+        own = {"names": self.names, "seed": self.inputs.seed, "held": self.held, "masks": self.masks}
+        return {"inputs": arrays, **own, **changes}
 
     def train(self, maker: Maker, side: str, steps: int) -> History:
         """Steps of training in float64; ``side`` is what errors call the model."""
         self.say(f"{self.framework}: training")
-        options = self._options(self.inputs.arrays, training=True, backward=True, keep="results")
+        how = self._how(self.inputs.arrays, training=True, backward=True)
 
         def again(other: Maker) -> list[State]:
-            return self.tracer.train(self.model, options, self.state, steps=steps, optimiser=other)
+            return self.tracer.train(self.model, self.state, steps=steps, optimiser=other, **how)
 
         return trained(self.framework, side, maker, again)
 
     def noise(
-        self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: Given | None = None
-    ) -> dict[Key, float]:
+        self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: vocabulary.Given | None = None
+    ) -> dict[vocabulary.Key, float]:
         """Per tensor, the largest change when all that goes in moves by one unit in the last place, in each trial.
 
         That is the inputs, the weights and the gradients of the outputs. Against a framework that holds constants as
@@ -168,7 +171,7 @@ def _subjects(models: Mapping[str, Any], inputs: Inputs, say: Progress | None) -
     found = []
     for side, model in models.items():
         others = [tracer.rounding for other, tracer in tracers.items() if other != side]
-        held = others[0] if others else declared()
+        held = others[0] if others else Rounding.declared()
         own = tracers[side].state(model)
         found.append(
             Subject(

@@ -12,9 +12,7 @@ from typing import Any
 
 from nlblocks.backend import Array
 from nlblocks.parity.tracing.digest import Digest, digest
-from nlblocks.parity.tracing.vocabulary import INCIDENTAL, same_number
-from nlblocks.parity.tracing.vocabulary import Key as Key
-from nlblocks.parity.tracing.vocabulary import Spot as Spot
+from nlblocks.parity.tracing.vocabulary import INCIDENTAL, Key, Spot, Tensor, same_number
 
 ARRAYS = ("values", "grads", "grad_inputs", "grad_params", "buffers_after")
 """The fields of a trace that hold arrays: the first two by the tensor's number, the others by name."""
@@ -55,16 +53,6 @@ class Op:
 
     def __str__(self) -> str:
         return f"{self.kind}{f' in {self.scope}' if self.scope else ''}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tensor:
-    """A parameter or buffer of a model, by its own name and in its own layout."""
-
-    shape: tuple[int, ...]
-    dtype: str
-    trainable: bool
-    buffer: bool
 
 
 @dataclass(slots=True, kw_only=True)

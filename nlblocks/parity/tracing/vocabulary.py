@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from nlblocks.backend import Array
+
 Key = tuple[str, str]
 """What a run is judged by: ("output", "grad_input", "grad_params" or "buffers", name)."""
 Spot = tuple[str, int]
@@ -43,6 +45,25 @@ HELD = 2.0**-22
 by up to 2^-24, and one that it computed from another by a little more."""
 HELD_ZERO = 1e-30
 """Numbers this close to 0 are 0, whatever their ratio."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensor:
+    """A parameter or buffer of a model, by its own name and in its own layout."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    trainable: bool
+    buffer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a run takes in place of its own: attributes by an operation's site, results, gradients of results."""
+
+    attributes: Mapping[str, Mapping[str, float]]
+    values: Mapping[Spot, Array]
+    gradients: Mapping[Spot, Array]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ import nlblocks.parity
 from nlblocks.parity.explaining import explain, gradients, state_after
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import OTHERS, Registry, hypothesis
-from nlblocks.parity.findings.causes import BY_ATTRIBUTE, CAUSES, Cause
+from nlblocks.parity.findings import CAUSES
+from nlblocks.parity.findings.causes import BY_ATTRIBUTE, Cause
 
 REGISTRIES: dict[str, Registry[Any]] = {
     "forward": explain.hypothesis,

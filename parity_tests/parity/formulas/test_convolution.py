@@ -16,11 +16,17 @@ torch = pytest.importorskip("torch")
 def test_the_convolution_formula(options: dict[str, Any]) -> None:
     import torch.nn.functional as F
 
-    from nlblocks.parity.tracing.vocabulary import normalise, plain
+    from nlblocks.parity.tracing import vocabulary
 
     rng = np.random.default_rng(0)
     x, weight = rng.normal(size=(2, 4, 7, 6)), rng.normal(size=(4, 4 // options.get("groups", 1), 3, 3))
     expected = F.conv2d(torch.from_numpy(x), torch.from_numpy(weight), **options).numpy()
-    given = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, **{k: plain(v) for k, v in options.items()}}
-    found = evaluate("conv", {"x": x, "weight": weight}, normalise("conv", given, 4))
+    given = {
+        "stride": 1,
+        "padding": 0,
+        "dilation": 1,
+        "groups": 1,
+        **{k: vocabulary.plain(v) for k, v in options.items()},
+    }
+    found = evaluate("conv", {"x": x, "weight": weight}, vocabulary.normalise("conv", given, 4))
     assert np.abs(found - expected).max() < 1e-12

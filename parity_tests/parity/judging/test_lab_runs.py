@@ -13,7 +13,7 @@ paddle = pytest.importorskip("paddle")
 
 from nlblocks.numerics import Comparison  # noqa: E402
 from nlblocks.parity.judging.own_dtype import OwnDtype  # noqa: E402
-from nlblocks.parity.running.subject import Subject  # noqa: E402
+from nlblocks.parity.running import Subject  # noqa: E402
 from parity_tests.helpers.nets import SHAPE, compare, paddle_net, torch_net  # noqa: E402
 
 

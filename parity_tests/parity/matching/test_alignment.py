@@ -7,8 +7,7 @@ import numpy as np
 from nlblocks.numerics import distance
 from nlblocks.numerics.tolerance import unmasked
 from nlblocks.parity.matching.alignment import Alignment
-from nlblocks.parity.recording.dropout import dropout_mask
-from nlblocks.parity.tracing.trace import Op, Trace
+from nlblocks.parity.tracing import Op, Trace
 
 RNG = np.random.default_rng(0)
 
@@ -42,11 +41,3 @@ def trace(kind: str, x: np.ndarray, y: np.ndarray) -> Trace:  # type: ignore[typ
         framework="none", model="m", training=False, dtype="float64", ops=[op], values={0: x, 1: y},
         origin={0: "input:0"}, outputs={"": 1},
     )  # fmt: skip
-
-
-def test_dropout_keeps_the_same_whatever_the_order_of_axes() -> None:
-    kept = dropout_mask((2, 5, 3, 1), (2, 5, 3), 0.4, 0)
-    assert 0 < kept.sum() < kept.size
-    assert (dropout_mask((5, 3, 2, 1), (5, 3, 2), 0.4, 0) == kept.transpose(1, 2, 0)).all()
-    assert (dropout_mask((2, 5, 3, 2), (2, 5, 3), 0.4, 0) != kept).any()
-    assert (dropout_mask((2, 5, 3, 1), (10, 3), 0.4, 0) == kept.reshape(10, 3)).all()

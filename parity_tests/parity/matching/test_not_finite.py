@@ -8,7 +8,7 @@ import pytest
 from nlblocks.backend import Array
 from nlblocks.parity.matching.alignment import Alignment
 from nlblocks.parity.matching.by_digest import ByDigest
-from nlblocks.parity.tracing.trace import Op, Trace
+from nlblocks.parity.tracing import Op, Trace
 
 X = np.random.default_rng(0).normal(size=(3, 4))
 

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 paddle = pytest.importorskip("paddle")
 
 from nlblocks.parity.pairing.pair import pair  # noqa: E402
-from nlblocks.parity.running.subject import Subject  # noqa: E402
+from nlblocks.parity.running import Subject  # noqa: E402
 from parity_tests.helpers.nets import SHAPE, paddle_net, torch_net  # noqa: E402
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from nlblocks.errors import InputError
 from nlblocks.parity.pairing.pair import Pairing, pair
-from nlblocks.parity.tracing.trace import Op, Tensor, Trace
+from nlblocks.parity.tracing import Op, Trace, vocabulary
 
 NAMES = ("q", "k", "v")
 
@@ -19,7 +19,7 @@ def layers(shapes: dict[str, tuple[int, ...]]) -> Trace:
     found = Trace(framework="none", model="m", training=False, dtype="float64", origin={0: "input:0"})
     for index, (name, shape) in enumerate(shapes.items()):
         found.origin[1 + index] = f"parameter:{name}.weight"
-        found.state[f"{name}.weight"] = Tensor(shape=shape, dtype="float64", trainable=True, buffer=False)
+        found.state[f"{name}.weight"] = vocabulary.Tensor(shape=shape, dtype="float64", trainable=True, buffer=False)
         found.ops.append(
             Op(index=index, kind="linear", name="linear", scope=name, leaf=True, inputs=(0, 1 + index),
                roles=("x", "weight"), outputs=(100 + index,), site=f"{name}:linear:1")

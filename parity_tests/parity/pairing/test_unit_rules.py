@@ -11,7 +11,7 @@ import pytest
 from nlblocks.parity.pairing import units as units_file
 from nlblocks.parity.pairing.pair import pair
 from nlblocks.parity.pairing.units import UNIT_RULES, UnitRule, of_kind, units
-from nlblocks.parity.tracing.trace import Op, Tensor, Trace
+from nlblocks.parity.tracing import Op, Trace, vocabulary
 
 Row = tuple[str, dict[str, Any]]
 """A kind, and what its roles are: a parameter "name", "x" for the result before, attributes without a name."""
@@ -22,7 +22,9 @@ def trace(rows: Sequence[Row], shapes: dict[str, tuple[int, ...]]) -> Trace:
     numbers = {name: number for number, name in enumerate(shapes, 1)}
     found = Trace(framework="none", model="m", training=False, dtype="float64", outputs={"": 100 + len(rows) - 1})
     found.origin = {0: "input:0"} | {number: f"parameter:{name}" for name, number in numbers.items()}
-    found.state = {name: Tensor(shape=s, dtype="float64", trainable=True, buffer=False) for name, s in shapes.items()}
+    found.state = {
+        name: vocabulary.Tensor(shape=s, dtype="float64", trainable=True, buffer=False) for name, s in shapes.items()
+    }
     for index, (kind, given) in enumerate(rows):
         before = 100 + index - 1 if index else 0
         inputs = {role: before if value == "x" else numbers[value] for role, value in given.items() if value != ""}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nlblocks.parity.tracing.trace import Op
-from nlblocks.parity.tracing.vocabulary import same_number
+from nlblocks.parity.tracing import Op, vocabulary
 
 EPSILONS = (1e-5, 1e-3, 1e-6, 1e-12, 1e-8, 1e-4, 1e-7, 0.0)
 """Those of layers in use, the likelier first: the first that fits is said."""
@@ -69,5 +68,5 @@ def variants(op: Op, others: list[Op]) -> Iterator[tuple[str, Any, Mapping[str, 
             yield names[0], changed[names[0]], {**op.attrs, **changed}
     for name, values in GRID.get(op.kind, {}).items():
         for value in values:
-            if not same_number(op.attrs.get(name), value) and (name, value) not in tried:
+            if not vocabulary.same_number(op.attrs.get(name), value) and (name, value) not in tried:
                 yield name, value, {**op.attrs, name: value}

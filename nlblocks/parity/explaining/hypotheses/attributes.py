@@ -10,11 +10,10 @@ from nlblocks.parity.explaining.hypotheses.context import in_context
 from nlblocks.parity.explaining.hypotheses.masks import after_softmax, turned_masks
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis, Met
 from nlblocks.parity.explaining.registry import hypothesis
-from nlblocks.parity.findings.causes import CAUSES
-from nlblocks.parity.tracing.trace import Op
-from nlblocks.parity.tracing.vocabulary import DROPOUTS
+from nlblocks.parity.findings import CAUSES
+from nlblocks.parity.tracing import Op, vocabulary
 
-IDLE = DROPOUTS | {"clip", "relu6", "median"}
+IDLE = vocabulary.DROPOUTS | {"clip", "relu6", "median"}
 """Kinds that may change nothing on one side."""
 CLEARLY = 1e-2
 """Another value is better than the first that meets where it leaves at most this share of what the first leaves: of two
@@ -42,7 +41,7 @@ def attributes(at: Hypothesis) -> Iterator[Explanation]:
     best: tuple[float, Explanation] | None = None
     for side, op, arrays in at.given():
         twin = op.kind if op.kind in IDLE else ""
-        active = bool(op.kind in DROPOUTS and op.attrs.get("training") and not at.graph(side).trace.training)
+        active = bool(op.kind in vocabulary.DROPOUTS and op.attrs.get("training") and not at.graph(side).trace.training)
         for name, value, attrs in variants(op, _others(at, OTHER[side], op, twin)):
             if active and name != "training":
                 continue  # it drops in evaluation, whatever its probability

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from nlblocks.parity.tracing.graph import TraceGraph
-from nlblocks.parity.tracing.trace import Op
-from nlblocks.parity.tracing.vocabulary import LAYOUT
+from nlblocks.parity.tracing import Op, TraceGraph, vocabulary
 
 IN_ATTENTION = {
     "scale.factor": "attention.scale",
     "scale.missing": "attention.scale",
     "operands.swapped": "attention.qk_swapped",
 }
-ON_SCORES = LAYOUT | {"matmul", "mask", "mul", "div", "scale", "add", "where", "masked_fill", "causal_mask"}
+ON_SCORES = vocabulary.LAYOUT | {"matmul", "mask", "mul", "div", "scale", "add", "where", "masked_fill", "causal_mask"}
 """What may happen to scores before their softmax."""
 TO_SOFTMAX = 5
 """Operations from a difference to the softmax, at most: product, factor, mask and a change of layout or two."""

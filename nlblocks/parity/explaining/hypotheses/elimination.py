@@ -12,8 +12,7 @@ from typing import Any
 
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import hypothesis
-from nlblocks.parity.tracing.trace import Op
-from nlblocks.parity.tracing.vocabulary import ACTIVATIONS, AFFINE, CONSTANT, DROPOUTS, LAYOUT, NORMALISATIONS
+from nlblocks.parity.tracing import Op, vocabulary
 
 RECOGNISED_AS = {
     "amax": "max", "amin": "min", "adaptive_avg_pool": "mean", "adaptive_max_pool": "max", "mask": "add",
@@ -73,7 +72,11 @@ def _counted(cause: str, text: str, left: Op | None, right: Op | None, extra: st
 def _stock(at: Hypothesis, side: str) -> Stock:
     """What computes something after the parting."""
     wrong = [op for op in at.graph(side).trace.ops if any(n in at.wrong[side] for n in op.outputs)]
-    found = [(_key(at, side, op), op) for op in wrong if op.kind not in LAYOUT | CONSTANT | DROPOUTS]
+    found = [
+        (_key(at, side, op), op)
+        for op in wrong
+        if op.kind not in vocabulary.LAYOUT | vocabulary.CONSTANT | vocabulary.DROPOUTS
+    ]
     return [(key, op) for key, op in found if key is not None]
 
 
@@ -83,7 +86,7 @@ def _key(at: Hypothesis, side: str, op: Op) -> Any:
     if names:
         if op.kind == "add" and all(name.endswith("bias") for name in names):
             return None  # the second half of a linear layer
-        return "affine" if op.kind in AFFINE else op.kind, min(names)
+        return "affine" if op.kind in vocabulary.AFFINE else op.kind, min(names)
     constant = op.attrs.get("other", op.attrs.get("scale"))
     if op.kind in ("mul", "div", "scale") and isinstance(constant, int | float) and constant:
         return "scale", f"{1.0 / constant if op.kind == 'div' else constant:.5g}"
@@ -114,19 +117,19 @@ def _order_cause(stocks: Mapping[str, Stock]) -> str | None:
     (key, op), (other_key, other) = stocks["left"][0], stocks["right"][0]
     if key == other_key:
         return "residual.operand" if op.kind == "add" and not key[1] else None
-    return "activation.order" if {op.kind, other.kind} & ACTIVATIONS else "layer.order"
+    return "activation.order" if {op.kind, other.kind} & vocabulary.ACTIVATIONS else "layer.order"
 
 
 def _missing_cause(op: Op) -> str:
     if op.kind == "add" and len(op.inputs) > 1:
         return "residual.missing"
-    return "activation.missing" if op.kind in ACTIVATIONS else "layer.missing"
+    return "activation.missing" if op.kind in vocabulary.ACTIVATIONS else "layer.missing"
 
 
 def _replaced_cause(op: Op, other: Op) -> str:
     kinds = {op.kind, other.kind}
-    if kinds <= ACTIVATIONS:
+    if kinds <= vocabulary.ACTIVATIONS:
         return "activation.kind"
-    if kinds <= NORMALISATIONS:
+    if kinds <= vocabulary.NORMALISATIONS:
         return "normalisation.kind"
     return "operation.kind"

@@ -7,9 +7,8 @@ from typing import Any
 
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import hypothesis
-from nlblocks.parity.formulas.evaluate import POINTWISE
-from nlblocks.parity.tracing.trace import Op
-from nlblocks.parity.tracing.vocabulary import ACTIVATIONS, NORMALISATIONS
+from nlblocks.parity.formulas import POINTWISE
+from nlblocks.parity.tracing import Op, vocabulary
 
 SORTS = (
     (("mean", "sum", "max", "min"), "reduce.kind"),
@@ -36,16 +35,16 @@ def kinds(at: Hypothesis) -> Iterator[Explanation]:
 
 def _alternatives(op: Op) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """(kind, cause, attributes) of what may stand in an operation's place."""
-    if op.kind in ACTIVATIONS or op.kind in ("clip", "neg", "identity"):
+    if op.kind in vocabulary.ACTIVATIONS or op.kind in ("clip", "neg", "identity"):
         for kind in POINTWISE:
-            if kind != op.kind and (kind in ACTIVATIONS or kind in ("square", "abs", "neg")):
+            if kind != op.kind and (kind in vocabulary.ACTIVATIONS or kind in ("square", "abs", "neg")):
                 yield kind, "activation.kind", {}
     for sort, cause in SORTS:
         if op.kind in sort:
             for kind in sort:
                 if kind != op.kind:
                     yield kind, cause, {"axis": -1, **op.attrs}
-    if op.kind in NORMALISATIONS:
+    if op.kind in vocabulary.NORMALISATIONS:
         for kind in ("batch_norm", "instance_norm", "group_norm", "layer_norm"):
             if kind != op.kind:
                 for more in [{"groups": groups} for groups in GROUPS] if kind == "group_norm" else [{}]:

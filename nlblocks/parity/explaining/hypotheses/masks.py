@@ -12,7 +12,7 @@ from nlblocks.numerics import distance
 from nlblocks.numerics.tolerance import unmasked
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis, Met, computed
 from nlblocks.parity.explaining.registry import hypothesis
-from nlblocks.parity.tracing.trace import Op
+from nlblocks.parity.tracing import Op
 
 MASKING = {"add", "mask", "masked_fill", "where", "causal_mask"}
 HIDDEN_SCORE = -1e4

@@ -13,8 +13,7 @@ from nlblocks.parity.explaining.hypotheses.context import in_context
 from nlblocks.parity.explaining.hypotheses.masks import hides
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis, Met
 from nlblocks.parity.explaining.registry import hypothesis
-from nlblocks.parity.tracing.trace import Op
-from nlblocks.parity.tracing.vocabulary import ACTIVATIONS, LAYOUT
+from nlblocks.parity.tracing import Op, vocabulary
 
 MADE = 40
 """Wrong tensors of the one side that are given to an operation of the other: what is missing is near the frontier."""
@@ -35,7 +34,7 @@ BY_KIND = {
     "cast": "precision.float32",
     "clip": "activation.missing",
     "softmax": "activation.missing",
-    **dict.fromkeys(ACTIVATIONS, "activation.missing"),
+    **dict.fromkeys(vocabulary.ACTIVATIONS, "activation.missing"),
 }
 """What it is called that one operation is missing."""
 
@@ -84,7 +83,7 @@ def _with(
     met = at.found(side, at.run(op, {**arrays, role: value.reshape(arrays[role].shape)}))
     if met is None or met[0].index <= graph.producer[extra].index:
         return None
-    size = sum(o.kind not in LAYOUT for o in at.chain(side, extra))
+    size = sum(o.kind not in vocabulary.LAYOUT for o in at.chain(side, extra))
     start = set(at.alignment.partners(OTHER[side]).get(taken, ()))
     return size, _lacking(at, side, extra, op, met, taken, start)
 
@@ -99,7 +98,7 @@ def _lacking(
     """
     chain = at.chain(side, extra)
     path = _path(chain, start)
-    computing = [o for o in path if o.kind not in LAYOUT and not _spreads(at, side, o)]
+    computing = [o for o in path if o.kind not in vocabulary.LAYOUT and not _spreads(at, side, o)]
     names = ", ".join(dict.fromkeys(str(o) for o in chain))
     before = None
     if op is not None:
@@ -144,7 +143,7 @@ def _cause(at: Hypothesis, side: str, chain: Sequence[Op]) -> str:
     if len(chain) > 1:
         return "layer.missing"
     op = chain[0]
-    if op.kind in ACTIVATIONS and _as_many(at, op.kind):
+    if op.kind in vocabulary.ACTIVATIONS and _as_many(at, op.kind):
         return "activation.order"
     free = len(at.free_inputs(side, op))
     if op.kind == "add" and any(hides(at, side, n) for n in op.inputs):
@@ -153,7 +152,7 @@ def _cause(at: Hypothesis, side: str, chain: Sequence[Op]) -> str:
         return "residual.missing"
     if op.kind in ("mul", "div", "scale") and free == 1:
         return in_context(at.graph(side), op, "scale.missing")
-    return BY_KIND.get(op.kind, "reshape.order" if op.kind in LAYOUT else "layer.missing")
+    return BY_KIND.get(op.kind, "reshape.order" if op.kind in vocabulary.LAYOUT else "layer.missing")
 
 
 def _elsewhere(at: Hypothesis, side: str, op: Op) -> bool:

@@ -11,7 +11,7 @@ from nlblocks.backend import Array
 from nlblocks.parity.explaining.hypotheses.context import in_context
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import hypothesis
-from nlblocks.parity.tracing.trace import Op
+from nlblocks.parity.tracing import Op
 
 MOST_EXCHANGED = 4
 """Operands whose orders are all tried: 24 for four."""

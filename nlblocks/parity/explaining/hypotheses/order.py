@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from nlblocks.backend import Array
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import hypothesis
-from nlblocks.parity.tracing.trace import Op
-from nlblocks.parity.tracing.vocabulary import ACTIVATIONS
+from nlblocks.parity.tracing import Op, vocabulary
 
 
 @hypothesis("activation.order", "layer.order")
@@ -18,7 +17,7 @@ def order(at: Hypothesis) -> Iterator[Explanation]:
         for follower in at.graph(side).consumers[op.outputs[0]]:
             met = at.found(OTHER[side], _exchanged(at, side, op, follower))
             if met and follower.index > op.index:
-                cause = "activation.order" if {op.kind, follower.kind} & ACTIVATIONS else "layer.order"
+                cause = "activation.order" if {op.kind, follower.kind} & vocabulary.ACTIVATIONS else "layer.order"
                 text = f"{op} comes before {follower} on the {side}, after it on the {OTHER[side]}"
                 yield at.held(cause, text, side, op, met, at.output(side, follower), True)
 

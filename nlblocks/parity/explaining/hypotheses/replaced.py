@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from nlblocks.parity.explaining.hypothesis import Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import hypothesis
-from nlblocks.parity.tracing.trace import Op
-from nlblocks.parity.tracing.vocabulary import ACTIVATIONS, AFFINE, NORMALISATIONS
+from nlblocks.parity.tracing import Op, vocabulary
 
 SELECTING = {"mean", "sum", "max", "amax", "getitem"}
 """Kinds that leave one value of many."""
@@ -34,13 +33,13 @@ def replaced(at: Hypothesis) -> Iterator[Explanation]:
 
 def _cause(at: Hypothesis, op: Op, other: Op) -> str:
     kinds = {op.kind, other.kind}
-    if kinds & (ACTIVATIONS | {"softmax", "log_softmax"}):
+    if kinds & (vocabulary.ACTIVATIONS | {"softmax", "log_softmax"}):
         return "activation.kind"
-    if kinds & NORMALISATIONS:
+    if kinds & vocabulary.NORMALISATIONS:
         return "normalisation.kind"
     if kinds & SELECTING:
         return "reduce.kind"
-    return _weights_of(at, op, other) if kinds <= AFFINE else "operation.kind"
+    return _weights_of(at, op, other) if kinds <= vocabulary.AFFINE else "operation.kind"
 
 
 def _weights_of(at: Hypothesis, op: Op, other: Op) -> str:
@@ -49,6 +48,8 @@ def _weights_of(at: Hypothesis, op: Op, other: Op) -> str:
     for side, product in (("left", op), ("right", other)):
         graph = at.graph(side)
         own = {graph.source(n) for n in product.inputs} & set(graph.trace.origin)
-        users = [o for o in graph.trace.ops if o.kind in AFFINE and own & {graph.source(n) for n in o.inputs}]
+        users = [
+            o for o in graph.trace.ops if o.kind in vocabulary.AFFINE and own & {graph.source(n) for n in o.inputs}
+        ]
         uses.append(len(users))
     return "layer.shared" if uses[0] != uses[1] else "operation.kind"

@@ -13,10 +13,9 @@ from nlblocks.parity.explaining.fit import NO_FACTOR, factor_between
 from nlblocks.parity.explaining.hypotheses.context import in_context
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import hypothesis
-from nlblocks.parity.tracing.trace import Op
-from nlblocks.parity.tracing.vocabulary import LAYOUT
+from nlblocks.parity.tracing import Op, vocabulary
 
-ARRANGING = LAYOUT | {"cat", "stack", "flip", "roll"}
+ARRANGING = vocabulary.LAYOUT | {"cat", "stack", "flip", "roll"}
 """Kinds that pick elements and put them together."""
 NO_SHIFT = 1e-6
 """A constant that is added counts from this share of the largest value on."""

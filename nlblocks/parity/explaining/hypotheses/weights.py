@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from nlblocks.backend import Array
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import hypothesis
-from nlblocks.parity.tracing.trace import Op
+from nlblocks.parity.tracing import Op
 
 
 @hypothesis(

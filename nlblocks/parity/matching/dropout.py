@@ -1,38 +1,17 @@
-"""Dropout masks: what one model drops the other drops, in every framework and layout."""
+"""Which dropout of one run is which of the other, where their axes are merged or split."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-import numpy as np
-
-from nlblocks.backend import Array
-from nlblocks.init import generator
-from nlblocks.parity.tracing.trace import Trace
+from nlblocks.parity.tracing import Trace
 
 Drawn = tuple[int, ...]
 """What a mask is drawn for: its shape, and how many of that shape, its axes in any order, were drawn before."""
 
 
-def dropout_mask(drawn: Drawn, shape: Sequence[int], p: float, seed: int) -> Array:
-    """What a dropout of so many elements keeps: the same in every framework, monotone in p."""
-    return dropout_draw(drawn, seed).reshape(tuple(shape)) >= p
-
-
-def dropout_draw(drawn: Drawn, seed: int) -> Array:
-    """The uniform numbers that decide what a dropout keeps: the same ones where the axes are in another order.
-
-    Axes of one element do not count, so that a dropout before a flatten of such and one after it drop the same.
-    """
-    *shape, count = drawn
-    extents = [extent for extent in shape if extent != 1]
-    order = sorted(range(len(extents)), key=lambda axis: extents[axis])
-    numbers = generator(seed, f"dropout:{sorted(extents)}:{count}").random(sorted(extents))
-    return numbers.transpose(np.argsort(order)).reshape(tuple(shape))
-
-
-def partners(left: Trace, right: Trace) -> dict[str, Drawn]:
+def dropout_partners(left: Trace, right: Trace) -> dict[str, Drawn]:
     """The right's dropouts, by site, whose axes are merged or split beside the left's: what the left's are drawn for.
 
     Those without a partner of the same extents are paired in order, where they have as many elements.
