@@ -21,6 +21,7 @@ import numpy as np
 
 from nlblocks.backend import Array, State
 from nlblocks.errors import InputError, file_path
+from nlblocks.parity.judging import Side
 from nlblocks.parity.running import History, Settings
 from nlblocks.parity.tracing import Trace, vocabulary
 from nlblocks.weights.files import in_memory
@@ -217,3 +218,6 @@ def _history(meta: Mapping[str, Any], tensors: Mapping[str, Array]) -> History |
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
+
+
+_SIDE: type[Side] = Capture  # a capture is a side of a comparison: mypy holds it against the protocol

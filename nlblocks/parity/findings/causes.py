@@ -33,6 +33,11 @@ class Cause(str):
 class Causes(dict[str, Cause]):
     """The table: the machine name of every cause."""
 
+    @property
+    def renamed(self) -> Collection[tuple[str, str]]:
+        """The (kind, attribute) pairs whose cause has another name than these make."""
+        return BY_ATTRIBUTE.keys()
+
     def of(self, kind: str, attribute: str) -> str:
         """The name of a cause in the table: what it is called that operations of one kind differ in an attribute."""
         if (kind, attribute) in BY_ATTRIBUTE:

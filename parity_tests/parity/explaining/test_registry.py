@@ -15,7 +15,6 @@ from nlblocks.parity.explaining import explain, gradients, state_after
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import OTHERS, Registry, hypothesis
 from nlblocks.parity.findings import CAUSES
-from nlblocks.parity.findings.causes import BY_ATTRIBUTE, Cause
 
 REGISTRIES: dict[str, Registry[Any]] = {
     "forward": explain.hypothesis,
@@ -46,7 +45,7 @@ def test_what_the_order_names_is_registered_and_nothing_else(name: str) -> None:
 
 def test_what_an_attribute_is_called_is_declared() -> None:
     declared = next(registered.causes for registered in hypothesis if registered.name == "attributes")
-    assert set(BY_ATTRIBUTE.values()) <= declared
+    assert {CAUSES.of(kind, attribute) for kind, attribute in CAUSES.renamed} <= declared
 
 
 def test_what_the_order_does_not_name_has_its_place() -> None:
@@ -126,7 +125,7 @@ def test_a_trap_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """One row, one function: the difference is found and named."""
     torch, paddle = pytest.importorskip("torch"), pytest.importorskip("paddle")
     monkeypatch.setattr(hypothesis, "_functions", [*hypothesis])
-    monkeypatch.setitem(CAUSES, "cumsum.kind", Cause("a running product for a running sum", "use the same on both"))
+    monkeypatch.setitem(CAUSES, "cumsum.kind", type(CAUSES["cat.axis"])("a running product for a running sum", "use the same on both"))
 
     class Left(torch.nn.Module):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:
