@@ -125,7 +125,9 @@ def test_a_trap_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """One row, one function: the difference is found and named."""
     torch, paddle = pytest.importorskip("torch"), pytest.importorskip("paddle")
     monkeypatch.setattr(hypothesis, "_functions", [*hypothesis])
-    monkeypatch.setitem(CAUSES, "cumsum.kind", type(CAUSES["cat.axis"])("a running product for a running sum", "use the same on both"))
+    monkeypatch.setitem(
+        CAUSES, "cumsum.kind", type(CAUSES["cat.axis"])("a running product for a running sum", "use the same on both")
+    )
 
     class Left(torch.nn.Module):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:

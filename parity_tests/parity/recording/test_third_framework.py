@@ -1,0 +1,175 @@
+"""A framework that the core has never heard of is traced and compared: its backend supplies primitives, no more."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nlblocks import backend, parity
+from nlblocks.errors import InputError
+from nlblocks.parity.recording.options import Given, RunOptions
+from nlblocks.parity.running.find_tracer import tracer_of
+
+SHAPE = (6, 5)
+
+
+@pytest.fixture
+def numtape(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The framework, its backend registered through the entry point."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "toy"))
+    found = backend.entry_points
+    toy = EntryPoint("toy", "nlblocks_toy", "nlblocks.backends")
+    monkeypatch.setattr(backend, "entry_points", lambda group: [*found(group=group), toy])
+    backend.rows.cache_clear()
+    import numtape
+
+    yield numtape
+    backend.rows.cache_clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("numtape", "nlblocks_toy")]:
+        del sys.modules[name]
+
+
+def toy_net(numtape: Any, end: str = "clip", **knobs: Any) -> Any:
+    class Net(numtape.Module):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            self.first = numtape.Linear(5, 8)
+            self.norm = numtape.BatchNorm(8, **knobs)
+            self.drop = numtape.Dropout(0.3)
+            self.last = numtape.Linear(8, 3)
+
+        def forward(self, x: Any) -> Any:
+            x = self.last(self.drop(numtape.relu(self.norm(self.first(x)))))
+            return numtape.clip(x, -0.3, 0.4) if end == "clip" else numtape.hard_sigmoid(x)
+
+    return Net()
+
+
+def torch_net() -> Any:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+
+    class Net(nn.Module):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc1, self.bn, self.drop, self.fc2 = (
+                nn.Linear(5, 8),
+                nn.BatchNorm1d(8),
+                nn.Dropout(0.3),
+                nn.Linear(8, 3),
+            )
+
+        def forward(self, x: Any) -> Any:
+            return self.fc2(self.drop(torch.relu(self.bn(self.fc1(x))))).clamp(-0.3, 0.4)
+
+    return Net()
+
+
+def paddle_net() -> Any:
+    paddle = pytest.importorskip("paddle")
+    nn = paddle.nn
+
+    class Net(nn.Layer):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc1, self.bn, self.drop, self.fc2 = (
+                nn.Linear(5, 8),
+                nn.BatchNorm1D(8),
+                nn.Dropout(0.3),
+                nn.Linear(8, 3),
+            )
+
+        def forward(self, x: Any) -> Any:
+            return nn.functional.hardsigmoid(self.fc2(self.drop(nn.functional.relu(self.bn(self.fc1(x))))))
+
+    return Net()
+
+
+@pytest.mark.parametrize("other", [torch_net, paddle_net])
+@pytest.mark.parametrize("toy_first", [True, False])
+def test_a_pair_agrees_and_a_fault_is_named(numtape: Any, other: Any, toy_first: bool) -> None:
+    def compared(**knobs: Any) -> Any:
+        pair = (toy_net(numtape, "clip" if other is torch_net else "hard_sigmoid", **knobs), other())
+        return parity.compare(*(pair if toy_first else pair[::-1]), SHAPE, accept=("batch_norm.variance",))
+
+    report = compared()
+    assert report, str(report)
+    groups = {(c.phase, c.group) for c in report.comparisons}
+    assert {("backward", "grad_params"), ("buffers", "buffers"), ("float32 train", "grad_input")} <= groups
+    assert len(report.steps) > 0
+    found = compared(eps=1e-3)
+    assert not found
+    assert found.finding.cause == "batch_norm.eps"
+
+
+def test_a_fault_in_training_alone_is_found(numtape: Any) -> None:
+    found = parity.compare(toy_net(numtape, momentum=0.2), torch_net(), SHAPE).finding
+    assert found is not None
+    assert found.cause == "batch_norm.momentum"
+
+
+def test_the_model_is_left_as_it_was(numtape: Any) -> None:
+    model, plain = toy_net(numtape), vars(numtape).copy()
+    model.train()
+    before = {name: (tensor.data, tensor.data.copy()) for name, tensor in model.tensors().items()}
+    names = [set(vars(part)) for _, part in model.parts()]
+    parity.compare(model, torch_net(), SHAPE)
+    assert all(model.tensors()[name].data is data and (data == copy).all() for name, (data, copy) in before.items())
+    assert [set(vars(part)) for _, part in model.parts()] == names
+    assert {name: value for name, value in vars(numtape).items() if callable(value)} == {
+        name: value for name, value in plain.items() if callable(value)
+    }
+
+
+def test_values_and_gradients_can_be_given(numtape: Any) -> None:
+    model = toy_net(numtape)
+    tracer = tracer_of(model)
+    assert tracer.name == "toy"
+    inputs = (np.random.default_rng(0).normal(size=SHAPE),)
+    options: dict[str, Any] = {"inputs": inputs, "training": True, "backward": True}
+    state = tracer.state(model)
+    own = tracer.run(model, RunOptions(**options), state)
+    assert not own.error
+    relu = next(op for op in own.ops if op.kind == "relu")
+    assert (relu.outputs[0] in own.grads, relu.scope) == (True, "")
+    value = own.values[relu.outputs[0]] + 1.0
+    gradient = np.ones_like(value)
+    given = Given({}, {(relu.site, 0): value}, {(relu.site, 0): gradient})
+    other = tracer.run(model, RunOptions(**options, given=given), state)
+    made = other.ops[relu.index].outputs[0]
+    assert np.array_equal(other.values[made], value)
+    norm = next(op for op in other.ops if op.kind == "batch_norm")
+    assert np.allclose(other.grads[norm.outputs[0]], gradient * (own.values[relu.outputs[0]] > 0))
+
+
+def test_an_error_says_where(numtape: Any) -> None:
+    model = toy_net(numtape)
+    model.last = numtape.Linear(7, 3)
+    trace = tracer_of(model).run(model, RunOptions(inputs=(np.ones(SHAPE),)), tracer_of(model).state(model))
+    assert (trace.error_scope, trace.error.partition(":")[0]) == ("last", "ValueError")
+
+
+def test_what_is_no_model_is_said(numtape: Any) -> None:
+    with pytest.raises(InputError, match="no toy module"):
+        tracer_of(numtape.SGD([], 0.1))
+    with pytest.raises(InputError, match="no model of an installed framework"):
+        tracer_of(object())
+
+
+def test_a_capture_rounds_as_paddle_would_where_there_is_no_paddle() -> None:
+    program = (
+        "import sys; sys.modules['paddle'] = sys.modules['torch'] = None\n"
+        "from nlblocks.parity.recording.rounding import declared\n"
+        "held = declared()\n"
+        "assert held.constants['batch_norm'] == ('eps',) and held.formulas and held.statistics_off\n"
+        "assert not held.beyond(held)\n"
+    )
+    roots = os.pathsep.join([*(path for path in sys.path if path), "."])
+    subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONPATH": roots})
