@@ -10,7 +10,7 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.init import generator
-from nlblocks.numerics.ulp import nudged
+from nlblocks.numerics import NoiseFloor
 from nlblocks.parity.recording.rounding import Rounding
 from nlblocks.parity.tracing import vocabulary
 
@@ -55,4 +55,6 @@ def output_gradient(name: str, shape: Sequence[int], options: RunOptions) -> Arr
     """The gradient that is sent into an output: standard normal, the same for both sides."""
     drawn = generator(options.seed, f"grad:{name}").normal(size=tuple(shape))
     gradient = drawn.astype(np.float32).astype(np.float64)
-    return gradient if options.nudge is None else nudged(gradient, options.nudge, f"grad:{name}", options.dtype)
+    if options.nudge is None:
+        return gradient
+    return NoiseFloor.nudged(gradient, options.nudge, f"grad:{name}", options.dtype)

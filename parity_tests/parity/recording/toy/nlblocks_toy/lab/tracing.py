@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numtape
@@ -23,7 +23,7 @@ class ToyTracer(Tracer):
     name = "toy"
     model_type = Module
     tensor_type = Tensor
-    table = {
+    table: ClassVar[dict[str, str]] = {
         "linear": "linear: x weight bias",
         "batch_norm": "batch_norm: x running_mean running_var weight bias training momentum eps",
         "relu": "relu: x",
@@ -32,7 +32,7 @@ class ToyTracer(Tracer):
         "clip": "clip: x low high",
         **{name: f"{name}: x other" for name in ("add", "sub", "mul")},
     }
-    functions = {"clip": numtape.clip}
+    functions: ClassVar[dict[str, Any]] = {"clip": numtape.clip}
 
     def finish(self, kind: str, attrs: dict[str, Any], ndim: int) -> None:
         if kind == "linear":
