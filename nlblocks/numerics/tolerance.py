@@ -43,6 +43,8 @@ MORE_NUDGES = 16
 HELD_WEIGHT = 1 / 8
 """What a constant does that one framework holds as float32 counts as noise by this: up to RATIO / 8 = 4 times it
 passes. Its error is known, where that of rounding is sampled by a few nudges: less is left to chance."""
+ALIKE = 1e-6
+"""Tensors of two runs this close have the same place in both, though a fault before may have moved them a little."""
 EQUAL = 1e-10
 """Two float64 tensors that are closer than this, relative to their largest value, are one tensor computed twice."""
 HELPS = 1e-2

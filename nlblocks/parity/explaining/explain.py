@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import nlblocks.parity.explaining.hypotheses  # noqa: F401  (registers them)
-from nlblocks.parity.explaining.hypothesis import HELPS, Explanation, Hypothesis
+from nlblocks.numerics.tolerance import HELPS
+from nlblocks.parity.explaining.hypothesis import Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import hypothesis
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from nlblocks.backend import Array, State
-from nlblocks.parity.explaining.gradients import AGREE, GradientLocated, localise_gradient
+from nlblocks.numerics.tolerance import CEILING
+from nlblocks.parity.explaining.gradients import GradientLocated, localise_gradient
 from nlblocks.parity.explaining.localise import ROUNDING, Located, localise, not_finite
 from nlblocks.parity.explaining.precision import explain_precision
 from nlblocks.parity.explaining.state_after import Steps, explain_buffer, explain_training
@@ -37,7 +38,7 @@ class Explainer:
         return not_finite(left, right, side, op, phase)
 
     def gradients(
-        self, left: Trace, right: Trace, wrong: Collection[str], error: float, tolerance: float = AGREE
+        self, left: Trace, right: Trace, wrong: Collection[str], error: float, tolerance: float = CEILING
     ) -> GradientLocated | None:
         """Where backward passes part, and why; see :func:`~nlblocks.parity.explaining.gradients.localise_gradient`."""
         return localise_gradient(left, right, wrong, error, tolerance)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from nlblocks.backend import Array
+from nlblocks.numerics.tolerance import TINY
 
 NO_FACTOR = 1e-6
 """A factor this close to 1 is none: a constant that a framework holds as float32 is closer."""
-TINY = 1e-300
-"""Keeps a quotient finite where the divisor is zero."""
 
 
 def factor_between(mine: Array, theirs: Array) -> float:

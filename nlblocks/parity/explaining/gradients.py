@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.parity.explaining.fit import NO_FACTOR, TINY, factor_between
+from nlblocks.numerics.tolerance import CEILING, TINY
+from nlblocks.parity.explaining.fit import NO_FACTOR, factor_between
 from nlblocks.parity.explaining.registry import Registry
 from nlblocks.parity.findings import Finding
 from nlblocks.parity.matching import Alignment
 from nlblocks.parity.tracing import Op, Trace, TraceGraph
 
-AGREE = 1e-9
-"""Gradients that differ by no more than this share of the largest value agree: correct pairs reach 1e-12."""
 PICKING = {"max", "amax", "min", "amin", "max_pool", "adaptive_max_pool"}
 """Kinds that hand the gradient to some of their inputs."""
 
@@ -59,7 +58,7 @@ gradient_hypothesis: Registry[Callable[[GradientHypothesis], Guess | None]] = Re
 
 
 def localise_gradient(
-    left: Trace, right: Trace, wrong: Collection[str], error: float, tolerance: float = AGREE
+    left: Trace, right: Trace, wrong: Collection[str], error: float, tolerance: float = CEILING
 ) -> GradientLocated | None:
     """Where gradients part although the forward agrees: the last operation, seen from the input, that is at fault.
 
@@ -193,7 +192,7 @@ def ties(at: GradientHypothesis) -> Guess | None:
         return None
     mine, theirs = both
     gap = abs(float(mine.sum() - theirs.sum()))
-    if not gap <= AGREE * max(np.abs(mine).sum(), TINY):
+    if not gap <= CEILING * max(np.abs(mine).sum(), TINY):
         return None
     apart = int(_elements_apart(both).sum())
     text = (
@@ -224,7 +223,7 @@ def scaled(at: GradientHypothesis) -> Guess | None:
     mine, theirs = both
     factor = factor_between(mine, theirs)
     rest = float(np.abs(mine * factor - theirs).max() / np.abs(theirs).max())
-    if not (rest < AGREE and abs(factor - 1) > NO_FACTOR):
+    if not (rest < CEILING and abs(factor - 1) > NO_FACTOR):
         return None
     return "gradient.scale", f"the right's gradient is {factor:.6g} times the left's; with it {rest:.0e} is left", rest
 
@@ -232,4 +231,4 @@ def scaled(at: GradientHypothesis) -> Guess | None:
 def _elements_apart(gradients: tuple[Array, Array]) -> Array:
     """Which elements differ."""
     a, b = (np.abs(gradient).max() for gradient in gradients)
-    return np.asarray(np.abs(gradients[0] - gradients[1]) > AGREE * max(a, b))
+    return np.asarray(np.abs(gradients[0] - gradients[1]) > CEILING * max(a, b))

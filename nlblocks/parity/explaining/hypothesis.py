@@ -19,8 +19,6 @@ MEETS = 1e-8
 another order, and a framework may hold a constant as float32."""
 LENIENT = 10.0
 """Times what is taken for equal on the way to the parting: where that is more than MEETS, it counts."""
-HELPS = 1e-2
-"""A hypothesis holds where it leaves at most this share of the difference."""
 TRIES = 400
 """Results that one hypothesis may look for: each is held against every wrong tensor of its size."""
 FRONT = 4

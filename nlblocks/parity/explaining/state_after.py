@@ -10,8 +10,8 @@ import numpy as np
 
 from nlblocks.backend import Array, State
 from nlblocks.numerics import distance
+from nlblocks.numerics.tolerance import HELPS
 from nlblocks.parity.explaining.fit import NO_FACTOR, factor_between
-from nlblocks.parity.explaining.hypothesis import HELPS
 from nlblocks.parity.explaining.registry import Registry
 from nlblocks.parity.findings import Finding
 from nlblocks.parity.pairing import Pairing

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nlblocks.numerics.tolerance import ALIKE, CEILING
 from nlblocks.parity.findings import CAUSES, Finding
 from nlblocks.parity.matching import ByDigest
 from nlblocks.parity.pairing import Pairing
@@ -22,7 +23,7 @@ AUDITED = {
 
 def audit(left: Trace, right: Trace, pairs: Pairing) -> Iterator[Finding]:
     """Attributes of partner operations that differ; other activations that gave the same values are notes."""
-    sketch = ByDigest(left, right, 1e-9)
+    sketch = ByDigest(left, right, CEILING)
     for op, partner, name, values in _differing(sketch, pairs):
         text = f"{op.kind} {name}: {values[0]} on the left, {values[1]} on the right"
         yield _finding(sketch, op, partner, CAUSES.of(op.kind, name), text)
@@ -36,7 +37,7 @@ def audit(left: Trace, right: Trace, pairs: Pairing) -> Iterator[Finding]:
 
 def same_mistake(left: Trace, right: Trace, pairs: Pairing, kind: str, name: str) -> Iterator[tuple[Op, Op]]:
     """All partner operations of a kind that differ in one attribute."""
-    found = _differing(ByDigest(left, right, 1e-9), pairs)
+    found = _differing(ByDigest(left, right, CEILING), pairs)
     return ((op, partner) for op, partner, attribute, _ in found if op.kind == kind and attribute == name)
 
 
@@ -96,7 +97,7 @@ def profile(left: Trace, right: Trace) -> list[dict[str, Any]]:
 
     Errors are taken over the values that a run's digests keep: all of a small tensor, a sample of a large one.
     """
-    sketch = ByDigest(left, right, 1e-6)
+    sketch = ByDigest(left, right, ALIKE)
     mine, theirs = sketch.digests
     followers = [o for o in right.ops if o.kind not in vocabulary.LAYOUT]
     places = {o.index: place for place, o in enumerate(followers)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nlblocks.numerics import Comparison
+from nlblocks.numerics.tolerance import ALIKE
 from nlblocks.parity.explaining import Explainer, Located
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.attributes import profile
@@ -17,8 +18,6 @@ from nlblocks.parity.judging.substitutions import Substitutions, partners_by_par
 from nlblocks.parity.matching import ByDigest
 from nlblocks.parity.tracing import Trace
 
-ALIKE = 1e-6
-"""Digests this close are of the same tensor, though faults that were helped over may have moved it a little."""
 PLACES = 8
 """Faults that are looked for one by one."""
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics import Comparison
+from nlblocks.numerics.tolerance import CEILING
 from nlblocks.parity.explaining import Explainer, GradientLocated
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
@@ -87,7 +88,7 @@ def where_gradients_part(
     rounded = [c for c in comparisons if c.passed and not c.zero]
     worst = max((c.difference.relative for c in rounded), default=0.0)
     origins = {f"{'input' if kind == 'input' else 'parameter'}:{name}" for kind, name in wrong}
-    found = why.gradients(left, right, origins, error, max(1e-9, min(10 * worst, error / 10)))
+    found = why.gradients(left, right, origins, error, max(CEILING, min(10 * worst, error / 10)))
     if found is not None:
         return found
     owner = {a.refs[role].name: (a, b) for a, b in why.pairs.pairs for role in a.refs}
