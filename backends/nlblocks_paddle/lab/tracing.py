@@ -35,6 +35,9 @@ def recurrent(name: str, args: Sequence[Any]) -> Recurrent:
     )  # fmt: skip
 
 
+RECURRENT = {"C.rnn": recurrent}
+
+
 class PaddleTracer(Tracer):
     """Runs Paddle layers for the parity lab."""
 
@@ -49,7 +52,7 @@ class PaddleTracer(Tracer):
     own_layers = "paddle.nn."
     containers = (nn.Sequential, nn.LayerList)
     heads_inside = True
-    recurrent = {"C.rnn": recurrent}  # noqa: RUF012
+    recurrent = RECURRENT
     batch_norm = BatchNorm
     finish = staticmethod(finish)
 

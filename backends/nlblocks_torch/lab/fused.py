@@ -10,7 +10,7 @@ import torch
 from nlblocks.backend import Array
 from nlblocks.parity.recording.fused_attention import attention_steps
 from nlblocks.parity.recording.observer import Observer
-from nlblocks.parity.recording.recorder import Call, Recorder, as_float64
+from nlblocks.parity.recording.recorder import Call, Recorder
 from nlblocks.parity.tracing.vocabulary import signature
 
 MULTI_HEAD = signature(
@@ -35,12 +35,12 @@ def multi_head(observer: Observer, call: Call, function: Callable[..., Any], arg
             weight, weight_number = read[f"{name[0]}_proj_weight"], recorder.number(read[f"{name[0]}_proj_weight"])
         else:
             weight = read["in_proj_weight"][part * width : (part + 1) * width]
-            weight_number = _part(recorder, read["in_proj_weight"], part, width, weight)
+            weight_number = recorder.rows(read["in_proj_weight"], part * width, _array(weight))
         inputs, roles = [recorder.number(tensor), weight_number], ["x", "weight"]
         value = _array(tensor) @ _array(weight).T
         if read["in_proj_bias"] is not None:
             bias = read["in_proj_bias"][part * width : (part + 1) * width]
-            inputs.append(_part(recorder, read["in_proj_bias"], part, width, bias))
+            inputs.append(recorder.rows(read["in_proj_bias"], part * width, _array(bias)))
             roles.append("bias")
             value = value + _array(bias)
         number = recorder.note("linear", inputs, roles, value, part=name)
@@ -87,17 +87,6 @@ def _masks(recorder: Recorder, read: dict[str, Any], batch: int, heads: int) -> 
             mask = mask.reshape(batch, heads, *mask.shape[1:])
         total = mask if total is None else total + mask
     return None if total is None else _array(total), number
-
-
-def _part(recorder: Recorder, whole: torch.Tensor, part: int, width: int, rows: torch.Tensor) -> int:
-    """A number for some rows of a parameter: "parameter:in_proj_weight[0:64]"."""
-    name = recorder.trace.parameter(recorder.number(whole)) or ""
-    number = recorder.next
-    recorder.next += 1
-    recorder.trace.origin[number] = f"parameter:{name}[{part * width}:{(part + 1) * width}]"
-    if recorder.capture:
-        recorder.trace.values[number] = as_float64(_array(rows))
-    return number
 
 
 def _array(tensor: torch.Tensor) -> Array:

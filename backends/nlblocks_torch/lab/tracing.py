@@ -43,6 +43,11 @@ def steps(x: torch.Tensor, axis: int) -> torch.Tensor:
     return F.pad(found, [0, 0] * (x.ndim - 1 - axis) + [1, 0])
 
 
+RECURRENT = dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), recurrent)
+FUSED = {"multi_head_attention_forward": multi_head}
+FUNCTIONS: dict[str, Callable[..., torch.Tensor]] = {"clip": torch.clamp, "elu": F.elu, "steps": steps}
+
+
 class TorchTracer(Tracer):
     """Runs torch modules for the parity lab."""
 
@@ -54,9 +59,9 @@ class TorchTracer(Tracer):
     variadic = VARIADIC
     own_layers = "torch.nn."
     containers = (nn.Sequential, nn.ModuleList)
-    recurrent = dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), recurrent)
-    fused = {"multi_head_attention_forward": multi_head}  # noqa: RUF012
-    functions = {"clip": torch.clamp, "elu": F.elu, "steps": steps}  # noqa: RUF012
+    recurrent = RECURRENT
+    fused = FUSED
+    functions = FUNCTIONS
     batch_norm = BatchNorm
     finish = staticmethod(finish)
 

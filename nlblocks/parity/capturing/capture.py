@@ -11,7 +11,7 @@ from nlblocks.parity.capturing.file import Capture, load_capture
 from nlblocks.parity.judging.noise_floor import MORE_NUDGES, NUDGES
 from nlblocks.parity.pairing.pair import Rename, check_rename, pair
 from nlblocks.parity.pairing.transfer import moved, randomised
-from nlblocks.parity.recording.rounding import declared
+from nlblocks.parity.recording.rounding import Rounding
 from nlblocks.parity.running.inputs import arrays_of, keywords, split
 from nlblocks.parity.running.optimisers import Maker, training_rules
 from nlblocks.parity.running.subject import Subject
@@ -45,7 +45,7 @@ def capture(
     names, values = split(inputs) if source is None else (source.names, source.inputs)
     arrays = arrays_of(values, seed) if source is None else source.inputs
     by = keywords({"captured": model}, names)
-    subject = Subject(model, arrays, seed, declared(), by["captured"])
+    subject = Subject(model, arrays, seed, Rounding.declared(), by["captured"])
     if source is not None and len(names) > 1 and not subject.names:
         raise InputError(
             f"the capture passes its inputs by name ({', '.join(names)}), which {type(model).__name__} does not know; "

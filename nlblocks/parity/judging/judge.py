@@ -26,7 +26,7 @@ from nlblocks.parity.judging.outputs import paired_outputs, structure
 from nlblocks.parity.pairing.pair import Pairing
 from nlblocks.parity.pairing.transfer import mirrored
 from nlblocks.parity.recording.dropout import partners
-from nlblocks.parity.recording.rounding import declared
+from nlblocks.parity.recording.rounding import Rounding
 from nlblocks.parity.running.passes import Pass, Runs
 from nlblocks.parity.tracing.trace import Trace
 
@@ -110,7 +110,7 @@ class Judge:
         names = {name for name, tensor in left.state.items() if tensor.buffer} - self.walk.unjudged(runs)
         theirs = mirrored(self.pairs, right.buffers_after, left.buffers_after)
         owner = {str(a.refs[role]): (a, b) for a, b in self.pairs.pairs for role in a.refs}
-        off = declared().statistics_off
+        off = Rounding.declared().statistics_off
         for name in sorted(names & set(theirs)):
             mine = left.buffers_after[name]
             held = float(np.abs(mine - before[name]).max(initial=0.0)) * off

@@ -52,6 +52,16 @@ class Recorder:
         self.trace.origin[self.next] = origin
         return self._new(tensor)
 
+    def rows(self, whole: Any, start: int, values: Array) -> int:
+        """Number some rows of a parameter, by their values: "parameter:in_proj_weight[0:64]"."""
+        name = self.trace.parameter(self.number(whole)) or ""
+        number = self.next
+        self.next += 1
+        self.trace.origin[number] = f"parameter:{name}[{start}:{start + len(values)}]"
+        if self.capture:
+            self.trace.values[number] = as_float64(values)
+        return number
+
     def number(self, tensor: Any) -> int:
         """The number of a tensor as it is now; one that was written through a view has become another."""
         known = self.numbers.get(id(tensor))

@@ -52,6 +52,26 @@ class Rounding:
     ratios: frozenset[str] = frozenset()
     factors: Mapping[str, str] = field(default_factory=dict)
 
+    @staticmethod
+    def declared() -> Rounding:
+        """What any known framework holds, whether it is installed or not: for a run that another may be compared with.
+
+        A backend declares it as ``rounding`` in its module ``lab.rounding``, which imports no framework. One without
+        that module holds nothing, nor does one that cannot be imported here.
+        """
+        found = Rounding()
+        for row in rows().values():
+            name = f"{row.module}.lab.rounding"
+            try:
+                own: Rounding = importlib.import_module(name).rounding
+            except ModuleNotFoundError as error:
+                missing = error.name or ""
+                if missing.partition(".")[0] in ("nlblocks", row.module) and not name.startswith(missing):
+                    raise  # a declaration that is broken, not absent
+                continue
+            found |= own
+        return found
+
     def __bool__(self) -> bool:
         return any(getattr(self, f.name) for f in fields(self))
 
@@ -106,26 +126,6 @@ class Rounding:
             return call.kind in self.counts
         axes = call.attrs.get("axis")
         return bool(self.counts) and isinstance(axes, tuple) and min(axes) >= 2
-
-
-def declared() -> Rounding:
-    """What any known framework holds, whether it is installed or not: for a run that another may be compared with.
-
-    A backend declares it as ``rounding`` in its module ``lab.rounding``, which imports no framework. One without that
-    module holds nothing, nor does one that cannot be imported here.
-    """
-    found = Rounding()
-    for row in rows().values():
-        name = f"{row.module}.lab.rounding"
-        try:
-            own: Rounding = importlib.import_module(name).rounding
-        except ModuleNotFoundError as error:
-            missing = error.name or ""
-            if missing.partition(".")[0] in ("nlblocks", row.module) and not name.startswith(missing):
-                raise  # a declaration that is broken, not absent
-            continue
-        found |= own
-    return found
 
 
 def _round(perturbed: bool) -> Round:

@@ -166,8 +166,8 @@ def test_what_is_no_model_is_said(numtape: Any) -> None:
 def test_a_capture_rounds_as_paddle_would_where_there_is_no_paddle() -> None:
     program = (
         "import sys; sys.modules['paddle'] = sys.modules['torch'] = None\n"
-        "from nlblocks.parity.recording.rounding import declared\n"
-        "held = declared()\n"
+        "from nlblocks.parity.recording.rounding import Rounding\n"
+        "held = Rounding.declared()\n"
         "assert held.constants['batch_norm'] == ('eps',) and held.formulas and held.statistics_off\n"
         "assert not held.beyond(held)\n"
     )

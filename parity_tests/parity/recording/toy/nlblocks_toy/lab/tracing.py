@@ -16,6 +16,16 @@ from nlblocks.parity.recording.observer import Observer
 from nlblocks.parity.recording.tracer import Tracer
 from nlblocks.parity.tracing.trace import Key
 
+TABLE = {
+    "linear": "linear: x weight bias",
+    "batch_norm": "batch_norm: x running_mean running_var weight bias training momentum eps",
+    "relu": "relu: x",
+    "hard_sigmoid": "hard_sigmoid: x",
+    "dropout": "dropout: x p training",
+    "clip": "clip: x low high",
+    **{name: f"{name}: x other" for name in ("add", "sub", "mul")},
+}
+FUNCTIONS = {"clip": numtape.clip}
 STATISTICS = {"mean": "running_mean", "var": "running_var"}
 
 
@@ -23,16 +33,8 @@ class ToyTracer(Tracer):
     name = "toy"
     model_type = Module
     tensor_type = Tensor
-    table = {
-        "linear": "linear: x weight bias",
-        "batch_norm": "batch_norm: x running_mean running_var weight bias training momentum eps",
-        "relu": "relu: x",
-        "hard_sigmoid": "hard_sigmoid: x",
-        "dropout": "dropout: x p training",
-        "clip": "clip: x low high",
-        **{name: f"{name}: x other" for name in ("add", "sub", "mul")},
-    }
-    functions = {"clip": numtape.clip}
+    table = TABLE
+    functions = FUNCTIONS
 
     def finish(self, kind: str, attrs: dict[str, Any], ndim: int) -> None:
         if kind == "linear":
