@@ -11,6 +11,7 @@ import numpy as np
 import numtape
 from numtape import Array, Module, Tensor
 
+from nlblocks.parity.recording.framework import Undo
 from nlblocks.parity.recording.observer import Observer
 from nlblocks.parity.recording.tracer import Tracer
 from nlblocks.parity.tracing.trace import Key
@@ -58,23 +59,17 @@ class ToyTracer(Tracer):
     def buffer_names(self, model: Module) -> set[str]:
         return {name for name, tensor in self.named(model).items() if name.split(".")[-1] in STATISTICS.values()}
 
-    @contextmanager
-    def followed(
-        self, modules: Mapping[str, Module], enter: Callable[[str], None], leave: Callable[[], None]
-    ) -> Iterator[None]:
-        def forward(path: str, module: Module, *args: Any) -> Any:
-            enter(path)
-            result = type(module).forward(module, *args)
-            leave()
+    def around(self, module: Module, before: Callable[..., None], after: Callable[..., None]) -> list[Undo]:
+        own = module.forward
+
+        def forward(*args: Any) -> Any:
+            before()
+            result = own(*args)
+            after()
             return result
 
-        for path, module in modules.items():
-            module.forward = partial(forward, path, module)  # type: ignore[method-assign]
-        try:
-            yield
-        finally:
-            for module in modules.values():
-                del module.forward
+        module.forward = forward  # type: ignore[method-assign]
+        return [partial(vars(module).pop, "forward")]
 
     def to_numpy(self, tensor: Tensor) -> Array:
         return tensor.data
