@@ -28,17 +28,17 @@ def multi_head(observer: Observer, call: Any, function: Callable[..., Any], args
     width, heads = int(read["embed_dim"]), int(read["num_heads"])
     numbers: list[int] = []
     for part, name in enumerate(("query", "key", "value")):
-        tensor, rows = read[name], (part * width, (part + 1) * width)
+        tensor, start = read[name], part * width
         if read["use_separate_proj_weight"]:
             weight, weight_number = read[f"{name[0]}_proj_weight"], recorder.number(read[f"{name[0]}_proj_weight"])
         else:
-            weight = read["in_proj_weight"][slice(*rows)]
-            weight_number = recorder.rows(read["in_proj_weight"], *rows, _array(weight))
+            weight = read["in_proj_weight"][start : start + width]
+            weight_number = recorder.rows(read["in_proj_weight"], start, _array(weight))
         inputs, roles = [recorder.number(tensor), weight_number], ["x", "weight"]
         value = _array(tensor) @ _array(weight).T
         if read["in_proj_bias"] is not None:
-            bias = read["in_proj_bias"][slice(*rows)]
-            inputs.append(recorder.rows(read["in_proj_bias"], *rows, _array(bias)))
+            bias = read["in_proj_bias"][start : start + width]
+            inputs.append(recorder.rows(read["in_proj_bias"], start, _array(bias)))
             roles.append("bias")
             value = value + _array(bias)
         number = recorder.note("linear", inputs, roles, value, part=name)

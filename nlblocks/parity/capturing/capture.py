@@ -30,7 +30,8 @@ def capture(
     if (source is None) == (inputs is None):
         raise InputError("capture needs inputs, or like= another capture, and not both")
     if source is not None:
-        inputs, seed = dict(zip(source.names, source.inputs, strict=True)) or source.inputs, source.seed
+        named = dict(zip(source.names, source.inputs, strict=True)) if source.names else None
+        inputs, seed = named or source.inputs, source.seed
     subject = Subject.alone(model, inputs, seed, progress)
     given = subject.inputs
     if source is not None and len(given.names) > 1 and not subject.names:

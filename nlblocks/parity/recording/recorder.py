@@ -188,12 +188,12 @@ class Recorder:
         attention = shifted / shifted.sum(-1, keepdims=True)
         return attention, self.note("softmax", (number,), ("x",), attention, axis=attention.ndim - 1)
 
-    def rows(self, whole: Any, start: int, stop: int, values: Array) -> int:
-        """A number for some rows of a parameter: "parameter:in_proj_weight[0:64]"."""
+    def rows(self, whole: Any, start: int, values: Array) -> int:
+        """A number for some rows of a parameter, by their values: "parameter:in_proj_weight[0:64]"."""
         name = self.trace.parameter(self.number(whole)) or ""
         number = self.next
         self.next += 1
-        self.trace.origin[number] = f"parameter:{name}[{start}:{stop}]"
+        self.trace.origin[number] = f"parameter:{name}[{start}:{start + len(values)}]"
         if self.capture:
             self.trace.values[number] = as_float64(values)
         return number
