@@ -66,9 +66,8 @@ def test_the_function_does_the_same(numtape: Any, framework: str, require: Any) 
     over = plan(there.tensors, Options(source="toy", target=other), there.record)
     direct = plan(source, Options(source=framework, target=other))
     assert bits(over.tensors) == bits(direct.tensors)
-    round_trip = plan(over.tensors, Options(source=other, target="toy"), over.record)
-    home = plan(round_trip.tensors, Options(source="toy", target=framework), round_trip.record)
-    assert bits(home.tensors) == bits(source)
+    counts = [planned.record.get("num_batches_tracked") for planned in (there, over)]
+    assert counts == ([{"bn.num_batches_tracked": 0}] * 2 if framework == "torch" else [None] * 2)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

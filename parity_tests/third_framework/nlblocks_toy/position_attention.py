@@ -30,8 +30,8 @@ class PositionAttention(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, N, N]."""
         self.spec.check_input(x.shape)
-        layers = (self.query, self.key, self.value)
-        query, key, value = (numtape.reshape(layer(x), (x.shape[0], layer.bias.shape[0], -1)) for layer in layers)
+        maps = (self.query(x), self.key(x), self.value(x))
+        query, key, value = (numtape.reshape(y, (*y.shape[:2], -1)) for y in maps)  # [B, D, N] twice, [B, C, N]
         attention = numtape.softmax(numtape.matmul(numtape.transpose(query), key), -1)  # [B, N, N]
         mixed = numtape.matmul(value, numtape.transpose(attention))  # [B, C, N]
         y = x + self.gamma * numtape.reshape(mixed, x.shape)

@@ -51,14 +51,8 @@ def transpose(x: Tensor) -> Tensor:
 def wrap(x: Tensor, by: int) -> Tensor:
     """Before and after the last axis come ``by`` values of its other end."""
     extent = x.shape[-1]
-    index = np.arange(-by, extent + by) % extent
-
-    def back(g: Array) -> tuple[Array]:
-        found = np.zeros_like(x.data)
-        np.add.at(found, (..., index), g)
-        return (found,)
-
-    return Tensor(x.data[..., index], (x,), back)
+    ends = np.arange(-by, extent + by) % extent == np.arange(extent)[:, None]  # [N, N + 2 by]
+    return matmul(x, Tensor(ends.astype(x.dtype)))
 
 
 def mean(x: Tensor, axis: tuple[int, ...]) -> Tensor:
@@ -128,10 +122,12 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int = 0
     wide, kernel = np.pad(x.data, sides), weight.shape[2:]
     extents = [wide.shape[2 + i] - kernel[i] + 1 for i in range(dims)]
     rest = tuple(range(2, 2 + dims))
-    taps = {tap: (..., *(slice(t, t + n) for t, n in zip(tap, extents, strict=True))) for tap in np.ndindex(kernel)}
-    y = sum(
+    taps: dict[Any, Any] = {
+        tap: (..., *(slice(t, t + n) for t, n in zip(tap, extents, strict=True))) for tap in np.ndindex(kernel)
+    }  # fmt: skip
+    y: Any = sum(
         np.moveaxis(np.tensordot(wide[at], weight.data[:, :, *tap], (1, 1)), -1, 1) for tap, at in taps.items()
-    )  # fmt: skip
+    )
 
     def back(g: Array) -> tuple[Array, Array, Array]:
         grad_wide, grad_weight = np.zeros_like(wide), np.zeros_like(weight.data)

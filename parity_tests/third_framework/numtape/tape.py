@@ -31,9 +31,10 @@ class Tensor:
 
     def __init__(self, data: Any, made_of: Sequence[Any] = (), back: Any = None, trainable: bool = False) -> None:
         self.data = np.asarray(data)
-        taped = state["recording"] and any(isinstance(t, Tensor) and t.trainable for t in made_of)
-        self.made_of, self.back = (tuple(made_of), back) if taped else ((), None)
-        self.trainable = trainable or taped
+        taped: bool = state["recording"] and any(isinstance(t, Tensor) and t.trainable for t in made_of)
+        self.made_of: tuple[Any, ...] = tuple(made_of) if taped else ()
+        self.back: Any = back if taped else None
+        self.trainable: bool = trainable or taped
         self.grad: Array | None = None
 
     shape = property(lambda self: self.data.shape)
