@@ -1,4 +1,4 @@
-"""The toy's blocks are proven against the library's own, and what the toy lacks is said."""
+"""The toy's blocks are proven against the library's own, and weights move between them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ ONE_OF_EACH = (
     specs.EfficientChannelAttention(in_channels=11, kernel_size=7, padding_mode="circular"),
     specs.PositionAttention(in_channels=5, inter_channels=3),
 )
-LACKED = specs.NonLocal(in_channels=4)
 
 
 @pytest.mark.parametrize("spec", SPECS)
