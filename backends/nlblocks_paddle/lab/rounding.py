@@ -13,7 +13,7 @@ Held = Callable[[float], float]
 
 
 def _hard_sigmoid(functions: Functions, x: Any, attrs: Attrs, held: Held) -> Any:
-    return functions["clip"](x * held(attrs["slope"]) + attrs["offset"], 0.0, 1.0)
+    return functions["clip"](x * held(attrs.get("slope", 0.1666667)) + attrs.get("offset", 0.5), 0.0, 1.0)
 
 
 def _selu(functions: Functions, x: Any, attrs: Attrs, held: Held) -> Any:
