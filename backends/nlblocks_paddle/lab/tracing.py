@@ -20,7 +20,6 @@ from nlblocks_paddle.lab.interception import intercepted
 from nlblocks_paddle.lab.rounding import rounding
 from nlblocks_paddle.layers import BatchNorm
 
-Undo = Callable[[], object]
 RENAMED = {"_mean": "running_mean", "_variance": "running_var"}
 
 
@@ -72,16 +71,24 @@ class PaddleTracer(Tracer):
     def buffers(self, module: nn.Layer) -> dict[str, Any]:
         return module._buffers
 
-    def follow(self, module: nn.Layer, enter: Callable[[], object], leave: Callable[[], object]) -> Undo:
-        hooks: Any = (lambda *_: enter()), (lambda *_: leave())
-        before = module.register_forward_pre_hook(hooks[0])
-        after = module.register_forward_post_hook(hooks[1])
+    @contextmanager
+    def followed(
+        self, modules: Mapping[str, nn.Layer], enter: Callable[[str], None], leave: Callable[[], None]
+    ) -> Iterator[None]:
+        def after(*_: Any) -> None:
+            leave()
 
-        def undo() -> None:
-            before.remove()
-            after.remove()
-
-        return undo
+        hook: Any = after
+        handles = []
+        for path, module in modules.items():
+            before: Any = lambda *_, path=path: enter(path)  # noqa: E731
+            handles.append(module.register_forward_pre_hook(before))
+            handles.append(module.register_forward_post_hook(hook))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
 
     def to_numpy(self, tensor: paddle.Tensor) -> Array:
         tensor = tensor.detach()
@@ -107,17 +114,19 @@ class PaddleTracer(Tracer):
         on_cpu = tensor.place.is_cpu_place()
         return paddle.utils.dlpack.from_dlpack(array) if on_cpu else paddle.to_tensor(array, place=tensor.place)
 
-    def lend(self, parameter: paddle.Tensor, tensor: paddle.Tensor) -> Undo:
-        values, grad = _alias(parameter), None if parameter.grad is None else _alias(parameter.grad)
-        _share(parameter, tensor)
-        parameter.grad = None
+    def lend(self, tensors: Sequence[tuple[paddle.Tensor, paddle.Tensor]]) -> Callable[[], None]:
+        own = [(p, _alias(p), None if p.grad is None else _alias(p.grad)) for p, _ in tensors]
+        for parameter, tensor in tensors:
+            _share(parameter, tensor)
+            parameter.grad = None
 
-        def undo() -> None:
-            _share(parameter, values)
-            parameter.grad = None  # else Paddle copies into the gradient that training left, of another dtype
-            parameter.grad = grad
+        def give_back() -> None:
+            for parameter, values, grad in own:
+                _share(parameter, values)
+                parameter.grad = None  # else Paddle copies into the gradient that training left, of another dtype
+                parameter.grad = grad
 
-        return undo
+        return give_back
 
     def version(self, tensor: paddle.Tensor) -> int:
         return int(tensor.inplace_version)

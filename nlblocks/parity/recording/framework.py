@@ -12,7 +12,6 @@ from nlblocks.backend import Array
 from nlblocks.parity.recording.rounding import Rounding
 from nlblocks.parity.tracing import vocabulary
 
-Undo = Callable[[], object]
 Fused = Callable[[Any, Any, Callable[..., Any], Any, Any], Any]
 """(Observer, Call, function, args, kwargs) → the result: runs the function and writes down what it stands for."""
 
@@ -107,8 +106,13 @@ class Framework(ABC):
         return {}
 
     @abstractmethod
-    def follow(self, module: Any, enter: Callable[[], object], leave: Callable[[], object]) -> Undo:
-        """Call ``enter`` before and ``leave`` after each forward of a module; nothing after one that raises."""
+    def followed(
+        self, modules: Mapping[str, Any], enter: Callable[[str], None], leave: Callable[[], None]
+    ) -> AbstractContextManager[object]:
+        """Within, call enter(path) before and ``leave`` after each forward of a module; nothing after one that raises.
+
+        ``modules`` are those of a model, by path.
+        """
 
     # Tensors
 
@@ -129,8 +133,11 @@ class Framework(ABC):
         """A tensor on memory of its own, on the same device, floating ones as ``dtype``; with these values, if any."""
 
     @abstractmethod
-    def lend(self, parameter: Any, tensor: Any) -> Undo:
-        """Give a parameter a tensor's memory and dtype, and no gradient. Undone, it has its own again, and gradient."""
+    def lend(self, tensors: Sequence[tuple[Any, Any]]) -> Callable[[], None]:
+        """Give each first tensor, a parameter, the memory and dtype of the second, and no gradient.
+
+        The function that comes back gives it its own again, and its gradient.
+        """
 
     def version(self, tensor: Any) -> int:
         """How often a tensor was written to; never, where a framework overwrites none."""

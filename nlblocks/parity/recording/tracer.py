@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from typing import Any
 
 from nlblocks.backend import Array
@@ -120,11 +119,9 @@ class Tracer(Framework):
         """Within, the recorder sees what the model calls, and in which module."""
         observer = Observer(self, recorder, options)
         modules = self.modules(model)
+        leaves = {path: self._leaf(path, module) for path, module in modules.items()}
         with ExitStack() as stack:
-            for path, module in modules.items():
-                stack.callback(
-                    self.follow(module, partial(recorder.enter, path, self._leaf(path, module)), recorder.leave)
-                )
+            stack.enter_context(self.followed(modules, lambda path: recorder.enter(path, leaves[path]), recorder.leave))
             if self.batch_norm is not None:
                 norms = (module for module in modules.values() if isinstance(module, self.batch_norm))
                 stack.enter_context(as_operations(norms, observer))

@@ -11,7 +11,6 @@ import numpy as np
 import numtape
 from numtape import Array, Module, Tensor
 
-from nlblocks.parity.recording.framework import Undo
 from nlblocks.parity.recording.observer import Observer
 from nlblocks.parity.recording.tracer import Tracer
 from nlblocks.parity.tracing.trace import Key
@@ -59,15 +58,23 @@ class ToyTracer(Tracer):
     def buffer_names(self, model: Module) -> set[str]:
         return {name for name, tensor in self.named(model).items() if name.split(".")[-1] in STATISTICS.values()}
 
-    def follow(self, module: Module, enter: Callable[[], object], leave: Callable[[], object]) -> Undo:
-        def forward(*args: Any) -> Any:
-            enter()
+    @contextmanager
+    def followed(
+        self, modules: Mapping[str, Module], enter: Callable[[str], None], leave: Callable[[], None]
+    ) -> Iterator[None]:
+        def forward(path: str, module: Module, *args: Any) -> Any:
+            enter(path)
             result = type(module).forward(module, *args)
             leave()
             return result
 
-        module.forward = forward  # type: ignore[method-assign]
-        return partial(vars(module).pop, "forward")
+        for path, module in modules.items():
+            module.forward = partial(forward, path, module)  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            for module in modules.values():
+                del module.forward
 
     def to_numpy(self, tensor: Tensor) -> Array:
         return tensor.data
@@ -82,14 +89,16 @@ class ToyTracer(Tracer):
     def copy(self, tensor: Tensor, dtype: str, values: Array | None) -> Tensor:
         return Tensor(np.array(tensor.data if values is None else values, dtype), trainable=tensor.trainable)
 
-    def lend(self, parameter: Tensor, tensor: Tensor) -> Undo:
-        before = parameter.data, parameter.grad
-        parameter.data, parameter.grad = tensor.data, None
+    def lend(self, tensors: Sequence[tuple[Tensor, Tensor]]) -> Callable[[], None]:
+        own = [(parameter, parameter.data, parameter.grad) for parameter, _ in tensors]
+        for parameter, tensor in tensors:
+            parameter.data, parameter.grad = tensor.data, None
 
-        def undo() -> None:
-            parameter.data, parameter.grad = before
+        def give_back() -> None:
+            for parameter, data, grad in own:
+                parameter.data, parameter.grad = data, grad
 
-        return undo
+        return give_back
 
     def wants_gradient(self, tensor: Tensor) -> bool:
         return tensor.trainable
