@@ -71,8 +71,10 @@ class Pairing:
 
     def states(self, own: tuple[State, State], seed: int, *, randomise: bool, transfer: bool) -> tuple[State, State]:
         """What the left and the right are run with: their own, made random where constant, and the left's moved."""
-        left, right = (self.randomised(state, seed) if randomise else state for state in own)
-        return left, self.moved(left, right) if transfer else own[1]
+        left = self.randomised(own[0], seed) if randomise else own[0]
+        if not transfer:
+            return left, own[1]
+        return left, self.moved(left, self.randomised(own[1], seed) if randomise else own[1])
 
 
 def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
