@@ -56,7 +56,7 @@ def _differing(by_digest: ByDigest, pairs: Pairing) -> Iterator[tuple[Op, Op, st
 
 def _finding(by_digest: ByDigest, op: Op, other: Op, cause: str, text: str, severity: Any = "fault") -> Finding:
     sides = ((by_digest.left, op), (by_digest.right, other))
-    after, before = (tuple(view.around(o, step) for view, o in sides) for step in (-1, 1))
+    after, before = (tuple(graph.around(o, step) for graph, o in sides) for step in (-1, 1))
     return Finding(
         phase="pairing", place="attributes" if op.leaf or other.leaf else "between", layer_left=op.scope,
         layer_right=other.scope, cause=cause, explanation=text, severity=severity, after=(after[0], after[1]),

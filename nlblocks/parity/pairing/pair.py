@@ -83,10 +83,10 @@ def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
     Raises InputError for a hint that is none, or names nothing.
     """
     check_rename(rename, left, right)
-    views = TraceGraph(left), TraceGraph(right)
+    graphs = TraceGraph(left), TraceGraph(right)
     a, b = units(left), units(right)
-    a = split_fused(a, views[0], b, views[1])
-    b = split_fused(b, views[1], a, views[0])
+    a = split_fused(a, graphs[0], b, graphs[1])
+    b = split_fused(b, graphs[1], a, graphs[0])
     found = hinted(a, b, rename)
     found |= _still_free(same_names(a, b), found)
     taken = set(found.values())
