@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
@@ -20,7 +20,6 @@ from nlblocks_paddle.lab.interception import intercepted
 from nlblocks_paddle.lab.rounding import rounding
 from nlblocks_paddle.layers import BatchNorm
 
-Undo = Callable[[], object]
 RENAMED = {"_mean": "running_mean", "_variance": "running_var"}
 
 
@@ -55,12 +54,6 @@ class PaddleTracer(Tracer):
     def modules(self, model: nn.Layer) -> dict[str, nn.Layer]:
         return dict(model.named_sublayers(include_self=True))
 
-    def children(self, module: nn.Layer) -> Iterable[nn.Layer]:
-        return module.children()
-
-    def parameters(self, model: nn.Layer) -> list[paddle.Tensor]:
-        return list(model.parameters())
-
     def named(self, model: nn.Layer) -> dict[str, paddle.Tensor]:
         found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
         return {_renamed(name): tensor for name, tensor in found.items() if tensor.is_floating_point()}
@@ -69,19 +62,13 @@ class PaddleTracer(Tracer):
         names = {_renamed(name) for name, _ in model.named_buffers()}
         return names | {name for name in self.named(model) if name.rpartition(".")[2] in RENAMED.values()}
 
-    def buffers(self, module: nn.Layer) -> dict[str, Any]:
-        return module._buffers
-
-    def follow(self, module: nn.Layer, enter: Callable[[], object], leave: Callable[[], object]) -> Undo:
-        hooks: Any = (lambda *_: enter()), (lambda *_: leave())
-        before = module.register_forward_pre_hook(hooks[0])
-        after = module.register_forward_post_hook(hooks[1])
-
-        def undo() -> None:
-            before.remove()
-            after.remove()
-
-        return undo
+    def around(
+        self, module: nn.Layer, before: Callable[..., None], after: Callable[..., None]
+    ) -> list[Callable[[], object]]:
+        return [
+            module.register_forward_pre_hook(cast(Any, before)).remove,
+            module.register_forward_post_hook(cast(Any, after)).remove,
+        ]
 
     def to_numpy(self, tensor: paddle.Tensor) -> Array:
         tensor = tensor.detach()
@@ -107,17 +94,19 @@ class PaddleTracer(Tracer):
         on_cpu = tensor.place.is_cpu_place()
         return paddle.utils.dlpack.from_dlpack(array) if on_cpu else paddle.to_tensor(array, place=tensor.place)
 
-    def lend(self, parameter: paddle.Tensor, tensor: paddle.Tensor) -> Undo:
-        values, grad = _alias(parameter), None if parameter.grad is None else _alias(parameter.grad)
-        _share(parameter, tensor)
-        parameter.grad = None
+    def lend(self, tensors: Sequence[tuple[paddle.Tensor, paddle.Tensor]]) -> Callable[[], None]:
+        own = [(p, _alias(p), None if p.grad is None else _alias(p.grad)) for p, _ in tensors]
+        for parameter, tensor in tensors:
+            _share(parameter, tensor)
+            parameter.grad = None
 
-        def undo() -> None:
-            _share(parameter, values)
-            parameter.grad = None  # else Paddle copies into the gradient that training left, of another dtype
-            parameter.grad = grad
+        def give_back() -> None:
+            for parameter, values, grad in own:
+                _share(parameter, values)
+                parameter.grad = None  # else Paddle copies into the gradient that training left, of another dtype
+                parameter.grad = grad
 
-        return undo
+        return give_back
 
     def version(self, tensor: paddle.Tensor) -> int:
         return int(tensor.inplace_version)

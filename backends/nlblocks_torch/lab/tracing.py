@@ -19,7 +19,6 @@ from nlblocks_torch.lab.calls import TABLE, VARIADIC, finish
 from nlblocks_torch.lab.fused import multi_head
 from nlblocks_torch.layers import BatchNorm
 
-Undo = Callable[[], object]
 SKIPPED = {"__get__", "__set__", "requires_grad", "register_hook", "_set_grad_enabled", "backward", "retain_grad"}
 PROPERTIES = {"T", "mT", "data", "H", "mH", "real"}
 
@@ -62,12 +61,6 @@ class TorchTracer(Tracer):
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:
         return dict(model.named_modules())
 
-    def children(self, module: nn.Module) -> Iterator[nn.Module]:
-        return module.children()
-
-    def parameters(self, model: nn.Module) -> list[nn.Parameter]:
-        return list(model.parameters())
-
     def named(self, model: nn.Module) -> dict[str, torch.Tensor]:
         found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
         return {name: tensor for name, tensor in found.items() if tensor.is_floating_point()}
@@ -75,18 +68,10 @@ class TorchTracer(Tracer):
     def buffer_names(self, model: nn.Module) -> set[str]:
         return {name for name, _ in model.named_buffers()}
 
-    def buffers(self, module: nn.Module) -> dict[str, Any]:
-        return module._buffers
-
-    def follow(self, module: nn.Module, enter: Callable[[], object], leave: Callable[[], object]) -> Undo:
-        before = module.register_forward_pre_hook(lambda *_: enter())
-        after = module.register_forward_hook(lambda *_: leave())
-
-        def undo() -> None:
-            before.remove()
-            after.remove()
-
-        return undo
+    def around(
+        self, module: nn.Module, before: Callable[..., None], after: Callable[..., None]
+    ) -> list[Callable[[], object]]:
+        return [module.register_forward_pre_hook(before).remove, module.register_forward_hook(after).remove]
 
     def to_numpy(self, tensor: torch.Tensor) -> Array:
         tensor = tensor.detach().cpu()
@@ -104,15 +89,17 @@ class TorchTracer(Tracer):
         source = tensor.detach() if values is None else _from_numpy(values)
         return torch.empty(tensor.shape, dtype=own, device=tensor.device).copy_(source)
 
-    def lend(self, parameter: torch.Tensor, tensor: torch.Tensor) -> Undo:
-        values, grad = parameter.data, parameter.grad
-        parameter.data, parameter.grad = tensor, None
+    def lend(self, tensors: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Callable[[], None]:
+        own = [(parameter, parameter.data, parameter.grad) for parameter, _ in tensors]
+        for parameter, tensor in tensors:
+            parameter.data, parameter.grad = tensor, None
 
-        def undo() -> None:
-            parameter.data = values
-            parameter.grad = grad
+        def give_back() -> None:
+            for parameter, values, grad in own:
+                parameter.data = values
+                parameter.grad = grad
 
-        return undo
+        return give_back
 
     def version(self, tensor: torch.Tensor) -> int:
         return tensor._version

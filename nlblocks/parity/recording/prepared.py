@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from nlblocks.backend import Array
@@ -25,23 +25,26 @@ def prepared(framework: Framework, model: Any, options: RunOptions, state: Mappi
         return made[id(tensor)]
 
     modules = list(framework.modules(model).values())
-    with ExitStack() as undo:
-        undo.enter_context(framework.within(options.dtype, gradients=options.backward))
-        for module in modules:
-            undo.callback(setattr, module, "training", module.training)
-        model.train() if options.training else model.eval()
-        for parameter in framework.parameters(model):
-            undo.callback(framework.lend(parameter, own(parameter)))
-        for module in modules:
-            buffers = framework.buffers(module)
-            undo.callback(_put_back, buffers, dict(buffers))
-            buffers.update({name: own(tensor) for name, tensor in buffers.items() if tensor is not None})
-            plain = {name: value for name, value in vars(module).items() if isinstance(value, framework.tensor_type)}
-            undo.callback(vars(module).update, plain)
-            vars(module).update({name: own(tensor) for name, tensor in plain.items()})
-        yield
-
-
-def _put_back(buffers: dict[str, Any], before: dict[str, Any]) -> None:
-    buffers.clear()
-    buffers.update(before)
+    modes = [module.training for module in modules]
+    buffers = [(own_dict, dict(own_dict)) for own_dict in map(framework.buffers, modules)]
+    plain = [
+        {name: value for name, value in vars(module).items() if isinstance(value, framework.tensor_type)}
+        for module in modules
+    ]
+    give_back = None
+    with framework.within(options.dtype, gradients=options.backward):
+        try:
+            model.train() if options.training else model.eval()
+            give_back = framework.lend([(parameter, own(parameter)) for parameter in framework.parameters(model)])
+            for module, (held, tensors), found in zip(modules, buffers, plain, strict=True):
+                held.update({name: own(tensor) for name, tensor in tensors.items() if tensor is not None})
+                vars(module).update({name: own(tensor) for name, tensor in found.items()})
+            yield
+        finally:
+            if give_back is not None:
+                give_back()
+            for module, mode, (held, tensors), found in zip(modules, modes, buffers, plain, strict=True):
+                held.clear()
+                held.update(tensors)
+                vars(module).update(found)
+                module.training = mode

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.framework import Framework
+from nlblocks.parity.recording.framework import Framework, Undo
 from nlblocks.parity.recording.observer import Observer
 from nlblocks.parity.recording.options import RunOptions, output_gradient
 from nlblocks.parity.recording.own_batch_norm import as_operations
@@ -120,14 +120,18 @@ class Tracer(Framework):
         """Within, the recorder sees what the model calls, and in which module."""
         observer = Observer(self, recorder, options)
         modules = self.modules(model)
+        undo: list[Undo] = []
+
+        def leave(*_: Any) -> None:
+            recorder.leave()
+
         with ExitStack() as stack:
-            for path, module in modules.items():
-                stack.callback(
-                    self.follow(module, partial(recorder.enter, path, self._leaf(path, module)), recorder.leave)
-                )
             if self.batch_norm is not None:
                 norms = (module for module in modules.values() if isinstance(module, self.batch_norm))
                 stack.enter_context(as_operations(norms, observer))
+            stack.callback(lambda: [put_back() for put_back in undo])
+            for path, module in modules.items():
+                undo += self.around(module, partial(_enter, recorder, path, self._leaf(path, module)), leave)
             stack.enter_context(self.observed(model, observer))
             yield
 
@@ -148,3 +152,7 @@ class Tracer(Framework):
         if outputs:
             self.backward(list(outputs.values()), sent, targets, done)
         return bool(outputs)
+
+
+def _enter(recorder: Recorder, path: str, leaf: bool, *_: Any) -> None:
+    recorder.enter(path, leaf)

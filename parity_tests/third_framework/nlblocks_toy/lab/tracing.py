@@ -68,15 +68,17 @@ class ToyTracer(Tracer):
     def buffer_names(self, model: Module) -> set[str]:
         return {name for name, tensor in self.named(model).items() if name.split(".")[-1] in STATISTICS.values()}
 
-    def follow(self, module: Module, enter: Callable[[], object], leave: Callable[[], object]) -> Undo:
+    def around(self, module: Module, before: Callable[..., None], after: Callable[..., None]) -> list[Undo]:
+        own = module.forward
+
         def forward(*args: Any, **kwargs: Any) -> Any:
-            enter()
-            result = type(module).forward(module, *args, **kwargs)
-            leave()
+            before()
+            result = own(*args, **kwargs)
+            after()
             return result
 
         module.forward = forward  # type: ignore[method-assign]
-        return partial(vars(module).pop, "forward")
+        return [partial(vars(module).pop, "forward")]
 
     def to_numpy(self, tensor: Tensor) -> Array:
         return tensor.data
@@ -91,14 +93,16 @@ class ToyTracer(Tracer):
     def copy(self, tensor: Tensor, dtype: str, values: Array | None) -> Tensor:
         return Tensor(np.array(tensor.data if values is None else values, dtype), trainable=tensor.trainable)
 
-    def lend(self, parameter: Tensor, tensor: Tensor) -> Undo:
-        before = parameter.data, parameter.grad
-        parameter.data, parameter.grad = tensor.data, None
+    def lend(self, tensors: Sequence[tuple[Tensor, Tensor]]) -> Callable[[], None]:
+        own = [(parameter, parameter.data, parameter.grad) for parameter, _ in tensors]
+        for parameter, tensor in tensors:
+            parameter.data, parameter.grad = tensor.data, None
 
-        def undo() -> None:
-            parameter.data, parameter.grad = before
+        def give_back() -> None:
+            for parameter, data, grad in own:
+                parameter.data, parameter.grad = data, grad
 
-        return undo
+        return give_back
 
     def wants_gradient(self, tensor: Tensor) -> bool:
         return tensor.trainable
