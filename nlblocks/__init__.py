@@ -8,6 +8,7 @@
 Importing this package loads no framework.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nlblocks import specs
@@ -33,11 +34,13 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """``nlblocks.NonLocal`` and its like: the native class of the chosen backend.
+        """``nlblocks.parity``, loaded on first use, and ``nlblocks.NonLocal`` and its like: of the chosen backend.
 
         Where none is chosen this raises BackendError, which ``hasattr`` lets through on purpose: a False would say that
         there is no such block.
         """
+        if name == "parity":
+            return import_module("nlblocks.parity")
         if name not in _block_types():
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(package(_current()), name)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -15,7 +15,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from nlblocks.commands.models import load_inputs, load_model, load_object
 from nlblocks.errors import InputError
-from nlblocks.parity.rendering import LabReport, check_report_path
+
+if TYPE_CHECKING:
+    from nlblocks.parity.rendering import LabReport
 
 INPUT = "A shape such as 2,3,224,224, or arrays in a .npy or .npz file; named arrays are passed by name."
 OPTIMISER = (
@@ -57,6 +59,8 @@ def compare(
     nlblocks compare mypkg.models:torch_net mypkg.models:paddle_net --input x.npz --optimiser adamw --steps 5
     nlblocks compare torch_run.safetensors paddle_run.safetensors
     """
+    from nlblocks.parity.rendering import check_report_path  # here and below: the other commands need no lab
+
     if report_file is not None:
         check_report_path(report_file)
     pairs = _renames(rename)

@@ -29,7 +29,7 @@ class RunOptions:
     soon as that is known, and the trace holds none of them. What is ``given`` takes the place of the run's own.
     ``nudge`` moves the gradients of the outputs by one unit in the last place. ``names``, where there are any, are the
     keywords that the inputs are passed by. ``masks`` says, by site, what a dropout's mask is drawn for
-    (:mod:`nlblocks.parity.recording.dropout`) if not for its own shape.
+    (:mod:`nlblocks.parity.formulas.dropout`) if not for its own shape.
     """
 
     inputs: tuple[Array, ...]
