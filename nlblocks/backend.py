@@ -6,7 +6,8 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
@@ -16,7 +17,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from nlblocks.errors import BackendError, InputError, known
+from nlblocks.errors import BackendError, InputError, NoBlockError, known
 from nlblocks.specs.base import BlockSpec, Shape, block_types
 
 Array = NDArray[Any]
@@ -52,7 +53,10 @@ class Backend(Protocol):
     differentiable: bool
 
     def build(self, spec: BlockSpec, *, seed: int, dtype: DType) -> Any:
-        """The native module of a spec, initialised by :func:`nlblocks.init.initial_state`."""
+        """The native module of a spec, initialised by :func:`nlblocks.init.initial_state`.
+
+        Raises NoBlockError where there is none, which a third party's backend may: :func:`mirrored` does.
+        """
 
     def owns(self, module: Any) -> bool:
         """Whether the module is one of this backend's blocks."""
@@ -145,6 +149,11 @@ def rows() -> dict[str, Row]:
     return {**_BUILT_IN, **third_party, **_BUILT_IN}  # no third party's takes a built-in's name
 
 
+def third_party(name: str) -> bool:
+    """Whether a backend is an entry point, and not the library's own, which have every block."""
+    return name not in _BUILT_IN
+
+
 def installed() -> list[str]:
     """Names of the backends that can be used here."""
     return [name for name, row in rows().items() if row.installed]
@@ -158,7 +167,19 @@ def package(name: str) -> Any:
             f"backend {name!r} needs {row.framework}, which is not installed; "
             f'install it with: pip install "nlblocks[{row.extra}]" (installed: {known(installed())})'
         )
-    return importlib.import_module(row.module)
+    with _importing(name):
+        return importlib.import_module(row.module)
+
+
+@contextmanager
+def _importing(name: str) -> Iterator[None]:
+    """Within, a module that is missing, such as a third party's framework, is said in one line."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise BackendError(
+            f"backend {name!r}: {row_of(name).module} cannot be imported: {error}; install what is missing"
+        ) from None
 
 
 def get(name: str | Backend) -> Backend:
@@ -167,7 +188,12 @@ def get(name: str | Backend) -> Backend:
         if isinstance(name, Backend):
             return name
         raise BackendError(f"backend={name!r} must be one of {known(rows())}, or a Backend")
-    return package(name).backend
+    found = package(name)
+    with _importing(name):
+        backend: Backend = found.backend
+    if backend.name != name:
+        raise BackendError(f"backend {name!r} calls itself {backend.name!r}; its entry point must have the same name")
+    return backend
 
 
 def backend_of(module: Any) -> Backend:
@@ -240,7 +266,15 @@ def mirrored(package_name: str, name: str) -> Any:
     spec_class = block_types().get(name)
     if spec_class is None:
         raise AttributeError(f"module {package_name!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{package_name}.{spec_class.__module__.rpartition('.')[2]}"), name)
+    module = f"{package_name}.{spec_class.__module__.rpartition('.')[2]}"
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name != module:  # something that it imports
+            raise
+        raise NoBlockError(
+            f"{package_name} has no {name}, which would be in {module}; choose another backend, or add that file"
+        ) from None
 
 
 def map_each(function: Callable[[Any], Array], maps: Any) -> Any:

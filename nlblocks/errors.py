@@ -18,6 +18,13 @@ class BackendError(NLBlocksError, RuntimeError):
     """A backend that is unknown, not installed, not chosen, or chosen twice."""
 
 
+class NoBlockError(BackendError, AttributeError):
+    """A backend that has no block of a kind: a third party's may have some alone.
+
+    An AttributeError as well: a backend's package has no attribute of the block's name, and ``hasattr`` says so.
+    """
+
+
 def file_path(value: object) -> Path:
     """A file name as a Path. Raises InputError for anything that is none."""
     if not isinstance(value, str | os.PathLike):

@@ -17,10 +17,8 @@ WHAT = "give package.module:name, where name is a model, or makes one when calle
 
 def load_model(text: str) -> Any:
     """The model of ``package.module:name``. Raises InputError, in one line, whatever goes wrong in the user's code."""
-    from nlblocks.parity.running import Subject
-
     found = load_object(text, "model")
-    if isinstance(found, type) or not (hasattr(found, "parameters") and hasattr(found, "forward")):
+    if isinstance(found, type) or not _is_model(found):
         if not callable(found):
             raise InputError(f"{text} is of type {type(found).__name__}; {WHAT}")
         try:
@@ -30,10 +28,27 @@ def load_model(text: str) -> Any:
         if found is None:
             raise InputError(f"{text}() returned None; {WHAT}")
     try:
-        Subject.check(found)
+        _check(found)
     except InputError as error:
         raise InputError(f"{text}: {error}") from None
     return found
+
+
+def _is_model(found: Any) -> bool:
+    """Whether it is a model, not what makes one: it looks like torch's and Paddle's, or belongs to a framework."""
+    if hasattr(found, "parameters") and hasattr(found, "forward"):
+        return True
+    try:
+        _check(found)
+    except InputError:
+        return False
+    return True
+
+
+def _check(model: Any) -> None:
+    from nlblocks.parity.running import Subject
+
+    Subject.check(model)
 
 
 def load_object(text: str, noun: str) -> Any:

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -42,7 +42,7 @@ CAPTION = (
 @click.option("--kind", help="Verify one spec of this kind; its fields follow as --field value.")
 @click.option("--spec", "spec_file", type=click.Path(path_type=Path), help="Verify the spec in this JSON file.")
 @click.option("--input", "input_shape", help="Input shape, e.g. 2,64,14,14; default: the spec's example.")
-@click.option("--backends", default=",".join(backends_module.rows()), show_default=True, help="Which to compare.")
+@click.option("--backends", show_default="all that have the block", help="Which to compare, e.g. torch,paddle.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the random weights and inputs.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), default=Path("nlblocks-verify.json"), show_default=True,
@@ -50,8 +50,8 @@ CAPTION = (
 )  # fmt: skip
 @click.pass_context
 def verify(
-    ctx: click.Context, kind: str | None, spec_file: Path | None, input_shape: str | None, backends: str, seed: int,
-    json_file: Path,
+    ctx: click.Context, kind: str | None, spec_file: Path | None, input_shape: str | None, backends: str | None,
+    seed: int, json_file: Path,
 ) -> None:  # fmt: skip
     """Prove that the backends agree, or name the first place where they differ (exit status 1).
 
@@ -68,8 +68,8 @@ def verify(
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if json_file.is_dir() or any(folder.is_file() for folder in json_file.parents):
         raise InputError(f"cannot write {json_file}: a folder is there, or a file is in its path")
-    names = [name.strip() for name in backends.split(",") if name.strip()]
-    for name in names:
+    names = None if backends is None else [name.strip() for name in backends.split(",") if name.strip()]
+    for name in backends_module.rows() if names is None else names:
         backends_module.get(name)
 
     console = Console()
@@ -85,18 +85,22 @@ def verify(
             reports.append(verify_spec(spec, names, seed=seed, input_shape=shape))
             progress.advance(task)
     seconds = time.perf_counter() - start
-
+    versions = _versions(dict.fromkeys(name for report in reports for name in report.backends))
     agree = all_agree(reports)
-    _write(json_file, {"agree": agree, "seconds": seconds, "versions": _versions(names),
+    _write(json_file, {"agree": agree, "seconds": seconds, "versions": versions,
                        "reports": [report.to_dict() for report in reports]})  # fmt: skip
     console.print(table(reports))
     for report in reports:
         if not report:
             console.print(f"[bold red]✗[/] {report}", highlight=False, soft_wrap=True)
+    for name in backends_module.rows() if names is None else ():
+        lacking = dict.fromkeys(type(report.spec).__name__ for report in reports if name not in report.backends)
+        if lacking:
+            console.print(f"{name} has no {', '.join(lacking)}: left out there", highlight=False, soft_wrap=True)
     total = sum(len(report.checks) for report in reports)
     failed = sum(len(report.failures) for report in reports)
     verdict = "[bold green]identical[/]" if agree else f"[bold red]DIFFERENT in {failed}[/]"
-    found = ", ".join(f"{name} {number}".strip() for name, number in _versions(names).items())
+    found = ", ".join(f"{name} {number}".strip() for name, number in versions.items())
     console.print(
         f"{len(reports)} specs, {total} comparisons: {verdict}. {found}. {seconds:.1f} s. Everything: {json_file}",
         highlight=False, soft_wrap=True,
@@ -143,7 +147,7 @@ def _specs(kind: str | None, spec_file: Path | None, arguments: Sequence[str]) -
     return list(EXAMPLES)
 
 
-def _versions(names: Sequence[str]) -> dict[str, str]:
+def _versions(names: Iterable[str]) -> dict[str, str]:
     """Each backend with its framework's version; "" where it has none."""
     found = {}
     for name in names:

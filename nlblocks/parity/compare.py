@@ -40,8 +40,9 @@ def compare(
         progress: Called with a line of text as the comparison goes on.
     """
     start = time.perf_counter()
+    say = Subject.listener(progress)
     plan = TrainingPlan.of(left, right, optimiser, steps)
-    a, b = Subject.both(left, right, inputs, seed, progress)
+    a, b = Subject.both(left, right, inputs, seed, say)
     pairing = pair(*Subject.probes(a, b), rename)
     own = pairing.states((a.own, b.own), seed, randomise=randomise, transfer=transfer)
     a, b = a.with_state(own[0]), b.with_state(own[1])

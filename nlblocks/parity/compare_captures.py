@@ -31,12 +31,12 @@ def compare_captures(
     if "train" in captured:
         judge.training()
     else:
-        judge.report.skip("the training pass, which the captures do not both hold")
+        judge.skip("the training pass, which the captures do not both hold")
     if "float32" in captured:
         judge.own_dtype(training=False)
-        judge.report.skip("the training pass in float32, which a capture does not hold")
+        judge.skip("the training pass in float32, which a capture does not hold")
     if left.history is None or right.history is None:
-        judge.report.skip("steps of training, which the captures do not both hold (capture with --optimiser)")
+        judge.skip("steps of training, which the captures do not both hold (capture with --optimiser)")
     elif judge.agrees:
         judge.histories(left.history, right.history)
     return judge.build(LabReport, tuple(a.shape for a in left.inputs), time.perf_counter() - start)

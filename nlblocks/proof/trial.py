@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any, cast
 
 from nlblocks.backend import Backend, Differentiator, DType, Run
+from nlblocks.errors import NoBlockError
 from nlblocks.numerics import Comparison, NoiseFloor, tolerance
 from nlblocks.paths import force, forced
 from nlblocks.proof.derivatives import Derivatives
@@ -30,6 +31,14 @@ class Modules:
         if key not in self._built:
             self._built[key] = backend.build(self.spec, seed=self.seed, dtype=cast(DType, dtype))
         return self._built[key]
+
+    def has(self, backend: Backend) -> bool:
+        """Whether a backend has the block."""
+        try:
+            self.get(backend, "float64")
+        except NoBlockError:
+            return False
+        return True
 
 
 class Trial:

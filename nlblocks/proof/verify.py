@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from operator import index
 
-from nlblocks.backend import Backend, get, rows
+from nlblocks.backend import Backend, get, rows, third_party
 from nlblocks.errors import InputError
 from nlblocks.proof.report import Report
 from nlblocks.proof.sample import sensitive_point
@@ -26,26 +26,33 @@ def verify(
     float32, on distinct values and, where a maximum is taken, on tie-rich ones. A block with a map is called with and
     without asking for it: the call without is the one users make, and may compute another way (:mod:`nlblocks.paths`).
     The gradients are also checked against directional derivatives of the reference. ``backends`` defaults to every
-    registered one, ``input_shape`` to ``spec.example_shape()``. Dropout is off: random masks cannot be compared.
+    registered one, a third party's where it has the block, ``input_shape`` to ``spec.example_shape()``. Dropout is off:
+    random masks cannot be compared.
 
-    Returns a report that is true when all agree. Raises InputError when fewer than two backends are named, and
-    BackendError when one needs a framework that is not installed: none is left out silently.
+    Returns a report that is true when all agree, and that names the backends. Raises InputError when fewer than two
+    are named, and BackendError when one of the library's own, or one that is named, needs a framework that is not
+    installed or has no such block: none is left out silently.
     """
     start = time.perf_counter()
     if not isinstance(spec, BlockSpec):
         raise InputError(f"verify: spec must be a block spec such as nlblocks.specs.NonLocal(...), received {spec!r}")
-    found = _resolved(list(rows()) if backends is None else backends)
+    plain = spec.deterministic()
+    modules = Modules(plain, seed)
+    found = _resolved(_registered(modules) if backends is None else backends)
     shape = _whole_shape(spec.example_shape() if input_shape is None else input_shape)
     spec.check_input(shape)
-    plain = spec.deterministic()
     point = sensitive_point(plain, found[0], seed, shape)
-    modules = Modules(plain, seed)
     trials = [Trial(plain, found, seed, point, mode, modules) for mode in ("eval", "train")]
     checks = tuple(check for trial in trials for check in trial.checks())
     return Report(
         spec=spec, backends=tuple(backend.name for backend in found), seed=seed, input_shape=shape,
         checks=checks, seconds=time.perf_counter() - start,
     )  # fmt: skip
+
+
+def _registered(modules: Modules) -> list[str]:
+    """Every registered backend, but for the third parties' that have no such block."""
+    return [name for name in rows() if not third_party(name) or modules.has(get(name))]
 
 
 def _resolved(backends: Sequence[str | Backend]) -> list[Backend]:

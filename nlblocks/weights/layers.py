@@ -44,9 +44,9 @@ def decoders(work: Conversion) -> None:
 
 
 def batch_norms(work: Conversion) -> None:
-    """The statistics under other names; the count of batches is kept in the record where only one framework counts."""
+    """The statistics under other names; the count of batches is kept in the record where not both frameworks count."""
     own, other = work.source.batch_norm, work.target.batch_norm
-    if own == other:
+    if own == other and own.count:
         return
     names = {own.mean: other.mean, own.variance: other.variance}
     counts: dict[str, int] = {}
@@ -66,13 +66,18 @@ def batch_norms(work: Conversion) -> None:
             what = "as it is" if old == new else "renamed"
             work.take([prefix + old], prefix + new, what, work.left[prefix + old])
         count, recorded = prefix + (own.count or other.count), prefix + CANONICAL.batch_norm.count
-        if own.count and other.count:
+        number = noted.get(recorded)
+        number = number if type(number) is int and abs(number) < 1 << 63 else None
+        if not (own.count or other.count):
+            if number is not None:
+                counts[recorded] = number
+        elif own.count and other.count:
             if count in work.left:
                 work.take([count], prefix + other.count, "renamed", work.left[count])
         elif count in work.left and work.shapes[count] == () and work.left[count].dtype.name == "int64":
             counts[recorded] = int(work.left[count].raw())
             work.take([count], "", "kept in the record", None)
-        elif type(number := noted.get(recorded)) is int and abs(number) < 1 << 63:
+        elif number is not None:
             made = in_memory(np.array(number, np.int64), DTYPES["int64"])
             work.add(prefix + own.variance, Row((), count, "from the record", made))
     if counts:

@@ -75,6 +75,8 @@ def test_bad_input_is_one_line() -> None:
         parity.compare(object(), paddle_net(), SHAPE)
     with pytest.raises(InputError, match="accept"):
         parity.compare(torch_net(), paddle_net(), SHAPE, accept=("nonsense",))
+    with pytest.raises(InputError, match="progress"):
+        parity.compare(object(), paddle_net(), "text", steps=-1, progress="print")  # type: ignore[arg-type]
 
 
 def test_the_fixture_fails_with_the_report(assert_parity: Any) -> None:

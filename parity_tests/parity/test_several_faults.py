@@ -97,3 +97,22 @@ def test_what_could_not_be_judged_is_said() -> None:
     report, _ = faults(eps=(1e-3,) * 3)
     assert any("float32" in text for text in report.not_compared)
     assert "not compared" in str(report)
+
+
+def test_dropouts_that_the_attributes_tell_do_not_use_up_the_search() -> None:
+    """Each is a fault by its p before anything runs in training; ten of them are more than are looked for there."""
+
+    class Dropping(torch.nn.Module):
+        def __init__(self, p: float) -> None:
+            super().__init__()
+            self.linears, self.p = torch.nn.ModuleList(torch.nn.Linear(6, 6) for _ in range(10)), p
+
+        def forward(self, x: Any) -> Any:
+            for linear in self.linears:
+                x = torch.nn.functional.dropout(torch.tanh(linear(x)), self.p, self.training)
+            return x
+
+    report = compare(Dropping(0.2), Dropping(0.4), (4, 6))
+    assert {f.cause for f in report.faults} == {"dropout.p"}
+    assert report.worst("backward") is not None, str(report)
+    assert not any("one by one" in text for text in report.not_compared), str(report)

@@ -8,13 +8,15 @@ from typing import Any
 from nlblocks.parity.recording import Rounding
 
 Functions = Mapping[str, Callable[..., Any]]
+Attrs = Mapping[str, Any]
+Held = Callable[[float], float]
 
 
-def _hard_sigmoid(functions: Functions, x: Any, held: Callable[[float], float]) -> Any:
-    return functions["clip"](x * held(0.1666667) + 0.5, 0.0, 1.0)
+def _hard_sigmoid(functions: Functions, x: Any, attrs: Attrs, held: Held) -> Any:
+    return functions["clip"](x * held(attrs.get("slope", 0.1666667)) + attrs.get("offset", 0.5), 0.0, 1.0)
 
 
-def _selu(functions: Functions, x: Any, held: Callable[[float], float]) -> Any:
+def _selu(functions: Functions, x: Any, attrs: Attrs, held: Held) -> Any:
     return functions["elu"](x, held(1.6732632423543772)) * held(1.0507009873554805)
 
 

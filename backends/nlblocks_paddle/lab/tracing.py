@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
@@ -54,12 +54,6 @@ class PaddleTracer(Tracer):
     def modules(self, model: nn.Layer) -> dict[str, nn.Layer]:
         return dict(model.named_sublayers(include_self=True))
 
-    def children(self, module: nn.Layer) -> Iterable[nn.Layer]:
-        return module.children()
-
-    def parameters(self, model: nn.Layer) -> list[paddle.Tensor]:
-        return list(model.parameters())
-
     def named(self, model: nn.Layer) -> dict[str, paddle.Tensor]:
         found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
         return {_renamed(name): tensor for name, tensor in found.items() if tensor.is_floating_point()}
@@ -68,27 +62,13 @@ class PaddleTracer(Tracer):
         names = {_renamed(name) for name, _ in model.named_buffers()}
         return names | {name for name in self.named(model) if name.rpartition(".")[2] in RENAMED.values()}
 
-    def buffers(self, module: nn.Layer) -> dict[str, Any]:
-        return module._buffers
-
-    @contextmanager
-    def followed(
-        self, modules: Mapping[str, nn.Layer], enter: Callable[[str], None], leave: Callable[[], None]
-    ) -> Iterator[None]:
-        def after(*_: Any) -> None:
-            leave()
-
-        hook: Any = after
-        handles = []
-        for path, module in modules.items():
-            before: Any = lambda *_, path=path: enter(path)  # noqa: E731
-            handles.append(module.register_forward_pre_hook(before))
-            handles.append(module.register_forward_post_hook(hook))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+    def around(
+        self, module: nn.Layer, before: Callable[..., None], after: Callable[..., None]
+    ) -> list[Callable[[], object]]:
+        return [
+            module.register_forward_pre_hook(cast(Any, before)).remove,
+            module.register_forward_post_hook(cast(Any, after)).remove,
+        ]
 
     def to_numpy(self, tensor: paddle.Tensor) -> Array:
         tensor = tensor.detach()

@@ -61,12 +61,6 @@ class TorchTracer(Tracer):
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:
         return dict(model.named_modules())
 
-    def children(self, module: nn.Module) -> Iterator[nn.Module]:
-        return module.children()
-
-    def parameters(self, model: nn.Module) -> list[nn.Parameter]:
-        return list(model.parameters())
-
     def named(self, model: nn.Module) -> dict[str, torch.Tensor]:
         found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
         return {name: tensor for name, tensor in found.items() if tensor.is_floating_point()}
@@ -74,25 +68,10 @@ class TorchTracer(Tracer):
     def buffer_names(self, model: nn.Module) -> set[str]:
         return {name for name, _ in model.named_buffers()}
 
-    def buffers(self, module: nn.Module) -> dict[str, Any]:
-        return module._buffers
-
-    @contextmanager
-    def followed(
-        self, modules: Mapping[str, nn.Module], enter: Callable[[str], None], leave: Callable[[], None]
-    ) -> Iterator[None]:
-        def after(*_: Any) -> None:
-            leave()
-
-        handles = []
-        for path, module in modules.items():
-            handles.append(module.register_forward_pre_hook(lambda *_, path=path: enter(path)))
-            handles.append(module.register_forward_hook(after))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+    def around(
+        self, module: nn.Module, before: Callable[..., None], after: Callable[..., None]
+    ) -> list[Callable[[], object]]:
+        return [module.register_forward_pre_hook(before).remove, module.register_forward_hook(after).remove]
 
     def to_numpy(self, tensor: torch.Tensor) -> Array:
         tensor = tensor.detach().cpu()

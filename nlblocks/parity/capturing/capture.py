@@ -26,13 +26,14 @@ def capture(
     ``optimiser``, a name or one function, are given.
     Raises InputError where the model raises, or where not one of inputs and ``like`` is given.
     """
+    say = Subject.listener(progress)
     source = like if isinstance(like, Capture) or like is None else load_capture(like)
     if (source is None) == (inputs is None):
         raise InputError("capture needs inputs, or like= another capture, and not both")
     if source is not None:
         named = dict(zip(source.names, source.inputs, strict=True)) if source.names else None
         inputs, seed = named or source.inputs, source.seed
-    subject = Subject.alone(model, inputs, seed, progress)
+    subject = Subject.alone(model, inputs, seed)
     given = subject.inputs
     if source is not None and len(given.names) > 1 and not subject.names:
         raise InputError(
@@ -42,12 +43,16 @@ def capture(
     both = None if optimiser is None else (optimiser, optimiser)
     asked = training and (bool(steps) or optimiser is not None)
     plan = TrainingPlan.of(model, model, both, steps) if asked else None
-    subject.say("reading the structure")
+    say("reading the structure")
     probe = subject.probe()
     if probe.error:
         raise InputError(f"{type(model).__name__} fails on inputs {given.words}: {probe.error}")
     subject = subject.with_state(_state(subject, probe, source, rename, randomise=randomise))
-    traces, floors = _runs(subject, training=training)
+    traces, floors = _runs(subject, say, training=training)
+    history = None
+    if plan is not None and subject.trainable:
+        say("training")
+        history = subject.train(plan.left, "captured", plan.steps)
     return Capture(
         model=type(model).__name__,
         framework=subject.framework,
@@ -58,7 +63,7 @@ def capture(
         floors=floors,
         dtype=subject.dtype,
         names=given.names if subject.names or len(given.names) == 1 else (),
-        history=subject.train(plan.left, "captured", plan.steps) if plan and subject.trainable else None,
+        history=history,
     )
 
 
@@ -69,17 +74,21 @@ def _state(subject: Subject, probe: Trace, source: Capture | None, rename: Renam
     return pair(source.traces["eval"], probe, rename).moved(source.state, subject.own)
 
 
-def _runs(subject: Subject, *, training: bool) -> tuple[dict[str, Trace], dict[str, dict[vocabulary.Key, float]]]:
+def _runs(
+    subject: Subject, say: Callable[[str], None], *, training: bool
+) -> tuple[dict[str, Trace], dict[str, dict[vocabulary.Key, float]]]:
     """The passes by mode, and their noise floors; float32 where it is not refused."""
     traces, floors = {}, {}
     for mode in ("eval", "train") if training else ("eval",):
+        say(f"{mode} run")
         traces[mode] = subject.run(training=mode == "train")
         if traces[mode].error:
             hint = "; --eval-only leaves training out" if mode == "train" else ""
             raise InputError(f"{type(subject.model).__name__} fails in {mode} mode: {traces[mode].error}{hint}")
-        subject.say(f"{mode} noise floor")
+        say(f"{mode} noise floor")
         floors[mode] = subject.noise(training=mode == "train", dtype="float64", base=traces[mode], trials=range(NUDGES))
     if subject.dtype != "float64":
+        say("float32")
         single = subject.run(training=False, dtype="float32", keep="results")
         if not single.error:
             traces["float32"] = single

@@ -155,14 +155,14 @@ def _odd(users: Sequence[Op], others: Sequence[Op]) -> Op | None:
 
 def _reaching(alignment: Alignment, apart: Mapping[int, int], wrong: Collection[str]) -> set[int]:
     """The tensors with other gradients through which those of the wrong origins become so."""
-    view, found = alignment.left, set[int]()
-    stack = [n for n, origin in view.trace.origin.items() if origin in wrong]
+    graph, found = alignment.left, set[int]()
+    stack = [n for n, origin in graph.trace.origin.items() if origin in wrong]
     while stack:
         number = stack.pop()
-        if number in found or not (number in apart or number in view.trace.origin or number not in alignment.to_right):
+        if number in found or not (number in apart or number in graph.trace.origin or number not in alignment.to_right):
             continue
         found.add(number)
-        stack += [n for op in view.consumers[number] for n in op.outputs]
+        stack += [n for op in graph.consumers[number] for n in op.outputs]
     return found & set(apart)
 
 

@@ -92,7 +92,7 @@ class Hypothesis:
     # what is there
 
     def graph(self, side: str) -> TraceGraph:
-        return self.alignment.side(side)
+        return self.alignment.graph(side)
 
     def front(self, side: str) -> list[Op]:
         """The first operations of a side's frontier."""

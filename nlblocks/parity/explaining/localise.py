@@ -55,7 +55,7 @@ def localise(
         wrong[side] = alignment.wrong(side, alignment.unmatched(side) if whole else seeds)
     frontier = {side: alignment.frontier(side, wrong[side]) for side in wrong}
     found = explain(Hypothesis(alignment, pairing, wrong, frontier, seed))
-    graphs = {side: alignment.side(side) for side in OTHER}
+    graphs = {side: alignment.graph(side) for side in OTHER}
     return Located(_finding(graphs, found, frontier, phase, error), found, alignment, wrong, frontier)
 
 

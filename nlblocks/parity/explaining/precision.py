@@ -38,7 +38,7 @@ class Loss:
 def lost_precision(exact: Trace, own: Trace) -> Loss | None:
     """The operation of one model that loses the most, in the forward pass or else in the backward."""
     twin = _twins(exact, own)
-    view = TraceGraph(own)
+    graph = TraceGraph(own)
     for backward in (False, True):
         groups = (exact.grads, own.grads) if backward else (exact.values, own.values)
         errors = {n: distance(groups[0][twin[n]], a) for n, a in groups[1].items() if _alike(a, groups[0], twin.get(n))}
@@ -49,7 +49,7 @@ def lost_precision(exact: Trace, own: Trace) -> Loss | None:
             after = max(_known(errors, made), default=0.0)
             if after > JUMP * before:
                 found.append(Loss(op, after, before, backward))
-            unseen = backward and not any(view.consumers[n] for n in op.outputs)
+            unseen = backward and not any(graph.consumers[n] for n in op.outputs)
             if unseen and before > JUMP * EPSILON[own.dtype] and not set(op.outputs) & set(own.outputs.values()):
                 found.append(Loss(op, before, EPSILON[own.dtype], backward, follows=True))
         if found:
@@ -96,7 +96,7 @@ def explain_precision(
         return Finding(phase=phase, place="output", cause="precision.float32", error=error, explanation=text)
     side = max(found, key=lambda s: found[s][0].error / found[s][0].given)
     loss, trace = found[side]
-    op, view = loss.op, TraceGraph(trace)
+    op, graph = loss.op, TraceGraph(trace)
     partner = {a.name: b.name for a, b in pairs.pairs} if side == "left" else {b.name: a.name for a, b in pairs.pairs}
     names = _ends(side, op.scope, partner if op.leaf else {})
     what = "gradient" if loss.backward else "result"
@@ -112,8 +112,8 @@ def explain_precision(
             f"{text}; on the {side} the {what} {place} {op} is {loss.error:.1e} "
             f"off its own float64, what it comes from {loss.given:.1e}"
         ),
-        after=_ends(side, op.scope if loss.follows else view.around(op, -1), partner),
-        before=_ends(side, view.around(op, 1), partner),
+        after=_ends(side, op.scope if loss.follows else graph.around(op, -1), partner),
+        before=_ends(side, graph.around(op, 1), partner),
         operation=_ends(side, str(op), {}),
         error=error,
     )

@@ -43,7 +43,7 @@ class Finding:
         return asdict(self)
 
     @property
-    def spot(self) -> tuple[object, ...]:
+    def identity(self) -> tuple[object, ...]:
         """What makes two findings the same one."""
         return self.cause, self.place, self.layer_left, self.layer_right, self.after
 

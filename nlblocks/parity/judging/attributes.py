@@ -23,16 +23,16 @@ AUDITED = {
 
 def audit(left: Trace, right: Trace, pairs: Pairing) -> Iterator[Finding]:
     """Attributes of partner operations that differ; other activations that gave the same values are notes."""
-    sketch = ByDigest(left, right, CEILING)
-    for op, partner, name, values in _differing(sketch, pairs):
+    by_digest = ByDigest(left, right, CEILING)
+    for op, partner, name, values in _differing(by_digest, pairs):
         text = f"{op.kind} {name}: {values[0]} on the left, {values[1]} on the right"
-        yield _finding(sketch, op, partner, CAUSES.of(op.kind, name), text)
+        yield _finding(by_digest, op, partner, CAUSES.of(op.kind, name), text)
     for op in left.ops:
         if op.kind in vocabulary.ACTIVATIONS and op.kind not in AUDITED:
-            other = next((o for o in right.ops if o.kind in vocabulary.ACTIVATIONS and _same(sketch, op, o)), None)
+            other = next((o for o in right.ops if o.kind in vocabulary.ACTIVATIONS and _same(by_digest, op, o)), None)
             if other is not None and other.kind != op.kind:
                 text = f"{op.kind} on the left, {other.kind} on the right; on these inputs they give the same values"
-                yield _finding(sketch, op, other, "activation.kind", text, "note")
+                yield _finding(by_digest, op, other, "activation.kind", text, "note")
 
 
 def same_mistake(left: Trace, right: Trace, pairs: Pairing, kind: str, name: str) -> Iterator[tuple[Op, Op]]:
@@ -41,10 +41,10 @@ def same_mistake(left: Trace, right: Trace, pairs: Pairing, kind: str, name: str
     return ((op, partner) for op, partner, attribute, _ in found if op.kind == kind and attribute == name)
 
 
-def _differing(sketch: ByDigest, pairs: Pairing) -> Iterator[tuple[Op, Op, str, tuple[Any, Any]]]:
+def _differing(by_digest: ByDigest, pairs: Pairing) -> Iterator[tuple[Op, Op, str, tuple[Any, Any]]]:
     scopes = {a.name: b.name for a, b in pairs.pairs}
-    for op in sketch.left.trace.ops:
-        partner = _partner(sketch, scopes, op) if op.kind in AUDITED else None
+    for op in by_digest.left.trace.ops:
+        partner = _partner(by_digest, scopes, op) if op.kind in AUDITED else None
         if partner is not None:
             found = op.differing(partner)
             yield from (
@@ -54,9 +54,9 @@ def _differing(sketch: ByDigest, pairs: Pairing) -> Iterator[tuple[Op, Op, str, 
             )
 
 
-def _finding(sketch: ByDigest, op: Op, other: Op, cause: str, text: str, severity: Any = "fault") -> Finding:
-    sides = ((sketch.left, op), (sketch.right, other))
-    after, before = (tuple(view.around(o, step) for view, o in sides) for step in (-1, 1))
+def _finding(by_digest: ByDigest, op: Op, other: Op, cause: str, text: str, severity: Any = "fault") -> Finding:
+    sides = ((by_digest.left, op), (by_digest.right, other))
+    after, before = (tuple(graph.around(o, step) for graph, o in sides) for step in (-1, 1))
     return Finding(
         phase="pairing", place="attributes" if op.leaf or other.leaf else "between", layer_left=op.scope,
         layer_right=other.scope, cause=cause, explanation=text, severity=severity, after=(after[0], after[1]),
@@ -64,22 +64,22 @@ def _finding(sketch: ByDigest, op: Op, other: Op, cause: str, text: str, severit
     )  # fmt: skip
 
 
-def _same(sketch: ByDigest, op: Op, other: Op) -> bool:
+def _same(by_digest: ByDigest, op: Op, other: Op) -> bool:
     """Whether two operations have the same inputs and results."""
     return bool(op.inputs and other.inputs) and (
-        other.inputs[0] in sketch.to_right.get(op.inputs[0], ())
-        and other.outputs[0] in sketch.to_right.get(op.outputs[0], ())
+        other.inputs[0] in by_digest.to_right.get(op.inputs[0], ())
+        and other.outputs[0] in by_digest.to_right.get(op.outputs[0], ())
     )
 
 
-def _partner(sketch: ByDigest, scopes: Mapping[str, str], op: Op) -> Op | None:
+def _partner(by_digest: ByDigest, scopes: Mapping[str, str], op: Op) -> Op | None:
     """The operation of the same kind on the same inputs, or with the same parameters."""
-    candidates = [o for o in sketch.right.trace.ops if o.kind == op.kind]
+    candidates = [o for o in by_digest.right.trace.ops if o.kind == op.kind]
     named = [o for o in candidates if scopes.get(op.scope) == o.scope and op.leaf]
     if len(named) == 1:
         return named[0]
     mine = op.inputs[0] if op.inputs else -1
-    same = [o for o in candidates if o.inputs and o.inputs[0] in sketch.to_right.get(mine, ())]
+    same = [o for o in candidates if o.inputs and o.inputs[0] in by_digest.to_right.get(mine, ())]
     return same[0] if len(same) == 1 else next((o for o in same if o.scope == op.scope), None)
 
 
@@ -97,8 +97,8 @@ def profile(left: Trace, right: Trace) -> list[dict[str, Any]]:
 
     Errors are taken over the values that a run's digests keep: all of a small tensor, a sample of a large one.
     """
-    sketch = ByDigest(left, right, ALIKE)
-    mine, theirs = sketch.digests
+    by_digest = ByDigest(left, right, ALIKE)
+    mine, theirs = by_digest.digests
     followers = [o for o in right.ops if o.kind not in vocabulary.LAYOUT]
     places = {o.index: place for place, o in enumerate(followers)}
     rows: list[dict[str, Any]] = []
@@ -108,12 +108,12 @@ def profile(left: Trace, right: Trace) -> list[dict[str, Any]]:
             op.kind in vocabulary.LAYOUT
             or not op.outputs
             or op.outputs[0] not in mine
-            or op.outputs[0] not in sketch.left.live
+            or op.outputs[0] not in by_digest.left.live
         ):
             continue
         number = op.outputs[0]
-        partners = sketch.to_right[number]
-        other = sketch.right.producer.get(partners[0]) if partners else None
+        partners = by_digest.to_right[number]
+        other = by_digest.right.producer.get(partners[0]) if partners else None
         if other is None:
             other = next((o for o in followers[position:] if o.kind == op.kind), None)
         row: dict[str, Any] = {

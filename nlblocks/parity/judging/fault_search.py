@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,7 +39,8 @@ class Search:
 class FaultSearch:
     """Runs the two sides, and goes on behind every fault that it finds, in evaluation and then in training.
 
-    ``whole`` is false where some operations could not be judged.
+    ``whole`` is false where some operations could not be judged. What is ``known`` of a phase are the identities of
+    faults that were found otherwise: they are gone over like others, and do not count among the places.
     """
 
     def __init__(self, comparer: Comparer, why: Explainer) -> None:
@@ -55,13 +57,14 @@ class FaultSearch:
         given = self.substitutions.given(left)
         return self.comparer.beside(left, training=training, keep=keep, given=given)
 
-    def forward(self, training: bool, phase: Phase) -> Search:
-        """Find the differences on the way to the outputs."""
+    def forward(self, training: bool, phase: Phase, *, known: Collection[object], profiled: bool) -> Search:
+        """Find the differences on the way to the outputs; the error of every operation only if not ``profiled`` yet."""
         search = Search()
         left = self.comparer.left.run(training=training, keep="values")
         while True:
             now = self._beside(left, training, "values")
-            search.layers = search.layers or profile(left, now.right)
+            if not (profiled or search.layers):
+                search.layers = profile(left, now.right)
             wrong = [] if left.error or now.right.error else self._outputs(now, phase)
             if not wrong and not left.error and not now.right.error:
                 search.runs = now
@@ -71,7 +74,7 @@ class FaultSearch:
                 return search
             located = self._parting(left, now.right, wrong, phase)
             finding = located.finding if isinstance(located, Located) else located
-            self._places.add(finding.spot)
+            self._places |= {finding.identity} - set(known)
             search.findings.append(finding)
             if not isinstance(located, Located) or not self.comparer.right.repeatable:
                 search.skipped.append(f"what follows {finding.where}")
@@ -137,11 +140,11 @@ class FaultSearch:
             operation=found.operation,
         )
 
-    def backward(self, runs: Pass, gradients: Gradients, wrong: Wrong) -> Search:
+    def backward(self, runs: Pass, gradients: Gradients, wrong: Wrong, *, known: Collection[object]) -> Search:
         """Find the differences on the way back from the outputs: those of the ``wrong`` gradients of a pass."""
         search = Search()
-        known = self.unjudged(runs)
-        wrong = [(kind, name) for kind, name in wrong if (f"input:{name}" if kind == "input" else name) not in known]
+        unjudged = self.unjudged(runs)
+        wrong = [(kind, name) for kind, name in wrong if (f"input:{name}" if kind == "input" else name) not in unjudged]
         if not wrong:
             return search
         left = self.comparer.left.run(training=True, keep="values")
@@ -160,7 +163,7 @@ class FaultSearch:
                 break
             faulty = self.substitutions.faulty
             if not any(op is not None and op.site in faulty[side] for side, op in located.ops.items()):
-                self._places.add(located.finding.spot)
+                self._places |= {located.finding.identity} - set(known)
                 search.findings.append(located.finding)
             if not self.comparer.right.repeatable:
                 break
@@ -178,11 +181,11 @@ class FaultSearch:
         """
         if not self.substitutions:
             return set()
-        sketch = ByDigest(runs.left, runs.right, ALIKE)
+        by_digest = ByDigest(runs.left, runs.right, ALIKE)
         users = users_of(runs.right)
         found = set(self.substitutions.touched)
         for op in runs.left.ops:
             partners = partners_by_parameter(runs.left, op, self.pairs.names, users)
-            if partners and not any(other.inputs[0] in sketch.to_right[op.inputs[0]] for other in partners):
+            if partners and not any(other.inputs[0] in by_digest.to_right[op.inputs[0]] for other in partners):
                 found |= {name for n in op.inputs if (name := runs.left.parameter(n)) is not None}
         return found

@@ -60,8 +60,8 @@ class Judge:
         """The outputs in evaluation mode."""
         runs = self.search.run(training=False)
         self._through = self._forward(runs, "eval forward") is not None
-        if not self.report.layers:
-            self.report.layers = profile(runs.left, runs.right)
+        if not self.report.profiled:
+            self.report.profile(profile(runs.left, runs.right))
 
     def training(self) -> None:
         """Outputs, buffers and gradients of one pass in training mode, on the left's values after known faults."""
@@ -73,12 +73,7 @@ class Judge:
                 "the right is given the left's attributes and values at what was found in evaluation: what else differs"
             )
             self.report.find(Finding(phase="train forward", place="output", severity="note", explanation=text))
-        runs = self.search.run(training=True)
-        masks = dropout_partners(runs.left, runs.right)
-        if masks and self.right.repeatable:
-            self.comparer.redraw(masks)
-            runs = self.search.run(training=True)
-        passed = self._forward(runs, "train forward")
+        passed = self._forward(self._run_training(), "train forward")
         if passed is None:
             return
         if not self.search.whole:
@@ -87,8 +82,21 @@ class Judge:
         self._buffers(passed)
         self._backward(passed)
 
+    def _run_training(self) -> Pass:
+        """A pass in training mode, in which both sides drop the same."""
+        runs = self.search.run(training=True)
+        masks = dropout_partners(runs.left, runs.right)
+        if not masks or not self.right.repeatable:
+            return runs
+        del runs  # before as much is kept again
+        self.comparer.redraw(masks)
+        return self.search.run(training=True)
+
     def _forward(self, runs: Pass, phase: Phase) -> Pass | None:
-        """The pass whose outputs agree, after all differences that were found; None where some are not passed."""
+        """The pass whose outputs agree, after all differences that were found; None where some are not passed.
+
+        It lets go of ``runs`` before it searches: the caller should not hold what was kept of them either.
+        """
         self._audit(runs.left, runs.right)
         if not runs.left.error and not runs.right.error:
             self.report.find(*structure(runs.left, runs.right, self.pairs, phase))
@@ -98,10 +106,16 @@ class Judge:
                 return None
             if all(comparison.passed for comparison in found):
                 return runs
-        return self._take(self.search.forward(runs.training, phase))
+        training = runs.training
+        del runs  # before as much is kept again
+        known, profiled = self._known(phase), self.report.profiled
+        return self._take(self.search.forward(training, phase, known=known, profiled=profiled))
+
+    def _known(self, phase: Phase) -> set[object]:
+        return {finding.identity for finding in self.report.before(phase)}
 
     def _take(self, search: Search) -> Pass | None:
-        self.report.layers = self.report.layers or search.layers
+        self.report.profile(search.layers)
         self.report.find(*search.findings)
         self.report.skip(*search.skipped)
         return search.runs
@@ -143,7 +157,7 @@ class Judge:
         names = {name for kind, name in gradients.wrong if kind == "frozen"} if held else set()
         wrong = [(kind, name) for kind, name in gradients.wrong if name not in names]
         if wrong:
-            self._take(self.search.backward(runs, gradients, wrong))
+            self._take(self.search.backward(runs, gradients, wrong, known=self._known("backward")))
 
     def own_dtype(self, *, training: bool) -> None:
         """The models in float32, explained by the noise floor measured in it; halves are said to be left out."""
@@ -184,6 +198,10 @@ class Judge:
         found = compare_training(self.why, left, right, self.left.state, self._rounding)
         self.report.train((left.optimiser, right.optimiser), found.steps)
         self.report.find(*found.findings)
+
+    def skip(self, text: str) -> None:
+        """Say what was not there to be judged."""
+        self.report.skip(text)
 
     def build(self, kind: type[R], shapes: tuple[tuple[int, ...], ...], seconds: float) -> R:
         """The report on what was found."""

@@ -24,7 +24,7 @@ class ReportBuilder:
         self.accept = CAUSES.accepted(accept)
         self.findings: list[Finding] = []
         self.comparisons: list[Comparison] = []
-        self.layers: list[dict[str, Any]] = []
+        self._layers: list[dict[str, Any]] = []
         self._steps: Sequence[tuple[int, float, str]] = ()
         self._optimisers = ("", "")
         self._not_compared: dict[str, None] = {}
@@ -38,15 +38,24 @@ class ReportBuilder:
         """Faults after which the two sides no longer compute the same."""
         return [f for f in self.faults if f.phase != "buffers" and f.place != "attributes"]
 
+    @property
+    def profiled(self) -> bool:
+        """Whether the error of every operation is there."""
+        return bool(self._layers)
+
+    def before(self, phase: Phase) -> list[Finding]:
+        """The blocking faults that a finding of a phase comes after; one of these again is no news."""
+        first = phase in ("pairing", "eval forward")  # what the pairing leaves over hinders neither
+        return [f for f in self.blocking if not first or f.phase != "pairing"]
+
     def find(self, *findings: Finding) -> None:
         """Add findings: what is accepted as a note, and no fault twice."""
         for finding in findings:
             self._find(self._weighed(finding))
 
     def _find(self, finding: Finding) -> None:
-        first = finding.phase in ("pairing", "eval forward")  # what the pairing leaves over hinders neither
-        before = [f for f in self.blocking if not first or f.phase != "pairing"]
-        if finding.phase == "pairing" or not any(f.spot == finding.spot for f in before):
+        before = self.before(finding.phase)
+        if finding.phase == "pairing" or not any(f.identity == finding.identity for f in before):
             self.findings.append(replace(finding, rank=len(before)))
 
     def _weighed(self, finding: Finding) -> Finding:
@@ -61,6 +70,10 @@ class ReportBuilder:
         """Add comparisons."""
         self.comparisons += comparisons
 
+    def profile(self, layers: Iterable[dict[str, Any]]) -> None:
+        """The error of every operation; the first that are told stay."""
+        self._layers = self._layers or list(layers)
+
     def skip(self, *texts: str) -> None:
         """Say what the verdict does not cover, once."""
         self._not_compared |= dict.fromkeys(texts)
@@ -73,6 +86,6 @@ class ReportBuilder:
         """The report, with the ``rest`` of its fields."""
         return kind(
             accept=self.accept, findings=list(self.findings), comparisons=list(self.comparisons),
-            layers=list(self.layers), steps=list(self._steps), optimisers=self._optimisers,
+            layers=list(self._layers), steps=list(self._steps), optimisers=self._optimisers,
             not_compared=list(self._not_compared), **rest,
         )  # fmt: skip

@@ -80,15 +80,15 @@ class Alignment:
     def partners(self, side: str) -> Mapping[int, list[int]]:
         return self.to_right if side == "left" else self.to_left
 
-    def side(self, name: str) -> TraceGraph:
+    def graph(self, name: str) -> TraceGraph:
         return self.left if name == "left" else self.right
 
     def known(self, side: str, number: int) -> bool:
         """Whether a tensor has a partner, or is no result of the model at all."""
-        view = self.side(side)
-        if number not in view.live or number in view.trace.origin or self.partners(side).get(number):
+        graph = self.graph(side)
+        if number not in graph.live or number in graph.trace.origin or self.partners(side).get(number):
             return True
-        op = view.producer.get(number)
+        op = graph.producer.get(number)
         return op is not None and op.kind in COPIES and all(self.known(side, n) for n in op.inputs)
 
     def wrong(self, side: str, seeds: Iterable[int]) -> set[int]:
@@ -100,20 +100,20 @@ class Alignment:
             if number in found:
                 continue
             found.add(number)
-            op = self.side(side).producer.get(number)
+            op = self.graph(side).producer.get(number)
             stack += [n for n in (op.inputs if op else ()) if not self.known(side, n)]
         return found
 
     def frontier(self, side: str, wrong: set[int]) -> list[Op]:
         """The operations that make wrong tensors from right ones, in execution order."""
-        view = self.side(side)
+        graph = self.graph(side)
         return [
             op
-            for op in view.trace.ops
+            for op in graph.trace.ops
             if any(n in wrong for n in op.outputs) and not any(n in wrong for n in op.inputs)
         ]
 
     def unmatched(self, side: str) -> set[int]:
         """Every live result without a partner."""
-        view = self.side(side)
-        return {n for op in view.trace.ops for n in op.outputs if not self.known(side, n)}
+        graph = self.graph(side)
+        return {n for op in graph.trace.ops for n in op.outputs if not self.known(side, n)}

@@ -14,7 +14,9 @@ ROWS = {"q": 0, "k": 1, "v": 2}
 """The order of the rows of a fused projection, where the parts are named so."""
 
 
-def split_fused(units: Sequence[Unit], view: TraceGraph, others: Sequence[Unit], others_view: TraceGraph) -> list[Unit]:
+def split_fused(
+    units: Sequence[Unit], graph: TraceGraph, others: Sequence[Unit], others_graph: TraceGraph
+) -> list[Unit]:
     """The units, with every linear layer that stands for several of the other side's split into its rows."""
     have = Counter(unit.signature for unit in units)
     want = Counter(unit.signature for unit in others)
@@ -22,7 +24,7 @@ def split_fused(units: Sequence[Unit], view: TraceGraph, others: Sequence[Unit],
     for unit in units:
         matrix = unit.kind == "linear" and len(unit.refs["weight"].shape) == 2
         group = _consecutive(others, unit) if matrix and want[unit.signature] < have[unit.signature] else []
-        found += _rows(unit, group, _by_use(group, others_view, _uses(unit, len(group), view))) if group else [unit]
+        found += _rows(unit, group, _by_use(group, others_graph, _uses(unit, len(group), graph))) if group else [unit]
     return found
 
 
@@ -59,22 +61,22 @@ def _consecutive(others: Sequence[Unit], unit: Unit) -> list[Unit]:
     return []
 
 
-def _uses(unit: Unit, count: int, view: TraceGraph) -> list[set[str]]:
+def _uses(unit: Unit, count: int, graph: TraceGraph) -> list[set[str]]:
     """What each part of a fused layer's result goes into, where one operation splits it."""
     stack = [unit.output]
     while stack:
-        for op in view.consumers[stack.pop()]:
+        for op in graph.consumers[stack.pop()]:
             if len(op.outputs) == count:
-                return [view.following(number) for number in op.outputs]
+                return [graph.following(number) for number in op.outputs]
             if op.kind in vocabulary.LAYOUT:
                 stack += op.outputs
     return []
 
 
-def _by_use(group: list[Unit], view: TraceGraph, uses: list[set[str]]) -> list[Unit]:
+def _by_use(group: list[Unit], graph: TraceGraph, uses: list[set[str]]) -> list[Unit]:
     """The layers in the order of the parts that are used as they are, where no two parts are used alike."""
     if len({frozenset(use) for use in uses}) < len(group):
         return group
-    found = {frozenset(view.following(item.output)): item for item in group}
+    found = {frozenset(graph.following(item.output)): item for item in group}
     ordered = [found.get(frozenset(use)) for use in uses]
     return [item for item in ordered if item is not None] if None not in ordered else group

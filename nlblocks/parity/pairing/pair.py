@@ -71,8 +71,10 @@ class Pairing:
 
     def states(self, own: tuple[State, State], seed: int, *, randomise: bool, transfer: bool) -> tuple[State, State]:
         """What the left and the right are run with: their own, made random where constant, and the left's moved."""
-        left, right = (self.randomised(state, seed) if randomise else state for state in own)
-        return left, self.moved(left, right) if transfer else own[1]
+        left = self.randomised(own[0], seed) if randomise else own[0]
+        if not transfer:
+            return left, own[1]
+        return left, self.moved(left, self.randomised(own[1], seed) if randomise else own[1])
 
 
 def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
@@ -81,10 +83,10 @@ def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
     Raises InputError for a hint that is none, or names nothing.
     """
     check_rename(rename, left, right)
-    views = TraceGraph(left), TraceGraph(right)
+    graphs = TraceGraph(left), TraceGraph(right)
     a, b = units(left), units(right)
-    a = split_fused(a, views[0], b, views[1])
-    b = split_fused(b, views[1], a, views[0])
+    a = split_fused(a, graphs[0], b, graphs[1])
+    b = split_fused(b, graphs[1], a, graphs[0])
     found = hinted(a, b, rename)
     found |= _still_free(same_names(a, b), found)
     taken = set(found.values())

@@ -1,4 +1,4 @@
-"""What the lab needs of a framework: a dozen primitives, a table of its functions, and a few words on its habits."""
+"""What the lab needs of a framework: its primitives, a table of its functions, and a few words on its habits."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from nlblocks.backend import Array
 from nlblocks.parity.recording.rounding import Rounding
 from nlblocks.parity.tracing import vocabulary
 
+Undo = Callable[[], object]
 Fused = Callable[[Any, Any, Callable[..., Any], Any, Any], Any]
 """(Observer, Call, function, args, kwargs) → the result: runs the function and writes down what it stands for."""
 
@@ -60,7 +61,7 @@ class Framework(ABC):
         fused: By function, what writes down the operations that it stands for.
         functions: What another framework's ``rounding`` needs to be imitated: clip(x, low, high), elu(x, alpha), and
             steps(x, axis), the differences of neighbours, 0 for the first.
-        batch_norm: The class of its blocks' own BatchNorm.
+        batch_norm: The class of its blocks' own BatchNorm, with spec, weight, bias, running_mean and running_var.
     """
 
     name: ClassVar[str]
@@ -85,13 +86,13 @@ class Framework(ABC):
     def modules(self, model: Any) -> dict[str, Any]:
         """A model, which is "", and its parts by dotted path, each once."""
 
-    @abstractmethod
     def children(self, module: Any) -> Iterable[Any]:
         """The modules that a module holds itself."""
+        return module.children()
 
-    @abstractmethod
     def parameters(self, model: Any) -> Sequence[Any]:
         """All tensors that :meth:`lend` works on, in the order that an optimiser is given those that train."""
+        return list(model.parameters())
 
     @abstractmethod
     def named(self, model: Any) -> dict[str, Any]:
@@ -103,15 +104,13 @@ class Framework(ABC):
 
     def buffers(self, module: Any) -> dict[str, Any]:
         """The dict in which a module keeps its own buffers beside its attributes, if there is one."""
-        return {}
+        return vars(module).get("_buffers", {})
 
     @abstractmethod
-    def followed(
-        self, modules: Mapping[str, Any], enter: Callable[[str], None], leave: Callable[[], None]
-    ) -> AbstractContextManager[object]:
-        """Within, call enter(path) before and ``leave`` after each forward of a module; nothing after one that raises.
+    def around(self, module: Any, before: Callable[..., None], after: Callable[..., None]) -> Sequence[Undo]:
+        """Call ``before`` ahead of and ``after`` behind each forward of a module, after none that raises.
 
-        ``modules`` are those of a model, by path.
+        What they are called with is left to the framework. The functions that come back undo it.
         """
 
     # Tensors

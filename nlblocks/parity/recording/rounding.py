@@ -16,8 +16,8 @@ import numpy as np
 from nlblocks.backend import rows
 
 Round = Callable[[float], float]
-Formula = Callable[[Mapping[str, Callable[..., Any]], Any, Round], Any]
-"""(functions of the framework, x, how a constant is rounded) → the result."""
+Formula = Callable[[Mapping[str, Callable[..., Any]], Any, Mapping[str, Any], Round], Any]
+"""(functions of the framework, x, the call's attributes, how a constant is rounded) → the result."""
 
 CONSTANT_OFF = 2.0**-22
 """What a constant is moved by, in units of itself: a float32 unit in the last place, or two."""
@@ -89,7 +89,9 @@ class Rounding:
     def formula(self, framework: Any, call: Any, *, perturbed: bool) -> Callable[[], Any] | None:
         """What computes a call in place of the framework's own function, None where that does."""
         found = self.formulas.get(call.kind) if call.signature is not None else None
-        return None if found is None else lambda: found(framework.functions, call.arguments["x"], _round(perturbed))
+        if found is None:
+            return None
+        return lambda: found(framework.functions, call.arguments["x"], call.attrs, _round(perturbed))
 
     def arguments(self, call: Any, args: Any, kwargs: Any, *, perturbed: bool) -> tuple[Any, Any]:
         """The call's arguments with its constants rounded; what the function has for a default is left to it."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.framework import Framework
+from nlblocks.parity.recording.framework import Framework, Undo
 from nlblocks.parity.recording.observer import Observer
 from nlblocks.parity.recording.options import RunOptions, output_gradient
 from nlblocks.parity.recording.own_batch_norm import as_operations
@@ -119,12 +120,18 @@ class Tracer(Framework):
         """Within, the recorder sees what the model calls, and in which module."""
         observer = Observer(self, recorder, options)
         modules = self.modules(model)
-        leaves = {path: self._leaf(path, module) for path, module in modules.items()}
+        undo: list[Undo] = []
+
+        def leave(*_: Any) -> None:
+            recorder.leave()
+
         with ExitStack() as stack:
-            stack.enter_context(self.followed(modules, lambda path: recorder.enter(path, leaves[path]), recorder.leave))
             if self.batch_norm is not None:
                 norms = (module for module in modules.values() if isinstance(module, self.batch_norm))
                 stack.enter_context(as_operations(norms, observer))
+            stack.callback(lambda: [put_back() for put_back in undo])
+            for path, module in modules.items():
+                undo += self.around(module, partial(_enter, recorder, path, self._leaf(path, module)), leave)
             stack.enter_context(self.observed(model, observer))
             yield
 
@@ -145,3 +152,7 @@ class Tracer(Framework):
         if outputs:
             self.backward(list(outputs.values()), sent, targets, done)
         return bool(outputs)
+
+
+def _enter(recorder: Recorder, path: str, leaf: bool, *_: Any) -> None:
+    recorder.enter(path, leaf)

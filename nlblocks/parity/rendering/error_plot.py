@@ -8,9 +8,11 @@ from html import escape
 from typing import Any
 
 FLOOR, TOP = -18.0, 2.0
+"""The picture's powers of ten: below float64's rounding, and above any share of the largest value that says more."""
 HEIGHT, LEFT, RIGHT, HEAD, FOOT = 300, 48, 16, 30, 34
 WIDEST, NARROWEST = 1040, 4
 GOOD = 1e-11
+"""An operation is drawn as one that differs from here on: roundings of many layers stay below. It decides nothing."""
 COLOURS = {"on": "good", "off": "bad", "shape": "note"}
 
 

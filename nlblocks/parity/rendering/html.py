@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from nlblocks.numerics.tolerance import RATIO
 from nlblocks.parity.rendering.error_plot import COLOURS, kind, number, picture, value
 
 STYLE = """
@@ -114,7 +115,7 @@ def _phases(report: Mapping[str, Any]) -> str:
     for phase in dict.fromkeys(c["phase"] for c in report["comparisons"]):
         found = [c for c in report["comparisons"] if c["phase"] == phase]
         failed = sum(not c["passed"] for c in found)
-        zero = [0.0 if c["passed"] and c["noise"] * 32 >= c["scale"] else c["relative"] for c in found]
+        zero = [0.0 if c["passed"] and c["noise"] * RATIO >= c["scale"] else c["relative"] for c in found]
         state = '<span class="good">agree</span>' if not failed else f'<span class="bad">{failed} differ</span>'
         if failed and phase not in faulty:
             state = f'<span class="note">{failed} differ, accepted</span>'

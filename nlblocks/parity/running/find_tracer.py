@@ -20,8 +20,8 @@ def tracer_of(model: Any) -> Tracer:
     if isinstance(model, type):
         raise InputError(f"{model.__name__} is a class; give a model, i.e. {model.__name__}(...)")
     homes = {base.__module__.partition(".")[0] for base in type(model).__mro__}
-    known = sorted(rows().items(), key=lambda item: item[1].framework is None)  # a package is asked where no row says
-    for name, row in known:
+    asked = sorted(rows().items(), key=lambda item: item[1].framework is None)  # a package is asked where no row says
+    for name, row in asked:
         if (row.framework or _framework(row)) not in homes:
             continue
         tracer = _tracer(row)

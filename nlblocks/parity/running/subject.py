@@ -43,6 +43,13 @@ class Subject:
         """Raise InputError where something is no model of an installed framework."""
         tracer_of(model)
 
+    @staticmethod
+    def listener(progress: Progress | None) -> Progress:
+        """What the lines go to. Raises InputError where it cannot be called."""
+        if progress is not None and not callable(progress):
+            raise InputError(f"progress={progress!r} must be a function of a line of text")
+        return progress or (lambda text: None)
+
     @classmethod
     def both(
         cls, left: Any, right: Any, inputs: Any, seed: int, say: Progress | None = None
@@ -52,9 +59,9 @@ class Subject:
         return a, b
 
     @classmethod
-    def alone(cls, model: Any, inputs: Any, seed: int, say: Progress | None = None) -> Subject:
+    def alone(cls, model: Any, inputs: Any, seed: int) -> Subject:
         """A model that will be compared with what is not known yet: any framework may hold what it holds as float32."""
-        return _subjects({"captured": model}, Inputs.of(inputs, seed), say)[0]
+        return _subjects({"captured": model}, Inputs.of(inputs, seed), None)[0]
 
     @staticmethod
     def probes(left: Subject, right: Subject) -> tuple[Trace, Trace]:
@@ -164,8 +171,6 @@ class Subject:
 
 def _subjects(models: Mapping[str, Any], inputs: Inputs, say: Progress | None) -> list[Subject]:
     """The models, by what they are called, each beside the other, or alone beside any framework that is known."""
-    if say is not None and not callable(say):
-        raise InputError(f"progress={say!r} must be a function of a line of text")
     tracers = {side: tracer_of(model) for side, model in models.items()}
     names = inputs.keywords(models)
     found = []
@@ -176,7 +181,7 @@ def _subjects(models: Mapping[str, Any], inputs: Inputs, say: Progress | None) -
         found.append(
             Subject(
                 model=model, tracer=tracers[side], inputs=inputs, names=names[side],
-                held=held.beyond(tracers[side].rounding), own=own, state=own, say=say or (lambda text: None),
+                held=held.beyond(tracers[side].rounding), own=own, state=own, say=Subject.listener(say),
             )
         )  # fmt: skip
     return found

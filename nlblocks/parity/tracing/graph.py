@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nlblocks.backend import Array
 from nlblocks.numerics.tolerance import unmasked
 from nlblocks.parity.tracing.trace import Op, Trace
 from nlblocks.parity.tracing.vocabulary import AFFINE, CONSTANT, DROPOUTS, LAYOUT
@@ -54,9 +53,6 @@ class TraceGraph:
             else:
                 kinds.add("affine" if op.kind in AFFINE | {"einsum"} else op.kind)
         return kinds
-
-    def value(self, number: int) -> Array | None:
-        return self.trace.values.get(number)
 
     def norm(self, number: int) -> tuple[float, float]:
         """Two sums that no reordering changes."""

@@ -158,7 +158,7 @@ def normalise(kind: str, attrs: dict[str, Any], ndim: int) -> dict[str, Any]:
     spatial = max(ndim - 2, 1)
     if kind in ("conv", "conv_transpose", "max_pool", "avg_pool"):
         for name in PER_AXIS & set(attrs):
-            attrs[name] = _window(name, attrs[name], spatial, attrs)
+            attrs[name] = _window(name, attrs[name], spatial)
     if kind == "group_norm":
         attrs.pop("axes", None)
     for name in ("axis", "axes", "start", "stop"):
@@ -174,7 +174,7 @@ def normalise(kind: str, attrs: dict[str, Any], ndim: int) -> dict[str, Any]:
     return attrs
 
 
-def _window(name: str, value: Any, spatial: int, attrs: Mapping[str, Any]) -> Any:
+def _window(name: str, value: Any, spatial: int) -> Any:
     if isinstance(value, str):
         return value.lower()
     if isinstance(value, int):

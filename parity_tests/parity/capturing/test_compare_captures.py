@@ -93,6 +93,13 @@ def test_settings_of_optimisers_are_listed_where_they_cannot_be_tried(left: Path
     assert report.finding.explanation.endswith("eps: 1e-08 on the left, 0.0001 on the right")
 
 
+def test_a_capture_says_what_it_does() -> None:
+    said: list[str] = []
+    capture(torch_net(), SHAPE, optimiser="sgd", progress=said.append)
+    runs = ["eval run", "eval noise floor", "train run", "train noise floor", "float32", "training"]
+    assert said == ["reading the structure", *runs]
+
+
 def test_a_capture_against_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     np.savez("x.npz", ids=np.array([[1, 2], [3, 4]]), mask=np.ones((2, 2)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
@@ -11,10 +11,10 @@ import numpy as np
 import numtape
 from numtape import Array, Module, Tensor
 
-from nlblocks.parity.recording.observer import Observer
-from nlblocks.parity.recording.tracer import Tracer
-from nlblocks.parity.tracing.trace import Key
+from nlblocks.parity.recording import Observer, Tracer
+from nlblocks.parity.tracing import vocabulary
 
+Undo = Callable[[], object]
 STATISTICS = {"mean": "running_mean", "var": "running_var"}
 
 
@@ -23,25 +23,35 @@ class ToyTracer(Tracer):
     model_type = Module
     tensor_type = Tensor
     table: ClassVar[dict[str, str]] = {
-        "linear": "linear: x weight bias",
+        "linear": "linear: x weight bias=None",
+        "conv": "conv: x weight bias=None padding=0",
         "batch_norm": "batch_norm: x running_mean running_var weight bias training momentum eps",
         "relu": "relu: x",
-        "hard_sigmoid": "hard_sigmoid: x",
+        "sigmoid": "sigmoid: x",
+        "hard_sigmoid": "hard_sigmoid: x slope=0.1666667",
+        "softmax": "softmax: x axis",
         "dropout": "dropout: x p training",
         "clip": "clip: x low high",
-        **{name: f"{name}: x other" for name in ("add", "sub", "mul")},
+        "mean": "mean: x axis",
+        "largest": "max: x axis",
+        "wrap": "pad: x",
+        "reshape": "reshape: x",
+        "transpose": "transpose: x",
+        **{name: f"{name}: x other" for name in ("add", "sub", "mul", "matmul")},
     }
     functions: ClassVar[dict[str, Any]] = {"clip": numtape.clip}
 
     def finish(self, kind: str, attrs: dict[str, Any], ndim: int) -> None:
         if kind == "linear":
-            attrs["layout"] = "out_in"
+            attrs["layout"] = "in_out"
+        elif kind == "conv":
+            attrs |= {"stride": (1,) * (ndim - 2), "dilation": (1,) * (ndim - 2), "groups": 1}
         elif kind == "batch_norm":
             attrs["variance"] = "unbiased"
         elif kind == "dropout":
             attrs["mode"] = "upscale_in_train"
         elif kind == "hard_sigmoid":
-            attrs |= {"slope": 0.1666667, "offset": 0.5}
+            attrs["offset"] = 0.5
 
     def modules(self, model: Module) -> dict[str, Module]:
         return {"": model, **dict(model.parts())}
@@ -58,23 +68,17 @@ class ToyTracer(Tracer):
     def buffer_names(self, model: Module) -> set[str]:
         return {name for name, tensor in self.named(model).items() if name.split(".")[-1] in STATISTICS.values()}
 
-    @contextmanager
-    def followed(
-        self, modules: Mapping[str, Module], enter: Callable[[str], None], leave: Callable[[], None]
-    ) -> Iterator[None]:
-        def forward(path: str, module: Module, *args: Any) -> Any:
-            enter(path)
-            result = type(module).forward(module, *args)
-            leave()
+    def around(self, module: Module, before: Callable[..., None], after: Callable[..., None]) -> list[Undo]:
+        own = module.forward
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            before()
+            result = own(*args, **kwargs)
+            after()
             return result
 
-        for path, module in modules.items():
-            module.forward = partial(forward, path, module)  # type: ignore[method-assign]
-        try:
-            yield
-        finally:
-            for module in modules.values():
-                del module.forward
+        module.forward = forward  # type: ignore[method-assign]
+        return [partial(vars(module).pop, "forward")]
 
     def to_numpy(self, tensor: Tensor) -> Array:
         return tensor.data
@@ -106,14 +110,8 @@ class ToyTracer(Tracer):
     def default_dtype(self) -> str:
         return str(numtape.state["dtype"])
 
-    @contextmanager
-    def within(self, dtype: str, *, gradients: bool) -> Iterator[None]:
-        before = dict(numtape.state)
-        numtape.state.update(dtype=dtype, recording=gradients, random=np.random.default_rng(0))
-        try:
-            yield
-        finally:
-            numtape.state.update(before)
+    def within(self, dtype: str, *, gradients: bool) -> AbstractContextManager[None]:
+        return numtape.using(dtype=dtype, recording=gradients, random=np.random.default_rng(0))
 
     @contextmanager
     def observed(self, model: Module, observer: Observer) -> Iterator[None]:
@@ -130,8 +128,8 @@ class ToyTracer(Tracer):
         vars(tensor).setdefault("watchers", []).append(function)
 
     def backward(
-        self, outputs: Sequence[Tensor], gradients: Sequence[Tensor], targets: Mapping[Key, Tensor],
-        done: Callable[[Key, Array], None],
+        self, outputs: Sequence[Tensor], gradients: Sequence[Tensor], targets: Mapping[vocabulary.Key, Tensor],
+        done: Callable[[vocabulary.Key, Array], None],
     ) -> None:  # fmt: skip
         def visit(tensor: Tensor, gradient: Array) -> Array:
             for watcher in vars(tensor).get("watchers", ()):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numtape
 
-from nlblocks.parity.running.optimisers import Settings
+from nlblocks.parity.running import Settings
 
 
 def make(settings: Settings, parameters: list[Any]) -> numtape.SGD:

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from importlib.metadata import EntryPoint
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from nlblocks import backend, parity
+import nlblocks
+from nlblocks import parity, specs
 from nlblocks.errors import InputError
-from nlblocks.parity.recording.options import Given, RunOptions
-from nlblocks.parity.running.find_tracer import tracer_of
+from nlblocks.parity.running import Subject
+from nlblocks.parity.tracing import vocabulary
 
 SHAPE = (6, 5)
-
-
-@pytest.fixture
-def numtape(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The framework, its backend registered through the entry point."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent / "toy"))
-    found = backend.entry_points
-    toy = EntryPoint("toy", "nlblocks_toy", "nlblocks.backends")
-    monkeypatch.setattr(backend, "entry_points", lambda group: [*found(group=group), toy])
-    backend.rows.cache_clear()
-    import numtape
-
-    yield numtape
-    backend.rows.cache_clear()
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("numtape", "nlblocks_toy")]:
-        del sys.modules[name]
 
 
 def toy_net(numtape: Any, end: str = "clip", **knobs: Any) -> Any:
@@ -129,20 +108,16 @@ def test_the_model_is_left_as_it_was(numtape: Any) -> None:
 
 
 def test_values_and_gradients_can_be_given(numtape: Any) -> None:
-    model = toy_net(numtape)
-    tracer = tracer_of(model)
-    assert tracer.name == "toy"
-    inputs = (np.random.default_rng(0).normal(size=SHAPE),)
-    options: dict[str, Any] = {"inputs": inputs, "training": True, "backward": True}
-    state = tracer.state(model)
-    own = tracer.run(model, RunOptions(**options), state)
+    subject = Subject.alone(toy_net(numtape), SHAPE, 0)
+    assert subject.framework == "toy"
+    own = subject.run(training=True)
     assert not own.error
     relu = next(op for op in own.ops if op.kind == "relu")
     assert (relu.outputs[0] in own.grads, relu.scope) == (True, "")
     value = own.values[relu.outputs[0]] + 1.0
     gradient = np.ones_like(value)
-    given = Given({}, {(relu.site, 0): value}, {(relu.site, 0): gradient})
-    other = tracer.run(model, RunOptions(**options, given=given), state)
+    given = vocabulary.Given({}, {(relu.site, 0): value}, {(relu.site, 0): gradient})
+    other = subject.run(training=True, given=given)
     made = other.ops[relu.index].outputs[0]
     assert np.array_equal(other.values[made], value)
     norm = next(op for op in other.ops if op.kind == "batch_norm")
@@ -152,24 +127,30 @@ def test_values_and_gradients_can_be_given(numtape: Any) -> None:
 def test_an_error_says_where(numtape: Any) -> None:
     model = toy_net(numtape)
     model.last = numtape.Linear(7, 3)
-    trace = tracer_of(model).run(model, RunOptions(inputs=(np.ones(SHAPE),)), tracer_of(model).state(model))
+    trace = Subject.alone(model, SHAPE, 0).probe()
     assert (trace.error_scope, trace.error.partition(":")[0]) == ("last", "ValueError")
 
 
 def test_what_is_no_model_is_said(numtape: Any) -> None:
     with pytest.raises(InputError, match="no toy module"):
-        tracer_of(numtape.SGD([], 0.1))
+        Subject.check(numtape.SGD([], 0.1))
     with pytest.raises(InputError, match="no model of an installed framework"):
-        tracer_of(object())
+        Subject.check(object())
 
 
-def test_a_capture_rounds_as_paddle_would_where_there_is_no_paddle() -> None:
-    program = (
-        "import sys; sys.modules['paddle'] = sys.modules['torch'] = None\n"
-        "from nlblocks.parity.recording.rounding import declared\n"
-        "held = declared()\n"
-        "assert held.constants['batch_norm'] == ('eps',) and held.formulas and held.statistics_off\n"
-        "assert not held.beyond(held)\n"
+@pytest.mark.parametrize("other", ["torch", "paddle"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        specs.SqueezeExcitation(in_channels=9, ratio=2, pool="max", bias=True),
+        specs.SqueezeExcitation(in_channels=7, inter_channels=5, gate="hard_sigmoid", slope=0.2),
+        specs.EfficientChannelAttention(in_channels=11, kernel_size=7, padding_mode="circular"),
+        specs.PositionAttention(in_channels=5, inter_channels=3),
+    ],
+)
+def test_blocks_are_models_too(numtape: Any, other: str, spec: specs.BlockSpec, require: Any) -> None:
+    require(other)
+    report = parity.compare(
+        nlblocks.build(spec, backend=other), nlblocks.build(spec, backend="toy"), spec.example_shape()
     )
-    roots = os.pathsep.join([*(path for path in sys.path if path), "."])
-    subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONPATH": roots})
+    assert report, str(report)

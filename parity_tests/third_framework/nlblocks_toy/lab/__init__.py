@@ -1,0 +1,1 @@
+"""numtape behind the parity lab."""
