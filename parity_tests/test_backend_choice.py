@@ -120,3 +120,10 @@ def test_a_third_partys_backend_is_an_entry_point(monkeypatch: pytest.MonkeyPatc
         monkeypatch.undo()
         backend.rows.cache_clear()
     assert "other" not in nlblocks.installed()
+
+
+def test_the_lab_is_loaded_where_it_is_wanted() -> None:
+    loaded = "import sys; print(sorted(name for name in sys.modules if name.startswith('nlblocks.parity')))"
+    assert run(f"import nlblocks.cli; {loaded}").stdout.strip() == "[]"
+    found = run("import nlblocks; print(nlblocks.parity.compare.__name__, nlblocks.parity.__name__)")
+    assert found.stdout.split() == ["compare", "nlblocks.parity"], found.stderr

@@ -59,8 +59,8 @@ def digest(array: Array) -> Digest:
         flat = flat.astype(np.float64)
     with np.errstate(all="ignore"):
         total, square = float(flat.sum(dtype=np.float64)), float(flat @ flat)
-    if not math.isfinite(total) or not math.isfinite(square):
-        finite = flat[np.isfinite(flat) & (np.abs(flat) < SQUARABLE)]
-        total, square = float(finite.sum()), float(finite @ finite)
+        if not math.isfinite(total) or not math.isfinite(square):
+            finite = flat[np.isfinite(flat) & (np.abs(flat) < SQUARABLE)]  # in float32 that is infinity
+            total, square = float(finite.sum()), float(finite @ finite)
     sample = flat[:: max(flat.size // SAMPLE, 1)].astype(np.float64)
     return Digest(array.shape, total, square, sample)
