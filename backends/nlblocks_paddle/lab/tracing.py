@@ -94,19 +94,19 @@ class PaddleTracer(Tracer):
         on_cpu = tensor.place.is_cpu_place()
         return paddle.utils.dlpack.from_dlpack(array) if on_cpu else paddle.to_tensor(array, place=tensor.place)
 
-    def lend(self, tensors: Sequence[tuple[paddle.Tensor, paddle.Tensor]]) -> Callable[[], None]:
+    @contextmanager
+    def lent(self, tensors: Sequence[tuple[paddle.Tensor, paddle.Tensor]]) -> Iterator[None]:
         own = [(p, _alias(p), None if p.grad is None else _alias(p.grad)) for p, _ in tensors]
-        for parameter, tensor in tensors:
-            _share(parameter, tensor)
-            parameter.grad = None
-
-        def give_back() -> None:
+        try:
+            for parameter, tensor in tensors:
+                _share(parameter, tensor)
+                parameter.grad = None
+            yield
+        finally:
             for parameter, values, grad in own:
                 _share(parameter, values)
                 parameter.grad = None  # else Paddle copies into the gradient that training left, of another dtype
                 parameter.grad = grad
-
-        return give_back
 
     def version(self, tensor: paddle.Tensor) -> int:
         return int(tensor.inplace_version)

@@ -89,17 +89,17 @@ class TorchTracer(Tracer):
         source = tensor.detach() if values is None else _from_numpy(values)
         return torch.empty(tensor.shape, dtype=own, device=tensor.device).copy_(source)
 
-    def lend(self, tensors: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Callable[[], None]:
+    @contextmanager
+    def lent(self, tensors: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[None]:
         own = [(parameter, parameter.data, parameter.grad) for parameter, _ in tensors]
-        for parameter, tensor in tensors:
-            parameter.data, parameter.grad = tensor, None
-
-        def give_back() -> None:
+        try:
+            for parameter, tensor in tensors:
+                parameter.data, parameter.grad = tensor, None
+            yield
+        finally:
             for parameter, values, grad in own:
                 parameter.data = values
                 parameter.grad = grad
-
-        return give_back
 
     def version(self, tensor: torch.Tensor) -> int:
         return tensor._version

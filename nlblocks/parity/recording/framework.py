@@ -132,11 +132,8 @@ class Framework(ABC):
         """A tensor on memory of its own, on the same device, floating ones as ``dtype``; with these values, if any."""
 
     @abstractmethod
-    def lend(self, tensors: Sequence[tuple[Any, Any]]) -> Callable[[], None]:
-        """Give each first tensor, a parameter, the memory and dtype of the second, and no gradient.
-
-        The function that comes back gives it its own again, and its gradient.
-        """
+    def lent(self, tensors: Sequence[tuple[Any, Any]]) -> AbstractContextManager[object]:
+        """Within, each first tensor, a parameter, has the memory and dtype of the second, and no gradient yet."""
 
     def version(self, tensor: Any) -> int:
         """How often a tensor was written to; never, where a framework overwrites none."""

@@ -98,9 +98,9 @@ class Observer:
         """Write down the steps of a fused attention, softmax(Q Kᵀ · scale + mask) V, but for the last."""
         recorder, framework, inside = self.recorder, self.framework, self.framework.heads_inside
         numbers = dict(zip(call.roles, call.inputs, strict=True))
-        query, key, value = (framework.to_numpy(call.arguments[name]) for name in ("query", "key", "value"))
+        query, key = (framework.to_numpy(call.arguments[name]) for name in ("query", "key"))
         if inside:
-            query, key, value = (np.swapaxes(array, 1, 2) for array in (query, key, value))
+            query, key = np.swapaxes(query, 1, 2), np.swapaxes(key, 1, 2)
         mask = call.arguments.get("mask")
         attention, number = recorder.attention_steps(
             query, key, (numbers["query"], numbers["key"]), call.attrs.get("scale"),
@@ -108,6 +108,7 @@ class Observer:
         )  # fmt: skip
         product = (number, numbers["value"]), ("x", "other")
         if inside:
+            value = np.swapaxes(framework.to_numpy(call.arguments["value"]), 1, 2)
             number = recorder.note("matmul", *product, attention @ value)
             call.kind, call.inputs, call.roles = "swapaxes", (number,), ("x",)
         else:

@@ -31,18 +31,15 @@ def prepared(framework: Framework, model: Any, options: RunOptions, state: Mappi
         {name: value for name, value in vars(module).items() if isinstance(value, framework.tensor_type)}
         for module in modules
     ]
-    give_back = None
     with framework.within(options.dtype, gradients=options.backward):
         try:
             model.train() if options.training else model.eval()
-            give_back = framework.lend([(parameter, own(parameter)) for parameter in framework.parameters(model)])
-            for module, (held, tensors), found in zip(modules, buffers, plain, strict=True):
-                held.update({name: own(tensor) for name, tensor in tensors.items() if tensor is not None})
-                vars(module).update({name: own(tensor) for name, tensor in found.items()})
-            yield
+            with framework.lent([(parameter, own(parameter)) for parameter in framework.parameters(model)]):
+                for module, (held, tensors), found in zip(modules, buffers, plain, strict=True):
+                    held.update({name: own(tensor) for name, tensor in tensors.items() if tensor is not None})
+                    vars(module).update({name: own(tensor) for name, tensor in found.items()})
+                yield
         finally:
-            if give_back is not None:
-                give_back()
             for module, mode, (held, tensors), found in zip(modules, modes, buffers, plain, strict=True):
                 held.clear()
                 held.update(tensors)

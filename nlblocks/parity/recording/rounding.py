@@ -75,7 +75,8 @@ class Rounding:
                 own: Rounding = importlib.import_module(name).rounding
             except ModuleNotFoundError as error:
                 missing = error.name or ""
-                if missing.partition(".")[0] in ("nlblocks", row.module) and not name.startswith(missing):
+                own_part = f"{missing}.".startswith(("nlblocks.", f"{row.module}."))
+                if own_part and not name.startswith(missing):
                     raise  # a declaration that is broken, not absent
                 continue
             found |= own

@@ -93,16 +93,16 @@ class ToyTracer(Tracer):
     def copy(self, tensor: Tensor, dtype: str, values: Array | None) -> Tensor:
         return Tensor(np.array(tensor.data if values is None else values, dtype), trainable=tensor.trainable)
 
-    def lend(self, tensors: Sequence[tuple[Tensor, Tensor]]) -> Callable[[], None]:
+    @contextmanager
+    def lent(self, tensors: Sequence[tuple[Tensor, Tensor]]) -> Iterator[None]:
         own = [(parameter, parameter.data, parameter.grad) for parameter, _ in tensors]
-        for parameter, tensor in tensors:
-            parameter.data, parameter.grad = tensor.data, None
-
-        def give_back() -> None:
+        try:
+            for parameter, tensor in tensors:
+                parameter.data, parameter.grad = tensor.data, None
+            yield
+        finally:
             for parameter, data, grad in own:
                 parameter.data, parameter.grad = data, grad
-
-        return give_back
 
     def wants_gradient(self, tensor: Tensor) -> bool:
         return tensor.trainable
