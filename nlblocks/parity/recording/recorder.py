@@ -15,7 +15,7 @@ from nlblocks.parity.recording.framework import Framework
 from nlblocks.parity.recording.options import RunOptions
 from nlblocks.parity.tracing import Op, Trace, vocabulary
 
-NAMED = vocabulary.NORMALISATIONS | {"conv", "conv_transpose", "linear", "matmul", "embedding", "prelu"}
+LAYERS = vocabulary.NORMALISATIONS | {"conv", "conv_transpose", "linear", "matmul", "embedding", "prelu"}
 """Kinds that are layers, though no module runs them, where they use a parameter of the module around them."""
 SCALARS = frozenset({bool, int, float, str, type(None)})
 """Types of arguments that hold no tensor: told apart first, for most arguments are one of them."""
@@ -218,7 +218,7 @@ class Recorder:
         outputs: tuple[int, ...], site: str = "",
     ) -> None:  # fmt: skip
         scope, leaf = self.scopes[-1]
-        if not leaf and kind in NAMED and "part" not in attrs:
+        if not leaf and kind in LAYERS and "part" not in attrs:
             names = [
                 self.trace.parameter(n) for n, role in zip(inputs, roles, strict=True) if role in ("weight", "other")
             ]
