@@ -11,7 +11,8 @@ from pathlib import Path
 
 from benchmarks.faults.rivals import COLUMNS, FAILED
 
-PACKAGES = ("padiff", "reprod-log")
+PACKAGES = ("padiff", "pyyaml", "reprod-log")
+"""PaDiff imports yaml and does not say so."""
 
 
 def install(folder: Path) -> dict[str, str]:
