@@ -39,10 +39,10 @@ class Difference:
         return self.error / self.scale if self.scale else 0.0
 
 
-def measure(left: Array, right: Array, *, noise: float = 0.0) -> Difference:
+def measure(left: Array, right: Array, *, noise: float | Array = 0.0) -> Difference:
     """Compare two arrays of one shape and dtype; a shape, dtype, NaN or infinity is a problem, never a pass.
 
-    ``noise`` is the arrays' noise floor. Elements so small that it exceeds 2^-12 of their float32 spacing may round
+    ``noise`` is the arrays' noise floor, or that of each element. Elements so small that it exceeds 2^-12 of their float32 spacing may round
     either way: they are compared like all others, but not counted in the bits.
     """
     if left.shape != right.shape:
@@ -56,17 +56,18 @@ def measure(left: Array, right: Array, *, noise: float = 0.0) -> Difference:
     if left.size == 0:
         return Difference()
     a, b = left.reshape(-1), right.reshape(-1)
+    floors = np.asarray(noise, np.float64).reshape(-1)
     error, where, scale = -1.0, 0, 0.0
     bits_equal = bits_total = same = 0
     for start in range(0, a.size, CHUNK):
         x, y = a[start : start + CHUNK], b[start : start + CHUNK]
-        distance = _gap(x, y)
+        distance = gap(x, y)
         largest = np.maximum(np.abs(x), np.abs(y))
         position = int(distance.argmax())
         if distance[position] > error:
             error, where = float(distance[position]), start + position
         scale = max(scale, float(largest.max()))
-        counted = largest * UNDETERMINED >= noise
+        counted = largest * UNDETERMINED >= (floors if floors.size == 1 else floors[start : start + CHUNK])
         with np.errstate(over="ignore"):  # past float32, both are infinite
             equal = x.astype(np.float32) == y.astype(np.float32)
         bits_equal += int((equal & counted).sum())
@@ -84,14 +85,7 @@ def measure(left: Array, right: Array, *, noise: float = 0.0) -> Difference:
     )
 
 
-def furthest(a: Array, b: Array) -> float:
-    """The largest |a - b| of two arrays of one shape, in float64; NaN where either holds one."""
-    a, b = a.reshape(-1), b.reshape(-1)
-    found = [_gap(a[start : start + CHUNK], b[start : start + CHUNK]).max() for start in range(0, a.size, CHUNK)]
-    return float(np.max(found, initial=0.0))
-
-
-def _gap(a: Array, b: Array) -> Array:
+def gap(a: Array, b: Array) -> Array:
     """|a - b| in float64, infinite where that overflows."""
     with np.errstate(over="ignore", invalid="ignore"):  # inf - inf is NaN
         return np.abs(a.astype(np.float64, copy=False) - b.astype(np.float64, copy=False))

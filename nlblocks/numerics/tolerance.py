@@ -34,6 +34,15 @@ CEILING = 1e-9
 """The most that float64 rounding makes of a tensor: correct pairs differ by 1e-16 to 1e-12 of the largest value, faults
 by more than this. No noise floor of a block may excuse more: one whose result moves that much under one unit in the
 last place, or without one, is not merely rounding."""
+MODEL_CEILING = {"float64": 1e-6, "float32": 1e-1}
+"""The same for a whole model, in units of the tensor's largest value. Where nudges move a tensor so far that more would
+pass, they have shown a jump or an ill-conditioned model and no rounding, and nothing was judged."""
+ZERO_CEILING = {"float64": CEILING, "float32": 1e-2}
+"""The same in units of the largest value in the tensor's group. A gradient that is zero in exact arithmetic is nothing
+but the rounding of what cancels in it: that is small beside the other gradients, not beside itself."""
+SPREAD = 32.0
+"""How many times the median of a tensor's floors one of its elements may be given by the others. Changes of elements
+that are alike reach some 8 times their median; those of unlike ones more. What jumps is orders above."""
 EPSILON = {"float64": 2.0**-53, "float32": 2.0**-24}
 """Half a unit in the last place of 1: the least that a noise floor can be, in units of the tensor's largest value."""
 NUDGES = 2

@@ -108,6 +108,12 @@ class PaddleTracer(Tracer):
                 parameter.grad = None  # else Paddle copies into the gradient that training left, of another dtype
                 parameter.grad = grad
 
+    def write(self, tensor: paddle.Tensor, array: Array) -> None:
+        if tensor.place.is_cpu_place():
+            super().write(tensor, array)
+        else:
+            _share(tensor, self.like(array, tensor))
+
     def version(self, tensor: paddle.Tensor) -> int:
         return int(tensor.inplace_version)
 

@@ -101,6 +101,9 @@ class TorchTracer(Tracer):
                 parameter.data = values
                 parameter.grad = grad
 
+    def write(self, tensor: torch.Tensor, array: Array) -> None:
+        tensor.data.copy_(_from_numpy(array))
+
     def version(self, tensor: torch.Tensor) -> int:
         return tensor._version
 

@@ -64,14 +64,14 @@ class ReportData:
         return ordered[0] if ordered else None
 
     def worst(self, phase: str) -> float | None:
-        """The largest relative difference in a phase, tensors that are zero but for rounding left out."""
+        """The largest relative difference in a phase, infinity for a problem; None where nothing was compared."""
+        found = self.worst_of(phase)
+        return None if found is None else float("inf") if found.difference.problem else found.difference.relative
+
+    def worst_of(self, phase: str) -> Comparison | None:
+        """The tensor of a phase that differs most, relative to its largest value."""
         found = [c for c in self.comparisons if c.phase == phase]
-        if not found:
-            return None
-        return max(
-            float("inf") if c.difference.problem else 0.0 if c.passed and c.zero else c.difference.relative
-            for c in found
-        )
+        return max(found, key=lambda c: (bool(c.difference.problem), c.difference.relative), default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, JSON-ready; NaN and infinity become null in a file.

@@ -93,10 +93,10 @@ class FaultSearch:
         """The outputs that differ."""
         pairs = paired_outputs(runs.left, runs.right)
         found = [
-            self.comparer.compare(phase, ("output", a), runs.left.output(a), runs.right.output(b), runs)
+            self.comparer.compare(phase, ("output", a), runs.left.output(a), runs.right.output(b), runs, other=b)
             for a, b in pairs
         ]
-        return [(pair, comparison) for pair, comparison in zip(pairs, found, strict=True) if not comparison.passed]
+        return [(pair, c) for pair, c in zip(pairs, found, strict=True) if not c.passed and not c.undecided]
 
     def _parting(
         self, left: Trace, right: Trace, wrong: list[tuple[tuple[str, str], Comparison]], phase: Phase

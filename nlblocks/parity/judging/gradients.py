@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +41,7 @@ def compare_gradients(comparer: Comparer, pairs: Pairing, runs: Pass, phase: Pha
         a, b = left.grad_inputs.get(name), right.grad_inputs.get(name)
         if a is not None and b is not None:
             found.append(comparer.compare(phase, ("grad_input", name), a, b, runs))
-        if a is None or b is None or not found[-1].passed:
+        if a is None or b is None or not (found[-1].passed or found[-1].undecided):
             wrong.append(("input", name))
     for name in left.state:
         mine, other = left.grad_params.get(name), theirs.get(name)
@@ -51,12 +51,28 @@ def compare_gradients(comparer: Comparer, pairs: Pairing, runs: Pass, phase: Pha
             if name in paired and not _zero(mine if mine is not None else other):
                 wrong.append(("frozen", name))
             continue
+        known = None
         if np.isnan(other).any():  # rows without a partner
-            mine, other = mine[np.isfinite(other)], other[np.isfinite(other)]
-        found.append(comparer.compare(phase, ("grad_params", name), mine, other, runs, other=pairs.names.get(name)))
-        if not found[-1].passed:
+            known = np.isfinite(other)
+            mine, other = mine[known], other[known]
+        found.append(comparer.compare(phase, ("grad_params", name), mine, other, runs, where=known))
+        if not (found[-1].passed or found[-1].undecided):
             wrong.append(("parameter", name))
     return Gradients(found, wrong)
+
+
+def near_ties(
+    comparisons: Sequence[Comparison], met: Collection[tuple[str, str]], where: str, phase: Phase
+) -> list[Finding]:
+    """The note on tensors that differ, and meet where both sides fall on the same side of thresholds and ties."""
+    failed = [c for c in comparisons if not c.passed and not c.undecided and (c.group, c.name) in met]
+    if not failed:
+        return []
+    text = (
+        f"{len(failed)} tensor{'s differ' if len(failed) > 1 else ' differs'} because rounding puts numbers on either "
+        f"side of a threshold or tie, at {where}; where the right decides as the left does, they agree"
+    )
+    return [Finding(phase=phase, place="output", severity="note", explanation=text)]
 
 
 def frozen(pairs: Pairing, runs: Pass, wrong: Wrong) -> Iterator[Finding]:
@@ -84,7 +100,7 @@ def where_gradients_part(
 
     What passed in the ``comparisons`` of the gradients tells what is rounding on the way.
     """
-    error = max((c.difference.relative for c in comparisons if not c.passed), default=1.0)
+    error = max((c.difference.relative for c in comparisons if not c.passed and not c.undecided), default=1.0)
     rounded = [c for c in comparisons if c.passed and not c.zero]
     worst = max((c.difference.relative for c in rounded), default=0.0)
     origins = {f"{'input' if kind == 'input' else 'parameter'}:{name}" for kind, name in wrong}

@@ -17,7 +17,7 @@ from nlblocks.parity.findings import Finding, Phase, ReportData
 from nlblocks.parity.judging.attributes import audit, profile
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.fault_search import FaultSearch, Search
-from nlblocks.parity.judging.gradients import compare_gradients, frozen
+from nlblocks.parity.judging.gradients import Gradients, compare_gradients, frozen, near_ties
 from nlblocks.parity.judging.leftovers import unpaired
 from nlblocks.parity.judging.outputs import compare_outputs, structure
 from nlblocks.parity.judging.own_dtype import OwnDtype
@@ -38,7 +38,7 @@ class Judge:
     """Judges phase after phase; ``report`` takes what is found. A later phase builds on what earlier ones found."""
 
     def __init__(self, left: Side, right: Side, pairs: Pairing, seed: int, accept: Collection[str] = ()) -> None:
-        self.report, self.comparer = ReportBuilder(accept), Comparer(left, right)
+        self.report, self.comparer = ReportBuilder(accept), Comparer(left, right, pairs)
         self.pairs, self.seed = pairs, seed
         self.why = Explainer(pairs, seed)
         self.search = FaultSearch(self.comparer, self.why)
@@ -105,7 +105,7 @@ class Judge:
             self.report.compare(found)
             if any(f.cause in ("output.structure", "output.shape") for f in self.report.faults):
                 return None
-            if all(comparison.passed for comparison in found):
+            if all(comparison.passed or comparison.undecided for comparison in found):
                 return runs
         training = runs.training
         del runs  # before as much is kept again
@@ -137,9 +137,10 @@ class Judge:
             mine = left.buffers_after[name]
             held = float(np.abs(mine - before[name]).max(initial=0.0)) * off
             found = self.comparer.compare("buffers", ("buffers", name), mine, theirs[name], runs, extra=held)
-            if not found.passed:
+            differs = not found.passed and not found.undecided
+            if differs:
                 self._apart.add(name)
-            if not found.passed and name in owner:
+            if differs and name in owner:
                 a, b = owner[name]
                 accepted = a.name in said  # said once for the layer
                 if not accepted:
@@ -152,7 +153,7 @@ class Judge:
 
     def _backward(self, runs: Pass) -> None:
         """Gradients of inputs and parameters."""
-        gradients = compare_gradients(self.comparer, self.pairs, runs)
+        gradients = self._at_kinks(runs, compare_gradients(self.comparer, self.pairs, runs))
         self.report.compare(gradients.comparisons)
         self._rounding = {
             c.name: c.rounding for c in gradients.comparisons if c.group == "grad_params" and c.noise is not None
@@ -163,6 +164,20 @@ class Judge:
         wrong = [(kind, name) for kind, name in gradients.wrong if name not in names]
         if wrong:
             self._take(self.search.backward(runs, gradients, wrong, known=self._known("backward")))
+
+    def _at_kinks(self, runs: Pass, gradients: Gradients) -> Gradients:
+        """The gradients without those that differ only by which side of a kink rounding puts a number on."""
+        differ = {"input": "grad_input", "parameter": "grad_params"}
+        alike = self.comparer.decided_alike(runs) if any(kind in differ for kind, _ in gradients.wrong) else None
+        if alike is None:
+            return gradients
+        again = compare_gradients(self.comparer, self.pairs, alike.runs)
+        met = {(c.group, c.name) for c in again.comparisons if c.passed}
+        self.report.find(*near_ties(gradients.comparisons, met, alike.where, "backward"))
+        return Gradients(
+            [replace(c, accepted=not c.passed and (c.group, c.name) in met) for c in gradients.comparisons],
+            [(kind, name) for kind, name in gradients.wrong if (differ.get(kind, kind), name) not in met],
+        )
 
     def own_dtype(self, *, training: bool) -> None:
         """The models in float32, explained by the noise floor measured in it; halves are said to be left out."""

@@ -24,11 +24,11 @@ def paired_outputs(left: Trace, right: Trace) -> list[tuple[str, str]]:
     return [(name, name) for name in a if name in b] if set(a) & set(b) else list(zip(a, b, strict=False))
 
 
-def compare_outputs(comparer: Comparer, runs: Pass, phase: Phase, *, by_name: bool = False) -> list[Comparison]:
-    """Every output of the left beside its partner; ``by_name`` measures the right's noise by the right's own name."""
+def compare_outputs(comparer: Comparer, runs: Pass, phase: Phase) -> list[Comparison]:
+    """Every output of the left beside its partner."""
     left, right = runs.left, runs.right
     return [
-        comparer.compare(phase, ("output", a), left.output(a), right.output(b), runs, other=b if by_name else None)
+        comparer.compare(phase, ("output", a), left.output(a), right.output(b), runs, other=b)
         for a, b in paired_outputs(left, right)
     ]
 

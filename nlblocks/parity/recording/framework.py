@@ -135,6 +135,10 @@ class Framework(ABC):
     def lent(self, tensors: Sequence[tuple[Any, Any]]) -> AbstractContextManager[object]:
         """Within, each first tensor, a parameter, has the memory and dtype of the second, and no gradient yet."""
 
+    def write(self, tensor: Any, array: Array) -> None:
+        """Other values, of the same shape and dtype, in the tensor's memory: no operation, and no new version."""
+        self.to_numpy(tensor)[...] = array
+
     def version(self, tensor: Any) -> int:
         """How often a tensor was written to; never, where a framework overwrites none."""
         return 0

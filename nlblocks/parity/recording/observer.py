@@ -54,11 +54,19 @@ class Observer:
         fused = self.framework.fused.get(call.name)
         if fused is not None:
             return fused(self, call, function, args, kwargs)
-        result = self._execute(function, call, args, kwargs)
+        result = self._decided(function, call, args, kwargs)
         if call.name in WRITES:
             self.recorder.after(call, None, target=args[0])
             return result
         return self.recorder.after(call, result)
+
+    def _decided(self, function: Callable[..., Any], call: Call, args: Any, kwargs: Any) -> Any:
+        """What a call gives, decided as the run is held to decide."""
+        decisions = self.options.decisions
+        if decisions is None:
+            return self._execute(function, call, args, kwargs)
+        decisions.before(self.framework, call)
+        return decisions.after(self.framework, call, self._execute(function, call, args, kwargs))
 
     def _execute(self, function: Callable[..., Any], call: Call, args: Any, kwargs: Any) -> Any:
         perturbed = self.options.perturbed

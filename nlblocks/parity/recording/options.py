@@ -11,6 +11,7 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.init import generator
 from nlblocks.numerics import NoiseFloor
+from nlblocks.parity.recording.decisions import Decisions
 from nlblocks.parity.recording.rounding import Rounding
 from nlblocks.parity.tracing import vocabulary
 
@@ -29,7 +30,8 @@ class RunOptions:
     soon as that is known, and the trace holds none of them. What is ``given`` takes the place of the run's own.
     ``nudge`` moves the gradients of the outputs by one unit in the last place. ``names``, where there are any, are the
     keywords that the inputs are passed by. ``masks`` says, by site, what a dropout's mask is drawn for
-    (:mod:`nlblocks.parity.formulas.dropout`) if not for its own shape.
+    (:mod:`nlblocks.parity.formulas.dropout`) if not for its own shape. ``decisions`` are filled with what the run
+    decides, or those that it is held to (:mod:`nlblocks.parity.recording.decisions`).
     """
 
     inputs: tuple[Array, ...]
@@ -45,6 +47,7 @@ class RunOptions:
     nudge: int | None = None
     names: tuple[str, ...] = ()
     masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    decisions: Decisions | None = None
 
     def call(self, model: Any, tensors: Sequence[Any]) -> Any:
         """What the model gives for its inputs."""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from nlblocks.backend import Array
+from nlblocks.parity.recording.decisions import Decisions
 from nlblocks.parity.recording.framework import Framework, Undo
 from nlblocks.parity.recording.observer import Observer
 from nlblocks.parity.recording.options import RunOptions, output_gradient
@@ -22,6 +23,8 @@ MESSAGE = 300
 
 class Tracer(Framework):
     """Runs a framework's models for the lab. A backend derives one, and offers an object of it as ``tracer``."""
+
+    decisions = Decisions
 
     def owns(self, model: Any) -> bool:
         """Whether the model is a module of this framework."""

@@ -13,6 +13,7 @@ from nlblocks.parity.recording import Rounding, Tracer
 from nlblocks.parity.running.find_tracer import tracer_of
 from nlblocks.parity.running.history import History, trained
 from nlblocks.parity.running.inputs import Inputs
+from nlblocks.parity.running.jump import first_jump
 from nlblocks.parity.running.optimisers import Maker
 from nlblocks.parity.tracing import Trace, vocabulary
 
@@ -117,9 +118,10 @@ class Subject:
         dtype: str = "float64",
         keep: str = "values",
         given: vocabulary.Given | None = None,
+        decisions: Any = None,
     ) -> Trace:
         self.say(f"{self.framework}: {'train' if training else 'eval'}, {dtype}")
-        return self._pass(training=training, dtype=dtype, keep=keep, given=given)
+        return self._pass(training=training, dtype=dtype, keep=keep, given=given, decisions=decisions)
 
     def _pass(self, *, training: bool, dtype: str, nudge: int | None = None, **changes: Any) -> Trace:
         """One pass; ``nudge`` moves all that goes in by one unit in the last place."""
@@ -127,7 +129,8 @@ class Subject:
         state: Mapping[str, Array] = self.state if nudge is None else _Nudged(self.state, nudge, dtype)
         if nudge is not None:
             arrays = tuple(NoiseFloor.nudged(value, nudge, f"input:{i}", dtype) for i, value in enumerate(arrays))
-        how = self._how(arrays, training=training, backward=training, dtype=dtype, nudge=nudge, **changes)
+        changes = {"backward": training, **changes}
+        how = self._how(arrays, training=training, dtype=dtype, nudge=nudge, **changes)
         return self.tracer.run(self.model, state, **how)
 
     def _how(self, arrays: tuple[Array, ...], **changes: Any) -> dict[str, Any]:
@@ -145,20 +148,30 @@ class Subject:
 
         return trained(self.framework, side, maker, again)
 
+    def decided(self, *, training: bool, dtype: str, given: vocabulary.Given | None = None) -> Any:
+        """What one run decides at thresholds and ties."""
+        found = self.tracer.decisions()
+        self._pass(training=training, dtype=dtype, keep="results", given=given, decisions=found, backward=False)
+        return found
+
     def noise(
-        self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: vocabulary.Given | None = None
-    ) -> dict[vocabulary.Key, float]:
-        """Per tensor, the largest change when all that goes in moves by one unit in the last place, in each trial.
+        self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int],
+        given: vocabulary.Given | None = None, held: bool = True,
+    ) -> dict[vocabulary.Key, Array]:  # fmt: skip
+        """Per element, the largest change when all that goes in moves by one unit in the last place, in each trial.
 
         That is the inputs, the weights and the gradients of the outputs. Against a framework that holds constants as
-        float32, also the change when the constants are off by as much.
+        float32, also the change when the constants are off by as much. The runs are ``held`` to what an un-nudged one
+        decides at thresholds and ties, or fall where they fall.
         """
         noise = NoiseFloor(base.results())
+        kept = self.decided(training=training, dtype=dtype, given=given).kept if held else None
 
         def moved(weight: float, **changes: Any) -> None:
             run = self._pass(
                 training=training, dtype=dtype, keep="results", given=given,
-                gradients=lambda key, value: noise.add(key, value, weight), **changes,
+                gradients=lambda key, value: noise.add(key, value, weight),
+                decisions=self.tracer.decisions(kept) if held else None, **changes,
             )  # fmt: skip
             noise.add_all(run.results(), weight)
 
@@ -167,6 +180,17 @@ class Subject:
         if 0 in trials and self.held and dtype == "float64":
             moved(tolerance.HELD_WEIGHT, perturbed=True)
         return noise.floors
+
+    def jump(self, *, training: bool, dtype: str, given: vocabulary.Given | None = None) -> str:
+        """The first operation that a nudge makes jump though it is held to what it decided; "" where none does."""
+        decided = self.decided(training=training, dtype=dtype, given=given)
+        how: dict[str, Any] = {"training": training, "dtype": dtype, "keep": "values", "given": given}
+        base = self._pass(**how)
+        for trial in range(tolerance.NUDGES):
+            found = first_jump(base, self._pass(**how, nudge=trial, decisions=self.tracer.decisions(decided.kept)))
+            if found:
+                return found
+        return ""
 
 
 def _subjects(models: Mapping[str, Any], inputs: Inputs, say: Progress | None) -> list[Subject]:

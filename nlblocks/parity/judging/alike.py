@@ -1,0 +1,68 @@
+"""The right run once more, held to what the left decides at thresholds and ties.
+
+Where two sides differ because a number stands so close to a threshold that rounding puts it on either side, they meet
+when both fall on the same one: that proves all the rest of the tensor, which no allowance for jumps can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nlblocks.numerics.tolerance import ALIKE
+from nlblocks.parity.judging.passes import Pass
+from nlblocks.parity.judging.side import Side
+from nlblocks.parity.matching import ByDigest
+from nlblocks.parity.tracing import Op, Trace
+
+NEAR = {"float64": 1e-12, "float32": 1e-4}
+"""A number may be put on the other side of a threshold over this share of the largest beside it: not farther than two
+correct runs are apart. What decides otherwise by more differs, and is held to nothing."""
+SHOWN = 3
+"""Operations that are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedAlike:
+    """The pass in which the right decides as the left does, and ``where`` it would not have."""
+
+    runs: Pass
+    where: str
+
+
+def decided_alike(left: Side, right: Side, runs: Pass) -> DecidedAlike | None:
+    """The pass, None where the right decides like the left already, or cannot be held to it."""
+    if not (left.repeatable and right.repeatable):
+        return None
+    how: dict[str, Any] = {"training": runs.training, "dtype": runs.dtype}
+    digests = left.run(training=runs.training, keep="digests"), right.run(
+        training=runs.training, keep="digests", given=runs.given
+    )
+    decided = left.decided(**how)
+    kept = decided.of_inputs()
+    partners = _partners(*digests, kept)
+    decisions = type(decided)({other.site: kept[op.site] for op, other in partners})
+    again = right.run(**how, keep="results", given=runs.given, decisions=decisions)
+    if again.error or not decisions.moved or any(way > NEAR[runs.dtype] for _, way in decisions.moved.values()):
+        return None
+    found = [(op, decisions.moved[other.site][0]) for op, other in partners if other.site in decisions.moved]
+    words = [f"{op} ({count} element{'s' * (count != 1)})" for op, count in found[:SHOWN]]
+    more = [f"{len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    return DecidedAlike(replace(runs, right=again), ", ".join([*words, *more]))
+
+
+def _partners(left: Trace, right: Trace, kept: Mapping[str, Any]) -> list[tuple[Op, Op]]:
+    """The operations of both sides that decide on the same tensors."""
+    by_digest = ByDigest(left, right, ALIKE)
+    free = [op for op in right.ops if op.inputs]
+    found = []
+    for op in left.ops:
+        if op.site not in kept or not op.inputs:
+            continue
+        partners = by_digest.to_right[op.inputs[0]]
+        other = next((o for o in free if o.kind == op.kind and o.inputs[0] in partners), None)
+        if other is not None:
+            free.remove(other)
+            found.append((op, other))
+    return found
