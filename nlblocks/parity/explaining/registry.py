@@ -64,6 +64,7 @@ class Registry(Generic[Function]):
 
 hypothesis: Registry[Callable[[Hypothesis], Iterator[Explanation]]] = Registry(
     # one operation, done otherwise
+    "ties",
     "attributes",
     "layout",
     "operands",

@@ -239,6 +239,8 @@ CAUSES = Causes({
     "loss.reduction": Cause("the reduction of a loss", "give both the same reduction="),
     "smooth_l1.beta": Cause("the threshold of SmoothL1 (or Huber's scaling)",
         "give Paddle's delta= torch's beta= and is_huber=False, or use torch's HuberLoss"),
+    "selection.ties": Cause("which of equal values a selection picks",
+        "break ties alike: sort both sides stably, or add the same tiny ramp to what is sorted"),
     # gradients and training
     "gradient.ties": Cause("who gets the gradient among equal maxima",
         "use torch's amax for Paddle's max: torch's max(dim) gives the first of them all of the gradient"),

@@ -10,6 +10,7 @@ from nlblocks.parity.explaining.hypotheses import (
     order,
     padding,
     replaced,
+    ties,
     values,
     weights,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "order",
     "padding",
     "replaced",
+    "ties",
     "values",
     "weights",
 ]
