@@ -34,8 +34,10 @@ CEILING = 1e-9
 """The most that float64 rounding makes of a tensor: correct pairs differ by 1e-16 to 1e-12 of the largest value, faults
 by more than this. No noise floor of a block may excuse more: one whose result moves that much under one unit in the
 last place, or without one, is not merely rounding."""
+BLOCK_CEILING = {"float64": CEILING, "float32": 1e-1}
+"""The most that any noise excuses of a block's tensor, in units of its largest value."""
 MODEL_CEILING = {"float64": 1e-6, "float32": 1e-1}
-"""The same for a whole model, in units of the tensor's largest value. Where nudges move a tensor so far that more would
+"""The same for a whole model's. Where nudges move a tensor so far that more would
 pass, they have shown a jump or an ill-conditioned model and no rounding, and nothing was judged."""
 ZERO_CEILING = {"float64": CEILING, "float32": 1e-2}
 """The same in units of the largest value in the tensor's group. A gradient that is zero in exact arithmetic is nothing

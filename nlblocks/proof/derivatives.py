@@ -46,14 +46,14 @@ class Derivatives:
         norms = {key: float(np.linalg.norm(array)) for key, array in own.items()}
         directions, projected, rounding = {}, 0.0, 0.0
         for key in keys:
-            floor = self.floors.get(key, 0.0)
+            floor = np.broadcast_to(self.floors.get(key, 0.0), own[key].shape)
             direction = generator(self.seed, f"direction:{key[1]}").normal(size=own[key].shape)
-            zero = norms[key] <= tolerance.RATIO * floor * math.sqrt(direction.size)
+            zero = norms[key] <= tolerance.RATIO * float(np.linalg.norm(floor))
             direction /= (max(norms.values()) if zero else norms[key]) or 1.0
             directions["" if key[0] == "grad_input" else key[1]] = direction
             terms = own[key] * direction
             projected += float(terms.sum())
-            rounding += floor * float(np.linalg.norm(direction)) + tolerance.EPSILON["float64"] * float(
+            rounding += float(np.linalg.norm(floor * direction)) + tolerance.EPSILON["float64"] * float(
                 np.abs(terms).sum()
             )
         expected = self._slope(directions, self.setting.point)

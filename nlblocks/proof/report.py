@@ -35,8 +35,7 @@ class Report:
         if not checks:
             return None
         return max(
-            float("inf") if c.difference.problem else 0.0 if c.zero and c.passed else c.difference.relative
-            for c in checks
+            float("inf") if c.difference.problem else c.difference.relative for c in checks
         )
 
     def worst_ratio(self, dtype: str = "float32") -> float | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, cast
 
+import numpy as np
+
 from nlblocks.backend import Backend, Differentiator, DType, Run
 from nlblocks.errors import NoBlockError
 from nlblocks.numerics import Comparison, NoiseFloor, tolerance
@@ -119,14 +121,14 @@ class Trial:
     def _floors(
         self, backends: Sequence[Backend], setting: Setting, runs: Runs, with_map: bool, nudges: int = tolerance.NUDGES
     ) -> Floors:
-        """The noise floors of the runs: the largest of any backend, capped where rounding cannot break a tie."""
+        """The noise floors of the runs, element by element: the largest of any backend."""
         measured = {backend.name: NoiseFloor(runs[backend.name]) for backend in backends}
         for trial in range(nudges):
             point = setting.point.nudged(trial, setting.parts)
             for backend in backends:
                 measured[backend.name].add_all(self._run(backend, setting, point, with_map))
         floors = NoiseFloor.larger(*(found.floors for found in measured.values()))
-        return floors if setting.jumps else NoiseFloor.capped(floors, runs.values())
+        return {key: NoiseFloor.smoothed(floor) for key, floor in floors.items()}
 
     def _compare(self, runs: Runs, floors: Floors, setting: Setting, with_map: bool) -> Iterator[Comparison]:
         """Every tensor that two runs both owe, in the order of the computation."""
@@ -135,15 +137,23 @@ class Trial:
         for pair in combinations(runs, 2):
             left, right = (runs[name] for name in pair)
             for key in _owed(self.spec, with_map, gradients=not set(pair) & forward_only):
-                record = {**setting.record(*key, pair), "noise": floors.get(key, 0.0)}
+                record = setting.record(*key, pair)
                 missing = [name for name in pair if key not in runs[name]]
                 if missing:
-                    yield Comparison.impossible(f"{' and '.join(missing)} computed no such tensor", **record)
+                    problem = f"{' and '.join(missing)} computed no such tensor"
+                    yield Comparison.impossible(problem, noise=0.0, **record)
                 else:
-                    yield Comparison.of(left[key], right[key], **record)
+                    largest = max(largest_of(key[0], run) for run in runs.values())
+                    noise = floors.get(key, np.zeros(left[key].shape))
+                    yield Comparison.of(left[key], right[key], noise=noise, largest=largest, **record)
             for key in sorted({*left, *right} - known):
                 record = setting.record(*key, pair)
                 yield Comparison.impossible("the spec names no such tensor", noise=0.0, **record)
+
+
+def largest_of(group: str, run: Results) -> float:
+    """The largest value that a run has in a group."""
+    return max((float(np.abs(value).max(initial=0.0)) for (g, _), value in run.items() if g == group), default=0.0)
 
 
 def _flatten(spec: BlockSpec, run: Run) -> dict[Key, Any]:

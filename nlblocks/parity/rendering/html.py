@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from nlblocks.numerics.tolerance import RATIO
 from nlblocks.parity.rendering.error_plot import COLOURS, kind, number, picture, value
 
 VERDICTS = {"same": "THE SAME", "different": "DIFFERENT", "not compared": "NOT COMPARED"}
@@ -118,7 +117,6 @@ def _phases(report: Mapping[str, Any]) -> str:
         found = [c for c in report["comparisons"] if c["phase"] == phase]
         failed = sum(not c["passed"] and not c["undecided"] for c in found)
         undecided = sum(bool(c["undecided"]) for c in found)
-        zero = [0.0 if c["passed"] and c["noise"] * RATIO >= c["scale"] else c["relative"] for c in found]
         state = '<span class="good">agree</span>' if not failed else f'<span class="bad">{failed} differ</span>'
         if failed and phase not in faulty:
             state = f'<span class="note">{failed} differ, accepted</span>'
@@ -126,7 +124,7 @@ def _phases(report: Mapping[str, Any]) -> str:
             state = f'<span class="note">{undecided} not compared</span>'
         ratio = max(c["ratio"] for c in found)
         problem = next((c["problem"] for c in found if c["problem"]), "")
-        worst = escape(problem) or number(max(zero))
+        worst = escape(problem) or number(max(c["relative"] for c in found))
         rows.append((escape(phase), str(len(found)), worst, f"{ratio:.3g}" if ratio else "–", state))
     if report["steps"]:
         steps, rules = report["steps"], " / ".join(dict.fromkeys(report["optimisers"]))

@@ -53,10 +53,11 @@ def _phase(report: ReportData, phase: str) -> Iterator[str]:
     open_ = [c for c in found if c.undecided]
     differ = len(found) - agree - len(open_)
     wanted = bool(differ) and not any(f.phase == phase for f in report.faults)
-    worst = report.worst(phase)
+    worst, most = report.worst(phase), report.worst_of(phase)
+    zero = f" ({_name(most)}, which is zero but for rounding)" if most is not None and most.passed and most.zero else ""
     mark = "·" if wanted else "✗" if differ else "?" if open_ else "✓"
     rest = ", the rest is accepted" if wanted else ""
-    yield f"  {phase:14} {mark} worst {worst:.1e}{noise}, {agree} of {len(found)} agree{rest}"
+    yield f"  {phase:14} {mark} worst {worst:.1e}{zero}{noise}, {agree} of {len(found)} agree{rest}"
     if differ and not wanted:
         yield f"  {'':16} {_apart(next(c for c in found if not c.passed and not c.undecided))}"
     for comparison in open_[:SHOWN]:
