@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nlblocks.backend import State
+from nlblocks.backend import Array, State
 from nlblocks.errors import InputError
 from nlblocks.numerics.tolerance import MORE_NUDGES, NUDGES
 from nlblocks.parity.capturing.file import Capture, load_capture
@@ -76,7 +76,7 @@ def _state(subject: Subject, probe: Trace, source: Capture | None, rename: Renam
 
 def _runs(
     subject: Subject, say: Callable[[str], None], *, training: bool
-) -> tuple[dict[str, Trace], dict[str, dict[vocabulary.Key, float]]]:
+) -> tuple[dict[str, Trace], dict[str, dict[vocabulary.Key, Array]]]:
     """The passes by mode, and their noise floors; float32 where it is not refused."""
     traces, floors = {}, {}
     for mode in ("eval", "train") if training else ("eval",):

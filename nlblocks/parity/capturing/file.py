@@ -1,8 +1,8 @@
 """A run of a model as a file, so that two runs can be compared where neither framework is installed.
 
 One safetensors file holds the state, the inputs, every tensor of an evaluation and a training pass, the gradients,
-the outputs in float32, the weights after steps of training if there were any, and the noise floors; its metadata hold
-the operations. ``like`` makes a second capture from the first one's inputs and weights, paired and moved into the
+the outputs in float32, the weights after steps of training if there were any, and the noise floor of each element; its
+metadata hold the operations. ``like`` makes a second capture from the first one's inputs and weights, paired and moved into the
 second model. What a capture cannot tell: anything that needs another run, which is how the settings of an optimiser are
 tried as the cause of a difference; they are listed instead.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -43,7 +43,7 @@ class Capture:
     inputs: tuple[Array, ...]
     state: State
     traces: Mapping[str, Trace]
-    floors: Mapping[str, Mapping[vocabulary.Key, float]]
+    floors: Mapping[str, Mapping[vocabulary.Key, Array]]
     dtype: str
     names: tuple[str, ...] = ()
     history: History | None = None
@@ -60,9 +60,17 @@ class Capture:
         """The pass that was captured in this mode."""
         return self.traces[_mode(training, dtype)]
 
-    def noise(self, *, training: bool, dtype: str = "float64", **_: Any) -> Mapping[vocabulary.Key, float]:
-        """The noise floors that were measured when it was captured."""
+    def noise(self, *, training: bool, dtype: str = "float64", **_: Any) -> Mapping[vocabulary.Key, Array]:
+        """The noise floors that were measured when it was captured, decisions held."""
         return self.floors[_mode(training, dtype)]
+
+    def decided(self, **_: Any) -> Any:
+        """Nothing: what a run decides is known while it runs."""
+        return None
+
+    def jump(self, **_: Any) -> str:
+        """Not known: it takes runs that are nudged."""
+        return ""
 
     @property
     def trainable(self) -> bool:
@@ -93,7 +101,10 @@ class Capture:
             "inputs": len(self.inputs),
             "names": self.names,
             "history": None,
-            "floors": {mode: [[*key, value] for key, value in floor.items()] for mode, floor in self.floors.items()},
+            "floors": {
+                mode: [[*key, float(np.max(value, initial=0.0))] for key, value in floor.items()]
+                for mode, floor in self.floors.items()
+            },
             "traces": {},
         }
         if self.history is not None:
@@ -101,6 +112,8 @@ class Capture:
             meta["history"] = [self.history.optimiser, settings, len(self.history.states)]
             for step, state in enumerate(self.history.states):
                 tensors |= {f"step/{step}/{name}": array for name, array in state.items()}
+        for mode, floor in self.floors.items():
+            tensors |= {f"floor/{mode}/{number}": array for number, array in enumerate(floor.values())}
         for mode, trace in self.traces.items():
             meta["traces"][mode] = trace.to_dict()
             tensors |= {f"{mode}/{name}": array for name, array in trace.arrays().items()}
@@ -153,14 +166,15 @@ def load_capture(path: str | Path) -> Capture:
             f"{target} is cut short, damaged or no capture ({_line(error)}); capture the run again"
         ) from None
     try:
+        traces = {mode: Trace.from_dict(found, _within(mode, tensors)) for mode, found in meta["traces"].items()}
         return Capture(
             model=meta["model"],
             framework=meta["framework"],
             seed=meta["seed"],
             inputs=tuple(tensors[f"input/{i}"] for i in range(meta["inputs"])),
             state=_within("state", tensors),
-            traces={mode: Trace.from_dict(found, _within(mode, tensors)) for mode, found in meta["traces"].items()},
-            floors={mode: {(row[0], row[1]): row[2] for row in rows} for mode, rows in meta["floors"].items()},
+            traces=traces,
+            floors={mode: _floors(rows, mode, traces[mode], tensors) for mode, rows in meta["floors"].items()},
             dtype=meta["dtype"],
             names=tuple(meta["names"]),
             history=_history(meta, tensors),
@@ -169,6 +183,18 @@ def load_capture(path: str | Path) -> Capture:
         raise InputError(
             f"{target} is damaged ({type(error).__name__}: {_line(error)}); capture the run again"
         ) from None
+
+
+def _floors(
+    rows: Sequence[Sequence[Any]], mode: str, trace: Trace, tensors: Mapping[str, Array]
+) -> dict[vocabulary.Key, Array]:
+    """The noise floor of each element; the first versions wrote only one for a whole tensor, beside its name."""
+    results = trace.results()
+    found: dict[vocabulary.Key, Array] = {}
+    for number, (group, name, whole) in enumerate(rows):
+        own = tensors.get(f"floor/{mode}/{number}")
+        found[group, name] = np.full(results[group, name].shape, whole) if own is None else own
+    return found
 
 
 def _mode(training: bool, dtype: str) -> str:

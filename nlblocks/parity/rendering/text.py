@@ -54,7 +54,8 @@ def _phase(report: ReportData, phase: str) -> Iterator[str]:
     differ = len(found) - agree - len(open_)
     wanted = bool(differ) and not any(f.phase == phase for f in report.faults)
     worst, most = report.worst(phase), report.worst_of(phase)
-    zero = f" ({_name(most)}, which is zero but for rounding)" if most is not None and most.passed and most.zero else ""
+    rounding = most is not None and most.passed and most.zero and most.difference.error > 0
+    zero = f" ({_name(most)}, which is zero but for rounding)" if most is not None and rounding else ""
     mark = "·" if wanted else "✗" if differ else "?" if open_ else "✓"
     rest = ", the rest is accepted" if wanted else ""
     yield f"  {phase:14} {mark} worst {worst:.1e}{zero}{noise}, {agree} of {len(found)} agree{rest}"
