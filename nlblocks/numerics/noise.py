@@ -45,8 +45,8 @@ class NoiseFloor:
         if own is None or moved.shape != own.shape or not moved.size or moved.dtype.kind != "f":
             return
         with np.errstate(over="ignore"):  # past float32 a change is infinite
-            change = (gap(moved, own) * weight).astype(np.float32)
-        change[~np.isfinite(change)] = 0.0
+            change = np.asarray(gap(moved, own) * weight, np.float32)
+        change = np.where(np.isfinite(change), change, np.float32(0.0))
         self.floors[key] = np.maximum(self.floors[key], change) if key in self.floors else change
 
     def add_all(self, moved: Results, weight: float = 1.0) -> None:

@@ -34,12 +34,13 @@ CEILING = 1e-9
 """The most that float64 rounding makes of a tensor: correct pairs differ by 1e-16 to 1e-12 of the largest value, faults
 by more than this. No noise floor of a block may excuse more: one whose result moves that much under one unit in the
 last place, or without one, is not merely rounding."""
-BLOCK_CEILING = {"float64": CEILING, "float32": 1e-1}
-"""The most that any noise excuses of a block's tensor, in units of its largest value."""
-MODEL_CEILING = {"float64": 1e-6, "float32": 1e-1}
-"""The same for a whole model's. Where nudges move a tensor so far that more would
-pass, they have shown a jump or an ill-conditioned model and no rounding, and nothing was judged."""
-ZERO_CEILING = {"float64": CEILING, "float32": 1e-2}
+BLOCK_CEILING = {"float64": CEILING / RATIO, "float32": 3e-3}
+"""The largest noise floor that judges a block's tensor, in units of its largest value."""
+MODEL_CEILING = {"float64": 1e-6, "float32": 3e-3}
+"""The same for a whole model's. Where nudges move a tensor farther, they have shown a jump or an ill-conditioned model
+and no rounding, and nothing was judged. Correct models reach 1e-7 in float64, where one framework holds constants as
+float32; a float32 floor beyond this would excuse a tenth of the tensor."""
+ZERO_CEILING = {"float64": CEILING / RATIO, "float32": 1e-2 / RATIO}
 """The same in units of the largest value in the tensor's group. A gradient that is zero in exact arithmetic is nothing
 but the rounding of what cancels in it: that is small beside the other gradients, not beside itself."""
 SPREAD = 32.0
