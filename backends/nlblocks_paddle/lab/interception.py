@@ -43,6 +43,12 @@ OPERATORS = [
     "and",
     "or",
     "invert",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "eq",
+    "ne",
 ]
 IGNORED = {
     "numpy", "item", "tolist", "backward", "register_hook", "retain_grads", "is_dist", "set_value", "get_tensor",

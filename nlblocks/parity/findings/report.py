@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -66,7 +67,9 @@ class ReportData:
     def worst(self, phase: str) -> float | None:
         """The largest relative difference in a phase, infinity for a problem; None where nothing was compared."""
         found = self.worst_of(phase)
-        return None if found is None else float("inf") if found.difference.problem else found.difference.relative
+        if found is None:
+            return None
+        return math.inf if found.difference.problem else found.difference.relative
 
     def worst_of(self, phase: str) -> Comparison | None:
         """The tensor of a phase that differs most, relative to its largest value."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nlblocks.numerics import Comparison
 from nlblocks.parity.findings import Finding, ReportData
+from nlblocks.parity.rendering.upwards import upwards
 
 VERDICTS = {"same": "the same", "different": "DIFFERENT", "not compared": "NOT COMPARED"}
 SHOWN = 3
@@ -58,7 +59,7 @@ def _phase(report: ReportData, phase: str) -> Iterator[str]:
     zero = f" ({_name(most)}, which is zero but for rounding)" if most is not None and rounding else ""
     mark = "·" if wanted else "✗" if differ else "?" if open_ else "✓"
     rest = ", the rest is accepted" if wanted else ""
-    yield f"  {phase:14} {mark} worst {worst:.1e}{zero}{noise}, {agree} of {len(found)} agree{rest}"
+    yield f"  {phase:14} {mark} worst {upwards(worst or 0.0)}{zero}{noise}, {agree} of {len(found)} agree{rest}"
     if differ and not wanted:
         yield f"  {'':16} {_apart(next(c for c in found if not c.passed and not c.undecided))}"
     for comparison in open_[:SHOWN]:
@@ -85,7 +86,7 @@ def _steps(report: ReportData) -> str:
     step, error, name = max(report.steps, key=lambda row: row[1])
     fault = any(f.phase == "training" and f.place != "attributes" for f in report.faults)
     return (
-        f"  {'training':14} {'✗' if fault else '✓'} worst {error:.1e} of the way that a weight went "
+        f"  {'training':14} {'✗' if fault else '✓'} worst {upwards(error)} of the way that a weight went "
         f"({name or 'none moved'}, step {step}), {rules}"
     )
 
