@@ -20,6 +20,7 @@ from nlblocks_paddle.lab.interception import intercepted
 from nlblocks_paddle.lab.rounding import rounding
 from nlblocks_paddle.layers import BatchNorm
 
+LACKING = ("is not registered", r"\(Unimplemented\)", r"\(ResourceExhausted\)", "(?i)out of memory")
 RENAMED = {"_mean": "running_mean", "_variance": "running_var"}
 
 
@@ -49,6 +50,7 @@ class PaddleTracer(Tracer):
     heads_inside = True
     recurrent = {"C.rnn": recurrent}  # noqa: RUF012
     batch_norm = BatchNorm
+    lacking = LACKING
     finish = staticmethod(finish)
 
     def modules(self, model: nn.Layer) -> dict[str, nn.Layer]:

@@ -20,6 +20,7 @@ from nlblocks_torch.lab.fused import multi_head
 from nlblocks_torch.layers import BatchNorm
 
 SKIPPED = {"__get__", "__set__", "requires_grad", "register_hook", "_set_grad_enabled", "backward", "retain_grad"}
+LACKING = ("not implemented for '", "Could not run 'aten::", "out of memory", "can't allocate memory")
 PROPERTIES = {"T", "mT", "data", "H", "mH", "real"}
 
 
@@ -56,6 +57,7 @@ class TorchTracer(Tracer):
     fused = {"multi_head_attention_forward": multi_head}  # noqa: RUF012
     functions = {"clip": torch.clamp, "elu": F.elu, "steps": steps}  # noqa: RUF012
     batch_norm = BatchNorm
+    lacking = LACKING
     finish = staticmethod(finish)
 
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:

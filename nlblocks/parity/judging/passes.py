@@ -1,10 +1,27 @@
-"""One run of both sides."""
+"""One run of both sides, and which runs there are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from nlblocks.parity.tracing import Trace, vocabulary
+
+OWN = "float32"
+"""The dtype in which models are judged beside float64, whether their own is that or a half."""
+PASSES: dict[str, tuple[bool, str]] = {
+    "eval": (False, "float64"), "train": (True, "float64"), "float32": (False, OWN), "float32 train": (True, OWN),
+}  # fmt: skip
+"""The passes of a comparison in order, by name: (training, dtype). A model runs them, a capture holds them."""
+
+
+def pass_name(training: bool, dtype: str) -> str:
+    """The name of a pass in :data:`PASSES`."""
+    return next(name for name, kind in PASSES.items() if kind == (training, dtype))
+
+
+def pass_words(training: bool, dtype: str) -> str:
+    """A pass as reports call it."""
+    return f"the {'training' if training else 'evaluation'} pass in {dtype}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,3 +33,24 @@ class Pass:
     training: bool
     dtype: str = "float64"
     given: vocabulary.Given | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a forward pass came to no end."""
+        return self.left.stopped or self.right.stopped
+
+    @property
+    def words(self) -> str:
+        return pass_words(self.training, self.dtype)
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """The sides that raised."""
+        return tuple(side for side, trace in (("left", self.left), ("right", self.right)) if trace.error)
+
+    @property
+    def errors(self) -> str:
+        """What they raised, in words."""
+        if len(self.failing) == 2:
+            return f"both fail: left: {self.left.error}; right: {self.right.error}"
+        return f"the {self.failing[0]} fails: {self.left.error or self.right.error}"
