@@ -6,8 +6,6 @@ from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.passes import OWN, Pass
 
-HINT = "; compare without training (training=False, --eval-only)"
-
 
 def excuse(comparer: Comparer, runs: Pass) -> str:
     """Why the two cannot be judged by a pass that fails; "" where it fails because one of the models is wrong.
@@ -15,9 +13,8 @@ def excuse(comparer: Comparer, runs: Pass) -> str:
     That is where one side raises and the other runs in the same way: unless it is for want of a kernel or of memory, or
     in one precision only.
     """
-    hint = HINT if runs.training and len(runs.failing) == 2 else ""
     if len(runs.failing) == 2 or runs.dtype == OWN:
-        return f"{runs.errors}{hint}"
+        return runs.errors
     on_left = runs.failing == ("left",)
     side, trace = (comparer.left, runs.left) if on_left else (comparer.right, runs.right)
     if trace.unable:

@@ -32,6 +32,7 @@ from nlblocks.parity.recording import Rounding
 from nlblocks.parity.tracing import Trace
 
 R = TypeVar("R", bound=ReportData)
+EVAL_ONLY = "; compare without training (training=False, --eval-only)"
 UNHELD = "steps of training, which a capture does not hold"
 
 
@@ -46,7 +47,10 @@ class Judge:
         self.left, self.right = left, right
         self._through = False  # whether training can be judged by what evaluation gave
         self._failed = False  # whether evaluation came to no end
-        self._judged: set[bool] = set()  # whether in evaluation and in training float64 has judged
+        self._judged: set[bool] = set()  # float64 has judged: the evaluation pass (False), the training pass (True)
+        self._graded = False  # and the gradients
+        self._undecided: dict[str, list[str]] = {}  # what, by the reason
+        self._hinted: set[str] = set()  # reasons by which evaluation is all that can be compared
         self._apart: set[str] = set()
         self._rounding: dict[str, float] = {}  # how far gradients may be apart; from 1 on they are rounding
 
@@ -174,8 +178,14 @@ class Judge:
                 return True
         why = excuse(self.comparer, runs)
         if why:
-            self.report.undecided(f"{runs.words}, because {why}")
+            self._open(runs.words, why, runs)
         return bool(why)
+
+    def _open(self, what: str, why: str, runs: Pass | None = None) -> None:
+        """Something could not be judged: each reason is said once, with all that it holds for."""
+        self._undecided.setdefault(why, []).append(what)
+        if runs is not None and runs.training and len(runs.failing) == 2 and False in self._judged:
+            self._hinted.add(why)
 
     def _known(self, phase: Phase) -> set[object]:
         return {finding.identity for finding in self.report.before(phase)}
@@ -216,10 +226,11 @@ class Judge:
         if runs.failing:
             why = excuse(self.comparer, runs)
             if why:
-                self.report.undecided(f"the gradients in {runs.dtype}, because {why}")
+                self._open(f"the gradients in {runs.dtype}", why, runs)
             else:
                 self.report.find(failing_backward(runs, "backward"))
             return
+        self._graded = True
         gradients = compare_gradients(self.comparer, self.pairs, runs)
         self.report.compare(gradients.comparisons)
         self._rounding = {
@@ -244,7 +255,7 @@ class Judge:
             return
         if not self.agrees:
             self.report.skip("the models in float32, because they differ in float64")
-        judge = OwnDtype(self.comparer, self.why, self._apart, self._judged)
+        judge = OwnDtype(self.comparer, self.why, self._apart, self._judged if self._graded else self._judged - {True})
         for train in (False, True) if training else (False,):
             if not self._held(training=train, dtype=OWN) or not self.agrees:
                 continue
@@ -253,7 +264,8 @@ class Judge:
             found = judge.judge(training=train)
             self.report.compare(found.comparisons)
             self.report.find(*found.findings)
-            self.report.undecided(*found.undecided)
+            for what, why in found.undecided:
+                self._open(what, why)
 
     def _in_place_of_float64(self, *, training: bool) -> None:
         """Attributes, structure and running statistics, where float64 could not show them."""
@@ -275,8 +287,8 @@ class Judge:
             text = "steps of training, because the models differ before"
         elif not (left.trainable and right.trainable):
             text = "steps of training, because a model has nothing to train"
-        elif True not in self._judged:
-            text = "steps of training, because the training pass could not be judged"
+        elif not self._graded:
+            text = "steps of training, because the gradients could not be judged"
         else:
             self._histories(left, right)
             return
@@ -295,10 +307,12 @@ class Judge:
         for side, history in (("left", mine), ("right", theirs)):
             if history.error:
                 step = len(history.states) + 1
-                self.report.undecided(f"training from step {step} on, because on the {side} {history.error}")
+                self._open(f"training from step {step} on", f"on the {side} {history.error}")
 
     def build(self, kind: type[R], shapes: tuple[tuple[int, ...], ...], seconds: float) -> R:
         """The report on what was found."""
+        for why, what in self._undecided.items():
+            self.report.undecided(f"{_listed(what)}, because {why}{EVAL_ONLY if why in self._hinted else ''}")
         return self.report.build(
             kind, left=self.left.title, right=self.right.title, pairing=self.pairs, seed=self.seed, shapes=shapes,
             seconds=seconds,
@@ -309,3 +323,8 @@ class Judge:
         known = {(f.cause, f.layer_left, f.layer_right) for f in self.report.findings}
         found = [f for f in audit(left, right, self.pairs) if (f.cause, f.layer_left, f.layer_right) not in known]
         self.report.find(*found)
+
+
+def _listed(words: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -27,7 +27,8 @@ class Judged:
 
     comparisons: list[Comparison] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    undecided: list[str] = field(default_factory=list)
+    undecided: list[tuple[str, str]] = field(default_factory=list)
+    """(what, why) each."""
 
 
 class OwnDtype:
@@ -49,7 +50,7 @@ class OwnDtype:
         judged = Judged()
         if runs.failing:
             what = runs.words if runs.stopped else f"the gradients in {OWN}"
-            judged.undecided.append(f"{what}, because {excuse(self.comparer, runs)}")
+            judged.undecided.append((what, excuse(self.comparer, runs)))
         if runs.stopped:
             return judged
         comparisons, lacking = self._compare(runs, phase)

@@ -19,11 +19,6 @@ def pass_name(training: bool, dtype: str) -> str:
     return next(name for name, kind in PASSES.items() if kind == (training, dtype))
 
 
-def pass_words(training: bool, dtype: str) -> str:
-    """A pass as reports call it."""
-    return f"the {'training' if training else 'evaluation'} pass in {dtype}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
     """One run of each side, alike but for what the right is ``given`` of the left's."""
@@ -41,7 +36,8 @@ class Pass:
 
     @property
     def words(self) -> str:
-        return pass_words(self.training, self.dtype)
+        """The pass as reports call it."""
+        return f"the {'training' if self.training else 'evaluation'} pass in {self.dtype}"
 
     @property
     def failing(self) -> tuple[str, ...]:
@@ -51,6 +47,7 @@ class Pass:
     @property
     def errors(self) -> str:
         """What they raised, in words."""
-        if len(self.failing) == 2:
-            return f"both fail: left: {self.left.error}; right: {self.right.error}"
-        return f"the {self.failing[0]} fails: {self.left.error or self.right.error}"
+        left, right = (trace.error.rstrip(".") for trace in (self.left, self.right))
+        if left and right:
+            return f"both fail: left: {left}; right: {right}"
+        return f"the {self.failing[0]} fails: {left or right}"
