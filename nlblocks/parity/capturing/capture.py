@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,10 @@ def capture(
     subject = _prepared(subject, structure, source, rename, randomise=randomise).with_plan(plan)
     subject, traces, floors = _runs(subject, source, say, training=training)
     history = None
-    if subject.plan is not None and subject.trainable and "train" in traces and not traces["train"].error:
+    if subject.plan is not None and subject.trainable and not traces["train"].error:
         say("training")
-        history = subject.train()
+        trained = subject.train()
+        history = None if trained is None else replace(trained, train=None)  # as data: it cannot be done again
     return Capture(
         model=type(model).__name__,
         framework=subject.framework,

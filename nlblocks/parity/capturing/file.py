@@ -120,6 +120,7 @@ class Capture:
         for mode, trace in self.traces.items():
             meta["traces"][mode] = trace.to_dict()
             tensors |= {f"{mode}/{name}": array for name, array in trace.arrays().items()}
+        meta["order"] = list(tensors)  # the file is sorted
         tensors, meta["same"] = _once(tensors)
         tensors, meta["wide"] = _narrowed(tensors)
         text = json.dumps(meta)
@@ -164,6 +165,7 @@ def load_capture(path: str | Path) -> Capture:
                 raise ValueError("its checksum is wrong")
             tensors |= {name: tensors[name].astype(np.float64) for name in meta.get("wide", ())}
             tensors |= {name: tensors[other] for name, other in meta["same"].items()}
+            tensors = {name: tensors[name] for name in meta.get("order", tensors)}
     except InputError:
         raise
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
