@@ -1,6 +1,6 @@
-"""One check, run by the interpreter of an environment: its last line says what came of it.
+"""One check, run by the interpreter of an environment: ``python -m benchmarks.matrix.check compare``.
 
-python -m benchmarks.matrix.check compare
+Its last line says what came of it.
 """
 
 from __future__ import annotations
@@ -52,9 +52,7 @@ def compare() -> str:
         if name == "eps":
             first = capture(left(), SHAPE)
             reports.append(compare_captures(first, capture(paddle_net(**fault), like=first), accept=ACCEPT))
-        for report in reports:
-            if bool(report) != (cause is None) or (report.finding and report.finding.cause) != cause:
-                wrong.append(f"{name}: {report.verdict}, {report.finding}")
+        wrong += [f"{name}: {report.verdict}, {report.finding}" for report in reports if not _is(report, cause)]
     return f"failed: {'; '.join(wrong)}" if wrong else f"passed: {len(PAIRS)} pairs"
 
 
@@ -64,6 +62,11 @@ def dialects() -> str:
     options = ("-q", "-p", "no:cacheprovider", "-o", "filterwarnings=", "parity_tests/weights/dialects")
     status, text = _call("-m", "pytest", *options, folder=ROOT)
     return f"{'failed' if status else 'passed'}: {text.strip().splitlines()[-1].strip('= ')}"
+
+
+def _is(report: Any, cause: str | None) -> bool:
+    found = report.finding.cause if report.finding else None
+    return bool(report) == (cause is None) and found == cause
 
 
 def _has(name: str) -> bool:

@@ -98,19 +98,19 @@ class PaddleTracer(Tracer):
 
     @contextmanager
     def lent(self, tensors: Sequence[tuple[paddle.Tensor, paddle.Tensor]]) -> Iterator[None]:
-        own = [(p, _alias(p), p.grad, None if p.grad is None else _alias(p.grad)) for p, _ in tensors]
+        own = [(p, _alias(p), None if p.grad is None else (p.grad, _alias(p.grad))) for p, _ in tensors]
         try:
             for parameter, tensor in tensors:
                 _share(parameter, tensor)
                 _forget(parameter)
             yield
         finally:
-            for parameter, values, grad, held in own:
+            for parameter, values, gradient in own:
                 _share(parameter, values)
                 _forget(parameter)
-                if held is not None:
-                    _share(grad, held)
-                    parameter.grad = grad
+                if gradient is not None:
+                    _share(*gradient)
+                    parameter.grad = gradient[0]
 
     def version(self, tensor: paddle.Tensor) -> int:
         return int(tensor.inplace_version)
