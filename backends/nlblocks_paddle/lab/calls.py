@@ -38,8 +38,11 @@ TABLE: dict[str, str] = {
     "linear": "linear: x weight bias=None",
     "batch_norm": "batch_norm: x running_mean running_var weight=None bias=None training=False momentum=0.9 "
     "eps|epsilon=1e-5 _format|data_format=NCHW use_global_stats=None",
-    "C.batch_norm": "batch_norm: x running_mean running_var weight bias is_test momentum eps _format use_global_stats "
-    "trainable_statistics",
+    **dict.fromkeys(
+        ("C.batch_norm", "C.sync_batch_norm"),
+        "batch_norm: x running_mean running_var weight bias is_test momentum eps _format use_global_stats "
+        "trainable_statistics",
+    ),
     "layer_norm": "layer_norm: x axes|normalized_shape weight=None bias=None eps|epsilon=1e-5",
     "group_norm": "group_norm: x groups|num_groups eps|epsilon=1e-5 weight=None bias=None _format|data_format",
     "instance_norm": "instance_norm: x running_mean=None running_var=None weight=None bias=None use_input_stats=True "

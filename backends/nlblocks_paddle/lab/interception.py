@@ -58,6 +58,7 @@ IGNORED = {
     "inplace_version",
     "size", "requires_grad_", "reconstruct_from_", "data_ptr", "nbytes", "stride", "storage_offset", "is_contiguous",
 }  # fmt: skip
+SYNCHRONISED = "C.sync_batch_norm_"
 HOMES = ("paddle.tensor", "paddle.nn.functional", "paddle.linalg", "paddle.base.dygraph.generated_tensor_methods_patch")
 FOREIGN = ("torch", "numpy", "scipy", "rich", "click", "_pytest", "pytest", "nlblocks")
 
@@ -67,7 +68,7 @@ def intercepted(layer: nn.Layer, observer: Observer) -> Iterator[None]:
     """Within, every outermost call goes through ``observer(name, function, args, kwargs)``."""
     undo: list[tuple[Any, str, Any, bool]] = []
     originals = _functions()
-    wrapped = {id(function): _wrap(name, function, observer) for name, function in originals.items()}
+    wrapped = {id(function): _wrap(name, _offered(name, function), observer) for name, function in originals.items()}
     try:
         for home in _homes():
             for name, value in list(vars(home).items()):
@@ -97,6 +98,18 @@ def _wrap(name: str, function: Callable[..., Any], observer: Observer) -> Callab
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs) if observer.busy else observer(name, function, args, kwargs)
+
+    return call
+
+
+def _offered(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function; on a CPU, which has no kernel of SyncBatchNorm and no other card to ask, BatchNorm's for that."""
+    if name != SYNCHRONISED:
+        return function
+    alone = paddle._C_ops.batch_norm
+
+    def call(x: Any, *args: Any) -> Any:
+        return (alone if x.place.is_cpu_place() else function)(x, *args)
 
     return call
 

@@ -20,6 +20,7 @@ from nlblocks_paddle.lab.interception import intercepted
 from nlblocks_paddle.lab.rounding import rounding
 from nlblocks_paddle.layers import BatchNorm
 
+LACKING = ("is not registered", r"\(Unimplemented\)", r"\(ResourceExhausted\)", "(?i)out of memory")
 RENAMED = {"_mean": "running_mean", "_variance": "running_var"}
 
 
@@ -49,6 +50,7 @@ class PaddleTracer(Tracer):
     heads_inside = True
     recurrent = {"C.rnn": recurrent}  # noqa: RUF012
     batch_norm = BatchNorm
+    lacking = LACKING
     finish = staticmethod(finish)
 
     def modules(self, model: nn.Layer) -> dict[str, nn.Layer]:
@@ -96,17 +98,19 @@ class PaddleTracer(Tracer):
 
     @contextmanager
     def lent(self, tensors: Sequence[tuple[paddle.Tensor, paddle.Tensor]]) -> Iterator[None]:
-        own = [(p, _alias(p), None if p.grad is None else _alias(p.grad)) for p, _ in tensors]
+        own = [(p, _alias(p), None if p.grad is None else (p.grad, _alias(p.grad))) for p, _ in tensors]
         try:
             for parameter, tensor in tensors:
                 _share(parameter, tensor)
-                parameter.grad = None
+                _forget(parameter)
             yield
         finally:
-            for parameter, values, grad in own:
+            for parameter, values, gradient in own:
                 _share(parameter, values)
-                parameter.grad = None  # else Paddle copies into the gradient that training left, of another dtype
-                parameter.grad = grad
+                _forget(parameter)
+                if gradient is not None:
+                    _share(*gradient)
+                    parameter.grad = gradient[0]
 
     def write(self, tensor: paddle.Tensor, array: Array) -> None:
         if tensor.place.is_cpu_place():
@@ -150,7 +154,7 @@ class PaddleTracer(Tracer):
         for key, tensor in targets.items():
             if tensor.grad is not None:
                 gradient = self.to_numpy(tensor.grad)
-                tensor.grad = None  # clear_gradient would write zeros into it
+                _forget(tensor)
                 done(key, gradient)
 
     def step(self, optimiser: Any) -> None:
@@ -162,6 +166,11 @@ class PaddleTracer(Tracer):
         text = str(error)
         words = " ".join(text[text.rfind("Error:") :].split() if "Traceback" in text else text.split())
         return re.sub(r" ?(\[(Hint:|operator <)|\(at /).*", "", words)
+
+
+def _forget(tensor: paddle.Tensor) -> None:
+    """Leave a tensor without a gradient; what held it is left empty. Before 3.3 Paddle refuses ``grad = None``."""
+    tensor.clear_gradient(False)  # not "to zero": by keyword it would be passed over
 
 
 def _alias(tensor: paddle.Tensor) -> paddle.Tensor:

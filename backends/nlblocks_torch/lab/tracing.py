@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from nlblocks_torch.lab.fused import multi_head
 from nlblocks_torch.layers import BatchNorm
 
 SKIPPED = {"__get__", "__set__", "requires_grad", "register_hook", "_set_grad_enabled", "backward", "retain_grad"}
+LACKING = ("not implemented for '", "Could not run 'aten::", "out of memory", "can't allocate memory")
 PROPERTIES = {"T", "mT", "data", "H", "mH", "real"}
 
 
@@ -56,6 +58,7 @@ class TorchTracer(Tracer):
     fused = {"multi_head_attention_forward": multi_head}  # noqa: RUF012
     functions = {"clip": torch.clamp, "elu": F.elu, "steps": steps}  # noqa: RUF012
     batch_norm = BatchNorm
+    lacking = LACKING
     finish = staticmethod(finish)
 
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:
@@ -124,8 +127,10 @@ class TorchTracer(Tracer):
             torch.set_default_dtype(default)
             torch.set_rng_state(generator)
 
-    def observed(self, model: nn.Module, observer: Observer) -> TorchFunctionMode:
-        return _Mode(observer)
+    @contextmanager
+    def observed(self, model: nn.Module, observer: Observer) -> Iterator[None]:
+        with _alone(model), _Mode(observer):
+            yield
 
     def hook(self, tensor: torch.Tensor, function: Callable[[Any], Any]) -> None:
         tensor.register_hook(function)
@@ -152,6 +157,20 @@ class TorchTracer(Tracer):
     def step(self, optimiser: Any) -> None:
         optimiser.step()
         optimiser.zero_grad()
+
+
+@contextmanager
+def _alone(model: nn.Module) -> Iterator[None]:
+    """Within, SyncBatchNorm on a CPU runs as BatchNorm, which it refuses to do in a group of processes."""
+    found = [m for m in model.modules() if isinstance(m, nn.SyncBatchNorm) and "forward" not in vars(m)]
+    found = [m for m in found if all(t.device.type == "cpu" for t in (*m.parameters(), *m.buffers()))]
+    for module in found:
+        vars(module)["forward"] = partial(nn.BatchNorm2d.forward, module)
+    try:
+        yield
+    finally:
+        for module in found:
+            del vars(module)["forward"]
 
 
 class _Mode(TorchFunctionMode):

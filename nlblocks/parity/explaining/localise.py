@@ -51,7 +51,7 @@ def localise(
     wrong: dict[str, set[int]] = {}
     for position, (side, trace) in enumerate(traces.items()):
         seeds = [trace.outputs[names[position]] for names in wrong_outputs if names[position] in trace.outputs]
-        whole = trace.error or traces[OTHER[side]].error or not seeds
+        whole = trace.stopped or traces[OTHER[side]].stopped or not seeds
         wrong[side] = alignment.wrong(side, alignment.unmatched(side) if whole else seeds)
     frontier = {side: alignment.frontier(side, wrong[side]) for side in wrong}
     found = explain(Hypothesis(alignment, pairing, wrong, frontier, seed))

@@ -36,8 +36,9 @@ def decided_alike(left: Side, right: Side, runs: Pass) -> DecidedAlike | None:
     if not (left.repeatable and right.repeatable):
         return None
     how: dict[str, Any] = {"training": runs.training, "dtype": runs.dtype}
-    digests = left.run(training=runs.training, keep="digests"), right.run(
-        training=runs.training, keep="digests", given=runs.given
+    digests = (
+        left.run(training=runs.training, keep="digests"),
+        right.run(training=runs.training, keep="digests", given=runs.given),
     )
     decided = left.decided(**how)
     kept = decided.of_inputs()

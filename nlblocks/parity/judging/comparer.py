@@ -118,9 +118,7 @@ class Comparer:
         self, floors: tuple[SideFloors, SideFloors], key: vocabulary.Key, runs: Pass, other: str | None, nudges: int,
         shape: tuple[int, ...], where: Array | None, *, smooth: bool = True,
     ) -> tuple[Array, Array]:  # fmt: skip
-        left, right = (
-            self._floor(i, floors, key, runs, other, nudges, shape, where, smooth=smooth) for i in range(2)
-        )
+        left, right = (self._floor(i, floors, key, runs, other, nudges, shape, where, smooth=smooth) for i in range(2))
         return left, right
 
     def _floor(

@@ -57,16 +57,25 @@ class FaultSearch:
         given = self.substitutions.given(left)
         return self.comparer.beside(left, training=training, keep=keep, given=given)
 
-    def forward(self, training: bool, phase: Phase, *, known: Collection[object], profiled: bool) -> Search:
-        """Find the differences on the way to the outputs; the error of every operation only if not ``profiled`` yet."""
+    def forward(
+        self, training: bool, phase: Phase, *, known: Collection[object], profiled: bool, failed: bool
+    ) -> Search:
+        """Find the differences on the way to the outputs; the error of every operation only if not ``profiled`` yet.
+
+        A side that raises is a difference where one has ``failed`` before anything was found.
+        """
         search = Search()
         left = self.comparer.left.run(training=training, keep="values")
         while True:
             now = self._beside(left, training, "values")
             if not (profiled or search.layers):
                 search.layers = profile(left, now.right)
-            wrong = [] if left.error or now.right.error else self._outputs(now, phase)
-            if not wrong and not left.error and not now.right.error:
+            if now.stopped and (search.findings or not failed):
+                what = f"what follows {search.findings[-1].where}" if search.findings else "where the outputs part"
+                search.skipped.append(f"{what}, because in another run {now.errors}")
+                return search
+            wrong = [] if now.stopped else self._outputs(now, phase)
+            if not wrong and not now.stopped:
                 search.runs = now
                 return search
             if len(self._places) == PLACES:
@@ -102,7 +111,7 @@ class FaultSearch:
         self, left: Trace, right: Trace, wrong: list[tuple[tuple[str, str], Comparison]], phase: Phase
     ) -> Finding | Located:
         """Where two forward passes part."""
-        if left.error or right.error:
+        if left.stopped or right.stopped:
             return self._raised(left, right, phase)
         for side, trace in (("left", left), ("right", right)):
             bad = None if finite(trace) else first_not_finite(trace)
@@ -114,17 +123,7 @@ class FaultSearch:
         return self.why.outputs(left, right, [pair for pair, _ in wrong], error, phase, floor)
 
     def _raised(self, left: Trace, right: Trace, phase: Phase) -> Finding:
-        """A model raises: the reason is where the traces part before, or the operation that raised."""
-        if left.error and right.error:
-            hint = "; compare without training (training=False, --eval-only)" if left.training else ""
-            return Finding(
-                phase=phase,
-                place="layer",
-                layer_left=left.error_scope,
-                layer_right=right.error_scope,
-                cause="input.rejected",
-                explanation=f"both fail: {left.error} / {right.error}{hint}",
-            )
+        """One model raises: the reason is where the traces part before, or the operation that raised."""
         found = self.why.outputs(left, right, [], 1.0, phase).finding
         if found.cause is not None:
             return found
@@ -153,11 +152,13 @@ class FaultSearch:
                 search.skipped.append(f"gradients behind {PLACES} places that were found one by one")
                 break
             now = self._beside(left, True, "values")
+            if now.failing:
+                search.skipped.append(f"the gradients of {_names(wrong)}, because in another run {now.errors}")
+                break
             located = where_gradients_part(left, now.right, self.why, wrong, gradients.comparisons)
             if isinstance(located, Finding):
                 if self.substitutions.values:
-                    names = ", ".join(name for _, name in wrong)
-                    search.skipped.append(f"the gradients of {names}, beside what was found before")
+                    search.skipped.append(f"the gradients of {_names(wrong)}, beside what was found before")
                 else:
                     search.findings.append(located)
                 break
@@ -171,6 +172,9 @@ class FaultSearch:
                 break
             kept = {name for _, name in wrong}
             now = replace(self._beside(left, True, "results"), left=runs.left)
+            if now.failing:
+                search.skipped.append(f"the gradients of {_names(wrong)}, because in another run {now.errors}")
+                break
             again = compare_gradients(self.comparer, self.pairs, now).wrong
             wrong = [(kind, name) for kind, name in again if name in kept]
         return search
@@ -189,3 +193,7 @@ class FaultSearch:
             if partners and not any(other.inputs[0] in by_digest.to_right[op.inputs[0]] for other in partners):
                 found |= {name for n in op.inputs if (name := runs.left.parameter(n)) is not None}
         return found
+
+
+def _names(wrong: Wrong) -> str:
+    return ", ".join(name for _, name in wrong)

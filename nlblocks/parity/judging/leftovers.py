@@ -22,8 +22,8 @@ def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) 
     yield from _unlike(pairs, None if transferred else states)
     for text in pairs.ambiguous:
         yield _finding(explanation=text, severity="note")
-    for side, unused in zip(("left", "right"), pairs.unused, strict=True):
-        if unused:
+    for side, unused, cut in zip(("left", "right"), pairs.unused, pairs.cut, strict=True):
+        if unused and not cut:
             yield _finding(explanation=f"never used on the {side}: {', '.join(unused)}", severity="note")
 
 
@@ -46,9 +46,9 @@ def _lacking(pairs: Pairing) -> Iterator[Finding]:
 
 
 def _alone(pairs: Pairing) -> Iterator[Finding]:
-    """Units without a partner."""
-    for side, units in (("left", pairs.left_only), ("right", pairs.right_only)):
-        for unit in units:
+    """Units without a partner, where the other side's run came to its end and used none."""
+    for side, units, cut in zip(("left", "right"), (pairs.left_only, pairs.right_only), pairs.cut[::-1], strict=True):
+        for unit in () if cut else units:
             names = ", ".join(str(ref) for ref in unit.refs.values())
             yield _finding(
                 layer_left=unit.name if side == "left" else "",

@@ -2,42 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 from nlblocks.numerics import Comparison
 from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
+from nlblocks.parity.judging.failing import excuse
 from nlblocks.parity.judging.gradients import compare_gradients, near_ties
-from nlblocks.parity.judging.outputs import compare_outputs
-from nlblocks.parity.judging.passes import Pass
+from nlblocks.parity.judging.outputs import compare_outputs, paired_outputs
+from nlblocks.parity.judging.passes import OWN, Pass
 
-DTYPE = "float32"
 JUMPING = 0.01
 """Share of a gradient's elements that a tie may move in float32, where float64 agrees."""
 
 
+@dataclass(slots=True)
+class Judged:
+    """One mode: what was compared, found (notes on jumps, a fault where the two differ) and could not be judged."""
+
+    comparisons: list[Comparison] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    undecided: list[tuple[str, str]] = field(default_factory=list)
+    """(what, why) each."""
+
+
 class OwnDtype:
-    """Judges the models in float32, where they agree in float64. ``apart`` are buffers that are known to differ."""
+    """Judges the models in float32, where float64 shows no difference.
 
-    def __init__(self, comparer: Comparer, why: Explainer, apart: set[str]) -> None:
-        self.comparer, self.why, self.pairs, self.apart = comparer, why, why.pairs, apart
+    ``apart`` are buffers that are known to differ; ``exact`` tells for evaluation (False) and training (True) whether
+    float64 could judge them.
+    """
 
-    def judge(self, *, training: bool) -> tuple[list[Comparison], list[Finding]]:
-        """What was compared in one mode, and what was found: notes on jumps, and a fault where the two differ."""
+    def __init__(
+        self, comparer: Comparer, why: Explainer, apart: set[str], exact: Collection[bool] = (False, True)
+    ) -> None:
+        self.comparer, self.why, self.pairs, self.apart, self.exact = comparer, why, why.pairs, apart, exact
+
+    def judge(self, *, training: bool) -> Judged:
+        """One mode."""
         phase: Phase = "float32 train" if training else "float32"
-        runs = self.comparer.run(training=training, dtype=DTYPE, keep="results")
-        for side, trace in (("left", runs.left), ("right", runs.right)):
-            if trace.error:
-                text = f"the {side} fails in {DTYPE}: {trace.error}"
-                return [], [Finding(phase=phase, place="output", cause="input.rejected", explanation=text)]
+        runs = self.comparer.run(training=training, dtype=OWN, keep="results")
+        judged = Judged()
+        if runs.failing:
+            what = runs.words if runs.stopped else f"the gradients in {OWN}"
+            judged.undecided.append((what, excuse(self.comparer, runs)))
+        if runs.stopped:
+            return judged
         comparisons, lacking = self._compare(runs, phase)
-        comparisons, notes = self._near_ties(runs, phase, comparisons)
-        failed = [c for c in comparisons if not c.passed and not c.undecided]
-        if not lacking and all(c.accepted for c in failed):
-            return comparisons, notes
-        del runs
-        return comparisons, [*notes, self._lost(training, phase, max(failed, key=lambda c: c.ratio, default=None))]
+        judged.comparisons, judged.findings = self._near_ties(runs, phase, comparisons)
+        failed = [c for c in judged.comparisons if not c.passed and not c.undecided]
+        if lacking or not all(c.accepted for c in failed):
+            del runs
+            judged.findings.append(self._lost(training, phase, max(failed, key=lambda c: c.ratio, default=None)))
+        return judged
 
     def _compare(self, runs: Pass, phase: Phase) -> tuple[list[Comparison], bool]:
         """Everything that a pass is judged by, and whether gradients lack on one side."""
@@ -47,9 +66,9 @@ class OwnDtype:
             return found, False
         theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
         for name in sorted(set(theirs) - self.apart):
-            found.append(
-                self.comparer.compare(phase, ("buffers", name), left.buffers_after[name], theirs[name], runs)
-            )
+            found.append(self.comparer.compare(phase, ("buffers", name), left.buffers_after[name], theirs[name], runs))
+        if runs.failing:
+            return found, False
         gradients = compare_gradients(self.comparer, self.pairs, runs, phase)
         compared = {(c.group, c.name) for c in gradients.comparisons}
         groups = {"input": "grad_input", "parameter": "grad_params", "frozen": "frozen"}
@@ -102,17 +121,37 @@ class OwnDtype:
 
     def _lost(self, training: bool, phase: Phase, worst: Comparison | None) -> Finding:
         """Where a model's own dtype goes wrong: each side is run again, beside its own float64."""
-        text, error = f"float64 agrees, {DTYPE} lacks a gradient", 1.0
+        exact = training in self.exact
+        head = f"{'float64 agrees, ' if exact else ''}{OWN}"
+        text, error = f"{head} lacks a gradient", 1.0
         if worst is not None:
             error = worst.difference.relative
             where = f"{worst.group} {worst.name}".rstrip()
             apart = worst.difference.problem or f"{worst.ratio:.3g} noise floors ({error:.1e})"
-            text = f"float64 agrees, {DTYPE} differs by {apart} in the {where}"
-        if not self.comparer.right.repeatable:
-            return Finding(phase=phase, place="output", cause="precision.float32", explanation=text, error=error)
+            text = f"{head} differs by {apart} in the {where}"
+        bare = Finding(
+            phase=phase, place="output", cause="precision.float32" if exact else None, explanation=text, error=error
+        )
+        if not exact:
+            return self._parting(training, phase, bare)
         sides = (("left", self.comparer.left), ("right", self.comparer.right))
+        if not all(side.repeatable or side.run(training=training, dtype=OWN).whole for _, side in sides):
+            return bare
         runs = (
-            (name, side.run(training=training, keep="values"), side.run(training=training, dtype=DTYPE, keep="values"))
+            (name, side.run(training=training, keep="values"), side.run(training=training, dtype=OWN, keep="values"))
             for name, side in sides
         )
         return self.why.precision(phase, runs, text, error)
+
+    def _parting(self, training: bool, phase: Phase, bare: Finding) -> Finding:
+        """Where the two part by their float32 runs alone, if a known cause makes them meet; the bare finding else."""
+        runs = self.comparer.run(training=training, dtype=OWN, keep="values")
+        if runs.stopped or not (runs.left.whole and runs.right.whole):
+            return bare
+        pairs, found = paired_outputs(runs.left, runs.right), compare_outputs(self.comparer, runs, phase)
+        wrong = [pair for pair, comparison in zip(pairs, found, strict=True) if not comparison.passed]
+        if not wrong:
+            return bare
+        floor = max((c.floor / c.difference.scale for c in found if c.difference.scale), default=0.0)
+        located = self.why.outputs(runs.left, runs.right, wrong, bare.error or 1.0, phase, floor).finding
+        return located if located.cause is not None else bare

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from nlblocks.backend import Array, State
@@ -29,6 +29,9 @@ class Side(Protocol):
     def repeatable(self) -> bool:
         """Whether it can be run in another way. What was captured ran once."""
 
+    def holds(self, *, training: bool, dtype: str) -> bool:
+        """Whether there is such a pass. A model runs any; a capture may be without."""
+
     def run(
         self, *, training: bool, dtype: str = "float64", keep: str = "values", given: vocabulary.Given | None = None,
         decisions: Any = None,
@@ -54,8 +57,12 @@ class Side(Protocol):
     def trainable(self) -> bool:
         """Whether there is anything to train."""
 
-    def train(self, maker: Callable[[list[Any]], Any], side: str, steps: int) -> History:
-        """Steps of training with an optimiser; ``side`` is what errors call the model."""
+    @property
+    def asked(self) -> bool:
+        """Whether the user asked for steps of training."""
+
+    def train(self) -> History | None:
+        """What its steps of training leave behind; None where there are none."""
 
     def redrawn(self, masks: Mapping[str, tuple[int, ...]]) -> Side:
         """The same side, its dropout masks drawn for what the other side's are drawn for."""

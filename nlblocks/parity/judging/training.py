@@ -33,7 +33,8 @@ def compare_training(
     """
 
     def part(mine: list[State], theirs: list[State]) -> tuple[Finding | None, Steps]:
-        return why.training(mine, theirs, before, rounding)
+        count = min(len(mine), len(theirs))  # as far as both came
+        return why.training(mine[:count], theirs[:count], before, rounding)
 
     found, steps = part(left.states, right.states)
     apart = left.differing(right)

@@ -195,7 +195,10 @@ class Decisions:
         count = int(apart.sum())
         if count:
             with np.errstate(all="ignore"):
-                way, scale = float(np.abs(back - own)[apart].max()), float(np.abs(own[np.isfinite(own)]).max(initial=0.0))
+                way, scale = (
+                    float(np.abs(back - own)[apart].max()),
+                    float(np.abs(own[np.isfinite(own)]).max(initial=0.0)),
+                )
             self.moved[site] = count, way / scale if scale else float("inf")
             framework.write(x, back)
 
@@ -219,7 +222,9 @@ class Decisions:
             whole = np.rint((x - left) / divisor)
         kept = self.kept.setdefault(site, whole)
         if self.held and kept.shape == whole.shape and (kept != whole).any():
-            framework.write(result, np.asarray(np.where(kept == whole, left, left + (whole - kept) * divisor), left.dtype))
+            framework.write(
+                result, np.asarray(np.where(kept == whole, left, left + (whole - kept) * divisor), left.dtype)
+            )
 
     def _result(self, framework: Framework, site: str, tensor: Any, stepped: bool) -> Any:
         own = framework.to_numpy(tensor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -62,6 +63,7 @@ class Framework(ABC):
         functions: What another framework's ``rounding`` needs to be imitated: clip(x, low, high), elu(x, alpha), and
             steps(x, axis), the differences of neighbours, 0 for the first.
         batch_norm: The class of its blocks' own BatchNorm, with spec, weight, bias, running_mean and running_var.
+        lacking: What its errors say (regular expressions) where it has no kernel, or no memory, for what a model does.
     """
 
     name: ClassVar[str]
@@ -79,6 +81,7 @@ class Framework(ABC):
     fused: ClassVar[Mapping[str, Fused]] = {}
     functions: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     batch_norm: ClassVar[type | None] = None
+    lacking: ClassVar[tuple[str, ...]] = ()
 
     # Models
 
@@ -194,3 +197,9 @@ class Framework(ABC):
     def message(self, error: Exception) -> str:
         """What an error of the framework says, in one line."""
         return " ".join(str(error).split())
+
+    def unable(self, error: Exception) -> bool:
+        """Whether an error is for want of a kernel or of memory, and not the model's own."""
+        if isinstance(error, NotImplementedError | MemoryError):
+            return True
+        return any(re.search(pattern, str(error)) for pattern in self.lacking)

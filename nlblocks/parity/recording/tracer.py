@@ -65,10 +65,14 @@ class Tracer(Framework):
         return trace
 
     def train(
-        self, model: Any, state: Mapping[str, Array], *, steps: int, optimiser: Callable[..., Any], **how: Any
-    ) -> list[dict[str, Array]]:
-        """The state after each optimiser step on Σ output · gradient; the model is left as it was."""
-        options, states = RunOptions(**{**how, "keep": "results"}), []
+        self, model: Any, state: Mapping[str, Array], *, steps: int, optimiser: Callable[..., Any],
+        done: Callable[[dict[str, Array]], None], **how: Any,
+    ) -> None:  # fmt: skip
+        """Call ``done`` with the state after each optimiser step on Σ output · gradient; the model is left as it was.
+
+        What the model or its optimiser raises goes on.
+        """
+        options = RunOptions(**{**how, "keep": "results"})
         with prepared(self, model, options, state):
             rule = optimiser([p for p in self.parameters(model) if self.wants_gradient(p)])
             for _ in range(steps):
@@ -79,8 +83,7 @@ class Tracer(Framework):
                 if not self._backward(found, options, {}, lambda key, gradient: None):
                     raise RuntimeError(f"{trace.model}: no output has a gradient")
                 self.step(rule)
-                states.append({name: private(self.to_numpy(tensor)) for name, tensor in self.named(model).items()})
-        return states
+                done({name: private(self.to_numpy(tensor)) for name, tensor in self.named(model).items()})
 
     def _run(self, model: Any, options: RunOptions, trace: Trace) -> None:
         recorder = Recorder(self, trace, options)
@@ -102,6 +105,7 @@ class Tracer(Framework):
         except Exception as error:
             trace.error = f"{type(error).__name__}: {self.message(error)[:MESSAGE]}"
             trace.error_scope = recorder.scopes[-1][0]
+            trace.unable = self.unable(error)
         trace.buffers_after = {
             name: private(self.to_numpy(tensor))
             for name, tensor in self.named(model).items()

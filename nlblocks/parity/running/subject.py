@@ -14,7 +14,7 @@ from nlblocks.parity.running.find_tracer import tracer_of
 from nlblocks.parity.running.history import History, trained
 from nlblocks.parity.running.inputs import Inputs
 from nlblocks.parity.running.jump import first_jump
-from nlblocks.parity.running.optimisers import Maker
+from nlblocks.parity.running.optimisers import Maker, TrainingPlan
 from nlblocks.parity.tracing import Trace, vocabulary
 
 Progress = Callable[[str], None]
@@ -27,6 +27,7 @@ class Subject:
 
     ``state`` is what it is run with, ``masks`` what its dropout masks are drawn for where that is not their own shape,
     ``held`` what the other side's framework holds as float32 and this one's does not: it is run with the same.
+    ``plan`` are its steps of training, if any.
     """
 
     model: Any
@@ -38,6 +39,7 @@ class Subject:
     state: State
     say: Progress
     masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    plan: TrainingPlan | None = None
 
     @staticmethod
     def check(model: Any) -> None:
@@ -65,15 +67,13 @@ class Subject:
         return _subjects({"captured": model}, Inputs.of(inputs, seed), None)[0]
 
     @staticmethod
-    def probes(left: Subject, right: Subject) -> tuple[Trace, Trace]:
-        """The structures of both. Raises InputError where both fail on their inputs."""
+    def structures(left: Subject, right: Subject, *, training: bool) -> tuple[Trace, Trace]:
+        """The structures of both. Raises InputError where both fail on their inputs in every way."""
         left.say("pairing")
-        found = left.probe(), right.probe()
-        if found[0].error and found[1].error:
-            raise InputError(
-                f"both models fail on inputs {left.inputs.words}: left: {found[0].error}; right: {found[1].error}"
-            )
-        return found
+        a, b = left.structure(training=training), right.structure(training=training)
+        if a.stopped and b.stopped:
+            raise InputError(f"both models fail on inputs {left.inputs.words}: left: {a.error}; right: {b.error}")
+        return a, b
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -100,16 +100,37 @@ class Subject:
         """Whether there is anything to train."""
         return any(tensor.trainable for tensor in self.tracer.describe(self.model).values())
 
+    @property
+    def asked(self) -> bool:
+        return self.plan is not None and self.plan.asked
+
+    def holds(self, *, training: bool, dtype: str) -> bool:
+        return True
+
     def with_state(self, state: State) -> Subject:
         """The same model, run with another state."""
         return replace(self, state=state)
 
+    def with_plan(self, plan: TrainingPlan | None) -> Subject:
+        """The same model, with other steps of training."""
+        return replace(self, plan=plan)
+
     def redrawn(self, masks: Mapping[str, tuple[int, ...]]) -> Subject:
         return replace(self, masks=masks)
 
-    def probe(self) -> Trace:
-        """The structure: one run that keeps no values."""
-        return self.tracer.run(self.model, self.own, **self._how(self.inputs.arrays, keep="results"))
+    def structure(self, *, training: bool) -> Trace:
+        """The structure: one run that keeps no values, in the first way in which the model runs.
+
+        That is float64 and evaluation, unless it fails so. Where it fails in every way, what it did in the first.
+        """
+        found: list[Trace] = []
+        for mode in (False, True) if training else (False,):
+            for dtype in ("float64", "float32"):
+                how = self._how(self.inputs.arrays, keep="results", training=mode, dtype=dtype)
+                found.append(self.tracer.run(self.model, self.own, **how))
+                if not found[-1].stopped:
+                    return found[-1]
+        return found[0]
 
     def run(
         self,
@@ -138,15 +159,17 @@ class Subject:
         own = {"names": self.names, "seed": self.inputs.seed, "held": self.held, "masks": self.masks}
         return {"inputs": arrays, **own, **changes}
 
-    def train(self, maker: Maker, side: str, steps: int) -> History:
-        """Steps of training in float64; ``side`` is what errors call the model."""
+    def train(self) -> History | None:
+        """What steps of training in float64 leave behind."""
+        if self.plan is None:
+            return None
         self.say(f"{self.framework}: training")
-        how = self._how(self.inputs.arrays, training=True, backward=True)
+        plan, how = self.plan, self._how(self.inputs.arrays, training=True, backward=True)
 
-        def again(other: Maker) -> list[State]:
-            return self.tracer.train(self.model, self.state, steps=steps, optimiser=other, **how)
+        def again(maker: Maker, states: list[State]) -> None:
+            self.tracer.train(self.model, self.state, steps=plan.steps, optimiser=maker, done=states.append, **how)
 
-        return trained(self.framework, side, maker, again)
+        return trained(self.framework, plan.maker, again)
 
     def decided(self, *, training: bool, dtype: str, given: vocabulary.Given | None = None) -> Any:
         """What one run decides at thresholds and ties."""

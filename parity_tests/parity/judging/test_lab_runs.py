@@ -69,7 +69,10 @@ def test_the_models_keep_their_weights_dtypes_and_gradients() -> None:
         {n: (p.detach().numpy().copy(), p.grad.numpy().copy()) for n, p in model() if p.grad is not None}
         for model in models
     ]
+    held = [(p.grad, before[1][n][1]) for n, p in right.named_parameters() if p.grad is not None]
     compare(left, right)
+    assert held
+    assert all(np.array_equal(gradient.numpy(), known) for gradient, known in held)  # what a user holds of it, too
     for model, known in zip(models, before, strict=True):
         for name, parameter in model():
             assert "float32" in str(parameter.dtype)
