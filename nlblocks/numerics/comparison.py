@@ -35,9 +35,18 @@ class Comparison:
     undecided: str = ""
 
     @classmethod
-    def of(cls, left: Array, right: Array, *, noise: float | None = None, **record: Any) -> Comparison:
-        """Two arrays, measured; ``record`` are the other fields."""
-        return cls(difference=measure(left, right, noise=noise or 0.0), noise=noise, **record)
+    def of(
+        cls, left: Array, right: Array, *, noise: float | None = None, alike: bool = False, **record: Any
+    ) -> Comparison:
+        """Two arrays, measured; ``record`` are the other fields.
+
+        With ``alike``, NaN and infinity that both sides hold in the same places are no problem, and the rest is judged:
+        a tensor that is NaN all over on both sides leaves nothing to judge.
+        """
+        found = measure(left, right, noise=noise or 0.0, alike=alike)
+        if found.nan and found.nan == found.size:
+            record["undecided"] = "it is NaN all over on both sides"
+        return cls(difference=found, noise=noise, **record)
 
     @classmethod
     def impossible(cls, problem: str, **record: Any) -> Comparison:

@@ -41,7 +41,7 @@ class NoiseFloor:
         infinite is no rounding, and excuses nothing.
         """
         own = self.base.get(key)
-        if own is None or moved.shape != own.shape or not moved.size or moved.dtype.kind != "f":
+        if own is None or moved.shape != own.shape or not moved.size or moved.dtype.kind not in "fc":
             return
         change = furthest(moved, own) * weight
         self.floors[key] = max(self.floors.get(key, 0.0), change if math.isfinite(change) else 0.0)
