@@ -104,7 +104,8 @@ class Capture:
         for mode, trace in self.traces.items():
             meta["traces"][mode] = trace.to_dict()
             tensors |= {f"{mode}/{name}": array for name, array in trace.arrays().items()}
-        tensors, meta["same"] = _once(tensors)
+        meta["complex"] = [name for name, array in tensors.items() if array.dtype.kind == "c"]
+        tensors, meta["same"] = _once({name: _in_parts(array) for name, array in tensors.items()})
         text = json.dumps(meta)
         notes = {"format": FORMAT, "capture": text, "checksum": _checksum(text, tensors)}
         with replacing(target) as file, Sink(file) as sink:
@@ -146,6 +147,7 @@ def load_capture(path: str | Path) -> Capture:
             if metadata["checksum"] != _checksum(metadata["capture"], tensors):
                 raise ValueError("its checksum is wrong")
             tensors |= {name: tensors[other] for name, other in meta["same"].items()}
+            tensors |= {name: tensors[name].view(np.complex128)[..., 0] for name in meta.get("complex", ())}
     except InputError:
         raise
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
@@ -178,6 +180,14 @@ def _mode(training: bool, dtype: str) -> str:
 def _within(folder: str, tensors: Mapping[str, Array]) -> dict[str, Array]:
     start = f"{folder}/"
     return {name.removeprefix(start): array for name, array in tensors.items() if name.startswith(start)}
+
+
+def _in_parts(array: Array) -> Array:
+    """A complex array as float64 with a last axis of real and imaginary part: the format has no complex128."""
+    if array.dtype.kind != "c":
+        return array
+    whole = np.ascontiguousarray(array, np.complex128).reshape(array.shape)
+    return whole[..., None].view(np.float64)
 
 
 def _once(tensors: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, str]]:

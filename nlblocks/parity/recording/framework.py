@@ -96,7 +96,10 @@ class Framework(ABC):
 
     @abstractmethod
     def named(self, model: Any) -> dict[str, Any]:
-        """Floating parameters and buffers by name, each once; running statistics are running_mean and running_var."""
+        """Floating and complex parameters and buffers by name, each once.
+
+        Running statistics are running_mean and running_var.
+        """
 
     @abstractmethod
     def buffer_names(self, model: Any) -> set[str]:
@@ -117,11 +120,14 @@ class Framework(ABC):
 
     @abstractmethod
     def to_numpy(self, tensor: Any) -> Array:
-        """The values, on the tensor's own memory where that can be; bfloat16 as float32."""
+        """The values, on the tensor's own memory where that can be; bfloat16 as float32, complex ones as they are."""
 
     @abstractmethod
     def input(self, array: Array, dtype: str, *, gradient: bool) -> Any:
-        """A tensor on memory of its own; floating ones as ``dtype``, and with a gradient if it is wanted."""
+        """A tensor on memory of its own, with a gradient if it is wanted, which integers have not.
+
+        Floating ones are made ``dtype``, complex ones the complex dtype of that precision.
+        """
 
     @abstractmethod
     def like(self, array: Array, tensor: Any) -> Any:
@@ -129,7 +135,7 @@ class Framework(ABC):
 
     @abstractmethod
     def copy(self, tensor: Any, dtype: str, values: Array | None) -> Any:
-        """A tensor on memory of its own, on the same device, floating ones as ``dtype``; with these values, if any."""
+        """A tensor on memory of its own, on the same device; with these values, if any. Dtypes as of :meth:`input`."""
 
     @abstractmethod
     def lent(self, tensors: Sequence[tuple[Any, Any]]) -> AbstractContextManager[object]:

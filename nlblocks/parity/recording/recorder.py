@@ -326,13 +326,17 @@ def leaves(value: Any, tensor: type[Any], path: str = "") -> list[tuple[str, Any
 
 
 def private(array: Array) -> Array:
-    """A copy, floating values as float64."""
-    return np.array(array, dtype=np.float64 if array.dtype.kind == "f" else array.dtype)
+    """A copy, floating values as float64, complex ones as complex128."""
+    return np.array(array, dtype=_wide(array))
 
 
 def as_float64(array: Array) -> Array:
-    """Floating values as float64, without a copy where they are."""
-    return np.asarray(array, dtype=np.float64 if array.dtype.kind == "f" else array.dtype)
+    """Floating values as float64, complex ones as complex128, without a copy where they are."""
+    return np.asarray(array, dtype=_wide(array))
+
+
+def _wide(array: Array) -> Any:
+    return np.result_type(array, np.float64) if array.dtype.kind in "fc" else array.dtype
 
 
 def dtype_name(tensor: Any) -> str:

@@ -43,8 +43,9 @@ class Tracer(Framework):
         }  # fmt: skip
 
     def dtype(self, model: Any) -> str:
-        """The dtype of the model's floating parameters."""
-        return next((dtype_name(tensor) for tensor in self.named(model).values()), self.default_dtype())
+        """The dtype of the model's floating parameters; of complex ones, that of their parts."""
+        own = next((dtype_name(tensor) for tensor in self.named(model).values()), self.default_dtype())
+        return next((real for real, whole in vocabulary.COMPLEX.items() if whole == own), own)
 
     def run(self, model: Any, state: Mapping[str, Array], **how: Any) -> Trace:
         """Run the model with this state, and leave it as it was; what it raises is the trace's ``error``.
@@ -148,7 +149,10 @@ class Tracer(Framework):
     ) -> bool:  # fmt: skip
         """Send the fixed gradients into the outputs; False where none of them takes one."""
         outputs = {path: tensor for path, tensor in found.items() if self.wants_gradient(tensor)}
-        sent = [self.like(output_gradient(path, tensor.shape, options), tensor) for path, tensor in outputs.items()]
+        sent = [
+            self.like(output_gradient(path, tensor.shape, dtype_name(tensor), options), tensor)
+            for path, tensor in outputs.items()
+        ]
         if outputs:
             self.backward(list(outputs.values()), sent, targets, done)
         return bool(outputs)
