@@ -17,9 +17,10 @@ class Comparison:
 
     ``noise`` is what counts as rounding of this tensor, in its own units, as nudges and what else is known measured
     it; None where none was asked for. ``limit`` is the relative difference that passes without asking; None in
-    float32, which is judged by its noise alone. ``inputs`` says on what inputs, where there are several. ``accepted``
-    marks a difference that is known and wanted, or said elsewhere: it does not pass, and is no fault. ``undecided``
-    says why a tensor could not be judged: it does not pass either, and is no fault.
+    float32, which is judged by its noise alone. ``inputs`` says on what inputs, where there are several. ``explained``
+    names what a difference follows from, whole: causes that are said elsewhere. ``accepted`` tells that these are known
+    and wanted: it does not pass, and is no fault. ``undecided`` says why a tensor could not be judged: it does not pass
+    either, and is no fault.
     """
 
     phase: str
@@ -31,6 +32,7 @@ class Comparison:
     limit: float | None = None
     pair: tuple[str, str] = ("left", "right")
     inputs: str = ""
+    explained: tuple[str, ...] = ()
     accepted: bool = False
     undecided: str = ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,6 +19,8 @@ CHUNK = 2**18
 class Difference:
     """What separates two arrays. ``problem`` is set, and the numbers mean nothing, where they cannot be compared.
 
+    ``spoilt`` is the side whose NaN or infinity that is, if it is one.
+
     ``error`` is the largest |left - right|, found at ``index`` with the two ``values``; ``scale`` is the largest
     magnitude in either array; ``bits_equal`` of ``bits_total`` elements are equal after rounding to float32, among
     those that the noise floor leaves determined (see :func:`measure`); ``same`` of ``size`` are, among all. ``nan`` and
@@ -26,6 +28,7 @@ class Difference:
     """
 
     problem: str = ""
+    spoilt: Literal["", "left", "right"] = ""
     error: float = 0.0
     scale: float = 0.0
     index: tuple[int, ...] = ()
@@ -63,12 +66,12 @@ def measure(left: Array, right: Array, *, noise: float = 0.0, alike: bool = Fals
     if left.dtype != right.dtype:
         return Difference(problem=f"dtypes differ: {left.dtype} and {right.dtype}")
     held = _not_finite(left, right, alike=alike)
-    if isinstance(held, str):
-        return Difference(problem=held)
+    if isinstance(held, Difference):
+        return held
     if left.size == 0:
         return Difference()
     a, b = left.reshape(-1), right.reshape(-1)
-    single = np.complex64 if left.dtype.kind == "c" else np.float32
+    single = {"f": np.float32, "c": np.complex64}.get(left.dtype.kind, left.dtype)
     error, where, scale = -1.0, 0, 0.0
     bits_equal = bits_total = same = 0
     for start in range(0, a.size, CHUNK):
@@ -101,19 +104,19 @@ def measure(left: Array, right: Array, *, noise: float = 0.0, alike: bool = Fals
     )
 
 
-def _not_finite(left: Array, right: Array, *, alike: bool) -> bool | str:
+def _not_finite(left: Array, right: Array, *, alike: bool) -> bool | Difference:
     """Whether the sides hold NaN or infinity, alike where that is allowed; what is wrong with it where it is not."""
-    held = [~np.isfinite(array) for array in (left, right)]
+    held = ~np.isfinite(left), ~np.isfinite(right)
     if not (held[0].any() or held[1].any()):
         return False
-    wrong = [mask & ~_equal(left, right) for mask in held] if alike else held
-    for (side, array), (other, theirs), mask in zip(
-        (("left", left), ("right", right)), (("right", right), ("left", left)), wrong, strict=True
-    ):
-        if mask.any():
-            first = tuple(int(i) for i in np.argwhere(mask)[0])
-            beside = f", the {other} {theirs[first]}" if not np.isfinite(theirs[first]) and alike else ""
-            return f"the {side} has {array[first]} at {list(first)}{beside}"
+    apart = ~_equal(left, right) if alike else np.ones(left.shape, bool)
+    sides: tuple[tuple[Literal["left", "right"], Array, Array], ...]
+    sides = ("left", left, held[0] & apart), ("right", right, held[1] & apart)
+    for side, array, wrong in sides:
+        if wrong.any():
+            first = tuple(int(i) for i in np.argwhere(wrong)[0])
+            beside = f", the right {right[first]}" if alike and side == "left" and not np.isfinite(right[first]) else ""
+            return Difference(problem=f"the {side} has {array[first]} at {list(first)}{beside}", spoilt=side)
     return True
 
 

@@ -50,7 +50,7 @@ def capture(
     subject = subject.with_state(_state(subject, probe, source, rename, randomise=randomise))
     traces, floors = _runs(subject, say, training=training)
     history = None
-    if plan is not None and subject.trainable:
+    if plan is not None and subject.trainable and traces["train"].differentiated:
         say("training")
         history = subject.train(plan.left, "captured", plan.steps)
     return Capture(

@@ -53,12 +53,20 @@ class Comparer:
         """Compare one pair of tensors, the right's by the name ``other``; ``extra`` is what else counts as noise.
 
         In the models' own dtype the smaller floor counts: both compute the same function, so that it moves as little
-        on either side, and a side that loses precision must not excuse itself by it.
+        on either side, and a side that loses precision must not excuse itself by it. Integers and truth values are
+        exact: rounding moves none of them by a little.
         """
         limit = MODEL_LIMIT if runs.dtype == "float64" else None
-        found = Comparison.of(*_alike(a, b), phase=phase, group=key[0], name=key[1], dtype=runs.dtype, limit=limit)
+        a, b = _alike(a, b)
+        exact = a.dtype.kind not in "fc"
+        found = Comparison.of(
+            a, b, alike=True, phase=phase, group=key[0], name=key[1], dtype=runs.dtype, limit=0.0 if exact else limit,
+            noise=None,
+        )  # fmt: skip
+        if exact:
+            return found if runs.dtype == "float64" else _undecided(found)
         for nudges in (NUDGES,) if runs.dtype == "float64" else (NUDGES, MORE_NUDGES):
-            if found.passed or found.difference.problem:
+            if found.passed or found.difference.problem or found.undecided:
                 break
             floors = self._floors(key, runs, other, nudges)
             measured = max(floors) if runs.dtype == "float64" else min(floors)
@@ -75,9 +83,19 @@ class Comparer:
         return left.get(key, 0.0), right.get((key[0], other or key[1]), 0.0)
 
 
+def _undecided(found: Comparison) -> Comparison:
+    """Integers that differ in the models' own dtype, though not in float64: a decision that rounding may turn."""
+    if found.passed or found.difference.problem:
+        return found
+    count = found.difference.size - found.difference.same
+    return replace(
+        found, undecided=f"{count} of {found.difference.size} integers fall otherwise in {found.dtype} alone"
+    )
+
+
 def _alike(a: Array, b: Array) -> tuple[Array, Array]:
     """In one dtype: another precision is no difference here, the outputs' own dtypes are judged by themselves."""
-    if a.dtype.kind == b.dtype.kind == "f":
+    if a.dtype.kind == b.dtype.kind and a.dtype.kind in "fc":
         wider = np.result_type(a, b)
         a, b = a.astype(wider, copy=False), b.astype(wider, copy=False)
     elif a.dtype.kind in "iub" and b.dtype.kind in "iub":

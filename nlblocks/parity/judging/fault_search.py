@@ -12,7 +12,7 @@ from nlblocks.parity.explaining import Explainer, Located
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.attributes import profile
 from nlblocks.parity.judging.comparer import Comparer
-from nlblocks.parity.judging.gradients import Gradients, Wrong, compare_gradients, where_gradients_part
+from nlblocks.parity.judging.gradients import Gradients, Wrong, compare_gradients, spoilt, where_gradients_part
 from nlblocks.parity.judging.outputs import finite, first_not_finite, paired_outputs
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.substitutions import Substitutions, partners_by_parameter, users_of
@@ -155,6 +155,11 @@ class FaultSearch:
             now = self._beside(left, True, "values")
             located = where_gradients_part(left, now.right, self.why, wrong, gradients.comparisons)
             if isinstance(located, Finding):
+                if located.cause == "values.not_finite":
+                    search.findings.append(located)
+                    broken = spoilt(gradients.comparisons)
+                    wrong = [one for one in wrong if one not in broken]
+                    continue
                 if self.substitutions.values:
                     names = ", ".join(name for _, name in wrong)
                     search.skipped.append(f"the gradients of {names}, beside what was found before")

@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from nlblocks.backend import Array
+from nlblocks.numerics import Comparison
 from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding, Phase, ReportData
 from nlblocks.parity.judging.attributes import audit, profile
@@ -44,7 +46,8 @@ class Judge:
         self.search = FaultSearch(self.comparer, self.why)
         self.left, self.right = left, right
         self._through = False
-        self._apart: set[str] = set()
+        self._differentiated = True
+        self._apart: dict[str, Array] = {}  # by how much buffers differ in float64
         self._rounding: dict[str, float] = {}  # how far gradients may be apart; from 1 on they are rounding
 
     @property
@@ -109,15 +112,24 @@ class Judge:
                 return runs
         training = runs.training
         del runs  # before as much is kept again
-        known, profiled = self._known(phase), self.report.profiled
+        known, profiled = self._found(phase), self.report.profiled
         search = self.search.forward(training, phase, known=known, profiled=profiled)
         passed = self._take(search)
         if failed and passed is not None and not search.findings:  # it failed once and not again
             self.report.compare(compare_outputs(self.comparer, passed, phase))
         return passed
 
-    def _known(self, phase: Phase) -> set[object]:
+    def _found(self, phase: Phase) -> set[object]:
         return {finding.identity for finding in self.report.before(phase)}
+
+    def _known(self, phase: Phase) -> tuple[str, ...]:
+        """The causes of what was found before a phase, by name."""
+        return tuple(dict.fromkeys(f.cause or f"what differs {f.where}" for f in self.report.before(phase)))
+
+    def _explained(self, comparison: Comparison, causes: tuple[str, ...]) -> Comparison:
+        """A comparison that differs, with what that follows from: accepted, where all of it is."""
+        accepted = bool(causes) and set(causes) <= set(self.report.accept)
+        return replace(comparison, explained=causes, accepted=accepted)
 
     def _take(self, search: Search) -> Pass | None:
         self.report.profile(search.layers)
@@ -128,32 +140,35 @@ class Judge:
     def _buffers(self, runs: Pass) -> None:
         """Running statistics after one training pass."""
         left, right, before = runs.left, runs.right, self.left.state
-        names = {name for name, tensor in left.state.items() if tensor.buffer} - self.search.unjudged(runs)
+        names, known = {name for name, tensor in left.state.items() if tensor.buffer}, self.search.unjudged(runs)
         theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
-        owner = {str(a.refs[role]): (a, b) for a, b in self.pairs.pairs for role in a.refs}
-        said: set[str] = set()
+        owner = {a.refs[role].name: (a.name, b.name) for a, b in self.pairs.pairs for role in a.refs}
+        said: set[tuple[str, str | None]] = set()
         off = Rounding.declared().statistics_off
         for name in sorted(names & set(theirs)):
-            mine = left.buffers_after[name]
-            held = float(np.abs(mine - before[name]).max(initial=0.0)) * off
-            found = self.comparer.compare("buffers", ("buffers", name), mine, theirs[name], runs, extra=held)
-            if not found.passed:
-                self._apart.add(name)
-            if not found.passed and name in owner:
-                a, b = owner[name]
-                accepted = a.name in said  # said once for the layer
-                if not accepted:
-                    said.add(a.name)
-                    why = self.why.buffer(name, (a.name, b.name), before[name], left, right, theirs[name])
-                    self.report.find(why)
-                    accepted = why.cause in self.report.accept
-                found = replace(found, accepted=accepted)
+            start, _ = theirs.beside(name, before[name])
+            mine, other = theirs.beside(name, left.buffers_after[name])
+            way = float(np.abs(mine - start).max(initial=0.0))
+            held = way * off if np.isfinite(way) else 0.0
+            found = self.comparer.compare("buffers", ("buffers", name), mine, other, runs, extra=held)
+            if not (found.passed or found.undecided):
+                self._apart[name] = other - mine
+                causes = self._known("buffers") if name in known else ()
+                if not causes:
+                    why = self.why.buffer(name, owner[name], (start, mine, other), left, right)
+                    self.report.find(*(f for f in why if (f.layer_left, f.cause) not in said or f.cause is None))
+                    said |= {(f.layer_left, f.cause) for f in why}
+                    causes = tuple(f.cause for f in why if f.cause is not None)
+                found = self._explained(found, causes)
             self.report.compare([found])
 
     def _backward(self, runs: Pass) -> None:
         """Gradients of inputs and parameters."""
+        self._differentiated = runs.left.differentiated or runs.right.differentiated
+        if not self._differentiated:
+            self.report.skip("the backward pass, because no output has a gradient")
+            return
         gradients = compare_gradients(self.comparer, self.pairs, runs)
-        self.report.compare(gradients.comparisons)
         self._rounding = {
             c.name: c.rounding for c in gradients.comparisons if c.group == "grad_params" and c.noise is not None
         }
@@ -162,7 +177,20 @@ class Judge:
         names = {name for kind, name in gradients.wrong if kind == "frozen"} if held else set()
         wrong = [(kind, name) for kind, name in gradients.wrong if name not in names]
         if wrong:
-            self._take(self.search.backward(runs, gradients, wrong, known=self._known("backward")))
+            self._take(self.search.backward(runs, gradients, wrong, known=self._found("backward")))
+        faults = any(finding.phase == "backward" for finding in self.report.faults)
+        if runs.left.differentiated != runs.right.differentiated and not faults:
+            self.report.find(self._without_gradient(runs))
+        causes, unjudged = self._known("backward"), self.search.unjudged(runs)
+        for found in gradients.comparisons:
+            touched = (f"input:{found.name}" if found.group == "grad_input" else found.name) in unjudged
+            follows = not (found.passed or found.undecided) and (touched or not faults)
+            self.report.compare([self._explained(found, causes) if follows else found])
+
+    def _without_gradient(self, runs: Pass) -> Finding:
+        side, other = ("left", "right") if runs.right.differentiated else ("right", "left")
+        text = f"no output of the {side} has a gradient, and the {other}'s have"
+        return Finding(phase="backward", place="output", cause="gradient.detached", explanation=text, error=1.0)
 
     def own_dtype(self, *, training: bool) -> None:
         """The models in float32, explained by the noise floor measured in it; halves are said to be left out."""
@@ -180,7 +208,10 @@ class Judge:
         judge = OwnDtype(self.comparer, self.why, self._apart)
         for train in (False, True) if training else (False,):
             comparisons, findings = judge.judge(training=train)
-            self.report.compare(comparisons)
+            causes = {f.cause for f in findings if f.severity == "fault"} & set(self.report.accept)
+            for found in comparisons:
+                lost = causes and not (found.passed or found.undecided or found.accepted)
+                self.report.compare([self._explained(found, tuple(map(str, causes))) if lost else found])
             self.report.find(*findings)
             if any(finding.severity == "fault" for finding in findings):
                 return
@@ -192,6 +223,8 @@ class Judge:
             text = "steps of training, because the models differ before"
         elif not (left.trainable and right.trainable):
             text = "steps of training, because a model has nothing to train"
+        elif not self._differentiated:
+            text = "steps of training, because no output has a gradient"
         else:
             self.histories(left.train(plan.left, "left", plan.steps), right.train(plan.right, "right", plan.steps))
             return
@@ -203,6 +236,8 @@ class Judge:
         found = compare_training(self.why, left, right, self.left.state, self._rounding)
         self.report.train((left.optimiser, right.optimiser), found.steps)
         self.report.find(*found.findings)
+        for comparison in found.not_finite:
+            self.report.say_not_finite(comparison, judged=False)
 
     def skip(self, text: str) -> None:
         """Say what was not there to be judged."""

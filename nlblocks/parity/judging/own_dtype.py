@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
+from nlblocks.backend import Array
 from nlblocks.numerics import Comparison
 from nlblocks.numerics.tolerance import RATIO
 from nlblocks.parity.explaining import Explainer
@@ -20,10 +22,18 @@ JUMPING = 0.01
 """Share of a gradient's elements that a tie may move in float32, where float64 agrees."""
 
 
-class OwnDtype:
-    """Judges the models in float32, where they agree in float64. ``apart`` are buffers that are known to differ."""
+JUMP = "a jump near a tie"
+"""What a gradient that jumps differs by."""
 
-    def __init__(self, comparer: Comparer, why: Explainer, apart: set[str]) -> None:
+
+class OwnDtype:
+    """Judges the models in float32, where they agree in float64.
+
+    ``apart`` is by how much buffers are known to differ: it is taken away, and the rest is judged. Nothing is left of
+    one that is NaN or infinite on one side.
+    """
+
+    def __init__(self, comparer: Comparer, why: Explainer, apart: Mapping[str, Array]) -> None:
         self.comparer, self.why, self.pairs, self.apart = comparer, why, why.pairs, apart
 
     def judge(self, *, training: bool) -> tuple[list[Comparison], list[Finding]]:
@@ -40,12 +50,13 @@ class OwnDtype:
             note = None if found.passed or found.group != "grad_params" else self._jump(runs, phase, found)
             if note is not None:
                 notes.append(note)
-                comparisons[index] = replace(found, accepted=True)
-        failed = [c for c in comparisons if not c.passed]
-        if not lacking and all(c.accepted for c in failed):
+                comparisons[index] = replace(found, explained=(JUMP,), accepted=True)
+        failed = [c for c in comparisons if not (c.passed or c.undecided or c.accepted)]
+        if not (lacking or failed):
             return comparisons, notes
         del runs
-        return comparisons, [*notes, self._lost(training, phase, max(failed, key=lambda c: c.ratio, default=None))]
+        worst = max(failed, key=lambda c: (bool(c.difference.problem), c.ratio), default=None)
+        return comparisons, [*notes, self._lost(training, phase, worst)]
 
     def _compare(self, runs: Pass, phase: Phase) -> tuple[list[Comparison], bool]:
         """Everything that a pass is judged by, and whether gradients lack on one side."""
@@ -54,9 +65,11 @@ class OwnDtype:
         if not runs.training:
             return found, False
         theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
-        for name in sorted(set(theirs) - self.apart):
-            mine, other = left.buffers_after[name], self.pairs.names.get(name)
-            found.append(self.comparer.compare(phase, ("buffers", name), mine, theirs[name], runs, other=other))
+        for name in sorted(theirs):
+            mine, other = theirs.beside(name, left.buffers_after[name])
+            apart, partner = self.apart.get(name, np.zeros(())), self.pairs.names.get(name)
+            if np.isfinite(apart).all():
+                found.append(self.comparer.compare(phase, ("buffers", name), mine + apart, other, runs, other=partner))
         gradients = compare_gradients(self.comparer, self.pairs, runs, phase)
         compared = {(c.group, c.name) for c in gradients.comparisons}
         groups = {"input": "grad_input", "parameter": "grad_params", "frozen": "frozen"}
@@ -70,9 +83,9 @@ class OwnDtype:
         said, and is no fault.
         """
         key, name = ("grad_params", found.name), found.name
-        mine = runs.left.grad_params[name]
-        theirs = self.pairs.mirrored(runs.right.grad_params, runs.left.grad_params)[name]
-        apart = int((np.abs(mine - theirs) > RATIO * found.floor).sum())
+        theirs = self.pairs.mirrored(runs.right.grad_params, runs.left.grad_params)
+        mine, other = theirs.beside(name, runs.left.grad_params[name])
+        apart = int((np.abs(mine - other) > RATIO * found.floor).sum())
         moved = RATIO * self.comparer.swing(key, runs, self.pairs.names.get(name))
         if found.difference.problem or found.difference.error > moved or apart > JUMPING * mine.size:
             return None

@@ -95,8 +95,8 @@ class Tracer(Framework):
 
         try:
             found = self._forward(model, recorder, options, inputs)
-            if options.backward and not self._backward(found, options, targets, options.gradients or deliver):
-                trace.error = f"{trace.model}: no output has a gradient"
+            if options.backward:
+                self._backward(found, options, targets, options.gradients or deliver)
         except Exception as error:
             trace.error = f"{type(error).__name__}: {self.message(error)[:MESSAGE]}"
             trace.error_scope = recorder.scopes[-1][0]

@@ -16,7 +16,7 @@ from nlblocks.init import generator
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Float64, complex128 or integer arrays, their ``names`` where the user gave any, and the seed of what was drawn."""
+    """Float64, complex128 or integer arrays, their ``names`` where there are any, and the seed of what was drawn."""
 
     arrays: tuple[Array, ...]
     names: tuple[str, ...]
