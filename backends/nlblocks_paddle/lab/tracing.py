@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import paddle
 from paddle import nn
+from paddle.autograd import PyLayer
 
 from nlblocks.backend import Array
 from nlblocks.parity.recording import Observer, Recurrent, Tracer
@@ -96,6 +97,9 @@ class PaddleTracer(Tracer):
         on_cpu = tensor.place.is_cpu_place()
         return paddle.utils.dlpack.from_dlpack(array) if on_cpu else paddle.to_tensor(array, place=tensor.place)
 
+    def exchanged(self, tensor: paddle.Tensor, values: paddle.Tensor) -> paddle.Tensor:
+        return _Exchanged.apply(tensor, values)
+
     @contextmanager
     def lent(self, tensors: Sequence[tuple[paddle.Tensor, paddle.Tensor]]) -> Iterator[None]:
         own = [(p, _alias(p), None if p.grad is None else _alias(p.grad)) for p, _ in tensors]
@@ -158,6 +162,18 @@ class PaddleTracer(Tracer):
         text = str(error)
         words = " ".join(text[text.rfind("Error:") :].split() if "Traceback" in text else text.split())
         return re.sub(r" ?(\[(Hint:|operator <)|\(at /).*", "", words)
+
+
+class _Exchanged(PyLayer):
+    """Other values; the gradient goes on to the tensor whose they are not."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: paddle.Tensor, values: paddle.Tensor) -> paddle.Tensor:
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: paddle.Tensor) -> paddle.Tensor:
+        return gradient.clone()
 
 
 def _alias(tensor: paddle.Tensor) -> paddle.Tensor:

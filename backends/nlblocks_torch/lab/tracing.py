@@ -90,6 +90,9 @@ class TorchTracer(Tracer):
         source = tensor.detach() if values is None else _from_numpy(values)
         return torch.empty(tensor.shape, dtype=own, device=tensor.device).copy_(source)
 
+    def exchanged(self, tensor: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        return _Exchanged.apply(tensor, values)
+
     @contextmanager
     def lent(self, tensors: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[None]:
         own = [(parameter, parameter.data, parameter.grad) for parameter, _ in tensors]
@@ -150,6 +153,18 @@ class TorchTracer(Tracer):
     def step(self, optimiser: Any) -> None:
         optimiser.step()
         optimiser.zero_grad()
+
+
+class _Exchanged(torch.autograd.Function):
+    """Other values; the gradient goes on to the tensor whose they are not."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        return gradients[0], None
 
 
 class _Mode(TorchFunctionMode):

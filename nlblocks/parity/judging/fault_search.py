@@ -13,7 +13,7 @@ from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.attributes import profile
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.gradients import Gradients, Wrong, compare_gradients, spoilt, where_gradients_part
-from nlblocks.parity.judging.outputs import finite, first_not_finite, paired_outputs
+from nlblocks.parity.judging.outputs import first_not_finite, paired_outputs
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.substitutions import Substitutions, partners_by_parameter, users_of
 from nlblocks.parity.matching import ByDigest
@@ -104,11 +104,11 @@ class FaultSearch:
         """Where two forward passes part."""
         if left.error or right.error:
             return self._raised(left, right, phase)
-        for side, trace in (("left", left), ("right", right)):
-            bad = None if finite(trace) else first_not_finite(trace)
+        failed = [comparison for _, comparison in wrong]
+        for side, trace, other in (("left", left, right), ("right", right, left)):
+            bad = first_not_finite(trace, other) if any(c.difference.spoilt == side for c in failed) else None
             if bad is not None:
                 return self.why.not_finite(left, right, side, bad, phase)
-        failed = [comparison for _, comparison in wrong]
         error = max((c.difference.relative for c in failed if not c.difference.problem), default=1.0)
         floor = max((c.floor / c.difference.scale for c in failed if c.difference.scale), default=0.0)
         return self.why.outputs(left, right, [pair for pair, _ in wrong], error, phase, floor)

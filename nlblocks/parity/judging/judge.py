@@ -6,7 +6,7 @@ localise and explain.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.fault_search import FaultSearch, Search
 from nlblocks.parity.judging.gradients import compare_gradients, frozen
 from nlblocks.parity.judging.leftovers import unpaired
-from nlblocks.parity.judging.outputs import compare_outputs, structure
+from nlblocks.parity.judging.outputs import compare_outputs, first_not_finite, structure
 from nlblocks.parity.judging.own_dtype import OwnDtype
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.report_builder import ReportBuilder
@@ -106,6 +106,8 @@ class Judge:
             self.report.find(*structure(runs.left, runs.right, self.pairs, phase))
             found = compare_outputs(self.comparer, runs, phase)
             self.report.compare(found)
+            if phase == "eval forward" and any(c.difference.not_finite for c in found):
+                self.report.find(*self._not_finite_alike(runs.right, phase))
             if any(f.cause in ("output.structure", "output.shape") for f in self.report.faults):
                 return None
             if all(comparison.passed for comparison in found):
@@ -118,6 +120,14 @@ class Judge:
         if failed and passed is not None and not search.findings:  # it failed once and not again
             self.report.compare(compare_outputs(self.comparer, passed, phase))
         return passed
+
+    def _not_finite_alike(self, right: Trace, phase: Phase) -> Iterator[Finding]:
+        """Where NaN and infinity that both sides hold come from."""
+        left = self.left.run(training=False, keep="values")
+        op = first_not_finite(left)
+        if op is not None:
+            text = f"both sides have NaN or infinity from {op} on"
+            yield replace(self.why.not_finite(left, right, "left", op, phase), explanation=text, severity="note")
 
     def _found(self, phase: Phase) -> set[object]:
         return {finding.identity for finding in self.report.before(phase)}

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from nlblocks.backend import Array
 from nlblocks.parity.recording.rounding import Rounding
 from nlblocks.parity.tracing import vocabulary
@@ -153,6 +155,19 @@ class Framework(ABC):
         """The values of a tensor, without its gradient."""
         return self.like(self.to_numpy(tensor), tensor)
 
+    def exchanged(self, tensor: Any, values: Any) -> Any:
+        """A tensor with other values, which are one without a gradient, whose gradient goes on to ``tensor`` as it is.
+
+        A framework that has functions with a backward pass of their own says it with one. Here the difference of what
+        is finite of the tensor is added, which is nothing: an infinity gets no gradient, and beside NaN nothing does.
+        """
+        clip = self.functions.get("clip")
+        if clip is not None:
+            most = float(np.finfo(dtype_name(tensor)).max)
+            tensor = clip(tensor, -most, most)
+        nothing = tensor - self.constant(tensor)
+        return values + nothing if np.isfinite(self.to_numpy(nothing)).all() else values
+
     # Running
 
     @abstractmethod
@@ -196,3 +211,8 @@ class Framework(ABC):
     def message(self, error: Exception) -> str:
         """What an error of the framework says, in one line."""
         return " ".join(str(error).split())
+
+
+def dtype_name(tensor: Any) -> str:
+    """Such as "float32", in every framework."""
+    return str(tensor.dtype).rpartition(".")[2]

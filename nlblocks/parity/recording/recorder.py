@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.framework import Framework
+from nlblocks.parity.recording.framework import Framework, dtype_name
 from nlblocks.parity.recording.options import RunOptions
 from nlblocks.parity.tracing import Op, Trace, vocabulary
 
@@ -132,28 +132,42 @@ class Recorder:
 
         ``target`` is the tensor that a call without a result wrote to.
         """
-        if target is None and self.options.given is not None:
-            result = self._given(call.site, result, self.options.given)
+        given = self.options.given
+        if given is not None and target is not None:
+            self._exchanged((call.site, 0), target, given, written=True)
+        elif given is not None:
+            result = self._given(call, result, given)
         made = list(vocabulary.tensors_in(result, self.tensor)) if target is None else [target]
         if made:
             numbers = tuple(self._new(tensor) for tensor in made)
             self._append(call.kind, call.name, call.inputs, call.roles, call.attrs, numbers, call.site)
         return result
 
-    def _given(self, site: str, result: Any, given: vocabulary.Given) -> Any:
+    def _given(self, call: Call, result: Any, given: vocabulary.Given) -> Any:
         """The result with what is given in its place; other than tensors and plain lists of them are left alone."""
+        own = {id(argument) for argument in vocabulary.tensors_in(call.arguments, self.tensor)}
         if type(result) in (list, tuple):
-            return type(result)(self._exchanged((site, i), item, given) for i, item in enumerate(result))
-        return self._exchanged((site, 0), result, given)
+            items = enumerate(result)
+            return type(result)(self._exchanged((call.site, i), x, given, written=id(x) in own) for i, x in items)
+        return self._exchanged((call.site, 0), result, given, written=id(result) in own)
 
-    def _exchanged(self, spot: vocabulary.Spot, tensor: Any, given: vocabulary.Given) -> Any:
-        """The tensor with values of others that its gradient passes by, and with another gradient behind it."""
+    def _exchanged(self, spot: vocabulary.Spot, tensor: Any, given: vocabulary.Given, *, written: bool) -> Any:
+        """The tensor with values of others that its gradient passes by, and with another gradient behind it.
+
+        One that was ``written`` in place is written to again: the model may go on with it by its own name.
+        """
         if not isinstance(tensor, self.tensor):
             return tensor
         framework = self.framework
         value, gradient = given.values.get(spot), given.gradients.get(spot)
         if value is not None and value.shape == tuple(tensor.shape):
-            tensor = framework.like(value, tensor) + (tensor - framework.constant(tensor))
+            other = framework.like(value, tensor)
+            if framework.wants_gradient(tensor):
+                other = framework.exchanged(tensor, other)
+            if written:
+                tensor[...] = other
+            else:
+                tensor = other
         if gradient is not None and gradient.shape == tuple(tensor.shape) and framework.wants_gradient(tensor):
             own = tensor
             framework.hook(tensor, lambda _: framework.like(gradient, own))
@@ -337,11 +351,6 @@ def as_float64(array: Array) -> Array:
 
 def _wide(array: Array) -> Any:
     return np.result_type(array, np.float64) if array.dtype.kind in "fc" else array.dtype
-
-
-def dtype_name(tensor: Any) -> str:
-    """Such as "float32", in every framework."""
-    return str(tensor.dtype).rpartition(".")[2]
 
 
 def _without_tensors(value: Any, tensor: type[Any]) -> Any:

@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.framework import Framework, Undo
+from nlblocks.parity.recording.framework import Framework, Undo, dtype_name
 from nlblocks.parity.recording.observer import Observer
 from nlblocks.parity.recording.options import RunOptions, output_gradient
 from nlblocks.parity.recording.own_batch_norm import as_operations
 from nlblocks.parity.recording.prepared import prepared
-from nlblocks.parity.recording.recorder import Recorder, dtype_name, private
+from nlblocks.parity.recording.recorder import Recorder, private
 from nlblocks.parity.tracing import Trace, vocabulary
 
 MESSAGE = 300

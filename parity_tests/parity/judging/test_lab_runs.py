@@ -108,8 +108,7 @@ def test_a_jump_is_excused_only_where_nudges_show_it_and_few_elements_move(
         mine, theirs, phase="float32 train", group="grad_params", name="w", dtype="float32", noise=1e-7
     )
     runs = Mock(left=Mock(grad_params={"w": mine}), right=Mock(grad_params={"w": theirs}))
-    note = OwnDtype(
-        comparer, Mock(pairs=Mock(mirrored=lambda right, left: Mock(beside=lambda n, own: (own, right[n])))), {}
-    )._jump(runs, "float32 train", found)
+    pairs = Mock(mirrored=lambda right, left: Mock(beside=lambda name, own: (own, right[name])))
+    note = OwnDtype(comparer, Mock(pairs=pairs), {})._jump(runs, "float32 train", found)
     assert (note is not None) == excused
     assert note is None or note.severity == "note"
