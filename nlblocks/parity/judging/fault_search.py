@@ -96,7 +96,7 @@ class FaultSearch:
             self.comparer.compare(phase, ("output", a), runs.left.output(a), runs.right.output(b), runs)
             for a, b in pairs
         ]
-        return [(pair, comparison) for pair, comparison in zip(pairs, found, strict=True) if not comparison.passed]
+        return [(pair, c) for pair, c in zip(pairs, found, strict=True) if not (c.passed or c.undecided)]
 
     def _parting(
         self, left: Trace, right: Trace, wrong: list[tuple[tuple[str, str], Comparison]], phase: Phase

@@ -39,14 +39,14 @@ def compare_gradients(comparer: Comparer, pairs: Pairing, runs: Pass, phase: Pha
         a, b = left.grad_inputs.get(name), right.grad_inputs.get(name)
         if a is not None and b is not None:
             found.append(comparer.compare(phase, ("grad_input", name), a, b, runs))
-        if a is None or b is None or not found[-1].passed:
+        if a is None or b is None or not (found[-1].passed or found[-1].undecided):
             wrong.append(("input", name))
     for name in left.state:
         if name not in left.grad_params or name not in theirs:
             continue
         mine, other = theirs.beside(name, left.grad_params[name])
         found.append(comparer.compare(phase, ("grad_params", name), mine, other, runs, other=pairs.names.get(name)))
-        if not found[-1].passed:
+        if not (found[-1].passed or found[-1].undecided):
             wrong.append(("parameter", name))
     return Gradients(found, wrong + [("frozen", name) for name in _on_one_side(pairs, left, right)])
 

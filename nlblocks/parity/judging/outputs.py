@@ -100,7 +100,7 @@ def first_not_finite(trace: Trace, other: Trace | None = None) -> Op | None:
     for op in trace.ops:
         for number in op.outputs:
             value = trace.values.get(number)
-            if value is None or np.isfinite(value).all() or op.kind in MASKS:
+            if value is None or np.isfinite(value).all() or (op.kind in MASKS and not np.isnan(value).any()):
                 continue
             if other is not None and _made(value, other):
                 first = first or op

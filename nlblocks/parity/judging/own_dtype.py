@@ -47,7 +47,8 @@ class OwnDtype:
         comparisons, lacking = self._compare(runs, phase)
         notes: list[Finding] = []
         for index, found in enumerate(comparisons):
-            note = None if found.passed or found.group != "grad_params" else self._jump(runs, phase, found)
+            judged = found.passed or found.undecided or found.group != "grad_params"
+            note = None if judged else self._jump(runs, phase, found)
             if note is not None:
                 notes.append(note)
                 comparisons[index] = replace(found, explained=(JUMP,), accepted=True)

@@ -42,7 +42,7 @@ def masks(at: Hypothesis) -> Iterator[Explanation]:
             cause = "attention.mask_sense"
         text = f"{op} on the left hides {shares[0]:.0%} of the scores, {other} on the right {shares[1]:.0%}"
         yield Explanation(cause=cause, text=f"{text}: where both keep them", left=op, right=other, before=None,
-                          after=gap, between=True)  # fmt: skip
+                          after=gap, between=True, joints=((op.outputs[0], other.outputs[0]),))  # fmt: skip
 
 
 def _masking(at: Hypothesis, side: str) -> list[Op]:
