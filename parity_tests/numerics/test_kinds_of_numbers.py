@@ -52,7 +52,7 @@ def test_the_floor_of_a_complex_tensor_moves_both_parts() -> None:
 def test_integers_are_exact_however_large() -> None:
     large = np.array([2**53, 7], np.int64)
     assert compared(large, large.copy()).passed
-    found = measure(large, large + [1, 0])
+    found = measure(large, large + np.array([1, 0]))
     assert (found.error, found.same) == (1.0, 1)
     assert measure(large, large.copy()).error == 0.0
 
@@ -94,5 +94,5 @@ def test_a_tensor_that_is_nan_all_over_leaves_nothing_to_judge() -> None:
 def test_a_floor_is_measured_beside_what_is_not_finite() -> None:
     base = np.array([NAN, INF, 1.0])
     noise = NoiseFloor({("output", ""): base})
-    noise.add(("output", ""), base + [0, 0, 1e-3])
+    noise.add(("output", ""), base + np.array([0, 0, 1e-3]))
     assert np.allclose(np.max(noise.floors["output", ""]), 1e-3)

@@ -132,42 +132,55 @@ class Recorder:
 
         ``target`` is the tensor that a call without a result wrote to.
         """
-        given = self.options.given
-        if given is not None and target is not None:
-            self._exchanged((call.site, 0), target, given, written=True)
-        elif given is not None:
-            result = self._given(call, result, given)
+        if target is None and self.options.given is not None:
+            result = self._given(call, result, self.options.given)
+        elif self.options.given is not None:
+            self._given(call, target if call.copied is None else call.copied[1], self.options.given)
         made = list(vocabulary.tensors_in(result, self.tensor)) if target is None else [target]
         if made:
             numbers = tuple(self._new(tensor) for tensor in made)
             self._append(call.kind, call.name, call.inputs, call.roles, call.attrs, numbers, call.site)
         return result
 
+    def copied(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        """The arguments of a call whose result is exchanged: the first a copy, for it may be written to in place.
+
+        What an operation wrote is needed on the way back, and must not be written to again.
+        """
+        given, first = self.options.given, next(iter(args), None)
+        exchanged = given is not None and any(site == call.site for site, _ in given.values)
+        if exchanged and self.framework.inplace and isinstance(first, self.tensor):
+            if self.framework.wants_gradient(first):
+                call.copied = first, first * 1
+                return [call.copied[1], *args[1:]]
+            call.copied = first, first
+        return args
+
     def _given(self, call: Call, result: Any, given: vocabulary.Given) -> Any:
         """The result with what is given in its place; other than tensors and plain lists of them are left alone."""
-        own = {id(argument) for argument in vocabulary.tensors_in(call.arguments, self.tensor)}
         if type(result) in (list, tuple):
-            items = enumerate(result)
-            return type(result)(self._exchanged((call.site, i), x, given, written=id(x) in own) for i, x in items)
-        return self._exchanged((call.site, 0), result, given, written=id(result) in own)
+            return type(result)(self._exchanged(call, i, item, given) for i, item in enumerate(result))
+        return self._exchanged(call, 0, result, given)
 
-    def _exchanged(self, spot: vocabulary.Spot, tensor: Any, given: vocabulary.Given, *, written: bool) -> Any:
+    def _exchanged(self, call: Call, position: int, tensor: Any, given: vocabulary.Given) -> Any:
         """The tensor with values of others that its gradient passes by, and with another gradient behind it.
 
-        One that was ``written`` in place is written to again: the model may go on with it by its own name.
+        The first argument, if that is what was written to: the model may go on with it by its own name.
         """
         if not isinstance(tensor, self.tensor):
             return tensor
-        framework = self.framework
+        framework, spot = self.framework, (call.site, position)
         value, gradient = given.values.get(spot), given.gradients.get(spot)
+        written, other = call.copied is not None and tensor is call.copied[1], tensor
         if value is not None and value.shape == tuple(tensor.shape):
             other = framework.like(value, tensor)
             if framework.wants_gradient(tensor):
                 other = framework.exchanged(tensor, other)
-            if written:
-                tensor[...] = other
-            else:
-                tensor = other
+        if written and call.copied is not None and other is not call.copied[0]:
+            tensor, _ = call.copied
+            tensor[...] = other
+        else:
+            tensor = other
         if gradient is not None and gradient.shape == tuple(tensor.shape) and framework.wants_gradient(tensor):
             own = tensor
             framework.hook(tensor, lambda _: framework.like(gradient, own))
@@ -280,7 +293,7 @@ class Recorder:
 class Call:
     """One call as it was read."""
 
-    __slots__ = ("arguments", "attrs", "inputs", "kind", "name", "roles", "signature", "site")
+    __slots__ = ("arguments", "attrs", "copied", "inputs", "kind", "name", "roles", "signature", "site")
 
     def __init__(
         self, kind: str, name: str, inputs: tuple[int, ...], roles: tuple[str, ...], attrs: dict[str, Any],
@@ -288,6 +301,7 @@ class Call:
     ) -> None:  # fmt: skip
         self.kind, self.name, self.inputs, self.roles, self.attrs = kind, name, inputs, roles, attrs
         self.arguments, self.site, self.signature = arguments, site, signature
+        self.copied: tuple[Any, Any] | None = None  # the first argument, and what stood for it
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 paddle = pytest.importorskip("paddle")
 
 from nlblocks import parity  # noqa: E402
-from nlblocks.parity.capture import capture, compare_captures  # noqa: E402
+from nlblocks.parity.capture import capture, compare_captures, load_capture  # noqa: E402
 from parity_tests.helpers.nets import paddle_rows, torch_rows  # noqa: E402
 
 SHAPE = (2, 3, 6, 6)
@@ -111,9 +111,11 @@ def test_what_settings_do_not_explain_stays_a_fault() -> None:
     assert "which is accepted and could not be taken away" in str(report)
 
 
-def test_settings_of_captures_cannot_be_taken_away() -> None:
-    left = capture(torch_rows(), (3, 4), optimiser="sgd:lr=0.1")
-    right = capture(paddle_rows(), like=left, optimiser="sgd:lr=0.05")
+def test_settings_of_captures_cannot_be_taken_away(tmp_path: Path) -> None:
+    first = capture(torch_rows(), (3, 4), optimiser="sgd:lr=0.1")
+    first.save(tmp_path / "left.safetensors")
+    capture(paddle_rows(), like=first, optimiser="sgd:lr=0.05").save(tmp_path / "right.safetensors")
+    left, right = (load_capture(tmp_path / f"{side}.safetensors") for side in ("left", "right"))
     assert compare_captures(left, right).verdict == "different"
     assert compare_captures(left, right, accept=("optimiser.settings",)).verdict == "not compared"
 
