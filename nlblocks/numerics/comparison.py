@@ -17,12 +17,13 @@ from nlblocks.numerics.tolerance import EPSILON, RATIO, ZERO_CEILING
 class Comparison:
     """One tensor that both sides of a ``pair`` owe, in one ``phase`` of what is compared.
 
-    ``noise`` is what counts as rounding, in the tensor's own units, as nudges and what else is known measured it, at the
-    element that is the most noise floors apart, and ``apart`` is the error there; None where none was asked for.
+    ``noise`` is what counts as rounding, in the tensor's own units, as nudges and what else is known measured it, at
+    the element that is the most noise floors apart, and ``apart`` is the error there; None where none was asked for.
     ``limit`` is the relative difference that passes without asking; None in float32, which is judged by its noise
-    alone. ``ceiling`` is the largest noise that judges anything, in units of the largest value. ``inputs`` says on what inputs, where there are
-    several. ``accepted`` marks a difference that is known and wanted, or said elsewhere: it does not pass, and is no
-    fault. ``undecided`` says why a tensor could not be judged: it does not pass either, and is no fault.
+    alone. ``ceiling`` is the largest noise that judges anything, in units of the largest value. ``inputs`` says on what
+    inputs, where there are several. ``explained`` names what a difference follows from, whole: causes that are said
+    elsewhere. ``accepted`` tells that these are known and wanted: it does not pass, and is no fault. ``undecided`` says
+    why a tensor could not be judged: it does not pass either, and is no fault.
     """
 
     phase: str
@@ -36,16 +37,25 @@ class Comparison:
     ceiling: float = math.inf
     pair: tuple[str, str] = ("left", "right")
     inputs: str = ""
+    explained: tuple[str, ...] = ()
     accepted: bool = False
     undecided: str = ""
 
     @classmethod
     def of(
-        cls, left: Array, right: Array, *, noise: float | Array | None = None, largest: float = 0.0, **record: Any
-    ) -> Comparison:
-        """Two arrays, measured, and judged where there is ``noise``; ``record`` are the other fields."""
-        found = cls(difference=measure(left, right, noise=0.0 if noise is None else noise), **record)
-        return found if noise is None else found.judged(left, right, noise, largest)
+        cls, left: Array, right: Array, *, noise: float | Array | None = None, largest: float = 0.0,
+        alike: bool = False, **record: Any,
+    ) -> Comparison:  # fmt: skip
+        """Two arrays, measured, and judged where there is ``noise``; ``record`` are the other fields.
+
+        With ``alike``, NaN and infinity that both sides hold in the same places are no problem, and the rest is judged:
+        a tensor that is NaN all over on both sides leaves nothing to judge.
+        """
+        measured = measure(left, right, noise=0.0 if noise is None else noise, alike=alike)
+        if measured.nan and measured.nan == measured.size:
+            record["undecided"] = "it is NaN all over on both sides"
+        found = cls(difference=measured, **record)
+        return found if noise is None or found.undecided else found.judged(left, right, noise, largest)
 
     def judged(self, left: Array, right: Array, noise: float | Array, largest: float = 0.0) -> Comparison:
         """The same arrays by their noise, one for all elements or each element's own.

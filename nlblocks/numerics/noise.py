@@ -42,7 +42,7 @@ class NoiseFloor:
         infinite is no rounding, and excuses nothing.
         """
         own = self.base.get(key)
-        if own is None or moved.shape != own.shape or not moved.size or moved.dtype.kind != "f":
+        if own is None or moved.shape != own.shape or not moved.size or moved.dtype.kind not in "fc":
             return
         with np.errstate(over="ignore"):  # past float32 a change is infinite
             change = np.asarray(gap(moved, own) * weight, np.float32)

@@ -74,6 +74,8 @@ ORDINARY = 1e3
 
 def unmasked(array: Array) -> Array:
     """Scores with minus infinity for what is masked by a large number, which would drown all the others."""
+    if array.dtype.kind == "c":
+        return array  # no scores
     hidden = array < HIDDEN
     if not hidden.any():
         return array

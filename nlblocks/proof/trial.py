@@ -66,7 +66,8 @@ class Trial:
             yield from self._without_map(runs, floors, setting)
             for judge in self.backends:
                 if isinstance(judge, Differentiator):
-                    derivatives = Derivatives(judge, self.modules.get(judge, "float64"), self.seed, setting, floors)
+                    module = self.modules.get(judge, "float64")
+                    derivatives = Derivatives(judge, module, self.spec, self.seed, setting, floors)
                     for backend in gradients:
                         yield from derivatives.checks(backend.name, runs[backend.name])
         if len(gradients) > 1:

@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import paddle
 from paddle import nn
+from paddle.autograd import PyLayer
 
 from nlblocks.backend import Array
 from nlblocks.parity.recording import Observer, Recurrent, Tracer
@@ -58,7 +59,7 @@ class PaddleTracer(Tracer):
 
     def named(self, model: nn.Layer) -> dict[str, paddle.Tensor]:
         found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        return {_renamed(name): tensor for name, tensor in found.items() if tensor.is_floating_point()}
+        return {_renamed(n): tensor for n, tensor in found.items() if tensor.is_floating_point() or tensor.is_complex()}
 
     def buffer_names(self, model: nn.Layer) -> set[str]:
         names = {_renamed(name) for name, _ in model.named_buffers()}
@@ -79,9 +80,10 @@ class PaddleTracer(Tracer):
         return np.from_dlpack(tensor) if shared else tensor.numpy()
 
     def input(self, array: Array, dtype: str, *, gradient: bool) -> paddle.Tensor:
-        if array.dtype.kind != "f":
+        if array.dtype.kind not in "fc":
             return paddle.to_tensor(array)
-        return paddle.to_tensor(array, dtype=cast(Any, dtype), stop_gradient=not gradient)
+        own = vocabulary.COMPLEX[dtype] if array.dtype.kind == "c" else dtype
+        return paddle.to_tensor(array, dtype=cast(Any, own), stop_gradient=not gradient)
 
     def like(self, array: Array, tensor: paddle.Tensor) -> paddle.Tensor:
         return paddle.to_tensor(array, dtype=tensor.dtype, place=tensor.place)
@@ -89,12 +91,16 @@ class PaddleTracer(Tracer):
     def copy(self, tensor: paddle.Tensor, dtype: str, values: Array | None) -> paddle.Tensor:
         if not tensor._is_initialized():
             return tensor
+        own = vocabulary.COMPLEX[dtype] if tensor.is_complex() else dtype
         if values is None:
-            clone, own = tensor.detach().clone(), cast(Any, dtype)
-            return clone.astype(own) if tensor.is_floating_point() else clone
-        array = np.array(values, dtype=dtype, order="C")
+            clone = tensor.detach().clone()
+            return clone.astype(cast(Any, own)) if tensor.is_floating_point() or tensor.is_complex() else clone
+        array = np.array(values, dtype=own, order="C")
         on_cpu = tensor.place.is_cpu_place()
         return paddle.utils.dlpack.from_dlpack(array) if on_cpu else paddle.to_tensor(array, place=tensor.place)
+
+    def exchanged(self, tensor: paddle.Tensor, values: paddle.Tensor) -> paddle.Tensor:
+        return _Exchanged.apply(tensor, values)
 
     @contextmanager
     def lent(self, tensors: Sequence[tuple[paddle.Tensor, paddle.Tensor]]) -> Iterator[None]:
@@ -171,6 +177,18 @@ class PaddleTracer(Tracer):
 def _forget(tensor: paddle.Tensor) -> None:
     """Leave a tensor without a gradient; what held it is left empty. Before 3.3 Paddle refuses ``grad = None``."""
     tensor.clear_gradient(False)  # not "to zero": by keyword it would be passed over
+
+
+class _Exchanged(PyLayer):
+    """Other values; the gradient goes on to the tensor whose they are not."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: paddle.Tensor, values: paddle.Tensor) -> paddle.Tensor:
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: paddle.Tensor) -> paddle.Tensor:
+        return gradient.clone()
 
 
 def _alias(tensor: paddle.Tensor) -> paddle.Tensor:

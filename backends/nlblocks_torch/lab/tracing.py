@@ -66,7 +66,7 @@ class TorchTracer(Tracer):
 
     def named(self, model: nn.Module) -> dict[str, torch.Tensor]:
         found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        return {name: tensor for name, tensor in found.items() if tensor.is_floating_point()}
+        return {name: tensor for name, tensor in found.items() if tensor.is_floating_point() or tensor.is_complex()}
 
     def buffer_names(self, model: nn.Module) -> set[str]:
         return {name for name, _ in model.named_buffers()}
@@ -77,20 +77,24 @@ class TorchTracer(Tracer):
         return [module.register_forward_pre_hook(before).remove, module.register_forward_hook(after).remove]
 
     def to_numpy(self, tensor: torch.Tensor) -> Array:
-        tensor = tensor.detach().cpu()
+        tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
         return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
     def input(self, array: Array, dtype: str, *, gradient: bool) -> torch.Tensor:
         tensor = torch.from_numpy(np.array(array))
-        return tensor.to(getattr(torch, dtype)).requires_grad_(gradient) if tensor.is_floating_point() else tensor
+        own = _dtype(tensor, dtype)
+        return tensor if own is None else tensor.to(own).requires_grad_(gradient)
 
     def like(self, array: Array, tensor: torch.Tensor) -> torch.Tensor:
         return _from_numpy(array).to(tensor)
 
     def copy(self, tensor: torch.Tensor, dtype: str, values: Array | None) -> torch.Tensor:
-        own = getattr(torch, dtype) if tensor.is_floating_point() else tensor.dtype
+        own = _dtype(tensor, dtype) or tensor.dtype
         source = tensor.detach() if values is None else _from_numpy(values)
         return torch.empty(tensor.shape, dtype=own, device=tensor.device).copy_(source)
+
+    def exchanged(self, tensor: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        return _Exchanged.apply(tensor, values)
 
     @contextmanager
     def lent(self, tensors: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[None]:
@@ -173,6 +177,18 @@ def _alone(model: nn.Module) -> Iterator[None]:
             del vars(module)["forward"]
 
 
+class _Exchanged(torch.autograd.Function):
+    """Other values; the gradient goes on to the tensor whose they are not."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        return gradients[0], None
+
+
 class _Mode(TorchFunctionMode):
     """Sees every call of a torch function from outside torch's own functions."""
 
@@ -190,6 +206,13 @@ class _Mode(TorchFunctionMode):
         if name in SKIPPED or name.startswith("_has_"):
             return func(*args, **kwargs)
         return self.observer(name, func, args, kwargs)
+
+
+def _dtype(tensor: torch.Tensor, dtype: str) -> torch.dtype | None:
+    """What a tensor is in a run of a precision; None for integers, which stay."""
+    if tensor.is_complex():
+        return getattr(torch, vocabulary.COMPLEX[dtype])
+    return getattr(torch, dtype) if tensor.is_floating_point() else None
 
 
 def _from_numpy(array: Array) -> torch.Tensor:

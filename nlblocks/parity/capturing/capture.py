@@ -53,7 +53,7 @@ def capture(
     subject = _prepared(subject, structure, source, rename, randomise=randomise).with_plan(plan)
     subject, traces, floors = _runs(subject, source, say, training=training)
     history = None
-    if subject.plan is not None and subject.trainable and not traces["train"].error:
+    if subject.plan is not None and subject.trainable and not traces["train"].error and traces["train"].differentiated:
         say("training")
         trained = subject.train()
         history = None if trained is None else replace(trained, train=None)  # as data: it cannot be done again

@@ -134,7 +134,8 @@ class Capture:
             meta["traces"][mode] = trace.to_dict()
             tensors |= {f"{mode}/{name}": array for name, array in trace.arrays().items()}
         meta["order"] = list(tensors)  # the file is sorted
-        tensors, meta["same"] = _once(tensors)
+        meta["complex"] = [name for name, array in tensors.items() if array.dtype.kind == "c"]
+        tensors, meta["same"] = _once({name: _in_parts(array) for name, array in tensors.items()})
         tensors, meta["wide"] = _narrowed(tensors)
         text = json.dumps(meta)
         notes = {"format": FORMAT, "capture": text, "checksum": _checksum(text, tensors)}
@@ -178,6 +179,7 @@ def load_capture(path: str | Path) -> Capture:
                 raise ValueError("its checksum is wrong")
             tensors |= {name: tensors[name].astype(np.float64) for name in meta.get("wide", ())}
             tensors |= {name: tensors[other] for name, other in meta["same"].items()}
+            tensors |= {name: tensors[name].view(np.complex128)[..., 0] for name in meta.get("complex", ())}
             tensors = {name: tensors[name] for name in meta.get("order", tensors)}
     except InputError:
         raise
@@ -222,6 +224,14 @@ def _floors(
 def _within(folder: str, tensors: Mapping[str, Array]) -> dict[str, Array]:
     start = f"{folder}/"
     return {name.removeprefix(start): array for name, array in tensors.items() if name.startswith(start)}
+
+
+def _in_parts(array: Array) -> Array:
+    """A complex array as float64 with a last axis of real and imaginary part: the format has no complex128."""
+    if array.dtype.kind != "c":
+        return array
+    whole = np.ascontiguousarray(array, np.complex128).reshape(array.shape)
+    return whole[..., None].view(np.float64)
 
 
 def _once(tensors: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, str]]:

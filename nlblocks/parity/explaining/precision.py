@@ -125,7 +125,7 @@ def _ends(side: str, name: str, partner: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _alike(a: Array, others: Mapping[int, Array], twin: int | None) -> bool:
-    return twin is not None and twin in others and a.shape == others[twin].shape and a.dtype.kind == "f"
+    return twin is not None and twin in others and a.shape == others[twin].shape and a.dtype.kind in "fc"
 
 
 def _known(errors: Mapping[int, float], numbers: Iterable[int]) -> list[float]:

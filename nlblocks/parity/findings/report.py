@@ -82,13 +82,15 @@ class ReportData:
         ``verdict`` is "same", "different" or "not compared", ``same`` whether it is the first; ``finding`` what to read
         first (null where nothing is wrong), ``findings`` all of them, ``not_compared`` what the verdict does not cover,
         ``undecided`` what kept it from being reached. ``comparisons`` has a row per tensor (phase, group, name, dtype,
-        passed, undecided, problem, relative, error, scale, noise, ratio, index, values), ``layers`` one per operation
-        of the left model (op, left, right, error), ``steps`` one per step of training with the ``optimisers``;
+        passed, explained, accepted, undecided, problem, relative, error, scale, noise, ratio, index, values; a complex
+        value is its two parts), ``accept`` are the causes that were accepted, ``layers`` has a row per operation of the
+        left model (op, left, right, error), ``steps`` one per step of training with the ``optimisers``;
         ``pairs``, ``left_only``, ``right_only`` and ``ambiguous`` are the pairing; ``left``, ``right``, ``inputs``
         (shapes), ``seed`` and ``seconds`` tell what was run.
         """
         return {
             "same": bool(self),
+            "accept": list(self.accept),
             "verdict": self.verdict,
             "left": self.left,
             "right": self.right,
@@ -133,6 +135,8 @@ def _row(comparison: Comparison) -> dict[str, Any]:
         "name": comparison.name,
         "dtype": comparison.dtype,
         "passed": comparison.passed,
+        "explained": list(comparison.explained),
+        "accepted": comparison.accepted,
         "undecided": comparison.undecided,
         "problem": found.problem,
         "relative": found.relative,
@@ -141,5 +145,5 @@ def _row(comparison: Comparison) -> dict[str, Any]:
         "noise": comparison.floor,
         "ratio": comparison.ratio,
         "index": list(found.index),
-        "values": list(found.values),
+        "values": [[v.real, v.imag] if isinstance(v, complex) else v for v in found.values],
     }

@@ -65,14 +65,19 @@ class Comparer:
 
         ``where`` says which elements of the left's whole tensor these are, if not all. In the models' own dtype the
         smaller floor counts: both compute the same function, so that it moves as little on either side, and a side that
-        loses precision must not excuse itself by it.
+        loses precision must not excuse itself by it. Integers and truth values are exact: rounding moves none of them
+        by a little.
         """
         a, b = _alike(a, b)
+        exact = a.dtype.kind not in "fc"
+        limit = 0.0 if exact else MODEL_LIMIT if runs.dtype == "float64" else None
         found = Comparison.of(
-            a, b, phase=phase, group=key[0], name=key[1], dtype=runs.dtype, ceiling=MODEL_CEILING[runs.dtype],
-            limit=MODEL_LIMIT if runs.dtype == "float64" else None,
+            a, b, alike=True, phase=phase, group=key[0], name=key[1], dtype=runs.dtype, limit=limit,
+            ceiling=MODEL_CEILING[runs.dtype],
         )  # fmt: skip
-        if found.passed or found.difference.problem:
+        if exact:
+            return found if runs.dtype == "float64" else _undecided(found)
+        if found.passed or found.difference.problem or found.undecided:
             return found
         largest = max(floors.largest(key[0], runs, right=bool(i)) for i, floors in enumerate(self.floors))
         for nudges in (NUDGES, MORE_NUDGES):
@@ -104,13 +109,15 @@ class Comparer:
             self._alike[key] = decided_alike(self.left, self.right, runs)
         return self._alike[key]
 
-    def jumping(self, key: vocabulary.Key, a: Array, b: Array, runs: Pass) -> tuple[int, bool]:
+    def jumping(
+        self, key: vocabulary.Key, a: Array, b: Array, runs: Pass, where: Array | None = None
+    ) -> tuple[int, bool]:
         """(elements of a tensor beyond their own floors, whether nudges that are held to nothing move each as far)."""
         a, b = _alike(a, b)
         scale = max(float(np.abs(side).max(initial=0.0)) for side in (a, b))
-        floors = np.minimum(*self._floors(self.floors, key, runs, None, MORE_NUDGES, a.shape, None))
-        swings = self._floors(self.falling, key, runs, None, MORE_NUDGES, a.shape, None, smooth=False)
-        errors = np.abs(a.astype(np.float64) - b)
+        floors = np.minimum(*self._floors(self.floors, key, runs, None, MORE_NUDGES, a.shape, where))
+        swings = self._floors(self.falling, key, runs, None, MORE_NUDGES, a.shape, where, smooth=False)
+        errors = np.abs(a.astype(np.result_type(a, np.float64)) - b)
         apart = errors > RATIO * np.maximum(floors, EPSILON[runs.dtype] * scale)
         return int(apart.sum()), bool((errors <= SWINGS * np.maximum(*swings))[apart].all())
 
@@ -136,15 +143,25 @@ class Comparer:
             floor = found.get((group, other if side and other is not None else name))
         if floor is None:
             return np.zeros(shape)
-        floor = np.nan_to_num(floor[where] if where is not None else floor)  # NaN has no partner
+        floor = floor[where] if where is not None else floor
         if floor.shape != shape:
             return np.zeros(shape)
         return NoiseFloor.smoothed(floor) if smooth else floor
 
 
+def _undecided(found: Comparison) -> Comparison:
+    """Integers that differ in the models' own dtype, though not in float64: a decision that rounding may turn."""
+    if found.passed or found.difference.problem:
+        return found
+    count = found.difference.size - found.difference.same
+    return replace(
+        found, undecided=f"{count} of {found.difference.size} integers fall otherwise in {found.dtype} alone"
+    )
+
+
 def _alike(a: Array, b: Array) -> tuple[Array, Array]:
     """In one dtype: another precision is no difference here, the outputs' own dtypes are judged by themselves."""
-    if a.dtype.kind == b.dtype.kind == "f":
+    if a.dtype.kind == b.dtype.kind and a.dtype.kind in "fc":
         wider = np.result_type(a, b)
         a, b = a.astype(wider, copy=False), b.astype(wider, copy=False)
     elif a.dtype.kind in "iub" and b.dtype.kind in "iub":

@@ -12,8 +12,8 @@ from nlblocks.parity.explaining import Explainer, Located
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.attributes import profile
 from nlblocks.parity.judging.comparer import Comparer
-from nlblocks.parity.judging.gradients import Gradients, Wrong, compare_gradients, where_gradients_part
-from nlblocks.parity.judging.outputs import finite, first_not_finite, paired_outputs
+from nlblocks.parity.judging.gradients import Gradients, Wrong, compare_gradients, spoilt, where_gradients_part
+from nlblocks.parity.judging.outputs import first_not_finite, paired_outputs
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.substitutions import Substitutions, partners_by_parameter, users_of
 from nlblocks.parity.matching import ByDigest
@@ -105,7 +105,7 @@ class FaultSearch:
             self.comparer.compare(phase, ("output", a), runs.left.output(a), runs.right.output(b), runs, other=b)
             for a, b in pairs
         ]
-        return [(pair, c) for pair, c in zip(pairs, found, strict=True) if not c.passed and not c.undecided]
+        return [(pair, c) for pair, c in zip(pairs, found, strict=True) if not (c.passed or c.undecided)]
 
     def _parting(
         self, left: Trace, right: Trace, wrong: list[tuple[tuple[str, str], Comparison]], phase: Phase
@@ -113,11 +113,11 @@ class FaultSearch:
         """Where two forward passes part."""
         if left.stopped or right.stopped:
             return self._raised(left, right, phase)
-        for side, trace in (("left", left), ("right", right)):
-            bad = None if finite(trace) else first_not_finite(trace)
+        failed = [comparison for _, comparison in wrong]
+        for side, trace, other in (("left", left, right), ("right", right, left)):
+            bad = first_not_finite(trace, other) if any(c.difference.spoilt == side for c in failed) else None
             if bad is not None:
                 return self.why.not_finite(left, right, side, bad, phase)
-        failed = [comparison for _, comparison in wrong]
         error = max((c.difference.relative for c in failed if not c.difference.problem), default=1.0)
         floor = max((c.floor / c.difference.scale for c in failed if c.difference.scale), default=0.0)
         return self.why.outputs(left, right, [pair for pair, _ in wrong], error, phase, floor)
@@ -157,6 +157,11 @@ class FaultSearch:
                 break
             located = where_gradients_part(left, now.right, self.why, wrong, gradients.comparisons)
             if isinstance(located, Finding):
+                if located.cause == "values.not_finite":
+                    search.findings.append(located)
+                    broken = spoilt(gradients.comparisons)
+                    wrong = [one for one in wrong if one not in broken]
+                    continue
                 if self.substitutions.values:
                     search.skipped.append(f"the gradients of {_names(wrong)}, beside what was found before")
                 else:

@@ -6,21 +6,23 @@ localise and explain.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 
+from nlblocks.backend import Array
+from nlblocks.numerics import Comparison
 from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding, Phase, ReportData
 from nlblocks.parity.judging.attributes import audit, profile
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.failing import excuse, failing_backward, failing_once
 from nlblocks.parity.judging.fault_search import FaultSearch, Search
-from nlblocks.parity.judging.gradients import Gradients, compare_gradients, frozen, near_ties
+from nlblocks.parity.judging.gradients import Gradients, at_ties, compare_gradients, frozen, near_ties
 from nlblocks.parity.judging.leftovers import unpaired
-from nlblocks.parity.judging.outputs import compare_outputs, structure
+from nlblocks.parity.judging.outputs import compare_outputs, first_not_finite, structure
 from nlblocks.parity.judging.own_dtype import OwnDtype
 from nlblocks.parity.judging.passes import OWN, Pass
 from nlblocks.parity.judging.report_builder import ReportBuilder
@@ -49,9 +51,10 @@ class Judge:
         self._failed = False  # whether evaluation came to no end
         self._judged: set[bool] = set()  # float64 has judged: the evaluation pass (False), the training pass (True)
         self._graded = False  # and the gradients
+        self._differentiated = True  # whether there are any
         self._undecided: dict[str, list[str]] = {}  # what, by the reason
         self._hinted: set[str] = set()  # reasons by which evaluation is all that can be compared
-        self._apart: set[str] = set()
+        self._apart: dict[str, Array] = {}  # by how much buffers differ in float64
         self._rounding: dict[str, float] = {}  # how far gradients may be apart; from 1 on they are rounding
 
     @property
@@ -148,12 +151,14 @@ class Judge:
             self.report.find(*structure(runs.left, runs.right, self.pairs, phase))
             found = compare_outputs(self.comparer, runs, phase)
             self.report.compare(found)
+            if phase == "eval forward" and any(c.difference.not_finite for c in found):
+                self.report.find(*self._not_finite_alike(runs.right, phase))
             if any(f.cause in ("output.structure", "output.shape") for f in self.report.faults):
                 return None
             if all(comparison.passed or comparison.undecided for comparison in found):
                 return runs
         del runs  # before as much is kept again
-        known, profiled = self._known(phase), self.report.profiled
+        known, profiled = self._found(phase), self.report.profiled
         search = self.search.forward(training, phase, known=known, profiled=profiled, failed=failed)
         passed = self._take(search)
         if failed and passed is not None and not search.findings:  # it failed twice and not again
@@ -187,8 +192,25 @@ class Judge:
         if runs is not None and runs.training and len(runs.failing) == 2 and False in self._judged:
             self._hinted.add(why)
 
-    def _known(self, phase: Phase) -> set[object]:
+    def _not_finite_alike(self, right: Trace, phase: Phase) -> Iterator[Finding]:
+        """Where NaN and infinity that both sides hold come from."""
+        left = self.left.run(training=False, keep="values")
+        op = first_not_finite(left)
+        if op is not None:
+            text = f"both sides have NaN or infinity from {op} on"
+            yield replace(self.why.not_finite(left, right, "left", op, phase), explanation=text, severity="note")
+
+    def _found(self, phase: Phase) -> set[object]:
         return {finding.identity for finding in self.report.before(phase)}
+
+    def _known(self, phase: Phase) -> tuple[str, ...]:
+        """The causes of what was found before a phase, by name."""
+        return tuple(dict.fromkeys(f.cause or f"what differs {f.where}" for f in self.report.before(phase)))
+
+    def _explained(self, comparison: Comparison, causes: tuple[str, ...]) -> Comparison:
+        """A comparison that differs, with what that follows from: accepted, where all of it is."""
+        accepted = bool(causes) and set(causes) <= set(self.report.accept)
+        return replace(comparison, explained=causes, accepted=accepted)
 
     def _take(self, search: Search) -> Pass | None:
         self.report.profile(search.layers)
@@ -199,27 +221,28 @@ class Judge:
     def _buffers(self, runs: Pass) -> None:
         """Running statistics after one training pass."""
         left, right, before = runs.left, runs.right, self.left.state
-        names = {name for name, tensor in left.state.items() if tensor.buffer} - self.search.unjudged(runs)
+        names, known = {name for name, tensor in left.state.items() if tensor.buffer}, self.search.unjudged(runs)
         theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
-        owner = {str(a.refs[role]): (a, b) for a, b in self.pairs.pairs for role in a.refs}
-        said: set[str] = set()
+        owner = {a.refs[role].name: (a.name, b.name) for a, b in self.pairs.pairs for role in a.refs}
+        said: set[tuple[str, str | None]] = set()
         off = Rounding.declared().statistics_off
         for name in sorted(names & set(theirs)):
-            mine = left.buffers_after[name]
-            held = float(np.abs(mine - before[name]).max(initial=0.0)) * off
-            found = self.comparer.compare("buffers", ("buffers", name), mine, theirs[name], runs, extra=held)
-            differs = not found.passed and not found.undecided
-            if differs:
-                self._apart.add(name)
-            if differs and name in owner:
-                a, b = owner[name]
-                accepted = a.name in said  # said once for the layer
-                if not accepted:
-                    said.add(a.name)
-                    why = self.why.buffer(name, (a.name, b.name), before[name], left, right, theirs[name])
-                    self.report.find(why)
-                    accepted = why.cause in self.report.accept
-                found = replace(found, accepted=accepted)
+            start, _ = theirs.beside(name, before[name])
+            mine, other = theirs.beside(name, left.buffers_after[name])
+            way = float(np.abs(mine - start).max(initial=0.0))
+            held = way * off if np.isfinite(way) else 0.0
+            found = self.comparer.compare(
+                "buffers", ("buffers", name), mine, other, runs, extra=held, where=theirs.known.get(name)
+            )
+            if not (found.passed or found.undecided):
+                self._apart[name] = other - mine
+                causes = self._known("buffers") if name in known else ()
+                if not causes:
+                    why = self.why.buffer(name, owner[name], (start, mine, other), left, right)
+                    self.report.find(*(f for f in why if (f.layer_left, f.cause) not in said or f.cause is None))
+                    said |= {(f.layer_left, f.cause) for f in why}
+                    causes = tuple(f.cause for f in why if f.cause is not None)
+                found = self._explained(found, causes)
             self.report.compare([found])
 
     def _backward(self, runs: Pass) -> None:
@@ -232,8 +255,11 @@ class Judge:
                 self.report.find(failing_backward(runs, "backward"))
             return
         self._graded = True
+        self._differentiated = runs.left.differentiated or runs.right.differentiated
+        if not self._differentiated:
+            self.report.skip("the backward pass, because no output has a gradient")
+            return
         gradients = self._at_kinks(runs, compare_gradients(self.comparer, self.pairs, runs))
-        self.report.compare(gradients.comparisons)
         self._rounding = {
             c.name: c.rounding for c in gradients.comparisons if c.group == "grad_params" and c.noise is not None
         }
@@ -242,7 +268,20 @@ class Judge:
         names = {name for kind, name in gradients.wrong if kind == "frozen"} if held else set()
         wrong = [(kind, name) for kind, name in gradients.wrong if name not in names]
         if wrong:
-            self._take(self.search.backward(runs, gradients, wrong, known=self._known("backward")))
+            self._take(self.search.backward(runs, gradients, wrong, known=self._found("backward")))
+        faults = any(finding.phase == "backward" for finding in self.report.faults)
+        if runs.left.differentiated != runs.right.differentiated and not faults:
+            self.report.find(self._without_gradient(runs))
+        causes, unjudged = self._known("backward"), self.search.unjudged(runs)
+        for found in gradients.comparisons:
+            touched = (f"input:{found.name}" if found.group == "grad_input" else found.name) in unjudged
+            follows = not (found.passed or found.undecided or found.accepted) and (touched or not faults)
+            self.report.compare([self._explained(found, causes) if follows else found])
+
+    def _without_gradient(self, runs: Pass) -> Finding:
+        side, other = ("left", "right") if runs.right.differentiated else ("right", "left")
+        text = f"no output of the {side} has a gradient, and the {other}'s have"
+        return Finding(phase="backward", place="output", cause="gradient.detached", explanation=text, error=1.0)
 
     def _at_kinks(self, runs: Pass, gradients: Gradients) -> Gradients:
         """The gradients without those that differ only by which side of a kink rounding puts a number on."""
@@ -254,7 +293,7 @@ class Judge:
         met = {(c.group, c.name) for c in again.comparisons if c.passed}
         self.report.find(*near_ties(gradients.comparisons, met, alike.where, "backward"))
         return Gradients(
-            [replace(c, accepted=not c.passed and (c.group, c.name) in met) for c in gradients.comparisons],
+            at_ties(gradients.comparisons, met),
             [(kind, name) for kind, name in gradients.wrong if (differ.get(kind, kind), name) not in met],
         )
 
@@ -277,7 +316,10 @@ class Judge:
             if train not in self._judged:
                 self._in_place_of_float64(training=train)
             found = judge.judge(training=train)
-            self.report.compare(found.comparisons)
+            causes = {f.cause for f in found.findings if f.severity == "fault"} & set(self.report.accept)
+            for one in found.comparisons:
+                lost = causes and not (one.passed or one.undecided or one.accepted)
+                self.report.compare([self._explained(one, tuple(map(str, causes))) if lost else one])
             self.report.find(*found.findings)
             for what, why in found.undecided:
                 self._open(what, why)
@@ -302,6 +344,8 @@ class Judge:
             text = "steps of training, because the models differ before"
         elif not (left.trainable and right.trainable):
             text = "steps of training, because a model has nothing to train"
+        elif not self._differentiated:
+            text = "steps of training, because no output has a gradient"
         elif not self._graded:
             text = "steps of training, because the gradients could not be judged"
         else:
@@ -319,6 +363,8 @@ class Judge:
         found = compare_training(self.why, mine, theirs, self.left.state, self._rounding)
         self.report.train((mine.optimiser, theirs.optimiser), found.steps)
         self.report.find(*found.findings)
+        for comparison in found.not_finite:
+            self.report.say_not_finite(comparison, judged=False)
         for side, history in (("left", mine), ("right", theirs)):
             if history.error:
                 step = len(history.states) + 1

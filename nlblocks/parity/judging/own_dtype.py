@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
+from nlblocks.backend import Array
 from nlblocks.numerics import Comparison
 from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.failing import excuse
-from nlblocks.parity.judging.gradients import compare_gradients, near_ties
+from nlblocks.parity.judging.gradients import TIE, at_ties, compare_gradients, near_ties
 from nlblocks.parity.judging.outputs import compare_outputs, paired_outputs
 from nlblocks.parity.judging.passes import OWN, Pass
 
@@ -31,12 +34,14 @@ class Judged:
 class OwnDtype:
     """Judges the models in float32, where float64 shows no difference.
 
-    ``apart`` are buffers that are known to differ; ``exact`` tells for evaluation (False) and training (True) whether
-    float64 could judge them.
+
+    ``apart`` is by how much buffers are known to differ: it is taken away, and the rest is judged. Nothing is left of
+    one that is NaN or infinite on one side. ``exact`` tells for evaluation (False) and training (True) whether float64
+    could judge them.
     """
 
     def __init__(
-        self, comparer: Comparer, why: Explainer, apart: set[str], exact: Collection[bool] = (False, True)
+        self, comparer: Comparer, why: Explainer, apart: Mapping[str, Array], exact: Collection[bool] = (False, True)
     ) -> None:
         self.comparer, self.why, self.pairs, self.apart, self.exact = comparer, why, why.pairs, apart, exact
 
@@ -52,10 +57,11 @@ class OwnDtype:
             return judged
         comparisons, lacking = self._compare(runs, phase)
         judged.comparisons, judged.findings = self._near_ties(runs, phase, comparisons)
-        failed = [c for c in judged.comparisons if not c.passed and not c.undecided]
-        if lacking or not all(c.accepted for c in failed):
+        failed = [c for c in judged.comparisons if not (c.passed or c.undecided or c.accepted)]
+        if lacking or failed:
             del runs
-            judged.findings.append(self._lost(training, phase, max(failed, key=lambda c: c.ratio, default=None)))
+            worst = max(failed, key=lambda c: (bool(c.difference.problem), c.ratio), default=None)
+            judged.findings.append(self._lost(training, phase, worst))
         return judged
 
     def _compare(self, runs: Pass, phase: Phase) -> tuple[list[Comparison], bool]:
@@ -65,8 +71,11 @@ class OwnDtype:
         if not runs.training:
             return found, False
         theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
-        for name in sorted(set(theirs) - self.apart):
-            found.append(self.comparer.compare(phase, ("buffers", name), left.buffers_after[name], theirs[name], runs))
+        for name in sorted(theirs):
+            mine, other = theirs.beside(name, left.buffers_after[name])
+            apart, where = self.apart.get(name, np.zeros(())), theirs.known.get(name)
+            if np.isfinite(apart).all():
+                found.append(self.comparer.compare(phase, ("buffers", name), mine + apart, other, runs, where=where))
         if runs.failing:
             return found, False
         gradients = compare_gradients(self.comparer, self.pairs, runs, phase)
@@ -85,9 +94,7 @@ class OwnDtype:
         if alike is not None:
             met = {(c.group, c.name) for c in self._compare(alike.runs, phase)[0] if c.passed}
             notes = near_ties(comparisons, met, alike.where, phase)
-            comparisons = [
-                replace(c, accepted=not c.passed and not c.undecided and (c.group, c.name) in met) for c in comparisons
-            ]
+            comparisons = at_ties(comparisons, met)
         else:
             notes = []
         for index, found in enumerate(comparisons):
@@ -95,7 +102,8 @@ class OwnDtype:
                 continue
             note, undecided = self._jump(runs, phase, found)
             notes += note
-            comparisons[index] = replace(found, accepted=bool(note), undecided=undecided)
+            tied = replace(found, explained=(TIE,), accepted=True)
+            comparisons[index] = tied if note else replace(found, undecided=undecided)
         return comparisons, notes
 
     def _jump(self, runs: Pass, phase: Phase, found: Comparison) -> tuple[list[Finding], str]:
@@ -106,11 +114,11 @@ class OwnDtype:
         is said then.
         """
         key, name = ("grad_params", found.name), found.name
-        mine = runs.left.grad_params[name]
-        theirs = self.pairs.mirrored(runs.right.grad_params, runs.left.grad_params)[name]
-        if found.difference.problem or mine.shape != theirs.shape:
+        theirs = self.pairs.mirrored(runs.right.grad_params, runs.left.grad_params)
+        mine, other = theirs.beside(name, runs.left.grad_params[name])
+        if found.difference.problem or mine.shape != other.shape:
             return [], ""
-        apart, shown = self.comparer.jumping(key, mine, theirs, runs)
+        apart, shown = self.comparer.jumping(key, mine, other, runs, theirs.known.get(name))
         if not shown:
             return [], ""
         where = f"in {apart} of {mine.size} elements, as by a ReLU or maximum near a tie; a nudge moves each as far"

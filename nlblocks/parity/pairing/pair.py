@@ -54,11 +54,11 @@ class Pairing:
         """
         return transfer.moved([(a, b) for a, b, *_ in self.roles()], source, target)
 
-    def mirrored(self, values: State, target: State) -> State:
+    def mirrored(self, values: State, target: State) -> transfer.Mirrored:
         """Arrays by the right model's names (gradients, buffers) under the left's names and layouts, where paired.
 
-        ``target`` gives the left's shapes. A tensor that is a whole one on both sides is a view of the right's; rows
-        without a partner are NaN.
+        ``target`` gives the left's shapes. A tensor that is a whole one on both sides is a view of the right's; of
+        others it is known which elements have a partner.
         """
         return transfer.mirrored([(a, b) for a, b, *_ in self.roles()], values, target)
 

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from nlblocks.backend import Array
 from nlblocks.parity.recording.rounding import Rounding
 from nlblocks.parity.tracing import vocabulary
@@ -99,7 +101,10 @@ class Framework(ABC):
 
     @abstractmethod
     def named(self, model: Any) -> dict[str, Any]:
-        """Floating parameters and buffers by name, each once; running statistics are running_mean and running_var."""
+        """Floating and complex parameters and buffers by name, each once.
+
+        Running statistics are running_mean and running_var.
+        """
 
     @abstractmethod
     def buffer_names(self, model: Any) -> set[str]:
@@ -120,11 +125,14 @@ class Framework(ABC):
 
     @abstractmethod
     def to_numpy(self, tensor: Any) -> Array:
-        """The values, on the tensor's own memory where that can be; bfloat16 as float32."""
+        """The values, on the tensor's own memory where that can be; bfloat16 as float32, complex ones as they are."""
 
     @abstractmethod
     def input(self, array: Array, dtype: str, *, gradient: bool) -> Any:
-        """A tensor on memory of its own; floating ones as ``dtype``, and with a gradient if it is wanted."""
+        """A tensor on memory of its own, with a gradient if it is wanted, which integers have not.
+
+        Floating ones are made ``dtype``, complex ones the complex dtype of that precision.
+        """
 
     @abstractmethod
     def like(self, array: Array, tensor: Any) -> Any:
@@ -132,7 +140,7 @@ class Framework(ABC):
 
     @abstractmethod
     def copy(self, tensor: Any, dtype: str, values: Array | None) -> Any:
-        """A tensor on memory of its own, on the same device, floating ones as ``dtype``; with these values, if any."""
+        """A tensor on memory of its own, on the same device; with these values, if any. Dtypes as of :meth:`input`."""
 
     @abstractmethod
     def lent(self, tensors: Sequence[tuple[Any, Any]]) -> AbstractContextManager[object]:
@@ -153,6 +161,19 @@ class Framework(ABC):
     def constant(self, tensor: Any) -> Any:
         """The values of a tensor, without its gradient."""
         return self.like(self.to_numpy(tensor), tensor)
+
+    def exchanged(self, tensor: Any, values: Any) -> Any:
+        """A tensor with other values, which are one without a gradient, whose gradient goes on to ``tensor`` as it is.
+
+        A framework that has functions with a backward pass of their own says it with one. Here the difference of what
+        is finite of the tensor is added, which is nothing: an infinity gets no gradient, and beside NaN nothing does.
+        """
+        clip = self.functions.get("clip")
+        if clip is not None:
+            most = float(np.finfo(dtype_name(tensor)).max)
+            tensor = clip(tensor, -most, most)
+        nothing = tensor - self.constant(tensor)
+        return values + nothing if np.isfinite(self.to_numpy(nothing)).all() else values
 
     # Running
 
@@ -203,3 +224,8 @@ class Framework(ABC):
         if isinstance(error, NotImplementedError | MemoryError):
             return True
         return any(re.search(pattern, str(error)) for pattern in self.lacking)
+
+
+def dtype_name(tensor: Any) -> str:
+    """Such as "float32", in every framework."""
+    return str(tensor.dtype).rpartition(".")[2]

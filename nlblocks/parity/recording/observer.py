@@ -51,12 +51,13 @@ class Observer:
             return function(*args, **kwargs) if read is None else self._recurrent(read, function, kwargs)
         call = self.recorder.before(name, args, kwargs)
         args, kwargs = self.recorder.corrected(call, args, kwargs)
+        target, args = next(iter(args), None), self.recorder.copied(call, args)
         fused = self.framework.fused.get(call.name)
         if fused is not None:
             return fused(self, call, function, args, kwargs)
         result = self._decided(function, call, args, kwargs)
         if call.name in WRITES:
-            self.recorder.after(call, None, target=args[0])
+            self.recorder.after(call, None, target=target)
             return result
         return self.recorder.after(call, result)
 

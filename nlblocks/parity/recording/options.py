@@ -54,10 +54,15 @@ class RunOptions:
         return model(**dict(zip(self.names, tensors, strict=True))) if self.names else model(*tensors)
 
 
-def output_gradient(name: str, shape: Sequence[int], options: RunOptions) -> Array:
-    """The gradient that is sent into an output: standard normal, the same for both sides."""
-    drawn = generator(options.seed, f"grad:{name}").normal(size=tuple(shape))
-    gradient = drawn.astype(np.float32).astype(np.float64)
+def output_gradient(name: str, shape: Sequence[int], dtype: str, options: RunOptions) -> Array:
+    """The gradient that is sent into an output: standard normal, the same for both sides.
+
+    That of a complex output is complex: the loss is Σ of what both parts of output and gradient give, each times each.
+    """
+    stream = generator(options.seed, f"grad:{name}")
+    gradient = stream.normal(size=tuple(shape)).astype(np.float32).astype(np.float64)
+    if dtype.startswith("complex"):
+        gradient = gradient + 1j * stream.normal(size=tuple(shape)).astype(np.float32)
     if options.nudge is None:
         return gradient
     return NoiseFloor.nudged(gradient, options.nudge, f"grad:{name}", options.dtype)

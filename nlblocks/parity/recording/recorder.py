@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.framework import Framework
+from nlblocks.parity.recording.framework import Framework, dtype_name
 from nlblocks.parity.recording.options import RunOptions
 from nlblocks.parity.tracing import Op, Trace, vocabulary
 
@@ -133,27 +133,54 @@ class Recorder:
         ``target`` is the tensor that a call without a result wrote to.
         """
         if target is None and self.options.given is not None:
-            result = self._given(call.site, result, self.options.given)
+            result = self._given(call, result, self.options.given)
+        elif self.options.given is not None:
+            self._given(call, target if call.copied is None else call.copied[1], self.options.given)
         made = list(vocabulary.tensors_in(result, self.tensor)) if target is None else [target]
         if made:
             numbers = tuple(self._new(tensor) for tensor in made)
             self._append(call.kind, call.name, call.inputs, call.roles, call.attrs, numbers, call.site)
         return result
 
-    def _given(self, site: str, result: Any, given: vocabulary.Given) -> Any:
+    def copied(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        """The arguments of a call whose result is exchanged: the first a copy, for it may be written to in place.
+
+        What an operation wrote is needed on the way back, and must not be written to again.
+        """
+        given, first = self.options.given, next(iter(args), None)
+        exchanged = given is not None and any(site == call.site for site, _ in given.values)
+        if exchanged and self.framework.inplace and isinstance(first, self.tensor):
+            if self.framework.wants_gradient(first):
+                call.copied = first, first * 1
+                return [call.copied[1], *args[1:]]
+            call.copied = first, first
+        return args
+
+    def _given(self, call: Call, result: Any, given: vocabulary.Given) -> Any:
         """The result with what is given in its place; other than tensors and plain lists of them are left alone."""
         if type(result) in (list, tuple):
-            return type(result)(self._exchanged((site, i), item, given) for i, item in enumerate(result))
-        return self._exchanged((site, 0), result, given)
+            return type(result)(self._exchanged(call, i, item, given) for i, item in enumerate(result))
+        return self._exchanged(call, 0, result, given)
 
-    def _exchanged(self, spot: vocabulary.Spot, tensor: Any, given: vocabulary.Given) -> Any:
-        """The tensor with values of others that its gradient passes by, and with another gradient behind it."""
+    def _exchanged(self, call: Call, position: int, tensor: Any, given: vocabulary.Given) -> Any:
+        """The tensor with values of others that its gradient passes by, and with another gradient behind it.
+
+        The first argument, if that is what was written to: the model may go on with it by its own name.
+        """
         if not isinstance(tensor, self.tensor):
             return tensor
-        framework = self.framework
+        framework, spot = self.framework, (call.site, position)
         value, gradient = given.values.get(spot), given.gradients.get(spot)
+        written, other = call.copied is not None and tensor is call.copied[1], tensor
         if value is not None and value.shape == tuple(tensor.shape):
-            tensor = framework.like(value, tensor) + (tensor - framework.constant(tensor))
+            other = framework.like(value, tensor)
+            if framework.wants_gradient(tensor):
+                other = framework.exchanged(tensor, other)
+        if written and call.copied is not None and other is not call.copied[0]:
+            tensor, _ = call.copied
+            tensor[...] = other
+        else:
+            tensor = other
         if gradient is not None and gradient.shape == tuple(tensor.shape) and framework.wants_gradient(tensor):
             own = tensor
             framework.hook(tensor, lambda _: framework.like(gradient, own))
@@ -266,7 +293,7 @@ class Recorder:
 class Call:
     """One call as it was read."""
 
-    __slots__ = ("arguments", "attrs", "inputs", "kind", "name", "roles", "signature", "site")
+    __slots__ = ("arguments", "attrs", "copied", "inputs", "kind", "name", "roles", "signature", "site")
 
     def __init__(
         self, kind: str, name: str, inputs: tuple[int, ...], roles: tuple[str, ...], attrs: dict[str, Any],
@@ -274,6 +301,7 @@ class Call:
     ) -> None:  # fmt: skip
         self.kind, self.name, self.inputs, self.roles, self.attrs = kind, name, inputs, roles, attrs
         self.arguments, self.site, self.signature = arguments, site, signature
+        self.copied: tuple[Any, Any] | None = None  # the first argument, and what stood for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,18 +354,17 @@ def leaves(value: Any, tensor: type[Any], path: str = "") -> list[tuple[str, Any
 
 
 def private(array: Array) -> Array:
-    """A copy, floating values as float64."""
-    return np.array(array, dtype=np.float64 if array.dtype.kind == "f" else array.dtype)
+    """A copy, floating values as float64, complex ones as complex128."""
+    return np.array(array, dtype=_wide(array))
 
 
 def as_float64(array: Array) -> Array:
-    """Floating values as float64, without a copy where they are."""
-    return np.asarray(array, dtype=np.float64 if array.dtype.kind == "f" else array.dtype)
+    """Floating values as float64, complex ones as complex128, without a copy where they are."""
+    return np.asarray(array, dtype=_wide(array))
 
 
-def dtype_name(tensor: Any) -> str:
-    """Such as "float32", in every framework."""
-    return str(tensor.dtype).rpartition(".")[2]
+def _wide(array: Array) -> Any:
+    return np.result_type(array, np.float64) if array.dtype.kind in "fc" else array.dtype
 
 
 def _without_tensors(value: Any, tensor: type[Any]) -> Any:

@@ -9,12 +9,12 @@ from typing import Any
 
 from nlblocks.backend import Array
 from nlblocks.parity.recording.decisions import Decisions
-from nlblocks.parity.recording.framework import Framework, Undo
+from nlblocks.parity.recording.framework import Framework, Undo, dtype_name
 from nlblocks.parity.recording.observer import Observer
 from nlblocks.parity.recording.options import RunOptions, output_gradient
 from nlblocks.parity.recording.own_batch_norm import as_operations
 from nlblocks.parity.recording.prepared import prepared
-from nlblocks.parity.recording.recorder import Recorder, dtype_name, private
+from nlblocks.parity.recording.recorder import Recorder, private
 from nlblocks.parity.tracing import Trace, vocabulary
 
 MESSAGE = 300
@@ -46,8 +46,9 @@ class Tracer(Framework):
         }  # fmt: skip
 
     def dtype(self, model: Any) -> str:
-        """The dtype of the model's floating parameters."""
-        return next((dtype_name(tensor) for tensor in self.named(model).values()), self.default_dtype())
+        """The dtype of the model's floating parameters; of complex ones, that of their parts."""
+        own = next((dtype_name(tensor) for tensor in self.named(model).values()), self.default_dtype())
+        return next((real for real, whole in vocabulary.COMPLEX.items() if whole == own), own)
 
     def run(self, model: Any, state: Mapping[str, Array], **how: Any) -> Trace:
         """Run the model with this state, and leave it as it was; what it raises is the trace's ``error``.
@@ -100,8 +101,8 @@ class Tracer(Framework):
 
         try:
             found = self._forward(model, recorder, options, inputs)
-            if options.backward and not self._backward(found, options, targets, options.gradients or deliver):
-                trace.error = f"{trace.model}: no output has a gradient"
+            if options.backward:
+                self._backward(found, options, targets, options.gradients or deliver)
         except Exception as error:
             trace.error = f"{type(error).__name__}: {self.message(error)[:MESSAGE]}"
             trace.error_scope = recorder.scopes[-1][0]
@@ -155,7 +156,10 @@ class Tracer(Framework):
     ) -> bool:  # fmt: skip
         """Send the fixed gradients into the outputs; False where none of them takes one."""
         outputs = {path: tensor for path, tensor in found.items() if self.wants_gradient(tensor)}
-        sent = [self.like(output_gradient(path, tensor.shape, options), tensor) for path, tensor in outputs.items()]
+        sent = [
+            self.like(output_gradient(path, tensor.shape, dtype_name(tensor), options), tensor)
+            for path, tensor in outputs.items()
+        ]
         if outputs:
             self.backward(list(outputs.values()), sent, targets, done)
         return bool(outputs)

@@ -57,9 +57,11 @@ class TraceGraph:
     def norm(self, number: int) -> tuple[float, float]:
         """Two sums that no reordering changes."""
         if number not in self._norms:
-            array = unmasked(self.trace.values[number].astype(np.float64).ravel())
+            value = self.trace.values[number].ravel()
+            array = unmasked(value.astype(np.result_type(value, np.float64)))
             finite = array[np.isfinite(array)]
-            self._norms[number] = (float(np.abs(finite).sum()), float(finite.sum()))
+            total = finite.sum()
+            self._norms[number] = (float(np.abs(finite).sum()), float(total.real + total.imag))
         return self._norms[number]
 
     def around(self, op: Op | None, direction: int) -> str:

@@ -106,6 +106,11 @@ class Trace:
     def output(self, name: str) -> Array:
         return self.values[self.outputs[name]]
 
+    @property
+    def differentiated(self) -> bool:
+        """Whether any gradient came back, to an input or a parameter."""
+        return bool(self.grad_inputs or self.grad_params)
+
     def shape(self, tensor: int) -> tuple[int, ...] | None:
         """The shape of a tensor, None where nothing was kept of it."""
         found = self.values.get(tensor, self.digests.get(tensor))

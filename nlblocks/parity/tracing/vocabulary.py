@@ -38,6 +38,8 @@ NORMALISATIONS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rm
 INCIDENTAL = {"layout", "equation", "variance", "drawn", "align_mode", "antialias", "value", "part", "time_major"}
 """Attributes that say how a call is written, or that other evidence speaks for: not compared by value."""
 PER_AXIS = {"kernel", "stride", "padding", "dilation", "output_padding"}
+COMPLEX = {"float64": "complex128", "float32": "complex64"}
+"""The dtype of complex tensors in a run of each precision."""
 LONGEST = 60
 """Characters of an attribute's text that are kept; of what is longer, an array say, only its type's name is."""
 HELD = 2.0**-22

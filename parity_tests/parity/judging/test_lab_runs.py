@@ -113,9 +113,8 @@ def test_a_jump_is_excused_only_where_nudges_show_it_and_few_elements_move(
         mine, theirs, phase="float32 train", group="grad_params", name="w", dtype="float32", noise=1e-7
     )
     runs = Mock(left=Mock(grad_params={"w": mine}), right=Mock(grad_params={"w": theirs}))
-    notes, undecided = OwnDtype(comparer, Mock(pairs=Mock(mirrored=lambda right, left: right)), set())._jump(
-        runs, "float32 train", found
-    )
+    pairs = Mock(mirrored=lambda right, left: Mock(beside=lambda name, own: (own, right[name]), known={}))
+    notes, undecided = OwnDtype(comparer, Mock(pairs=pairs), {})._jump(runs, "float32 train", found)
     assert bool(notes) == excused
     assert all(note.severity == "note" for note in notes)
     assert said in undecided
