@@ -45,6 +45,7 @@ class Judge:
         self.left, self.right = left, right
         self._through = False
         self._apart: set[str] = set()
+        self._at_ties = False
         self._rounding: dict[str, float] = {}  # how far gradients may be apart; from 1 on they are rounding
 
     @property
@@ -173,7 +174,9 @@ class Judge:
             return gradients
         again = compare_gradients(self.comparer, self.pairs, alike.runs)
         met = {(c.group, c.name) for c in again.comparisons if c.passed}
-        self.report.find(*near_ties(gradients.comparisons, met, alike.where, "backward"))
+        notes = near_ties(gradients.comparisons, met, alike.where, "backward")
+        self.report.find(*notes)
+        self._at_ties = bool(notes)
         return Gradients(
             [replace(c, accepted=not c.passed and (c.group, c.name) in met) for c in gradients.comparisons],
             [(kind, name) for kind, name in gradients.wrong if (differ.get(kind, kind), name) not in met],
@@ -203,6 +206,10 @@ class Judge:
     def steps(self, plan: TrainingPlan) -> None:
         """Steps of training, where the models agree before; what the user did not ask for is left out in silence."""
         left, right = self.comparer.left, self.comparer.right
+        if self._at_ties:
+            text = "steps of training, because gradients differ by which side of a threshold or tie rounding puts numbers on"
+            (self.report.undecided if plan.asked else self.report.skip)(text)
+            return
         if not self.agrees:
             text = "steps of training, because the models differ before"
         elif not (left.trainable and right.trainable):
