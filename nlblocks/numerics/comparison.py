@@ -17,12 +17,13 @@ from nlblocks.numerics.tolerance import EPSILON, RATIO, ZERO_CEILING
 class Comparison:
     """One tensor that both sides of a ``pair`` owe, in one ``phase`` of what is compared.
 
-    ``noise`` is what counts as rounding, in the tensor's own units, as nudges and what else is known measured it, at the
-    element that is the most noise floors apart, and ``apart`` is the error there; None where none was asked for.
+    ``noise`` is what counts as rounding, in the tensor's own units, as nudges and what else is known measured it, at
+    the element that is the most noise floors apart, and ``apart`` is the error there; None where none was asked for.
     ``limit`` is the relative difference that passes without asking; None in float32, which is judged by its noise
-    alone. ``ceiling`` is the largest noise that judges anything, in units of the largest value. ``inputs`` says on what inputs, where there are
-    several. ``accepted`` marks a difference that is known and wanted, or said elsewhere: it does not pass, and is no
-    fault. ``undecided`` says why a tensor could not be judged: it does not pass either, and is no fault.
+    alone. ``ceiling`` is the largest noise that judges anything, in units of the largest value. ``inputs`` says on what
+    inputs, where there are several. ``accepted`` marks a difference that is known and wanted, or said elsewhere: it
+    does not pass, and is no fault. ``undecided`` says why a tensor could not be judged: it does not pass either, and is
+    no fault.
     """
 
     phase: str
@@ -50,8 +51,8 @@ class Comparison:
     def judged(self, left: Array, right: Array, noise: float | Array, largest: float = 0.0) -> Comparison:
         """The same arrays by their noise, one for all elements or each element's own.
 
-        ``largest`` is the largest value in the tensor's group. Where an element would pass by a floor beyond the ceiling,
-        and beyond what cancels in the group rounds to, nothing is judged.
+        ``largest`` is the largest value in the tensor's group. Where an element would pass by a floor beyond the
+        ceiling, and beyond what cancels in the group rounds to, nothing is judged.
         """
         if self.difference.problem or not left.size:
             return replace(self, noise=float(np.max(noise, initial=0.0)))

@@ -42,8 +42,8 @@ class Difference:
 def measure(left: Array, right: Array, *, noise: float | Array = 0.0) -> Difference:
     """Compare two arrays of one shape and dtype; a shape, dtype, NaN or infinity is a problem, never a pass.
 
-    ``noise`` is the arrays' noise floor, or that of each element. Elements so small that it exceeds 2^-12 of their float32 spacing may round
-    either way: they are compared like all others, but not counted in the bits.
+    ``noise`` is the arrays' noise floor, or that of each element. Elements so small that it exceeds 2^-12 of their
+    float32 spacing may round either way: they are compared like all others, but not counted in the bits.
     """
     if left.shape != right.shape:
         return Difference(problem=f"shapes differ: {left.shape} and {right.shape}")

@@ -34,9 +34,7 @@ class Report:
         checks = [c for c in self.checks if c.group == group and c.dtype == "float64"]
         if not checks:
             return None
-        return max(
-            float("inf") if c.difference.problem else c.difference.relative for c in checks
-        )
+        return max(float("inf") if c.difference.problem else c.difference.relative for c in checks)
 
     def worst_ratio(self, dtype: str = "float32") -> float | None:
         """The largest error in noise floors among the checks in ``dtype``."""

@@ -36,15 +36,20 @@ def decided_alike(left: Side, right: Side, runs: Pass) -> DecidedAlike | None:
     if not (left.repeatable and right.repeatable):
         return None
     how: dict[str, Any] = {"training": runs.training, "dtype": runs.dtype}
-    digests = left.run(training=runs.training, keep="digests"), right.run(
-        training=runs.training, keep="digests", given=runs.given
+    digests = (
+        left.run(training=runs.training, keep="digests"),
+        right.run(training=runs.training, keep="digests", given=runs.given),
     )
     decided = left.decided(**how)
     kept = decided.of_inputs()
     partners = _partners(*digests, kept)
     decisions = type(decided)({other.site: kept[op.site] for op, other in partners})
     again = right.run(**how, keep="results", given=runs.given, decisions=decisions)
-    if again.error or not decisions.moved or any(way > NEAR[runs.dtype] * decided.largest for _, way in decisions.moved.values()):
+    if (
+        again.error
+        or not decisions.moved
+        or any(way > NEAR[runs.dtype] * decided.largest for _, way in decisions.moved.values())
+    ):
         return None
     found = [(op, decisions.moved[other.site][0]) for op, other in partners if other.site in decisions.moved]
     words = [f"{op} ({count} element{'s' * (count != 1)})" for op, count in found[:SHOWN]]

@@ -19,7 +19,6 @@ from nlblocks.parity.judging.side import Side
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.tracing import Trace, vocabulary
 
-
 SWINGS = 4.0
 """A jump is as far as nudges show where it is no more than this many times as far: several may add up."""
 
@@ -118,9 +117,7 @@ class Comparer:
         self, floors: tuple[SideFloors, SideFloors], key: vocabulary.Key, runs: Pass, other: str | None, nudges: int,
         shape: tuple[int, ...], where: Array | None, *, smooth: bool = True,
     ) -> tuple[Array, Array]:  # fmt: skip
-        left, right = (
-            self._floor(i, floors, key, runs, other, nudges, shape, where, smooth=smooth) for i in range(2)
-        )
+        left, right = (self._floor(i, floors, key, runs, other, nudges, shape, where, smooth=smooth) for i in range(2))
         return left, right
 
     def _floor(

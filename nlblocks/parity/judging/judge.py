@@ -207,7 +207,7 @@ class Judge:
         """Steps of training, where the models agree before; what the user did not ask for is left out in silence."""
         left, right = self.comparer.left, self.comparer.right
         if self._at_ties:
-            text = "steps of training, because gradients differ by which side of a threshold or tie rounding puts numbers on"
+            text = "steps of training, because rounding decides gradients: it puts numbers on either side of a tie"
             (self.report.undecided if plan.asked else self.report.skip)(text)
             return
         if not self.agrees:

@@ -47,9 +47,7 @@ class OwnDtype:
             return found, False
         theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
         for name in sorted(set(theirs) - self.apart):
-            found.append(
-                self.comparer.compare(phase, ("buffers", name), left.buffers_after[name], theirs[name], runs)
-            )
+            found.append(self.comparer.compare(phase, ("buffers", name), left.buffers_after[name], theirs[name], runs))
         gradients = compare_gradients(self.comparer, self.pairs, runs, phase)
         compared = {(c.group, c.name) for c in gradients.comparisons}
         groups = {"input": "grad_input", "parameter": "grad_params", "frozen": "frozen"}

@@ -219,12 +219,16 @@ class Decisions:
             whole = np.rint((x - left) / divisor)
         kept = self.kept.setdefault(site, whole)
         if self.held and kept.shape == whole.shape and (kept != whole).any():
-            framework.write(result, np.asarray(np.where(kept == whole, left, left + (whole - kept) * divisor), left.dtype))
+            framework.write(
+                result, np.asarray(np.where(kept == whole, left, left + (whole - kept) * divisor), left.dtype)
+            )
 
     def _result(self, framework: Framework, site: str, tensor: Any, stepped: bool) -> Any:
         own = framework.to_numpy(tensor)
         if not self.held and own.dtype.kind == "f":
-            self.largest = max(self.largest, float(np.abs(own, where=np.isfinite(own), out=np.zeros_like(own)).max(initial=0.0)))
+            self.largest = max(
+                self.largest, float(np.abs(own, where=np.isfinite(own), out=np.zeros_like(own)).max(initial=0.0))
+            )
         if own.dtype.kind not in "iub" and not (stepped and own.dtype.kind == "f"):
             return tensor
         if not self.held:
@@ -258,7 +262,7 @@ def _sides(x: Array, number: float) -> Array:
 
 
 def _just(number: float, dtype: Any) -> tuple[Array, Array]:
-    """The nearest numbers that are below and above one, not at it. Beside 0 that is no subnormal: some kernels flush it."""
+    """The nearest numbers below and above one, not at it. Beside 0 that is no subnormal: some kernels flush it."""
     step = 2 * CLOSE * float(np.spacing(np.asarray(number, dtype))) if number else float(np.finfo(dtype).tiny)
     return np.asarray(number - abs(step), dtype), np.asarray(number + abs(step), dtype)
 

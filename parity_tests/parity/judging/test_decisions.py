@@ -1,4 +1,4 @@
-"""Models that decide: at ties and thresholds a nudge measures rounding and no jump, so that none hides what is behind."""
+"""Models that decide: at ties and thresholds a nudge measures rounding and no jump, and hides nothing."""
 
 from __future__ import annotations
 
@@ -74,7 +74,10 @@ DECIDE: dict[str, tuple[Decide, Decide]] = {
     "mask": (lambda x, h: h * (x > 0.25).to(h.dtype), lambda x, h: h * (x > 0.25).astype(h.dtype)),
     "where": (lambda x, h: torch.where(x >= 0.25, h, -h), lambda x, h: paddle.where(x >= 0.25, h, -h)),
     "sort": (torch_sorted, paddle_sorted),
-    "straight through": (lambda x, h: h + Stepped.apply(2 * x), lambda x, h: h + 2 * x + (paddle.round(2 * x) - 2 * x).detach()),
+    "straight through": (
+        lambda x, h: h + Stepped.apply(2 * x),
+        lambda x, h: h + 2 * x + (paddle.round(2 * x) - 2 * x).detach(),
+    ),
     "nearest": (
         lambda x, h: h + T.interpolate(x[:, None], scale_factor=(1.0, 2.0), mode="nearest")[:, 0, :, ::2],
         lambda x, h: h + P.interpolate(x.unsqueeze(1), scale_factor=[1.0, 2.0], mode="nearest").squeeze(1)[:, :, ::2],

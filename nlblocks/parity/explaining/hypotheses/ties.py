@@ -28,12 +28,11 @@ def ties(at: Hypothesis) -> Iterator[Explanation]:
 
 
 def _tied(at: Hypothesis, op: Op, other: Op, places: tuple[int, int], gap: float) -> Explanation:
-    mine, theirs = (
-        at.graph(side).trace.values[number] for side, number in zip(("left", "right"), places, strict=True)
-    )
+    mine, theirs = (at.graph(side).trace.values[number] for side, number in zip(("left", "right"), places, strict=True))
     text = (
         f"the picked values tie: {op.kind} on the left and {other.kind} on the right pick other places in "
-        f"{int((mine != theirs).sum())} of {mine.size}, and equal values there; which of equal ones comes is not promised"
+        f"{int((mine != theirs).sum())} of {mine.size}, and equal values there; "
+        "which of equal ones comes is not promised"
     )
     return Explanation(
         cause="selection.ties", text=text, left=op, right=other, before=None, after=gap,
@@ -50,7 +49,9 @@ def _picks(at: Hypothesis, side: str, op: Op) -> Iterator[tuple[int, Array]]:
         if x is None or places is None or places.dtype.kind not in "iu" or op not in at.chain(side, number):
             continue
         for axis in range(x.ndim):
-            whole = places if places.ndim == x.ndim else np.expand_dims(places, axis) if places.ndim == x.ndim - 1 else None
+            whole = (
+                places if places.ndim == x.ndim else np.expand_dims(places, axis) if places.ndim == x.ndim - 1 else None
+            )
             if whole is None or not places.size or whole.min() < 0 or whole.max() >= x.shape[axis]:
                 continue
             if all(a == b for i, (a, b) in enumerate(zip(whole.shape, x.shape, strict=True)) if i != axis):
