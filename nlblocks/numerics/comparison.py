@@ -60,8 +60,8 @@ class Comparison:
     def judged(self, left: Array, right: Array, noise: float | Array, largest: float = 0.0) -> Comparison:
         """The same arrays by their noise, one for all elements or each element's own.
 
-        ``largest`` is the largest value in the tensor's group. Where an element would pass by a floor beyond the ceiling,
-        and beyond what cancels in the group rounds to, nothing is judged.
+        ``largest`` is the largest value in the tensor's group. Where an element would pass by a floor beyond the
+        ceiling, and beyond what cancels in the group rounds to, nothing is judged.
         """
         if self.difference.problem or not left.size:
             return replace(self, noise=float(np.max(noise, initial=0.0)))

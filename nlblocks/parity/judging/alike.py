@@ -17,8 +17,8 @@ from nlblocks.parity.matching import ByDigest
 from nlblocks.parity.tracing import Op, Trace
 
 NEAR = {"float64": 1e-12, "float32": 1e-4}
-"""A number may be put on the other side of a threshold over this share of the largest beside it: not farther than two
-correct runs are apart. What decides otherwise by more differs, and is held to nothing."""
+"""A number may be put on the other side of a threshold over this share of the largest number in the run: not farther
+than two correct runs are apart. What decides otherwise by more differs, and is held to nothing."""
 SHOWN = 3
 """Operations that are named."""
 
@@ -45,7 +45,11 @@ def decided_alike(left: Side, right: Side, runs: Pass) -> DecidedAlike | None:
     partners = _partners(*digests, kept)
     decisions = type(decided)({other.site: kept[op.site] for op, other in partners})
     again = right.run(**how, keep="results", given=runs.given, decisions=decisions)
-    if again.error or not decisions.moved or any(way > NEAR[runs.dtype] for _, way in decisions.moved.values()):
+    if (
+        again.error
+        or not decisions.moved
+        or any(way > NEAR[runs.dtype] * decided.largest for _, way in decisions.moved.values())
+    ):
         return None
     found = [(op, decisions.moved[other.site][0]) for op, other in partners if other.site in decisions.moved]
     words = [f"{op} ({count} element{'s' * (count != 1)})" for op, count in found[:SHOWN]]
@@ -54,16 +58,29 @@ def decided_alike(left: Side, right: Side, runs: Pass) -> DecidedAlike | None:
 
 
 def _partners(left: Trace, right: Trace, kept: Mapping[str, Any]) -> list[tuple[Op, Op]]:
-    """The operations of both sides that decide on the same tensors."""
+    """The operations of both sides that decide on the same tensors, or in the same place of as many of one kind.
+
+    What is zero but for rounding has no partner by its values: that is where rounding decides.
+    """
     by_digest = ByDigest(left, right, ALIKE)
-    free = [op for op in right.ops if op.inputs]
+    mine = [op for op in left.ops if op.site in kept and op.inputs]
+    kinds = {op.kind for op in mine}
+    free = [op for op in right.ops if op.kind in kinds and op.inputs]
+    alike = {kind for kind in kinds if _count(mine, kind) == _count(free, kind)}
+    in_order = {op.index: o for kind in alike for op, o in zip(_of(mine, kind), _of(free, kind), strict=True)}
     found = []
-    for op in left.ops:
-        if op.site not in kept or not op.inputs:
-            continue
+    for op in mine:
         partners = by_digest.to_right[op.inputs[0]]
-        other = next((o for o in free if o.kind == op.kind and o.inputs[0] in partners), None)
-        if other is not None:
+        other = next((o for o in free if o.kind == op.kind and o.inputs[0] in partners), in_order.get(op.index))
+        if other is not None and other in free and left.shape(op.inputs[0]) == right.shape(other.inputs[0]):
             free.remove(other)
             found.append((op, other))
     return found
+
+
+def _of(ops: list[Op], kind: str) -> list[Op]:
+    return [op for op in ops if op.kind == kind]
+
+
+def _count(ops: list[Op], kind: str) -> int:
+    return len(_of(ops, kind))

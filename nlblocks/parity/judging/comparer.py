@@ -19,7 +19,6 @@ from nlblocks.parity.judging.side import Side
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.tracing import Trace, vocabulary
 
-
 SWINGS = 4.0
 """A jump is as far as nudges show where it is no more than this many times as far: several may add up."""
 

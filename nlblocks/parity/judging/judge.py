@@ -52,6 +52,7 @@ class Judge:
         self._judged: set[bool] = set()  # float64 has judged: the evaluation pass (False), the training pass (True)
         self._graded = False  # and the gradients
         self._differentiated = True  # whether there are any
+        self._at_ties = False  # whether rounding decides them
         self._undecided: dict[str, list[str]] = {}  # what, by the reason
         self._hinted: set[str] = set()  # reasons by which evaluation is all that can be compared
         self._apart: dict[str, Array] = {}  # by how much buffers differ in float64
@@ -291,7 +292,9 @@ class Judge:
             return gradients
         again = compare_gradients(self.comparer, self.pairs, alike.runs)
         met = {(c.group, c.name) for c in again.comparisons if c.passed}
-        self.report.find(*near_ties(gradients.comparisons, met, alike.where, "backward"))
+        notes = near_ties(gradients.comparisons, met, alike.where, "backward")
+        self.report.find(*notes)
+        self._at_ties = bool(notes)
         return Gradients(
             at_ties(gradients.comparisons, met),
             [(kind, name) for kind, name in gradients.wrong if (differ.get(kind, kind), name) not in met],
@@ -339,6 +342,10 @@ class Judge:
         left, right = self.comparer.left, self.comparer.right
         if not (left.holds(training=True, dtype="float64") and right.holds(training=True, dtype="float64")):
             self.report.skip(UNHELD)
+            return
+        if self._at_ties:
+            text = "steps of training, because rounding decides gradients: it puts numbers on either side of a tie"
+            (self.report.undecided if left.asked or right.asked else self.report.skip)(text)
             return
         if not self.agrees:
             text = "steps of training, because the models differ before"

@@ -135,13 +135,14 @@ class _Larger:
 class Decisions:
     """What one run decided, by the call's site. A run that is given them is ``held`` to them, any other fills them.
 
-    ``moved`` is how far a held run was put back, by site: the number of elements, and the largest way in units of the
-    tensor's largest value.
+    ``largest`` is the largest number that the run computed. ``moved`` is how far a held run was put back, by site: the
+    number of elements, and the longest way.
     """
 
     def __init__(self, kept: Mapping[str, Any] | None = None) -> None:
         self.held = kept is not None
         self.kept: dict[str, Any] = dict(kept or {})
+        self.largest = 0.0
         self.moved: dict[str, tuple[int, float]] = {}
         self._before: dict[str, tuple[Array, Any]] = {}
 
@@ -195,11 +196,7 @@ class Decisions:
         count = int(apart.sum())
         if count:
             with np.errstate(all="ignore"):
-                way, scale = (
-                    float(np.abs(back - own)[apart].max()),
-                    float(np.abs(own[np.isfinite(own)]).max(initial=0.0)),
-                )
-            self.moved[site] = count, way / scale if scale else float("inf")
+                self.moved[site] = count, float(np.abs(back - own)[apart].max())
             framework.write(x, back)
 
     def _grid(self, framework: Framework, call: Any) -> None:
@@ -228,6 +225,10 @@ class Decisions:
 
     def _result(self, framework: Framework, site: str, tensor: Any, stepped: bool) -> Any:
         own = framework.to_numpy(tensor)
+        if not self.held and own.dtype.kind == "f":
+            self.largest = max(
+                self.largest, float(np.abs(own, where=np.isfinite(own), out=np.zeros_like(own)).max(initial=0.0))
+            )
         if own.dtype.kind not in "iub" and not (stepped and own.dtype.kind == "f"):
             return tensor
         if not self.held:
@@ -261,7 +262,7 @@ def _sides(x: Array, number: float) -> Array:
 
 
 def _just(number: float, dtype: Any) -> tuple[Array, Array]:
-    """The nearest numbers that are below and above one, not at it. Beside 0 that is no subnormal: some kernels flush it."""
+    """The nearest numbers below and above one, not at it. Beside 0 that is no subnormal: some kernels flush it."""
     step = 2 * CLOSE * float(np.spacing(np.asarray(number, dtype))) if number else float(np.finfo(dtype).tiny)
     return np.asarray(number - abs(step), dtype), np.asarray(number + abs(step), dtype)
 

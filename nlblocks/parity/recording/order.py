@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nlblocks.backend import Array
@@ -20,8 +22,8 @@ def held_order(x: Array, rank: Array, zero: int = -1) -> Array:
     """x in the order of these ranks: elements of one rank are equal, and those of a higher one larger.
 
     An element that stands in order stays as it is; of equal ones that were moved apart the middle one counts; one that
-    has fallen behind is put just above the one before it. What has the rank ``zero`` is 0, whatever it is now: less is below
-    it and more above.
+    has fallen behind is put just above the one before it. What has the rank ``zero`` is 0, whatever it is now: less
+    is below it and more above.
     """
     flat, place = x.reshape(-1), rank.reshape(-1)
     order = np.lexsort((flat, place))
@@ -41,11 +43,11 @@ def held_order(x: Array, rank: Array, zero: int = -1) -> Array:
 
 def _steps(x: Array) -> Array:
     """Floats as integers in the same order, neighbours one apart; -0 as 0."""
-    kind = INTEGERS[x.dtype.name]
+    kind: Any = INTEGERS[x.dtype.name]
     bits = (x + x.dtype.type(0.0)).view(kind)
-    return np.where(bits < 0, np.iinfo(kind).min - bits, bits)
+    return np.asarray(np.where(bits < 0, np.iinfo(kind).min - bits, bits))
 
 
 def _floats(steps: Array, dtype: np.dtype[np.generic]) -> Array:
-    kind = INTEGERS[dtype.name]
-    return np.where(steps < 0, np.iinfo(kind).min - steps, steps).astype(kind).view(dtype)
+    kind: Any = INTEGERS[dtype.name]
+    return np.asarray(np.where(steps < 0, np.iinfo(kind).min - steps, steps), kind).view(dtype)

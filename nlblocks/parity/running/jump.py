@@ -12,7 +12,7 @@ from nlblocks.parity.tracing import Op, Trace
 JUMPED = {"float64": 1e-6, "float32": 1e-2}
 """A result that moves by this share of its largest value, where a unit in the last place went in, is no rounding."""
 SUDDEN = 1e3
-"""An operation jumps where its result moves this many times as far as what goes into it: others hand on what they get."""
+"""An operation jumps where its result moves this many times as far as what goes in: others hand on what they get."""
 
 
 def first_jump(base: Trace, moved: Trace) -> str:

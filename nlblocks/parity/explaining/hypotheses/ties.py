@@ -31,7 +31,8 @@ def _tied(at: Hypothesis, op: Op, other: Op, places: tuple[int, int], gap: float
     mine, theirs = (at.graph(side).trace.values[number] for side, number in zip(("left", "right"), places, strict=True))
     text = (
         f"the picked values tie: {op.kind} on the left and {other.kind} on the right pick other places in "
-        f"{int((mine != theirs).sum())} of {mine.size}, and equal values there; which of equal ones comes is not promised"
+        f"{int((mine != theirs).sum())} of {mine.size}, and equal values there; "
+        "which of equal ones comes is not promised"
     )
     return Explanation(
         cause="selection.ties", text=text, left=op, right=other, before=None, after=gap,

@@ -66,8 +66,8 @@ def test_the_worst_is_never_printed_smaller_than_the_true_error(seed: int) -> No
 
 @pytest.mark.parametrize(
     ("error", "text"),
-    [(1.94e-5, "2.0e-05"), (1.9e-5, "1.9e-05"), (9.96e-9, "1.0e-08"), (0.0, "0.0e+00"), (math.inf, "inf"), (2.0, "2.0e+00"),
-     (5e-324, "4.9e-324")],
+    [(1.94e-5, "2.0e-05"), (1.9e-5, "1.9e-05"), (9.96e-9, "1.0e-08"), (0.0, "0.0e+00"), (math.inf, "inf"),
+     (2.0, "2.0e+00"), (5e-324, "4.9e-324")],
 )  # fmt: skip
 def test_two_digits_are_rounded_up(error: float, text: str) -> None:
     assert upwards(error) == text
