@@ -43,11 +43,11 @@ class Comparison:
         """Two arrays, measured; ``record`` are the other fields.
 
         With ``alike``, NaN and infinity that both sides hold in the same places are no problem, and the rest is judged:
-        a tensor that is NaN all over on both sides leaves nothing to judge.
+        a tensor that is NaN, or NaN and infinity, all over leaves nothing to judge.
         """
         found = measure(left, right, noise=noise or 0.0, alike=alike)
-        if found.nan and found.nan == found.size:
-            record["undecided"] = "it is NaN all over on both sides"
+        if found.nan and found.nan + found.infinite == found.size:
+            record["undecided"] = "it is NaN all over on both sides, or infinite"
         return cls(difference=found, noise=noise, **record)
 
     @classmethod

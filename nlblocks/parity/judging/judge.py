@@ -105,9 +105,9 @@ class Judge:
         if not failed:
             self.report.find(*structure(runs.left, runs.right, self.pairs, phase))
             found = compare_outputs(self.comparer, runs, phase)
-            self.report.compare(found)
             if phase == "eval forward" and any(c.difference.not_finite for c in found):
                 self.report.find(*self._not_finite_alike(runs.right, phase))
+            self.report.compare(found)
             if any(f.cause in ("output.structure", "output.shape") for f in self.report.faults):
                 return None
             if all(comparison.passed or comparison.undecided for comparison in found):
@@ -223,7 +223,7 @@ class Judge:
                 lost = causes and not (found.passed or found.undecided or found.accepted)
                 self.report.compare([self._explained(found, tuple(map(str, causes))) if lost else found])
             self.report.find(*findings)
-            if any(finding.severity == "fault" for finding in findings):
+            if any(f.severity == "fault" and f.cause not in causes for f in findings):
                 return
 
     def steps(self, plan: TrainingPlan) -> None:
