@@ -49,11 +49,11 @@ class Comparison:
         """Two arrays, measured, and judged where there is ``noise``; ``record`` are the other fields.
 
         With ``alike``, NaN and infinity that both sides hold in the same places are no problem, and the rest is judged:
-        a tensor that is NaN all over on both sides leaves nothing to judge.
+        a tensor that is NaN, or NaN and infinity, all over leaves nothing to judge.
         """
         measured = measure(left, right, noise=0.0 if noise is None else noise, alike=alike)
-        if measured.nan and measured.nan == measured.size:
-            record["undecided"] = "it is NaN all over on both sides"
+        if measured.nan and measured.nan + measured.infinite == measured.size:
+            record["undecided"] = "it is NaN all over on both sides, or infinite"
         found = cls(difference=measured, **record)
         return found if noise is None or found.undecided else found.judged(left, right, noise, largest)
 

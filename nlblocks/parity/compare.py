@@ -37,7 +37,8 @@ def compare(
         optimiser: "sgd" (the default), "momentum", "adam" or "adamw", made natively on both sides, with settings if
             wanted, e.g. "adam:lr=0.01,eps=1e-6"; or a pair of functions from a list of parameters to an optimiser.
         accept: Causes that are known and wanted, e.g. "batch_norm.variance" (the frameworks' own layers keep another
-            variance): noted, and no reason for a false report unless they change the outputs or gradients.
+            variance): noted, and no reason for a false report unless they change the outputs or gradients. What is
+            left with them taken away must agree.
         progress: Called with a line of text as the comparison goes on.
     """
     start = time.perf_counter()

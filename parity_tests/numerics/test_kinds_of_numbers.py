@@ -86,8 +86,9 @@ def test_what_is_not_finite_alike_is_counted_and_the_rest_compared(
 
 def test_a_tensor_that_is_nan_all_over_leaves_nothing_to_judge() -> None:
     found = compared([NAN, NAN], [NAN, NAN], alike=True)
-    assert found.undecided == "it is NaN all over on both sides"
+    assert found.undecided == "it is NaN all over on both sides, or infinite"
     assert not found.passed
+    assert compared([NAN, INF], [NAN, INF], alike=True).undecided
     assert compared([INF, -INF], [INF, -INF], alike=True).passed
 
 

@@ -151,9 +151,9 @@ class Judge:
         if not failed:
             self.report.find(*structure(runs.left, runs.right, self.pairs, phase))
             found = compare_outputs(self.comparer, runs, phase)
-            self.report.compare(found)
             if phase == "eval forward" and any(c.difference.not_finite for c in found):
                 self.report.find(*self._not_finite_alike(runs.right, phase))
+            self.report.compare(found)
             if any(f.cause in ("output.structure", "output.shape") for f in self.report.faults):
                 return None
             if all(comparison.passed or comparison.undecided for comparison in found):

@@ -81,7 +81,7 @@ class ReportBuilder:
     def say_not_finite(self, comparison: Comparison, *, judged: bool = True) -> None:
         """Say what is NaN or infinite on both sides; of a tensor that is no row of the report, also what is open."""
         found, name = comparison.difference.not_finite, f"{comparison.group} {comparison.name}".rstrip()
-        if found:
+        if found and not comparison.undecided:
             self.find(Finding(
                 phase=cast(Phase, comparison.phase), place=PLACES.get(comparison.group, "parameters"), severity="note",
                 cause="values.not_finite", explanation=f"{name}: {found}",

@@ -172,7 +172,7 @@ class Recorder:
         framework, spot = self.framework, (call.site, position)
         value, gradient = given.values.get(spot), given.gradients.get(spot)
         written, other = call.copied is not None and tensor is call.copied[1], tensor
-        if value is not None and value.shape == tuple(tensor.shape):
+        if value is not None and _fits(value, tensor):
             other = framework.like(value, tensor)
             if framework.wants_gradient(tensor):
                 other = framework.exchanged(tensor, other)
@@ -181,7 +181,7 @@ class Recorder:
             tensor[...] = other
         else:
             tensor = other
-        if gradient is not None and gradient.shape == tuple(tensor.shape) and framework.wants_gradient(tensor):
+        if gradient is not None and _fits(gradient, tensor) and framework.wants_gradient(tensor):
             own = tensor
             framework.hook(tensor, lambda _: framework.like(gradient, own))
         return tensor
@@ -365,6 +365,11 @@ def as_float64(array: Array) -> Array:
 
 def _wide(array: Array) -> Any:
     return np.result_type(array, np.float64) if array.dtype.kind in "fc" else array.dtype
+
+
+def _fits(array: Array, tensor: Any) -> bool:
+    """Whether an array can take a tensor's place: of its shape, and complex where it is."""
+    return array.shape == tuple(tensor.shape) and np.iscomplexobj(array) == dtype_name(tensor).startswith("complex")
 
 
 def _without_tensors(value: Any, tensor: type[Any]) -> Any:
