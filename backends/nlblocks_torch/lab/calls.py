@@ -167,7 +167,7 @@ def finish(kind: str, attrs: dict[str, Any], ndim: int) -> None:
     elif kind == "dropout" or kind == "dropout_channels":
         attrs["mode"] = "upscale_in_train"
     elif kind == "hard_sigmoid":
-        attrs |= {"slope": 0.1666667, "offset": 0.5}
+        attrs |= {"slope": 1 / 6, "offset": 0.5}
     elif kind == "median":
         attrs["even"] = "lower"
     elif kind == "smooth_l1":

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from nlblocks.numerics.tolerance import STATISTICS_OFF
 from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding, Phase, ReportData
 from nlblocks.parity.judging.attributes import audit, profile
@@ -27,7 +28,6 @@ from nlblocks.parity.judging.side import Side
 from nlblocks.parity.judging.training import compare_training
 from nlblocks.parity.matching import dropout_partners
 from nlblocks.parity.pairing import Pairing
-from nlblocks.parity.recording import Rounding
 from nlblocks.parity.running import History, TrainingPlan
 from nlblocks.parity.tracing import Trace
 
@@ -132,10 +132,9 @@ class Judge:
         theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
         owner = {str(a.refs[role]): (a, b) for a, b in self.pairs.pairs for role in a.refs}
         said: set[str] = set()
-        off = Rounding.declared().statistics_off
         for name in sorted(names & set(theirs)):
             mine = left.buffers_after[name]
-            held = float(np.abs(mine - before[name]).max(initial=0.0)) * off
+            held = float(np.abs(mine - before[name]).max(initial=0.0)) * STATISTICS_OFF
             found = self.comparer.compare("buffers", ("buffers", name), mine, theirs[name], runs, extra=held)
             if not found.passed:
                 self._apart.add(name)

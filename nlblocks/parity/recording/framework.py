@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.rounding import Rounding
 from nlblocks.parity.tracing import vocabulary
 
 Undo = Callable[[], object]
@@ -50,7 +49,6 @@ class Framework(ABC):
         model_type: The class of all its models.
         tensor_type: The class of all its tensors.
         table: Its functions by name, each a line in the vocabulary (:mod:`nlblocks.parity.tracing.vocabulary`).
-        rounding: What its kernels hold as float32.
         inplace: How the name of a function that overwrites its argument ends, "" where there are none.
         kernel: How the name begins of a kernel that is called without the function around it.
         variadic: Functions that take a list of numbers or tensors as separate arguments as well.
@@ -59,8 +57,7 @@ class Framework(ABC):
         heads_inside: Whether attention takes [B, L, H, D], not [B, H, L, D].
         recurrent: By function, the reader of its arguments; None for what is not recorded, e.g. packed sequences.
         fused: By function, what writes down the operations that it stands for.
-        functions: What another framework's ``rounding`` needs to be imitated: clip(x, low, high), elu(x, alpha), and
-            steps(x, axis), the differences of neighbours, 0 for the first.
+        casts: Methods that cast to a dtype of their own, by its name: {"float": "float32"}.
         batch_norm: The class of its blocks' own BatchNorm, with spec, weight, bias, running_mean and running_var.
     """
 
@@ -68,7 +65,6 @@ class Framework(ABC):
     model_type: ClassVar[type[Any]]
     tensor_type: ClassVar[type[Any]]
     table: ClassVar[Mapping[str, str]]
-    rounding: ClassVar[Rounding] = Rounding()
     inplace: ClassVar[str] = ""
     kernel: ClassVar[str] = ""
     variadic: ClassVar[frozenset[str]] = frozenset()
@@ -77,7 +73,7 @@ class Framework(ABC):
     heads_inside: ClassVar[bool] = False
     recurrent: ClassVar[Mapping[str, Callable[[str, Sequence[Any]], Recurrent | None]]] = {}
     fused: ClassVar[Mapping[str, Fused]] = {}
-    functions: ClassVar[Mapping[str, Callable[..., Any]]] = {}
+    casts: ClassVar[Mapping[str, str]] = {}
     batch_norm: ClassVar[type | None] = None
 
     # Models
@@ -143,6 +139,14 @@ class Framework(ABC):
     def wants_gradient(self, tensor: Any) -> bool:
         """Whether a backward pass reaches a tensor."""
 
+    def cast(self, tensor: Any, dtype: str) -> Any:
+        """The tensor as this dtype; gradients pass."""
+        return tensor.astype(dtype)
+
+    def renamed(self, value: Any, meant: Callable[[str], str]) -> Any:
+        """A dtype among a call's arguments as ``meant`` reads its name; anything else as it is."""
+        return value
+
     def constant(self, tensor: Any) -> Any:
         """The values of a tensor, without its gradient."""
         return self.like(self.to_numpy(tensor), tensor)
@@ -161,7 +165,8 @@ class Framework(ABC):
     def observed(self, model: Any, observer: Any) -> AbstractContextManager[object]:
         """Within, each outermost call of a function or method goes through observer(name, function, args, kwargs).
 
-        Outermost: while ``observer.busy``, the function is called as it is (the observer does so as well).
+        Outermost: while ``observer.busy``, the function is called as it is (the observer does so as well). What kernels
+        hold as float32 is computed with the numbers of the call, as ``observer.held`` says.
         """
 
     @abstractmethod

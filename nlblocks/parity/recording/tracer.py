@@ -51,7 +51,7 @@ class Tracer(Framework):
 
         ``how`` are the fields of :class:`~nlblocks.parity.recording.options.RunOptions`.
         """
-        options = RunOptions(**how)
+        options = RunOptions(own=self.dtype(model), **how)
         trace = Trace(
             framework=self.name, model=type(model).__name__, training=options.training, dtype=options.dtype,
             state=self.describe(model),
@@ -65,7 +65,7 @@ class Tracer(Framework):
         self, model: Any, state: Mapping[str, Array], *, steps: int, optimiser: Callable[..., Any], **how: Any
     ) -> list[dict[str, Array]]:
         """The state after each optimiser step on Σ output · gradient; the model is left as it was."""
-        options, states = RunOptions(**{**how, "keep": "results"}), []
+        options, states = RunOptions(**{**how, "keep": "results", "own": self.dtype(model)}), []
         with prepared(self, model, options, state):
             rule = optimiser([p for p in self.parameters(model) if self.wants_gradient(p)])
             for _ in range(steps):

@@ -8,14 +8,13 @@ from typing import Any
 
 from nlblocks.backend import State
 from nlblocks.errors import InputError
+from nlblocks.numerics.tolerance import FLOAT32_EQUAL
 from nlblocks.parity.running.optimisers import Maker, Settings, checked, native, offers, settings_of, shown
 
 Train = Callable[[Maker], list[State]]
 """The states after each step with another optimiser."""
 Apart = Mapping[str, tuple[Any, Any]]
 """Settings that differ: name to (the left's, the right's)."""
-FLOAT32 = 2.0**-23
-"""Settings this close are equal: Paddle holds some as float32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,5 +77,5 @@ def trained(framework: str, side: str, maker: Maker, train: Train) -> History:
 
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, float | int) and isinstance(b, float | int):
-        return abs(a - b) <= FLOAT32 * max(abs(a), abs(b))
+        return abs(a - b) <= FLOAT32_EQUAL * max(abs(a), abs(b))
     return bool(a == b)

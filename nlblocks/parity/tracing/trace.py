@@ -59,7 +59,9 @@ class Op:
 class Trace:
     """One run of one model. ``origin`` names the tensors that no operation made: "parameter:x", "input:0".
 
-    ``overwritten`` are the tensors that an in-place operation took away: their gradients may be lost.
+    ``overwritten`` are the tensors that an in-place operation took away: their gradients may be lost. ``held`` says of
+    kernels what they hold as float32, and how far off their results were by that had it not been computed as given;
+    ``promoted``, by the site of a call, the dtype of a tensor that met wider ones and was cast.
     """
 
     framework: str
@@ -79,6 +81,8 @@ class Trace:
     buffers_after: dict[str, Array] = field(default_factory=dict)
     layers: dict[str, str] = field(default_factory=dict)
     overwritten: set[int] = field(default_factory=set)
+    held: dict[str, tuple[str, float]] = field(default_factory=dict)
+    promoted: dict[str, str] = field(default_factory=dict)
     error: str = ""
     error_scope: str = ""
 
