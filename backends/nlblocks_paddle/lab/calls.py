@@ -152,6 +152,8 @@ TABLE: dict[str, str] = {
     "detach": "detach: x",
     "astype": "cast: x",
     "cast": "cast: x",
+    **dict.fromkeys(("to", "float", "double", "half", "bfloat16", "type"), "cast: x"),
+    "type_as": "cast: x _other",
     "clone": "clone: x",
     "contiguous": "identity: x",
     "C.rnn": "rnn: x state weights _length _dropout_state p bidirectional _in _hidden layers mode _seed _test",

@@ -15,6 +15,7 @@ from typing import Any
 import paddle
 from paddle import Tensor
 
+from nlblocks.backend import Array
 from nlblocks.parity.recording import Held
 from nlblocks_paddle.lab import places
 
@@ -31,6 +32,8 @@ def exact(name: str, function: Kernel, held: Held) -> Kernel:
     kind, _, kernel = METHODS.get(name, name).partition(".")
     if kind != "C":
         return function
+    if kernel == "one_hot":
+        return lambda *args: function(*args).astype("float64") if held.active else function(*args)
     if kernel in REPHRASED:
         return _where_double(function, functools.partial(REPHRASED[kernel], held, function), held)
     plain = kernel.removesuffix("_")
@@ -54,6 +57,8 @@ def _written(held: Held, name: str, kernel: Kernel, *args: Any) -> Any:
     """What a kernel gives, or what stands for it."""
     what, rule = WRITTEN[name]
     own = kernel(*args)
+    if rule not in BY_OTHER_NUMBERS and not held.rounds(*(value for value in args if isinstance(value, float))):
+        return own
     found = rule(held, kernel, own, *args)
     extent = max(args[0].shape[2:], default=1) if rule is interp else 1
     if found is None or not held.replaces(name, what, own.detach().numpy(), found.detach().numpy(), extent):
@@ -63,7 +68,11 @@ def _written(held: Held, name: str, kernel: Kernel, *args: Any) -> Any:
 
 def _overwritten(held: Held, name: str, kernel: Kernel, x: Tensor, *args: Any) -> Tensor:
     """The same where the kernel writes to its first argument."""
-    return paddle.assign(_written(held, name, kernel, x.clone(), *args), output=x)
+
+    def elsewhere(y: Tensor, *rest: Any) -> Any:
+        return kernel(y.clone(), *rest)
+
+    return paddle.assign(_written(held, name, elsewhere, x.clone(), *args), output=x)
 
 
 # with other arguments
@@ -178,11 +187,17 @@ def power(held: Held, kernel: Kernel, own: Tensor, x: Tensor, exponent: Any) -> 
 def p_norm(
     held: Held, kernel: Kernel, own: Tensor, x: Tensor, p: float, axis: int, eps: float, keepdim: bool, flat: bool
 ) -> Tensor | None:
-    """(Σ |x|ᵖ) to the power 1 / p; a vector of zeros, where that has no gradient, is left to the kernel."""
-    if p <= 0 or math.isinf(p) or not held.rounds(p, 1.0 / p):
+    """(Σ |x|ᵖ) to the power 1 / p, without the epsilon that the kernel's gradient adds.
+
+    A vector of zeros, where that has no gradient, is left to the kernel.
+    """
+    if p != 2 and (p <= 0 or math.isinf(p) or not held.rounds(p, 1.0 / p)):
         return None
-    total = paddle.pow(paddle.abs(x), _double(p)).sum(None if flat else axis, keepdim=keepdim)
-    return None if bool((total == 0).any()) else paddle.pow(total, _double(1.0 / p))
+    powers = x * x if p == 2 else paddle.pow(paddle.abs(x), _double(p))
+    total = powers.sum(None if flat else axis, keepdim=keepdim)
+    if bool((total == 0).any()):
+        return None
+    return paddle.sqrt(total) if p == 2 else paddle.pow(total, _double(1.0 / p))
 
 
 def dist(held: Held, kernel: Kernel, own: Tensor, x: Tensor, other: Tensor, p: float) -> Tensor | None:
@@ -215,19 +230,28 @@ def pool(
     exclusive: bool, layout: str, kind: str, whole: bool, adaptive: bool, padded: str,
 ) -> Tensor | None:  # fmt: skip
     """The mean of each window: the kernel holds the count as float32 in its gradient."""
-    axes = _spatial(layout, x)
-    numbers = [*size, *stride, *padding] if all(isinstance(v, list | tuple) for v in (size, stride, padding)) else [None]
-    if kind != "avg" or whole or not all(isinstance(n, int) for n in numbers):
+    if kind != "avg" or whole:
         return None
     if adaptive:
-        return _along(x, {axis: places.bins(x.shape[axis], own.shape[axis]) for axis in axes})
-    windows = {}
-    for i, axis in enumerate(axes):
-        extents = x.shape[axis], own.shape[axis], size[i], stride[i]
-        windows[axis] = places.windows(*extents, places.before(padding, i, len(axes), padded, *extents))
+        return _along(x, {axis: places.bins(x.shape[axis], own.shape[axis]) for axis in _spatial(layout, x)})
+    windows = _windows(own, x, size, stride, padding, layout, padded)
+    if windows is None:
+        return None
     ones = paddle.ones_like(x)
     counted = kernel(ones, size, stride, padding, ceil, exclusive, layout, kind, whole, adaptive, padded)
     return _along(x, windows) / paddle.round(_along(ones, windows) / counted)
+
+
+def lp_pool(
+    held: Held, kernel: Kernel, own: Tensor, x: Tensor, size: Any, stride: Any, padding: Any, ceil: bool,
+    exclusive: bool, layout: str, kind: str, whole: bool, adaptive: bool, padded: str, p: float,
+) -> Tensor | None:  # fmt: skip
+    """The p-norm of each window; one of zeros, where that has no gradient, is left to the kernel."""
+    windows = None if whole or adaptive else _windows(own, x, size, stride, padding, layout, padded)
+    if windows is None or not held.rounds(p, 1.0 / p):
+        return None
+    total = _along(paddle.pow(x, _double(p)), windows)
+    return paddle.pow(total, _double(1.0 / p)) if bool((total > 0).all()) else None
 
 
 def interp(
@@ -265,7 +289,20 @@ def _spatial(layout: str, x: Tensor) -> range:
     return range(1, x.ndim - 1) if layout.endswith("C") else range(2, x.ndim)
 
 
-def _along(x: Tensor, matrices: Mapping[int, Any]) -> Tensor:
+def _windows(
+    own: Tensor, x: Tensor, size: Any, stride: Any, padding: Any, layout: str, padded: str
+) -> dict[int, Array] | None:
+    """What sums the windows of a pooling along each axis; None where their extents are tensors."""
+    if not all(isinstance(v, list | tuple) and all(isinstance(n, int) for n in v) for v in (size, stride, padding)):
+        return None
+    axes, found = _spatial(layout, x), {}
+    for i, axis in enumerate(axes):
+        extents = x.shape[axis], own.shape[axis], size[i], stride[i]
+        found[axis] = places.windows(*extents, places.before(padding, i, len(axes), padded, *extents))
+    return found
+
+
+def _along(x: Tensor, matrices: Mapping[int, Array]) -> Tensor:
     """x with a matrix [out, in] applied along each axis."""
     for axis, matrix in matrices.items():
         turned = paddle.matmul(paddle.moveaxis(x, axis, -1), paddle.to_tensor(matrix.T, "float64", x.place))
@@ -286,12 +323,15 @@ WRITTEN: Mapping[str, tuple[str, Rule]] = {
     "thresholded_relu": ("the value", thresholded_relu),
     "stanh": ("both factors", stanh),
     "pow": ("the exponent", power),
-    "p_norm": ("the order", p_norm),
-    "dist": ("the order", dist),
+    "p_norm": ("its order, and an epsilon in its gradient,", p_norm),
+    "dist": ("its order", dist),
     "addmm": ("beta and alpha", addmm),
     "label_smooth": ("epsilon", label_smooth),
     "huber_loss": ("delta", huber_loss),
     **{f"pool{n}d": ("the count in its gradient", pool) for n in (2, 3)},
+    "lp_pool2d": ("its order", lp_pool),
     **{f"{kind}_interp": ("the ratio of extents", interp) for kind in ("linear", "bilinear", "trilinear", "bicubic")},
 }
 """What stands for a kernel, and what that holds."""
+BY_OTHER_NUMBERS = (pool, lp_pool, interp, p_norm, dist)
+"""Rules of kernels that hold more than the numbers of their call."""

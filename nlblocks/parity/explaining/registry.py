@@ -73,6 +73,7 @@ hypothesis: Registry[Callable[[Hypothesis], Iterator[Explanation]]] = Registry(
     # operations, put together otherwise
     "order",
     "padding",
+    "narrowed",
     "missing",
     "moved",
     "selected",

@@ -24,6 +24,7 @@ from nlblocks.parity.judging.outputs import compare_outputs, structure
 from nlblocks.parity.judging.own_dtype import OwnDtype
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.report_builder import ReportBuilder
+from nlblocks.parity.judging.roundings import Roundings
 from nlblocks.parity.judging.side import Side
 from nlblocks.parity.judging.training import compare_training
 from nlblocks.parity.matching import dropout_partners
@@ -43,6 +44,7 @@ class Judge:
         self.why = Explainer(pairs, seed)
         self.search = FaultSearch(self.comparer, self.why)
         self.left, self.right = left, right
+        self._roundings = Roundings()
         self._through = False
         self._apart: set[str] = set()
         self._rounding: dict[str, float] = {}  # how far gradients may be apart; from 1 on they are rounding
@@ -98,6 +100,7 @@ class Judge:
         It lets go of ``runs`` before it searches: the caller should not hold what was kept of them either.
         """
         self._audit(runs.left, runs.right)
+        self.report.find(*self._roundings.of(runs, phase))
         failed = bool(runs.left.error or runs.right.error)
         if not failed:
             self.report.find(*structure(runs.left, runs.right, self.pairs, phase))

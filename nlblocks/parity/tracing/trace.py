@@ -141,6 +141,8 @@ class Trace:
             "output_dtypes": self.output_dtypes,
             "state": {name: asdict(tensor) for name, tensor in self.state.items()},
             "layers": self.layers,
+            "held": self.held,
+            "promoted": self.promoted,
         }
 
     def arrays(self) -> dict[str, Array]:
@@ -173,6 +175,8 @@ class Trace:
             state={name: Tensor(**{**row, "shape": tuple(row["shape"])}) for name, row in data["state"].items()},
             buffers_after=found["buffers_after"],
             layers=data["layers"],
+            held={name: (str(row[0]), float(row[1])) for name, row in data.get("held", {}).items()},
+            promoted=dict(data.get("promoted", {})),
         )
 
 
