@@ -8,6 +8,7 @@ Paddle's own operators, which compute in float64 (:data:`WRITTEN`), with the gra
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,11 +19,12 @@ from paddle import Tensor
 from nlblocks.backend import Array
 from nlblocks.parity.recording import Held
 from nlblocks_paddle.lab import places
+from nlblocks_paddle.lab.calls import SIXTH
 
 Kernel = Callable[..., Any]
 Rule = Callable[..., "Tensor | None"]
-SIXTH = 0.1666667
-"""The default slope of Paddle's hard-sigmoid: one sixth, as a decimal."""
+GIVEN = ("held", "kernel", "own")
+"""What a rule is given beside the arguments of the call."""
 METHODS = {"__pow__": "C.pow"}
 """Methods that call a kernel past ``paddle._C_ops``."""
 
@@ -35,18 +37,23 @@ def exact(name: str, function: Kernel, held: Held) -> Kernel:
     if kernel == "one_hot":
         return lambda *args: function(*args).astype("float64") if held.active else function(*args)
     if kernel in REPHRASED:
-        return _where_double(function, functools.partial(REPHRASED[kernel], held, function), held)
+        rephrased = REPHRASED[kernel]
+        return _where_double(function, rephrased, functools.partial(rephrased, held, function), held)
     plain = kernel.removesuffix("_")
     if plain not in WRITTEN:
         return function
     run = functools.partial(_overwritten if kernel != plain else _written, held, plain, function)
-    return _where_double(function, run, held)
+    return _where_double(function, WRITTEN[plain][1], run, held)
 
 
-def _where_double(function: Kernel, run: Kernel, held: Held) -> Kernel:
+def _where_double(function: Kernel, rule: Kernel, run: Kernel, held: Held) -> Kernel:
+    """``run`` on float64 tensors, where the call has the arguments that the rule knows: versions of Paddle differ."""
+    known = [name for name, value in inspect.signature(rule).parameters.items() if name not in GIVEN]
+    least = sum(inspect.signature(rule).parameters[name].default is inspect.Parameter.empty for name in known)
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        more = any(value is not None for value in kwargs.values())
+        more = any(value is not None for value in kwargs.values()) or not least <= len(args) <= len(known)
         double = held.active and args and isinstance(args[0], Tensor) and args[0].dtype == paddle.float64
         return run(*args) if double and not more else function(*args, **kwargs)
 
@@ -61,7 +68,7 @@ def _written(held: Held, name: str, kernel: Kernel, *args: Any) -> Any:
         return own
     found = rule(held, kernel, own, *args)
     extent = max(args[0].shape[2:], default=1) if rule is interp else 1
-    if found is None or not held.replaces(name, what, own.detach().numpy(), found.detach().numpy(), extent):
+    if found is None or not held.replaces(name, what, own.numpy(), found.numpy(), extent):
         return own
     return found
 
@@ -323,7 +330,7 @@ WRITTEN: Mapping[str, tuple[str, Rule]] = {
     "thresholded_relu": ("the value", thresholded_relu),
     "stanh": ("both factors", stanh),
     "pow": ("the exponent", power),
-    "p_norm": ("its order, and an epsilon in its gradient,", p_norm),
+    "p_norm": ("its order", p_norm),
     "dist": ("its order", dist),
     "addmm": ("beta and alpha", addmm),
     "label_smooth": ("epsilon", label_smooth),

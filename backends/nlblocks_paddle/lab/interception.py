@@ -63,7 +63,7 @@ def intercepted(layer: nn.Layer, observer: Observer) -> Iterator[None]:
     undo: list[tuple[Any, str, Any, bool]] = []
     originals = _functions()
     wrapped = {id(function): _wrap(name, function, observer) for name, function in originals.items()}
-    wrapped |= {id(function): wrap(function, observer) for function, wrap in NAMING.items()}
+    wrapped |= {id(function): _made(function, observer) for function in NAMING}
     try:
         for home in _homes():
             for name, value in list(vars(home).items()):
@@ -112,7 +112,7 @@ def _made(function: Callable[..., Any], observer: Observer) -> Callable[..., Any
     return call
 
 
-NAMING = {paddle.to_tensor: _made, paddle.set_default_dtype: _made}
+NAMING: tuple[Callable[..., Any], ...] = (paddle.to_tensor, paddle.set_default_dtype)
 """Functions that are told a dtype, and that no trace shows."""
 
 

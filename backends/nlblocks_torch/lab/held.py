@@ -26,7 +26,7 @@ def exact(name: str, function: Function, held: Held) -> Function:
             return function(input, *args, **kwargs)
         own = input.detach().clone() if inplace else input.detach()
         found = rule(held, input.clone() if inplace else input, *args, **kwargs)
-        if not held.replaces(plain, what, function(own, *args, **kwargs).numpy(), found.detach().numpy()):
+        if not held.replaces(plain, what, function(own, *args, **kwargs).cpu().numpy(), found.detach().cpu().numpy()):
             return function(input, *args, **kwargs)
         return input.copy_(found) if inplace else found
 

@@ -15,8 +15,8 @@ from nlblocks.parity.recording.options import RunOptions
 from nlblocks.parity.tracing import Trace
 
 OFF = FLOAT32_EQUAL / (RATIO * HELD_WEIGHT)
-"""What a constant is moved by in a perturbed run, in units of itself: what counts as noise by HELD_WEIGHT lets constants
-pass up to FLOAT32_EQUAL apart, and no further. It is 2^-24, the most that float32 rounds a number by."""
+"""What a constant is moved by in a perturbed run, in units of itself: 2^-24, the most that float32 rounds a number by.
+As noise by HELD_WEIGHT it lets constants pass that are up to FLOAT32_EQUAL apart, and no others."""
 KERNEL = 64 * OFF
 """How far a kernel's result may be from that with the numbers as they were given, relative to its largest value and for
 each place that is read: a few roundings of a ratio, times a slope."""

@@ -22,7 +22,7 @@ WRITES = {"__setitem__", "setitem"}
 
 
 class NamedDtypes:
-    """The dtypes of one run of a model whose ``own`` is known; what a tensor that came unseen was cast, the trace says."""
+    """The dtypes of one ``run`` of a model whose ``own`` is known; the trace takes note of tensors that came unseen."""
 
     def __init__(self, framework: Framework, own: str, run: str, trace: Trace) -> None:
         self.framework, self.own, self.run, self.trace = framework, own, run, trace

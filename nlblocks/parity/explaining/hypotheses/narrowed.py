@@ -39,9 +39,7 @@ def _rounded(at: Hypothesis, side: str, op: Op, dtype: str) -> tuple[int, float,
     return None
 
 
-def _said(
-    at: Hypothesis, side: str, op: Op, text: str, met: tuple[int, float, float] | None
-) -> Explanation:
+def _said(at: Hypothesis, side: str, op: Op, text: str, met: tuple[int, float, float] | None) -> Explanation:
     joints = () if met is None else ((op.outputs[0], met[0]),)
     return Explanation(
         cause="precision.cast", text=text, left=op if side == "left" else None, right=op if side == "right" else None,
