@@ -18,7 +18,7 @@ from paddle import Tensor
 
 from nlblocks.backend import Array
 from nlblocks.parity.recording import Held
-from nlblocks_paddle.lab import places
+from nlblocks_paddle.lab import places as read
 from nlblocks_paddle.lab.calls import SIXTH
 
 Kernel = Callable[..., Any]
@@ -64,13 +64,14 @@ def _written(held: Held, name: str, kernel: Kernel, *args: Any) -> Any:
     """What a kernel gives, or what stands for it."""
     what, rule = WRITTEN[name]
     own = kernel(*args)
-    if rule not in BY_OTHER_NUMBERS and not held.rounds(*(value for value in args if isinstance(value, float))):
+    homogeneous = rule in HOMOGENEOUS
+    if not homogeneous and not held.rounds(*(value for value in args if isinstance(value, float))):
         return own
     found = rule(held, kernel, own, *args)
-    extent = max(args[0].shape[2:], default=1) if rule is interp else 1
-    if found is None or not held.replaces(name, what, own.numpy(), found.numpy(), extent):
+    if found is None:
         return own
-    return found
+    places, least = max(args[0].shape) if rule is interp else 1, 0.0 if homogeneous else 1.0
+    return found if held.replaces(name, what, own.numpy(), found.numpy(), places=places, least=least) else own
 
 
 def _overwritten(held: Held, name: str, kernel: Kernel, x: Tensor, *args: Any) -> Tensor:
@@ -240,7 +241,7 @@ def pool(
     if kind != "avg" or whole:
         return None
     if adaptive:
-        return _along(x, {axis: places.bins(x.shape[axis], own.shape[axis]) for axis in _spatial(layout, x)})
+        return _along(x, {axis: read.bins(x.shape[axis], own.shape[axis]) for axis in _spatial(layout, x)})
     windows = _windows(own, x, size, stride, padding, layout, padded)
     if windows is None:
         return None
@@ -271,9 +272,9 @@ def interp(
     scales = scales * len(axes) if len(scales) == 1 else scales or [0.0] * len(axes)
     matrices = {}
     for axis, factor in zip(axes, scales, strict=True):
-        where = places.targets(x.shape[axis], own.shape[axis], factor, aligned, bool(mode) and method != "bicubic",
+        where = read.targets(x.shape[axis], own.shape[axis], factor, aligned, bool(mode) and method != "bicubic",
                                clipped=method != "bicubic")  # fmt: skip
-        matrices[axis] = (places.cubic if method == "bicubic" else places.linear)(x.shape[axis], where)
+        matrices[axis] = (read.cubic if method == "bicubic" else read.linear)(x.shape[axis], where)
     return _along(x, matrices)
 
 
@@ -305,7 +306,7 @@ def _windows(
     axes, found = _spatial(layout, x), {}
     for i, axis in enumerate(axes):
         extents = x.shape[axis], own.shape[axis], size[i], stride[i]
-        found[axis] = places.windows(*extents, places.before(padding, i, len(axes), padded, *extents))
+        found[axis] = read.windows(*extents, read.before(padding, i, len(axes), padded, *extents))
     return found
 
 
@@ -340,5 +341,5 @@ WRITTEN: Mapping[str, tuple[str, Rule]] = {
     **{f"{kind}_interp": ("the ratio of extents", interp) for kind in ("linear", "bilinear", "trilinear", "bicubic")},
 }
 """What stands for a kernel, and what that holds."""
-BY_OTHER_NUMBERS = (pool, lp_pool, interp, p_norm, dist)
-"""Rules of kernels that hold more than the numbers of their call."""
+HOMOGENEOUS = (pool, lp_pool, interp, p_norm, dist)
+"""Rules of kernels whose result is as large as what goes in. They hold more than the numbers of their call."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.numerics.tolerance import FLOAT32_EQUAL, HELD_WEIGHT, RATIO
+from nlblocks.numerics.tolerance import FLOAT32_EQUAL, HELD_WEIGHT, RATIO, TINY
 from nlblocks.parity.recording.options import RunOptions
 from nlblocks.parity.tracing import Trace
 
@@ -37,14 +37,17 @@ class Held:
         """A constant as it was given; in a perturbed run, what float32 rounds is moved by as much as it may be off."""
         return value * (1.0 + OFF) if self._perturbed and self.rounds(value) else value
 
-    def replaces(self, kernel: str, what: str, own: Array, exact: Array, places: int = 1) -> bool:
+    def replaces(
+        self, kernel: str, what: str, own: Array, exact: Array, *, places: int = 1, least: float = 1.0
+    ) -> bool:
         """Whether what was computed with the numbers ``what`` stands for the kernel's ``own`` result.
 
-        ``places`` are how many along an axis it reads between, by a ratio that is held.
+        ``places`` are how many along an axis it reads between, by a ratio that is held; ``least`` is what the largest
+        value counts as at least: 1 beside constants of that size, 0 where the result is as large as what goes in.
         """
         if own.shape != exact.shape or not np.isfinite(own).all() or not np.isfinite(exact).all():
             return False
-        off = np.abs(own - exact).max(initial=0.0) / max(np.abs(exact).max(initial=0.0), 1.0)
+        off = np.abs(own - exact).max(initial=0.0) / max(np.abs(exact).max(initial=0.0), least, TINY)
         if off > KERNEL * places:
             return False
         self.note(kernel, what, float(off))

@@ -57,6 +57,14 @@ def test_what_is_written_out_stands_for_a_kernel_only_where_it_is_the_same(own: 
     assert bool(trace.held) is stands
 
 
+def test_how_far_a_kernel_may_be_off_follows_what_it_reads() -> None:
+    found, _ = held()
+    own, exact = np.array([1e-6, 2e-6]), np.array([1e-6, 2.01e-6])
+    assert found.replaces("kernel", "a number", own, exact)  # beside a constant of about 1
+    assert not found.replaces("kernel", "a ratio", own, exact, least=0.0)
+    assert found.replaces("kernel", "a ratio", np.array([1.0]), np.array([1.0 + 1e-4]), places=64)
+
+
 SPELLINGS = {
     "clamp": lambda x: (0.2 * x + 0.5).clamp(0, 1),
     "relu6": lambda x: TF.relu6(1.2 * x + 3.0) / 6.0,
