@@ -155,12 +155,16 @@ TABLE: dict[str, str] = {
     "detach": "detach: x",
     "astype": "cast: x",
     "cast": "cast: x",
+    **dict.fromkeys(("to", "float", "double", "half", "bfloat16", "type"), "cast: x"),
+    "type_as": "cast: x _other",
     "clone": "clone: x",
     "contiguous": "identity: x",
     "C.rnn": "rnn: x state weights _length _dropout_state p bidirectional _in _hidden layers mode _seed _test",
 }
 
 
+SIXTH = 0.1666667
+"""The default slope of Paddle's hard-sigmoid: one sixth, as a decimal."""
 VARIADIC = frozenset({"reshape", "transpose", "expand", "tile", "view", "einsum"})
 """Functions that take a list as separate arguments as well."""
 
@@ -182,6 +186,8 @@ def finish(kind: str, attrs: dict[str, Any], ndim: int) -> None:
         attrs["layout"] = "in_out"
     elif kind == "avg_pool":
         attrs["count_include_pad"] = not attrs.pop("exclusive", True)
+    elif kind == "hard_sigmoid" and attrs["slope"] == SIXTH:
+        attrs["slope"] = 1 / 6
     elif kind == "gelu":
         attrs["approximate"] = "tanh" if attrs["approximate"] in (True, "tanh") else "none"
     elif kind == "max_pool":

@@ -18,6 +18,7 @@ import paddle
 from paddle import nn
 
 from nlblocks.parity.recording import Observer
+from nlblocks_paddle.lab.held import exact
 
 OPERATORS = [
     "add",
@@ -69,6 +70,7 @@ def intercepted(layer: nn.Layer, observer: Observer) -> Iterator[None]:
     undo: list[tuple[Any, str, Any, bool]] = []
     originals = _functions()
     wrapped = {id(function): _wrap(name, _offered(name, function), observer) for name, function in originals.items()}
+    wrapped |= {id(function): _made(function, observer) for function in NAMING}
     try:
         for home in _homes():
             for name, value in list(vars(home).items()):
@@ -95,9 +97,11 @@ def intercepted(layer: nn.Layer, observer: Observer) -> Iterator[None]:
 
 
 def _wrap(name: str, function: Callable[..., Any], observer: Observer) -> Callable[..., Any]:
+    run = exact(name, function, observer.held)
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs) if observer.busy else observer(name, function, args, kwargs)
+        return run(*args, **kwargs) if observer.busy else observer(name, run, args, kwargs)
 
     return call
 
@@ -112,6 +116,23 @@ def _offered(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return (alone if x.place.is_cpu_place() else function)(x, *args)
 
     return call
+
+
+def _made(function: Callable[..., Any], observer: Observer) -> Callable[..., Any]:
+    """A function that makes a tensor, which is no operation of the model: with the dtype that is meant."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if observer.busy:
+            return function(*args, **kwargs)
+        _, args, kwargs = observer.dtypes.call("", function, args, kwargs)
+        return observer.dtypes.made(function(*args, **kwargs))
+
+    return call
+
+
+NAMING: tuple[Callable[..., Any], ...] = (paddle.to_tensor, paddle.set_default_dtype)
+"""Functions that are told a dtype, and that no trace shows."""
 
 
 def _method(name: str, value: Any, observer: Observer) -> Any:

@@ -18,11 +18,12 @@ from nlblocks.parity.recording import Observer, Recurrent, Tracer
 from nlblocks.parity.tracing import vocabulary
 from nlblocks_paddle.lab.calls import TABLE, VARIADIC, finish
 from nlblocks_paddle.lab.interception import intercepted
-from nlblocks_paddle.lab.rounding import rounding
 from nlblocks_paddle.layers import BatchNorm
 
 LACKING = ("is not registered", r"\(Unimplemented\)", r"\(ResourceExhausted\)", "(?i)out of memory")
 RENAMED = {"_mean": "running_mean", "_variance": "running_var"}
+CASTS = {"float": "float32", "half": "float16", "bfloat16": "bfloat16", "double": "float64"}
+DTYPES = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 
 
 def recurrent(name: str, args: Sequence[Any]) -> Recurrent:
@@ -42,7 +43,6 @@ class PaddleTracer(Tracer):
     model_type = nn.Layer
     tensor_type = paddle.Tensor
     table = TABLE
-    rounding = rounding
     inplace = "_"
     kernel = "C."
     variadic = VARIADIC
@@ -50,6 +50,7 @@ class PaddleTracer(Tracer):
     containers = (nn.Sequential, nn.LayerList)
     heads_inside = True
     recurrent = {"C.rnn": recurrent}  # noqa: RUF012
+    casts = CASTS
     batch_norm = BatchNorm
     lacking = LACKING
     finish = staticmethod(finish)
@@ -101,6 +102,15 @@ class PaddleTracer(Tracer):
 
     def exchanged(self, tensor: paddle.Tensor, values: paddle.Tensor) -> paddle.Tensor:
         return _Exchanged.apply(tensor, values)
+
+    def cast(self, tensor: paddle.Tensor, dtype: str) -> paddle.Tensor:
+        return tensor.astype(cast(Any, dtype))
+
+    def renamed(self, value: Any, meant: Callable[[str], str]) -> Any:
+        if not isinstance(value, str | type | np.dtype | paddle.dtype):
+            return value
+        name = getattr(value, "__name__", str(value)).rpartition(".")[2]
+        return meant(name) if name in DTYPES and meant(name) != name else value
 
     @contextmanager
     def lent(self, tensors: Sequence[tuple[paddle.Tensor, paddle.Tensor]]) -> Iterator[None]:

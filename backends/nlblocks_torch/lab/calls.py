@@ -149,6 +149,9 @@ TABLE: dict[str, str] = {
     "to": "cast: x",
     "float": "cast: x",
     "double": "cast: x",
+    "half": "cast: x",
+    "bfloat16": "cast: x",
+    "type": "cast: x _dtype",
     "type_as": "cast: x _other",
     "contiguous": "identity: x",
     "clone": "clone: x|input",
@@ -167,7 +170,7 @@ def finish(kind: str, attrs: dict[str, Any], ndim: int) -> None:
     elif kind == "dropout" or kind == "dropout_channels":
         attrs["mode"] = "upscale_in_train"
     elif kind == "hard_sigmoid":
-        attrs |= {"slope": 0.1666667, "offset": 0.5}
+        attrs |= {"slope": 1 / 6, "offset": 0.5}
     elif kind == "median":
         attrs["even"] = "lower"
     elif kind == "smooth_l1":

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
@@ -18,11 +17,15 @@ from nlblocks.parity.recording import Observer, Recurrent, Tracer
 from nlblocks.parity.tracing import vocabulary
 from nlblocks_torch.lab.calls import TABLE, VARIADIC, finish
 from nlblocks_torch.lab.fused import multi_head
+from nlblocks_torch.lab.held import exact
 from nlblocks_torch.layers import BatchNorm
 
 SKIPPED = {"__get__", "__set__", "requires_grad", "register_hook", "_set_grad_enabled", "backward", "retain_grad"}
 LACKING = ("not implemented for '", "Could not run 'aten::", "out of memory", "can't allocate memory")
 PROPERTIES = {"T", "mT", "data", "H", "mH", "real"}
+CASTS = {"float": "float32", "half": "float16", "bfloat16": "bfloat16", "double": "float64"}
+TYPES = {"FloatTensor": "float32", "HalfTensor": "float16", "BFloat16Tensor": "bfloat16"}
+"""What torch's names for types of tensors say."""
 
 
 def recurrent(name: str, args: Sequence[Any]) -> Recurrent | None:
@@ -35,12 +38,6 @@ def recurrent(name: str, args: Sequence[Any]) -> Recurrent | None:
         groups=(("weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if biased else [])),), layers=layers,
         bidirectional=bidirectional, time_major=not batch_first, args=[*args[:5], 0.0, *args[6:]],
     )  # fmt: skip
-
-
-def steps(x: torch.Tensor, axis: int) -> torch.Tensor:
-    """Differences of neighbours along an axis; 0 for the first."""
-    found = (x - x.roll(1, axis)).narrow(axis, 1, x.shape[axis] - 1)
-    return F.pad(found, [0, 0] * (x.ndim - 1 - axis) + [1, 0])
 
 
 class TorchTracer(Tracer):
@@ -56,7 +53,7 @@ class TorchTracer(Tracer):
     containers = (nn.Sequential, nn.ModuleList)
     recurrent = dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), recurrent)
     fused = {"multi_head_attention_forward": multi_head}  # noqa: RUF012
-    functions = {"clip": torch.clamp, "elu": F.elu, "steps": steps}  # noqa: RUF012
+    casts = CASTS
     batch_norm = BatchNorm
     lacking = LACKING
     finish = staticmethod(finish)
@@ -96,6 +93,18 @@ class TorchTracer(Tracer):
     def exchanged(self, tensor: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         return _Exchanged.apply(tensor, values)
 
+    def cast(self, tensor: torch.Tensor, dtype: str) -> torch.Tensor:
+        return tensor.to(getattr(torch, dtype))
+
+    def renamed(self, value: Any, meant: Callable[[str], str]) -> Any:
+        if isinstance(value, torch.dtype):
+            name = str(value).removeprefix("torch.")
+        elif isinstance(value, str | type):
+            name = TYPES.get(getattr(value, "__name__", str(value)).rpartition(".")[2], "")
+        else:
+            return value
+        return getattr(torch, meant(name)) if name and meant(name) != name else value
+
     @contextmanager
     def lent(self, tensors: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[None]:
         own = [(parameter, parameter.data, parameter.grad) for parameter, _ in tensors]
@@ -133,8 +142,13 @@ class TorchTracer(Tracer):
 
     @contextmanager
     def observed(self, model: nn.Module, observer: Observer) -> Iterator[None]:
-        with _alone(model), _Mode(observer):
-            yield
+        plain = torch.set_default_dtype
+        torch.set_default_dtype = lambda dtype: plain(self.renamed(dtype, observer.dtypes.meant))
+        try:
+            with _alone(model), _Mode(observer):
+                yield
+        finally:
+            torch.set_default_dtype = plain
 
     def hook(self, tensor: torch.Tensor, function: Callable[[Any], Any]) -> None:
         tensor.register_hook(function)
@@ -205,7 +219,7 @@ class _Mode(TorchFunctionMode):
                 return func(*args, **kwargs)
         if name in SKIPPED or name.startswith("_has_"):
             return func(*args, **kwargs)
-        return self.observer(name, func, args, kwargs)
+        return self.observer(name, exact(name, func, self.observer.held), args, kwargs)
 
 
 def _dtype(tensor: torch.Tensor, dtype: str) -> torch.dtype | None:

@@ -74,6 +74,7 @@ hypothesis: Registry[Callable[[Hypothesis], Iterator[Explanation]]] = Registry(
     # operations, put together otherwise
     "order",
     "padding",
+    "narrowed",
     "missing",
     "moved",
     "selected",

@@ -268,6 +268,9 @@ CAUSES = Causes({
         "give inputs that both models take, or mend the model that raises"),
     "values.not_finite": Cause("NaN or infinity",
         "mend the operation that first makes NaN or infinity of finite numbers"),
+    "precision.cast": Cause("a tensor kept in a narrower dtype than the model's own, on one side",
+        "take the cast away, or cast to the dtype of the tensor it came from (torch: .to(x.dtype), Paddle: "
+        ".astype(x.dtype))"),
     "precision.float32": Cause("float64 agrees, the model's own dtype does not",
         "take the cast to float32 away, or write the operation without a difference of large numbers"),
 })

@@ -14,6 +14,7 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics import Comparison
+from nlblocks.numerics.tolerance import STATISTICS_OFF
 from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding, Phase, ReportData
 from nlblocks.parity.judging.attributes import audit, profile
@@ -26,11 +27,11 @@ from nlblocks.parity.judging.outputs import compare_outputs, first_not_finite, s
 from nlblocks.parity.judging.own_dtype import OwnDtype
 from nlblocks.parity.judging.passes import OWN, Pass
 from nlblocks.parity.judging.report_builder import ReportBuilder
+from nlblocks.parity.judging.roundings import Roundings
 from nlblocks.parity.judging.side import Side
 from nlblocks.parity.judging.training import compare_training
 from nlblocks.parity.matching import dropout_partners
 from nlblocks.parity.pairing import Pairing
-from nlblocks.parity.recording import Rounding
 from nlblocks.parity.tracing import Trace
 
 R = TypeVar("R", bound=ReportData)
@@ -47,6 +48,7 @@ class Judge:
         self.why = Explainer(pairs, seed)
         self.search = FaultSearch(self.comparer, self.why)
         self.left, self.right = left, right
+        self._roundings = Roundings()
         self._through = False  # whether training can be judged by what evaluation gave
         self._failed = False  # whether evaluation came to no end
         self._judged: set[bool] = set()  # float64 has judged: the evaluation pass (False), the training pass (True)
@@ -144,6 +146,7 @@ class Judge:
         """
         self._audit(runs.left, runs.right)
         runs = self._again(runs, phase)
+        self.report.find(*self._roundings.of(runs, phase))
         training, failed = runs.training, runs.stopped
         if failed and self._excused(runs):
             return None
@@ -226,12 +229,11 @@ class Judge:
         theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
         owner = {a.refs[role].name: (a.name, b.name) for a, b in self.pairs.pairs for role in a.refs}
         said: set[tuple[str, str | None]] = set()
-        off = Rounding.declared().statistics_off
         for name in sorted(names & set(theirs)):
             start, _ = theirs.beside(name, before[name])
             mine, other = theirs.beside(name, left.buffers_after[name])
             way = float(np.abs(mine - start).max(initial=0.0))
-            held = way * off if np.isfinite(way) else 0.0
+            held = way * STATISTICS_OFF if np.isfinite(way) else 0.0
             found = self.comparer.compare(
                 "buffers", ("buffers", name), mine, other, runs, extra=held, where=theirs.known.get(name)
             )

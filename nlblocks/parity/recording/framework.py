@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.rounding import Rounding
 from nlblocks.parity.tracing import vocabulary
 
 Undo = Callable[[], object]
@@ -53,7 +52,6 @@ class Framework(ABC):
         model_type: The class of all its models.
         tensor_type: The class of all its tensors.
         table: Its functions by name, each a line in the vocabulary (:mod:`nlblocks.parity.tracing.vocabulary`).
-        rounding: What its kernels hold as float32.
         inplace: How the name of a function that overwrites its argument ends, "" where there are none.
         kernel: How the name begins of a kernel that is called without the function around it.
         variadic: Functions that take a list of numbers or tensors as separate arguments as well.
@@ -62,8 +60,7 @@ class Framework(ABC):
         heads_inside: Whether attention takes [B, L, H, D], not [B, H, L, D].
         recurrent: By function, the reader of its arguments; None for what is not recorded, e.g. packed sequences.
         fused: By function, what writes down the operations that it stands for.
-        functions: What another framework's ``rounding`` needs to be imitated: clip(x, low, high), elu(x, alpha), and
-            steps(x, axis), the differences of neighbours, 0 for the first.
+        casts: Methods that cast to a dtype of their own, by its name: {"float": "float32"}.
         batch_norm: The class of its blocks' own BatchNorm, with spec, weight, bias, running_mean and running_var.
         lacking: What its errors say (regular expressions) where it has no kernel, or no memory, for what a model does.
     """
@@ -72,7 +69,6 @@ class Framework(ABC):
     model_type: ClassVar[type[Any]]
     tensor_type: ClassVar[type[Any]]
     table: ClassVar[Mapping[str, str]]
-    rounding: ClassVar[Rounding] = Rounding()
     inplace: ClassVar[str] = ""
     kernel: ClassVar[str] = ""
     variadic: ClassVar[frozenset[str]] = frozenset()
@@ -81,7 +77,7 @@ class Framework(ABC):
     heads_inside: ClassVar[bool] = False
     recurrent: ClassVar[Mapping[str, Callable[[str, Sequence[Any]], Recurrent | None]]] = {}
     fused: ClassVar[Mapping[str, Fused]] = {}
-    functions: ClassVar[Mapping[str, Callable[..., Any]]] = {}
+    casts: ClassVar[Mapping[str, str]] = {}
     batch_norm: ClassVar[type | None] = None
     lacking: ClassVar[tuple[str, ...]] = ()
 
@@ -158,6 +154,14 @@ class Framework(ABC):
     def wants_gradient(self, tensor: Any) -> bool:
         """Whether a backward pass reaches a tensor."""
 
+    def cast(self, tensor: Any, dtype: str) -> Any:
+        """The tensor as this dtype; gradients pass."""
+        return tensor.astype(dtype)
+
+    def renamed(self, value: Any, meant: Callable[[str], str]) -> Any:
+        """A dtype among a call's arguments as ``meant`` reads its name; anything else as it is."""
+        return value
+
     def constant(self, tensor: Any) -> Any:
         """The values of a tensor, without its gradient."""
         return self.like(self.to_numpy(tensor), tensor)
@@ -165,13 +169,9 @@ class Framework(ABC):
     def exchanged(self, tensor: Any, values: Any) -> Any:
         """A tensor with other values, which are one without a gradient, whose gradient goes on to ``tensor`` as it is.
 
-        A framework that has functions with a backward pass of their own says it with one. Here the difference of what
-        is finite of the tensor is added, which is nothing: an infinity gets no gradient, and beside NaN nothing does.
+        A framework that has functions with a backward pass of their own says it with one. Here the difference of the
+        tensor and itself is added, which is nothing: beside NaN and infinity it is none, and no gradient goes on.
         """
-        clip = self.functions.get("clip")
-        if clip is not None:
-            most = float(np.finfo(dtype_name(tensor)).max)
-            tensor = clip(tensor, -most, most)
         nothing = tensor - self.constant(tensor)
         return values + nothing if np.isfinite(self.to_numpy(nothing)).all() else values
 
@@ -189,7 +189,8 @@ class Framework(ABC):
     def observed(self, model: Any, observer: Any) -> AbstractContextManager[object]:
         """Within, each outermost call of a function or method goes through observer(name, function, args, kwargs).
 
-        Outermost: while ``observer.busy``, the function is called as it is (the observer does so as well).
+        Outermost: while ``observer.busy``, the function is called as it is (the observer does so as well). What kernels
+        hold as float32 is computed with the numbers of the call, as ``observer.held`` says.
         """
 
     @abstractmethod

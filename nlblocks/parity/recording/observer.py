@@ -10,12 +10,11 @@ import numpy as np
 
 from nlblocks.parity.formulas import dropout_draw
 from nlblocks.parity.recording.framework import Framework, Recurrent
+from nlblocks.parity.recording.held import Held
+from nlblocks.parity.recording.named_dtypes import WRITES, NamedDtypes
 from nlblocks.parity.recording.options import RunOptions
 from nlblocks.parity.recording.recorder import Call, Recorder
 from nlblocks.parity.tracing import vocabulary
-
-WRITES = {"__setitem__", "setitem"}
-"""Functions whose result is their first argument, written to."""
 
 
 class Observer:
@@ -23,7 +22,8 @@ class Observer:
 
     def __init__(self, framework: Framework, recorder: Recorder, options: RunOptions) -> None:
         self.framework, self.recorder, self.options = framework, recorder, options
-        self.held = options.held if options.held else None
+        self.held = Held(options, recorder.trace)
+        self.dtypes = NamedDtypes(framework, options.own, options.dtype, recorder.trace)
         self.busy = False
 
     def __call__(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -45,6 +45,7 @@ class Observer:
             self.busy = before
 
     def _seen(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        function, args, kwargs = self.dtypes.call(name, function, args, kwargs)
         reader = self.framework.recurrent.get(name)
         if reader is not None:
             read = reader(name, args)
@@ -52,10 +53,11 @@ class Observer:
         call = self.recorder.before(name, args, kwargs)
         args, kwargs = self.recorder.corrected(call, args, kwargs)
         target, args = next(iter(args), None), self.recorder.copied(call, args)
+        args, kwargs = self.dtypes.arguments(name, call, args, kwargs)
         fused = self.framework.fused.get(call.name)
         if fused is not None:
             return fused(self, call, function, args, kwargs)
-        result = self._decided(function, call, args, kwargs)
+        result = self.dtypes.result(call, args, self._decided(function, call, args, kwargs))
         if call.name in WRITES:
             self.recorder.after(call, None, target=target)
             return result
@@ -70,22 +72,13 @@ class Observer:
         return decisions.after(self.framework, call, self._execute(function, call, args, kwargs))
 
     def _execute(self, function: Callable[..., Any], call: Call, args: Any, kwargs: Any) -> Any:
-        perturbed = self.options.perturbed
-        if self.held is not None:
-            formula = self.held.formula(self.framework, call, perturbed=perturbed)
-            if formula is not None:
-                return formula()
-            args, kwargs = self.held.arguments(call, args, kwargs, perturbed=perturbed)
         if call.kind in vocabulary.DROPOUTS and call.attrs["training"] and call.attrs["p"] > 0:
             return self._dropout(call)
         if call.kind == "attention" and call.signature is not None:
             args, kwargs = call.signature.replace(args, kwargs, "p", lambda p: 0.0)
             if self.recorder.capture:
                 self._attention(call)
-        result = function(*args, **kwargs)
-        if self.held is not None and perturbed:
-            return self.held.moved(self.framework, call, result, backward=self.options.backward)
-        return result
+        return function(*args, **kwargs)
 
     def _dropout(self, call: Call) -> Any:
         """The same mask as in every other framework."""

@@ -12,7 +12,6 @@ from nlblocks.backend import Array
 from nlblocks.init import generator
 from nlblocks.numerics import NoiseFloor
 from nlblocks.parity.recording.decisions import Decisions
-from nlblocks.parity.recording.rounding import Rounding
 from nlblocks.parity.tracing import vocabulary
 
 Keep = Literal["results", "digests", "values"]
@@ -22,8 +21,8 @@ Keep = Literal["results", "digests", "values"]
 class RunOptions:
     """How a model is run. ``inputs`` are float64 or integer arrays; floating ones are cast to ``dtype``.
 
-    What is ``held`` as float32 by another framework's kernels is rounded alike; with ``perturbed``, that and what
-    cannot be rounded alike is moved by as much as that may be off. The gradient of output k is the fixed random array
+    ``own`` is the model's own dtype, which the tracer fills in. With ``perturbed``, the constants that the framework's
+    kernels hold as float32 are moved by as much as that may be off. The gradient of output k is the fixed random array
     :func:`output_gradient` of its name and shape. ``keep`` says what the trace holds beside the results (outputs,
     buffers, gradients of inputs and parameters): "values" copies of every tensor and gradient on the way, "digests" a
     digest of every tensor. Where ``gradients`` is given, it is called with each gradient of an input or parameter as
@@ -39,7 +38,7 @@ class RunOptions:
     dtype: str = "float64"
     backward: bool = False
     keep: Keep = "values"
-    held: Rounding = field(default_factory=Rounding)
+    own: str = ""
     perturbed: bool = False
     seed: int = 0
     gradients: Callable[[vocabulary.Key, Array], None] | None = None

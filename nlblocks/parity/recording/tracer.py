@@ -55,7 +55,7 @@ class Tracer(Framework):
 
         ``how`` are the fields of :class:`~nlblocks.parity.recording.options.RunOptions`.
         """
-        options = RunOptions(**how)
+        options = RunOptions(own=self.dtype(model), **how)
         trace = Trace(
             framework=self.name, model=type(model).__name__, training=options.training, dtype=options.dtype,
             state=self.describe(model),
@@ -73,7 +73,7 @@ class Tracer(Framework):
 
         What the model or its optimiser raises goes on.
         """
-        options = RunOptions(**{**how, "keep": "results"})
+        options = RunOptions(**{**how, "keep": "results", "own": self.dtype(model)})
         with prepared(self, model, options, state):
             rule = optimiser([p for p in self.parameters(model) if self.wants_gradient(p)])
             for _ in range(steps):

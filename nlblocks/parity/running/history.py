@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from nlblocks.backend import State
+from nlblocks.numerics.tolerance import FLOAT32_EQUAL
 from nlblocks.parity.running.optimisers import (
     Maker,
     Refused,
@@ -22,8 +23,6 @@ Train = Callable[[Maker, list[State]], None]
 """Trains with an optimiser, and adds the state after each step to a list: as far as it comes, where it raises."""
 Apart = Mapping[str, tuple[Any, Any]]
 """Settings that differ: name to (the left's, the right's)."""
-FLOAT32 = 2.0**-23
-"""Settings this close are equal: Paddle holds some as float32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,5 +94,5 @@ def trained(framework: str, maker: Maker, train: Train) -> History:
 
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, float | int) and isinstance(b, float | int):
-        return abs(a - b) <= FLOAT32 * max(abs(a), abs(b))
+        return abs(a - b) <= FLOAT32_EQUAL * max(abs(a), abs(b))
     return bool(a == b)

@@ -9,7 +9,7 @@ from typing import Any
 from nlblocks.backend import Array, State
 from nlblocks.errors import InputError
 from nlblocks.numerics import NoiseFloor, tolerance
-from nlblocks.parity.recording import Rounding, Tracer
+from nlblocks.parity.recording import Tracer
 from nlblocks.parity.running.find_tracer import tracer_of
 from nlblocks.parity.running.history import History, trained
 from nlblocks.parity.running.inputs import Inputs
@@ -26,15 +26,13 @@ class Subject:
     """One model and how it is run; a :class:`Side`. ``own`` is a view of the model's memory, to be read only.
 
     ``state`` is what it is run with, ``masks`` what its dropout masks are drawn for where that is not their own shape,
-    ``held`` what the other side's framework holds as float32 and this one's does not: it is run with the same.
-    ``plan`` are its steps of training, if any.
+    ``plan`` its steps of training, if any.
     """
 
     model: Any
     tracer: Tracer
     inputs: Inputs
     names: tuple[str, ...]
-    held: Rounding
     own: State
     state: State
     say: Progress
@@ -57,13 +55,13 @@ class Subject:
     def both(
         cls, left: Any, right: Any, inputs: Any, seed: int, say: Progress | None = None
     ) -> tuple[Subject, Subject]:
-        """Two models, each run with what the other's framework holds as float32. Raises InputError for no models."""
+        """Two models on the same inputs. Raises InputError for no models."""
         a, b = _subjects({"left": left, "right": right}, Inputs.of(inputs, seed), say)
         return a, b
 
     @classmethod
     def alone(cls, model: Any, inputs: Any, seed: int) -> Subject:
-        """A model that will be compared with what is not known yet: any framework may hold what it holds as float32."""
+        """A model that will be compared with what is not known yet."""
         return _subjects({"captured": model}, Inputs.of(inputs, seed), None)[0]
 
     @staticmethod
@@ -156,7 +154,7 @@ class Subject:
 
     def _how(self, arrays: tuple[Array, ...], **changes: Any) -> dict[str, Any]:
         """How a pass is run, as the tracer takes it."""
-        own = {"names": self.names, "seed": self.inputs.seed, "held": self.held, "masks": self.masks}
+        own = {"names": self.names, "seed": self.inputs.seed, "masks": self.masks}
         return {"inputs": arrays, **own, **changes}
 
     def train(self) -> History | None:
@@ -183,9 +181,9 @@ class Subject:
     ) -> dict[vocabulary.Key, Array]:  # fmt: skip
         """Per element, the largest change when all that goes in moves by one unit in the last place, in each trial.
 
-        That is the inputs, the weights and the gradients of the outputs. Against a framework that holds constants as
-        float32, also the change when the constants are off by as much. The runs are ``held`` to what an un-nudged one
-        decides at thresholds and ties, or fall where they fall.
+        That is the inputs, the weights and the gradients of the outputs. Where the framework's kernels hold constants
+        as float32, also the change when the constants are off by as much. The runs are ``held`` to what an un-nudged
+        one decides at thresholds and ties, or fall where they fall.
         """
         noise = NoiseFloor(base.results())
         kept = self.decided(training=training, dtype=dtype, given=given).kept if held else None
@@ -200,7 +198,7 @@ class Subject:
 
         for trial in trials:
             moved(1.0, nudge=trial)
-        if 0 in trials and self.held and dtype == "float64":
+        if 0 in trials and base.held:
             moved(tolerance.HELD_WEIGHT, perturbed=True)
         return noise.floors
 
@@ -217,18 +215,16 @@ class Subject:
 
 
 def _subjects(models: Mapping[str, Any], inputs: Inputs, say: Progress | None) -> list[Subject]:
-    """The models, by what they are called, each beside the other, or alone beside any framework that is known."""
+    """The models, by what they are called."""
     tracers = {side: tracer_of(model) for side, model in models.items()}
     names = inputs.keywords(models)
     found = []
     for side, model in models.items():
-        others = [tracer.rounding for other, tracer in tracers.items() if other != side]
-        held = others[0] if others else Rounding.declared()
         own = tracers[side].state(model)
         found.append(
             Subject(
-                model=model, tracer=tracers[side], inputs=inputs, names=names[side],
-                held=held.beyond(tracers[side].rounding), own=own, state=own, say=Subject.listener(say),
+                model=model, tracer=tracers[side], inputs=inputs, names=names[side], own=own, state=own,
+                say=Subject.listener(say),
             )
         )  # fmt: skip
     return found

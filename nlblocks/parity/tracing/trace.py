@@ -62,9 +62,11 @@ class Op:
 class Trace:
     """One run of one model. ``origin`` names the tensors that no operation made: "parameter:x", "input:0".
 
-    ``overwritten`` are the tensors that an in-place operation took away: their gradients may be lost. ``error`` is what
-    the run raised, in the module ``error_scope``; ``unable`` tells that it is for want of a kernel or of memory, which
-    says nothing about the model.
+    ``overwritten`` are the tensors that an in-place operation took away: their gradients may be lost. ``held`` says of
+    kernels what they hold as float32, and how far off their results were by that had it not been computed as given;
+    ``promoted``, by the site of a call, the dtype of a tensor that met wider ones and was cast. ``error`` is what the
+    run raised, in the module ``error_scope``; ``unable`` tells that it is for want of a kernel or of memory, which says
+    nothing about the model.
     """
 
     framework: str
@@ -84,6 +86,8 @@ class Trace:
     buffers_after: dict[str, Array] = field(default_factory=dict)
     layers: dict[str, str] = field(default_factory=dict)
     overwritten: set[int] = field(default_factory=set)
+    held: dict[str, tuple[str, float]] = field(default_factory=dict)
+    promoted: dict[str, str] = field(default_factory=dict)
     error: str = ""
     error_scope: str = ""
     unable: bool = False
@@ -205,5 +209,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "origin": lambda texts: {int(number): text for number, text in texts.items()},
     "state": lambda rows: {name: Tensor(**{**row, "shape": tuple(row["shape"])}) for name, row in rows.items()},
     "overwritten": set,
+    "held": lambda rows: {name: (str(row[0]), float(row[1])) for name, row in rows.items()},
 }
 """How fields are read that JSON does not give back as they were: a test asks for each."""

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from nlblocks.backend import Array
+from nlblocks.numerics.tolerance import FLOAT32_EQUAL
 
 Key = tuple[str, str]
 """What a run is judged by: ("output", "grad_input", "grad_params" or "buffers", name)."""
@@ -42,9 +43,6 @@ COMPLEX = {"float64": "complex128", "float32": "complex64"}
 """The dtype of complex tensors in a run of each precision."""
 LONGEST = 60
 """Characters of an attribute's text that are kept; of what is longer, an array say, only its type's name is."""
-HELD = 2.0**-22
-"""Two numbers closer than this, relative to the larger, may be one: a constant that a framework holds as float32 is off
-by up to 2^-24, and one that it computed from another by a little more."""
 HELD_ZERO = 1e-30
 """Numbers this close to 0 are 0, whatever their ratio."""
 
@@ -213,7 +211,7 @@ def same_number(a: Any, b: Any) -> bool:
     if isinstance(a, bool) or isinstance(b, bool) or isinstance(a, str) or isinstance(b, str):
         return bool(a == b)
     if isinstance(a, int | float) and isinstance(b, int | float):
-        return math.isclose(a, b, rel_tol=HELD, abs_tol=HELD_ZERO)
+        return math.isclose(a, b, rel_tol=FLOAT32_EQUAL, abs_tol=HELD_ZERO)
     if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
         return all(same_number(x, y) for x, y in zip(a, b, strict=True))
     return bool(a == b)
