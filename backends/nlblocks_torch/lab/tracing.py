@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from nlblocks_torch.lab.fused import multi_head
 from nlblocks_torch.layers import BatchNorm
 
 SKIPPED = {"__get__", "__set__", "requires_grad", "register_hook", "_set_grad_enabled", "backward", "retain_grad"}
+HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
+"""What a parameter keeps its hooks in."""
 PROPERTIES = {"T", "mT", "data", "H", "mH", "real"}
 
 
@@ -91,15 +94,18 @@ class TorchTracer(Tracer):
 
     @contextmanager
     def lent(self, tensors: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[None]:
-        own = [(parameter, parameter.data, parameter.grad) for parameter, _ in tensors]
+        own = [(p, p.data, p.grad, p.requires_grad, [_entries(p, name) for name in HOOKS]) for p, _ in tensors]
         try:
             for parameter, tensor in tensors:
                 parameter.data, parameter.grad = tensor, None
             yield
         finally:
-            for parameter, values, grad in own:
+            for parameter, values, grad, wanted, hooks in own:
                 parameter.data = values
                 parameter.grad = grad
+                parameter.requires_grad_(wanted)
+                for name, (held, entries) in zip(HOOKS, hooks, strict=True):
+                    _put_back(parameter, name, held, entries)
 
     def version(self, tensor: torch.Tensor) -> int:
         return tensor._version
@@ -112,20 +118,55 @@ class TorchTracer(Tracer):
 
     @contextmanager
     def within(self, dtype: str, *, gradients: bool) -> Iterator[None]:
-        default, generator = torch.get_default_dtype(), torch.get_rng_state()
+        default = torch.get_default_dtype()
         torch.set_default_dtype(getattr(torch, dtype))
         try:
-            with torch.set_grad_enabled(gradients):
+            with torch.random.fork_rng(_generators()), torch.set_grad_enabled(gradients):
                 yield
         finally:
             torch.set_default_dtype(default)
-            torch.set_rng_state(generator)
 
-    def observed(self, model: nn.Module, observer: Observer) -> TorchFunctionMode:
-        return _Mode(observer)
+    def seed(self, seed: int) -> None:
+        torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(seed)
 
-    def hook(self, tensor: torch.Tensor, function: Callable[[Any], Any]) -> None:
-        tensor.register_hook(function)
+    @contextmanager
+    def observed(self, model: nn.Module, observer: Observer) -> Iterator[None]:
+        # What is compiled runs as it is written: a compiled graph is out of sight.
+        compiles = "torch._dynamo" in sys.modules
+        with torch.compiler.set_stance("force_eager") if compiles else nullcontext(), _Mode(observer):
+            yield
+
+    def hook(self, tensor: torch.Tensor, function: Callable[[Any], Any]) -> Callable[[], object]:
+        return tensor.register_hook(function).remove
+
+    def node(self, tensor: torch.Tensor) -> Hashable | None:
+        node = tensor.grad_fn
+        if node is not None:
+            return node._sequence_nr(), tensor.output_nr  # type: ignore[attr-defined]
+        return ("leaf", id(tensor)) if tensor.requires_grad else None
+
+    def behind(self, tensor: torch.Tensor, known: Container[Hashable]) -> list[Hashable]:
+        queue: list[tuple[Any, int]] = [(tensor.grad_fn, tensor.output_nr)]
+        found, seen = list[Hashable](), set[Hashable]()
+        while queue:
+            node, position = queue.pop()
+            if node is None:
+                continue
+            leaf = getattr(node, "variable", None)
+            key: Hashable = (node._sequence_nr(), position) if leaf is None else ("leaf", id(leaf))
+            if key in seen:
+                continue
+            seen.add(key)
+            if key in known:
+                found.append(key)
+            elif leaf is None:
+                queue += node.next_functions
+        return found
+
+    def fill(self, tensor: torch.Tensor, array: Array) -> None:
+        tensor.data.copy_(_from_numpy(array))
 
     def backward(
         self, outputs: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor],
@@ -165,9 +206,33 @@ class _Mode(TorchFunctionMode):
             name = getattr(func.__self__, "__name__", "")
             if name not in PROPERTIES:
                 return func(*args, **kwargs)
-        if name in SKIPPED or name.startswith("_has_"):
+        mapped = torch._C._functorch.peek_interpreter_stack() is not None  # vmap, grad: tensors without values
+        if mapped or name in SKIPPED or name.startswith("_has_"):
             return func(*args, **kwargs)
         return self.observer(name, func, args, kwargs)
+
+
+def _generators() -> list[int]:
+    """The accelerators whose random state is to be put back: none where none was used."""
+    return list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+
+
+def _entries(tensor: torch.Tensor, name: str) -> tuple[Any, dict[Any, Any]]:
+    """A tensor's dict of hooks, if it has one, and what is in it."""
+    held = getattr(tensor, name, None)
+    return held, dict(held or {})
+
+
+def _put_back(tensor: torch.Tensor, name: str, held: Any, entries: dict[Any, Any]) -> None:
+    """Take out the hooks that were added; those that were there stay as they are."""
+    now = getattr(tensor, name, None)
+    for key in [key for key in now or {} if key not in entries]:
+        del now[key]
+    if held is not None and dict(held) != entries:
+        held.clear()
+        held.update(entries)
+    if held is None and now is not None and name == "_backward_hooks":
+        tensor._backward_hooks = None
 
 
 def _from_numpy(array: Array) -> torch.Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -102,10 +102,6 @@ class Framework(ABC):
     def buffer_names(self, model: Any) -> set[str]:
         """Which of :meth:`named` are buffers."""
 
-    def buffers(self, module: Any) -> dict[str, Any]:
-        """The dict in which a module keeps its own buffers beside its attributes, if there is one."""
-        return vars(module).get("_buffers", {})
-
     @abstractmethod
     def around(self, module: Any, before: Callable[..., None], after: Callable[..., None]) -> Sequence[Undo]:
         """Call ``before`` ahead of and ``after`` behind each forward of a module, after none that raises.
@@ -133,7 +129,10 @@ class Framework(ABC):
 
     @abstractmethod
     def lent(self, tensors: Sequence[tuple[Any, Any]]) -> AbstractContextManager[object]:
-        """Within, each first tensor, a parameter, has the memory and dtype of the second, and no gradient yet."""
+        """Within, each first tensor, a parameter, has the memory and dtype of the second, and no gradient yet.
+
+        Its gradient, its hooks and whether it wants a gradient are put back as well.
+        """
 
     def version(self, tensor: Any) -> int:
         """How often a tensor was written to; never, where a framework overwrites none."""
@@ -142,6 +141,18 @@ class Framework(ABC):
     @abstractmethod
     def wants_gradient(self, tensor: Any) -> bool:
         """Whether a backward pass reaches a tensor."""
+
+    def node(self, tensor: Any) -> Hashable | None:
+        """What names a tensor's place in the graph of gradients, None where it has none."""
+        return None
+
+    def behind(self, tensor: Any, known: Container[Hashable]) -> Sequence[Hashable]:
+        """The places that a tensor's gradient comes to first, of those that are known."""
+        return ()
+
+    def fill(self, tensor: Any, array: Array) -> None:
+        """Overwrite a tensor's values, unseen by its gradient and its :meth:`version`."""
+        self.to_numpy(tensor)[...] = array
 
     def constant(self, tensor: Any) -> Any:
         """The values of a tensor, without its gradient."""
@@ -157,6 +168,9 @@ class Framework(ABC):
     def within(self, dtype: str, *, gradients: bool) -> AbstractContextManager[object]:
         """Within, new tensors are ``dtype`` by default and gradients on or off; the random state is put back after."""
 
+    def seed(self, seed: int) -> None:  # noqa: B027
+        """Start the framework's own random numbers anew, where it has any."""
+
     @abstractmethod
     def observed(self, model: Any, observer: Any) -> AbstractContextManager[object]:
         """Within, each outermost call of a function or method goes through observer(name, function, args, kwargs).
@@ -165,8 +179,11 @@ class Framework(ABC):
         """
 
     @abstractmethod
-    def hook(self, tensor: Any, function: Callable[[Any], Any]) -> None:
-        """Call a function with the gradient that reaches a tensor; what it returns, if anything, goes on instead."""
+    def hook(self, tensor: Any, function: Callable[[Any], Any]) -> Undo:
+        """Call a function with the gradient that reaches a tensor; what it returns, if anything, goes on instead.
+
+        The function that comes back undoes it.
+        """
 
     @abstractmethod
     def backward(

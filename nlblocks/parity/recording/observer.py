@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import get_ident
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,21 +20,43 @@ WRITES = {"__setitem__", "setitem"}
 
 
 class Observer:
-    """Called in place of each function that a model calls. While it is ``busy``, calls are not the model's own."""
+    """Called in place of each function that a model calls. While it is ``busy``, calls are not the model's own.
+
+    Nor are those of other threads, and those of another run that the model starts in the midst of its own.
+    """
+
+    running: ClassVar[list[Observer]] = []
+    """Those whose models run: one, and one more for each run inside a run."""
 
     def __init__(self, framework: Framework, recorder: Recorder, options: RunOptions) -> None:
         self.framework, self.recorder, self.options = framework, recorder, options
         self.held = options.held if options.held else None
         self.busy = False
+        self._thread = get_ident()
 
     def __call__(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        if self.busy:
+        if self.busy or get_ident() != self._thread:
             return function(*args, **kwargs)
         self.busy = True
         try:
             return self._seen(name, function, args, kwargs)
         finally:
             self.busy = False
+
+    @classmethod
+    def paused(cls) -> AbstractContextManager[None]:
+        """Within, what this thread calls is not the model's that it runs, if it runs one."""
+        own = [observer for observer in cls.running if observer._thread == get_ident()]
+        return own[-1].unseen() if own else nullcontext()
+
+    @contextmanager
+    def run(self) -> Iterator[None]:
+        """Within, its model runs."""
+        self.running.append(self)
+        try:
+            yield
+        finally:
+            self.running.remove(self)
 
     @contextmanager
     def unseen(self) -> Iterator[None]:
@@ -49,6 +72,9 @@ class Observer:
         if reader is not None:
             read = reader(name, args)
             return function(*args, **kwargs) if read is None else self._recurrent(read, function, kwargs)
+        if name in vocabulary.ESCAPES:
+            self.recorder.unseen.escape(self.recorder.number(args[0]))
+            return function(*args, **kwargs)
         call = self.recorder.before(name, args, kwargs)
         args, kwargs = self.recorder.corrected(call, args, kwargs)
         fused = self.framework.fused.get(call.name)

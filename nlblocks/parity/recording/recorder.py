@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.framework import Framework
+from nlblocks.parity.recording.framework import Framework, Undo
 from nlblocks.parity.recording.options import RunOptions
+from nlblocks.parity.recording.untraced import Unseen
 from nlblocks.parity.tracing import Op, Trace, vocabulary
 
 LAYERS = vocabulary.NORMALISATIONS | {"conv", "conv_transpose", "linear", "matmul", "embedding", "prelu"}
@@ -24,14 +25,15 @@ SCALARS = frozenset({bool, int, float, str, type(None)})
 class Recorder:
     """Fills ``trace`` with what a framework's calls do."""
 
-    def __init__(self, framework: Framework, trace: Trace, options: RunOptions) -> None:
-        self.framework, self.trace, self.options = framework, trace, options
+    def __init__(self, framework: Framework, trace: Trace, options: RunOptions, unseen: Unseen) -> None:
+        self.framework, self.trace, self.options, self.unseen = framework, trace, options, unseen
         self.sites: dict[str, int] = defaultdict(int)
         self.scopes: list[tuple[str, bool]] = [("", False)]
         self.numbers: dict[int, tuple[weakref.ref[Any], int, int]] = {}
         self.next = 0
         self.dropouts: dict[tuple[int, ...], int] = defaultdict(int)
         self.readings: dict[str, _Reading] = {}
+        self.hooks: list[Undo] = []
         self.tensor, self.prefix = framework.tensor_type, f"{framework.name}."
 
     @property
@@ -54,13 +56,27 @@ class Recorder:
         """The number of a tensor as it is now; one that was written through a view has become another."""
         known = self.numbers.get(id(tensor))
         if known is None or known[0]() is not tensor:
-            return self.introduce(tensor, "constant:")
+            made = self.unseen.made_from(tensor)
+            return self.introduce(tensor, "constant:") if made is None else self._untraced(tensor, made)
         _, number, version = known
         if self.framework.version(tensor) == version or (number in self.trace.origin and self.trace.parameter(number)):
             return number
         fresh = self._new(tensor)
         self._append("mutated", "mutated", (number,), ("x",), {}, (fresh,))
         return fresh
+
+    def _untraced(self, tensor: Any, made: tuple[int, ...]) -> int:
+        """Write down a tensor that something unseen made from these."""
+        fresh = self._new(tensor)
+        roles = tuple(f"from{i}" for i in range(len(made)))
+        self._append(vocabulary.UNTRACED, vocabulary.UNTRACED, made, roles, {}, (fresh,))
+        return fresh
+
+    def close(self) -> None:
+        """The run is over: no hook stays on a tensor that outlives it, and what it met is a constant in later ones."""
+        for undo in self.hooks:
+            undo()
+        self.unseen.done([reference for reference, *_ in self.numbers.values()])
 
     def count(self, shape: tuple[int, ...]) -> int:
         """How many dropouts of a shape, its axes in any order, there were before; axes of one do not count."""
@@ -102,6 +118,9 @@ class Recorder:
             kind, attrs = "relu6", {}
         attrs = vocabulary.normalise(kind, attrs, ndim)
         self.framework.finish(kind, attrs, ndim)
+        read = self.unseen.read_before(kind) if not inputs else ()
+        if read:  # made of values that were read from tensors before, as far as anybody can tell
+            kind, inputs, roles = vocabulary.UNTRACED, list(read), [f"from{i}" for i in range(len(read))]
         return Call(
             kind, reading.name, tuple(inputs), tuple(roles), attrs, arguments, self.site(reading.name),
             reading.signature,
@@ -217,6 +236,7 @@ class Recorder:
         self, kind: str, name: str, inputs: tuple[int, ...], roles: tuple[str, ...], attrs: dict[str, Any],
         outputs: tuple[int, ...], site: str = "",
     ) -> None:  # fmt: skip
+        self.unseen.use(inputs)
         scope, leaf = self.scopes[-1]
         if not leaf and kind in LAYERS and "part" not in attrs:
             names = [
@@ -237,6 +257,8 @@ class Recorder:
         if known is not None and known[0]() is tensor:
             self.trace.overwritten.add(known[1])
         self.numbers[id(tensor)] = (weakref.ref(tensor), number, self.framework.version(tensor))
+        if self.options.backward:
+            self.unseen.note(tensor, number)
         if self.options.keep != "results":
             self._keep(number, self.framework.to_numpy(tensor), own=False)
         if self.capture and self.options.backward and self.framework.wants_gradient(tensor):
@@ -250,7 +272,9 @@ class Recorder:
             if gradient is not None:
                 self.trace.grads[number] = private(self.framework.to_numpy(gradient))
 
-        self.framework.hook(tensor, keep)
+        undo = self.framework.hook(tensor, keep)
+        if self.trace.parameter(number) is not None:
+            self.hooks.append(undo)
 
     def _keep(self, number: int, array: Array, *, own: bool) -> None:
         """Keep of a tensor what the run keeps; ``own`` arrays are nobody else's."""

@@ -59,7 +59,9 @@ class Op:
 class Trace:
     """One run of one model. ``origin`` names the tensors that no operation made: "parameter:x", "input:0".
 
-    ``overwritten`` are the tensors that an in-place operation took away: their gradients may be lost.
+    ``overwritten`` are the tensors that an in-place operation took away: their gradients may be lost. ``lost`` says
+    what of the model could not be put back after the run, ``streams`` which random generators outside the framework
+    the run drew from, and where they stood after.
     """
 
     framework: str
@@ -79,6 +81,8 @@ class Trace:
     buffers_after: dict[str, Array] = field(default_factory=dict)
     layers: dict[str, str] = field(default_factory=dict)
     overwritten: set[int] = field(default_factory=set)
+    lost: list[str] = field(default_factory=list)
+    streams: dict[str, str] = field(default_factory=dict)
     error: str = ""
     error_scope: str = ""
 
@@ -137,6 +141,7 @@ class Trace:
             "output_dtypes": self.output_dtypes,
             "state": {name: asdict(tensor) for name, tensor in self.state.items()},
             "layers": self.layers,
+            **({"streams": self.streams} if self.streams else {}),
         }
 
     def arrays(self) -> dict[str, Array]:
@@ -169,6 +174,7 @@ class Trace:
             state={name: Tensor(**{**row, "shape": tuple(row["shape"])}) for name, row in data["state"].items()},
             buffers_after=found["buffers_after"],
             layers=data["layers"],
+            streams=dict(data.get("streams", {})),
         )
 
 
