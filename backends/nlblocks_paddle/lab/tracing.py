@@ -48,6 +48,7 @@ class PaddleTracer(Tracer):
     containers = (nn.Sequential, nn.LayerList)
     heads_inside = True
     recurrent = {"C.rnn": recurrent}  # noqa: RUF012
+    functions = {"softmax": paddle.nn.functional.softmax}  # noqa: RUF012
     batch_norm = BatchNorm
     finish = staticmethod(finish)
 

@@ -57,7 +57,7 @@ class TorchTracer(Tracer):
     containers = (nn.Sequential, nn.ModuleList)
     recurrent = dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), recurrent)
     fused = {"multi_head_attention_forward": multi_head}  # noqa: RUF012
-    functions = {"clip": torch.clamp, "elu": F.elu, "steps": steps}  # noqa: RUF012
+    functions = {"clip": torch.clamp, "elu": F.elu, "steps": steps, "softmax": F.softmax}  # noqa: RUF012
     batch_norm = BatchNorm
     finish = staticmethod(finish)
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nlblocks.parity.formulas import dropout_draw
+from nlblocks.parity.recording import draws
 from nlblocks.parity.recording.framework import Framework, Recurrent
 from nlblocks.parity.recording.options import RunOptions
 from nlblocks.parity.recording.recorder import Call, Recorder
@@ -80,7 +80,9 @@ class Observer:
         fused = self.framework.fused.get(call.name)
         if fused is not None:
             return fused(self, call, function, args, kwargs)
-        result = self._execute(function, call, args, kwargs)
+        result = draws.run(self, call, function, args, kwargs)
+        if result is None:
+            result = self._execute(function, call, args, kwargs)
         if call.name in WRITES:
             self.recorder.after(call, None, target=args[0])
             return result
@@ -113,9 +115,7 @@ class Observer:
         if axes is not None:
             axes = (axes,) if isinstance(axes, int) else tuple(axes)
             shape = tuple(extent if axis in axes else 1 for axis, extent in enumerate(shape))
-        own = (*shape, self.recorder.count(shape))
-        drawn = call.attrs["drawn"] = self.options.masks.get(call.site, own)
-        kept = x * self.framework.like(dropout_draw(drawn, self.options.seed).reshape(shape) >= p, x)
+        kept = x * self.framework.like(draws.uniform(self, call, shape) >= p, x)
         if call.attrs["mode"] == "downscale_in_infer":
             return kept
         return kept * (1.0 / (1.0 - p) if p < 1 else 0.0)

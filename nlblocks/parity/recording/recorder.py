@@ -31,7 +31,7 @@ class Recorder:
         self.scopes: list[tuple[str, bool]] = [("", False)]
         self.numbers: dict[int, tuple[weakref.ref[Any], int, int]] = {}
         self.next = 0
-        self.dropouts: dict[tuple[int, ...], int] = defaultdict(int)
+        self.draws: dict[tuple[int | str, ...], int] = defaultdict(int)
         self.readings: dict[str, _Reading] = {}
         self.hooks: list[Undo] = []
         self.tensor, self.prefix = framework.tensor_type, f"{framework.name}."
@@ -78,11 +78,14 @@ class Recorder:
             undo()
         self.unseen.done([reference for reference, *_ in self.numbers.values()])
 
-    def count(self, shape: tuple[int, ...]) -> int:
-        """How many dropouts of a shape, its axes in any order, there were before; axes of one do not count."""
-        key = tuple(sorted(extent for extent in shape if extent != 1))
-        self.dropouts[key] += 1
-        return self.dropouts[key] - 1
+    def count(self, drawn: tuple[int | str, ...]) -> int:
+        """How many draws of a shape, its axes in any order, there were before; axes of one do not count.
+
+        What else than a shape is drawn for is text.
+        """
+        key = tuple(sorted((extent for extent in drawn if extent != 1), key=str))
+        self.draws[key] += 1
+        return self.draws[key] - 1
 
     def before(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
         """Read a call, before it runs and may overwrite its inputs."""
@@ -317,7 +320,11 @@ class _Reading:
 
 
 def _reading(name: str, framework: Framework) -> _Reading:
-    """An operation that overwrites its argument reads as the one that does not: ``__iadd__`` as ``__add__``."""
+    """An operation that overwrites its argument reads as the one that does not: ``__iadd__`` as ``__add__``.
+
+    But for one that has a line of its own.
+    """
+    own = framework.table.get(name)
     if name.startswith("__i") and name.endswith("__") and name not in ("__invert__", "__index__", "__int__"):
         name = f"__{name[3:]}"
     elif framework.inplace and not name.endswith("__"):
@@ -326,7 +333,7 @@ def _reading(name: str, framework: Framework) -> _Reading:
     if reverse:
         name = f"__{name[3:]}"
     public = name.removeprefix(framework.kernel)
-    line = framework.table.get(name) or framework.table.get(public, "")
+    line = own or framework.table.get(name) or framework.table.get(public, "")
     read = vocabulary.signature(line) if line else None
     kind = read.kind if read is not None else public.strip("_")
     return _Reading(name, kind, read, reverse, public in framework.variadic)
