@@ -16,6 +16,7 @@ from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding, Phase, ReportData
 from nlblocks.parity.judging.attributes import audit, profile
 from nlblocks.parity.judging.comparer import Comparer
+from nlblocks.parity.judging.draws import drawn_alike
 from nlblocks.parity.judging.fault_search import FaultSearch, Search
 from nlblocks.parity.judging.gradients import compare_gradients, frozen
 from nlblocks.parity.judging.leftovers import unpaired
@@ -25,7 +26,6 @@ from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.report_builder import ReportBuilder
 from nlblocks.parity.judging.side import Side
 from nlblocks.parity.judging.training import compare_training
-from nlblocks.parity.matching import dropout_partners
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.recording import Rounding
 from nlblocks.parity.running import History, TrainingPlan
@@ -43,7 +43,7 @@ class Judge:
         self.why = Explainer(pairs, seed)
         self.search = FaultSearch(self.comparer, self.why)
         self.left, self.right = left, right
-        self._through = False
+        self._through, self._random = False, False
         self._apart: set[str] = set()
         self._rounding: dict[str, float] = {}  # how far gradients may be apart; from 1 on they are rounding
 
@@ -58,7 +58,7 @@ class Judge:
 
     def evaluation(self) -> None:
         """The outputs in evaluation mode."""
-        runs = self.search.run(training=False)
+        runs = drawn_alike(self.comparer, lambda: self.search.run(training=False))
         self._through = self._forward(runs, "eval forward") is not None
         if not self.report.profiled:
             self.report.profile(profile(runs.left, runs.right))
@@ -73,7 +73,8 @@ class Judge:
                 "the right is given the left's attributes and values at what was found in evaluation: what else differs"
             )
             self.report.find(Finding(phase="train forward", place="output", severity="note", explanation=text))
-        passed = self._forward(self._run_training(), "train forward")
+        runs = drawn_alike(self.comparer, lambda: self.search.run(training=True))
+        passed = self._forward(runs, "train forward")
         if passed is None:
             return
         if not self.search.whole:
@@ -81,16 +82,6 @@ class Judge:
             return
         self._buffers(passed)
         self._backward(passed)
-
-    def _run_training(self) -> Pass:
-        """A pass in training mode, in which both sides drop the same."""
-        runs = self.search.run(training=True)
-        masks = dropout_partners(runs.left, runs.right)
-        if not masks or not self.right.repeatable:
-            return runs
-        del runs  # before as much is kept again
-        self.comparer.redraw(masks)
-        return self.search.run(training=True)
 
     def _forward(self, runs: Pass, phase: Phase) -> Pass | None:
         """The pass whose outputs agree, after all differences that were found; None where some are not passed.
@@ -111,6 +102,9 @@ class Judge:
         del runs  # before as much is kept again
         known, profiled = self._known(phase), self.report.profiled
         search = self.search.forward(training, phase, known=known, profiled=profiled)
+        if search.undecided:
+            self._random = True
+            self.report.reopen(phase, search.undecided)
         passed = self._take(search)
         if failed and passed is not None and not search.findings:  # it failed once and not again
             self.report.compare(compare_outputs(self.comparer, passed, phase))
@@ -178,7 +172,11 @@ class Judge:
             self.report.skip("the models in float32, because they differ in float64")
             return
         judge = OwnDtype(self.comparer, self.why, self._apart)
-        for train in (False, True) if training else (False,):
+        if self._random:
+            self.report.skip("the training pass in float32 and steps of training, because of random numbers")
+        if self._random and not self._through:
+            return
+        for train in (False, True) if training and not self._random else (False,):
             comparisons, findings = judge.judge(training=train)
             self.report.compare(comparisons)
             self.report.find(*findings)
@@ -188,7 +186,7 @@ class Judge:
     def steps(self, plan: TrainingPlan) -> None:
         """Steps of training, where the models agree before; what the user did not ask for is left out in silence."""
         left, right = self.comparer.left, self.comparer.right
-        if not self.agrees:
+        if not self.agrees or self._random:
             text = "steps of training, because the models differ before"
         elif not (left.trainable and right.trainable):
             text = "steps of training, because a model has nothing to train"
