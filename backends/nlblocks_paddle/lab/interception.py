@@ -23,11 +23,29 @@ import paddle.nn.functional as F
 from nlblocks.parity.recording import Observer
 from nlblocks_paddle.lab.calls import TABLE
 
-_BINARY = "add sub mul truediv div matmul pow mod floordiv and or xor lshift rshift".split()
+_BINARY = [
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "div",
+    "matmul",
+    "pow",
+    "mod",
+    "floordiv",
+    "and",
+    "or",
+    "xor",
+    "lshift",
+    "rshift",
+]
 OPERATORS = (
     *(f"__{prefix}{name}__" for name in _BINARY for prefix in ("", "r", "i")),
-    *(f"__{name}__" for name in "getitem setitem neg pos abs invert lt le gt ge eq ne".split()),
-    *(f"__{name}__" for name in "array bool float int index complex dlpack deepcopy".split()),
+    *(
+        f"__{name}__"
+        for name in ["getitem", "setitem", "neg", "pos", "abs", "invert", "lt", "le", "gt", "ge", "eq", "ne"]
+    ),
+    *(f"__{name}__" for name in ["array", "bool", "float", "int", "index", "complex", "dlpack", "deepcopy"]),
 )
 IGNORED = {
     "backward", "register_hook", "retain_grads", "is_dist", "set_value", "get_tensor", "value", "clear_grad",
@@ -43,6 +61,8 @@ HOMES = (
 PROPERTIES = ("T", "mT")
 LEGACY = "C.legacy."
 """How the names begin of kernels that take their attributes as name, value, name, value."""
+MASKED = ("C.dropout", "C.legacy.dropout")
+"""Kernels that give a result and a mask."""
 GATE = "the gate of this function"
 """The constant of a trampoline that a gate takes the place of."""
 
@@ -58,16 +78,17 @@ def intercepted(observer: Observer) -> Iterator[None]:
     first = not _watching
     if first and not _gates:
         _prepare()
+    seen: list[_Gate | _StandIn] = [*_gates, *_stand_ins] if first else []
     _watching.append(observer)
     try:
-        for item in (*_gates, *_stand_ins) if first else ():
+        for item in seen:
             item.enter()
         yield
     finally:
         _watching.remove(observer)
+        for item in seen:
+            item.leave()
         if first:
-            for item in (*_gates, *_stand_ins):
-                item.leave()
             _call_back([item for item in _stand_ins if item.held])
 
 
@@ -165,6 +186,7 @@ def _prepare() -> None:
     _gates.extend(_Gate(name, function) for name, function in names.values())
     for name, owners, kernel in _kernels():
         wrapped = _legacy(name, kernel) if name.startswith(LEGACY) else _wrapped(name, kernel)
+        wrapped = _with_a_mask(wrapped) if name in MASKED else wrapped
         _stand_ins.append(_StandIn(owners, name.rpartition(".")[2], kernel, wrapped))
     for name, method in _methods(BuiltinFunctionType | MethodDescriptorType):
         _stand_ins.append(_StandIn([paddle.Tensor], name, method, _wrapped(name, method)))
@@ -197,9 +219,20 @@ def _legacy(name: str, kernel: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _with_a_mask(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel that gives its mask as a second result, which a dropout of the lab's does not have."""
+
+    @functools.wraps(call)
+    def pair(*args: Any, **kwargs: Any) -> Any:
+        result = call(*args, **kwargs)
+        return result if isinstance(result, tuple) else (result, None)
+
+    return pair
+
+
 def _functions() -> Iterator[tuple[str, FunctionType]]:
     """Public functions that are written in Python."""
-    yield "_conv_nd", F.conv._conv_nd
+    yield "_conv_nd", vars(F.conv)["_conv_nd"]
     for home in (paddle.linalg, paddle, F):
         for name, value in vars(home).items():
             if name.startswith("_") or name in IGNORED or not isinstance(value, FunctionType):

@@ -186,7 +186,7 @@ class PaddleTracer(Tracer):
 
 def _generators() -> dict[str, Any]:
     """The state of the random generators, by device."""
-    devices = ["cpu", *(["gpu"] if paddle.is_compiled_with_cuda() else [])]
+    devices = ["cpu", *(["gpu"] if paddle.device.is_compiled_with_cuda() else [])]
     return {device: paddle.get_rng_state(device) for device in devices}
 
 

@@ -144,7 +144,7 @@ class TorchTracer(Tracer):
     def node(self, tensor: torch.Tensor) -> Hashable | None:
         node = tensor.grad_fn
         if node is not None:
-            return node._sequence_nr(), tensor.output_nr  # type: ignore[attr-defined]
+            return node._sequence_nr(), tensor.output_nr
         return ("leaf", id(tensor)) if tensor.requires_grad else None
 
     def behind(self, tensor: torch.Tensor, known: Container[Hashable]) -> list[Hashable]:
@@ -209,6 +209,9 @@ class _Mode(TorchFunctionMode):
         mapped = torch._C._functorch.peek_interpreter_stack() is not None  # vmap, grad: tensors without values
         if mapped or name in SKIPPED or name.startswith("_has_"):
             return func(*args, **kwargs)
+        space = (getattr(func, "namespace", "") or getattr(func, "_qualified_op_name", "")).partition("::")[0]
+        if space:  # torch.ops: torch's own by their names, what others registered is code that nobody here sees into
+            name = name.partition(".")[0] if space == "aten" else vocabulary.UNTRACED
         return self.observer(name, func, args, kwargs)
 
 
@@ -225,7 +228,7 @@ def _entries(tensor: torch.Tensor, name: str) -> tuple[Any, dict[Any, Any]]:
 
 def _put_back(tensor: torch.Tensor, name: str, held: Any, entries: dict[Any, Any]) -> None:
     """Take out the hooks that were added; those that were there stay as they are."""
-    now = getattr(tensor, name, None)
+    now: Any = getattr(tensor, name, None)
     for key in [key for key in now or {} if key not in entries]:
         del now[key]
     if held is not None and dict(held) != entries:

@@ -19,7 +19,7 @@ from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.draws import drawn_alike
 from nlblocks.parity.judging.fault_search import FaultSearch, Search
 from nlblocks.parity.judging.gradients import compare_gradients, frozen
-from nlblocks.parity.judging.leftovers import unpaired
+from nlblocks.parity.judging.leftovers import not_put_back, unpaired
 from nlblocks.parity.judging.outputs import compare_outputs, structure
 from nlblocks.parity.judging.own_dtype import OwnDtype
 from nlblocks.parity.judging.passes import Pass
@@ -89,6 +89,8 @@ class Judge:
         It lets go of ``runs`` before it searches: the caller should not hold what was kept of them either.
         """
         self._audit(runs.left, runs.right)
+        said = {finding.explanation for finding in self.report.findings}
+        self.report.find(*(f for f in not_put_back(runs.left, runs.right) if f.explanation not in said))
         failed = bool(runs.left.error or runs.right.error)
         if not failed:
             self.report.find(*structure(runs.left, runs.right, self.pairs, phase))

@@ -9,18 +9,15 @@ an exponential draw is the same wherever it is drawn. What follows neither strea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.init import generator
 from nlblocks.parity.formulas import dropout_draw
-from nlblocks.parity.recording.recorder import Call
+from nlblocks.parity.recording.recorder import Call, Recorder
 from nlblocks.parity.tracing import vocabulary
-
-if TYPE_CHECKING:
-    from nlblocks.parity.recording.observer import Observer
 
 Parameters = Callable[[str], Any]
 """A parameter of a distribution by name: a number, or an array over the draw's shape."""
@@ -30,21 +27,21 @@ SELU = 1.6732632423543772 * 1.0507009873554805
 """What SELU goes to on the left, with the other sign: what an alpha dropout puts in the place of what it drops."""
 
 
-def run(observer: Observer, call: Call, function: Callable[..., Any], args: Any, kwargs: Any) -> Any | None:
+def run(recorder: Recorder, call: Call, function: Callable[..., Any], args: Any, kwargs: Any) -> Any | None:
     """What a call gives that draws random numbers; None where it draws none, or none that are known here."""
     if call.kind.startswith(f"{vocabulary.RANDOM}."):
-        return _distributed(observer, call, function, args, kwargs)
+        return _distributed(recorder, call, function, args, kwargs)
     if call.kind in COMPOSED and (call.kind == "gumbel_softmax" or call.attrs.get("training")):
-        return COMPOSED[call.kind](observer, call)
+        return COMPOSED[call.kind](recorder, call)
     return None
 
 
-def _distributed(observer: Observer, call: Call, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+def _distributed(recorder: Recorder, call: Call, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Let the framework make the tensor, and fill it with the numbers of this comparison."""
     name = call.kind.partition(".")[2]
     call.kind = vocabulary.RANDOM
     result = function(*args, **kwargs)
-    framework = observer.framework
+    framework = recorder.framework
 
     def parameter(role: str) -> Any:
         value = call.arguments.get(role)
@@ -55,7 +52,7 @@ def _distributed(observer: Observer, call: Call, function: Callable[..., Any], a
         shape = tuple(result.shape)
         if name == "multinomial" and not _repeats(parameter):
             shape = tuple(call.arguments["x"].shape)
-        base = uniform(observer, call, shape) if family == "uniform" else normal(observer, call, shape)
+        base = uniform(recorder, call, shape) if family == "uniform" else normal(recorder, call, shape)
         drawn = values(base, parameter)
         framework.fill(result, np.asarray(drawn).reshape(tuple(result.shape)))
     taken = [(n, role) for n, role in zip(call.inputs, call.roles, strict=True) if not role.startswith("_")]
@@ -64,20 +61,20 @@ def _distributed(observer: Observer, call: Call, function: Callable[..., Any], a
     return result
 
 
-def uniform(observer: Observer, call: Call, shape: Sequence[int]) -> Array:
+def uniform(recorder: Recorder, call: Call, shape: Sequence[int]) -> Array:
     """Uniform numbers for a call, from [0, 1)."""
-    own = (*shape, observer.recorder.count(tuple(shape)))
-    drawn = call.attrs["drawn"] = observer.options.masks.get(call.site, own)
-    return dropout_draw(drawn, observer.options.seed).reshape(tuple(shape))
+    own = (*shape, recorder.count(tuple(shape)))
+    drawn = call.attrs["drawn"] = recorder.options.masks.get(call.site, own)
+    return dropout_draw(drawn, recorder.options.seed).reshape(tuple(shape))
 
 
-def normal(observer: Observer, call: Call, shape: Sequence[int]) -> Array:
+def normal(recorder: Recorder, call: Call, shape: Sequence[int]) -> Array:
     """Standard normal numbers for a call."""
     extents = tuple(sorted(extent for extent in shape if extent != 1))
-    count = observer.recorder.count(("normal", *extents))
+    count = recorder.count(("normal", *extents))
     call.attrs["drawn_normal"] = (*shape, count)
     order = np.argsort([extent for extent in shape if extent != 1], kind="stable")
-    numbers = generator(observer.options.seed, f"normal:{list(extents)}:{count}").normal(size=extents)
+    numbers = generator(recorder.options.seed, f"normal:{list(extents)}:{count}").normal(size=extents)
     return numbers.astype(np.float32).astype(np.float64).transpose(np.argsort(order)).reshape(tuple(shape))
 
 
@@ -138,28 +135,28 @@ DISTRIBUTIONS: Mapping[str, tuple[str, Callable[[Array, Parameters], Array]]] = 
 """What is drawn: from which stream, and how its numbers are made into it."""
 
 
-def _rrelu(observer: Observer, call: Call) -> Any:
+def _rrelu(recorder: Recorder, call: Call) -> Any:
     """Slopes between two bounds, where the input is negative."""
     x, (low, high) = call.arguments["x"], (float(call.attrs["lower"]), float(call.attrs["upper"]))
-    slopes = low + (high - low) * uniform(observer, call, tuple(x.shape))
-    return x * observer.framework.like(np.where(observer.framework.to_numpy(x) < 0, slopes, 1.0), x)
+    slopes = low + (high - low) * uniform(recorder, call, tuple(x.shape))
+    return x * recorder.framework.like(np.where(recorder.framework.to_numpy(x) < 0, slopes, 1.0), x)
 
 
-def _alpha_dropout(observer: Observer, call: Call) -> Any:
+def _alpha_dropout(recorder: Recorder, call: Call) -> Any:
     """What is dropped goes to SELU's lower end; mean and variance are kept."""
-    x, p, framework = call.arguments["x"], float(call.attrs["p"]), observer.framework
+    x, p, framework = call.arguments["x"], float(call.attrs["p"]), recorder.framework
     shape = tuple(x.shape)
     if call.kind.startswith("feature"):
         shape = (*shape[:2], *(1 for _ in shape[2:]))
-    kept = np.broadcast_to(uniform(observer, call, shape) >= p, tuple(x.shape))
+    kept = np.broadcast_to(uniform(recorder, call, shape) >= p, tuple(x.shape))
     scale = ((1.0 - p) * (1.0 + p * SELU**2)) ** -0.5 if p < 1 else 0.0
     return x * framework.like(kept * scale, x) + framework.like(scale * SELU * (p - ~kept), x)
 
 
-def _gumbel_softmax(observer: Observer, call: Call) -> Any:
+def _gumbel_softmax(recorder: Recorder, call: Call) -> Any:
     """A softmax of logits with Gumbel noise; with ``hard`` its largest, and the gradient of the softmax."""
-    x, framework, axis = call.arguments["x"], observer.framework, int(call.arguments["axis"])
-    noise = _gumbel(uniform(observer, call, tuple(x.shape)))
+    x, framework, axis = call.arguments["x"], recorder.framework, int(call.arguments["axis"])
+    noise = _gumbel(uniform(recorder, call, tuple(x.shape)))
     soft = framework.functions["softmax"]((x + framework.like(noise, x)) / float(call.attrs["tau"]), axis)
     if not call.attrs["hard"]:
         return soft
@@ -169,7 +166,7 @@ def _gumbel_softmax(observer: Observer, call: Call) -> Any:
     return soft + framework.like(one - values, x)
 
 
-COMPOSED: Mapping[str, Callable[[Observer, Call], Any]] = {
+COMPOSED: Mapping[str, Callable[[Recorder, Call], Any]] = {
     "rrelu": _rrelu,
     "alpha_dropout": _alpha_dropout,
     "feature_alpha_dropout": _alpha_dropout,

@@ -58,6 +58,24 @@ class Observer:
         finally:
             self.running.remove(self)
 
+    def enter(self, path: str, leaf: bool, *given: Any) -> None:
+        """A module runs on what it is given."""
+        if get_ident() == self._thread:
+            self._meet(given)
+            self.recorder.enter(path, leaf)
+
+    def leave(self, *given: Any) -> None:
+        """The module that was entered last gives what it gives."""
+        if get_ident() == self._thread:
+            self._meet(given)
+            self.recorder.leave()
+
+    def _meet(self, given: Any) -> None:
+        """What no traced operation made is of the module that hands it on."""
+        with self.unseen():
+            for tensor in vocabulary.tensors_in(given, self.framework.tensor_type):
+                self.recorder.number(tensor)
+
     @contextmanager
     def unseen(self) -> Iterator[None]:
         """Calls within are run and not written down."""
@@ -80,7 +98,7 @@ class Observer:
         fused = self.framework.fused.get(call.name)
         if fused is not None:
             return fused(self, call, function, args, kwargs)
-        result = draws.run(self, call, function, args, kwargs)
+        result = draws.run(self.recorder, call, function, args, kwargs)
         if result is None:
             result = self._execute(function, call, args, kwargs)
         if call.name in WRITES:
@@ -115,7 +133,7 @@ class Observer:
         if axes is not None:
             axes = (axes,) if isinstance(axes, int) else tuple(axes)
             shape = tuple(extent if axis in axes else 1 for axis, extent in enumerate(shape))
-        kept = x * self.framework.like(draws.uniform(self, call, shape) >= p, x)
+        kept = x * self.framework.like(draws.uniform(self.recorder, call, shape) >= p, x)
         if call.attrs["mode"] == "downscale_in_infer":
             return kept
         return kept * (1.0 / (1.0 - p) if p < 1 else 0.0)

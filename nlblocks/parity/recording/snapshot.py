@@ -8,6 +8,7 @@ can be seen to have moved, that is said.
 from __future__ import annotations
 
 import array
+import itertools
 import operator
 import random
 import sys
@@ -15,6 +16,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from enum import Enum
 from functools import partial
+from io import IOBase
 from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
@@ -38,7 +40,7 @@ class Snapshot:
         self._framework = framework
         self._own = {id(tensor) for tensor in framework.parameters(model)}
         self._holders: dict[int, _Holder] = {}
-        self._undo: list[Callable[[], None]] = []
+        self._undo: list[Callable[[], object]] = []
         self._hidden: list[tuple[str, Any, Any]] = []
         self._seen: dict[int, Any] = {}
         self.tensors: dict[int, Any] = {}
@@ -108,8 +110,11 @@ class Snapshot:
                 self._hidden.append((path, value, position))
 
     def _open(self, value: Any) -> bool:
-        """Whether an object's attributes are the model's: it is no object of the standard library."""
-        return isinstance(value, SimpleNamespace) or type(value).__module__.partition(".")[0] not in SHARED
+        """Whether an object's attributes are the model's: it is a module or a parameter, or of a class of the user's."""
+        if isinstance(value, (self._framework.model_type, SimpleNamespace)) or id(value) in self._own:
+            return True
+        package = type(value).__module__.partition(".")[0]
+        return package != self._framework.name and package not in SHARED
 
     def _class(self, cls: type) -> None:
         """What a model's class holds for all its objects: counters, caches."""
@@ -228,19 +233,21 @@ def _fill(value: Any, slots: dict[str, Any]) -> None:
 
 
 def _position(value: Any) -> Any:
-    """How far an object has come that hides its state: an iterator, a file. None where that does not show."""
+    """How far an object has come that hides its state: an iterator, a file. None for another, and where it is closed.
+
+    Only Python's own are asked: others may do anything then.
+    """
     if isinstance(value, GeneratorType):
         return value.gi_frame.f_lasti if value.gi_frame is not None else -1
-    for ask in (lambda: value.tell(), lambda: operator.length_hint(value, -1), lambda: value.__reduce__()[1:]):
-        try:
-            found = ask()
-        except Exception:  # it has no such method, or wants to be left alone
-            continue
-        if isinstance(found, int) and found >= 0:
-            return found
-        if isinstance(found, tuple):
-            return [item for part in found if isinstance(part, tuple) for item in part if isinstance(item, int)]
-    return None
+    if isinstance(value, IOBase):
+        return None if value.closed or not value.seekable() else value.tell()
+    if isinstance(value, itertools.count):
+        return repr(value)
+    if type(value).__module__ != "builtins" or not isinstance(value, Iterator):
+        return None
+    found = value.__reduce__()
+    parts = [part if isinstance(part, tuple) else (part,) for part in found[1:]] if isinstance(found, tuple) else []
+    return [item for part in parts for item in part if isinstance(item, int)]
 
 
 def _named(path: str) -> str:

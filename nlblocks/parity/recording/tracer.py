@@ -72,6 +72,7 @@ class Tracer(Framework):
         """The state after each optimiser step on Σ output · gradient; the model is left as it was."""
         options, states = RunOptions(**{**how, "keep": "results"}), []
         with LOCK, Observer.paused(), prepared(self, model, options, state) as ready:
+            names = self.named(model).keys()  # before forward registers more
             with ready.interrupts.taken():
                 rule = optimiser([p for p in self.parameters(model) if self.wants_gradient(p)])
             for _ in range(steps):
@@ -82,7 +83,8 @@ class Tracer(Framework):
                         raise RuntimeError(f"{trace.model}: no output has a gradient")
                 with ready.interrupts.taken():
                     self.step(rule)
-                states.append({name: private(self.to_numpy(tensor)) for name, tensor in self.named(model).items()})
+                now = self.named(model)
+                states.append({name: private(self.to_numpy(now[name])) for name in names if name in now})
         return states
 
     def _run(self, model: Any, options: RunOptions, trace: Trace, ready: Ready) -> None:
@@ -103,7 +105,7 @@ class Tracer(Framework):
         trace.buffers_after = {
             name: private(self.to_numpy(tensor))
             for name, tensor in self.named(model).items()
-            if trace.state[name].buffer
+            if name in trace.state and trace.state[name].buffer
         }
 
     @contextmanager
@@ -141,9 +143,6 @@ class Tracer(Framework):
         modules = self.modules(model)
         undo: list[Undo] = []
 
-        def leave(*_: Any) -> None:
-            recorder.leave()
-
         with ExitStack() as stack:
             stack.enter_context(observer.run())
             if self.batch_norm is not None:
@@ -151,7 +150,7 @@ class Tracer(Framework):
                 stack.enter_context(as_operations(norms, observer))
             stack.callback(lambda: [put_back() for put_back in undo])
             for path, module in modules.items():
-                undo += self.around(module, partial(_enter, recorder, path, self._leaf(path, module)), leave)
+                undo += self.around(module, partial(observer.enter, path, self._leaf(path, module)), observer.leave)
             stack.enter_context(self.observed(model, observer))
             yield
 
@@ -173,7 +172,3 @@ class Tracer(Framework):
             with ready.interrupts.taken():
                 self.backward(list(outputs.values()), sent, targets, done)
         return bool(outputs)
-
-
-def _enter(recorder: Recorder, path: str, leaf: bool, *_: Any) -> None:
-    recorder.enter(path, leaf)
