@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
@@ -51,6 +51,7 @@ class PaddleTracer(Tracer):
     heads_inside = True
     recurrent = {"C.rnn": recurrent}  # noqa: RUF012
     casts = CASTS
+    functions = {"softmax": paddle.nn.functional.softmax}  # noqa: RUF012
     batch_norm = BatchNorm
     lacking = LACKING
     finish = staticmethod(finish)
@@ -114,16 +115,19 @@ class PaddleTracer(Tracer):
 
     @contextmanager
     def lent(self, tensors: Sequence[tuple[paddle.Tensor, paddle.Tensor]]) -> Iterator[None]:
-        own = [(p, _alias(p), None if p.grad is None else (p.grad, _alias(p.grad))) for p, _ in tensors]
+        own = [
+            (p, _alias(p), None if p.grad is None else (p.grad, _alias(p.grad)), p.stop_gradient) for p, _ in tensors
+        ]
         try:
             for parameter, tensor in tensors:
                 _share(parameter, tensor)
                 _forget(parameter)
             yield
         finally:
-            for parameter, values, gradient in own:
+            for parameter, values, gradient, frozen in own:
                 _share(parameter, values)
                 _forget(parameter)
+                parameter.stop_gradient = frozen
                 if gradient is not None:
                     _share(*gradient)
                     parameter.grad = gradient[0]
@@ -145,7 +149,7 @@ class PaddleTracer(Tracer):
 
     @contextmanager
     def within(self, dtype: str, *, gradients: bool) -> Iterator[None]:
-        default, generator = paddle.get_default_dtype(), paddle.get_rng_state()
+        default, generators = paddle.get_default_dtype(), _generators()
         paddle.set_default_dtype(cast(Any, dtype))
         try:
             with warnings.catch_warnings(), paddle.set_grad_enabled(gradients):
@@ -154,13 +158,34 @@ class PaddleTracer(Tracer):
                 yield
         finally:
             paddle.set_default_dtype(default)
-            paddle.set_rng_state(generator)
+            for device, state in generators.items():
+                paddle.set_rng_state(state, device)
+
+    def seed(self, seed: int) -> None:
+        paddle.seed(seed)
 
     def observed(self, model: nn.Layer, observer: Observer) -> AbstractContextManager[None]:
-        return intercepted(model, observer)
+        return intercepted(observer)
 
-    def hook(self, tensor: paddle.Tensor, function: Callable[[Any], Any]) -> None:
-        tensor.register_hook(function)
+    def hook(self, tensor: paddle.Tensor, function: Callable[[Any], Any]) -> Callable[[], object]:
+        return tensor.register_hook(function).remove
+
+    def node(self, tensor: paddle.Tensor) -> Hashable | None:
+        return _place(tensor.grad_fn) if not tensor.stop_gradient else None
+
+    def behind(self, tensor: paddle.Tensor, known: Container[Hashable]) -> list[Hashable]:
+        queue, found, seen = [tensor.grad_fn], list[Hashable](), set[Hashable]()
+        while queue:
+            node = queue.pop()
+            key = _place(node)
+            if key is None or key in seen:
+                continue
+            seen.add(key)
+            if key in known:
+                found.append(key)
+            else:
+                queue += node.next_functions
+        return found
 
     def backward(
         self, outputs: Sequence[paddle.Tensor], gradients: Sequence[paddle.Tensor],
@@ -199,6 +224,17 @@ class _Exchanged(PyLayer):
     @staticmethod
     def backward(ctx: Any, gradient: paddle.Tensor) -> paddle.Tensor:
         return gradient.clone()
+
+
+def _generators() -> dict[str, Any]:
+    """The state of the random generators, by device."""
+    devices = ["cpu", *(["gpu"] if paddle.device.is_compiled_with_cuda() else [])]
+    return {device: paddle.get_rng_state(device) for device in devices}
+
+
+def _place(node: Any) -> Hashable | None:
+    """What tells a node of the gradient graph from others; None in a version of Paddle that does not tell."""
+    return node.node_ptr() if hasattr(node, "node_ptr") else None
 
 
 def _alias(tensor: paddle.Tensor) -> paddle.Tensor:

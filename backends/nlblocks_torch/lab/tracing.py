@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,8 @@ from nlblocks_torch.layers import BatchNorm
 
 SKIPPED = {"__get__", "__set__", "requires_grad", "register_hook", "_set_grad_enabled", "backward", "retain_grad"}
 LACKING = ("not implemented for '", "Could not run 'aten::", "out of memory", "can't allocate memory")
+HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
+"""What a parameter keeps its hooks in."""
 PROPERTIES = {"T", "mT", "data", "H", "mH", "real"}
 CASTS = {"float": "float32", "half": "float16", "bfloat16": "bfloat16", "double": "float64"}
 TYPES = {"FloatTensor": "float32", "HalfTensor": "float16", "BFloat16Tensor": "bfloat16"}
@@ -54,6 +57,7 @@ class TorchTracer(Tracer):
     recurrent = dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), recurrent)
     fused = {"multi_head_attention_forward": multi_head}  # noqa: RUF012
     casts = CASTS
+    functions = {"softmax": torch.softmax}  # noqa: RUF012
     batch_norm = BatchNorm
     lacking = LACKING
     finish = staticmethod(finish)
@@ -107,15 +111,18 @@ class TorchTracer(Tracer):
 
     @contextmanager
     def lent(self, tensors: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[None]:
-        own = [(parameter, parameter.data, parameter.grad) for parameter, _ in tensors]
+        own = [(p, p.data, p.grad, p.requires_grad, [_entries(p, name) for name in HOOKS]) for p, _ in tensors]
         try:
             for parameter, tensor in tensors:
                 parameter.data, parameter.grad = tensor, None
             yield
         finally:
-            for parameter, values, grad in own:
+            for parameter, values, grad, wanted, hooks in own:
                 parameter.data = values
                 parameter.grad = grad
+                parameter.requires_grad_(wanted)
+                for name, (held, entries) in zip(HOOKS, hooks, strict=True):
+                    _put_back(parameter, name, held, entries)
 
     def write(self, tensor: torch.Tensor, array: Array) -> None:
         tensor.data.copy_(_from_numpy(array))
@@ -131,27 +138,61 @@ class TorchTracer(Tracer):
 
     @contextmanager
     def within(self, dtype: str, *, gradients: bool) -> Iterator[None]:
-        default, generator = torch.get_default_dtype(), torch.get_rng_state()
+        default = torch.get_default_dtype()
         torch.set_default_dtype(getattr(torch, dtype))
         try:
-            with torch.set_grad_enabled(gradients):
+            with torch.random.fork_rng(_generators()), torch.set_grad_enabled(gradients):
                 yield
         finally:
             torch.set_default_dtype(default)
-            torch.set_rng_state(generator)
+
+    def seed(self, seed: int) -> None:
+        torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(seed)
 
     @contextmanager
     def observed(self, model: nn.Module, observer: Observer) -> Iterator[None]:
+        # What is compiled runs as it is written: a compiled graph is out of sight.
+        compiles = "torch._dynamo" in sys.modules
         plain = torch.set_default_dtype
         torch.set_default_dtype = lambda dtype: plain(self.renamed(dtype, observer.dtypes.meant))
         try:
-            with _alone(model), _Mode(observer):
+            with (
+                torch.compiler.set_stance("force_eager") if compiles else nullcontext(),
+                _alone(model),
+                _Mode(observer),
+            ):
                 yield
         finally:
             torch.set_default_dtype = plain
 
-    def hook(self, tensor: torch.Tensor, function: Callable[[Any], Any]) -> None:
-        tensor.register_hook(function)
+    def hook(self, tensor: torch.Tensor, function: Callable[[Any], Any]) -> Callable[[], object]:
+        return tensor.register_hook(function).remove
+
+    def node(self, tensor: torch.Tensor) -> Hashable | None:
+        node = tensor.grad_fn
+        if node is not None:
+            return node._sequence_nr(), tensor.output_nr
+        return ("leaf", id(tensor)) if tensor.requires_grad else None
+
+    def behind(self, tensor: torch.Tensor, known: Container[Hashable]) -> list[Hashable]:
+        queue: list[tuple[Any, int]] = [(tensor.grad_fn, tensor.output_nr)]
+        found, seen = list[Hashable](), set[Hashable]()
+        while queue:
+            node, position = queue.pop()
+            if node is None:
+                continue
+            leaf = getattr(node, "variable", None)
+            key: Hashable = (node._sequence_nr(), position) if leaf is None else ("leaf", id(leaf))
+            if key in seen:
+                continue
+            seen.add(key)
+            if key in known:
+                found.append(key)
+            elif leaf is None:
+                queue += node.next_functions
+        return found
 
     def backward(
         self, outputs: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor],
@@ -217,8 +258,12 @@ class _Mode(TorchFunctionMode):
             name = getattr(func.__self__, "__name__", "")
             if name not in PROPERTIES:
                 return func(*args, **kwargs)
-        if name in SKIPPED or name.startswith("_has_"):
+        mapped = torch._C._functorch.peek_interpreter_stack() is not None  # vmap, grad: tensors without values
+        if mapped or name in SKIPPED or name.startswith("_has_"):
             return func(*args, **kwargs)
+        space = (getattr(func, "namespace", "") or getattr(func, "_qualified_op_name", "")).partition("::")[0]
+        if space:  # torch.ops: torch's own by their names, what others registered is code that nobody here sees into
+            name = name.partition(".")[0] if space == "aten" else vocabulary.UNTRACED
         return self.observer(name, exact(name, func, self.observer.held), args, kwargs)
 
 
@@ -227,6 +272,29 @@ def _dtype(tensor: torch.Tensor, dtype: str) -> torch.dtype | None:
     if tensor.is_complex():
         return getattr(torch, vocabulary.COMPLEX[dtype])
     return getattr(torch, dtype) if tensor.is_floating_point() else None
+
+
+def _generators() -> list[int]:
+    """The accelerators whose random state is to be put back: none where none was used."""
+    return list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+
+
+def _entries(tensor: torch.Tensor, name: str) -> tuple[Any, dict[Any, Any]]:
+    """A tensor's dict of hooks, if it has one, and what is in it."""
+    held = getattr(tensor, name, None)
+    return held, dict(held or {})
+
+
+def _put_back(tensor: torch.Tensor, name: str, held: Any, entries: dict[Any, Any]) -> None:
+    """Take out the hooks that were added; those that were there stay as they are."""
+    now: Any = getattr(tensor, name, None)
+    for key in [key for key in now or {} if key not in entries]:
+        del now[key]
+    if held is not None and dict(held) != entries:
+        held.clear()
+        held.update(entries)
+    if held is None and now is not None and name == "_backward_hooks":
+        tensor._backward_hooks = None
 
 
 def _from_numpy(array: Array) -> torch.Tensor:

@@ -11,7 +11,7 @@ from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.matching import Alignment
 from nlblocks.parity.pairing import Pairing
-from nlblocks.parity.tracing import Op, Trace, TraceGraph
+from nlblocks.parity.tracing import Op, Trace, TraceGraph, vocabulary
 
 ROUNDING = 1e-16
 """The least noise floor: float64 rounds to 1e-16 of a number."""
@@ -103,7 +103,10 @@ def _finding(
 def _unexplained(left: Op | None, right: Op | None) -> str:
     if left is None or right is None:
         return "no known cause makes the two sides meet"
-    return f"inputs agree and results do not: {left} on the left, {right} on the right; no known cause makes them meet"
+    why = "no known cause makes them meet"
+    if vocabulary.UNTRACED in (left.kind, right.kind):
+        why = "what is untraced is computed out of sight, in compiled code or in NumPy"
+    return f"inputs agree and results do not: {left} on the left, {right} on the right; {why}"
 
 
 def _joining(graph: TraceGraph, op: Op | None) -> Op | None:

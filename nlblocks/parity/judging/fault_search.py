@@ -12,6 +12,7 @@ from nlblocks.parity.explaining import Explainer, Located
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.attributes import profile
 from nlblocks.parity.judging.comparer import Comparer
+from nlblocks.parity.judging.draws import drawn_otherwise
 from nlblocks.parity.judging.gradients import Gradients, Wrong, compare_gradients, spoilt, where_gradients_part
 from nlblocks.parity.judging.outputs import first_not_finite, paired_outputs
 from nlblocks.parity.judging.passes import Pass
@@ -28,12 +29,14 @@ class Search:
     """What a search found: findings in order, what could not be judged, and the error of every operation.
 
     ``runs`` is the last pass, in which all that was found is helped over; None where that was not possible.
+    ``undecided`` is why the search ends where it does, where what differs there is no fault that can be told.
     """
 
     findings: list[Finding] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     layers: list[dict[str, Any]] = field(default_factory=list)
     runs: Pass | None = None
+    undecided: str = ""
 
 
 class FaultSearch:
@@ -82,6 +85,10 @@ class FaultSearch:
                 search.skipped.append(f"what follows {PLACES} places that were found one by one")
                 return search
             located = self._parting(left, now.right, wrong, phase)
+            if isinstance(located, Located):
+                search.undecided = drawn_otherwise(left, now.right, located)
+                if search.undecided:
+                    return search
             finding = located.finding if isinstance(located, Located) else located
             self._places |= {finding.identity} - set(known)
             search.findings.append(finding)

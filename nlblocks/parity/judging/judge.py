@@ -19,10 +19,11 @@ from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding, Phase, ReportData
 from nlblocks.parity.judging.attributes import audit, profile
 from nlblocks.parity.judging.comparer import Comparer
+from nlblocks.parity.judging.draws import drawn_alike
 from nlblocks.parity.judging.failing import excuse, failing_backward, failing_once
 from nlblocks.parity.judging.fault_search import FaultSearch, Search
 from nlblocks.parity.judging.gradients import Gradients, at_ties, compare_gradients, frozen, near_ties
-from nlblocks.parity.judging.leftovers import unpaired
+from nlblocks.parity.judging.leftovers import not_put_back, unpaired
 from nlblocks.parity.judging.outputs import compare_outputs, first_not_finite, structure
 from nlblocks.parity.judging.own_dtype import OwnDtype
 from nlblocks.parity.judging.passes import OWN, Pass
@@ -30,7 +31,6 @@ from nlblocks.parity.judging.report_builder import ReportBuilder
 from nlblocks.parity.judging.roundings import Roundings
 from nlblocks.parity.judging.side import Side
 from nlblocks.parity.judging.training import compare_training
-from nlblocks.parity.matching import dropout_partners
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.tracing import Trace
 
@@ -51,6 +51,7 @@ class Judge:
         self._roundings = Roundings()
         self._through = False  # whether training can be judged by what evaluation gave
         self._failed = False  # whether evaluation came to no end
+        self._random = False  # whether random numbers kept a pass from being judged
         self._judged: set[bool] = set()  # float64 has judged: the evaluation pass (False), the training pass (True)
         self._graded = False  # and the gradients
         self._differentiated = True  # whether there are any
@@ -124,20 +125,14 @@ class Judge:
         return held
 
     def _run(self, *, training: bool, dtype: str = "float64") -> Pass:
-        """A pass with digests; in training, one in which both sides drop the same."""
+        """A pass with digests, in which both sides draw the same random numbers."""
 
         def run() -> Pass:
             if dtype == "float64":
                 return self.search.run(training=training)
             return self.comparer.run(training=training, dtype=dtype, keep="digests")
 
-        runs = run()
-        masks = dropout_partners(runs.left, runs.right) if training and self.right.repeatable else {}
-        if not masks:
-            return runs
-        del runs  # before as much is kept again
-        self.comparer.redraw(masks)
-        return run()
+        return drawn_alike(self.comparer, run)
 
     def _forward(self, runs: Pass, phase: Phase) -> Pass | None:
         """The pass whose outputs agree, after all differences that were found; None where some are not passed.
@@ -147,6 +142,8 @@ class Judge:
         self._audit(runs.left, runs.right)
         runs = self._again(runs, phase)
         self.report.find(*self._roundings.of(runs, phase))
+        said = {finding.explanation for finding in self.report.findings}
+        self.report.find(*(f for f in not_put_back(runs.left, runs.right) if f.explanation not in said))
         training, failed = runs.training, runs.stopped
         if failed and self._excused(runs):
             return None
@@ -164,6 +161,9 @@ class Judge:
         del runs  # before as much is kept again
         known, profiled = self._found(phase), self.report.profiled
         search = self.search.forward(training, phase, known=known, profiled=profiled, failed=failed)
+        if search.undecided:
+            self._random = True
+            self.report.reopen(phase, search.undecided)
         passed = self._take(search)
         if failed and passed is not None and not search.findings:  # it failed twice and not again
             self.report.compare(compare_outputs(self.comparer, passed, phase))
@@ -314,9 +314,11 @@ class Judge:
             return
         if not self.agrees:
             self.report.skip("the models in float32, because they differ in float64")
+        if self._random:
+            self.report.skip("the training pass in float32 and steps of training, because of random numbers")
         judge = OwnDtype(self.comparer, self.why, self._apart, self._judged if self._graded else self._judged - {True})
-        for train in (False, True) if training else (False,):
-            if not self._held(training=train, dtype=OWN) or not self.agrees:
+        for train in (False, True) if training and not self._random else (False,):
+            if not self._held(training=train, dtype=OWN) or not self.agrees or (self._random and not self._through):
                 continue
             if train not in self._judged:
                 self._in_place_of_float64(training=train)
@@ -349,7 +351,7 @@ class Judge:
             text = "steps of training, because rounding decides gradients: it puts numbers on either side of a tie"
             (self.report.undecided if left.asked or right.asked else self.report.skip)(text)
             return
-        if not self.agrees:
+        if not self.agrees or self._random:
             text = "steps of training, because the models differ before"
         elif not (left.trainable and right.trainable):
             text = "steps of training, because a model has nothing to train"

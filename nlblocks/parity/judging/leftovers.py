@@ -11,6 +11,7 @@ from nlblocks.backend import State
 from nlblocks.numerics import distance
 from nlblocks.parity.findings import CAUSES, Finding
 from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.tracing import Trace
 
 _finding = partial(Finding, phase="pairing", place="parameters")
 
@@ -25,6 +26,13 @@ def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) 
     for side, unused, cut in zip(("left", "right"), pairs.unused, pairs.cut, strict=True):
         if unused and not cut:
             yield _finding(explanation=f"never used on the {side}: {', '.join(unused)}", severity="note")
+
+
+def not_put_back(left: Trace, right: Trace) -> Iterator[Finding]:
+    """What the runs changed in a model and could not put back: said, for the model is not as it was."""
+    for side, trace in (("left", left), ("right", right)):
+        for text in trace.lost:
+            yield _finding(explanation=f"could not be put back on the {side}: {text}", severity="note")
 
 
 def _lacking(pairs: Pairing) -> Iterator[Finding]:

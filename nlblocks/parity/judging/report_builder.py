@@ -89,6 +89,14 @@ class ReportBuilder:
         if comparison.undecided and not judged:
             self.undecided(f"{name} in {comparison.phase}: {comparison.undecided}")
 
+    def reopen(self, phase: Phase, text: str) -> None:
+        """What differs in a phase is not judged, and why."""
+        self.undecided(text)
+        self.comparisons = [
+            replace(c, undecided=text) if c.phase == phase and not c.passed and not c.accepted else c
+            for c in self.comparisons
+        ]
+
     def profile(self, layers: Iterable[dict[str, Any]]) -> None:
         """The error of every operation; the first that are told stay."""
         self._layers = self._layers or list(layers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -60,6 +60,7 @@ class Framework(ABC):
         heads_inside: Whether attention takes [B, L, H, D], not [B, H, L, D].
         recurrent: By function, the reader of its arguments; None for what is not recorded, e.g. packed sequences.
         fused: By function, what writes down the operations that it stands for.
+        functions: What random draws are made with: softmax(x, axis).
         casts: Methods that cast to a dtype of their own, by its name: {"float": "float32"}.
         batch_norm: The class of its blocks' own BatchNorm, with spec, weight, bias, running_mean and running_var.
         lacking: What its errors say (regular expressions) where it has no kernel, or no memory, for what a model does.
@@ -77,6 +78,7 @@ class Framework(ABC):
     heads_inside: ClassVar[bool] = False
     recurrent: ClassVar[Mapping[str, Callable[[str, Sequence[Any]], Recurrent | None]]] = {}
     fused: ClassVar[Mapping[str, Fused]] = {}
+    functions: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     casts: ClassVar[Mapping[str, str]] = {}
     batch_norm: ClassVar[type | None] = None
     lacking: ClassVar[tuple[str, ...]] = ()
@@ -105,10 +107,6 @@ class Framework(ABC):
     @abstractmethod
     def buffer_names(self, model: Any) -> set[str]:
         """Which of :meth:`named` are buffers."""
-
-    def buffers(self, module: Any) -> dict[str, Any]:
-        """The dict in which a module keeps its own buffers beside its attributes, if there is one."""
-        return vars(module).get("_buffers", {})
 
     @abstractmethod
     def around(self, module: Any, before: Callable[..., None], after: Callable[..., None]) -> Sequence[Undo]:
@@ -140,7 +138,10 @@ class Framework(ABC):
 
     @abstractmethod
     def lent(self, tensors: Sequence[tuple[Any, Any]]) -> AbstractContextManager[object]:
-        """Within, each first tensor, a parameter, has the memory and dtype of the second, and no gradient yet."""
+        """Within, each first tensor, a parameter, has the memory and dtype of the second, and no gradient yet.
+
+        Its gradient, its hooks and whether it wants a gradient are put back as well.
+        """
 
     def write(self, tensor: Any, array: Array) -> None:
         """Other values, of the same shape and dtype, in the tensor's memory: no operation, and no new version."""
@@ -161,6 +162,14 @@ class Framework(ABC):
     def renamed(self, value: Any, meant: Callable[[str], str]) -> Any:
         """A dtype among a call's arguments as ``meant`` reads its name; anything else as it is."""
         return value
+
+    def node(self, tensor: Any) -> Hashable | None:
+        """What names a tensor's place in the graph of gradients, None where it has none."""
+        return None
+
+    def behind(self, tensor: Any, known: Container[Hashable]) -> Sequence[Hashable]:
+        """The places that a tensor's gradient comes to first, of those that are known."""
+        return ()
 
     def constant(self, tensor: Any) -> Any:
         """The values of a tensor, without its gradient."""
@@ -185,6 +194,9 @@ class Framework(ABC):
     def within(self, dtype: str, *, gradients: bool) -> AbstractContextManager[object]:
         """Within, new tensors are ``dtype`` by default and gradients on or off; the random state is put back after."""
 
+    def seed(self, seed: int) -> None:  # noqa: B027
+        """Start the framework's own random numbers anew, where it has any."""
+
     @abstractmethod
     def observed(self, model: Any, observer: Any) -> AbstractContextManager[object]:
         """Within, each outermost call of a function or method goes through observer(name, function, args, kwargs).
@@ -194,8 +206,11 @@ class Framework(ABC):
         """
 
     @abstractmethod
-    def hook(self, tensor: Any, function: Callable[[Any], Any]) -> None:
-        """Call a function with the gradient that reaches a tensor; what it returns, if anything, goes on instead."""
+    def hook(self, tensor: Any, function: Callable[[Any], Any]) -> Undo:
+        """Call a function with the gradient that reaches a tensor; what it returns, if anything, goes on instead.
+
+        The function that comes back undoes it.
+        """
 
     @abstractmethod
     def backward(

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.framework import Framework, dtype_name
+from nlblocks.parity.recording.framework import Framework, Undo, dtype_name
 from nlblocks.parity.recording.options import RunOptions
+from nlblocks.parity.recording.untraced import Unseen
 from nlblocks.parity.tracing import Op, Trace, vocabulary
 
 LAYERS = vocabulary.NORMALISATIONS | {"conv", "conv_transpose", "linear", "matmul", "embedding", "prelu"}
@@ -24,14 +25,15 @@ SCALARS = frozenset({bool, int, float, str, type(None)})
 class Recorder:
     """Fills ``trace`` with what a framework's calls do."""
 
-    def __init__(self, framework: Framework, trace: Trace, options: RunOptions) -> None:
-        self.framework, self.trace, self.options = framework, trace, options
+    def __init__(self, framework: Framework, trace: Trace, options: RunOptions, unseen: Unseen) -> None:
+        self.framework, self.trace, self.options, self.unseen = framework, trace, options, unseen
         self.sites: dict[str, int] = defaultdict(int)
         self.scopes: list[tuple[str, bool]] = [("", False)]
         self.numbers: dict[int, tuple[weakref.ref[Any], int, int]] = {}
         self.next = 0
-        self.dropouts: dict[tuple[int, ...], int] = defaultdict(int)
+        self.draws: dict[tuple[int | str, ...], int] = defaultdict(int)
         self.readings: dict[str, _Reading] = {}
+        self.hooks: list[Undo] = []
         self.tensor, self.prefix = framework.tensor_type, f"{framework.name}."
 
     @property
@@ -54,7 +56,8 @@ class Recorder:
         """The number of a tensor as it is now; one that was written through a view has become another."""
         known = self.numbers.get(id(tensor))
         if known is None or known[0]() is not tensor:
-            return self.introduce(tensor, "constant:")
+            made = self.unseen.made_from(tensor)
+            return self.introduce(tensor, "constant:") if made is None else self._untraced(tensor, made)
         _, number, version = known
         if self.framework.version(tensor) == version or (number in self.trace.origin and self.trace.parameter(number)):
             return number
@@ -62,11 +65,27 @@ class Recorder:
         self._append("mutated", "mutated", (number,), ("x",), {}, (fresh,))
         return fresh
 
-    def count(self, shape: tuple[int, ...]) -> int:
-        """How many dropouts of a shape, its axes in any order, there were before; axes of one do not count."""
-        key = tuple(sorted(extent for extent in shape if extent != 1))
-        self.dropouts[key] += 1
-        return self.dropouts[key] - 1
+    def _untraced(self, tensor: Any, made: tuple[int, ...]) -> int:
+        """Write down a tensor that something unseen made from these."""
+        fresh = self._new(tensor)
+        roles = tuple(f"from{i}" for i in range(len(made)))
+        self._append(vocabulary.UNTRACED, vocabulary.UNTRACED, made, roles, {}, (fresh,))
+        return fresh
+
+    def close(self) -> None:
+        """The run is over: no hook stays on a tensor that outlives it, and what it met is a constant in later ones."""
+        for undo in self.hooks:
+            undo()
+        self.unseen.done([reference for reference, *_ in self.numbers.values()])
+
+    def count(self, drawn: tuple[int | str, ...]) -> int:
+        """How many draws of a shape, its axes in any order, there were before; axes of one do not count.
+
+        What else than a shape is drawn for is text.
+        """
+        key = tuple(sorted((extent for extent in drawn if extent != 1), key=str))
+        self.draws[key] += 1
+        return self.draws[key] - 1
 
     def before(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
         """Read a call, before it runs and may overwrite its inputs."""
@@ -102,6 +121,9 @@ class Recorder:
             kind, attrs = "relu6", {}
         attrs = vocabulary.normalise(kind, attrs, ndim)
         self.framework.finish(kind, attrs, ndim)
+        read = self.unseen.read_before(kind) if not inputs else ()
+        if read:  # made of values that were read from tensors before, as far as anybody can tell
+            kind, inputs, roles = vocabulary.UNTRACED, list(read), [f"from{i}" for i in range(len(read))]
         return Call(
             kind, reading.name, tuple(inputs), tuple(roles), attrs, arguments, self.site(reading.name),
             reading.signature,
@@ -244,6 +266,7 @@ class Recorder:
         self, kind: str, name: str, inputs: tuple[int, ...], roles: tuple[str, ...], attrs: dict[str, Any],
         outputs: tuple[int, ...], site: str = "",
     ) -> None:  # fmt: skip
+        self.unseen.use(inputs)
         scope, leaf = self.scopes[-1]
         if not leaf and kind in LAYERS and "part" not in attrs:
             names = [
@@ -264,6 +287,8 @@ class Recorder:
         if known is not None and known[0]() is tensor:
             self.trace.overwritten.add(known[1])
         self.numbers[id(tensor)] = (weakref.ref(tensor), number, self.framework.version(tensor))
+        if self.options.backward:
+            self.unseen.note(tensor, number)
         if self.options.keep != "results":
             self._keep(number, self.framework.to_numpy(tensor), own=False)
         if self.capture and self.options.backward and self.framework.wants_gradient(tensor):
@@ -277,7 +302,9 @@ class Recorder:
             if gradient is not None:
                 self.trace.grads[number] = private(self.framework.to_numpy(gradient))
 
-        self.framework.hook(tensor, keep)
+        undo = self.framework.hook(tensor, keep)
+        if self.trace.parameter(number) is not None:
+            self.hooks.append(undo)
 
     def _keep(self, number: int, array: Array, *, own: bool) -> None:
         """Keep of a tensor what the run keeps; ``own`` arrays are nobody else's."""
@@ -321,7 +348,11 @@ class _Reading:
 
 
 def _reading(name: str, framework: Framework) -> _Reading:
-    """An operation that overwrites its argument reads as the one that does not: ``__iadd__`` as ``__add__``."""
+    """An operation that overwrites its argument reads as the one that does not: ``__iadd__`` as ``__add__``.
+
+    But for one that has a line of its own.
+    """
+    own = framework.table.get(name)
     if name.startswith("__i") and name.endswith("__") and name not in ("__invert__", "__index__", "__int__"):
         name = f"__{name[3:]}"
     elif framework.inplace and not name.endswith("__"):
@@ -330,7 +361,7 @@ def _reading(name: str, framework: Framework) -> _Reading:
     if reverse:
         name = f"__{name[3:]}"
     public = name.removeprefix(framework.kernel)
-    line = framework.table.get(name) or framework.table.get(public, "")
+    line = own or framework.table.get(name) or framework.table.get(public, "")
     read = vocabulary.signature(line) if line else None
     kind = read.kind if read is not None else public.strip("_")
     return _Reading(name, kind, read, reverse, public in framework.variadic)

@@ -8,13 +8,15 @@ from functools import partial
 from typing import Any
 
 from nlblocks.backend import Array
+from nlblocks.parity.recording.alone import LOCK, streams
 from nlblocks.parity.recording.decisions import Decisions
 from nlblocks.parity.recording.framework import Framework, Undo, dtype_name
 from nlblocks.parity.recording.observer import Observer
 from nlblocks.parity.recording.options import RunOptions, output_gradient
 from nlblocks.parity.recording.own_batch_norm import as_operations
-from nlblocks.parity.recording.prepared import prepared
+from nlblocks.parity.recording.prepared import Ready, prepared
 from nlblocks.parity.recording.recorder import Recorder, private
+from nlblocks.parity.recording.untraced import Unseen
 from nlblocks.parity.tracing import Trace, vocabulary
 
 MESSAGE = 300
@@ -32,7 +34,8 @@ class Tracer(Framework):
 
     def state(self, model: Any) -> dict[str, Array]:
         """Parameters and buffers by the model's own names, in its own layouts; views of its memory, to be read only."""
-        return {name: self.to_numpy(tensor) for name, tensor in self.named(model).items()}
+        with LOCK, Observer.paused():
+            return {name: self.to_numpy(tensor) for name, tensor in self.named(model).items()}
 
     def describe(self, model: Any) -> dict[str, vocabulary.Tensor]:
         """Shapes and kinds of what :meth:`state` holds."""
@@ -56,13 +59,15 @@ class Tracer(Framework):
         ``how`` are the fields of :class:`~nlblocks.parity.recording.options.RunOptions`.
         """
         options = RunOptions(own=self.dtype(model), **how)
-        trace = Trace(
-            framework=self.name, model=type(model).__name__, training=options.training, dtype=options.dtype,
-            state=self.describe(model),
-            layers={path: type(module).__name__ for path, module in self.modules(model).items()},
-        )  # fmt: skip
-        with prepared(self, model, options, state):
-            self._run(model, options, trace)
+        with LOCK, Observer.paused():
+            trace = Trace(
+                framework=self.name, model=type(model).__name__, training=options.training, dtype=options.dtype,
+                state=self.describe(model),
+                layers={path: type(module).__name__ for path, module in self.modules(model).items()},
+            )  # fmt: skip
+            with prepared(self, model, options, state) as ready:
+                self._run(model, options, trace, ready)
+            trace.lost = ready.lost
         return trace
 
     def train(
@@ -74,52 +79,68 @@ class Tracer(Framework):
         What the model or its optimiser raises goes on.
         """
         options = RunOptions(**{**how, "keep": "results", "own": self.dtype(model)})
-        with prepared(self, model, options, state):
-            rule = optimiser([p for p in self.parameters(model) if self.wants_gradient(p)])
+        with LOCK, Observer.paused(), prepared(self, model, options, state) as ready:
+            names = self.named(model).keys()  # before forward registers more
+            with ready.interrupts.taken():
+                rule = optimiser([p for p in self.parameters(model) if self.wants_gradient(p)])
             for _ in range(steps):
                 trace = Trace(framework=self.name, model=type(model).__name__, training=True, dtype=options.dtype)
-                recorder = Recorder(self, trace, options)
-                inputs = [self.input(array, options.dtype, gradient=options.backward) for array in options.inputs]
-                found = self._forward(model, recorder, options, inputs)
-                if not self._backward(found, options, {}, lambda key, gradient: None):
-                    raise RuntimeError(f"{trace.model}: no output has a gradient")
-                self.step(rule)
-                done({name: private(self.to_numpy(tensor)) for name, tensor in self.named(model).items()})
+                with self._recording(model, options, trace, ready) as (recorder, inputs):
+                    found = self._forward(model, recorder, inputs, ready)
+                    if not self._backward(found, options, {}, lambda key, gradient: None, ready):
+                        raise RuntimeError(f"{trace.model}: no output has a gradient")
+                with ready.interrupts.taken():
+                    self.step(rule)
+                now = self.named(model)
+                done({name: private(self.to_numpy(now[name])) for name in names if name in now})
 
-    def _run(self, model: Any, options: RunOptions, trace: Trace) -> None:
-        recorder = Recorder(self, trace, options)
+    def _run(self, model: Any, options: RunOptions, trace: Trace, ready: Ready) -> None:
+        def deliver(key: vocabulary.Key, gradient: Array) -> None:
+            (trace.grad_inputs if key[0] == "grad_input" else trace.grad_params)[key[1]] = gradient
+
+        with self._recording(model, options, trace, ready) as (recorder, inputs):
+            targets = {("grad_input", str(index)): tensor for index, tensor in enumerate(inputs)}
+            targets |= {("grad_params", name): tensor for name, tensor in self.named(model).items()}
+            try:
+                found = self._forward(model, recorder, inputs, ready)
+                sent = options.gradients or deliver
+                if options.backward:
+                    self._backward(found, options, targets, sent, ready)
+            except Exception as error:
+                trace.error = f"{type(error).__name__}: {self.message(error)[:MESSAGE]}"
+                trace.error_scope = recorder.scopes[-1][0]
+                trace.unable = self.unable(error)
+        trace.buffers_after = {
+            name: private(self.to_numpy(tensor))
+            for name, tensor in self.named(model).items()
+            if name in trace.state and trace.state[name].buffer
+        }
+
+    @contextmanager
+    def _recording(
+        self, model: Any, options: RunOptions, trace: Trace, ready: Ready
+    ) -> Iterator[tuple[Recorder, list[Any]]]:
+        """A recorder that knows the model's tensors and inputs, and the inputs."""
+        recorder = Recorder(self, trace, options, Unseen(self, trace, model, ready.there))
         inputs = [self.input(array, options.dtype, gradient=options.backward) for array in options.inputs]
-        targets: dict[vocabulary.Key, Any] = {("grad_input", str(index)): tensor for index, tensor in enumerate(inputs)}
         for index, tensor in enumerate(inputs):
             recorder.introduce(tensor, f"input:{index}")
         for name, tensor in self.named(model).items():
             recorder.introduce(tensor, f"parameter:{name}")
-            targets["grad_params", name] = tensor
-
-        def deliver(key: vocabulary.Key, gradient: Array) -> None:
-            (trace.grad_inputs if key[0] == "grad_input" else trace.grad_params)[key[1]] = gradient
-
         try:
-            found = self._forward(model, recorder, options, inputs)
-            if options.backward:
-                self._backward(found, options, targets, options.gradients or deliver)
-        except Exception as error:
-            trace.error = f"{type(error).__name__}: {self.message(error)[:MESSAGE]}"
-            trace.error_scope = recorder.scopes[-1][0]
-            trace.unable = self.unable(error)
-        trace.buffers_after = {
-            name: private(self.to_numpy(tensor))
-            for name, tensor in self.named(model).items()
-            if trace.state[name].buffer
-        }
+            yield recorder, inputs
+        finally:
+            recorder.close()
 
-    def _forward(self, model: Any, recorder: Recorder, options: RunOptions, inputs: list[Any]) -> dict[str, Any]:
+    def _forward(self, model: Any, recorder: Recorder, inputs: list[Any], ready: Ready) -> dict[str, Any]:
         """Run the model under observation; its outputs by the name of their gradient."""
-        with self._followed(model, recorder, options):
+        trace, options = recorder.trace, recorder.options
+        before = streams()
+        with self._followed(model, recorder, options), ready.interrupts.taken():
             result = options.call(model, inputs)
+        trace.streams = {name: place for name, place in streams().items() if place != before[name]}
         found = recorder.finish(result)
         if not found:
-            trace = recorder.trace
             trace.error = f"{trace.model} returned {type(result).__name__}, which holds no tensor"
         return found
 
@@ -130,16 +151,14 @@ class Tracer(Framework):
         modules = self.modules(model)
         undo: list[Undo] = []
 
-        def leave(*_: Any) -> None:
-            recorder.leave()
-
         with ExitStack() as stack:
+            stack.enter_context(observer.run())
             if self.batch_norm is not None:
                 norms = (module for module in modules.values() if isinstance(module, self.batch_norm))
                 stack.enter_context(as_operations(norms, observer))
             stack.callback(lambda: [put_back() for put_back in undo])
             for path, module in modules.items():
-                undo += self.around(module, partial(_enter, recorder, path, self._leaf(path, module)), leave)
+                undo += self.around(module, partial(observer.enter, path, self._leaf(path, module)), observer.leave)
             stack.enter_context(self.observed(model, observer))
             yield
 
@@ -152,7 +171,7 @@ class Tracer(Framework):
 
     def _backward(
         self, found: Mapping[str, Any], options: RunOptions, targets: Mapping[vocabulary.Key, Any],
-        done: Callable[[vocabulary.Key, Array], None],
+        done: Callable[[vocabulary.Key, Array], None], ready: Ready,
     ) -> bool:  # fmt: skip
         """Send the fixed gradients into the outputs; False where none of them takes one."""
         outputs = {path: tensor for path, tensor in found.items() if self.wants_gradient(tensor)}
@@ -161,9 +180,6 @@ class Tracer(Framework):
             for path, tensor in outputs.items()
         ]
         if outputs:
-            self.backward(list(outputs.values()), sent, targets, done)
+            with ready.interrupts.taken():
+                self.backward(list(outputs.values()), sent, targets, done)
         return bool(outputs)
-
-
-def _enter(recorder: Recorder, path: str, leaf: bool, *_: Any) -> None:
-    recorder.enter(path, leaf)

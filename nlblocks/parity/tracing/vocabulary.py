@@ -26,8 +26,20 @@ LAYOUT = {
     "constant", "repeat", "mutated",
 }  # fmt: skip
 """Kinds that move elements and compute nothing."""
-CONSTANT = {"full", "full_like", "zeros", "zeros_like", "ones", "ones_like", "arange", "eye"}
-"""Kinds whose result depends on no values."""
+VALUELESS = {
+    "zeros", "zeros_like", "ones", "ones_like", "eye", "empty", "empty_like", "new_empty", "new_zeros", "new_ones",
+}  # fmt: skip
+"""Kinds whose result depends on shapes alone."""
+CONSTANT = VALUELESS | {"full", "full_like", "new_full", "arange"}
+"""Kinds whose result depends on no values of other tensors."""
+UNTRACED = "untraced"
+"""The kind of what made a tensor out of the tracer's sight: its inputs are what it may have been made from."""
+RANDOM = "random"
+"""The kind of a random draw, but for a dropout's."""
+ESCAPES = {
+    "item", "tolist", "numpy", "__float__", "__int__", "__index__", "__complex__", "__array__", "__dlpack__",
+}  # fmt: skip
+"""Functions that give the values of a tensor to Python or NumPy, out of the tracer's sight."""
 ACTIVATIONS = {
     "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "hard_swish", "hard_sigmoid", "sigmoid",
     "tanh", "softplus", "mish", "prelu", "softsign", "hardtanh",

@@ -123,8 +123,10 @@ class ToyTracer(Tracer):
             for name, function in own.items():
                 setattr(numtape, name, function)
 
-    def hook(self, tensor: Tensor, function: Callable[[Any], Any]) -> None:
-        vars(tensor).setdefault("watchers", []).append(function)
+    def hook(self, tensor: Tensor, function: Callable[[Any], Any]) -> Undo:
+        watchers = vars(tensor).setdefault("watchers", [])
+        watchers.append(function)
+        return partial(watchers.remove, function)
 
     def backward(
         self, outputs: Sequence[Tensor], gradients: Sequence[Tensor], targets: Mapping[vocabulary.Key, Tensor],
