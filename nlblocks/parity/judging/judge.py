@@ -151,8 +151,9 @@ class Judge:
         if not failed:
             self.report.find(*structure(runs.left, runs.right, self.pairs, phase))
             found = compare_outputs(self.comparer, runs, phase)
-            if phase == "eval forward" and any(c.difference.not_finite for c in found):
-                self.report.find(*self._not_finite_alike(runs.right, phase))
+            alike = [c for c in found if c.difference.not_finite]
+            if phase == "eval forward" and alike:
+                self.report.find(*self._not_finite_alike(alike[0], runs.right, phase))
             self.report.compare(found)
             if any(f.cause in ("output.structure", "output.shape") for f in self.report.faults):
                 return None
@@ -196,12 +197,12 @@ class Judge:
         if runs is not None and runs.training and len(runs.failing) == 2 and False in self._judged:
             self._hinted.add(why)
 
-    def _not_finite_alike(self, right: Trace, phase: Phase) -> Iterator[Finding]:
+    def _not_finite_alike(self, output: Comparison, right: Trace, phase: Phase) -> Iterator[Finding]:
         """Where NaN and infinity that both sides hold come from."""
         left = self.left.run(training=False, keep="values")
         op = first_not_finite(left)
         if op is not None:
-            text = f"both sides have NaN or infinity from {op} on"
+            text = f"both sides have NaN or infinity from {op} on: in the output {output.difference.not_finite}"
             yield replace(self.why.not_finite(left, right, "left", op, phase), explanation=text, severity="note")
 
     def _found(self, phase: Phase) -> set[object]:

@@ -171,7 +171,7 @@ def alone(function: Callable[..., Any], x: Any, framework: str = "torch") -> tup
     """What a function gives outside the lab, and the gradient of its argument."""
     tensor = torch.tensor(x, requires_grad=True) if framework == "torch" else paddle.to_tensor(x, stop_gradient=False)
     result = function(tensor)
-    sent = output_gradient("", result.shape, RunOptions(inputs=()))
+    sent = output_gradient("", result.shape, "float64", RunOptions(inputs=()))
     (result * (torch.tensor(sent) if framework == "torch" else paddle.to_tensor(sent))).sum().backward()
     return result.detach().numpy(), tensor.grad.numpy()
 
