@@ -3,8 +3,8 @@
 One safetensors file holds the state, the inputs, every tensor of an evaluation and a training pass, the gradients,
 the outputs in float32, the weights after steps of training if there were any, and the noise floor of each element; its
 metadata hold the operations. ``like`` makes a second capture from the first one's inputs and weights, paired and moved
-into the second model. What a capture cannot tell: anything that needs another run, which is how the settings of an optimiser are
-tried as the cause of a difference; they are listed instead.
+into the second model. What a capture cannot tell: anything that needs another run, which is how the settings of an
+optimiser are tried as the cause of a difference; they are listed instead.
 """
 
 from __future__ import annotations
