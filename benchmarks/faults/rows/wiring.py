@@ -153,6 +153,8 @@ WIRING = (
     Case(name="decoder-untied", family="autoencoder", right={"tied": False}, at=("hidden > output", "encoder",
          "encoder = decoder",
          "act > output"), phase="parameters", cause=("layer.shared", "parameters.unpaired")),
+    Case(name="selection-of-ties", family="pruned", right={"sorted": True}, at=("input > head",),
+          cause=("selection.ties",)),
     Case(name="passes-through-float16", family="resnet", right={"narrow": "float16"}, at=("maxpool > layer1.0.conv1",
          "maxpool > layer1.0.bn1", "maxpool", "maxpool > layer1.0"), cause=("precision.cast",)),
 )  # fmt: skip
