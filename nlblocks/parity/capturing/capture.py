@@ -46,6 +46,8 @@ def capture(
         )
     both = None if optimiser is None else (optimiser, optimiser)
     plan = TrainingPlan.of(model, model, both, steps)[0] if training else None
+    if source is not None and plan is not None and not plan.asked and (source.history is None or source.asked):
+        plan = None  # what the other was trained by is not known here
     say("reading the structure")
     structure = subject.structure(training=training)
     if structure.stopped:

@@ -369,7 +369,9 @@ class Judge:
     def _histories(self, left: Side, right: Side) -> None:
         """The states after each step, as far as both sides came, and the optimisers' settings."""
         mine, theirs = left.train(), right.train()
-        if mine is None or theirs is None:
+        if (
+            mine is None or theirs is None or left.asked != right.asked
+        ):  # one that nobody chose tells nothing of another
             self.report.skip(UNHELD)
             return
         found = compare_training(self.why, mine, theirs, self.left.state, self._rounding)

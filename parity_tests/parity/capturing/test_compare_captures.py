@@ -93,6 +93,18 @@ def test_settings_of_optimisers_are_listed_where_they_cannot_be_tried(left: Path
     assert report.finding.explanation.endswith("eps: 1e-08 on the left, 0.0001 on the right")
 
 
+def test_steps_of_different_optimisers_that_nobody_chose_to_compare_are_no_finding(left: Path) -> None:
+    chosen = load_capture(left)  # by adam
+    first = capture(torch_net(), SHAPE)
+    for one, other in (
+        (chosen, capture(torch_net(), like=chosen)),
+        (first, capture(torch_net(), like=first, optimiser="adam")),
+    ):
+        report = compare_captures(one, other)
+        assert report, str(report)
+        assert report.not_compared == ["steps of training, which a capture does not hold"]
+
+
 def test_a_capture_says_what_it_does() -> None:
     said: list[str] = []
     capture(torch_net(), SHAPE, optimiser="sgd", progress=said.append)
