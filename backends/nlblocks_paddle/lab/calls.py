@@ -197,7 +197,8 @@ TABLE: dict[str, str] = {
     "feature_alpha_dropout": "feature_alpha_dropout: x p=0.5 training=True",
     "gumbel_softmax": "gumbel_softmax: x tau|temperature=1.0 hard=False axis=-1",
     "C.dropout": "dropout: x _seed p is_test mode",
-    "C.legacy.dropout": "dropout: x _seed p|dropout_prob=0.5 is_test=False mode|dropout_implementation=downgrade_in_infer",
+    "C.legacy.dropout": "dropout: x _seed p|dropout_prob=0.5 is_test=False "
+    "mode|dropout_implementation=downgrade_in_infer",
     **{f"C.legacy.{name}": f"{name}: x" for name in ("relu", "sigmoid", "tanh", "silu", "relu6", "square", "exp")},
     "C.legacy.leaky_relu": "leaky_relu: x slope|alpha=0.02",
     "C.legacy.elu": "elu: x alpha=1.0",

@@ -2,8 +2,8 @@
 
 Paddle offers no hook for this. A function that is written in Python is given other code for the time of a run, so that
 it is seen wherever it is held: in a module, a layer's attribute, a default argument, a table of activations. Nothing
-takes its place, so nothing can be left behind. Kernels and methods that are written in C are replaced where Paddle looks
-them up, and put back; what still holds a stand-in then is given the original. Only outermost calls are seen.
+takes its place, so nothing can be left behind. Kernels and methods that are written in C are replaced where Paddle
+looks them up, and put back; what still holds a stand-in then is given the original. Only outermost calls are seen.
 """
 
 from __future__ import annotations
@@ -65,8 +65,6 @@ DEFAULT = "set_default_dtype"
 """What is told a dtype, and is no operation of the model."""
 LEGACY = "C.legacy."
 """How the names begin of kernels that take their attributes as name, value, name, value."""
-MASKED = ("C.dropout", "C.legacy.dropout")
-"""Kernels that give a result and a mask."""
 GATE = "the gate of this function"
 """The constant of a trampoline that a gate takes the place of."""
 
@@ -199,7 +197,7 @@ def _prepare() -> None:
     for name, owners, kernel in _kernels():
         offered = _offered(name, kernel)
         wrapped = _legacy(name, offered) if name.startswith(LEGACY) else _wrapped(name, offered)
-        wrapped = _with_a_mask(wrapped) if name in MASKED else wrapped
+        wrapped = _with_a_mask(wrapped) if name == f"{LEGACY}dropout" else wrapped
         _stand_ins.append(_StandIn(owners, name.rpartition(".")[2], kernel, wrapped))
     for name, method in _methods(BuiltinFunctionType | MethodDescriptorType):
         _stand_ins.append(_StandIn([paddle.Tensor], name, method, _wrapped(name, method)))

@@ -20,7 +20,7 @@ TRIED = 8
 
 
 def drawn_alike(comparer: Comparer, run: Callable[[], Pass]) -> Pass:
-    """A pass in which both sides draw the same numbers: the right's are drawn for what the left's are, and as used there.
+    """A pass in which both sides draw the same: the right draws for what the left draws for, and as it is used there.
 
     Only where the outputs differ is it tried whether the right uses some of its draws the other way round.
     """
@@ -57,22 +57,23 @@ def _agree(runs: Pass) -> bool:
 
 
 def drawn_otherwise(left: Trace, right: Trace, located: Located) -> str:
-    """Why the place where two passes part cannot be judged: it draws random numbers that the other side does not draw.
+    """Why the place where two passes part cannot be judged: both sides draw random numbers there, and other ones.
 
-    "" where it can be.
+    "" where it can be. That one side draws there and the other does not is a difference like any other.
     """
     draws = Draws(left, right)
     for name in draws.streams():
         used = [side for side, trace in (("left", left), ("right", right)) if name in trace.streams]
-        how = f"the {used[0]} draws from {name}, the other side does not" if len(used) == 1 else f"from {name}"
-        return f"random: {how if len(used) == 1 else f'the two sides draw other numbers {how}'}"
+        if len(used) == 1:
+            return f"random: the {used[0]} draws from {name}, the other side does not"
+        return f"random: the two sides draw other numbers from {name}"
+    sides = (("left", left), ("right", right))
+    behind = {side: [d for op in located.frontier[side][:1] for d in draws.behind(side, op)] for side, _ in sides}
+    alone = {side: {draw.index for draw in draws.alone(side)} for side, _ in sides}
     found = [
-        f"{_named(draw, trace)} on the {side}"
-        for side, trace in (("left", left), ("right", right))
-        for op in located.frontier[side][:1]
-        for draw in draws.between(side, op)
+        f"{_named(d, trace)} on the {side}" for side, trace in sides for d in behind[side] if d.index in alone[side]
     ]
-    return f"random: {', '.join(found)} has no like on the other side" if found else ""
+    return f"random: {', '.join(found)} has no like on the other side" if found and all(behind.values()) else ""
 
 
 def _named(draw: Op, trace: Trace) -> str:

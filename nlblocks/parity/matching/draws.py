@@ -1,4 +1,4 @@
-"""Which random draw of one run is which of the other, which may be written the other way round, and which has no like."""
+"""Which random draw of one run is which of the other, which may be used the other way round, and which has no like."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ class Draws:
         other = Counter(found for found, _ in self._draws["right" if side == "left" else "left"])
         return [op for found, op in self._draws[side] if not _take(other, found)]
 
-    def between(self, side: str, op: Op) -> list[Op]:
-        """The draws without their like that an operation takes directly, or that it is."""
+    def behind(self, side: str, op: Op) -> list[Op]:
+        """The draws that an operation takes directly, or that it is."""
         graph = TraceGraph(self.left if side == "left" else self.right)
-        alone = {id(draw) for draw in self.alone(side)}
+        draws = {id(draw) for _, draw in self._draws[side]}
         found, queue, seen = list[Op](), [op], set[int]()
         while queue:
             current = queue.pop()
             if current.index in seen:
                 continue
             seen.add(current.index)
-            if id(current) in alone:
+            if id(current) in draws:
                 found.append(current)
             makers = (graph.producer.get(n) for n in current.inputs)
             queue += [o for o in makers if o is not None and (o.kind == vocabulary.RANDOM or _dry(graph, o))]

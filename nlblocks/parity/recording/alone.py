@@ -70,15 +70,15 @@ def alone(seed: int) -> Iterator[Interrupts]:
     """Within, no other thread runs a model; NumPy's and Python's random numbers start from a seed and are put back."""
     with LOCK, ExitStack() as stack, Interrupts().waiting() as interrupts:
         stack.callback(random.setstate, random.getstate())
-        stack.callback(np.random.set_state, np.random.get_state(legacy=False))
+        stack.callback(np.random.set_state, np.random.get_state(legacy=False))  # noqa: NPY002  (a model may use it)
         random.seed(seed)
-        np.random.seed(seed % 2**32)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
         yield interrupts
 
 
 def streams() -> dict[str, str]:
     """Where the process's own random generators stand."""
-    states = {"numpy.random": np.random.get_state(legacy=False), "random": random.getstate()}
+    states = {"numpy.random": np.random.get_state(legacy=False), "random": random.getstate()}  # noqa: NPY002
     return {name: blake2b(repr(_plain(state)).encode(), digest_size=8).hexdigest() for name, state in states.items()}
 
 

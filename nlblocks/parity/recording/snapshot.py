@@ -110,7 +110,7 @@ class Snapshot:
                 self._hidden.append((path, value, position))
 
     def _open(self, value: Any) -> bool:
-        """Whether an object's attributes are the model's: it is a module or a parameter, or of a class of the user's."""
+        """Whether an object's attributes are the model's: those of modules, parameters and classes of the user's."""
         if isinstance(value, (self._framework.model_type, SimpleNamespace)) or id(value) in self._own:
             return True
         package = type(value).__module__.partition(".")[0]

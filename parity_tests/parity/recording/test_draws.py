@@ -98,19 +98,22 @@ DRAWS: dict[str, tuple[Branch, Branch]] = {
     "randint": (lambda y: y * torch.randint(5, (8, 1)), lambda y: y * paddle.randint(0, 5, [8, 1]).astype(y.dtype)),
     "randperm": (lambda y: y[torch.randperm(8)], lambda y: y[paddle.randperm(8)]),
     "multinomial": (
-        lambda y: y[torch.multinomial(torch.ones(8), 4)].sum(0), lambda y: y[paddle.multinomial(paddle.ones([8]), 4)].sum(0)
+        lambda y: y[torch.multinomial(torch.ones(8), 4)].sum(0),
+        lambda y: y[paddle.multinomial(paddle.ones([8]), 4)].sum(0)
     ),
     "exponential": (
         lambda y: y * torch.empty_like(y).exponential_(2.0), lambda y: y * paddle.empty_like(y).exponential_(2.0)
     ),
     "gumbel_softmax": (
-        lambda y: TF.gumbel_softmax(y, tau=2.0, hard=True) * y, lambda y: PF.gumbel_softmax(y, temperature=2.0, hard=True) * y
+        lambda y: TF.gumbel_softmax(y, tau=2.0, hard=True) * y,
+        lambda y: PF.gumbel_softmax(y, temperature=2.0, hard=True) * y
     ),
     "rrelu": (lambda y: TF.rrelu(y, training=True), lambda y: PF.rrelu(y)),
     "alpha_dropout": (lambda y: TF.alpha_dropout(y, 0.3, True), lambda y: PF.alpha_dropout(y, 0.3)),
     "numpy": (lambda y: y * number(), lambda y: y * number()),
     "generator": (
-        lambda y: y + torch.randn(y.shape, generator=torch.Generator().manual_seed(1)), lambda y: y + paddle.randn(y.shape)
+        lambda y: y + torch.randn(y.shape, generator=torch.Generator().manual_seed(1)),
+        lambda y: y + paddle.randn(y.shape)
     ),
 }  # fmt: skip
 
@@ -128,9 +131,11 @@ def test_the_numbers_are_what_the_distribution_says() -> None:
     def many(y: Any) -> Any:
         wide = (40, 1000)
         draws = {
-            "uniform": torch.rand(wide), "low": torch.empty(wide).uniform_(2, 4), "p": torch.full(wide, 0.3).bernoulli(),
-            "ints": torch.randint(2, 5, wide), "normal": torch.randn(wide) ** 2, "exp": torch.empty(wide).exponential_(4),
-            "geometric": torch.empty(wide).geometric_(0.25), "choice": torch.multinomial(torch.tensor([1.0, 3.0]), 9999, True),
+            "uniform": torch.rand(wide), "low": torch.empty(wide).uniform_(2, 4),
+            "p": torch.full(wide, 0.3).bernoulli(), "ints": torch.randint(2, 5, wide),
+            "normal": torch.randn(wide) ** 2, "exp": torch.empty(wide).exponential_(4),
+            "geometric": torch.empty(wide).geometric_(0.25),
+            "choice": torch.multinomial(torch.tensor([1.0, 3.0]), 9999, True),
         }  # fmt: skip
         found.update({key: float(value.double().mean()) for key, value in draws.items()})
         return y
@@ -162,6 +167,10 @@ def test_a_fault_beside_a_draw_is_a_fault() -> None:
     assert wrong.verdict == "different"
     less = parity.compare(TorchNet(below), TorchNet(lambda y: y / KEEP * (torch.rand(8, 1) < 0.4).to(y.dtype)), SHAPE)
     assert less.verdict == "different"
+    lacking = parity.compare(TorchNet(drawn_in_place), PaddleNet(lambda y: y), SHAPE)
+    assert lacking.verdict == "different"
+    dropped = parity.compare(TorchNet(lambda y: y), PaddleNet(lambda y: PF.dropout(y, 0.5)), SHAPE)
+    assert dropped.verdict == "different"
 
 
 def test_captures_draw_the_same() -> None:
