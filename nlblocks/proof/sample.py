@@ -87,17 +87,12 @@ class Setting:
     def dtype(self) -> str:
         return self.point.x.dtype.name
 
-    @property
-    def jumps(self) -> bool:
-        """Whether rounding may break a tie deep inside, which moves a gradient as far as it likes: only its elements."""
-        return self.inputs == "tied"
-
     def record(self, group: str, name: str, pair: tuple[str, str]) -> dict[str, Any]:
         """What a Comparison of one tensor in this setting says of where it was made and of what passes."""
         return {
             "phase": self.mode, "inputs": self.inputs, "dtype": self.dtype, "group": group, "name": name, "pair": pair,
             "limit": tolerance.LIMITS[group] if self.dtype == "float64" else None,
-            "ceiling": math.inf if self.jumps else tolerance.BLOCK_CEILING[self.dtype],
+            "ceiling": tolerance.BLOCK_CEILING[self.dtype],
         }  # fmt: skip
 
 

@@ -82,6 +82,14 @@ class Tracer(Framework):
                 states.append({name: private(self.to_numpy(tensor)) for name, tensor in self.named(model).items()})
         return states
 
+    @contextmanager
+    def deciding(self, model: Any, decisions: Decisions) -> Iterator[None]:
+        """Within, what the model is called for fills decisions, or is held to them; nothing else is written down."""
+        trace = Trace(framework=self.name, model=type(model).__name__, training=False, dtype="")
+        options = RunOptions(inputs=(), keep="results", decisions=decisions)
+        with self._followed(model, Recorder(self, trace, options), options):
+            yield
+
     def _run(self, model: Any, options: RunOptions, trace: Trace) -> None:
         recorder = Recorder(self, trace, options)
         inputs = [self.input(array, options.dtype, gradient=options.backward) for array in options.inputs]
