@@ -219,10 +219,9 @@ def _offered(name: str, kernel: Callable[..., Any]) -> Callable[..., Any]:
     """The kernel; on a CPU, which has none of SyncBatchNorm and no other card to ask, BatchNorm's for that."""
     if name != SYNCHRONISED:
         return kernel
-    alone = paddle._C_ops.batch_norm
 
     def call(x: Any, *args: Any) -> Any:
-        return (alone if x.place.is_cpu_place() else kernel)(x, *args)
+        return (paddle._C_ops.batch_norm if x.place.is_cpu_place() else kernel)(x, *args)
 
     return call
 

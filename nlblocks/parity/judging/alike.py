@@ -16,9 +16,6 @@ from nlblocks.parity.judging.side import Side
 from nlblocks.parity.matching import ByDigest
 from nlblocks.parity.tracing import Op, Trace
 
-NEAR = {"float64": 1e-12, "float32": 1e-4}
-"""A number may be put on the other side of a threshold over this share of the largest number in the run: not farther
-than two correct runs are apart. What decides otherwise by more differs, and is held to nothing."""
 SHOWN = 3
 """Operations that are named."""
 
@@ -45,11 +42,7 @@ def decided_alike(left: Side, right: Side, runs: Pass) -> DecidedAlike | None:
     partners = _partners(*digests, kept)
     decisions = type(decided)({other.site: kept[op.site] for op, other in partners})
     again = right.run(**how, keep="results", given=runs.given, decisions=decisions)
-    if (
-        again.error
-        or not decisions.moved
-        or any(way > NEAR[runs.dtype] * decided.largest for _, way in decisions.moved.values())
-    ):
+    if again.error or not decisions.moved or not decisions.near(runs.dtype, decided.largest):
         return None
     found = [(op, decisions.moved[other.site][0]) for op, other in partners if other.site in decisions.moved]
     words = [f"{op} ({count} element{'s' * (count != 1)})" for op, count in found[:SHOWN]]

@@ -67,6 +67,9 @@ STEPPED = {"floor", "ceil", "round", "trunc", "fix", "sign", "sgn", "heaviside",
 """Kinds whose result stays where it is until it jumps: the result itself is held, as are all integers and booleans."""
 WRAPPED = {"remainder", "mod", "floor_mod", "fmod", "frac"}
 """Kinds that leave what a whole number of divisors leaves over: that number is held."""
+NEAR = {"float64": 1e-12, "float32": 1e-4}
+"""A number may be put on the other side of a threshold over this share of the largest number in the run: not farther
+than two correct runs are apart. What decides otherwise by more differs, and is held to nothing."""
 CLOSE = 16.0
 """Numbers this many units in the last place around a threshold are at it: kernels compute it in more ways than one."""
 
@@ -79,6 +82,10 @@ class _Sides:
     sides: Sequence[Array]
     at: Array
     values: Array
+
+    @property
+    def size(self) -> int:
+        return self.sides[0].size if self.sides else 0
 
     @classmethod
     def of(cls, x: Array, thresholds: Sequence[Any]) -> _Sides:
@@ -106,6 +113,10 @@ class _Order:
     ranks: Array
     zero: int
 
+    @property
+    def size(self) -> int:
+        return self.ranks.size
+
     @classmethod
     def of(cls, x: Array) -> _Order:
         found = ranks(x)
@@ -121,6 +132,10 @@ class _Larger:
     """Which of two tensors is larger (-1, 0, 1), element by element."""
 
     sides: Array
+
+    @property
+    def size(self) -> int:
+        return self.sides.size
 
     def held(self, x: Array, other: Array) -> Array:
         """The first of the two, put back."""
@@ -145,6 +160,16 @@ class Decisions:
         self.largest = 0.0
         self.moved: dict[str, tuple[int, float]] = {}
         self._before: dict[str, tuple[Array, Any]] = {}
+
+    def near(self, dtype: str, largest: float) -> bool:
+        """Whether the run was put back over no more than two correct runs are apart, beside the largest number in it."""
+        return all(way <= NEAR[dtype] * largest for _, way in self.moved.values())
+
+    def for_run_of(self, other: Decisions) -> Decisions:
+        """What is to hold a run of another model to these: as many decisions of one shape are the same, in order."""
+        mine, theirs = _by_shape(self.of_inputs()), _by_shape(other.of_inputs())
+        alike = [shape for shape, sites in theirs.items() if len(mine.get(shape, ())) == len(sites)]
+        return Decisions({b: self.kept[a] for s in alike for a, b in zip(mine[s], theirs[s], strict=True)})
 
     def of_inputs(self) -> dict[str, Any]:
         """What was decided on what went into a call: it says how far another run is from deciding alike."""
@@ -242,6 +267,14 @@ class Decisions:
         if not np.array_equal(kept, own):
             framework.write(tensor, kept)
         return tensor
+
+
+def _by_shape(kept: Mapping[str, Any]) -> dict[Any, list[str]]:
+    """The sites by what kind of decision was made there on how many elements, in order."""
+    found: dict[Any, list[str]] = {}
+    for site, one in kept.items():
+        found.setdefault((type(one), one.size), []).append(site)
+    return found
 
 
 def _other(framework: Framework, call: Any) -> Any:

@@ -60,7 +60,7 @@ class Framework(ABC):
         heads_inside: Whether attention takes [B, L, H, D], not [B, H, L, D].
         recurrent: By function, the reader of its arguments; None for what is not recorded, e.g. packed sequences.
         fused: By function, what writes down the operations that it stands for.
-        functions: What random draws are made with: softmax(x, axis).
+        functions: What the lab calls itself, where there is one: softmax(x, axis) and clip(x, low, high).
         casts: Methods that cast to a dtype of their own, by its name: {"float": "float32"}.
         batch_norm: The class of its blocks' own BatchNorm, with spec, weight, bias, running_mean and running_var.
         lacking: What its errors say (regular expressions) where it has no kernel, or no memory, for what a model does.
@@ -178,9 +178,13 @@ class Framework(ABC):
     def exchanged(self, tensor: Any, values: Any) -> Any:
         """A tensor with other values, which are one without a gradient, whose gradient goes on to ``tensor`` as it is.
 
-        A framework that has functions with a backward pass of their own says it with one. Here the difference of the
-        tensor and itself is added, which is nothing: beside NaN and infinity it is none, and no gradient goes on.
+        A framework that has functions with a backward pass of their own says it with one. Here the difference of what
+        is finite of the tensor is added, which is nothing: an infinity gets no gradient, and beside NaN nothing does.
         """
+        clip = self.functions.get("clip")
+        if clip is not None:
+            most = float(np.finfo(dtype_name(tensor)).max)
+            tensor = clip(tensor, -most, most)
         nothing = tensor - self.constant(tensor)
         return values + nothing if np.isfinite(self.to_numpy(nothing)).all() else values
 

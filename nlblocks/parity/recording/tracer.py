@@ -94,6 +94,19 @@ class Tracer(Framework):
                 now = self.named(model)
                 done({name: private(self.to_numpy(now[name])) for name in names if name in now})
 
+    @contextmanager
+    def deciding(self, model: Any, decisions: Decisions) -> Iterator[None]:
+        """Within, what the model is called for fills decisions, or is held to them; nothing else is written down."""
+        trace = Trace(framework=self.name, model=type(model).__name__, training=False, dtype="")
+        options = RunOptions(inputs=(), keep="results", decisions=decisions)
+        with LOCK:
+            recorder = Recorder(self, trace, options, Unseen(self, trace, model, ()))
+            try:
+                with self._followed(model, recorder, options):
+                    yield
+            finally:
+                recorder.close()
+
     def _run(self, model: Any, options: RunOptions, trace: Trace, ready: Ready) -> None:
         def deliver(key: vocabulary.Key, gradient: Array) -> None:
             (trace.grad_inputs if key[0] == "grad_input" else trace.grad_params)[key[1]] = gradient

@@ -277,7 +277,7 @@ def test_comparisons_in_two_threads_wait_for_each_other() -> None:
     assert found == [True] * 4
     assert all(a is b for a, b in zip(functions(), before, strict=True))
     assert process() == outside
-    probe = Subject.alone(Slow(), SHAPE, 0).probe()
+    probe = Subject.alone(Slow(), SHAPE, 0).structure(training=False)
     assert [op.kind for op in probe.ops] == ["linear"], "what another thread calls is not the model's"
 
 
@@ -292,7 +292,7 @@ def test_a_comparison_inside_a_forward_is_no_part_of_it() -> None:
             assert parity.compare(*pair, SHAPE, training=False)
             return self.fc(x)
 
-    trace = Subject.alone(Judging(), SHAPE, 0).probe()
+    trace = Subject.alone(Judging(), SHAPE, 0).structure(training=False)
     assert not trace.error
     assert sum(op.kind == "linear" for op in trace.ops) == 1
 
@@ -313,7 +313,7 @@ def test_what_took_a_stand_in_during_a_run_is_given_the_original(
 
             return imported_late.TABLE["relu"](self.fc(x))
 
-    assert not Subject.alone(Importing(), SHAPE, 0).probe().error
+    assert not Subject.alone(Importing(), SHAPE, 0).structure(training=False).error
     late = sys.modules.pop("imported_late")
     assert late.relu is paddle._C_ops.relu
     assert late.TABLE["relu"] is paddle._C_ops.relu

@@ -132,7 +132,7 @@ def test_a_fault_is_put_where_it_is(route: str) -> None:
 @pytest.mark.parametrize("training", [False, True])
 def test_an_unseen_result_is_linked_to_what_it_was_made_from(training: bool) -> None:
     subject = Subject.alone(PaddleNet(partial(KERNEL)), SHAPE, 0)
-    subject.probe()
+    subject.structure(training=False)
     trace = subject.run(training=training)
     unseen = next(op for op in trace.ops if op.kind == "untraced")
     maker = next(op for op in trace.ops if op.scope == "conv")
@@ -148,7 +148,7 @@ def test_what_was_there_before_stays_a_constant() -> None:
         return x + by + TABLE["constant"]
 
     subject = Subject.alone(TorchNet(shifted), SHAPE, 0)
-    subject.probe()
+    subject.structure(training=False)
     trace = subject.run(training=True)
     assert not [op for op in trace.ops if op.kind == "untraced"]
     assert list(trace.origin.values()).count("constant:") == 2
@@ -165,7 +165,7 @@ def test_an_activation_of_the_old_batch_norm_is_seen(act: str) -> None:
             return self.norm(x)
 
     subject = Subject.alone(Old(), SHAPE, 0)
-    subject.probe()
+    subject.structure(training=False)
     trace = subject.run(training=False)
     assert not trace.error
     assert [op.kind for op in trace.ops][-1].split(".")[-1] in (act, "silu")
@@ -190,5 +190,5 @@ def test_a_function_is_seen_wherever_it_is_held() -> None:
         def forward(self, x: Any) -> Any:
             return self.late(self.elu(self.act(self.functions["gelu"](default(self.fc(x)))))) > 0.5
 
-    trace = Subject.alone(Holding(), (2, 4), 0).probe()
+    trace = Subject.alone(Holding(), (2, 4), 0).structure(training=False)
     assert [op.kind for op in trace.ops] == ["linear", "sigmoid", "gelu", "silu", "elu", "mish", "greater"]

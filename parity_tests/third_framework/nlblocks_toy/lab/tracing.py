@@ -40,6 +40,8 @@ class ToyTracer(Tracer):
         **{name: f"{name}: x other" for name in ("add", "sub", "mul", "matmul")},
     }
 
+    functions: ClassVar[dict[str, Any]] = {"clip": numtape.clip}
+
     def finish(self, kind: str, attrs: dict[str, Any], ndim: int) -> None:
         if kind == "linear":
             attrs["layout"] = "in_out"
