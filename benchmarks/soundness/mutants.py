@@ -1,0 +1,183 @@
+"""One mutant: which model, which input, what was done to which side; what is true of it, and what the lab says."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.soundness.attributes import ATTRIBUTES
+from benchmarks.soundness.catalogue import FRAMEWORKS, PAIRS
+from benchmarks.soundness.edits import EDITS
+from benchmarks.soundness.places import Mutation, Place
+from benchmarks.soundness.source import INSIDE
+from benchmarks.soundness.tampering import TAMPERINGS, TAMPERS, Effects
+from benchmarks.soundness.tensors import TENSORS
+from benchmarks.soundness.truth import DIFFERS, SAME, SIDES, Seen, apart, in_paddle_names, observe
+from nlblocks import parity
+
+Array = np.ndarray[Any, Any]
+Compare = Callable[..., Any]
+MUTATIONS: dict[str, tuple[Mutation, ...]] = {}
+for _mutation in (*TAMPERINGS, *INSIDE, *ATTRIBUTES, *TENSORS, *EDITS):
+    MUTATIONS[_mutation.name] = (*MUTATIONS.get(_mutation.name, ()), _mutation)
+ATTEMPTS = 40
+"""Mutants that are tried for one index before it is given up: many do not run, or their mutation changes nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """All that a mutant is made of. ``spoiled`` is the side that is mutated, 0 or 1; ``seed`` is of its weights."""
+
+    model: str
+    mutation: str
+    place: str
+    frameworks: tuple[str, str]
+    spoiled: int
+    inputs: str
+    seed: int
+
+    def __str__(self) -> str:
+        side = ("left", "right")[self.spoiled]
+        return (
+            f"{self.model} ({self.frameworks[0]}, {self.frameworks[1]}), {self.mutation} on the {side}: {self.place}; "
+            f"inputs: {self.inputs}, weights {self.seed}"
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What is true (``difference``, at ``where``) and what was said. ``kind`` is "mutant" or "right".
+
+    ``verdict`` is the lab's, "raised" where it raised, or "" for what was not put to it; ``dropped`` counts, by the
+    reason, the attempts before this one of which the truth could not tell.
+    """
+
+    kind: str
+    index: int
+    recipe: str
+    mutation: str
+    verdict: str = ""
+    said: str = ""
+    difference: float = 0.0
+    where: str = ""
+    seconds: float = 0.0
+    dropped: dict[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def mutant(seed: int, index: int, compare: Compare = parity.compare, only: str = "") -> Outcome | None:
+    """The mutant of an index, judged; None where no attempt gave one whose truth is clear."""
+    dropped: dict[str, int] = {}
+    for attempt in range(ATTEMPTS):
+        recipe = _draw(np.random.default_rng((seed, index, attempt)), index, only)
+        if recipe is None:
+            continue
+        reason, difference, where = truth(recipe)
+        if reason:
+            dropped[reason] = dropped.get(reason, 0) + 1
+            continue
+        kind = "mutant" if difference > DIFFERS else "right"
+        outcome = Outcome(
+            kind=kind, index=index, recipe=str(recipe), mutation=recipe.mutation, difference=difference,
+            where=where, dropped=dropped,
+        )  # fmt: skip
+        models, inputs, keeps = built(recipe)
+        judge(outcome, compare, *models, inputs, transfer=not keeps)
+        return outcome
+    return None
+
+
+def judge(outcome: Outcome, compare: Compare, left: Any, right: Any, inputs: tuple[Array, ...], **how: Any) -> None:
+    """Put a pair to the lab. It is given models whose weights are equal already, so nothing is randomised."""
+    start = time.perf_counter()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            report = compare(left, right, inputs, randomise=False, **how)
+        outcome.verdict, outcome.said = report.verdict, str(report)
+    except Exception as error:
+        outcome.verdict, outcome.said = "raised", f"{type(error).__name__}: {error}"
+    outcome.seconds = time.perf_counter() - start
+
+
+def _draw(rng: np.random.Generator, index: int, only: str) -> Recipe | None:
+    """A recipe: mutations take turns, all else is drawn. None where the mutation has no place in the drawn model."""
+    names = [name for name in MUTATIONS if only in name] or list(MUTATIONS)
+    models = [name for name in PAIRS if only in name] or list(PAIRS)
+    mutation = names[index % len(names)]
+    model = models[rng.integers(len(models))]
+    frameworks = FRAMEWORKS[rng.integers(len(FRAMEWORKS))]
+    spoiled = int(rng.integers(2))
+    pair = PAIRS[model]
+    how = pair.kinds_of_input[rng.integers(len(pair.kinds_of_input))]
+    weights = int(rng.integers(1000))
+    found = _places(mutation, frameworks[spoiled], pair.filled(frameworks[spoiled], weights))
+    if not found:
+        return None
+    place = found[rng.integers(len(found))][1].label
+    return Recipe(
+        model=model, mutation=mutation, place=place, frameworks=frameworks, spoiled=spoiled, inputs=how, seed=weights
+    )
+
+
+def _places(mutation: str, framework: str, model: Any) -> list[tuple[Mutation, Place]]:
+    return [(m, place) for m in MUTATIONS[mutation] for place in m.find(SIDES[framework], model)]
+
+
+def spoil(recipe: Recipe, model: Any) -> bool:
+    """Make the mutation; whether it changes the values of weights."""
+    framework = recipe.frameworks[recipe.spoiled]
+    mutation, place = next(
+        found for found in _places(recipe.mutation, framework, model) if found[1].label == recipe.place
+    )
+    place.apply()
+    return mutation.keeps
+
+
+def built(recipe: Recipe) -> tuple[list[Any], tuple[Array, ...], bool]:
+    """Both models with equal weights, one of them spoiled; their inputs; whether its weights were."""
+    pair = PAIRS[recipe.model]
+    models = [pair.filled(framework, recipe.seed) for framework in recipe.frameworks]
+    keeps = spoil(recipe, models[recipe.spoiled])
+    return models, pair.inputs(recipe.inputs, recipe.seed), keeps
+
+
+def truth(recipe: Recipe) -> tuple[str, float, str]:
+    """Why the pair is of no use, if it is; how far its sides are apart, and where they are the most."""
+    with ExitStack() as stack:
+        for side in SIDES.values():
+            stack.enter_context(side.float64())
+        try:
+            models, inputs, _ = built(recipe)
+            clean = PAIRS[recipe.model].filled(recipe.frameworks[recipe.spoiled], recipe.seed)
+            other = _seen(recipe, 1 - recipe.spoiled, models[1 - recipe.spoiled], inputs)
+            base, _ = apart(_seen(recipe, recipe.spoiled, clean, inputs), other)
+        except (ValueError, RuntimeError, NotImplementedError) as error:
+            return f"the model itself does not run: {recipe.model}: {str(error)[-200:]}", 0.0, ""
+        if base > DIFFERS:
+            return f"the models differ unspoiled: {recipe.model}, {recipe.inputs}", 0.0, ""
+        Effects.count = 0
+        try:
+            found = apart(_seen(recipe, recipe.spoiled, models[recipe.spoiled], inputs), other)
+        except Exception:
+            return "the mutant does not run", 0.0, ""
+    if recipe.mutation in TAMPERS and not Effects.count:
+        return "the mutation is not reached", 0.0, ""
+    return ("the truth is unclear" if SAME < found[0] <= DIFFERS else ""), *found
+
+
+def _seen(recipe: Recipe, index: int, model: Any, inputs: tuple[Array, ...]) -> Seen:
+    """What a side does, by the names of the Paddle model where the pair has one."""
+    framework = recipe.frameworks[index]
+    seen = observe(framework, model, inputs)
+    if framework == "torch" and "paddle" in recipe.frameworks:
+        return in_paddle_names(PAIRS[recipe.model], seen, model)
+    return seen
