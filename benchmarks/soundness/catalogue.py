@@ -35,13 +35,17 @@ class Real:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A model in both frameworks. ``left`` and ``right`` are the knobs of the torch and of the Paddle model."""
+    """A model in both frameworks. ``left`` and ``right`` are the knobs of the torch and of the Paddle model.
+
+    ``batch`` is the most that the first axis of an input may hold.
+    """
 
     name: str
     models: Family | Real
     family: str = ""
     left: dict[str, Any] = field(default_factory=dict)
     right: dict[str, Any] = field(default_factory=dict)
+    batch: int = 3
 
     def partner(self, name: str) -> str:
         return self.models.partner(name)
@@ -64,7 +68,7 @@ class Pair:
 
     def inputs(self, how: str, seed: int) -> tuple[Array, ...]:
         rng = np.random.default_rng((zlib.crc32(self.name.encode()), seed))
-        drawn = [(replace(item, shape=(min(3, item.shape[0]), *item.shape[1:])), item.below) for item in self.models.inputs]
+        drawn = [(replace(item, shape=(min(self.batch, item.shape[0]), *item.shape[1:])), item.below) for item in self.models.inputs]
         return tuple(varied(item.draw(rng), below, how) for item, below in drawn)
 
     @property
@@ -93,8 +97,29 @@ def _families() -> dict[str, Pair]:
 def _real() -> dict[str, Pair]:
     image, tokens, features = Input((2, 3, 8, 8)), Input((2, 6), below=12), Input((2, 5, 8))
     rows: dict[str, tuple[str, str, tuple[Input, ...]]] = {
+        "bert": ("sequences", "Bert", (tokens,)),
+        "llama": ("sequences", "Llama", (tokens,)),
+        "experts": ("sequences", "Experts", (features,)),
+        "gru tagger": ("sequences", "GRUTagger", (tokens,)),
+        "wavenet": ("sequences", "WaveNet", (Input((2, 3, 8)),)),
+        "t5": ("sequences", "T5", (tokens,)),
+        "perceiver": ("sequences", "Perceiver", (features,)),
+        "efficientnet": ("images", "MBConv", (image,)),
+        "shufflenet": ("images", "ShuffleNet", (image,)),
+        "squeezenet": ("images", "SqueezeNet", (image,)),
+        "psp": ("images", "PSP", (image,)),
+        "retina": ("images", "Retina", (image,)),
+        "diffusion": ("images", "Diffusion", (image, Input((2,), below=9))),
+        "keypoints": ("images", "Keypoints", (image,)),
+        "alexnet": ("images", "AlexNet", (image,)),
+        "vq": ("tables", "VQ", (image,)),
+        "quantised": ("tables", "Quantised", (Input((3, 8)),)),
+        "graph": ("tables", "GCN", (Input((6, 6)), Input((2, 8), below=3))),
+        "deepfm": ("tables", "DeepFM", (Input((5, 6), below=12),)),
+        "triplet": ("tables", "Triplet", (Input((6, 6)), Input((6,), below=3))),
+        "reader": ("tables", "Reader", (Input((2, 1, 8, 8)), Input((2, 3), below=12))),
     }
-    return {name: Pair(name=name, models=Real(*row), family=name) for name, row in rows.items()}
+    return {name: Pair(name=name, models=Real(*row), family=name, batch=8) for name, row in rows.items()}
 
 
 PAIRS: dict[str, Pair] = {**_families(), **_real()}

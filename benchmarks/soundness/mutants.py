@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-import warnings
-from collections.abc import Callable
+from collections import Counter
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ import numpy as np
 from benchmarks.soundness.attributes import ATTRIBUTES
 from benchmarks.soundness.catalogue import FRAMEWORKS, PAIRS
 from benchmarks.soundness.edits import EDITS
+from benchmarks.soundness.outcome import Compare, Outcome, judge
 from benchmarks.soundness.places import Mutation, Place
 from benchmarks.soundness.source import INSIDE
 from benchmarks.soundness.tampering import TAMPERINGS, TAMPERS, Effects
@@ -22,7 +21,6 @@ from benchmarks.soundness.truth import DIFFERS, SAME, SIDES, Seen, apart, in_pad
 from nlblocks import parity
 
 Array = np.ndarray[Any, Any]
-Compare = Callable[..., Any]
 MUTATIONS: dict[str, tuple[Mutation, ...]] = {}
 for _mutation in (*TAMPERINGS, *INSIDE, *ATTRIBUTES, *TENSORS, *EDITS):
     MUTATIONS[_mutation.name] = (*MUTATIONS.get(_mutation.name, ()), _mutation)
@@ -50,62 +48,33 @@ class Recipe:
         )
 
 
-@dataclass(slots=True, kw_only=True)
-class Outcome:
-    """What is true (``difference``, at ``where``) and what was said. ``kind`` is "mutant" or "right".
+def mutants(seed: int, index: int, compare: Compare = parity.compare, only: str = "") -> list[Outcome]:
+    """The mutant of an index, judged, behind the first one found on the way that changes nothing, if any.
 
-    ``verdict`` is the lab's, "raised" where it raised, or "" for what was not put to it; ``dropped`` counts, by the
-    reason, the attempts before this one of which the truth could not tell.
+    The list holds no mutant where no attempt gave one whose truth is clear.
     """
-
-    kind: str
-    index: int
-    recipe: str
-    mutation: str
-    verdict: str = ""
-    said: str = ""
-    difference: float = 0.0
-    where: str = ""
-    seconds: float = 0.0
-    dropped: dict[str, int]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def mutant(seed: int, index: int, compare: Compare = parity.compare, only: str = "") -> Outcome | None:
-    """The mutant of an index, judged; None where no attempt gave one whose truth is clear."""
-    dropped: dict[str, int] = {}
+    found: list[Outcome] = []
+    dropped: Counter[str] = Counter()
     for attempt in range(ATTEMPTS):
         recipe = _draw(np.random.default_rng((seed, index, attempt)), index, only)
         if recipe is None:
             continue
         reason, difference, where = truth(recipe)
-        if reason:
-            dropped[reason] = dropped.get(reason, 0) + 1
+        spoiled = difference > DIFFERS
+        if reason or (found and not spoiled):
+            dropped[reason or "another that changes nothing"] += 1
             continue
-        kind = "mutant" if difference > DIFFERS else "right"
         outcome = Outcome(
-            kind=kind, index=index, recipe=str(recipe), mutation=recipe.mutation, difference=difference,
-            where=where, dropped=dropped,
+            kind="mutant" if spoiled else "equivalent", index=index, recipe=str(recipe), mutation=recipe.mutation,
+            difference=difference, where=where, dropped=dict(dropped),
         )  # fmt: skip
         models, inputs, keeps = built(recipe)
         judge(outcome, compare, *models, inputs, transfer=not keeps)
-        return outcome
-    return None
-
-
-def judge(outcome: Outcome, compare: Compare, left: Any, right: Any, inputs: tuple[Array, ...], **how: Any) -> None:
-    """Put a pair to the lab. It is given models whose weights are equal already, so nothing is randomised."""
-    start = time.perf_counter()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            report = compare(left, right, inputs, randomise=False, **how)
-        outcome.verdict, outcome.said = report.verdict, str(report)
-    except Exception as error:
-        outcome.verdict, outcome.said = "raised", f"{type(error).__name__}: {error}"
-    outcome.seconds = time.perf_counter() - start
+        found.append(outcome)
+        dropped.clear()
+        if spoiled:
+            break
+    return found
 
 
 def _draw(rng: np.random.Generator, index: int, only: str) -> Recipe | None:
