@@ -28,7 +28,9 @@ Job = tuple[str, int, int, str]
 @click.option("--index", type=int, help="Only the mutant or pair of this index, with all that the lab says.")
 @click.option("--only", default="", help="Only mutations, or else models, whose names contain this.")
 @click.option("--processes", default=1, help="Each holds both frameworks.")
-@click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="A line an outcome; goes on where it ends.")
+@click.option(
+    "--log", type=click.Path(dir_okay=False, path_type=Path), help="A line an outcome; goes on where it ends."
+)
 @click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
 def main(
     mutant_count: int, right_count: int, seed: int, index: int | None, only: str, processes: int, log: Path | None,
@@ -100,7 +102,9 @@ def _tell(outcome: Outcome, seed: int, *, whole: bool) -> None:
     for line in outcome.said.splitlines() if whole else [s for s in outcome.said.splitlines() if "✗" in s][:2]:
         click.echo(f"    {line}")
     kind = "--right 0 --mutants" if outcome.kind != "right" else "--mutants 0 --right"
-    click.echo(f"  again: python -m benchmarks.soundness {kind} {outcome.index + 1} --seed {seed} --index {outcome.index}")
+    click.echo(
+        f"  again: python -m benchmarks.soundness {kind} {outcome.index + 1} --seed {seed} --index {outcome.index}"
+    )
 
 
 def summary(outcomes: list[Outcome]) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from benchmarks.soundness.places import Mutation, Place, become, is_native
@@ -55,7 +56,10 @@ ROWS: dict[str, tuple[tuple[str, ...], Change]] = {
     "p of dropout": (("p", "dropout"), lambda v: 0.3 if isinstance(v, float | int) and v != 0.3 else v),
     "slope below zero": (("negative_slope", "_negative_slope"), _times(1.1)),
     "alpha": (("alpha", "_alpha"), _times(1.1)),
-    "approximate GELU": (("approximate", "_approximate"), lambda v: not v if isinstance(v, bool) else _to("tanh", "none")(v)),
+    "approximate GELU": (
+        ("approximate", "_approximate"),
+        lambda v: not v if isinstance(v, bool) else _to("tanh", "none")(v),
+    ),
     "mode of padding": (("padding_mode", "_padding_mode"), _to("replicate", "reflect", "circular")),
     "mode of resizing": (("mode",), lambda v: _to("nearest", "bilinear")(v) if isinstance(v, str) else v),
     "align_corners of a layer": (("align_corners",), _flipped),
@@ -136,44 +140,45 @@ def _replaced(make: Callable[[Any], Any], only: tuple[str, ...] = ()) -> Callabl
                 plain = not side.tensors(child) and not side.children(child) and is_native(side, child)
                 if (named if only else plain) and not isinstance(child, type(make(side))):
                     label = f"{path}.{name}: {type(child).__name__} to {type(make(side)).__name__}"
-                    found.append(Place(label, lambda m=module, n=name: side.set_child(m, n, make(side))))
+                    found.append(Place(label, partial(side.set_child, module, name, make(side))))
         return found
 
     return find
 
 
-def _frozen(side: Any, model: Any) -> list[Place]:
-    """A norm that stays in evaluation mode in training."""
-    found = []
-    for path, module in side.modules(model).items():
-        if "BatchNorm" in type(module).__name__ or "Dropout" in type(module).__name__:
+def _evaluating(side: Any, own: Callable[..., Any]) -> Callable[..., Any]:
+    def forward(self: Any, *args: Any) -> Any:
+        before, self.training = self.training, False
+        try:
+            return own(self, *args)
+        finally:
+            self.training = before
 
-            def forward(self: Any, *args: Any, own: Any = type(module).forward) -> Any:
-                before, self.training = self.training, False
-                try:
-                    return own(self, *args)
-                finally:
-                    self.training = before
-
-            found.append(Place(f"{path} evaluates", lambda m=module, f=forward: become(m, forward=f)))
-    return found
+    return forward
 
 
-def _buffers_kept(side: Any, model: Any) -> list[Place]:
-    """A norm whose running statistics are put back after each run."""
-    found = []
-    for path, module in side.modules(model).items():
-        if "BatchNorm" in type(module).__name__:
+def _forgetting(side: Any, own: Callable[..., Any]) -> Callable[..., Any]:
+    def forward(self: Any, *args: Any) -> Any:
+        before = {name: side.array(t) for name, t in side.tensors(self).items() if _statistic(name)}
+        result = own(self, *args)
+        for name, value in before.items():
+            side.write(side.tensors(self)[name], value)
+        return result
 
-            def forward(self: Any, *args: Any, own: Any = type(module).forward) -> Any:
-                before = {name: side.array(t) for name, t in side.tensors(self).items() if _statistic(name)}
-                result = own(self, *args)
-                for name, value in before.items():
-                    side.write(side.tensors(self)[name], value)
-                return result
+    return forward
 
-            found.append(Place(f"{path} forgets", lambda m=module, f=forward: become(m, forward=f)))
-    return found
+
+def _behaving(only: tuple[str, ...], other: Callable[..., Any]) -> Callable[[Any, Any], list[Place]]:
+    """Layers of the kinds ``only`` with another forward."""
+
+    def find(side: Any, model: Any) -> list[Place]:
+        return [
+            Place(path, partial(become, module, forward=other(side, type(module).forward)))
+            for path, module in side.modules(model).items()
+            if any(word in type(module).__name__ for word in only)
+        ]
+
+    return find
 
 
 def _statistic(name: str) -> bool:
@@ -191,6 +196,6 @@ ATTRIBUTES = (
     Mutation(name="layer to SiLU", find=_replaced(lambda side: side.activation("silu"))),
     Mutation(name="layer to leaky ReLU", find=_replaced(lambda side: side.activation("leaky"))),
     Mutation(name="layer to tanh", find=_replaced(lambda side: side.activation("tanh"))),
-    Mutation(name="norm in evaluation mode", find=_frozen),
-    Mutation(name="buffers not updated", find=_buffers_kept),
+    Mutation(name="layer in evaluation mode", find=_behaving(("BatchNorm", "Dropout"), _evaluating)),
+    Mutation(name="buffers not updated", find=_behaving(("BatchNorm",), _forgetting)),
 )

@@ -1,4 +1,4 @@
-"""The models that are mutated: those of the fault families, as several of their right pairs build them, and real ones."""
+"""The models that are mutated: those of the fault families, as their right pairs build them, and real ones."""
 
 from __future__ import annotations
 
@@ -68,7 +68,10 @@ class Pair:
 
     def inputs(self, how: str, seed: int) -> tuple[Array, ...]:
         rng = np.random.default_rng((zlib.crc32(self.name.encode()), seed))
-        drawn = [(replace(item, shape=(min(self.batch, item.shape[0]), *item.shape[1:])), item.below) for item in self.models.inputs]
+        drawn = [
+            (replace(item, shape=(min(self.batch, item.shape[0]), *item.shape[1:])), item.below)
+            for item in self.models.inputs
+        ]
         return tuple(varied(item.draw(rng), below, how) for item, below in drawn)
 
     @property
@@ -118,8 +121,15 @@ def _real() -> dict[str, Pair]:
         "deepfm": ("tables", "DeepFM", (Input((5, 6), below=12),)),
         "triplet": ("tables", "Triplet", (Input((6, 6)), Input((6,), below=3))),
         "reader": ("tables", "Reader", (Input((2, 1, 8, 8)), Input((2, 3), below=12))),
+        "pruning": ("decisions", "Pruning", (features, Input((2, 5)))),
+        "buckets": ("decisions", "Buckets", (Input((3, 8)), Input((3,)))),
+        "sampling": ("decisions", "Sampling", (Input((2, 3, 6, 6)), Input((2, 32)))),
+        "ranking": ("decisions", "Ranking", (Input((4, 8)),)),
     }
     return {name: Pair(name=name, models=Real(*row), family=name, batch=8) for name, row in rows.items()}
 
 
 PAIRS: dict[str, Pair] = {**_families(), **_real()}
+DECIDING = ("pruning", "buckets", "sampling", "ranking", "experts", "keypoints", "vq", "quantised", "retina", "triplet")
+"""Those that stand at decisions where inputs have ties; they are drawn three times as often."""
+MODELS = (*PAIRS, *DECIDING, *DECIDING)

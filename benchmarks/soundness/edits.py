@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from benchmarks.soundness.places import Mutation
@@ -52,7 +53,9 @@ def _dropped_layer(node: ast.expr) -> ast.expr | None:
     """``self.norm(x)`` or ``layer(x)`` becomes x."""
     if not isinstance(node, ast.Call) or len(node.args) != 1 or node.keywords:
         return None
-    own = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id == "self"
+    own = (
+        isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id == "self"
+    )
     return node.args[0] if own or (isinstance(node.func, ast.Name) and node.func.id in ("layer", "block")) else None
 
 
@@ -105,7 +108,7 @@ def _keyword(names: set[str], change: Callable[[ast.expr], ast.expr | None]) -> 
             if isinstance(node, ast.keyword) and node.arg in names:
                 new = change(node.value)
                 if new is not None:
-                    yield f"{node.arg}={ast.unparse(new)}", lambda node=node, new=new: setattr(node, "value", new)
+                    yield f"{node.arg}={ast.unparse(new)}", partial(setattr, node, "value", new)
 
     return edit
 
@@ -115,14 +118,14 @@ def _dropped_keyword(tree: ast.FunctionDef) -> Iterator[tuple[str, Callable[[], 
         if isinstance(node, ast.Call):
             for word in node.keywords:
                 if word.arg not in (None, "dtype"):
-                    yield f"{ast.unparse(node)} without {word.arg}", lambda n=node, w=word: n.keywords.remove(w)
+                    yield f"{ast.unparse(node)} without {word.arg}", partial(node.keywords.remove, word)
 
 
 def _other_axis(node: ast.expr) -> ast.expr | None:
     if isinstance(node, ast.Constant) and type(node.value) is int:
         return ast.Constant({-1: -2, 1: 2, 2: 1, 0: 1, 3: 2}.get(node.value, -1))
     if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
-        return ast.UnaryOp(ast.USub(), ast.Constant({1: 2}.get(node.operand.value, 1)))
+        return ast.UnaryOp(ast.USub(), ast.Constant(2 if node.operand.value == 1 else 1))
     return None
 
 
@@ -137,8 +140,8 @@ MODES = {
 
 
 def _other_mode(node: ast.expr) -> ast.expr | None:
-    known = isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in MODES
-    return ast.Constant(MODES[node.value]) if known and isinstance(node, ast.Constant) else None  # type: ignore[index]
+    other = MODES.get(node.value) if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+    return ast.Constant(other) if other else None
 
 
 def _slice(node: ast.expr) -> ast.expr | None:
@@ -159,16 +162,15 @@ def _reordered(node: ast.expr) -> ast.expr | None:
     return type(node)([node.elts[1], node.elts[0], *node.elts[2:]], ast.Load())
 
 
+def _exchange(items: list[Any], i: int) -> None:
+    items[i], items[i + 1] = items[i + 1], items[i]
+
+
 def _exchanged_targets(tree: ast.FunctionDef) -> Iterator[tuple[str, Callable[[], None]]]:
     """``q, k = ...`` becomes ``k, q = ...``."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Tuple) and isinstance(node.ctx, ast.Store) and len(node.elts) > 1:
-            elements = node.elts
-
-            def turn(e: list[ast.expr] = elements) -> None:
-                e[0], e[1] = e[1], e[0]
-
-            yield f"{ast.unparse(node)} exchanged", turn
+            yield f"{ast.unparse(node)} exchanged", partial(_exchange, node.elts, 0)
 
 
 def _bodies(tree: ast.AST) -> Iterator[list[ast.stmt]]:
@@ -184,7 +186,7 @@ def _dropped_statement(tree: ast.FunctionDef) -> Iterator[tuple[str, Callable[[]
         for i, statement in enumerate(body):
             if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr | ast.If | ast.For):
                 label = ast.unparse(statement).splitlines()[0]
-                yield f"without {label}", lambda b=body, i=i: b.__setitem__(i, ast.Pass())
+                yield f"without {label}", partial(body.__setitem__, i, ast.Pass())
 
 
 def _exchanged_statements(tree: ast.FunctionDef) -> Iterator[tuple[str, Callable[[], None]]]:
@@ -192,24 +194,18 @@ def _exchanged_statements(tree: ast.FunctionDef) -> Iterator[tuple[str, Callable
         for i in range(len(body) - 1):
             if all(isinstance(statement, ast.Assign | ast.AugAssign) for statement in body[i : i + 2]):
                 label = " | ".join(ast.unparse(statement) for statement in body[i : i + 2])
-
-                def turn(b: list[ast.stmt] = body, i: int = i) -> None:
-                    b[i], b[i + 1] = b[i + 1], b[i]
-
-                yield f"exchanged: {label}", turn
+                yield f"exchanged: {label}", partial(_exchange, body, i)
 
 
 def _repeated_statement(tree: ast.FunctionDef) -> Iterator[tuple[str, Callable[[], None]]]:
     for body in _bodies(tree):
         for i, statement in enumerate(body):
             if isinstance(statement, ast.Assign | ast.AugAssign):
-                yield f"twice: {ast.unparse(statement)}", lambda b=body, i=i: b.insert(i, copy.deepcopy(b[i]))
+                yield f"twice: {ast.unparse(statement)}", partial(body.insert, i, copy.deepcopy(statement))
 
 
 def _condition(node: ast.expr) -> ast.expr | None:
-    return ast.UnaryOp(ast.Not(), node.test) and ast.IfExp(node.test, node.orelse, node.body) if isinstance(
-        node, ast.IfExp
-    ) else None
+    return ast.IfExp(node.test, node.orelse, node.body) if isinstance(node, ast.IfExp) else None
 
 
 def _comparison(node: ast.expr) -> ast.expr | None:
@@ -239,7 +235,7 @@ def _returned(change: Callable[[ast.expr], ast.expr | None]) -> Edit:
             if isinstance(node, ast.Return) and node.value is not None:
                 new = change(node.value)
                 if new is not None:
-                    yield f"return {ast.unparse(new)}", lambda node=node, new=new: setattr(node, "value", new)
+                    yield f"return {ast.unparse(new)}", partial(setattr, node, "value", new)
 
     return edit
 
@@ -266,6 +262,10 @@ def _whole_off(node: ast.expr) -> ast.expr | None:
 
 
 REDUCTIONS = {"mean": "sum", "sum": "mean"}
+ACTIVATIONS = {
+    "relu": "silu", "gelu": "silu", "tanh": "sigmoid", "sigmoid": "tanh", "silu": "relu", "softplus": "relu",
+    "elu": "relu", "leaky_relu": "relu", "softmax": "log_softmax", "log_softmax": "softmax",
+}  # fmt: skip
 RULES: dict[str, Edit] = {
     "operation dropped": rule(_dropped_call),
     "layer's call dropped": rule(_dropped_layer),
@@ -293,10 +293,7 @@ RULES: dict[str, Edit] = {
     "sum for mean": rule(_names(REDUCTIONS)),
     "max for mean": rule(_names({"mean": "amax", "amax": "mean", "max": "amax"})),
     "min for max": rule(_names({"max": "min", "amax": "amin", "argmax": "argmin", "topk": "sort"})),
-    "other activation": rule(
-        _names({"relu": "silu", "gelu": "silu", "tanh": "sigmoid", "sigmoid": "tanh", "silu": "relu", "softplus": "relu",
-                "elu": "relu", "leaky_relu": "relu", "softmax": "log_softmax", "log_softmax": "softmax"})
-    ),
+    "other activation": rule(_names(ACTIVATIONS)),
     "statement dropped": _dropped_statement,
     "statements exchanged": _exchanged_statements,
     "statement twice": _repeated_statement,

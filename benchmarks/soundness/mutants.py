@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.soundness.attributes import ATTRIBUTES
-from benchmarks.soundness.catalogue import FRAMEWORKS, PAIRS
+from benchmarks.soundness.catalogue import FRAMEWORKS, MODELS, PAIRS
 from benchmarks.soundness.edits import EDITS
 from benchmarks.soundness.outcome import Compare, Outcome, judge
 from benchmarks.soundness.places import Mutation, Place
@@ -69,7 +69,7 @@ def mutants(seed: int, index: int, compare: Compare = parity.compare, only: str 
             difference=difference, where=where, dropped=dict(dropped),
         )  # fmt: skip
         models, inputs, keeps = built(recipe)
-        judge(outcome, compare, *models, inputs, transfer=not keeps)
+        judge(outcome, compare, models[0], models[1], inputs, transfer=not keeps)
         found.append(outcome)
         dropped.clear()
         if spoiled:
@@ -80,7 +80,7 @@ def mutants(seed: int, index: int, compare: Compare = parity.compare, only: str 
 def _draw(rng: np.random.Generator, index: int, only: str) -> Recipe | None:
     """A recipe: mutations take turns, all else is drawn. None where the mutation has no place in the drawn model."""
     names = [name for name in MUTATIONS if only in name] or list(MUTATIONS)
-    models = [name for name in PAIRS if only in name] or list(PAIRS)
+    models = [name for name in MODELS if only in name] or list(MODELS)
     mutation = names[index % len(names)]
     model = models[rng.integers(len(models))]
     frameworks = FRAMEWORKS[rng.integers(len(FRAMEWORKS))]
@@ -124,17 +124,17 @@ def truth(recipe: Recipe) -> tuple[str, float, str]:
     with ExitStack() as stack:
         for side in SIDES.values():
             stack.enter_context(side.float64())
-        try:
-            models, inputs, _ = built(recipe)
-            clean = PAIRS[recipe.model].filled(recipe.frameworks[recipe.spoiled], recipe.seed)
-            other = _seen(recipe, 1 - recipe.spoiled, models[1 - recipe.spoiled], inputs)
-            base, _ = apart(_seen(recipe, recipe.spoiled, clean, inputs), other)
-        except (ValueError, RuntimeError, NotImplementedError) as error:
-            return f"the model itself does not run: {recipe.model}: {str(error)[-200:]}", 0.0, ""
-        if base > DIFFERS:
+        pair = PAIRS[recipe.model]
+        inputs = pair.inputs(recipe.inputs, recipe.seed)
+        clean, other = (
+            _seen(recipe, side, pair.filled(recipe.frameworks[side], recipe.seed), inputs)
+            for side in (recipe.spoiled, 1 - recipe.spoiled)
+        )
+        if apart(clean, other)[0] > DIFFERS:
             return f"the models differ unspoiled: {recipe.model}, {recipe.inputs}", 0.0, ""
         Effects.count = 0
         try:
+            models, inputs, _ = built(recipe)
             found = apart(_seen(recipe, recipe.spoiled, models[recipe.spoiled], inputs), other)
         except Exception:
             return "the mutant does not run", 0.0, ""

@@ -1,4 +1,4 @@
-"""What the soundness benchmark does with a Paddle model, by Paddle's plain API. ``torch_side`` has the same functions."""
+"""What is done with a Paddle model, by Paddle's plain API. ``torch_side`` has the same functions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def same_draws() -> Iterator[None]:
         made = paddle.to_tensor(draws.uniform(tuple(int(n) for n in shape)))
         return made.astype(dtype or paddle.get_default_dtype())
 
-    functional.dropout, paddle.rand = dropout, rand
+    functional.dropout, paddle.rand = dropout, rand  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import paddle
 
 from benchmarks.soundness.catalogue import FRAMEWORKS
 from benchmarks.soundness.inputs import FLOATS
@@ -23,7 +24,8 @@ ROUNDED = ("hard swish", "hard sigmoid", "squeeze and excite", "mean", "nearest,
 """Kernels compute these with float32 constants: a sixth, or one over the size of a pool. Such a pair is right with what
 that costs.
 """
-INPUTS = ("plain", "plain", "zeros", "integers", "ties", "saturated")
+INPUTS = ("plain", "plain", "zeros", "integers", "ties", "thresholds")
+"""None that overflows float32, where one spelling may hold and another may not."""
 ATTEMPTS = 40
 HALVES = {"qkv": ("q", "k", "v")}
 BUFFERS = {"_mean": "running_mean", "_variance": "running_var"}
@@ -40,7 +42,7 @@ class Sentence:
     def build(self) -> Any:
         words = WORDS[self.framework]
         made = [getattr(words, table)[name][spelling]() for table, name, spelling in self.steps]
-        return words.nn.Sequential(*made)
+        return words.Chain(*made)
 
     def __str__(self) -> str:
         return f"{self.framework}: " + ", ".join(f"{name} {spelling}" for _, name, spelling in self.steps)
@@ -64,22 +66,22 @@ def right(seed: int, index: int, compare: Compare = parity.compare, only: str = 
             mutation=", ".join(a[1] for a, b in zip(*(s.steps for s in sides), strict=True) if a != b),
             difference=difference, where=where, dropped=dict(dropped),
         )  # fmt: skip
-        judge(outcome, compare, *(filled(side) for side in sides), inputs)
+        judge(outcome, compare, filled(sides[0]), filled(sides[1]), inputs)
         return [outcome]
     return []
 
 
 def draw(rng: np.random.Generator, only: str) -> tuple[tuple[Sentence, Sentence], str]:
-    """A weighted step first, then two to four, then an end; at least one step is spelled in two ways."""
+    """A weighted step first, then two to four, then an end; at least one of the rest is spelled in two ways."""
     frameworks = FRAMEWORKS[rng.integers(len(FRAMEWORKS))]
     table = ("IMAGES", "SEQUENCES")[rng.integers(2)]
     chosen = [(table, "1x1" if table == "IMAGES" else "linear")]
-    for _ in range(rng.integers(2, 4)):
-        chosen.append(_one(rng, table if rng.random() < 0.6 else "POINTS", only))
+    chosen += [_one(rng, table if rng.random() < 0.6 else "POINTS", only) for _ in range(rng.integers(2, 4))]
     chosen.append(_one(rng, "IMAGE_ENDS" if table == "IMAGES" else "SEQUENCE_ENDS", ""))
+    picked = list(enumerate(chosen))  # the first step is the framework's own layer
     while True:
         sides = tuple(
-            Sentence(f, tuple((t, n, int(rng.integers(len(getattr(WORDS[f], t)[n])))) for t, n in chosen))
+            Sentence(f, tuple((t, n, i and int(rng.integers(len(getattr(WORDS[f], t)[n])))) for i, (t, n) in picked))
             for f in frameworks
         )
         if frameworks[0] != frameworks[1] or sides[0] != sides[1]:
@@ -108,10 +110,13 @@ def filled(side: Sentence) -> Any:
 def canonical(side: Sentence, model: Any, arrays: dict[str, Array]) -> dict[str, Array]:
     """Tensors by canonical names, in torch's layouts, q, k and v apart."""
     layers = SIDES[side.framework].modules(model)
-    found = {}
+    found: dict[str, Array] = {}
     for name, array in arrays.items():
         owner, kind = _owner(layers, name)
-        array = array.T if _turned(owner, kind) else array.reshape(array.shape[:2]) if array.shape[2:] == (1, 1) else array
+        if _turned(owner, kind):
+            array = array.T
+        elif array.shape[2:] == (1, 1):  # a convolution of 1x1
+            array = array.reshape(array.shape[:2])
         path, parts = _parts(name)
         found |= {f"{path}.{part}": piece for part, piece in zip(parts, np.split(array, len(parts)), strict=True)}
     return found
@@ -124,7 +129,7 @@ def _owner(layers: dict[str, Any], name: str) -> tuple[Any, str]:
 
 def _turned(owner: Any, kind: str) -> bool:
     """Whether a tensor is the weight of a Paddle Linear, [in, out]."""
-    return isinstance(owner, paddle_words.nn.Linear) and kind == "weight"
+    return isinstance(owner, paddle.nn.Linear) and kind == "weight"
 
 
 def _parts(name: str) -> tuple[str, list[str]]:

@@ -6,7 +6,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from benchmarks.soundness.places import Mutation, Place, become, is_native
@@ -50,20 +50,18 @@ def places(edit: Edit, extra: Callable[[Any], Any] | None = None) -> Callable[[A
             if is_native(side, module):
                 continue
             for name, function in methods(module).items():
-                for index, (label, _) in enumerate(edit(parsed(function))):
-                    found.append(
-                        Place(
-                            f"{path or 'the model'}.{name}: {label}",
-                            lambda m=module, n=name, f=function, i=index: _rewrite(side, m, n, f, edit, i, extra),
-                        )
-                    )
+                rewrite = partial(_rewrite, side, module, name, function, edit, extra)
+                found += [
+                    Place(f"{path or 'the model'}.{name}: {label}", partial(rewrite, index))
+                    for index, (label, _) in enumerate(edit(parsed(function)))
+                ]
         return found
 
     return find
 
 
 def _rewrite(
-    side: Any, module: Any, name: str, function: Any, edit: Edit, index: int, extra: Callable[[Any], Any] | None
+    side: Any, module: Any, name: str, function: Any, edit: Edit, extra: Callable[[Any], Any] | None, index: int
 ) -> None:
     tree = parsed(function)
     list(edit(tree))[index][1]()
@@ -85,11 +83,11 @@ def nodes(tree: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], None]]
             if name in ("annotation", "returns", "type_comment"):
                 continue
             if isinstance(value, ast.expr):
-                yield value, lambda new, p=parent, n=name: setattr(p, n, new)
+                yield value, partial(setattr, parent, name)
             elif isinstance(value, list):
                 for i, item in enumerate(value):
                     if isinstance(item, ast.expr):
-                        yield item, lambda new, v=value, i=i: v.__setitem__(i, new)
+                        yield item, partial(value.__setitem__, i)
 
 
 def rule(change: Callable[[ast.expr], ast.expr | None]) -> Edit:
@@ -101,7 +99,7 @@ def rule(change: Callable[[ast.expr], ast.expr | None]) -> Edit:
                 continue
             new = change(node)
             if new is not None:
-                yield f"{ast.unparse(node)} -> {ast.unparse(new)}", lambda put=put, new=new: put(new)
+                yield f"{ast.unparse(node)} -> {ast.unparse(new)}", partial(put, new)
 
     return edit
 
@@ -117,7 +115,5 @@ def _tampering(tamper: Tamper) -> Callable[[Any], Any]:
     return lambda side: lambda value: tampered(side, tamper, value)
 
 
-INSIDE = tuple(
-    Mutation(name=name, find=places(rule(_wrapped), _tampering(tamper))) for name, tamper in TAMPERS.items()
-)
+INSIDE = tuple(Mutation(name=name, find=places(rule(_wrapped), _tampering(tamper))) for name, tamper in TAMPERS.items())
 """The tamperings, made between two operations of a layer."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from benchmarks.soundness.places import Mutation, Place, become
+from benchmarks.soundness.places import Mutation, Place, become, is_native
 
 Tamper = Callable[[Any, Any], Any]
 """From the framework's side and a floating tensor to another tensor; None where it has no place."""
@@ -25,9 +26,9 @@ def _flip(axis: int) -> Tamper:
 
 
 def _one_element(s: Any, x: Any, to: float) -> Any:
-    if x.ndim < 2 or _last(x) < 2:
+    if x.ndim < 2:
         return None
-    return s.where(s.arange(_last(x), x) == 1.0, s.full_like(x, to), x)
+    return s.where(s.arange(_last(x), x) == min(1.0, _last(x) - 1.0), s.full_like(x, to), x)
 
 
 def _straight_through(s: Any, x: Any, value: Any) -> Any:
@@ -77,7 +78,7 @@ GRADIENTS: dict[str, Tamper] = {
     "gradient reversed": _hook(lambda s, g: -g),
     "gradient scaled by 1.01": _hook(lambda s, g: g * 1.01),
     "gradient clipped": _hook(lambda s, g: s.clamp(g, -0.05, 0.05)),
-    "gradient of one element lost": _hook(lambda s, g: g if _one_element(s, g, 0.0) is None else _one_element(s, g, 0.0)),
+    "gradient of one element lost": _hook(lambda s, g: g * 0.0 if g.ndim < 2 else _one_element(s, g, 0.0)),
     "gradient NaN": _nan_gradient,
     "one gradient NaN": _hook(lambda s, g: g * float("nan") if g.ndim < 2 else _one_element(s, g, float("nan"))),
     "gradient of negative values lost": lambda s, x: s.where(x > 0.0, x, x.detach()),
@@ -108,13 +109,19 @@ def tampered(side: Any, tamper: Tamper, value: Any) -> Any:
 
 
 def _at_layers(tamper: Tamper) -> Callable[[Any, Any], list[Place]]:
-    """Before or after any layer of the model, the model itself among them."""
+    """Before or behind any layer of the model, the model itself among them, and on a weight's way into its layer."""
 
     def find(side: Any, model: Any) -> list[Place]:
         found = []
         for path, module in side.modules(model).items():
             found.append(Place(f"behind {path or 'the model'}", _after(side, module, tamper)))
             found.append(Place(f"before {path or 'the model'}", _before(side, module, tamper)))
+            if is_native(side, module):
+                found += [
+                    Place(f"{name} into {path}", _weight(side, module, name, tamper))
+                    for name, parameter in module._parameters.items()
+                    if parameter is not None and side.tracks(parameter)
+                ]
         return found
 
     return find
@@ -126,7 +133,7 @@ def _after(side: Any, module: Any, tamper: Tamper) -> Callable[[], None]:
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         return tampered(side, tamper, own(self, *args, **kwargs))
 
-    return lambda: become(module, forward=forward)
+    return partial(become, module, forward=forward)
 
 
 def _before(side: Any, module: Any, tamper: Tamper) -> Callable[[], None]:
@@ -135,7 +142,21 @@ def _before(side: Any, module: Any, tamper: Tamper) -> Callable[[], None]:
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         return own(self, *(tampered(side, tamper, a) if i == 0 else a for i, a in enumerate(args)), **kwargs)
 
-    return lambda: become(module, forward=forward)
+    return partial(become, module, forward=forward)
+
+
+def _weight(side: Any, module: Any, name: str, tamper: Tamper) -> Callable[[], None]:
+    own = type(module).forward
+
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        parameter = self._parameters[name]
+        self._parameters[name] = tampered(side, tamper, parameter)
+        try:
+            return own(self, *args, **kwargs)
+        finally:
+            self._parameters[name] = parameter
+
+    return partial(become, module, forward=forward)
 
 
 TAMPERS: dict[str, Tamper] = {**VALUES, **GRADIENTS, **DTYPES}

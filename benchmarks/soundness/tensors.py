@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,9 @@ def _rows(kind: int) -> Change:
     orders = {3: (1, 0, 2), 4: (0, 2, 1, 3)}
 
     def change(value: Array) -> Array | None:
-        axis = next((i for i in (0, 1) if i < value.ndim and value.shape[i] % kind == 0 and value.shape[i] > kind), None)
+        axis = next(
+            (i for i in (0, 1) if i < value.ndim and value.shape[i] % kind == 0 and value.shape[i] > kind), None
+        )
         if axis is None:
             return None
         parts = np.split(value, kind, axis)
@@ -75,7 +78,7 @@ def _valued(change: Change) -> Callable[[Any, Any], list[Place]]:
             value = side.array(tensor)
             other = change(value)
             if other is not None and other.shape == value.shape and not np.array_equal(other, value):
-                found.append(Place(name, lambda t=tensor, v=other: side.write(t, v)))
+                found.append(Place(name, partial(side.write, tensor, other)))
         return found
 
     return find
@@ -99,19 +102,19 @@ def _alike(side: Any, model: Any) -> list[tuple[tuple[str, Any, str], tuple[str,
 
 def _shared(side: Any, model: Any) -> list[Place]:
     return [
-        Place(f"{b[0]} is {a[0]}", lambda a=a, b=b: side.set_child(b[1], b[2], side.children(a[1])[a[2]]))
+        Place(f"{b[0]} is {a[0]}", partial(side.set_child, b[1], b[2], side.children(a[1])[a[2]]))
         for a, b in _alike(side, model)
     ]
 
 
 def _unshared(side: Any, model: Any) -> list[Place]:
     """A layer that is there under two names becomes two; so does a weight."""
-    found, seen = [], {}
+    found, seen = [], dict[int, str]()
     for path, module in side.modules_by_every_name(model).items():
         if id(module) in seen and path:
             parent, _, name = path.rpartition(".")
             holder = side.modules_by_every_name(model)[parent]
-            copied = lambda h=holder, n=name, m=module: side.set_child(h, n, copy.deepcopy(m))  # noqa: E731
+            copied = partial(side.set_child, holder, name, copy.deepcopy(module))
             found.append(Place(f"{path} is no more {seen[id(module)]}", copied))
         seen.setdefault(id(module), path)
     owners: dict[int, str] = {}
@@ -119,14 +122,14 @@ def _unshared(side: Any, model: Any) -> list[Place]:
         for name, parameter in module._parameters.items():
             at = f"{path}.{name}".lstrip(".")
             if parameter is not None and owners.setdefault(id(parameter), at) != at:
-                split = lambda m=module, n=name, p=parameter: m._parameters.__setitem__(n, copy.deepcopy(p))  # noqa: E731
+                split = partial(module._parameters.__setitem__, name, copy.deepcopy(parameter))
                 found.append(Place(f"{at} is no more {owners[id(parameter)]}", split))
     return found
 
 
 def _frozen(side: Any, model: Any) -> list[Place]:
     trained = {name: p for name, p in side.parameters(model).items() if side.tracks(p)}
-    return [Place(name, lambda p=parameter: side.freeze(p)) for name, parameter in trained.items()]
+    return [Place(name, partial(side.freeze, parameter)) for name, parameter in trained.items()]
 
 
 def _exchanged(side: Any, model: Any) -> list[Place]:
@@ -139,7 +142,7 @@ def _exchanged(side: Any, model: Any) -> list[Place]:
             side.write(one[name], side.array(two[name]))
             side.write(two[name], value)
 
-    return [Place(f"{a[0]} and {b[0]}", lambda a=a, b=b: exchange(a, b)) for a, b in _alike(side, model)]
+    return [Place(f"{a[0]} and {b[0]}", partial(exchange, a, b)) for a, b in _alike(side, model)]
 
 
 TENSORS = (

@@ -1,4 +1,4 @@
-"""What the soundness benchmark does with a torch model, by torch's plain API. ``paddle_side`` has the same functions."""
+"""What is done with a torch model, by torch's plain API. ``paddle_side`` has the same functions."""
 
 from __future__ import annotations
 

@@ -38,9 +38,7 @@ def observe(framework: str, model: Any, inputs: tuple[Array, ...]) -> Seen:
         seen["train"] = _arrays(side, results)
         rng = np.random.default_rng(1)
         side.backward([(y, rng.normal(size=tuple(y.shape))) for _, y in sorted(results.items())])
-        seen["input gradients"] = {
-            str(i): _gradient(side, x) for i, x in enumerate(xs) if inputs[i].dtype.kind == "f"
-        }
+        seen["input gradients"] = {str(i): _gradient(side, x) for i, x in enumerate(xs) if inputs[i].dtype.kind == "f"}
         seen["gradients"] = {name: _gradient(side, p) for name, p in side.parameters(model).items()}
         side.step(model)
         seen["updated"] = {name: side.array(value) for name, value in side.tensors(model).items()}
@@ -79,7 +77,7 @@ def in_paddle_names(pair: Pair, seen: Seen, model: Any) -> Seen:
 
 
 def apart(left: Seen, right: Seen) -> tuple[float, str]:
-    """The largest difference, relative to the largest magnitude in its tensor, and where; infinite for NaN or shapes."""
+    """The largest difference, relative to the largest in its tensor, and where; infinite for NaN or other shapes."""
     worst, at = 0.0, ""
     for group, ours in left.items():
         theirs = right[group]

@@ -90,7 +90,7 @@ class PSP(nn.Layer):
         size = x.shape[2:]
         x = F.relu(self.body(x))
         parts = [x]
-        for bins, conv in zip((1, 2), self.pools):
+        for bins, conv in zip((1, 2), self.pools, strict=True):
             y = F.relu(conv(F.adaptive_avg_pool2d(x, bins)))
             parts.append(F.interpolate(y, size=x.shape[2:], mode="nearest"))
         y = F.interpolate(self.last(paddle.concat(parts, axis=1)), size=size, mode="bilinear", align_corners=False)
@@ -128,7 +128,8 @@ class Diffusion(nn.Layer):
     def __init__(self) -> None:
         super().__init__()
         self.time1, self.time2 = nn.Linear(8, 8), nn.Linear(8, 8)
-        self.inp, self.norm1, self.conv1 = nn.Conv2D(3, 8, 3, padding=1), nn.GroupNorm(4, 8), nn.Conv2D(8, 8, 3, padding=1)
+        self.inp, self.conv1 = nn.Conv2D(3, 8, 3, padding=1), nn.Conv2D(8, 8, 3, padding=1)
+        self.norm1 = nn.GroupNorm(4, 8)
         self.down = nn.Conv2D(8, 8, 3, stride=2, padding=1)
         self.norm2, self.out = nn.GroupNorm(4, 16, epsilon=1e-6), nn.Conv2D(16, 3, 3, padding=1)
 

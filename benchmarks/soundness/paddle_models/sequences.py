@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import paddle
 import paddle.nn.functional as F
@@ -15,7 +16,8 @@ class Bert(nn.Layer):
         self.word, self.place, self.kind = nn.Embedding(12, 8), nn.Embedding(6, 8), nn.Embedding(2, 8)
         self.norm, self.drop = nn.LayerNorm(8, epsilon=1e-12), nn.Dropout(0.1)
         self.query, self.key, self.value, self.dense = (nn.Linear(8, 8) for _ in range(4))
-        self.norm1, self.up, self.down, self.norm2 = nn.LayerNorm(8), nn.Linear(8, 16), nn.Linear(16, 8), nn.LayerNorm(8)
+        self.up, self.down = nn.Linear(8, 16), nn.Linear(16, 8)
+        self.norm1, self.norm2 = nn.LayerNorm(8), nn.LayerNorm(8)
         self.pooler = nn.Linear(8, 8)
 
     def forward(self, tokens: Tensor) -> dict[str, Tensor]:
@@ -36,7 +38,7 @@ class Bert(nn.Layer):
 class RMSNorm(nn.Layer):
     def __init__(self, d: int) -> None:
         super().__init__()
-        self.weight = self.create_parameter([d], default_initializer=nn.initializer.Constant(1.0))
+        self.weight: Any = self.create_parameter([d], default_initializer=nn.initializer.Constant(1.0))
 
     def forward(self, x: Tensor) -> Tensor:
         return x * paddle.rsqrt((x * x).mean(axis=-1, keepdim=True) + 1e-6) * self.weight
@@ -60,12 +62,12 @@ class Llama(nn.Layer):
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.embed(tokens)
         b, n, _ = x.shape
-        y = self.norm1(x)
-        q, k = self.rotate(self.q(y).reshape([b, n, 2, 4])), self.rotate(self.k(y).reshape([b, n, 1, 4]))
-        k, v = (z.expand([b, n, 2, 4]) for z in (k, self.v(y).reshape([b, n, 1, 4])))
-        scores = paddle.einsum("bqhd,bkhd->bhqk", q, k) * 0.5
+        z = self.norm1(x)
+        q, k = self.rotate(self.q(z).reshape([b, n, 2, 4])), self.rotate(self.k(z).reshape([b, n, 1, 4]))
+        k, v = (w.expand([b, n, 2, 4]) for w in (k, self.v(z).reshape([b, n, 1, 4])))
+        scores: Any = paddle.einsum("bqhd,bkhd->bhqk", q, k) * 0.5
         future = paddle.triu(paddle.full([n, n], float("-inf"), dtype=x.dtype), 1)
-        y = paddle.einsum("bhqk,bkhd->bqhd", F.softmax(scores + future, axis=-1), v)
+        y: Any = paddle.einsum("bhqk,bkhd->bqhd", F.softmax(scores + future, axis=-1), v)
         x = x + self.o(y.reshape([b, n, 8]))
         y = self.norm2(x)
         x = x + self.down(F.silu(self.gate(y)) * self.up(y))
@@ -153,7 +155,7 @@ class T5(nn.Layer):
 class Perceiver(nn.Layer):
     def __init__(self) -> None:
         super().__init__()
-        self.latents = self.create_parameter([3, 8], default_initializer=nn.initializer.Normal())
+        self.latents: Any = self.create_parameter([3, 8], default_initializer=nn.initializer.Normal())
         self.q, self.kv, self.o = nn.Linear(8, 8), nn.Linear(8, 16), nn.Linear(8, 8)
         self.norm_q, self.norm_x, self.head = nn.LayerNorm(8), nn.LayerNorm(8), nn.Linear(8, 4)
 

@@ -26,6 +26,9 @@ class Spelled(nn.Layer):
         return self.spelling(self, x)
 
 
+Chain = nn.Sequential
+
+
 def step(forward: Callable[..., Any], **parts: Make) -> Make:
     return lambda: Spelled(forward, parts)
 
@@ -85,7 +88,7 @@ def by_hand(x: Any, axes: Any, eps: float) -> Any:
 
 
 def grouped(s: Any, x: Any) -> Any:
-    pairs = zip(paddle.chunk(x, 2, axis=1), paddle.chunk(s.conv.weight, 2, axis=0))
+    pairs = zip(paddle.chunk(x, 2, axis=1), paddle.chunk(s.conv.weight, 2, axis=0), strict=True)
     return paddle.concat([F.conv2d(a, w, padding=1) for a, w in pairs], axis=1) + s.conv.bias.reshape([1, -1, 1, 1])
 
 
@@ -191,8 +194,10 @@ IMAGES: dict[str, tuple[Make, ...]] = {
         step(lambda s, x: (x.transpose([0, 2, 3, 1]) * s.g.weight).transpose([0, 3, 1, 2]), g=weights(weight=(8,))),
     ),
     "squeeze and excite": (
-        step(lambda s, x: x * F.sigmoid(s.b(F.relu(s.a(F.adaptive_avg_pool2d(x, 1))))), a=conv(8, 4, 1), b=conv(4, 8, 1)),
-        step(lambda s, x: F.sigmoid(s.b(F.relu(s.a(x.mean([2, 3]))))).reshape([0, 8, 1, 1]) * x, a=lin(8, 4), b=lin(4, 8)),
+        step(lambda s, x: x * F.sigmoid(s.b(F.relu(s.a(F.adaptive_avg_pool2d(x, 1))))),
+             a=conv(8, 4, 1), b=conv(4, 8, 1)),
+        step(lambda s, x: F.sigmoid(s.b(F.relu(s.a(x.mean([2, 3]))))).reshape([0, 8, 1, 1]) * x,
+             a=lin(8, 4), b=lin(4, 8)),
         step(lambda s, x: x * F.sigmoid(s.b(F.relu(s.a(x.flatten(2).mean(-1))))).unsqueeze([2, 3]),
              a=lin(8, 4), b=lin(4, 8)),
     ),
@@ -266,7 +271,7 @@ SEQUENCES: dict[str, tuple[Make, ...]] = {
     ),
     "swiglu": (
         step(lambda s, x: (lambda a, b: F.silu(a) * b)(*s.w(x).chunk(2, -1)), w=lin(8, 16)),
-        step(lambda s, x: (lambda a, b: b * F.silu(a))(*paddle.split(s.w(x), [8, 8], axis=2)), w=lin(8, 16)),
+        step(lambda s, x: (lambda y: y[1] * F.silu(y[0]))(paddle.split(s.w(x), [8, 8], axis=2)), w=lin(8, 16)),
         step(lambda s, x: F.swiglu(s.w(x)), w=lin(8, 16)),
         step(lambda s, x: (lambda y: y[:, :, 8:] * y[:, :, :8] * F.sigmoid(y[:, :, :8]))(s.w(x)), w=lin(8, 16)),
     ),

@@ -31,6 +31,9 @@ class Spelled(nn.Module):
         return self.spelling(self, x)
 
 
+Chain = nn.Sequential
+
+
 def step(forward: Callable[..., Any], **parts: Make) -> Make:
     return lambda: Spelled(forward, parts)
 
@@ -93,7 +96,7 @@ def by_hand(x: Any, axes: Any, eps: float) -> Any:
 
 
 def grouped(s: Any, x: Any) -> Any:
-    halves = [F.conv2d(a, w, padding=1) for a, w in zip(x.chunk(2, 1), s.conv.weight.chunk(2, 0))]
+    halves = [F.conv2d(a, w, padding=1) for a, w in zip(x.chunk(2, 1), s.conv.weight.chunk(2, 0), strict=True)]
     return torch.cat(halves, 1) + s.conv.bias.view(1, -1, 1, 1)
 
 
@@ -118,6 +121,11 @@ def unbound(s: Any, x: Any) -> Any:
     return s.qkv(x).view(x.shape[0], x.shape[1], 3, 2, 4).permute(2, 0, 3, 1, 4).unbind(0)
 
 
+def native(s: Any, x: Any, **how: Any) -> Any:
+    q, k, v = separate(s, x)
+    return s.o(merged(F.scaled_dot_product_attention(q, k, v, **how)))
+
+
 def hidden(x: Any) -> Any:
     return torch.ones(x.shape[-2], x.shape[-2], dtype=torch.bool).triu(1)
 
@@ -129,15 +137,15 @@ def scaled(q: Any, k: Any) -> Any:
 QKV = {"q": lin(8, 8), "k": lin(8, 8), "v": lin(8, 8), "o": lin(8, 8)}
 FUSED = {"qkv": lin(8, 24), "o": lin(8, 8)}
 ATTENTION = (
-    step(lambda s, x: s.o(merged(F.scaled_dot_product_attention(*separate(s, x)))), **QKV),
+    step(native, **QKV),
     step(lambda s, x: (lambda q, k, v: s.o(merged(scaled(q, k).softmax(-1) @ v)))(*separate(s, x)), **QKV),
     step(lambda s, x: (lambda q, k, v: s.o(merged(((q * 0.5) @ k.mT).softmax(-1) @ v)))(*sliced(s, x)), **FUSED),
     step(lambda s, x: (lambda q, k, v: s.o(merged(torch.einsum(
         "bhqk,bhkd->bhqd", (torch.einsum("bhqd,bhkd->bhqk", q, k) * 0.5).softmax(-1), v))))(*unbound(s, x)), **FUSED),
 )  # fmt: skip
 CAUSAL = (
-    step(lambda s, x: s.o(merged(F.scaled_dot_product_attention(*separate(s, x), is_causal=True))), **QKV),
-    step(lambda s, x: s.o(merged(F.scaled_dot_product_attention(*separate(s, x), attn_mask=~hidden(x)))), **QKV),
+    step(lambda s, x: native(s, x, is_causal=True), **QKV),
+    step(lambda s, x: native(s, x, attn_mask=~hidden(x)), **QKV),
     step(lambda s, x: (lambda q, k, v: s.o(merged(
         scaled(q, k).masked_fill(hidden(x), -math.inf).softmax(-1) @ v)))(*separate(s, x)), **QKV),
     step(lambda s, x: (lambda q, k, v: s.o(merged(
@@ -190,7 +198,8 @@ IMAGES: dict[str, tuple[Make, ...]] = {
         step(lambda s, x: (x.permute(0, 2, 3, 1) * s.g.weight).permute(0, 3, 1, 2), g=weights(weight=(8,))),
     ),
     "squeeze and excite": (
-        step(lambda s, x: x * s.b(F.relu(s.a(F.adaptive_avg_pool2d(x, 1)))).sigmoid(), a=conv(8, 4, 1), b=conv(4, 8, 1)),
+        step(lambda s, x: x * s.b(F.relu(s.a(F.adaptive_avg_pool2d(x, 1)))).sigmoid(),
+             a=conv(8, 4, 1), b=conv(4, 8, 1)),
         step(lambda s, x: torch.sigmoid(s.b(F.relu(s.a(x.mean((2, 3)))))).view(x.shape[0], 8, 1, 1) * x,
              a=lin(8, 4), b=lin(4, 8)),
         step(lambda s, x: x * torch.sigmoid(s.b(F.relu(s.a(x.flatten(2).mean(-1)))))[..., None, None],
@@ -286,7 +295,8 @@ SEQUENCES: dict[str, tuple[Make, ...]] = {
         step(lambda s, x: s.p.weight.unsqueeze(0) + x, p=weights(weight=(6, 8))),
     ),
     "drop path": (
-        step(lambda s, x: x * torch.floor(0.75 + torch.rand((len(x), 1, 1), dtype=x.dtype)) / 0.75 if s.training else x),
+        step(lambda s, x: x * torch.floor(0.75 + torch.rand((len(x), 1, 1), dtype=x.dtype)) / 0.75
+             if s.training else x),
         step(lambda s, x: x / 0.75 * (torch.rand(len(x), 1, 1, dtype=x.dtype) + 0.75).floor() if s.training else x),
     ),
     "standardised": plain(lambda x: (x - x.mean(1, True)) / (x.std(1, keepdim=True) + 1e-3),
@@ -330,5 +340,6 @@ SEQUENCE_ENDS: dict[str, tuple[Make, ...]] = {
         step(lambda s, x: F.softplus(-s.fc(x)).mean(), fc=lin(8, 8)),
         step(lambda s, x: F.binary_cross_entropy(torch.sigmoid(s.fc(x)), torch.ones_like(x)), fc=lin(8, 8)),
     ),
-    "tokens": (step(lambda s, x: s.fc(x), fc=lin(8, 4)), step(lambda s, x: s.fc(x.flatten(0, 1)).view(-1, 6, 4), fc=lin(8, 4))),
+    "tokens": (step(lambda s, x: s.fc(x), fc=lin(8, 4)),
+               step(lambda s, x: s.fc(x.flatten(0, 1)).view(-1, 6, 4), fc=lin(8, 4))),
 }  # fmt: skip

@@ -17,7 +17,8 @@ class Bert(nn.Module):
         self.word, self.place, self.kind = nn.Embedding(12, 8), nn.Embedding(6, 8), nn.Embedding(2, 8)
         self.norm, self.drop = nn.LayerNorm(8, eps=1e-12), nn.Dropout(0.1)
         self.query, self.key, self.value, self.dense = (nn.Linear(8, 8) for _ in range(4))
-        self.norm1, self.up, self.down, self.norm2 = nn.LayerNorm(8), nn.Linear(8, 16), nn.Linear(16, 8), nn.LayerNorm(8)
+        self.up, self.down = nn.Linear(8, 16), nn.Linear(16, 8)
+        self.norm1, self.norm2 = nn.LayerNorm(8), nn.LayerNorm(8)
         self.pooler = nn.Linear(8, 8)
 
     def forward(self, tokens: Tensor) -> dict[str, Tensor]:
