@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 
 import click
 
-from benchmarks.soundness.outcome import RAISED, SAME, SETTING, UNJUDGED, Outcome
-
-Job = tuple[str, int, int, str]
-"""A kind ("mutants" or "right"), the seed, an index, and what names of models or mutations must contain."""
+from benchmarks.soundness.outcome import DIED, RAISED, SAME, SETTING, UNJUDGED, Outcome
+from benchmarks.soundness.work import Job, run
 
 
 @click.command()
 @click.option("--mutants", "mutant_count", default=300, help="How many mutants.")
 @click.option("--right", "right_count", default=60, help="How many right pairs in two spellings.")
-@click.option("--seed", default=0, help="Other mutants and other pairs.")
+@click.option("--seed", default=0, help="Other mutants and other pairs; -1 draws one.")
 @click.option("--index", type=int, help="Only the mutant or pair of this index, with all that the lab says.")
 @click.option("--only", default="", help="Only mutations, or else models, whose names contain this.")
 @click.option("--processes", default=1, help="Each holds both frameworks.")
@@ -39,19 +36,20 @@ def main(
     """Spoil models at random places, spell others in two ways, and hold what the lab says against what is true."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the models are too small to gain by more
     start = time.perf_counter()
+    seed = seed if seed >= 0 else secrets.randbelow(10**6)
     counts = {"mutants": mutant_count, "right": right_count}
-    jobs = [
+    jobs: list[Job] = [
         (kind, seed, i, only) for kind, count in counts.items() for i in range(count) if index is None or index == i
     ]
     done = list(_logged(log, seed)) if log else []
     known = {(o.kind == "right", o.index) for o in done}
     jobs = [job for job in jobs if (job[0] == "right", job[2]) not in known]
     outcomes = list(done)
-    for found in _run(jobs, processes):
+    for found in run(jobs, processes):
         outcomes += found
         for outcome in found:
-            if outcome.wrong or index is not None:
-                _tell(outcome, seed, whole=index is not None)
+            if outcome.wrong or index is not None or outcome.kind == DIED:
+                _tell(outcome, seed, only, whole=index is not None)
         if log:
             with log.open("a") as file:
                 file.writelines(json.dumps({"seed": seed, **asdict(outcome)}) + "\n" for outcome in found)
@@ -72,39 +70,15 @@ def _logged(log: Path, seed: int) -> Iterator[Outcome]:
             yield Outcome(**row)
 
 
-def _run(jobs: list[Job], processes: int) -> Iterable[list[Outcome]]:
-    if processes == 1:
-        yield from map(work, jobs)
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(work, jobs, chunksize=4)
-
-
-def work(job: Job) -> list[Outcome]:
-    """The outcomes of one job, in whichever process."""
-    import torch
-
-    from benchmarks.soundness.mutants import mutants
-
-    torch.set_num_threads(1)
-    kind, seed, index, only = job
-    if kind == "mutants":
-        return mutants(seed, index, only=only)
-    from benchmarks.soundness.right import right
-
-    return right(seed, index, only=only)
-
-
-def _tell(outcome: Outcome, seed: int, *, whole: bool) -> None:
+def _tell(outcome: Outcome, seed: int, only: str, *, whole: bool) -> None:
     title = outcome.title if outcome.wrong else outcome.kind
     click.echo(f"{title}: {outcome.recipe}")
     click.echo(f"  true difference {outcome.difference:.1e} {outcome.where}; the lab: {outcome.verdict}")
     for line in outcome.said.splitlines() if whole else [s for s in outcome.said.splitlines() if "✗" in s][:2]:
         click.echo(f"    {line}")
     kind = "--right 0 --mutants" if outcome.kind != "right" else "--mutants 0 --right"
-    click.echo(
-        f"  again: python -m benchmarks.soundness {kind} {outcome.index + 1} --seed {seed} --index {outcome.index}"
-    )
+    rest = f"--seed {seed} --index {outcome.index}" + (f" --only '{only}'" if only else "")
+    click.echo(f"  again: python -m benchmarks.soundness {kind} {outcome.index + 1} {rest}")
 
 
 def summary(outcomes: list[Outcome]) -> dict[str, object]:
@@ -126,6 +100,7 @@ def summary(outcomes: list[Outcome]) -> dict[str, object]:
         "equivalent_mutants": len(kinds["equivalent"]),
         "of_these_by_a_setting": verdicts["equivalent"][SETTING],
         "of_these_false_alarms": sum(o.wrong for o in kinds["equivalent"]),
+        "processes_that_died": sum(o.kind == DIED for o in outcomes),
         "dropped": dict(dropped),
         "seconds_in_the_lab": round(sum(o.seconds for o in outcomes), 1),
     }

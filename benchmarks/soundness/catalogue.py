@@ -89,6 +89,7 @@ def _families() -> dict[str, Pair]:
     for case in (
         Case(name="gpt causal, tied", family="gpt", left={"tied": True, "blocks.0.attn.causal": True},
              right={"tied": True, "h.0.attn.causal": True}),
+        Case(name="unet, bilinear", family="unet", left={"up": "bilinear"}, right={"up": "bilinear"}),
         Case(name="resnet, frozen statistics", family="pyramid", left={"frozen": True}, right={"frozen": True}),
         Case(name="lstm, dropout", family="lstm", left={"p": 0.5}, right={"p": 0.5}),
         Case(name="mobilenet, dropout", family="mobilenet", left={"dropout": 0.5}, right={"dropout": 0.5}),

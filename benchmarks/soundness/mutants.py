@@ -24,8 +24,10 @@ Array = np.ndarray[Any, Any]
 MUTATIONS: dict[str, tuple[Mutation, ...]] = {}
 for _mutation in (*TAMPERINGS, *INSIDE, *ATTRIBUTES, *TENSORS, *EDITS):
     MUTATIONS[_mutation.name] = (*MUTATIONS.get(_mutation.name, ()), _mutation)
-ATTEMPTS = 40
-"""Mutants that are tried for one index before it is given up: many do not run, or their mutation changes nothing."""
+ATTEMPTS = 300
+"""Draws for one index before it is given up: many models have no place for a mutation, many mutants do not run."""
+NOWHERE: set[tuple[str, str, str]] = set()
+"""Mutations that have no place in a model of a framework, as far as that was seen: they are not looked for again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +87,15 @@ def _draw(rng: np.random.Generator, index: int, only: str) -> Recipe | None:
     model = models[rng.integers(len(models))]
     frameworks = FRAMEWORKS[rng.integers(len(FRAMEWORKS))]
     spoiled = int(rng.integers(2))
+    key = (mutation, model, frameworks[spoiled])
+    if key in NOWHERE:
+        return None
     pair = PAIRS[model]
     how = pair.kinds_of_input[rng.integers(len(pair.kinds_of_input))]
     weights = int(rng.integers(1000))
     found = _places(mutation, frameworks[spoiled], pair.filled(frameworks[spoiled], weights))
     if not found:
+        NOWHERE.add(key)
         return None
     place = found[rng.integers(len(found))][1].label
     return Recipe(

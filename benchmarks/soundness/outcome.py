@@ -14,6 +14,8 @@ Array = np.ndarray[Any, Any]
 Compare = Callable[..., Any]
 """The lab: ``parity.compare``, or what stands in for it in a test."""
 SAME, UNJUDGED, RAISED = "same", "not compared", "raised"
+DIED = "died"
+"""A framework took the process down, while the truth was measured or in the lab."""
 SETTING = "setting"
 """The lab found nothing computed that differs, and a setting that does."""
 
@@ -22,7 +24,7 @@ SETTING = "setting"
 class Outcome:
     """What is true (``difference``, at ``where``) and what was said.
 
-    ``kind`` is "mutant", "equivalent" (a mutant that changes nothing on its inputs) or "right" (two spellings).
+    ``kind`` is "mutant", "equivalent" (a mutant that changes nothing on its inputs), "right" (two spellings) or "died".
     ``verdict`` is the lab's, or "raised". ``dropped`` counts, by the reason, what was tried before this one and of
     which the truth could not tell.
     """
@@ -43,7 +45,7 @@ class Outcome:
         """Whether the lab contradicts what is true: a mutant is missed, or a right pair alarms."""
         if self.kind == "mutant":
             return self.verdict == SAME
-        return self.verdict not in ((SAME, SETTING) if self.kind == "equivalent" else (SAME,))
+        return self.kind != DIED and self.verdict not in ((SAME, SETTING) if self.kind == "equivalent" else (SAME,))
 
     @property
     def title(self) -> str:

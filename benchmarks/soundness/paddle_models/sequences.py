@@ -65,7 +65,7 @@ class Llama(nn.Layer):
         z = self.norm1(x)
         q, k = self.rotate(self.q(z).reshape([b, n, 2, 4])), self.rotate(self.k(z).reshape([b, n, 1, 4]))
         k, v = (w.expand([b, n, 2, 4]) for w in (k, self.v(z).reshape([b, n, 1, 4])))
-        scores: Any = paddle.einsum("bqhd,bkhd->bhqk", q, k) * 0.5
+        scores: Any = paddle.einsum("bqhd,bkhd->bhqk", q * 0.5, k)
         future = paddle.triu(paddle.full([n, n], float("-inf"), dtype=x.dtype), 1)
         y: Any = paddle.einsum("bhqk,bkhd->bqhd", F.softmax(scores + future, axis=-1), v)
         x = x + self.o(y.reshape([b, n, 8]))
