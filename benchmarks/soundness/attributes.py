@@ -62,7 +62,7 @@ ROWS: dict[str, tuple[tuple[str, ...], Change]] = {
     ),
     "mode of padding": (("padding_mode", "_padding_mode"), _to("replicate", "reflect", "circular")),
     "mode of resizing": (("mode",), lambda v: _to("nearest", "bilinear")(v) if isinstance(v, str) else v),
-    "align_corners of a layer": (("align_corners",), _flipped),
+    "align_corners of a layer": (("align_corners",), lambda v: not v),
     "axis of a layer": (("dim", "axis", "_axis"), lambda v: 1 if v in (-1, 2, 3) else -1 if isinstance(v, int) else v),
     "batch statistics": (("track_running_stats", "_use_global_stats"), lambda v: not v),
     "padding row of an embedding": (("padding_idx", "_padding_idx"), _to(0, 1)),
