@@ -24,7 +24,7 @@ Array = np.ndarray[Any, Any]
 MUTATIONS: dict[str, tuple[Mutation, ...]] = {}
 for _mutation in (*TAMPERINGS, *INSIDE, *ATTRIBUTES, *TENSORS, *EDITS):
     MUTATIONS[_mutation.name] = (*MUTATIONS.get(_mutation.name, ()), _mutation)
-ATTEMPTS = 300
+ATTEMPTS = 600
 """Draws for one index before it is given up: many models have no place for a mutation, many mutants do not run."""
 NOWHERE: set[tuple[str, str, str]] = set()
 """Mutations that have no place in a model of a framework, as far as that was seen: they are not looked for again."""
@@ -58,7 +58,7 @@ def mutants(seed: int, index: int, compare: Compare = parity.compare, only: str 
     found: list[Outcome] = []
     dropped: Counter[str] = Counter()
     for attempt in range(ATTEMPTS):
-        recipe = _draw(np.random.default_rng((seed, index, attempt)), index, only)
+        recipe = _draw(seed, index, attempt, only)
         if recipe is None:
             continue
         reason, difference, where = truth(recipe)
@@ -79,12 +79,13 @@ def mutants(seed: int, index: int, compare: Compare = parity.compare, only: str 
     return found
 
 
-def _draw(rng: np.random.Generator, index: int, only: str) -> Recipe | None:
-    """A recipe: mutations take turns, all else is drawn. None where the mutation has no place in the drawn model."""
+def _draw(seed: int, index: int, attempt: int, only: str) -> Recipe | None:
+    """A recipe: mutations and models take turns, all else is drawn. None where the mutation has no place there."""
+    rng = np.random.default_rng((seed, index, attempt))
     names = [name for name in MUTATIONS if only in name] or list(MUTATIONS)
     models = [name for name in MODELS if only in name] or list(MODELS)
     mutation = names[index % len(names)]
-    model = models[rng.integers(len(models))]
+    model = np.random.default_rng((seed, index)).permutation(models)[attempt % len(models)]
     frameworks = FRAMEWORKS[rng.integers(len(FRAMEWORKS))]
     spoiled = int(rng.integers(2))
     key = (mutation, model, frameworks[spoiled])
@@ -99,7 +100,13 @@ def _draw(rng: np.random.Generator, index: int, only: str) -> Recipe | None:
         return None
     place = found[rng.integers(len(found))][1].label
     return Recipe(
-        model=model, mutation=mutation, place=place, frameworks=frameworks, spoiled=spoiled, inputs=how, seed=weights
+        model=str(model),
+        mutation=mutation,
+        place=place,
+        frameworks=frameworks,
+        spoiled=spoiled,
+        inputs=how,
+        seed=weights,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.soundness.places import Mutation, Place
+from benchmarks.soundness.places import Mutation, Place, is_native
 
 Array = np.ndarray[Any, Any]
 Change = Callable[[Array], Array | None]
@@ -84,14 +84,22 @@ def _valued(change: Change) -> Callable[[Any, Any], list[Place]]:
     return find
 
 
+def _within(side: Any, model: Any) -> set[str]:
+    """The paths of what lies in a framework's own layer that has parameters: a recurrent layer's names for its own."""
+    layers = side.modules_by_every_name(model)
+    own = [path for path, layer in layers.items() if is_native(side, layer) and layer._parameters]
+    return {path for path in layers for outer in own if path.startswith(f"{outer}.")}
+
+
 def _alike(side: Any, model: Any) -> list[tuple[tuple[str, Any, str], tuple[str, Any, str]]]:
     """Layers of one class whose tensors have the same shapes, two by two: (path, parent, name in the parent)."""
     kinds: dict[Any, tuple[str, Any, str]] = {}
+    within = _within(side, model)
     pairs = []
     for path, module in side.modules(model).items():
         for name, child in side.children(module).items():
             shapes = tuple((key, tuple(t.shape)) for key, t in side.tensors(child).items())
-            if not shapes:
+            if not shapes or f"{path}.{name}".lstrip(".") in within:
                 continue
             entry = (f"{path}.{name}".lstrip("."), module, name)
             other = kinds.setdefault((type(child), shapes), entry)
@@ -109,9 +117,9 @@ def _shared(side: Any, model: Any) -> list[Place]:
 
 def _unshared(side: Any, model: Any) -> list[Place]:
     """A layer that is there under two names becomes two; so does a weight."""
-    found, seen = [], dict[int, str]()
+    found, seen, within = [], dict[int, str](), _within(side, model)
     for path, module in side.modules_by_every_name(model).items():
-        if id(module) in seen and path:
+        if id(module) in seen and path not in within:
             parent, _, name = path.rpartition(".")
             holder = side.modules_by_every_name(model)[parent]
             copied = partial(side.set_child, holder, name, copy.deepcopy(module))
@@ -119,7 +127,7 @@ def _unshared(side: Any, model: Any) -> list[Place]:
         seen.setdefault(id(module), path)
     owners: dict[int, str] = {}
     for path, module in side.modules(model).items():
-        for name, parameter in module._parameters.items():
+        for name, parameter in module._parameters.items() if path not in within else ():
             at = f"{path}.{name}".lstrip(".")
             if parameter is not None and owners.setdefault(id(parameter), at) != at:
                 split = partial(module._parameters.__setitem__, name, copy.deepcopy(parameter))
