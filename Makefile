@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: verify test lint format docs bench faults zoo matrix clean
+.PHONY: verify test lint format docs bench faults soundness zoo matrix clean
 
 verify: $(STAMP)
 	$(BIN)/nlblocks verify
@@ -13,6 +13,10 @@ bench: $(STAMP)
 
 faults: $(STAMP)
 	$(BIN)/python -m benchmarks.faults
+
+# About an hour on two cores.
+soundness: $(STAMP)
+	$(BIN)/python -m benchmarks.soundness --mutants 3300 --right 330 --processes 2
 
 zoo: $(STAMP)
 	$(BIN)/python -m benchmarks.zoo

@@ -111,6 +111,13 @@ def frozen(pairs: Pairing, runs: Pass, wrong: Wrong) -> Iterator[Finding]:
             )
 
 
+def without_gradient(runs: Pass) -> Finding:
+    """The fault of a side none of whose outputs has a gradient, where the other's have."""
+    side, other = ("left", "right") if runs.right.differentiated else ("right", "left")
+    text = f"no output of the {side} has a gradient, and the {other}'s have"
+    return Finding(phase="backward", place="output", cause="gradient.detached", explanation=text, error=1.0)
+
+
 def where_gradients_part(
     left: Trace, right: Trace, why: Explainer, wrong: Wrong, comparisons: Sequence[Comparison]
 ) -> GradientLocated | Finding:

@@ -22,7 +22,7 @@ from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.draws import drawn_alike
 from nlblocks.parity.judging.failing import excuse, failing_backward, failing_once
 from nlblocks.parity.judging.fault_search import FaultSearch, Search
-from nlblocks.parity.judging.gradients import Gradients, at_ties, compare_gradients, frozen, near_ties
+from nlblocks.parity.judging.gradients import Gradients, at_ties, compare_gradients, frozen, near_ties, without_gradient
 from nlblocks.parity.judging.leftovers import not_put_back, unpaired
 from nlblocks.parity.judging.outputs import compare_outputs, first_not_finite, structure
 from nlblocks.parity.judging.own_dtype import OwnDtype
@@ -275,17 +275,12 @@ class Judge:
             self._take(self.search.backward(runs, gradients, wrong, known=self._found("backward")))
         faults = any(finding.phase == "backward" for finding in self.report.faults)
         if runs.left.differentiated != runs.right.differentiated and not faults:
-            self.report.find(self._without_gradient(runs))
+            self.report.find(without_gradient(runs))
         causes, unjudged = self._known("backward"), self.search.unjudged(runs)
         for found in gradients.comparisons:
             touched = (f"input:{found.name}" if found.group == "grad_input" else found.name) in unjudged
             follows = not (found.passed or found.undecided or found.accepted) and (touched or not faults)
             self.report.compare([self._explained(found, causes) if follows else found])
-
-    def _without_gradient(self, runs: Pass) -> Finding:
-        side, other = ("left", "right") if runs.right.differentiated else ("right", "left")
-        text = f"no output of the {side} has a gradient, and the {other}'s have"
-        return Finding(phase="backward", place="output", cause="gradient.detached", explanation=text, error=1.0)
 
     def _at_kinks(self, runs: Pass, gradients: Gradients) -> Gradients:
         """The gradients without those that differ only by which side of a kink rounding puts a number on."""

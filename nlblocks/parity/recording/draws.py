@@ -16,7 +16,8 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.init import generator
 from nlblocks.parity.formulas import dropout_draw
-from nlblocks.parity.recording.recorder import Call, Recorder
+from nlblocks.parity.recording.call import Call
+from nlblocks.parity.recording.recorder import Recorder
 from nlblocks.parity.tracing import vocabulary
 
 Parameters = Callable[[str], Any]

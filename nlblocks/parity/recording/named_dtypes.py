@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nlblocks.parity.recording.call import Call
 from nlblocks.parity.recording.framework import Framework, dtype_name
-from nlblocks.parity.recording.recorder import Call
 from nlblocks.parity.tracing import Trace
 
 BYTES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nlblocks.parity.recording import draws
+from nlblocks.parity.recording.call import Call
 from nlblocks.parity.recording.framework import Framework, Recurrent
 from nlblocks.parity.recording.held import Held
 from nlblocks.parity.recording.named_dtypes import WRITES, NamedDtypes
 from nlblocks.parity.recording.options import RunOptions
-from nlblocks.parity.recording.recorder import Call, Recorder
+from nlblocks.parity.recording.recorder import Recorder
 from nlblocks.parity.tracing import vocabulary
 
 
@@ -101,7 +102,7 @@ class Observer:
             return function(*args, **kwargs)
         call = self.recorder.before(name, args, kwargs)
         args, kwargs = self.recorder.corrected(call, args, kwargs)
-        target, args = next(iter(args), None), self.recorder.copied(call, args)
+        target, args = next(iter(args), None), self.recorder.exchange.copied(call, args)
         args, kwargs = self.dtypes.arguments(name, call, args, kwargs)
         fused = self.framework.fused.get(call.name)
         if fused is not None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
+from nlblocks.parity.recording.call import Call
 from nlblocks.parity.recording.framework import Framework, Undo, dtype_name
 from nlblocks.parity.recording.options import RunOptions
 from nlblocks.parity.recording.untraced import Unseen
@@ -27,6 +28,7 @@ class Recorder:
 
     def __init__(self, framework: Framework, trace: Trace, options: RunOptions, unseen: Unseen) -> None:
         self.framework, self.trace, self.options, self.unseen = framework, trace, options, unseen
+        self.exchange = Exchange(framework, options.given)
         self.sites: dict[str, int] = defaultdict(int)
         self.scopes: list[tuple[str, bool]] = [("", False)]
         self.numbers: dict[int, tuple[weakref.ref[Any], int, int]] = {}
@@ -155,58 +157,14 @@ class Recorder:
         ``target`` is the tensor that a call without a result wrote to.
         """
         if target is None and self.options.given is not None:
-            result = self._given(call, result, self.options.given)
+            result = self.exchange.result(call, result)
         elif self.options.given is not None:
-            self._given(call, target if call.copied is None else call.copied[1], self.options.given)
+            self.exchange.result(call, target if call.copied is None else call.copied[1])
         made = list(vocabulary.tensors_in(result, self.tensor)) if target is None else [target]
         if made:
             numbers = tuple(self._new(tensor) for tensor in made)
             self._append(call.kind, call.name, call.inputs, call.roles, call.attrs, numbers, call.site)
         return result
-
-    def copied(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
-        """The arguments of a call whose result is exchanged: the first a copy, for it may be written to in place.
-
-        What an operation wrote is needed on the way back, and must not be written to again.
-        """
-        given, first = self.options.given, next(iter(args), None)
-        exchanged = given is not None and any(site == call.site for site, _ in given.values)
-        if exchanged and self.framework.inplace and isinstance(first, self.tensor):
-            if self.framework.wants_gradient(first):
-                call.copied = first, first * 1
-                return [call.copied[1], *args[1:]]
-            call.copied = first, first
-        return args
-
-    def _given(self, call: Call, result: Any, given: vocabulary.Given) -> Any:
-        """The result with what is given in its place; other than tensors and plain lists of them are left alone."""
-        if type(result) in (list, tuple):
-            return type(result)(self._exchanged(call, i, item, given) for i, item in enumerate(result))
-        return self._exchanged(call, 0, result, given)
-
-    def _exchanged(self, call: Call, position: int, tensor: Any, given: vocabulary.Given) -> Any:
-        """The tensor with values of others that its gradient passes by, and with another gradient behind it.
-
-        The first argument, if that is what was written to: the model may go on with it by its own name.
-        """
-        if not isinstance(tensor, self.tensor):
-            return tensor
-        framework, spot = self.framework, (call.site, position)
-        value, gradient = given.values.get(spot), given.gradients.get(spot)
-        written, other = call.copied is not None and tensor is call.copied[1], tensor
-        if value is not None and _fits(value, tensor):
-            other = framework.like(value, tensor)
-            if framework.wants_gradient(tensor):
-                other = framework.exchanged(tensor, other)
-        if written and call.copied is not None and other is not call.copied[0]:
-            tensor, _ = call.copied
-            tensor[...] = other
-        else:
-            tensor = other
-        if gradient is not None and _fits(gradient, tensor) and framework.wants_gradient(tensor):
-            own = tensor
-            framework.hook(tensor, lambda _: framework.like(gradient, own))
-        return tensor
 
     def note(self, kind: str, inputs: Sequence[int], roles: Sequence[str], result: Array, **attrs: Any) -> int:
         """Write down an operation inside a fused one, from its value alone."""
@@ -317,20 +275,6 @@ class Recorder:
             self.trace.keep_digest(number, array)
 
 
-class Call:
-    """One call as it was read."""
-
-    __slots__ = ("arguments", "attrs", "copied", "inputs", "kind", "name", "roles", "signature", "site")
-
-    def __init__(
-        self, kind: str, name: str, inputs: tuple[int, ...], roles: tuple[str, ...], attrs: dict[str, Any],
-        arguments: dict[str, Any], site: str, signature: vocabulary.Signature | None = None,
-    ) -> None:  # fmt: skip
-        self.kind, self.name, self.inputs, self.roles, self.attrs = kind, name, inputs, roles, attrs
-        self.arguments, self.site, self.signature = arguments, site, signature
-        self.copied: tuple[Any, Any] | None = None  # the first argument, and what stood for it
-
-
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """How the calls of a function are read: by a line of the table, where it has one."""
@@ -396,11 +340,6 @@ def as_float64(array: Array) -> Array:
 
 def _wide(array: Array) -> Any:
     return np.result_type(array, np.float64) if array.dtype.kind in "fc" else array.dtype
-
-
-def _fits(array: Array, tensor: Any) -> bool:
-    """Whether an array can take a tensor's place: of its shape, and complex where it is."""
-    return array.shape == tuple(tensor.shape) and np.iscomplexobj(array) == dtype_name(tensor).startswith("complex")
 
 
 def _without_tensors(value: Any, tensor: type[Any]) -> Any:
