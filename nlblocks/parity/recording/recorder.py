@@ -12,6 +12,7 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.parity.recording.call import Call
+from nlblocks.parity.recording.exchange import Exchange
 from nlblocks.parity.recording.framework import Framework, Undo, dtype_name
 from nlblocks.parity.recording.options import RunOptions
 from nlblocks.parity.recording.untraced import Unseen
