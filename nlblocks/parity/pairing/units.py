@@ -148,15 +148,18 @@ UNIT_RULES: tuple[UnitRule, ...] = (
 
 
 def units(trace: Trace) -> list[Unit]:
-    """The units of a model, each parameter where it is used first."""
+    """The units of a model, each parameter where it is used first, or first for more than a copy."""
     found: list[Unit] = []
     linear: dict[int, int] = {}  # the position of the linear layer that makes a tensor
     seen: set[str] = set()
+    computing = {n for op in trace.ops if op.kind not in vocabulary.LAYOUT for n in op.inputs}
     for op in trace.ops:
         refs = {
             role: _ref(trace, name, op, role)
             for number, role in zip(op.inputs, op.roles, strict=True)
-            if (name := trace.parameter(number)) is not None and name not in seen
+            if (name := trace.parameter(number)) is not None
+            and name not in seen
+            and not (op.kind in vocabulary.LAYOUT and number in computing)
         }
         if not refs:
             continue
