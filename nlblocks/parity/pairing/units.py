@@ -16,6 +16,8 @@ from nlblocks.parity.tracing import Op, Trace, vocabulary
 
 PART = re.compile(r"^(.*)\[(\d+):(\d+)\]$")
 """How a trace writes some rows of a parameter: "in_proj_weight[0:8]"."""
+LINEAR = "Linear"
+"""What frameworks call the linear layer of their own."""
 PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj"}
 """What the layers inside a fused attention are called, by the ``part`` that they are of it."""
 
@@ -192,7 +194,7 @@ def _ref(trace: Trace, name: str, op: Op, role: str) -> Ref:
     whole, rows = (match[1], (int(match[2]), int(match[3]))) if match else (name, None)
     tensor = trace.state[whole]
     shape = tensor.shape if rows is None else (rows[1] - rows[0], *tensor.shape[1:])
-    transposed = _is_transposed(op, role, shape)
+    transposed = _is_transposed(op, role, shape) or _is_transposed_linear(trace, whole, op, shape)
     return Ref(whole, rows, transposed, shape[::-1] if transposed else shape, tensor.buffer)
 
 
@@ -201,3 +203,15 @@ def _is_transposed(op: Op, role: str, shape: Sequence[int]) -> bool:
     if op.kind == "linear" and role == "weight":
         return bool(op.attrs.get("layout") == "in_out")
     return op.kind == "matmul" and role == "other" and len(shape) == 2 and not op.attrs.get("transpose_other")
+
+
+def _is_transposed_linear(trace: Trace, name: str, op: Op, shape: Sequence[int]) -> bool:
+    """Whether an operation that is no product takes the weight of a linear layer that keeps it as [in, out].
+
+    A weight that is quantised or normalised on its way is its layer's all the same: what its layout is, other
+    products of the run tell.
+    """
+    layer, _, own = name.rpartition(".")
+    if own != "weight" or len(shape) != 2 or trace.layers.get(layer) != LINEAR or op.kind in vocabulary.AFFINE:
+        return False
+    return any(other.attrs.get("layout") == "in_out" for other in trace.ops if other.kind == "linear")
