@@ -175,7 +175,24 @@ class Observer:
         numbers = [self.recorder.number(tensor) for tensor in (read.x, *read.states, *read.weights)]
         call = self.recorder.call(
             read.kind, read.kind, numbers, roles[: len(numbers)], layers=read.layers,
-            bidirectional=bool(read.bidirectional), time_major=read.time_major,
+            bidirectional=bool(read.bidirectional), time_major=read.time_major, p=read.p, training=read.dropping,
         )  # fmt: skip
-        result = function(*read.args, **kwargs)
-        return read.returned(result, self.recorder.after(call, read.results(result)))
+        if read.dropping and read.p > 0:
+            result, made = self._layers(read, call, function, kwargs)
+        else:
+            result = function(*read.args, **kwargs)
+            made = read.results(result)
+        return read.returned(result, self.recorder.after(call, made))
+
+    def _layers(self, read: Recurrent, call: Call, function: Callable[..., Any], kwargs: Any) -> tuple[Any, Any]:
+        """The layers one by one, with a dropout between them: what the last gives, and the tensors of the whole."""
+        x, ends = read.x, list[Any]()
+        for index in range(read.layers):
+            if index:
+                kept = draws.uniform(self.recorder, call, tuple(x.shape)) >= read.p
+                x = x * self.framework.like(kept / (1.0 - read.p) if read.p < 1 else 0.0 * kept, x)
+            result = function(*read.layer(index, x), **kwargs)
+            x, *states = read.results(result)
+            ends.append(states)
+        concat = self.framework.functions["concat"]
+        return result, type(read.results(result))([x, *(concat(list(parts), 0) for parts in zip(*ends, strict=True))])
