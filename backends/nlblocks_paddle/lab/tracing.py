@@ -55,7 +55,9 @@ class PaddleTracer(Tracer):
     heads_inside = True
     recurrent = {"C.rnn": recurrent}  # noqa: RUF012
     casts = CASTS
-    functions = {"softmax": paddle.nn.functional.softmax, "concat": paddle.concat}  # noqa: RUF012
+    functions = {  # noqa: RUF012
+        "softmax": paddle.nn.functional.softmax, "concat": paddle.concat, "moveaxis": paddle.moveaxis,
+    }
     batch_norm = BatchNorm
     lacking = LACKING
     finish = staticmethod(finish)

@@ -60,7 +60,7 @@ class TorchTracer(Tracer):
     recurrent = dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), recurrent)
     fused = {"multi_head_attention_forward": multi_head}  # noqa: RUF012
     casts = CASTS
-    functions = {"softmax": torch.softmax, "concat": torch.cat}  # noqa: RUF012
+    functions = {"softmax": torch.softmax, "concat": torch.cat, "moveaxis": torch.moveaxis}  # noqa: RUF012
     batch_norm = BatchNorm
     lacking = LACKING
     finish = staticmethod(finish)

@@ -76,7 +76,8 @@ class Framework(ABC):
         heads_inside: Whether attention takes [B, L, H, D], not [B, H, L, D].
         recurrent: By function, the reader of its arguments; None for what is not recorded, e.g. packed sequences.
         fused: By function, what writes down the operations that it stands for.
-        functions: What the lab calls itself, where there is one: softmax(x, axis), clip(x, low, high), concat(xs, axis).
+        functions: What the lab calls itself, where there is one: softmax(x, axis), clip(x, low, high),
+            concat(xs, axis), moveaxis(x, source, destination).
         casts: Methods that cast to a dtype of their own, by its name: {"float": "float32"}.
         batch_norm: The class of its blocks' own BatchNorm, with spec, weight, bias, running_mean and running_var.
         lacking: What its errors say (regular expressions) where it has no kernel, or no memory, for what a model does.
