@@ -56,7 +56,9 @@ class PaddleTracer(Tracer):
     recurrent = {"C.rnn": recurrent}  # noqa: RUF012
     casts = CASTS
     functions = {  # noqa: RUF012
-        "softmax": paddle.nn.functional.softmax, "concat": paddle.concat, "moveaxis": paddle.moveaxis,
+        "softmax": paddle.nn.functional.softmax,
+        "concat": paddle.concat,
+        "moveaxis": paddle.moveaxis,
     }
     batch_norm = BatchNorm
     lacking = LACKING
