@@ -183,8 +183,6 @@ class Pruned(nn.Layer):
 
     def forward(self, x: Tensor, scores: Tensor) -> Tensor:
         x = F.relu(self.body(x))
-        if self.sorted:
-            kept = paddle.argsort(scores, 1, descending=True)[:, :8]
-        else:
-            kept = paddle.topk(scores, 8, 1)[1]
+        picked = paddle.argsort(scores, 1, descending=True) if self.sorted else paddle.topk(scores, 8, 1)[1]
+        kept = picked[:, :8]
         return self.head(paddle.take_along_axis(x, kept.unsqueeze(-1).expand([-1, -1, 8]), 1))

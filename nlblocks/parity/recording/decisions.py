@@ -162,7 +162,7 @@ class Decisions:
         self._before: dict[str, tuple[Array, Any]] = {}
 
     def near(self, dtype: str, largest: float) -> bool:
-        """Whether the run was put back over no more than two correct runs are apart, beside the largest number in it."""
+        """Whether the run was put back no farther than two correct runs are apart, beside the largest number in it."""
         return all(way <= NEAR[dtype] * largest for _, way in self.moved.values())
 
     def for_run_of(self, other: Decisions) -> Decisions:
