@@ -56,7 +56,7 @@ class NoiseFloor:
 
     @staticmethod
     def larger(*found: Mapping[Key, Array]) -> Floors:
-        """The larger floor of each element that any of these knows; of two shapes the first, they are never compared."""
+        """The larger floor of each element that any of these knows; of two shapes the first, they are not compared."""
         result: Floors = {}
         for floors in found:
             for key, floor in floors.items():
