@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nlblocks.numerics.ulp import nudged
-from nlblocks.parity.recording.decisions import KINKS, _Larger, _sides, _Sides, _sign
+from nlblocks.parity.recording.decisions import KINKS, _Larger, _Sides, _sides, _sign
 from nlblocks.parity.recording.order import held_order, ranks
 
 DTYPES = ["float64", "float32"]
