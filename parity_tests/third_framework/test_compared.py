@@ -127,7 +127,7 @@ def test_values_and_gradients_can_be_given(numtape: Any) -> None:
 def test_an_error_says_where(numtape: Any) -> None:
     model = toy_net(numtape)
     model.last = numtape.Linear(7, 3)
-    trace = Subject.alone(model, SHAPE, 0).probe()
+    trace = Subject.alone(model, SHAPE, 0).structure(training=False)
     assert (trace.error_scope, trace.error.partition(":")[0]) == ("last", "ValueError")
 
 

@@ -82,7 +82,6 @@ class Judge:
     def evaluation(self) -> None:
         """The outputs in evaluation mode."""
         runs = self._run(training=False)
-        self._failed = runs.stopped
         self._through = self._forward(runs, "eval forward") is not None
         if not self.report.profiled:
             self.report.profile(profile(runs.left, runs.right))
@@ -141,6 +140,7 @@ class Judge:
         self._audit(runs.left, runs.right)
         runs = self._again(runs, phase)
         training, failed = runs.training, runs.stopped
+        self._failed = self._failed if training else failed
         if failed and self._excused(runs):
             return None
         self._judged.add(training)
