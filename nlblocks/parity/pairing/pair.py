@@ -90,12 +90,12 @@ def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
     a, b = units(left), units(right)
     a = split_fused(a, graphs[0], b, graphs[1])
     b = split_fused(b, graphs[1], a, graphs[0])
-    found = hinted(a, b, rename)
-    found |= _still_free(same_names(a, b), found)
-    taken = set(found.values())
-    rest_a = [i for i in range(len(a)) if i not in found]
-    rest_b = [j for j in range(len(b)) if j not in taken]
-    found |= in_order(a, b, rest_a, rest_b)
+    found = _aligned(a, b, rename)
+    parted = _parted((a, b), graphs, found)
+    if sum(map(len, parted)) > len(a) + len(b):
+        again = _aligned(*parted, rename)
+        if sum(map(len, parted)) - 2 * len(again) < len(a) + len(b) - 2 * len(found):
+            (a, b), found = parted, again
     more, ambiguous = leftovers(a, b, found)
     found |= more
     mine, theirs = dict(enumerate(a)), dict(enumerate(b))
@@ -110,6 +110,25 @@ def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
         ambiguous=tuple(ambiguous),
         cut=(left.stopped, right.stopped),
     )
+
+
+def _aligned(a: Sequence[Unit], b: Sequence[Unit], rename: Rename | None) -> Matches:
+    """The units that a hint, their names or their order join."""
+    found = hinted(a, b, rename)
+    found |= _still_free(same_names(a, b), found)
+    taken = set(found.values())
+    return found | in_order(
+        a, b, [i for i in range(len(a)) if i not in found], [j for j in range(len(b)) if j not in taken]
+    )
+
+
+def _parted(
+    sides: tuple[list[Unit], list[Unit]], graphs: tuple[TraceGraph, TraceGraph], found: Matches
+) -> tuple[list[Unit], list[Unit]]:
+    """Both sides, with the layers that have no partner split where they stand for several of the other's."""
+    a, b = sides
+    parted = split_fused(a, graphs[0], b, graphs[1], set(range(len(a))) - found.keys())
+    return parted, split_fused(b, graphs[1], a, graphs[0], set(range(len(b))) - set(found.values()))
 
 
 def _still_free(matches: Matches, known: Matches) -> Matches:

@@ -99,8 +99,8 @@ class UnitRule:
 
     ``kind`` is the unit's, where it is not the operation's own; ``roles`` gives the unit's parameters by role, the
     operation's own unless told. The unit is named after the layer that its first parameter is of or, ``by_parameter``,
-    after the parameter. Where it ``joins``, there is no unit: its parameters belong to the unit that it is behind. Where
-    they are ``apart``, each of them is a unit.
+    after the parameter. Where it ``joins``, there is no unit: its parameters belong to the unit that it is behind.
+    Where they are ``apart``, each of them is a unit.
     """
 
     applies: Callable[[Use], bool]
@@ -276,7 +276,7 @@ class _Reader:
                     self._add(op, UNIT_RULES[-1], {"weight": ref}, source)
 
     def _pass_on(self, op: Op, place: int | None, owners: Sequence[int]) -> None:
-        """The result of a unit that is moved or joined is the unit's still; so is that of another part of its weight."""
+        """A unit's result that is moved or joined is the unit's still; so is what another part of its weight gives."""
         if owners:
             place = owners[0] if self.makers[owners[0]] == op.kind else None
         elif op.kind not in vocabulary.LAYOUT and op.kind not in JOINED:
