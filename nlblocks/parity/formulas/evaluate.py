@@ -121,8 +121,8 @@ FORMULAS: dict[str, Formula] = POINTWISE | {
 
 OF_COMPLEX = frozenset({
     "abs", "add", "addcmul", "addmm", "cat", "clone", "conv", "conv_transpose", "detach", "div", "einsum", "exp",
-    "flip", "getitem", "identity", "linear", "log", "masked_fill", "matmul", "mean", "mul", "neg", "pad", "pow", "roll", "rsqrt", "scale",
-    "sqrt", "square", "stack", "sub", "sum", "tanh", "where",
+    "flip", "getitem", "identity", "linear", "log", "masked_fill", "matmul", "mean", "mul", "neg", "pad", "pow",
+    "roll", "rsqrt", "scale", "sqrt", "square", "stack", "sub", "sum", "tanh", "where",
 })  # fmt: skip
 """Kinds whose formula is that of complex numbers too: NumPy takes others of the real part, or orders what has none."""
 
