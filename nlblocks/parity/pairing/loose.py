@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from nlblocks.parity.pairing.names import likeness
 from nlblocks.parity.pairing.units import Ref, Unit
@@ -25,8 +24,8 @@ class _Loose:
 
     def meets(self, other: _Loose) -> bool:
         """Whether two may be one: of a size, and one of them is no layer's."""
-        alike = np.prod(self.ref.shape) == np.prod(other.ref.shape) and self.ref.buffer == other.ref.buffer
-        return bool(alike and (self.raw or other.raw))
+        alike = _size(self.ref) == _size(other.ref) and self.ref.buffer == other.ref.buffer
+        return alike and (self.raw or other.raw)
 
 
 def pair_loose(a: Units, b: Units, matches: Mapping[int, int]) -> list[tuple[Unit, Unit]]:
@@ -50,12 +49,17 @@ def pair_loose(a: Units, b: Units, matches: Mapping[int, int]) -> list[tuple[Uni
 
 
 def _loose(units: Units, others: Units, partners: Mapping[int, int]) -> Iterator[_Loose]:
-    """In the order of use."""
+    """In the order of use. Roles of what is no layer tell the order alone: of another size they join nothing."""
     for place, unit in units.items():
         known = others[partners[place]].refs if place in partners else {}
         for role, ref in unit.refs.items():
-            if role not in known:
-                yield _Loose(place, role, ref, unit.kind == "tensor")
+            raw = unit.kind == "tensor"
+            if role not in known or (raw and _size(known[role]) != _size(ref)):
+                yield _Loose(place, role, ref, raw)
+
+
+def _size(ref: Ref) -> int:
+    return math.prod(ref.shape)
 
 
 def _pair(a: Units, b: Units, mine: _Loose, theirs: _Loose) -> tuple[Unit, Unit]:

@@ -161,6 +161,17 @@ def test_one_sum_with_a_product_is_two_operations() -> None:
     assert found.names["1.beta"] == "1.beta"
 
 
+def test_two_tensors_of_one_operation_are_told_apart_by_their_size() -> None:
+    def by_hand(s: Any, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x, s.g * s.v / s.v.norm(dim=1, keepdim=True))
+
+    def native(s: Any, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x, torch._weight_norm(s.v, s.g, 0))
+
+    shapes: Shapes = {"v": (4, 4), "g": (4, 1)}
+    assert whole(paired(net(Hand(shapes, by_hand)), net(Hand(shapes, native)), ROWS))
+
+
 def test_parts_that_are_joined_are_parameters_of_their_own() -> None:
     def bias(s: Any, x: torch.Tensor) -> torch.Tensor:
         return torch.cat((s.q, torch.zeros_like(s.v), s.v)) + x.repeat(1, 1, 3)
