@@ -369,7 +369,8 @@ class Judge:
         ):  # one that nobody chose tells nothing of another
             self.report.skip(UNHELD)
             return
-        found = compare_training(self.why, mine, theirs, self.left.state, self._rounding)
+        judged = dict.fromkeys(self._apart, 1.0)  # buffers that one pass left apart are said: they go where they like
+        found = compare_training(self.why, mine, theirs, self.left.state, self._rounding | judged)
         self.report.train((mine.optimiser, theirs.optimiser), found.steps)
         self.report.find(*found.findings)
         for comparison in found.not_finite:

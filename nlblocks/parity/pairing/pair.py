@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from nlblocks.backend import State
 from nlblocks.parity.pairing import transfer
 from nlblocks.parity.pairing.align import Matches, in_order, leftovers, same_names
+from nlblocks.parity.pairing.buffers import with_buffers
 from nlblocks.parity.pairing.fused import split_fused
 from nlblocks.parity.pairing.loose import pair_loose
 from nlblocks.parity.pairing.rename import Rename, check_rename, hinted
@@ -102,10 +103,11 @@ def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
     loose = pair_loose(mine, theirs, found)
     found = {i: j for i, j in sorted(found.items()) if i in mine and j in theirs}
     taken = set(found.values())
+    pairs = with_buffers([*((mine[i], theirs[j]) for i, j in found.items()), *loose], left, right)
     return Pairing(
-        pairs=(*((mine[i], theirs[j]) for i, j in found.items()), *loose),
-        left_only=tuple(unit for i, unit in sorted(mine.items()) if i not in found),
-        right_only=tuple(unit for j, unit in sorted(theirs.items()) if j not in taken),
+        pairs=tuple(pairs),
+        left_only=_alone([unit for i, unit in sorted(mine.items()) if i not in found], [unit for unit, _ in pairs]),
+        right_only=_alone([unit for j, unit in sorted(theirs.items()) if j not in taken], [unit for _, unit in pairs]),
         unused=(_unused(left, a), _unused(right, b)),
         ambiguous=tuple(ambiguous),
         cut=(left.stopped, right.stopped),
@@ -135,6 +137,12 @@ def _still_free(matches: Matches, known: Matches) -> Matches:
     """The matches of units that have no partner yet, on either side."""
     taken = set(known.values())
     return {i: j for i, j in matches.items() if i not in known and j not in taken}
+
+
+def _alone(own: Sequence[Unit], paired: Sequence[Unit]) -> tuple[Unit, ...]:
+    """The units of a side of which something has no partner."""
+    names = {str(ref) for unit in paired for ref in unit.refs.values()}
+    return tuple(unit for unit in own if not names.issuperset(map(str, unit.refs.values())))
 
 
 def _unused(trace: Trace, own: Sequence[Unit]) -> tuple[str, ...]:

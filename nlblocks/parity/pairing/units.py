@@ -26,6 +26,8 @@ JOINED = {"cat", "stack"}
 """Kinds that put tensors side by side."""
 TURNS = {"transpose", "permute", "swapaxes", "movedim"}
 """Kinds that exchange the axes of a matrix."""
+LAYER = "Linear"
+"""What frameworks call the linear layer of their own."""
 PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj"}
 """What the layers inside a fused attention are called, by the ``part`` that they are of it."""
 
@@ -325,7 +327,7 @@ def _ref(trace: Trace, view: _View, op: Op, role: str) -> Ref:
     whole, rows = (match[1], (int(match[2]), int(match[3]))) if match else (view.name, None)
     tensor = trace.state[whole]
     shape = tensor.shape if rows is None else (rows[1] - rows[0], *tensor.shape[1:])
-    transposed = _is_transposed(op, role, shape, view.turned)
+    transposed = _is_transposed(op, role, shape, view.turned) or _is_transposed_linear(trace, whole, op, shape)
     return Ref(whole, rows, transposed, shape[::-1] if transposed else shape, tensor.buffer)
 
 
@@ -354,3 +356,15 @@ def _summed(op: Op, role: str) -> int | None:
     summed = [i for i, letter in enumerate(mine) if letter in other and letter not in result]
     kept = [i for i, letter in enumerate(mine) if letter not in other and letter in result]
     return summed[0] if len(summed) == 1 and len(kept) == 1 else None
+
+
+def _is_transposed_linear(trace: Trace, name: str, op: Op, shape: Sequence[int]) -> bool:
+    """Whether an operation that is no product takes the weight of a linear layer that keeps it as [in, out].
+
+    A weight that is quantised or normalised on its way is its layer's all the same: what its layout is, other
+    products of the run tell.
+    """
+    layer, _, own = name.rpartition(".")
+    if own != "weight" or len(shape) != 2 or trace.layers.get(layer) != LAYER or op.kind in PRODUCTS | LINEAR:
+        return False
+    return any(other.attrs.get("layout") == "in_out" for other in trace.ops if other.kind == "linear")
