@@ -34,9 +34,10 @@ def versions() -> str:
 
 def verify() -> str:
     """All blocks, every backend that is there against every other."""
-    status, text = _call("-m", "nlblocks", "verify")
+    backends = ",".join(name for name in ("torch", "paddle", "reference") if name == "reference" or _has(name))
+    status, text = _call("-m", "nlblocks", "verify", "--backends", backends)
     (line,) = re.findall(r"\d+ specs, \d+ comparisons: [^.]*", " ".join(text.split())) or [text.strip()[-200:]]
-    return f"{'failed' if status else 'passed'}: {line}"
+    return f"{'failed' if status else 'passed'}: {line}, {backends}"
 
 
 def compare() -> str:
@@ -53,7 +54,7 @@ def compare() -> str:
             first = capture(left(), SHAPE)
             reports.append(compare_captures(first, capture(paddle_net(**fault), like=first), accept=ACCEPT))
         wrong += [f"{name}: {report.verdict}, {report.finding}" for report in reports if not _is(report, cause)]
-    return f"failed: {'; '.join(wrong)}" if wrong else f"passed: {len(PAIRS)} pairs"
+    return f"failed: {'; '.join(wrong)}" if wrong else f"passed: {len(PAIRS)} pairs, {_sides()}"
 
 
 def dialects() -> str:
@@ -62,6 +63,10 @@ def dialects() -> str:
     options = ("-q", "-p", "no:cacheprovider", "-o", "filterwarnings=", "parity_tests/weights/dialects")
     status, text = _call("-m", "pytest", *options, folder=ROOT)
     return f"{'failed' if status else 'passed'}: {text.strip().splitlines()[-1].strip('= ')}"
+
+
+def _sides() -> str:
+    return "torch against Paddle" if _has("torch") else "Paddle against itself"
 
 
 def _is(report: Any, cause: str | None) -> bool:

@@ -56,11 +56,13 @@ class NoiseFloor:
 
     @staticmethod
     def larger(*found: Mapping[Key, Array]) -> Floors:
-        """The larger floor of each element that any of these knows."""
+        """The larger floor of each element that any of these knows; of two shapes the first, they are not compared."""
         result: Floors = {}
         for floors in found:
             for key, floor in floors.items():
-                result[key] = np.maximum(result[key], floor) if key in result else floor
+                own = result.setdefault(key, floor)
+                if own.shape == floor.shape:
+                    result[key] = np.maximum(own, floor)
         return result
 
     @staticmethod

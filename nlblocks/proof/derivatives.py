@@ -12,7 +12,7 @@ import numpy as np
 from nlblocks.backend import Array, Differentiator
 from nlblocks.init import generator
 from nlblocks.numerics import Comparison, tolerance
-from nlblocks.proof.sample import Floors, Key, Point, Results, Setting
+from nlblocks.proof.sample import Floors, Key, Point, Results, Setting, floor_of
 from nlblocks.specs.base import BlockSpec
 from nlblocks.weights.state import load_state
 
@@ -70,7 +70,7 @@ class Derivatives:
         norms = {key: float(np.linalg.norm(array)) for key, array in own.items()}
         directions, projected, rounding = {}, 0.0, 0.0
         for key in keys:
-            floor = np.broadcast_to(self.floors.get(key, 0.0), own[key].shape)
+            floor = floor_of(own[key], key, self.floors)
             direction = generator(self.seed, f"direction:{key[1]}").normal(size=own[key].shape)
             zero = norms[key] <= tolerance.RATIO * float(np.linalg.norm(floor))
             direction /= (max(norms.values()) if zero else norms[key]) or 1.0

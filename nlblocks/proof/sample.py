@@ -96,6 +96,12 @@ class Setting:
         }  # fmt: skip
 
 
+def floor_of(array: Array, key: Key, floors: Floors) -> Array:
+    """The floor of each of a tensor's elements; 0 where none is known of its shape."""
+    found = floors.get(key)
+    return np.zeros(array.shape) if found is None or found.shape != array.shape else found
+
+
 def random_state(spec: BlockSpec, seed: int) -> State:
     """A state with no zero gate: every gamma, bias and running statistic is random and away from zero.
 

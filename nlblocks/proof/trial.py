@@ -14,7 +14,7 @@ from nlblocks.errors import NoBlockError
 from nlblocks.numerics import Comparison, NoiseFloor, tolerance
 from nlblocks.paths import force, forced
 from nlblocks.proof.derivatives import Derivatives
-from nlblocks.proof.sample import PARTS, Floors, Key, Point, Results, Setting
+from nlblocks.proof.sample import PARTS, Floors, Key, Point, Results, Setting, floor_of
 from nlblocks.proof.ties import WITHOUT_MAP, DecidedAlike
 from nlblocks.specs.base import BlockSpec
 from nlblocks.weights.state import load_state
@@ -160,7 +160,7 @@ class Trial:
                     yield Comparison.impossible(problem, noise=0.0, **record)
                 else:
                     largest = max(largest_of(key[0], run) for run in runs.values())
-                    noise = floors.get(key, np.zeros(left[key].shape))
+                    noise = floor_of(left[key], key, floors)
                     yield Comparison.of(left[key], right[key], noise=noise, largest=largest, **record)
             for key in sorted({*left, *right} - known):
                 record = setting.record(*key, pair)

@@ -183,5 +183,6 @@ class Pruned(nn.Layer):
 
     def forward(self, x: Tensor, scores: Tensor) -> Tensor:
         x = F.relu(self.body(x))
-        kept = paddle.argsort(scores, 1, descending=True)[:, :8] if self.sorted else paddle.topk(scores, 8, 1)[1]
+        picked = paddle.argsort(scores, 1, descending=True) if self.sorted else paddle.topk(scores, 8, 1)[1]
+        kept = picked[:, :8]
         return self.head(paddle.take_along_axis(x, kept.unsqueeze(-1).expand([-1, -1, 8]), 1))

@@ -89,7 +89,6 @@ class Judge:
     def evaluation(self) -> None:
         """The outputs in evaluation mode."""
         runs = self._run(training=False)
-        self._failed = runs.stopped
         self._through = self._forward(runs, "eval forward") is not None
         if not self.report.profiled:
             self.report.profile(profile(runs.left, runs.right))
@@ -145,6 +144,7 @@ class Judge:
         said = {finding.explanation for finding in self.report.findings}
         self.report.find(*(f for f in not_put_back(runs.left, runs.right) if f.explanation not in said))
         training, failed = runs.training, runs.stopped
+        self._failed = self._failed if training else failed
         if failed and self._excused(runs):
             return None
         self._judged.add(training)

@@ -1,7 +1,7 @@
 """Which parameter of one model is which of the other: by what uses it, in which order, of which shape, and by name.
 
 Both models are read as sequences of units. What a hint joins is joined; names decide where they are the same on both
-sides, and help elsewhere; then order; then kind and shape alone.
+sides, and help elsewhere; then order; then kind and shape alone. At last come the tensors that this leaves over.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from nlblocks.parity.pairing import transfer
 from nlblocks.parity.pairing.align import Matches, in_order, leftovers, same_names
 from nlblocks.parity.pairing.buffers import with_buffers
 from nlblocks.parity.pairing.fused import split_fused
+from nlblocks.parity.pairing.loose import pair_loose
 from nlblocks.parity.pairing.rename import Rename, check_rename, hinted
 from nlblocks.parity.pairing.units import Ref, Unit, units
 from nlblocks.parity.tracing import Trace, TraceGraph
@@ -69,7 +70,8 @@ class Pairing:
         Tensors that hold distinct values stay as they are. Values are such as float32 holds.
         """
         left = [*(unit for unit, _ in self.pairs), *self.left_only]
-        return transfer.randomised({ref.name: role for unit in left for role, ref in unit.refs.items()}, state, seed)
+        roles = {ref.name: (role, ref.buffer) for unit in left for role, ref in unit.refs.items()}
+        return transfer.randomised(roles, state, seed)
 
     def states(self, own: tuple[State, State], seed: int, *, randomise: bool, transfer: bool) -> tuple[State, State]:
         """What the left and the right are run with: their own, made random where constant, and the left's moved."""
@@ -89,23 +91,46 @@ def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
     a, b = units(left), units(right)
     a = split_fused(a, graphs[0], b, graphs[1])
     b = split_fused(b, graphs[1], a, graphs[0])
-    found = hinted(a, b, rename)
-    found |= _still_free(same_names(a, b), found)
-    taken = set(found.values())
-    rest_a = [i for i in range(len(a)) if i not in found]
-    rest_b = [j for j in range(len(b)) if j not in taken]
-    found |= in_order(a, b, rest_a, rest_b)
+    found = _aligned(a, b, rename)
+    parted = _parted((a, b), graphs, found)
+    if sum(map(len, parted)) > len(a) + len(b):
+        again = _aligned(*parted, rename)
+        if sum(map(len, parted)) - 2 * len(again) < len(a) + len(b) - 2 * len(found):
+            (a, b), found = parted, again
     more, ambiguous = leftovers(a, b, found)
     found |= more
-    pairs = with_buffers([(a[i], b[j]) for i, j in sorted(found.items())], left, right)
+    mine, theirs = dict(enumerate(a)), dict(enumerate(b))
+    loose = pair_loose(mine, theirs, found)
+    found = {i: j for i, j in sorted(found.items()) if i in mine and j in theirs}
+    taken = set(found.values())
+    pairs = with_buffers([*((mine[i], theirs[j]) for i, j in found.items()), *loose], left, right)
     return Pairing(
         pairs=tuple(pairs),
-        left_only=_alone(a, [unit for unit, _ in pairs]),
-        right_only=_alone(b, [unit for _, unit in pairs]),
+        left_only=_alone([unit for i, unit in sorted(mine.items()) if i not in found], [unit for unit, _ in pairs]),
+        right_only=_alone([unit for j, unit in sorted(theirs.items()) if j not in taken], [unit for _, unit in pairs]),
         unused=(_unused(left, a), _unused(right, b)),
         ambiguous=tuple(ambiguous),
         cut=(left.stopped, right.stopped),
     )
+
+
+def _aligned(a: Sequence[Unit], b: Sequence[Unit], rename: Rename | None) -> Matches:
+    """The units that a hint, their names or their order join."""
+    found = hinted(a, b, rename)
+    found |= _still_free(same_names(a, b), found)
+    taken = set(found.values())
+    return found | in_order(
+        a, b, [i for i in range(len(a)) if i not in found], [j for j in range(len(b)) if j not in taken]
+    )
+
+
+def _parted(
+    sides: tuple[list[Unit], list[Unit]], graphs: tuple[TraceGraph, TraceGraph], found: Matches
+) -> tuple[list[Unit], list[Unit]]:
+    """Both sides, with the layers that have no partner split where they stand for several of the other's."""
+    a, b = sides
+    parted = split_fused(a, graphs[0], b, graphs[1], set(range(len(a))) - found.keys())
+    return parted, split_fused(b, graphs[1], a, graphs[0], set(range(len(b))) - set(found.values()))
 
 
 def _still_free(matches: Matches, known: Matches) -> Matches:

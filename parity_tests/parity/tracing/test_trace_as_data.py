@@ -28,7 +28,8 @@ def example() -> Trace:
         state={"fc.weight": Tensor(shape=(2, 2), dtype="float32", trainable=True, buffer=False)},
         buffers_after={"odd/name": np.zeros(1)}, layers={"fc": "Linear"}, overwritten={2, 0},
         digests={2: Digest(shape=(1, 2), total=0.1, square=np.inf, sample=np.array([-np.inf, 1 / 3]))},
-        error="RuntimeError: no", error_scope="fc", unable=True,
+        held={"interp": ("the ratio", 3e-8)}, promoted={"fc:linear:1": "float32"}, lost=["attribute x of fc"],
+        streams={"random": "ab12"}, error="RuntimeError: no", error_scope="fc", unable=True,
     )  # fmt: skip
 
 
