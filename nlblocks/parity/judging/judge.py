@@ -58,7 +58,7 @@ class Judge:
         self._at_ties = False  # whether rounding decides them
         self._undecided: dict[str, list[str]] = {}  # what, by the reason
         self._hinted: set[str] = set()  # reasons by which evaluation is all that can be compared
-        self._apart: dict[str, Array] = {}  # by how much buffers differ in float64
+        self._apart: dict[str, Array] = {}  # by how much buffers differ in float64; in later steps they may
         self._rounding: dict[str, float] = {}  # how far gradients may be apart; from 1 on they are rounding
 
     @property
@@ -364,13 +364,12 @@ class Judge:
     def _histories(self, left: Side, right: Side) -> None:
         """The states after each step, as far as both sides came, and the optimisers' settings."""
         mine, theirs = left.train(), right.train()
-        if (
-            mine is None or theirs is None or left.asked != right.asked
-        ):  # one that nobody chose tells nothing of another
+        # What nobody chose on one side tells nothing of the other's.
+        if mine is None or theirs is None or left.asked != right.asked:
             self.report.skip(UNHELD)
             return
-        free = self._rounding | dict.fromkeys(self._apart, 1.0)  # what one pass left apart is said
-        found = compare_training(self.why, mine, theirs, self.left.state, free)
+        rounding = self._rounding | dict.fromkeys(self._apart, 1.0)
+        found = compare_training(self.why, mine, theirs, self.left.state, rounding)
         self.report.train((mine.optimiser, theirs.optimiser), found.steps)
         self.report.find(*found.findings)
         for comparison in found.not_finite:
