@@ -97,8 +97,8 @@ def explain_buffer(
                 for cause, text in words.items()
             ]
     still = [side for side, value in (("left", mine), ("right", theirs)) if np.array_equal(value, before)]
-    words = f", and is as before on the {still[0]}" if still else ""
-    return [found(explanation=f"{names[0]} differs by {gap:.1e} after one pass{words}")]
+    kept = f", and is as before on the {still[0]}" if still else ""
+    return [found(explanation=f"{names[0]} differs by {gap:.1e} after one pass{kept}")]
 
 
 @buffer_hypothesis("batch_norm.variance")

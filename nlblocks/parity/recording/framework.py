@@ -26,8 +26,8 @@ class Recurrent:
     ``groups`` says how the weights are listed: those of the first group layer by layer and direction by direction, then
     those of the next. ``args`` are the call's, without dropout; ``p`` is that of the dropout between its layers, where
     it has any, and ``dropping`` whether it is active. ``single`` gives the arguments of a call of one layer, from its
-    input, states and weights. ``results`` are the tensors of what a call gives; ``returned`` is what the model gets once
-    others may have taken their places.
+    input, states and weights. ``results`` are the tensors of what a call gives; ``returned`` is what the model gets
+    once others may have taken their places.
     """
 
     kind: str
