@@ -367,8 +367,8 @@ class Judge:
         ):  # one that nobody chose tells nothing of another
             self.report.skip(UNHELD)
             return
-        judged = dict.fromkeys(self._apart, 1.0)  # buffers that one pass left apart are said: they go where they like
-        found = compare_training(self.why, mine, theirs, self.left.state, self._rounding | judged)
+        free = self._rounding | dict.fromkeys(self._apart, 1.0)  # what one pass left apart is said
+        found = compare_training(self.why, mine, theirs, self.left.state, free)
         self.report.train((mine.optimiser, theirs.optimiser), found.steps)
         self.report.find(*found.findings)
         for comparison in found.not_finite:
