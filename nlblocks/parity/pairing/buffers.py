@@ -1,10 +1,4 @@
-<<<<<<< HEAD
-"""Buffers that no operation showed to be a layer's: which is which of the other model, by the layer that owns it.
-||||||| 2bfd8d6
-"""Buffers that no operation showed to be a layer's: which of one model is which of the other, by the layer that owns it.
-=======
 """Buffers that no operation showed to be a layer's: which of one model is which of the other, by the layer around them.
->>>>>>> missed
 
 Running statistics may be copied before they are used, or not used at all in evaluation, and an average that only
 training keeps is used by nothing. What both sides own is paired all the same: it may differ once a pass is over.
@@ -25,15 +19,8 @@ Pairs = Sequence[tuple[Unit, Unit]]
 def with_buffers(pairs: Pairs, left: Trace, right: Trace) -> list[tuple[Unit, Unit]]:
     """The pairs of units, with the buffers of one name and shape that layers which are partners both own.
 
-<<<<<<< HEAD
-    Their role is their own name in the layer. Those of a layer without a partner make a pair of their own where all of
-    it is the same.
-||||||| 2bfd8d6
-    Their role is their own name in the layer. Those of a layer without a partner make a pair of their own where all of it is the same.
-=======
     Their role is what the layer calls them. Those of a layer without a partner make a pair of their own, where the
     whole name is the same.
->>>>>>> missed
     """
     found = list(pairs)
     joined = [
