@@ -35,6 +35,7 @@ from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.tracing import Trace
 
 R = TypeVar("R", bound=ReportData)
+HELPED = "the right is given the left's attributes and values at what was found in evaluation: what else differs"
 EVAL_ONLY = "; compare without training (training=False, --eval-only)"
 UNHELD = "steps of training, which a capture does not hold"
 
@@ -101,10 +102,7 @@ class Judge:
             self.report.skip("the training pass, because of what was found in evaluation")
             return
         if self.search.substitutions:
-            text = (
-                "the right is given the left's attributes and values at what was found in evaluation: what else differs"
-            )
-            self.report.find(Finding(phase="train forward", place="output", severity="note", explanation=text))
+            self.report.find(Finding(phase="train forward", place="output", severity="note", explanation=HELPED))
         passed = self._forward(self._run(training=True), "train forward")
         if passed is None:
             return
