@@ -1,0 +1,1 @@
+"""Paddle source in, readable torch source, weights and proof out."""

@@ -1,0 +1,357 @@
+"""One call of a Paddle API as torch: arguments bound to the row's signature, each by its fate, and written out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import libcst as cst
+
+from nlblocks.port.observe import Place
+from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression
+from nlblocks.port.rewrite.convert import CONVERTERS, same_literal
+from nlblocks.port.rewrite.file import IMPORTS, File
+from nlblocks.port.table.helpers import HELPERS
+from nlblocks.port.table.row import (
+    PLACEHOLDER,
+    REQUIRED,
+    Attr,
+    Dropped,
+    Fate,
+    Only,
+    Refused,
+    Row,
+    Signature,
+    Target,
+    To,
+    Variant,
+)
+
+POSITIONAL = frozenset({"input", "tensors", "tensor", "other", "condition", "data"})
+"""Torch parameters that nobody writes by keyword where they come first."""
+
+
+@dataclass
+class Written:
+    """What a call becomes: the expression, checks to make before, and the starts of parameters."""
+
+    node: cst.BaseExpression
+    checks: list[str] = field(default_factory=list)
+    starts: dict[str, cst.BaseExpression] = field(default_factory=dict)
+    dropped: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Call:
+    """A call of ``row``'s API named ``api``. ``receiver`` is what a method is called on.
+
+    ``function`` is kept as the called expression where it is given: a class in a variable, a subclass's super().
+    """
+
+    row: Row
+    api: str
+    node: cst.Call
+    file: File
+    place: Place | None
+    receiver: cst.BaseExpression | None = None
+    function: cst.BaseExpression | None = None
+
+    def written(self) -> Written:
+        """Raises Refusal."""
+        bound, rest = self._bound()
+        variant = self._variant(bound)
+        text = variant.torch if variant else self.row.torch
+        if text is None:
+            raise Refusal((variant.why if variant else "") or self.row.notes or "torch has nothing that does the same")
+        target = self._target(text)
+        found = Written(self.node)
+        outputs: list[tuple[str, Argument]] = []
+        for name, default in self.row.signature.parameters.items():
+            if name not in bound and (default == REQUIRED or name == self._receiver_name):
+                continue
+            argument = bound.get(name) or Argument(expression(default), given=False)
+            fate = self.row.fate(name, variant)
+            outputs += self._apply(name, argument, fate, found, target)
+        found.node = self._call(target, outputs, rest) if target.signature else self._expression(target, outputs, rest)
+        return found
+
+    @property
+    def _receiver_name(self) -> str:
+        """The parameter that the receiver of a method is; "" where the row is a method's itself."""
+        is_method = self.api.startswith("Tensor.") and not self.row.paddle.startswith("Tensor.")
+        return next(iter(self.row.signature.parameters), "") if is_method else ""
+
+    def _bound(self) -> tuple[dict[str, Argument], list[cst.Arg]]:
+        """The arguments by parameter, and those that the signature takes with a star."""
+        signature = self.row.signature
+        names = [n for n in signature.parameters if n not in signature.keyword_only and n != self._receiver_name]
+        bound: dict[str, Argument] = {}
+        rest: list[cst.Arg] = []
+        seen = self.place.arguments if self.place is not None else {}
+        for index, arg in enumerate(self.node.args):
+            if arg.keyword is not None:
+                key = name = arg.keyword.value
+                if name not in signature.parameters:
+                    raise Refusal(f"the table does not know the argument {name!r}")
+            elif arg.star:
+                if arg.star == "*" and signature.variadic and index >= len(names):
+                    rest.append(arg)
+                    continue
+                raise Refusal(f"arguments passed on by {arg.star}")
+            elif index < len(names):
+                key, name = str(index), names[index]
+            elif signature.variadic:
+                rest.append(arg)
+                continue
+            else:
+                raise Refusal(f"more arguments than the table knows: {index + 1}")
+            bound[name] = Argument(arg.value, seen.get(key), original=arg)
+        if self._receiver_name and self.receiver is not None:
+            bound[self._receiver_name] = Argument(self.receiver)
+        return bound, rest
+
+    def _variant(self, bound: dict[str, Argument]) -> Variant | None:
+        defaults = self.row.signature.parameters
+
+        def argument(name: str) -> Argument:
+            if name == "ndim":
+                return Argument(
+                    expression(repr(sorted(self.place.ranks)[0]))
+                    if self.place and self.place.ranks
+                    else expression("ndim")
+                )
+            return bound.get(name) or Argument(
+                expression(defaults.get(name, "None").replace(REQUIRED, "None")), given=False
+            )
+
+        for variant in self.row.variants:
+            if all(argument(name).fits(wanted) for name, wanted in variant.when.items()):
+                return variant
+        return None
+
+    def _target(self, text: str) -> Target:
+        """The target, its names imported; a method's head where the row gives one."""
+        if self.api.startswith("Tensor.") and self.row.method and text == self.row.torch:
+            signature = Target(text).signature
+            if signature is not None:
+                first = next(iter(signature.parameters))
+                inside = text[len(signature.head) + 1 :].removeprefix(first).removeprefix(", ").lstrip()
+                text = f"{{self}}.{self.row.method}({inside}"
+        elif text.startswith("{self}.") and self.receiver is None and self.function is None:
+            text = text.replace("{self}", "{" + next(iter(self.row.signature.parameters)) + "}")
+        return Target(text)
+
+    def _apply(
+        self, name: str, argument: Argument, fate: Fate | None, found: Written, target: Target
+    ) -> list[tuple[str, Argument]]:
+        match fate:
+            case To(torch, convert):
+                node = CONVERTERS[convert](argument, self.file) if convert else argument.node
+                return [(torch, replace(argument, node=node))]
+            case Dropped(reason):
+                if argument.given:
+                    found.dropped.append((name, reason))
+            case Only(values):
+                self._only(name, argument, values, found)
+            case Attr():
+                return self._attr(name, argument, fate, found)
+            case Refused(reason) if argument.given and not same_literal(
+                argument.node, self.row.signature.parameters[name]
+            ):
+                raise Refusal(f"{name}={argument.text}: {reason}")
+            case None:
+                raise Refusal(f"the table does not say what becomes of {name!r}")
+        return []
+
+    def _only(self, name: str, argument: Argument, values: Sequence[Any], found: Written) -> None:
+        if argument.fits(tuple(values)):
+            if argument.value is UNKNOWN:
+                found.checks.append(self._check(argument, values))
+            return
+        if argument.value is not UNKNOWN or (argument.seen is not None and argument.seen.values):
+            known = argument.values or []
+            odd = next((v for v in known if v not in values), argument.text)
+            raise Refusal(f"{name}={odd!r}: torch has only {', '.join(map(repr, values))}")
+        found.checks.append(self._check(argument, values))
+
+    def _check(self, argument: Argument, values: Sequence[Any]) -> str:
+        return f"{self.file.helper('expect')}({argument.text}, {', '.join(map(repr, values))})"
+
+    def _attr(self, name: str, argument: Argument, fate: Attr, found: Written) -> list[tuple[str, Argument]]:
+        """A ParamAttr: its initialiser starts the parameter; False means that there is none."""
+        flag = (lambda text: [(fate.flag, replace(argument, node=expression(text)))]) if fate.flag else None
+        value = argument.value
+        if value is False:
+            if flag is None:
+                raise Refusal(f"{name}=False: torch's layer always has {fate.name}")
+            return flag("False")
+        if value is None or value is True:
+            return []
+        if value is not UNKNOWN:
+            raise Refusal(f"{name}={argument.text} is no ParamAttr")
+        if is_start(argument.node):
+            found.starts[fate.name] = argument.node
+            return []
+        kinds = argument.kinds
+        plain = bool(kinds) and kinds <= {"None", "bool"}
+        if not plain:
+            found.starts[fate.name] = argument.node
+        elif "None" not in kinds and flag is not None:
+            return flag(argument.text)
+        if flag is None:
+            found.checks.append(f"{self.file.helper('expect')}({argument.text} is not False, True)")
+            return []
+        return flag(f"{argument.text} is not False")
+
+    def _call(self, target: Target, outputs: Sequence[tuple[str, Argument]], rest: Sequence[cst.Arg]) -> cst.Call:
+        """The call, its arguments in the order, layout and style of the original."""
+        signature = target.signature
+        assert signature is not None
+        names = [n for n in signature.parameters if n not in signature.keyword_only]
+        order = {id(arg): index for index, arg in enumerate(self.node.args)}
+        given = [(t, a) for t, a in outputs if a.original is not None]
+        given.sort(key=lambda pair: order[id(pair[1].original)])
+        receiver = [(t, a) for t, a in outputs if a.original is None and a.given and t in signature.parameters]
+        args: list[cst.Arg] = [cst.Arg(value=a.node) for _, a in receiver]
+        positional = not (receiver and [t for t, _ in receiver] != names[: len(receiver)])
+        for torch, argument in given:
+            arg = argument.original
+            assert arg is not None
+            default = signature.parameters.get(torch, REQUIRED)
+            converted = argument.node is not arg.value
+            if converted and default != REQUIRED and same_literal(argument.node, default):
+                continue
+            next_one = positional and len(args) < len(names) and names[len(args)] == torch
+            if next_one and (arg.keyword is None or torch in POSITIONAL):
+                args.append(arg.with_changes(value=argument.node, keyword=None, equal=cst.MaybeSentinel.DEFAULT))
+            elif torch == signature.variadic:
+                args += _spliced(argument, arg)
+            else:
+                positional = False
+                args.append(_keyword(arg, torch, argument.node))
+        args += rest
+        for torch, argument in outputs:
+            if argument.given or torch in target.placeholders:
+                continue
+            default = signature.parameters.get(torch, REQUIRED)
+            if default == REQUIRED or not same_literal(argument.node, default):
+                args.append(_keyword(None, torch, argument.node))
+        function = self.function
+        if function is None:
+            function = expression(self._head(signature, outputs))
+        return self.node.with_changes(func=function, args=_commas(args, self.node.args))
+
+    def _head(self, signature: Signature, outputs: Sequence[tuple[str, Argument]]) -> str:
+        return self._filled(self.file.named(signature.head), dict(outputs))
+
+    def _expression(
+        self, target: Target, outputs: Sequence[tuple[str, Argument]], rest: Sequence[cst.Arg]
+    ) -> cst.BaseExpression:
+        arguments = dict(outputs)
+        if rest:
+            arguments[self.row.signature.variadic] = Argument(expression(f"[{', '.join(code(a) for a in rest)}]"))
+        text = self._filled(_named(target.text, self.file), arguments)
+        try:
+            return expression(text)
+        except cst.ParserSyntaxError:
+            return expression(f"({text})")
+
+    def _filled(self, text: str, arguments: dict[str, Argument]) -> str:
+        """A text with the arguments in place of its {placeholders}."""
+
+        def fill(match: Any) -> str:
+            star, name = match.groups()
+            if name == "self" and self.receiver is not None:
+                return _atom(self.receiver)
+            argument = arguments.get(name)
+            if argument is None:
+                raise Refusal(f"needs the argument {name!r}")
+            node = argument.node
+            if star:
+                if isinstance(node, cst.List | cst.Tuple):
+                    return ", ".join(code(e.value) for e in node.elements)
+                return (
+                    f"*{_atom(node)}"
+                    if argument.kinds <= {"int"} - argument.kinds or not argument.fits("int")
+                    else code(node)
+                )
+            before, after = match.string[: match.start()], match.string[match.end() :]
+            alone = before.endswith(("(", ", ", "=", "[")) and after.startswith((")", ",", "]"))
+            return code(node) if alone and not isinstance(node, cst.GeneratorExp) else _atom(node)
+
+        return PLACEHOLDER.sub(fill, text)
+
+
+def is_start(node: cst.BaseExpression) -> bool:
+    """Whether an expression is a function that starts a parameter, as the port writes it."""
+    return isinstance(node, cst.Call) and code(node.func) in ("partial", "functools.partial")
+
+
+def applied(start: cst.BaseExpression, parameter: str) -> str:
+    """The call that starts a parameter."""
+    if is_start(start) and isinstance(start, cst.Call):
+        first, *others = [code(arg).rstrip().rstrip(",") for arg in start.args]
+        return f"{first}({', '.join([parameter, *others])})"
+    return f"{_atom(start)}({parameter})"
+
+
+def _named(text: str, file: File) -> str:
+    """A target's text, with the names that it uses imported."""
+    import re
+
+    def used(match: re.Match[str]) -> str:
+        name = match.group()
+        return file.use(name) if name in IMPORTS else file.helper(name)
+
+    roots = "|".join(map(re.escape, [*IMPORTS, *HELPERS]))
+    return re.sub(rf"(?<![\w.{{*])(?:{roots})(?![\w}}])(?=[.(,)])", used, text)
+
+
+def _atom(node: cst.BaseExpression) -> str:
+    """The text of an expression, in brackets where an operator beside it would tear it apart."""
+    plain = (
+        cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.Integer, cst.Float, cst.SimpleString, cst.List, cst.Tuple,
+        cst.Dict, cst.ListComp,
+    )  # fmt: skip
+    text = code(node)
+    if node.lpar or (isinstance(node, plain) and not isinstance(node, cst.Tuple)):
+        return text
+    return f"({text})"
+
+
+def _keyword(arg: cst.Arg | None, name: str, value: cst.BaseExpression) -> cst.Arg:
+    equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+    if arg is None:
+        return cst.Arg(value=value, keyword=cst.Name(name), equal=equal)
+    kept = arg.equal if isinstance(arg.equal, cst.AssignEqual) else equal
+    return arg.with_changes(value=value, keyword=cst.Name(name), equal=kept)
+
+
+def _spliced(argument: Argument, arg: cst.Arg) -> list[cst.Arg]:
+    """An argument for torch's *parameter: the items of a literal list, else the expression with a star."""
+    node = argument.node
+    if isinstance(node, cst.List | cst.Tuple):
+        return [cst.Arg(value=element.value) for element in node.elements]
+    if argument.fits("int") or argument.fits("text"):
+        return [arg.with_changes(keyword=None, equal=cst.MaybeSentinel.DEFAULT)]
+    return [arg.with_changes(keyword=None, equal=cst.MaybeSentinel.DEFAULT, star="*")]
+
+
+def _commas(args: list[cst.Arg], original: Sequence[cst.Arg]) -> list[cst.Arg]:
+    """Arguments with commas between them, and after the last what stood after the last before."""
+    if not args:
+        return args
+    several = [a.comma for a in original[:-1] if isinstance(a.comma, cst.Comma)]
+    between = (
+        several[0].deep_clone()
+        if several and "#" not in code(several[0])
+        else cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+    )
+    spaced = [
+        arg if isinstance(arg.comma, cst.Comma) and arg is not original[-1] else arg.with_changes(comma=between)
+        for arg in args[:-1]
+    ]
+    last = original[-1].comma if original else cst.MaybeSentinel.DEFAULT
+    after = original[-1].whitespace_after_arg if original else cst.SimpleWhitespace("")
+    return [*spaced, args[-1].with_changes(comma=last, whitespace_after_arg=after)]

@@ -1,0 +1,109 @@
+"""The import statements of a ported file: Paddle's become torch's, those of ported packages get their new names."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import libcst as cst
+
+from nlblocks.port.resolve import Program
+from nlblocks.port.rewrite.argument import code
+from nlblocks.port.rewrite.file import IMPORTS, File
+
+SUFFIX = "_torch"
+MARK = "__nlblocks_imports__"
+"""Stands where Paddle was imported first, until it is known what the file needs."""
+
+
+class Imports:
+    """The import statements of one file. ``wanted`` are the names that the file still uses; None for all."""
+
+    def __init__(self, file: File, program: Program, wanted: set[str] | None = None) -> None:
+        self.file, self.program, self.wanted = file, program, wanted
+        self.marked = False
+        self.roots = {name.partition(".")[0] for name in program.modules}
+
+    def statement(self, original: cst.SimpleStatementLine, updated: cst.SimpleStatementLine) -> Any:
+        """The line in its new form; None where it is no import."""
+        if not any(isinstance(part, cst.Import | cst.ImportFrom) for part in original.body):
+            return None
+        kept: list[Any] = []
+        dropped = False
+        for part in updated.body:
+            changed = self._one(part)
+            dropped = dropped or (changed is None and _imports_paddle(part))
+            if changed is not None:
+                kept.append(changed)
+        if dropped and not self.marked:
+            self.marked = True
+            mark = cst.parse_statement(f"{MARK}\n").with_changes(leading_lines=updated.leading_lines)
+            return cst.FlattenSentinel([mark, updated.with_changes(body=kept, leading_lines=())]) if kept else mark
+        if kept:
+            return updated.with_changes(body=kept)
+        comments = [line for line in updated.leading_lines if line.comment]
+        return cst.EmptyLine(comment=comments[0].comment) if False else cst.RemoveFromParent()
+
+    def _one(self, part: Any) -> Any:
+        if isinstance(part, cst.Import):
+            names = [alias for alias in part.names if self._kept(alias)]
+            return part.with_changes(names=_trimmed(names)) if names else None
+        if not isinstance(part, cst.ImportFrom):
+            return part
+        module = code(part.module) if part.module is not None else ""
+        if not part.relative and module.partition(".")[0] in ("paddle", "__future__"):
+            return None
+        if not part.relative and module.partition(".")[0] in self.roots:
+            part = part.with_changes(module=_renamed(part.module))
+        if isinstance(part.names, cst.ImportStar):
+            return part
+        names = [alias for alias in part.names if self._is_wanted(_bound(alias))]
+        return part.with_changes(names=_trimmed(names, part)) if names else None
+
+    def _kept(self, alias: cst.ImportAlias) -> bool:
+        return code(alias.name).partition(".")[0] != "paddle" and self._is_wanted(_bound(alias))
+
+    def _is_wanted(self, name: str) -> bool:
+        return self.wanted is None or name in self.wanted
+
+    def renamed(self, dotted: str) -> str:
+        """A dotted name through a ported package, under the package's new name; "" where it is none."""
+        return ""
+
+
+def _imports_paddle(part: Any) -> bool:
+    if isinstance(part, cst.Import):
+        return any(code(alias.name).partition(".")[0] == "paddle" for alias in part.names)
+    if isinstance(part, cst.ImportFrom) and part.module is not None and not part.relative:
+        return code(part.module).partition(".")[0] == "paddle"
+    return False
+
+
+def _bound(alias: cst.ImportAlias) -> str:
+    return code(alias.asname.name) if alias.asname is not None else code(alias.name).partition(".")[0]
+
+
+def _renamed(module: Any) -> cst.BaseExpression:
+    root, dot, rest = code(module).partition(".")
+    return cst.parse_expression(f"{root}{SUFFIX}{dot}{rest}")
+
+
+def _trimmed(names: list[cst.ImportAlias], part: Any = None) -> list[cst.ImportAlias]:
+    """The names without a comma after the last, which is no longer the last one of before."""
+    trailing = part is not None and part.lpar is not None and isinstance(part.names[-1].comma, cst.Comma)
+    if trailing:
+        return [*names[:-1], names[-1].with_changes(comma=part.names[-1].comma)]
+    return [*names[:-1], names[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)]
+
+
+def needed(file: File) -> list[str]:
+    """The imports that the file needs for what was written, in the order of habit."""
+    return [IMPORTS[name][0] for name in IMPORTS if name in file.used]
+
+
+def placed(text: str, lines: list[str]) -> str:
+    """The text of a file with these lines where Paddle was imported, or after the docstring."""
+    block = "\n".join(lines)
+    if MARK in text:
+        return re.sub(rf"^{MARK}\n", f"{block}\n" if block else "", text, count=1, flags=re.M)
+    return f"{block}\n{text}" if block else text

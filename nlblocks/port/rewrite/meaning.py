@@ -1,0 +1,159 @@
+"""Which API a place of the source means: by its names where these say it, else by what was seen there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from nlblocks.port.observe import Place, Site
+from nlblocks.port.rewrite.argument import code
+from nlblocks.port.rewrite.file import File
+from nlblocks.port.table import row_of
+
+if TYPE_CHECKING:
+    from nlblocks.port.rewrite.transform import Transform
+
+TENSORS = frozenset({"Tensor", "Parameter", "LinearWeight"})
+Found = tuple[str, Any, Any]
+"""An API, the receiver where it is a method, and the expression that is called where it stays as it is."""
+
+ELSEWHERE = frozenset(
+    name
+    for kind in (str, bytes, list, tuple, dict, set, int, float, complex, slice, type, object)
+    for name in dir(kind)
+) | frozenset(
+    "T all any argmax argmin argsort astype clip copy cumprod cumsum dtype fill flatten imag item itemsize max mean min"
+    " nbytes ndim nonzero prod real repeat reshape round shape size sort split squeeze std sum take tolist transpose"
+    " var view numpy cpu cuda to".split()
+)
+"""Attributes that NumPy's arrays or Python's own values have too: of an unknown receiver they say nothing."""
+
+
+class Meaning:
+    """Asked about places of one file."""
+
+    def __init__(self, file: File) -> None:
+        self.file = file
+        self.names = file.module.names
+
+    def is_name(self, site: Site) -> bool:
+        """Whether a dotted name means one thing as a whole: an API, or something that a ported module holds."""
+        dotted = self.names.get(site)
+        if dotted is None:
+            return False
+        return bool(self.api(site)) or self.file.program.split(dotted)[0] is not None
+
+    def api(self, site: Site) -> str:
+        """The Paddle API that a name means; "" for none. A name that the module itself gave it is none."""
+        dotted = self.names.get(site)
+        if dotted is None:
+            return ""
+        if dotted.startswith("?"):
+            dotted = self.file.program.origin(dotted, self.file.module)
+        found = dotted
+        if not _is_paddle(found):
+            module, name, rest = self.file.program.split(dotted)
+            if module is None or not rest or module is self.file.module:
+                return ""
+            found = self.file.program.origin(dotted)
+            if rest.partition(".")[0] in module.aliases:
+                return ""
+        return found if _is_paddle(found) else ""
+
+    def alias(self, site: Site) -> str:
+        """The Paddle API that a name of some ported module was given to."""
+        dotted = self.names.get(site, "")
+        found = self.file.program.origin(dotted, self.file.module) if dotted else ""
+        return found if _is_paddle(found) else ""
+
+    def receiver(self, place: Place | None, attribute: str) -> str:
+        """ "Tensor", "Layer" or another prefix of the table's rows for what an attribute is looked up on; "" for none."""
+        if place is None or not place.receiver.kinds:
+            if attribute in ELSEWHERE or row_of(f"Tensor.{attribute}") is None:
+                return ""
+            return "Tensor"
+        kinds = place.receiver.kinds
+        if kinds <= TENSORS:
+            if attribute in OF_PARAMETERS and kinds <= TENSORS - {"Tensor"}:
+                return "Parameter"
+            return "Tensor"
+        if all(kind.startswith("Layer:") for kind in kinds):
+            return "Layer"
+        if all(kind.startswith("Initializer:") for kind in kinds):
+            return "Initializer"
+        return ""
+
+    def call(self, original: cst.Call, updated: cst.Call, transform: Transform) -> Found | None:
+        """The API of a call; None where it is none of Paddle's."""
+        site = transform.site(original.func)
+        api = self.api(site)
+        if api:
+            return api, None, None
+        place = transform.place(original)
+        if isinstance(original.func, cst.Attribute) and not self.is_name(site):
+            found = self._method(original, updated, transform, place)
+            if found is not None:
+                return found
+        alias = self.alias(site)
+        if alias and row_of(alias) is not None:
+            return alias, None, updated.func
+        return self._seen(place, updated.func)
+
+    def _method(self, original: cst.Call, updated: cst.Call, transform: Transform, place: Place | None) -> Found | None:
+        function = original.func
+        assert isinstance(function, cst.Attribute) and isinstance(updated.func, cst.Attribute)
+        name = function.attr.value
+        base = self._base(place, name)
+        if base:
+            return base, None, updated.func
+        kind = self.receiver(transform.place(function), name)
+        if not kind:
+            return None
+        if kind == "Layer" and (row_of(f"Layer.{name}") is None or self._is_ported(place)):
+            return None
+        if kind == "Layer" and place is None and code(function.value) == "self":
+            return f"Layer.{name}", updated.func.value, None
+        if (
+            kind == "Tensor"
+            and place is not None
+            and place.callees
+            and not any(
+                "Tensor" in c or "Parameter" in c or "LinearWeight" in c or c.startswith("paddle")
+                for c in place.callees
+            )
+        ):
+            return None
+        return f"{kind}.{name}", updated.func.value, None
+
+    def _base(self, place: Place | None, name: str) -> str:
+        """The API whose own __init__ a subclass calls."""
+        if name != "__init__" or place is None or len(place.callees) != 1:
+            return ""
+        (callee,) = place.callees
+        if not callee.startswith("Layer:paddle.") or not callee.endswith(".__init__"):
+            return ""
+        api = callee.removeprefix("Layer:").removesuffix(".__init__")
+        return "Layer.__init__" if api == "paddle.nn.Layer" else api
+
+    def _is_ported(self, place: Place | None) -> bool:
+        """Whether what was called is a definition of the ported modules."""
+        return place is not None and any(
+            callee.partition(":")[0] in self.file.program.modules for callee in place.callees if ":" in callee
+        )
+
+    def _seen(self, place: Place | None, function: cst.BaseExpression) -> Found | None:
+        """A callee in a variable, where all that was ever in it is one API."""
+        if place is None or not place.callees or not all(map(_is_paddle, place.callees)):
+            return None
+        if len(place.callees) == 1:
+            (api,) = place.callees
+            return api, None, function
+        return None
+
+
+OF_PARAMETERS = frozenset({"stop_gradient", "trainable", "set_value"})
+
+
+def _is_paddle(name: str) -> bool:
+    return name == "paddle" or name.startswith("paddle.")

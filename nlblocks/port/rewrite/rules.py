@@ -1,0 +1,166 @@
+"""What a template cannot say: one function a rule, named in the table's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from nlblocks.port.rewrite.argument import UNKNOWN, Refusal, code, expression
+from nlblocks.port.rewrite.call import Call, Written, is_start
+
+if TYPE_CHECKING:
+    from nlblocks.port.rewrite.transform import Transform
+
+Rule = Callable[[Call, Any, "Transform"], Written]
+RULES: dict[str, Rule] = {}
+
+
+def rule(function: Rule) -> Rule:
+    RULES[function.__name__] = function
+    return function
+
+
+@rule
+def start(call: Call, original: Any, transform: Transform) -> Written:
+    """An initialiser: a function of the parameter, torch's with its settings."""
+    written = call.written()
+    call.file.use("partial")
+    node = written.node
+    assert isinstance(node, cst.Call)
+    if not node.args:
+        return Written(node.func, written.checks, {}, written.dropped)
+    first = cst.Arg(node.func, comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
+    written.node = node.with_changes(func=cst.Name("partial"), args=[first, *node.args])
+    return written
+
+
+@rule
+def param_attr(call: Call, original: Any, transform: Transform) -> Written:
+    """A ParamAttr is its initialiser, a function of the parameter, or None."""
+    bound, _ = call._bound()
+    written = Written(cst.Name("None"))
+    for name, argument in bound.items():
+        fate = call.row.fate(name)
+        if name != "initializer" and fate is not None:
+            call._apply(name, argument, fate, written, call._target("None"))
+    given = bound.get("initializer")
+    if given is not None:
+        written.node = given.node
+    return written
+
+
+@rule
+def tensor_shape(call: Call, original: Any, transform: Transform) -> Written:
+    """x.shape, a tuple in torch: a list where it is changed, joined to a list, or compared with one."""
+    assert call.receiver is not None
+    plain = expression(f"{_text(call.receiver)}.shape")
+    if _is_read_only(original, transform):
+        return Written(plain)
+    return Written(expression(f"list({code(plain)})"))
+
+
+def _text(node: Any) -> str:
+    loose = (cst.BinaryOperation, cst.UnaryOperation, cst.BooleanOperation, cst.Comparison, cst.IfExp, cst.Lambda)
+    return f"({code(node)})" if isinstance(node, loose) and not node.lpar else code(node)
+
+
+def _is_read_only(original: Any, transform: Transform) -> bool:
+    """Whether a tuple does as well as a list in the place of an expression."""
+    parent = transform.parent(original)
+    if isinstance(parent, cst.Subscript) and parent.value is original:
+        whole = any(isinstance(e.slice, cst.Slice) for e in parent.slice)
+        return _is_read_only(parent, transform) if whole else not isinstance(transform.parent(parent), cst.AssignTarget)
+    if isinstance(parent, cst.Assign):
+        return all(isinstance(t.target, cst.Tuple | cst.List) for t in parent.targets)
+    if isinstance(parent, cst.Arg):
+        function = transform.parent(parent)
+        return not isinstance(function, cst.Call) or code(function.func) != "isinstance"
+    if isinstance(parent, cst.ComparisonTarget | cst.Comparison):
+        whole = parent if isinstance(parent, cst.Comparison) else transform.parent(parent)
+        sides = [whole.left, *(c.comparator for c in whole.comparisons)]
+        return all(code(side).endswith(".shape") or code(side).rpartition("[")[0].endswith(".shape") for side in sides)
+    return isinstance(parent, cst.StarredElement | cst.CompFor | cst.For | cst.FormattedStringExpression | cst.Return)
+
+
+@rule
+def add_sublayer(call: Call, original: Any, transform: Transform) -> Written:
+    """add_sublayer gives its layer back, add_module nothing: the layer is assigned first where it is used."""
+    bound, _ = call._bound()
+    assert call.receiver is not None
+    name, layer = bound["name"], bound["sublayer"]
+    text = name.text
+    if isinstance(name.value, str):
+        text = repr(name.value.replace(".", "_")) if "." in name.value else text
+    elif name.values is None or any("." in str(v) for v in name.values):
+        text = (
+            f'{_text(name.node)}.replace(".", "_")'
+            if isinstance(name.node, cst.Name)
+            else f'({text}).replace(".", "_")'
+        )
+    parent = transform.parent(original)
+    if isinstance(parent, cst.Expr):
+        return Written(expression(f"{code(call.receiver)}.add_module({text}, {layer.text})"))
+    call.file.helper("add_module")
+    return Written(expression(f"add_module({code(call.receiver)}, {text}, {layer.text})"))
+
+
+@rule
+def create_parameter(call: Call, original: Any, transform: Transform) -> Written:
+    """A parameter of a given shape: zeros for a bias, else what the initialiser or Paddle's own start makes of it."""
+    written = call.written()
+    bound, _ = call._bound()
+    fill = bound["attr"].node if "attr" in bound and is_start(bound["attr"].node) else None
+    if fill is None and "default_initializer" in bound and bound["default_initializer"].value is not None:
+        fill = bound["default_initializer"].node
+    if fill is not None and is_start(fill) and _is_zero(fill):
+        return written
+    bias = bound["is_bias"].value if "is_bias" in bound else False
+    if bias is UNKNOWN:
+        raise Refusal("is_bias is not literal")
+    if fill is None and bias:
+        return written
+    written.starts = {"": fill if fill is not None else expression("nn.init.xavier_uniform_")}
+    return written
+
+
+def _is_zero(fill: cst.BaseExpression) -> bool:
+    return code(fill) in ("partial(nn.init.zeros_)", "partial(nn.init.constant_, val=0.0)", "nn.init.zeros_")
+
+
+@rule
+def reshape(call: Call, original: Any, transform: Transform) -> Written:
+    """An extent of 0 copies the input's: literal ones are written out, a list that held one is looked through."""
+    bound, _ = call._bound()
+    shape = bound["shape"]
+    receiver = call.receiver if call.receiver is not None else bound["x"].node
+    if isinstance(shape.node, cst.List | cst.Tuple):
+        texts = []
+        for index, element in enumerate(shape.node.elements):
+            zero = code(element.value) == "0"
+            texts.append(f"{_text(receiver)}.shape[{index}]" if zero else code(element.value))
+        if any(code(element.value) == "0" for element in shape.node.elements):
+            call.node = call.node.with_changes(
+                args=[a.with_changes(value=expression(f"[{', '.join(texts)}]")) if a.value is shape.node else a
+                      for a in call.node.args]
+            )  # fmt: skip
+    elif shape.values is not None and any(isinstance(v, list | tuple) and 0 in v for v in shape.values):
+        call.file.helper("reshape")
+        return Written(expression(f"reshape({code(receiver)}, {shape.text})"))
+    return call.written()
+
+
+@rule
+def sequential(call: Call, original: Any, transform: Transform) -> Written:
+    """Named layers, given as pairs, are an OrderedDict in torch."""
+    pairs = [arg.value for arg in call.node.args if not arg.star]
+    if (
+        pairs
+        and all(isinstance(p, cst.Tuple) and len(p.elements) == 2 for p in pairs)
+        and len(pairs) == len(call.node.args)
+    ):
+        call.file.use("OrderedDict")
+        inside = "".join(code(arg) for arg in call.node.args)
+        return Written(expression(f"{call.file.use('nn')}.Sequential(OrderedDict([{inside}]))"))
+    return call.written()

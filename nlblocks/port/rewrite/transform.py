@@ -1,0 +1,240 @@
+"""A file's syntax tree, Paddle's names and calls replaced by torch's: comments, order and layout stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider
+
+from nlblocks.port.observe import Place, Site
+from nlblocks.port.rewrite.argument import Refusal, code, expression
+from nlblocks.port.rewrite.call import Call, Written, applied
+from nlblocks.port.rewrite.file import File
+from nlblocks.port.rewrite.imports import Imports
+from nlblocks.port.rewrite.meaning import Meaning
+from nlblocks.port.rewrite.rules import RULES
+from nlblocks.port.table import row_of
+from nlblocks.port.table.row import Row
+
+
+@dataclass
+class Block:
+    """A body of statements on the way down: what was checked in it, and what waits around the statement at hand."""
+
+    checked: set[str] = field(default_factory=set)
+    before: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+
+
+def translated(file: File, imports: Imports) -> str:
+    """The torch source of a file, its imports and helpers not yet in it."""
+    wrapper = MetadataWrapper(cst.parse_module(file.module.source), unsafe_skip_copy=True)
+    transform = Transform(file, imports)
+    return wrapper.visit(transform).code
+
+
+class Transform(cst.CSTTransformer):
+    """Children are replaced before their parents: a call sees its arguments in torch already."""
+
+    METADATA_DEPENDENCIES = (PositionProvider, ParentNodeProvider)
+
+    def __init__(self, file: File, imports: Imports) -> None:
+        super().__init__()
+        self.file, self.imports = file, imports
+        self.meaning = Meaning(file)
+        self.blocks: list[Block] = [Block()]
+        self.depth = 0
+        self.annotations = 0
+
+    def site(self, node: cst.CSTNode) -> Site:
+        found = self.get_metadata(PositionProvider, node)
+        return found.start.line, found.start.column, found.end.line, found.end.column
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode:
+        return self.get_metadata(ParentNodeProvider, node)
+
+    def place(self, node: cst.CSTNode) -> Place | None:
+        return self.file.seen.place(self.site(node))
+
+    # Statements
+
+    def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
+        self.blocks.append(Block())
+
+    def leave_IndentedBlock(self, original: cst.IndentedBlock, updated: cst.IndentedBlock) -> cst.BaseSuite:
+        self.blocks.pop()
+        if not updated.body:
+            return updated.with_changes(body=[cst.parse_statement("pass\n")])
+        return updated
+
+    def leave_SimpleStatementLine(self, original: cst.SimpleStatementLine, updated: cst.SimpleStatementLine) -> Any:
+        block = self.blocks[-1]
+        before, block.before = block.before, []
+        after, block.after = block.after, []
+        changed = self.imports.statement(original, updated)
+        if changed is not None:
+            return changed
+        if not before and not after:
+            return updated
+        first = [cst.parse_statement(f"{text}\n") for text in before]
+        if first:
+            first[0] = first[0].with_changes(leading_lines=updated.leading_lines)
+            updated = updated.with_changes(leading_lines=())
+        return cst.FlattenSentinel([*first, updated, *(cst.parse_statement(f"{text}\n") for text in after)])
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self.depth += 1
+
+    def leave_FunctionDef(self, original: cst.FunctionDef, updated: cst.FunctionDef) -> cst.FunctionDef:
+        self.depth -= 1
+        return updated
+
+    def visit_Annotation(self, node: cst.Annotation) -> None:
+        self.annotations += 1
+
+    def leave_Annotation(self, original: cst.Annotation, updated: cst.Annotation) -> cst.Annotation:
+        self.annotations -= 1
+        return updated
+
+    # Names
+
+    def visit_Attribute(self, node: cst.Attribute) -> bool:
+        """A dotted name that means one thing is replaced whole."""
+        return not self.meaning.is_name(self.site(node))
+
+    def visit_ImportAlias(self, node: cst.ImportAlias) -> bool:
+        return False
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
+        return False
+
+    def leave_Name(self, original: cst.Name, updated: cst.Name) -> cst.BaseExpression:
+        return self._name(original, updated)
+
+    def leave_Attribute(self, original: cst.Attribute, updated: cst.Attribute) -> cst.BaseExpression:
+        if self.meaning.is_name(self.site(original)):
+            return self._name(original, updated)
+        parent = self.parent(original)
+        if isinstance(parent, cst.Call) and parent.func is original:
+            return updated  # the call decides
+        return self._attribute(original, updated)
+
+    def _name(self, original: cst.BaseExpression, updated: Any) -> cst.BaseExpression:
+        api = self.meaning.api(self.site(original))
+        if not api:
+            renamed = self.imports.renamed(self.meaning.names.get(self.site(original), ""))
+            return expression(renamed) if renamed else updated
+        parent = self.parent(original)
+        if isinstance(parent, cst.Call) and parent.func is original:
+            return updated
+        row = row_of(api)
+        text = self._value(row, api) if row is not None else ""
+        if text:
+            return _in_brackets(expression(text), original)
+        if self.annotations:
+            return cst.SimpleString(f'"{api}"')
+        return self._refuse(api, original, "the table has no row for it as a value", lazily=True)
+
+    def _value(self, row: Row, api: str) -> str:
+        text = row.value
+        if not text and row.torch is not None and not row.torch.startswith("{"):
+            text = row.torch.partition("(")[0]
+        if not text or "{" in text:
+            return ""
+        return self.file.named(text)
+
+    def _attribute(self, original: cst.Attribute, updated: cst.Attribute) -> cst.BaseExpression:
+        kind = self.meaning.receiver(self.place(original), original.attr.value)
+        if not kind:
+            return updated
+        api = f"{kind}.{original.attr.value}"
+        row = row_of(api)
+        if row is None:
+            if kind.startswith(("Tensor", "Initializer")):
+                return self._refuse(api, original, "the table has no row for it")
+            return updated
+        return self._written(original, row, api, cst.Call(func=updated), updated.value, None)
+
+    # Calls
+
+    def leave_Call(self, original: cst.Call, updated: cst.Call) -> cst.BaseExpression:
+        found = self.meaning.call(original, updated, self)
+        if found is None:
+            return updated
+        api, receiver, function = found
+        row = row_of(api)
+        if row is None:
+            return self._refuse(api, original, "the table has no row for it")
+        return self._written(original, row, api, updated, receiver, function)
+
+    def _written(
+        self, original: cst.BaseExpression, row: Row, api: str, node: cst.Call, receiver: Any, function: Any
+    ) -> cst.BaseExpression:
+        call = Call(row, api, node, self.file, self.place(original), receiver, function)
+        try:
+            rule = RULES.get(row.rule)
+            written = rule(call, original, self) if rule is not None else call.written()
+        except Refusal as why:
+            return self._refuse(api, original, str(why))
+        for name, reason in written.dropped:
+            self.file.note(api, self.site(original)[0], f"{name} is left out: {reason}")
+        self._check(written.checks)
+        result = self._started(original, written)
+        return (
+            _in_brackets(result, original)
+            if not isinstance(original, cst.Call) or original.lpar
+            else self._safe(result, original)
+        )
+
+    def _safe(self, result: cst.BaseExpression, original: cst.BaseExpression) -> cst.BaseExpression:
+        """In brackets where it is an operation in the place of a call, and something binds tighter around it."""
+        loose = (cst.BinaryOperation, cst.UnaryOperation, cst.BooleanOperation, cst.Comparison, cst.IfExp, cst.Lambda)
+        free = (cst.Assign, cst.Return, cst.Arg, cst.Expr, cst.AugAssign, cst.AnnAssign, cst.Element, cst.Index)
+        if isinstance(result, loose) and not result.lpar and not isinstance(self.parent(original), free):
+            return result.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+        return result
+
+    def _check(self, checks: Sequence[str]) -> None:
+        for text in checks:
+            if not any(text in block.checked for block in self.blocks):
+                self.blocks[-1].checked.add(text)
+                self.blocks[-1].before.append(text)
+
+    def _started(self, original: cst.BaseExpression, written: Written) -> cst.BaseExpression:
+        """The layer with its parameters started: by statements after it where it is assigned, else by a helper."""
+        if not written.starts:
+            return written.node
+        parent = self.parent(original)
+        target = parent.targets[0].target if isinstance(parent, cst.Assign) and len(parent.targets) == 1 else None
+        if isinstance(target, cst.Name | cst.Attribute) and all(map(_is_plain_start, written.starts.values())):
+            self.file.used.add("nn")
+            name = code(target)
+            for parameter, start in written.starts.items():
+                self.blocks[-1].after.append(applied(start, f"{name}.{parameter}".rstrip(".")))
+            return written.node
+        if "" in written.starts:
+            return expression(f"{self.file.helper('started')}({code(written.node)}, {code(written.starts[''])})")
+        starts = ", ".join(f"{name}={code(start)}" for name, start in written.starts.items())
+        return expression(f"{self.file.helper('initialised')}({code(written.node)}, {starts})")
+
+    def _refuse(self, api: str, original: cst.BaseExpression, why: str, lazily: bool = False) -> cst.BaseExpression:
+        """What raises, where it is reached, in the place of what is not ported."""
+        line = self.site(original)[0]
+        self.file.refuse(api, line, why)
+        helper = "NotPorted" if lazily or not self.depth else "not_ported"
+        what = f"{api} ({self.file.module.name}, line {line}): {why}"
+        return expression(f"{self.file.helper(helper)}({what!r})")
+
+
+def _is_plain_start(start: cst.BaseExpression) -> bool:
+    return isinstance(start, cst.Call)
+
+
+def _in_brackets(result: cst.BaseExpression, original: cst.BaseExpression) -> cst.BaseExpression:
+    """A result with the brackets that its original had."""
+    if original.lpar and not result.lpar:
+        return result.with_changes(lpar=original.lpar, rpar=original.rpar)
+    return result
