@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from nlblocks.parity.rendering import LabReport
 
 INPUT = "A shape such as 2,3,224,224, or arrays in a .npy or .npz file; named arrays are passed by name."
+STATUS = {"same": 0, "different": 1, "not compared": 2}
+"""Exit status by verdict."""
 OPTIMISER = (
     "Train with sgd, momentum, adam or adamw, with settings as in adam:lr=0.01; or package.module:name, a "
     "function from a list of parameters to an optimiser. Twice: for LEFT, then for RIGHT."
@@ -52,7 +54,8 @@ def compare(
     """Find whether two models are the same program, and if not, where and why.
 
     LEFT and RIGHT are two models, package.module:name each; or two captures; or a capture and a model, which is then
-    run on what the capture holds. Exit status 0: the same; 1: different; 2: they could not be compared.
+    run on what the capture holds. Exit status 0: the same; 1: different; 2: neither is proven, because
+    something could not be compared.
 
     \b
     nlblocks compare mypkg.models:torch_net mypkg.models:paddle_net --input 2,3,224,224 --report report.html
@@ -79,7 +82,7 @@ def compare(
                 training=not eval_only, steps=steps, optimiser=rule, accept=accept, progress=say,
             )  # fmt: skip
     _show(report, report_file)
-    sys.exit(0 if report else 1)
+    sys.exit(STATUS[report.verdict])
 
 
 @click.command()

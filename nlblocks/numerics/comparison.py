@@ -18,7 +18,8 @@ class Comparison:
     ``noise`` is what counts as rounding of this tensor, in its own units, as nudges and what else is known measured
     it; None where none was asked for. ``limit`` is the relative difference that passes without asking; None in
     float32, which is judged by its noise alone. ``inputs`` says on what inputs, where there are several. ``accepted``
-    marks a difference that is known and wanted, or said elsewhere: it does not pass, and is no fault.
+    marks a difference that is known and wanted, or said elsewhere: it does not pass, and is no fault. ``undecided``
+    says why a tensor could not be judged: it does not pass either, and is no fault.
     """
 
     phase: str
@@ -31,6 +32,7 @@ class Comparison:
     pair: tuple[str, str] = ("left", "right")
     inputs: str = ""
     accepted: bool = False
+    undecided: str = ""
 
     @classmethod
     def of(cls, left: Array, right: Array, *, noise: float | None = None, **record: Any) -> Comparison:
@@ -68,7 +70,7 @@ class Comparison:
     @property
     def passed(self) -> bool:
         """Whether the sides agree: within the limit, or within RATIO noise floors. What was not judged is no pass."""
-        if self.difference.problem:
+        if self.difference.problem or self.undecided:
             return False
         within = self.limit is not None and self.difference.relative <= self.limit
         return within or (self.noise is not None and self.difference.error <= RATIO * self.floor)

@@ -1,18 +1,24 @@
-"""What the parity lab found out about two models, as data: true where they are the same, JSON-ready."""
+"""What the parity lab found out about two models, as data: true only where they are the same, JSON-ready."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from nlblocks.numerics import Comparison
 from nlblocks.parity.findings.finding import Finding
 from nlblocks.parity.pairing import Pairing
 
+Verdict = Literal["same", "different", "not compared"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportData:
-    """All that was found, in the order in which it was."""
+    """All that was found, in the order in which it was.
+
+    ``undecided`` is what should have been judged and could not be: with it there is no verdict that the two are the
+    same. ``not_compared`` is what was not asked for, or follows from what is said.
+    """
 
     left: str
     right: str
@@ -26,10 +32,19 @@ class ReportData:
     steps: list[tuple[int, float, str]] = field(default_factory=list)
     optimisers: tuple[str, str] = ("", "")
     not_compared: list[str] = field(default_factory=list)
+    undecided: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def __bool__(self) -> bool:
-        return bool(self.comparisons) and not self.faults and all(c.passed or c.accepted for c in self.comparisons)
+        return self.verdict == "same"
+
+    @property
+    def verdict(self) -> Verdict:
+        """Silence is never a pass: "same" only where all was judged and agrees, or is accepted."""
+        failed = [c for c in self.comparisons if not (c.passed or c.accepted)]
+        if self.faults or any(not c.undecided for c in failed):
+            return "different"
+        return "not compared" if failed or self.undecided or not self.comparisons else "same"
 
     @property
     def faults(self) -> list[Finding]:
@@ -61,15 +76,17 @@ class ReportData:
     def to_dict(self) -> dict[str, Any]:
         """Everything, JSON-ready; NaN and infinity become null in a file.
 
-        ``same`` is the verdict, ``finding`` what to read first (null where nothing is wrong), ``findings`` all of
-        them, ``not_compared`` what the verdict does not cover. ``comparisons`` has a row per tensor (phase, group,
-        name, dtype, passed, problem, relative, error, scale, noise, ratio, index, values), ``layers`` one per operation
+        ``verdict`` is "same", "different" or "not compared", ``same`` whether it is the first; ``finding`` what to read
+        first (null where nothing is wrong), ``findings`` all of them, ``not_compared`` what the verdict does not cover,
+        ``undecided`` what kept it from being reached. ``comparisons`` has a row per tensor (phase, group, name, dtype,
+        passed, undecided, problem, relative, error, scale, noise, ratio, index, values), ``layers`` one per operation
         of the left model (op, left, right, error), ``steps`` one per step of training with the ``optimisers``;
         ``pairs``, ``left_only``, ``right_only`` and ``ambiguous`` are the pairing; ``left``, ``right``, ``inputs``
         (shapes), ``seed`` and ``seconds`` tell what was run.
         """
         return {
             "same": bool(self),
+            "verdict": self.verdict,
             "left": self.left,
             "right": self.right,
             "seed": self.seed,
@@ -82,6 +99,7 @@ class ReportData:
             "steps": [{"step": s, "error": e, "tensor": n} for s, e, n in self.steps],
             "optimisers": list(self.optimisers),
             "not_compared": self.not_compared,
+            "undecided": self.undecided,
             "pairs": [
                 {
                     "left": str(a),
@@ -112,6 +130,7 @@ def _row(comparison: Comparison) -> dict[str, Any]:
         "name": comparison.name,
         "dtype": comparison.dtype,
         "passed": comparison.passed,
+        "undecided": comparison.undecided,
         "problem": found.problem,
         "relative": found.relative,
         "error": found.error,

@@ -28,6 +28,7 @@ class ReportBuilder:
         self._steps: Sequence[tuple[int, float, str]] = ()
         self._optimisers = ("", "")
         self._not_compared: dict[str, None] = {}
+        self._undecided: dict[str, None] = {}
 
     @property
     def faults(self) -> list[Finding]:
@@ -75,8 +76,12 @@ class ReportBuilder:
         self._layers = self._layers or list(layers)
 
     def skip(self, *texts: str) -> None:
-        """Say what the verdict does not cover, once."""
+        """Say what the verdict does not cover, once: what was not asked for, or follows from a fault that is said."""
         self._not_compared |= dict.fromkeys(texts)
+
+    def undecided(self, *texts: str) -> None:
+        """Say what should have been judged and could not be, once: nothing is the same for as long as that is so."""
+        self._undecided |= dict.fromkeys(texts)
 
     def train(self, optimisers: tuple[str, str], steps: Sequence[tuple[int, float, str]]) -> None:
         """Steps of training: (step, difference, tensor) each."""
@@ -87,5 +92,5 @@ class ReportBuilder:
         return kind(
             accept=self.accept, findings=list(self.findings), comparisons=list(self.comparisons),
             layers=list(self._layers), steps=list(self._steps), optimisers=self._optimisers,
-            not_compared=list(self._not_compared), **rest,
+            not_compared=list(self._not_compared), undecided=list(self._undecided), **rest,
         )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 from nlblocks.numerics.tolerance import RATIO
 from nlblocks.parity.rendering.error_plot import COLOURS, kind, number, picture, value
 
+VERDICTS = {"same": "THE SAME", "different": "DIFFERENT", "not compared": "NOT COMPARED"}
 STYLE = """
 :root{--ink:#1c2127;--soft:#5c6670;--line:#dfe3e8;--card:#fff;--page:#f5f6f8;--good:#1f7a4d;--bad:#b3261e;--note:#8a6100}
 @media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--soft:#a2abb5;--line:#343b43;--card:#1d2126;--page:#14171a;
@@ -20,7 +21,7 @@ h1,p,.where{overflow-wrap:anywhere}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:18px 20px;margin-top:16px}
 .verdict{display:flex;gap:8px 16px;align-items:center;flex-wrap:wrap}.verdict>div{flex:1 1 240px;min-width:0}
 .pill{font-weight:700;padding:5px 14px;border-radius:99px;
-color:#fff}.same{background:#1f7a4d}.different{background:#b3261e}.soft{color:var(--soft)}
+color:#fff}.same{background:#1f7a4d}.different{background:#b3261e}.not-compared{background:#8a6100}.soft{color:var(--soft)}
 .finding{border-left:5px solid var(--bad)}.finding .cause{font:600 14px ui-monospace,monospace;color:var(--bad)}
 .finding p{margin:6px 0}.where{font-size:17px;font-weight:600}
 table{border-collapse:collapse;width:100%;font-size:13.5px}
@@ -54,11 +55,11 @@ if(mark)box.scrollLeft=mark.getAttribute('x1')-box.clientWidth/2})
 def page(report: Mapping[str, Any], summary: str) -> str:
     """The page for ``LabReport.to_dict()``."""
     title = f"{report['left']} against {report['right']}"
-    same = bool(report["same"])
+    verdict = report["verdict"]
     shapes = ", ".join("×".join(map(str, shape)) or "a number" for shape in report["inputs"])
     parts = [
-        f'<div class="card verdict"><span class="pill {"same" if same else "different"}">'
-        f"{'THE SAME' if same else 'DIFFERENT'}</span><div><h1>{escape(title)}</h1>"
+        f'<div class="card verdict"><span class="pill {verdict.replace(" ", "-")}">'
+        f"{VERDICTS[verdict]}</span><div><h1>{escape(title)}</h1>"
         f'<div class="soft">input {escape(shapes)}, '
         f"seed {report['seed']}, {len(report['pairs'])} tensors paired, {len(report['comparisons'])} compared, "
         f"{report['seconds']:.1f} s</div>{_not_compared(report)}</div></div>",
@@ -80,7 +81,8 @@ def page(report: Mapping[str, Any], summary: str) -> str:
 
 
 def _not_compared(report: Mapping[str, Any]) -> str:
-    return "".join(f'<div class="note">not compared: {escape(text)}</div>' for text in report["not_compared"])
+    texts = [*report["undecided"], *report["not_compared"]]
+    return "".join(f'<div class="note">not compared: {escape(text)}</div>' for text in texts)
 
 
 def _finding(finding: Mapping[str, Any] | None) -> str:
@@ -114,11 +116,14 @@ def _phases(report: Mapping[str, Any]) -> str:
     faulty = {f["phase"] for f in report["findings"] if f["severity"] == "fault"}
     for phase in dict.fromkeys(c["phase"] for c in report["comparisons"]):
         found = [c for c in report["comparisons"] if c["phase"] == phase]
-        failed = sum(not c["passed"] for c in found)
+        failed = sum(not c["passed"] and not c["undecided"] for c in found)
+        undecided = sum(bool(c["undecided"]) for c in found)
         zero = [0.0 if c["passed"] and c["noise"] * RATIO >= c["scale"] else c["relative"] for c in found]
         state = '<span class="good">agree</span>' if not failed else f'<span class="bad">{failed} differ</span>'
         if failed and phase not in faulty:
             state = f'<span class="note">{failed} differ, accepted</span>'
+        if undecided and not failed:
+            state = f'<span class="note">{undecided} not compared</span>'
         ratio = max(c["ratio"] for c in found)
         problem = next((c["problem"] for c in found if c["problem"]), "")
         worst = escape(problem) or number(max(zero))
@@ -202,13 +207,19 @@ def _comparisons(comparisons: Sequence[Mapping[str, Any]]) -> str:
             escape(c["problem"]) or number(c["relative"]),
             f"{c['ratio']:.3g}" if c["ratio"] else "–",
             "" if c["passed"] or c["problem"] else f"{c['index']}: {c['values'][0]:.9g} and {c['values'][1]:.9g}",
-            f'<span class="{"good" if c["passed"] else "bad"}">{"agrees" if c["passed"] else "differs"}</span>',
+            _judged(c),
         )
         for c in comparisons
     ]
     heads = ("phase", "group", "tensor", "dtype", "difference", "noise floors", "worst at", "")
     table = _table("tensors", heads, rows, "nntnnntn")
     return f'<div class="card"><h2>Every tensor</h2>{_search("tensors", len(rows))}{table}</div>'
+
+
+def _judged(comparison: Mapping[str, Any]) -> str:
+    if comparison["undecided"]:
+        return f'<span class="note">not compared: {escape(comparison["undecided"])}</span>'
+    return '<span class="good">agrees</span>' if comparison["passed"] else '<span class="bad">differs</span>'
 
 
 def _search(name: str, rows: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from nlblocks.numerics import Comparison
 from nlblocks.parity.findings import Finding, ReportData
 
+VERDICTS = {"same": "the same", "different": "DIFFERENT", "not compared": "NOT COMPARED"}
 SHOWN = 3
 """Findings of one cause that are shown one by one; of more, the first stands for all."""
 
@@ -15,10 +16,9 @@ def text(report: ReportData) -> str:
     """The verdict, a line for each phase, what was found, and what was not compared."""
     head = f"{report.left} against {report.right}, input {' '.join(str(list(s)) for s in report.shapes)}"
     if not report.comparisons and not report.faults:
-        return f"{head}: NOTHING WAS COMPARED"
-    verdict = "the same" if report else "DIFFERENT"
+        return "\n".join([f"{head}: NOTHING WAS COMPARED", *_not_compared(report)])
     head += (
-        f": {verdict} ({_count(len(report.pairing.pairs), 'layer')} paired, "
+        f": {VERDICTS[report.verdict]} ({_count(len(report.pairing.pairs), 'layer')} paired, "
         f"{_count(len(report.comparisons), 'tensor')} compared, {report.seconds:.1f} s)"
     )
     lines = [head]
@@ -27,12 +27,21 @@ def text(report: ReportData) -> str:
     if report.steps:
         lines.append(_steps(report))
     lines += _findings(report)
-    lines += [f"  · not compared: {why}" for why in report.not_compared]
+    lines += _not_compared(report)
     if any(f.cause == "batch_norm.variance" for f in report.faults):
         lines.append(
             "  Both frameworks' own BatchNorm layers differ so; if that is wanted, accept batch_norm.variance."
         )
     return "\n".join(lines)
+
+
+def _not_compared(report: ReportData) -> list[str]:
+    """What kept the verdict from being reached, then what it does not cover."""
+    return [
+        f"  {mark} not compared: {why}"
+        for mark, texts in (("?", report.undecided), ("·", report.not_compared))
+        for why in texts
+    ]
 
 
 def _phase(report: ReportData, phase: str) -> Iterator[str]:
@@ -41,22 +50,31 @@ def _phase(report: ReportData, phase: str) -> Iterator[str]:
     agree = sum(c.passed for c in found)
     ratio = max((c.ratio for c in found), default=0.0)
     noise = f", {ratio:.2g} noise floors" if ratio else ""
-    differ = len(found) - agree
+    open_ = [c for c in found if c.undecided]
+    differ = len(found) - agree - len(open_)
     wanted = bool(differ) and not any(f.phase == phase for f in report.faults)
     worst = report.worst(phase)
-    mark = "·" if wanted else "✗" if differ else "✓"
+    mark = "·" if wanted else "✗" if differ else "?" if open_ else "✓"
     rest = ", the rest is accepted" if wanted else ""
     yield f"  {phase:14} {mark} worst {worst:.1e}{noise}, {agree} of {len(found)} agree{rest}"
     if differ and not wanted:
-        yield f"  {'':16} {_apart(next(c for c in found if not c.passed))}"
+        yield f"  {'':16} {_apart(next(c for c in found if not c.passed and not c.undecided))}"
+    for comparison in open_[:SHOWN]:
+        yield f"  {'':16} {_name(comparison)} not compared: {comparison.undecided}"
+    if len(open_) > SHOWN:
+        yield f"  {'':16} and {len(open_) - SHOWN} more tensors not compared"
 
 
 def _apart(comparison: Comparison) -> str:
     """Where two tensors differ most, and both values there."""
-    found, name = comparison.difference, f"{comparison.group} {comparison.name}".rstrip()
+    found, name = comparison.difference, _name(comparison)
     if found.problem:
         return f"{name}: {found.problem}"
     return f"{name} at {list(found.index)}: {found.values[0]:.9g} on the left, {found.values[1]:.9g} on the right"
+
+
+def _name(comparison: Comparison) -> str:
+    return f"{comparison.group} {comparison.name}".rstrip()
 
 
 def _steps(report: ReportData) -> str:
