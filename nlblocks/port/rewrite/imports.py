@@ -7,6 +7,7 @@ from typing import Any
 
 import libcst as cst
 
+from nlblocks.port.collect import Wanted
 from nlblocks.port.resolve import Program
 from nlblocks.port.rewrite.argument import code
 from nlblocks.port.rewrite.file import IMPORTS, File
@@ -17,9 +18,9 @@ MARK = "__nlblocks_imports__"
 
 
 class Imports:
-    """The import statements of one file. ``wanted`` are the names that the file still uses; None for all."""
+    """The import statements of one file. ``wanted`` is what is kept of it; all where it is None."""
 
-    def __init__(self, file: File, program: Program, wanted: set[str] | None = None) -> None:
+    def __init__(self, file: File, program: Program, wanted: Wanted | None = None) -> None:
         self.file, self.program, self.wanted = file, program, wanted
         self.marked = False
         self.roots = {name.partition(".")[0] for name in program.modules}
@@ -41,8 +42,7 @@ class Imports:
             return cst.FlattenSentinel([mark, updated.with_changes(body=kept, leading_lines=())]) if kept else mark
         if kept:
             return updated.with_changes(body=kept)
-        comments = [line for line in updated.leading_lines if line.comment]
-        return cst.EmptyLine(comment=comments[0].comment) if False else cst.RemoveFromParent()
+        return cst.RemoveFromParent()
 
     def _one(self, part: Any) -> Any:
         if isinstance(part, cst.Import):
@@ -56,7 +56,7 @@ class Imports:
         if not part.relative and module.partition(".")[0] in self.roots:
             part = part.with_changes(module=_renamed(part.module))
         if isinstance(part.names, cst.ImportStar):
-            return part
+            return part if self._is_wanted("*") else None
         names = [alias for alias in part.names if self._is_wanted(_bound(alias))]
         return part.with_changes(names=_trimmed(names, part)) if names else None
 
@@ -64,10 +64,17 @@ class Imports:
         return code(alias.name).partition(".")[0] != "paddle" and self._is_wanted(_bound(alias))
 
     def _is_wanted(self, name: str) -> bool:
-        return self.wanted is None or name in self.wanted
+        return self.wanted is None or name in self.wanted.imports
 
-    def renamed(self, dotted: str) -> str:
-        """A dotted name through a ported package, under the package's new name; "" where it is none."""
+    def keeps(self, line: int) -> bool:
+        """Whether the statement at the top of the file that starts on a line is kept."""
+        return self.wanted is None or line in self.wanted.lines
+
+    def renamed(self, dotted: str, text: str) -> str:
+        """A dotted name that starts at a ported package, under the package's new name; "" where it is none."""
+        root, dot, rest = text.partition(".")
+        if root in self.roots and dotted == text:
+            return f"{root}{SUFFIX}{dot}{rest}"
         return ""
 
 

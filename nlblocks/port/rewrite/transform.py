@@ -48,6 +48,8 @@ class Transform(cst.CSTTransformer):
         self.blocks: list[Block] = [Block()]
         self.depth = 0
         self.annotations = 0
+        self.top: set[int] = set()
+        self.docstrings: list[cst.CSTNode] = []
 
     def site(self, node: cst.CSTNode) -> Site:
         found = self.get_metadata(PositionProvider, node)
@@ -60,6 +62,30 @@ class Transform(cst.CSTTransformer):
         return self.file.seen.place(self.site(node))
 
     # Statements
+
+    def visit_Module(self, node: cst.Module) -> None:
+        self.top = {id(statement) for statement in node.body}
+        self.docstrings = list(node.body[:1])
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        """A statement at the top that is not kept is not looked at."""
+        if id(node) in self.top and not self._kept(node):
+            return False
+        return super().on_visit(node)
+
+    def on_leave(self, original: Any, updated: Any) -> Any:
+        if id(original) in self.top and not self._kept(original):
+            return cst.RemoveFromParent()
+        return super().on_leave(original, updated)
+
+    def _kept(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.SimpleStatementLine):
+            if any(isinstance(part, cst.Import | cst.ImportFrom) for part in node.body):
+                return True
+            first = node.body[0]
+            if isinstance(first, cst.Expr) and isinstance(first.value, cst.SimpleString | cst.ConcatenatedString):
+                return node in self.docstrings
+        return self.imports.keeps(self.site(node)[0])
 
     def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
         self.blocks.append(Block())
@@ -125,7 +151,7 @@ class Transform(cst.CSTTransformer):
     def _name(self, original: cst.BaseExpression, updated: Any) -> cst.BaseExpression:
         api = self.meaning.api(self.site(original))
         if not api:
-            renamed = self.imports.renamed(self.meaning.names.get(self.site(original), ""))
+            renamed = self.imports.renamed(self.meaning.names.get(self.site(original), ""), code(original))
             return expression(renamed) if renamed else updated
         parent = self.parent(original)
         if isinstance(parent, cst.Call) and parent.func is original:
@@ -173,6 +199,7 @@ class Transform(cst.CSTTransformer):
     def _written(
         self, original: cst.BaseExpression, row: Row, api: str, node: cst.Call, receiver: Any, function: Any
     ) -> cst.BaseExpression:
+        self.file.rows[row.names[0]] += 1
         call = Call(row, api, node, self.file, self.place(original), receiver, function)
         try:
             rule = RULES.get(row.rule)

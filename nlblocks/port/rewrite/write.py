@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nlblocks.port.collect import Wanted
 from nlblocks.port.observe import Record
 from nlblocks.port.resolve import Module, Program
 from nlblocks.port.rewrite.file import File, Refused
@@ -21,17 +23,21 @@ class Ported:
     text: str
     refused: tuple[Refused, ...]
     notes: tuple[Refused, ...]
+    rows: Mapping[str, int]
 
 
-def ported(module: Module, program: Program, record: Record) -> Ported:
-    """A module's source in torch. Raises SyntaxError where it is no Python."""
+def ported(module: Module, program: Program, record: Record, wanted: Wanted | None = None) -> Ported:
+    """A module's source in torch: the definitions that are wanted, all where none are named.
+
+    Raises SyntaxError where it is no Python.
+    """
     taken = frozenset(name for name, dotted in module.top.items() if not (dotted or "").startswith("paddle"))
     file = File(module, program, record.of(module.name), record, taken=taken)
-    imports = Imports(file, program)
+    imports = Imports(file, program, wanted)
     body = translated(file, imports)
     text = placed(body, needed(file))
     text = _with_helpers(text, [HELPERS[name].text for name in file.helpers])
-    return Ported(module.name, text, tuple(file.refused), tuple(file.notes))
+    return Ported(module.name, text, tuple(file.refused), tuple(file.notes), dict(file.rows))
 
 
 def _with_helpers(text: str, helpers: list[str]) -> str:
