@@ -28,11 +28,15 @@ class Unit:
 
 @dataclass
 class Wanted:
-    """What is kept of one module: its units by the line that each starts on, and the imported names that are used."""
+    """What is kept of one module: its units by the line that each starts on, and the imported names that are used.
+
+    ``exports`` are imported names that other modules take from here.
+    """
 
     module: Module
     lines: set[int] = field(default_factory=set)
     imports: set[str] = field(default_factory=set)
+    exports: set[str] = field(default_factory=set)
 
 
 class Sources:
@@ -191,6 +195,8 @@ class Closure:
         target = module.top[name]
         if target != f"{module.name}.{name}":  # it came there by an import
             self.want(module).imports.add(name)
+            if home is not module:
+                self.want(module).exports.add(name)
             self._refer(target or "", None)
         self._queue.append((module, name))
 

@@ -121,7 +121,12 @@ def create_parameter(call: Call, original: Any, transform: Transform) -> Written
         raise Refusal("is_bias is not literal")
     if fill is None and bias:
         return written
-    written.starts = {"": fill if fill is not None else expression("nn.init.xavier_uniform_")}
+    if fill is None:
+        given = bound["shape"].node
+        several = isinstance(given, cst.List | cst.Tuple) and len(given.elements) > 1
+        name = call.file.named("nn.init.xavier_uniform_") if several else call.file.helper("xavier_uniform")
+        fill = expression(name)
+    written.starts = {"": fill}
     return written
 
 
@@ -164,3 +169,22 @@ def sequential(call: Call, original: Any, transform: Transform) -> Written:
         inside = "".join(code(arg) for arg in call.node.args)
         return Written(expression(f"{call.file.use('nn')}.Sequential(OrderedDict([{inside}]))"))
     return call.written()
+
+
+@rule
+def sublayers(call: Call, original: Any, transform: Transform) -> Written:
+    """The parts of a layer: torch counts the layer itself among them, first."""
+    bound, _ = call._bound()
+    method = "modules" if call.api.endswith(".sublayers") else "named_modules"
+    assert call.receiver is not None
+    text = f"{_text(call.receiver)}.{method}()"
+    every = bound.pop("include_self", None)
+    written = Written(expression(f"list({text})[1:]"))
+    for name, argument in bound.items():
+        call._only(name, argument, call.row.args[name].values, written)  # type: ignore[union-attr]
+    if every is None or every.value is False:
+        return written
+    if every.value is not True:
+        raise Refusal("include_self is not literal")
+    written.node = expression(text if method == "named_modules" else f"list({text})")
+    return written

@@ -236,7 +236,7 @@ class Transform(cst.CSTTransformer):
             return written.node
         parent = self.parent(original)
         target = parent.targets[0].target if isinstance(parent, cst.Assign) and len(parent.targets) == 1 else None
-        if isinstance(target, cst.Name | cst.Attribute) and all(map(_is_plain_start, written.starts.values())):
+        if isinstance(target, cst.Name | cst.Attribute) and all(isinstance(start, cst.Call | cst.Attribute) or parameter == "" for parameter, start in written.starts.items()):
             self.file.used.add("nn")
             name = code(target)
             for parameter, start in written.starts.items():
@@ -254,10 +254,6 @@ class Transform(cst.CSTTransformer):
         helper = "NotPorted" if lazily or not self.depth else "not_ported"
         what = f"{api} ({self.file.module.name}, line {line}): {why}"
         return expression(f"{self.file.helper(helper)}({what!r})")
-
-
-def _is_plain_start(start: cst.BaseExpression) -> bool:
-    return isinstance(start, cst.Call)
 
 
 def _in_brackets(result: cst.BaseExpression, original: cst.BaseExpression) -> cst.BaseExpression:
