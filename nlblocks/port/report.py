@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from nlblocks.port.job import Job
 from nlblocks.port.rewrite import Ported, Refused
+
+
+PAGE = """<!doctype html>
+<meta charset="utf-8">
+<title>nlblocks port: {title}</title>
+<style>body {{ font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 60em }} pre {{ white-space: pre-wrap }}</style>
+<h1>{title}</h1>
+<pre>{text}</pre>
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +81,11 @@ class PortReport:
         return found
 
     def save(self, path: Path) -> None:
-        path.write_text(json.dumps(self.to_dict(), indent=1), encoding="utf-8")
+        """Write the report: a page for .html, else JSON."""
+        if path.suffix == ".html":
+            path.write_text(PAGE.format(title=escape(self.verdict), text=escape(str(self))), encoding="utf-8")
+        else:
+            path.write_text(json.dumps(finite(self.to_dict()), indent=1), encoding="utf-8")
 
     def __str__(self) -> str:
         head = self.verdict.upper()
@@ -87,6 +102,15 @@ class PortReport:
             lines.append(f"not proven: {path}, lines {told}")
         lines.append(f"{len(self.files)} files in {self.out}")
         return "\n".join(lines)
+
+
+def finite(value: Any) -> Any:
+    """Data for a JSON file, where NaN and infinity are null."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _grouped(refused: Sequence[Refused]) -> dict[str, list[Refused]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Sequence
 
 CALLED = "__nlblocks_called__"
 LOOKED = "__nlblocks_looked__"
-"""Names under which the watched module finds the watcher's two functions."""
+GAVE = "__nlblocks_gave__"
+"""Names under which the watched module finds the watcher's functions."""
 
 OF_THE_FRAME = frozenset({"super", "locals", "globals", "vars", "dir", "eval", "exec", "breakpoint"})
-"""Builtins that read their caller's frame: a call of these is left alone."""
+"""Builtins that read their caller's frame: of these only the result is seen."""
 
 Site = tuple[int, int, int, int]
 """Where an expression stands: line and column of its start and end, columns in characters from 0."""
@@ -40,7 +42,7 @@ def instrumented(source: str, path: str) -> tuple[ast.Module, list[Site]]:
 
 
 class _Watch(ast.NodeTransformer):
-    """f(a) becomes CALLED(number, f, a), and x.name becomes LOOKED(number, x).name."""
+    """f(a) becomes CALLED(number, f, a), x.name becomes LOOKED(number, x).name, and eval(a) GAVE(number, a, eval(a))."""
 
     def __init__(self, sites: Sites) -> None:
         self.sites = sites
@@ -54,7 +56,9 @@ class _Watch(ast.NodeTransformer):
         number = self._number(node)
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in OF_THE_FRAME:
-            return node
+            if node.func.id != "eval" or not isinstance(node.args[0], ast.Name | ast.Attribute | ast.Constant):
+                return node
+            return _call(GAVE, [number, copy.deepcopy(node.args[0]), node], [], node)
         return _call(CALLED, [number, node.func, *node.args], node.keywords, node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:

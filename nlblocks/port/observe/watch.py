@@ -12,7 +12,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Protocol
 
-from nlblocks.port.observe.instrument import CALLED, LOOKED, Site, instrumented
+from nlblocks.port.observe.instrument import CALLED, GAVE, LOOKED, Site, instrumented
 from nlblocks.port.observe.record import FileRecord, Place, Record, Seen
 
 PLAIN = (bool, int, float, str, type(None))
@@ -42,11 +42,11 @@ class Watcher:
     def run(self, source: str, module: str, path: str, namespace: dict[str, Any]) -> None:
         """Execute a file's source as a module, watched."""
         tree, sites = instrumented(source, path)
-        namespace[CALLED], namespace[LOOKED] = self._functions(self.record.of(module), sites)
+        namespace.update(self._functions(self.record.of(module), sites))
         self.record.files[module] = path
         exec(compile(tree, path, "exec", dont_inherit=True), namespace)
 
-    def _functions(self, found: FileRecord, sites: Sequence[Site]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def _functions(self, found: FileRecord, sites: Sequence[Site]) -> dict[str, Callable[..., Any]]:
         places = found.places
 
         def called(number: int, function: Any, /, *arguments: Any, **named: Any) -> Any:
@@ -58,6 +58,8 @@ class Watcher:
                 self.see(place.arguments.setdefault(name, Seen()), value)
             result = function(*arguments, **named)
             self.see(place.result, result)
+            if function is getattr and isinstance(arguments[1], str) and self.naming.name(result):
+                place.names[arguments[1]] = self.naming.name(result)
             if len(arguments) == 1 and not named and place.same is not False:
                 place.same = result is arguments[0]
             self.naming.layer_built(result, place)
@@ -68,7 +70,15 @@ class Watcher:
             self.see(place.receiver, value)
             return value
 
-        return called, looked
+        def gave(number: int, argument: Any, result: Any, /) -> Any:
+            place = places.setdefault(sites[number], Place())
+            self.see(place.arguments.setdefault("0", Seen()), argument)
+            self.see(place.result, result)
+            if isinstance(argument, str) and self.naming.name(result):
+                place.names[argument] = self.naming.name(result)
+            return result
+
+        return {CALLED: called, LOOKED: looked, GAVE: gave}
 
     def see(self, seen: Seen, value: Any) -> None:
         kind = self.naming.kind(value)

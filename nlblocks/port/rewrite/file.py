@@ -46,6 +46,7 @@ class File:
     helpers: dict[str, None] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     notes: list[Refused] = field(default_factory=list)
+    by_text: set[str] = field(default_factory=set)
     rows: Counter[str] = field(default_factory=Counter)
     taken: frozenset[str] = frozenset()
 

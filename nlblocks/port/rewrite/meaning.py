@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from nlblocks.port.rewrite.transform import Transform
 
 TENSORS = frozenset({"Tensor", "Parameter", "LinearWeight"})
-Found = tuple[str, Any, Any]
-"""An API, the receiver where it is a method, and the expression that is called where it stays as it is."""
+Found = tuple[str | tuple[str, ...], Any, Any]
+"""An API, the receiver where it is a method, and the expression that is called where it stays as it is.
+
+Several APIs where a variable held several: "" stands for what is called as before.
+"""
 
 ELSEWHERE = frozenset(
     name
@@ -143,13 +146,11 @@ class Meaning:
         )
 
     def _seen(self, place: Place | None, function: cst.BaseExpression) -> Found | None:
-        """A callee in a variable, where all that was ever in it is one API."""
-        if place is None or not place.callees or not all(map(_is_paddle, place.callees)):
+        """A callee in a variable: what was seen in it."""
+        if place is None or not any(map(_is_paddle, place.callees)):
             return None
-        if len(place.callees) == 1:
-            (api,) = place.callees
-            return api, None, function
-        return None
+        apis = sorted({callee if _is_paddle(callee) else "" for callee in place.callees})
+        return (apis[0] if len(apis) == 1 else tuple(apis)), None, function
 
 
 OF_PARAMETERS = frozenset({"stop_gradient", "trainable", "set_value"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +12,20 @@ from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvide
 from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code, expression
 from nlblocks.port.rewrite.call import Call, Written, applied
+from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.file import File
 from nlblocks.port.rewrite.imports import Imports
 from nlblocks.port.rewrite.meaning import Meaning
 from nlblocks.port.rewrite.rules import RULES
 from nlblocks.port.table import row_of
 from nlblocks.port.table.row import Row
+
+
+MODULES = {
+    "paddle": "torch", "paddle.nn": "nn", "paddle.nn.functional": "F", "paddle.nn.initializer": "nn.init",
+    "paddle.linalg": "torch.linalg", "paddle.fft": "torch.fft",
+}  # fmt: skip
+"""Paddle's modules where they are values themselves, as in ``getattr(F, name)``."""
 
 
 @dataclass
@@ -157,7 +165,7 @@ class Transform(cst.CSTTransformer):
         if isinstance(parent, cst.Call) and parent.func is original:
             return updated
         row = row_of(api)
-        text = self._value(row, api) if row is not None else ""
+        text = self.file.named(MODULES[api]) if api in MODULES else self._value(row, api) if row is not None else ""
         if text:
             return _in_brackets(expression(text), original)
         if self.annotations:
@@ -187,14 +195,43 @@ class Transform(cst.CSTTransformer):
     # Calls
 
     def leave_Call(self, original: cst.Call, updated: cst.Call) -> cst.BaseExpression:
+        looked_up = by_text(original, updated, self.place(original), self.file)
+        if looked_up is not None:
+            return looked_up
         found = self.meaning.call(original, updated, self)
         if found is None:
             return updated
         api, receiver, function = found
+        if isinstance(api, tuple):
+            return self._several(original, updated, api, function)
         row = row_of(api)
         if row is None:
             return self._refuse(api, original, "the table has no row for it")
         return self._written(original, row, api, updated, receiver, function)
+
+    def _several(
+        self, original: cst.Call, updated: cst.Call, apis: Sequence[str], function: Any
+    ) -> cst.BaseExpression:
+        """A variable that held several APIs: ported where the call reads the same for all of them."""
+        texts = {}
+        for api in apis:
+            row = row_of(api) if api else None
+            if api and row is None:
+                return self._refuse(api, original, "the table has no row for it")
+            if row is None:
+                texts[code(updated)] = Written(updated)
+                continue
+            try:
+                written = Call(row, api, updated, self.file, self.place(original), None, function).written()
+            except Refusal as why:
+                return self._refuse(api, original, str(why))
+            texts[code(written.node) + code_of(written.starts)] = written
+        if len(texts) > 1:
+            named = ", ".join(api or "others" for api in apis)
+            return self._refuse(named, original, "what is called here differs, and so do torch's words for it")
+        (written,) = texts.values()
+        self._check(written.checks)
+        return self._started(original, written)
 
     def _written(
         self, original: cst.BaseExpression, row: Row, api: str, node: cst.Call, receiver: Any, function: Any
@@ -254,6 +291,10 @@ class Transform(cst.CSTTransformer):
         helper = "NotPorted" if lazily or not self.depth else "not_ported"
         what = f"{api} ({self.file.module.name}, line {line}): {why}"
         return expression(f"{self.file.helper(helper)}({what!r})")
+
+
+def code_of(starts: Mapping[str, cst.BaseExpression]) -> str:
+    return "".join(f"{name}={code(start)}" for name, start in starts.items())
 
 
 def _in_brackets(result: cst.BaseExpression, original: cst.BaseExpression) -> cst.BaseExpression:

@@ -111,5 +111,12 @@ ROWS = (
         {"set_to_zero": dropped("an absent gradient and one of zeros do the same to an optimiser")},
         case("layer.clear_gradients()\nlayer(x)", layer="nn.Linear(5, 4)"),
     ),
+    api(
+        "Layer.full_name()",
+        "type({self}).__name__.lower()",
+        {},
+        case("len(layer.full_name()) > 0", layer=STACK, grad=False),
+        notes="a label: Paddle's carries a number that depends on what was built before",
+    ),
     api("Layer._sub_layers", "{self}._modules", {}, case("list(layer._sub_layers)", layer=STACK, grad=False)),
 )  # fmt: skip
