@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nlblocks.port.observe import Record
+from nlblocks.port.observe import Record, Site
 from nlblocks.port.resolve import Module, Program, bound
 
 
@@ -30,13 +30,14 @@ class Unit:
 class Wanted:
     """What is kept of one module: its units by the line that each starts on, and the imported names that are used.
 
-    ``exports`` are imported names that other modules take from here.
+    ``exports`` are imported names that other modules take from here; ``dropped`` decorators that are left out.
     """
 
     module: Module
     lines: set[int] = field(default_factory=set)
     imports: set[str] = field(default_factory=set)
     exports: set[str] = field(default_factory=set)
+    dropped: set[Site] = field(default_factory=set)
 
 
 class Sources:
@@ -100,6 +101,8 @@ class Closure:
             self._define(module, name)
             if not self._queue:
                 self._changing()
+            if not self._queue:
+                self._read()
 
     def _changing(self) -> None:
         """Want the statements that change what is wanted: ``CONFIG["x"] = 1``, ``NAMES.append(...)``."""
@@ -130,18 +133,59 @@ class Closure:
         for name in unit.binds:
             self._done.add((module.name, name))
         first, last = unit.lines
+        registering = self._registering(module, unit)
+        wanted.dropped |= set(registering)
         for site, dotted in module.names.items():
-            if first <= site[0] <= last:
+            if first <= site[0] <= last and not any(_within(site, one) for one in registering):
                 self._refer(dotted, module)
         self._called(module, first, last)
         if _looks_up(unit.node):
             self._named(module)
 
+    def _registering(self, module: Module, unit: Unit) -> list[Site]:
+        """The decorators that gave back what they got: they register it with something of the ported packages."""
+        found = self.record.modules.get(module.name)
+        sites = []
+        for decorator in getattr(unit.node, "decorator_list", []) if found is not None else ():
+            site = module.sites.of(decorator)
+            place = found.place(site) if found is not None else None
+            if place is not None and place.same and any(c.partition(":")[0] in self.record.files for c in place.callees):
+                sites.append(site)
+        return sites
+
+    def _read(self) -> bool:
+        """Take back the decorators whose registry something that is kept reads; whether there were any."""
+        back = False
+        for wanted in list(self.wanted.values()):
+            for site in list(wanted.dropped):
+                inside = [d for s, d in wanted.module.names.items() if _within(s, site)]
+                if any(self._is_read(dotted, wanted.module) for dotted in inside):
+                    wanted.dropped.discard(site)
+                    for dotted in inside:
+                        self._refer(dotted, wanted.module)
+                    back = True
+        return back
+
+    def _is_read(self, dotted: str, home: Module) -> bool:
+        """Whether a registry, or a variable that a registering function writes to, is wanted."""
+        module, rest = self.sources.split(self.sources.program.origin(dotted, home))
+        if module is None or not rest:
+            return False
+        name = rest.partition(".")[0]
+        if (module.name, name) in self._done:
+            return True
+        for unit in self.units(module):
+            if name in unit.binds and isinstance(unit.node, ast.FunctionDef):
+                used = {n.id for n in ast.walk(unit.node) if isinstance(n, ast.Name)}
+                variables = {n for u in self.units(module) if isinstance(u.node, ast.Assign) for n in u.binds}
+                return any((module.name, n) in self._done for n in used & variables)
+        return False
+
     def _called(self, module: Module, first: int, last: int) -> None:
         """What was seen to be called, or looked up, in these lines."""
         found = self.record.modules.get(module.name)
         for site, place in (found.places.items() if found is not None else ()):
-            if first <= site[0] <= last:
+            if first <= site[0] <= last and not any(_within(site, one) for one in self.want(module).dropped):
                 for callee in place.callees:
                     self._seen(callee)
                 for kind in (*place.result.kinds, *(k for seen in place.arguments.values() for k in seen.kinds)):
@@ -216,6 +260,10 @@ class Closure:
                 self._refer(f"{star}.{name}", None)
                 return
             self._star(name, other)
+
+
+def _within(site: Site, outer: Site) -> bool:
+    return outer[:2] <= site[:2] and site[2:] <= outer[2:]
 
 
 def _changed(node: ast.stmt) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 CALLED = "__nlblocks_called__"
 LOOKED = "__nlblocks_looked__"
 GAVE = "__nlblocks_gave__"
+DECORATOR = "__nlblocks_decorator__"
 """Names under which the watched module finds the watcher's functions."""
 
 OF_THE_FRAME = frozenset({"super", "locals", "globals", "vars", "dir", "eval", "exec", "breakpoint"})
@@ -78,9 +79,27 @@ class _Watch(ast.NodeTransformer):
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         returns, node.returns = node.returns, None
+        decorators, node.decorator_list = node.decorator_list, []
         self.generic_visit(node)
-        node.returns = returns
+        node.returns, node.decorator_list = returns, self._decorators(decorators)
         return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        decorators, node.decorator_list = node.decorator_list, []
+        self.generic_visit(node)
+        node.decorator_list = self._decorators(decorators)
+        return node
+
+    def _decorators(self, found: list[ast.expr]) -> list[ast.expr]:
+        """Decorators whose results are seen."""
+        watched: list[ast.expr] = []
+        for decorator in found:
+            number = self._number(decorator)
+            if isinstance(decorator, ast.Name) and decorator.id in ("property", "staticmethod", "classmethod"):
+                watched.append(decorator)
+            else:
+                watched.append(_call(DECORATOR, [number, self.visit(decorator)], [], decorator))
+        return watched
 
     visit_FunctionDef = visit_AsyncFunctionDef = _function
 

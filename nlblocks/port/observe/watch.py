@@ -12,7 +12,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Protocol
 
-from nlblocks.port.observe.instrument import CALLED, GAVE, LOOKED, Site, instrumented
+from nlblocks.port.observe.instrument import CALLED, DECORATOR, GAVE, LOOKED, Site, instrumented
 from nlblocks.port.observe.record import FileRecord, Place, Record, Seen
 
 PLAIN = (bool, int, float, str, type(None))
@@ -24,7 +24,7 @@ class Naming(Protocol):
     """What the watcher asks of the framework that it watches."""
 
     def kind(self, value: Any) -> str:
-        """ "Tensor", "Parameter", "Layer:paddle.nn.Conv2D", ...; "" for what is not the framework's."""
+        """What a value is, e.g. "Tensor", "Layer:paddle.nn.Conv2D"; "" for what is not the framework's."""
 
     def name(self, value: Any) -> str:
         """The public name of one of the framework's functions and classes; "" for anything else."""
@@ -78,7 +78,17 @@ class Watcher:
                 place.names[argument] = self.naming.name(result)
             return result
 
-        return {CALLED: called, LOOKED: looked, GAVE: gave}
+        def decorator(number: int, function: Any, /) -> Callable[[Any], Any]:
+            def decorated(defined: Any) -> Any:
+                place = places.setdefault(sites[number], Place())
+                place.callees.add(self.callee(function))
+                result = function(defined)
+                place.same = result is defined
+                return result
+
+            return decorated
+
+        return {CALLED: called, LOOKED: looked, GAVE: gave, DECORATOR: decorator}
 
     def see(self, seen: Seen, value: Any) -> None:
         kind = self.naming.kind(value)

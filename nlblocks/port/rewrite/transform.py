@@ -129,6 +129,12 @@ class Transform(cst.CSTTransformer):
     def visit_Annotation(self, node: cst.Annotation) -> None:
         self.annotations += 1
 
+    def leave_Decorator(self, original: cst.Decorator, updated: cst.Decorator) -> Any:
+        wanted = self.imports.wanted
+        if wanted is not None and self.site(original.decorator) in wanted.dropped:
+            return cst.RemoveFromParent()
+        return updated
+
     def leave_Annotation(self, original: cst.Annotation, updated: cst.Annotation) -> cst.Annotation:
         self.annotations -= 1
         return updated
@@ -181,7 +187,7 @@ class Transform(cst.CSTTransformer):
         return self.file.named(text)
 
     def _attribute(self, original: cst.Attribute, updated: cst.Attribute) -> cst.BaseExpression:
-        kind = self.meaning.receiver(self.place(original), original.attr.value)
+        kind = self.meaning.receiver(self.place(original), original.attr.value, self.site(original))
         if not kind:
             return updated
         api = f"{kind}.{original.attr.value}"
@@ -198,7 +204,10 @@ class Transform(cst.CSTTransformer):
         looked_up = by_text(original, updated, self.place(original), self.file)
         if looked_up is not None:
             return looked_up
-        found = self.meaning.call(original, updated, self)
+        try:
+            found = self.meaning.call(original, updated, self)
+        except Refusal as why:
+            return self._refuse(f"Tensor.{code(original.func).rpartition('.')[2]}", original, str(why))
         if found is None:
             return updated
         api, receiver, function = found
