@@ -164,3 +164,30 @@ def sequential(call: Call, original: Any, transform: Transform) -> Written:
         inside = "".join(code(arg) for arg in call.node.args)
         return Written(expression(f"{call.file.use('nn')}.Sequential(OrderedDict([{inside}]))"))
     return call.written()
+
+
+@rule
+def meshgrid(call: Call, original: Any, transform: Transform) -> Written:
+    """Paddle's grid is torch's with indexing="ij", which torch wants to be told."""
+    named = [arg for arg in call.node.args if arg.keyword is not None]
+    if any(code(arg.value).strip("\"'") != "ij" for arg in named if arg.keyword is not None and code(arg.keyword) == "indexing"):
+        raise Refusal("an indexing that is not 'ij'")
+    parts = [arg for arg in call.node.args if arg.keyword is None]
+    if len(parts) + 1 < len(call.node.args) or (named and not parts):
+        raise Refusal("arguments by keyword")
+    inside = ", ".join(code(arg.with_changes(comma=cst.MaybeSentinel.DEFAULT)).strip() for arg in parts)
+    return Written(expression(f'{call.file.use("torch")}.meshgrid({inside}, indexing="ij")'))
+
+
+@rule
+def numel(call: Call, original: Any, transform: Transform) -> Written:
+    """Paddle counts as a tensor, torch as a number, which does where it is reckoned with."""
+    written = call.written()
+    parent = transform.parent(original)
+    plain = isinstance(parent, cst.BinaryOperation | cst.ComparisonTarget | cst.Comparison)
+    if isinstance(parent, cst.Arg):
+        function = transform.parent(parent)
+        plain = isinstance(function, cst.Call) and code(function.func) in ("int", "float", "range", "print")
+    if not plain:
+        written.node = expression(f"{call.file.use('torch')}.tensor({code(written.node)})")
+    return written
