@@ -1,1 +1,6 @@
-"""Paddle source in, readable torch source, weights and proof out."""
+"""Paddle source in; readable torch source, weights and proof out."""
+
+from nlblocks.port.port import port
+from nlblocks.port.report import PortReport
+
+__all__ = ["PortReport", "port"]

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import paddle
 import torch
-from nlblocks_paddle.lab.naming import PaddleNaming
-from nlblocks_paddle.lab.naming import naming as paddle_naming
-from nlblocks_torch.lab.naming import naming as torch_naming
+from nlblocks_paddle.lab.porting import porting as paddle_porting
+from nlblocks_torch.lab.porting import porting as torch_porting
 
 from nlblocks.port.observe import Record, Watcher
 from nlblocks.port.resolve import Module, Program
@@ -64,7 +63,7 @@ class Snippet:
     def __init__(self, case: Case) -> None:
         self.case, self.arrays = case, arrays_of(case)
         self.source = source_of(case)
-        watcher = Watcher(PaddleNaming.shared())
+        watcher = Watcher(paddle_porting)
         space: dict[str, Any] = {"__name__": "snippet"}
         paddle.set_default_dtype("float64")
         try:
@@ -119,10 +118,10 @@ class Snippet:
     def _moved(self, layer: Any) -> dict[str, tuple[str, bool]]:
         layer.double()
         pairs = moves(
-            [Entry(*e) for e in paddle_naming.entries(self.paddle_layer)],
-            [Entry(*e) for e in torch_naming.entries(layer)],
+            [Entry(*e) for e in paddle_porting.entries(self.paddle_layer)],
+            [Entry(*e) for e in torch_porting.entries(layer)],
         )
-        source, target = dict(_state(self.paddle_layer)), layer.state_dict()
+        source, target = paddle_porting.state(self.paddle_layer), layer.state_dict()
         for move in pairs:
             values = source[move.paddle]
             target[move.torch].copy_(torch.from_numpy(values.T.copy() if move.transposed else values.copy()))
@@ -141,13 +140,6 @@ class Snippet:
             assert left_gradients.keys() == right_gradients.keys(), (left_gradients.keys(), right_gradients.keys())
             for name, value in left_gradients.items():
                 _same(value, right_gradients[name], "values", tolerance, f"gradient of {name}")
-
-
-def _state(layer: Any) -> Any:
-    for _, _, _, _, full in paddle_naming.entries(layer):
-        found = layer
-        *path, name = full.split(".")
-        yield full, layer.state_dict()[full].numpy() if full in layer.state_dict() else getattr(found, name).numpy()
 
 
 def _sent(index: int, shape: Any) -> np.ndarray:

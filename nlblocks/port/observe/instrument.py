@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Sequence
 
 CALLED = "__nlblocks_called__"
 LOOKED = "__nlblocks_looked__"
-"""Names under which the watched module finds the watcher's two functions."""
+GAVE = "__nlblocks_gave__"
+DECORATOR = "__nlblocks_decorator__"
+"""Names under which the watched module finds the watcher's functions."""
 
 OF_THE_FRAME = frozenset({"super", "locals", "globals", "vars", "dir", "eval", "exec", "breakpoint"})
-"""Builtins that read their caller's frame: a call of these is left alone."""
+"""Builtins that read their caller's frame: of these only the result is seen."""
 
 Site = tuple[int, int, int, int]
 """Where an expression stands: line and column of its start and end, columns in characters from 0."""
@@ -40,7 +43,7 @@ def instrumented(source: str, path: str) -> tuple[ast.Module, list[Site]]:
 
 
 class _Watch(ast.NodeTransformer):
-    """f(a) becomes CALLED(number, f, a), and x.name becomes LOOKED(number, x).name."""
+    """f(a) becomes CALLED(number, f, a), x.name becomes LOOKED(number, x).name, and eval(a) GAVE(number, a, eval(a))."""
 
     def __init__(self, sites: Sites) -> None:
         self.sites = sites
@@ -54,7 +57,9 @@ class _Watch(ast.NodeTransformer):
         number = self._number(node)
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in OF_THE_FRAME:
-            return node
+            if node.func.id != "eval" or not isinstance(node.args[0], ast.Name | ast.Attribute | ast.Constant):
+                return node
+            return _call(GAVE, [number, copy.deepcopy(node.args[0]), node], [], node)
         return _call(CALLED, [number, node.func, *node.args], node.keywords, node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
@@ -74,9 +79,27 @@ class _Watch(ast.NodeTransformer):
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         returns, node.returns = node.returns, None
+        decorators, node.decorator_list = node.decorator_list, []
         self.generic_visit(node)
-        node.returns = returns
+        node.returns, node.decorator_list = returns, self._decorators(decorators)
         return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        decorators, node.decorator_list = node.decorator_list, []
+        self.generic_visit(node)
+        node.decorator_list = self._decorators(decorators)
+        return node
+
+    def _decorators(self, found: list[ast.expr]) -> list[ast.expr]:
+        """Decorators whose results are seen."""
+        watched: list[ast.expr] = []
+        for decorator in found:
+            number = self._number(decorator)
+            if isinstance(decorator, ast.Name) and decorator.id in ("property", "staticmethod", "classmethod"):
+                watched.append(decorator)
+            else:
+                watched.append(_call(DECORATOR, [number, self.visit(decorator)], [], decorator))
+        return watched
 
     visit_FunctionDef = visit_AsyncFunctionDef = _function
 

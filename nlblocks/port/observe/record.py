@@ -47,7 +47,8 @@ class Place:
 
     ``receiver`` is what an attribute was looked up on. Of a call: the ``callees`` by name, the arguments by position
     ("0") or keyword, and the ``result``. ``same`` says of a call with one argument that it returned just that.
-    ``ranks`` are the ranks of the tensors that a layer built here was called with.
+    ``ranks`` are the ranks of the tensors that a layer built here was called with; ``names`` the APIs that were looked
+    up here by text.
     """
 
     receiver: Seen = field(default_factory=Seen)
@@ -56,6 +57,7 @@ class Place:
     result: Seen = field(default_factory=Seen)
     same: bool | None = None
     ranks: set[int] = field(default_factory=set)
+    names: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -65,6 +67,7 @@ class Place:
             "result": self.result.to_dict(),
             "same": self.same,
             "ranks": sorted(self.ranks),
+            "names": self.names,
         }
 
     @classmethod
@@ -76,6 +79,7 @@ class Place:
             Seen.from_dict(data["result"]),
             data["same"],
             set(data["ranks"]),
+            dict(data["names"]),
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Protocol
 
-from nlblocks.port.observe.instrument import CALLED, LOOKED, Site, instrumented
+from nlblocks.port.observe.instrument import CALLED, DECORATOR, GAVE, LOOKED, Site, instrumented
 from nlblocks.port.observe.record import FileRecord, Place, Record, Seen
 
 PLAIN = (bool, int, float, str, type(None))
@@ -24,7 +24,7 @@ class Naming(Protocol):
     """What the watcher asks of the framework that it watches."""
 
     def kind(self, value: Any) -> str:
-        """ "Tensor", "Parameter", "Layer:paddle.nn.Conv2D", ...; "" for what is not the framework's."""
+        """What a value is, e.g. "Tensor", "Layer:paddle.nn.Conv2D"; "" for what is not the framework's."""
 
     def name(self, value: Any) -> str:
         """The public name of one of the framework's functions and classes; "" for anything else."""
@@ -42,11 +42,11 @@ class Watcher:
     def run(self, source: str, module: str, path: str, namespace: dict[str, Any]) -> None:
         """Execute a file's source as a module, watched."""
         tree, sites = instrumented(source, path)
-        namespace[CALLED], namespace[LOOKED] = self._functions(self.record.of(module), sites)
+        namespace.update(self._functions(self.record.of(module), sites))
         self.record.files[module] = path
         exec(compile(tree, path, "exec", dont_inherit=True), namespace)
 
-    def _functions(self, found: FileRecord, sites: Sequence[Site]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def _functions(self, found: FileRecord, sites: Sequence[Site]) -> dict[str, Callable[..., Any]]:
         places = found.places
 
         def called(number: int, function: Any, /, *arguments: Any, **named: Any) -> Any:
@@ -58,6 +58,8 @@ class Watcher:
                 self.see(place.arguments.setdefault(name, Seen()), value)
             result = function(*arguments, **named)
             self.see(place.result, result)
+            if function is getattr and isinstance(arguments[1], str) and self.naming.name(result):
+                place.names[arguments[1]] = self.naming.name(result)
             if len(arguments) == 1 and not named and place.same is not False:
                 place.same = result is arguments[0]
             self.naming.layer_built(result, place)
@@ -68,7 +70,25 @@ class Watcher:
             self.see(place.receiver, value)
             return value
 
-        return called, looked
+        def gave(number: int, argument: Any, result: Any, /) -> Any:
+            place = places.setdefault(sites[number], Place())
+            self.see(place.arguments.setdefault("0", Seen()), argument)
+            self.see(place.result, result)
+            if isinstance(argument, str) and self.naming.name(result):
+                place.names[argument] = self.naming.name(result)
+            return result
+
+        def decorator(number: int, function: Any, /) -> Callable[[Any], Any]:
+            def decorated(defined: Any) -> Any:
+                place = places.setdefault(sites[number], Place())
+                place.callees.add(self.callee(function))
+                result = function(defined)
+                place.same = result is defined
+                return result
+
+            return decorated
+
+        return {CALLED: called, LOOKED: looked, GAVE: gave, DECORATOR: decorator}
 
     def see(self, seen: Seen, value: Any) -> None:
         kind = self.naming.kind(value)

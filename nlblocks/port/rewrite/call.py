@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import libcst as cst
 
 from nlblocks.port.observe import Place
-from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression
+from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression, literal
 from nlblocks.port.rewrite.convert import CONVERTERS, same_literal
 from nlblocks.port.rewrite.file import IMPORTS, File
 from nlblocks.port.table.helpers import HELPERS
@@ -95,10 +95,8 @@ class Call:
                 if name not in signature.parameters:
                     raise Refusal(f"the table does not know the argument {name!r}")
             elif arg.star:
-                if arg.star == "*" and signature.variadic and index >= len(names):
-                    rest.append(arg)
-                    continue
-                raise Refusal(f"arguments passed on by {arg.star}")
+                rest.append(arg if arg.star == "*" and signature.variadic else self._passed_on(arg, index, bound))
+                continue
             elif index < len(names):
                 key, name = str(index), names[index]
             elif signature.variadic:
@@ -110,6 +108,38 @@ class Call:
         if self._receiver_name and self.receiver is not None:
             bound[self._receiver_name] = Argument(self.receiver)
         return bound, rest
+
+    def _passed_on(self, arg: cst.Arg, index: int, bound: Mapping[str, Argument]) -> cst.Arg:
+        """Arguments that are passed on by a star: as they are where torch has them in the same places and words.
+
+        Those by keyword go through a helper that knows Paddle's words. What torch has otherwise is refused if it was seen.
+        """
+        target = Target(self.row.torch or "").signature
+        if target is None or self.place is None:
+            raise Refusal(f"arguments passed on by {arg.star}")
+        names = [n for n in self.row.signature.parameters if n != self._receiver_name]
+        if arg.star == "*":
+            count = sum(name.isdigit() for name in self.place.arguments)
+            for name, torch in list(zip(names, target.parameters, strict=False))[index:count]:
+                if not _as_it_is(self.row.fate(name), torch):
+                    raise Refusal(f"{name} is passed on by a star, and is not torch's argument in that place")
+            return arg
+        renamed, expected = {}, {}
+        for name in (n for n in names if n not in bound):
+            fate = self.row.fate(name)
+            default = self.row.signature.parameters[name]
+            if isinstance(fate, To) and _as_it_is(fate, fate.name):
+                if fate.name != name:
+                    renamed[name] = fate.name
+            elif isinstance(fate, Only):
+                expected[name] = fate.values
+            elif name in self.place.arguments:
+                raise Refusal(f"{name} is passed on by stars")
+            elif default != REQUIRED:
+                expected[name] = (literal(expression(default)),)
+        return arg.with_changes(
+            value=expression(f"{self.file.helper('torch_arguments')}({code(arg.value)}, {renamed!r}, {expected!r})")
+        )
 
     def _variant(self, bound: dict[str, Argument]) -> Variant | None:
         defaults = self.row.signature.parameters
@@ -236,6 +266,8 @@ class Call:
                 continue
             default = signature.parameters.get(torch, REQUIRED)
             if default == REQUIRED or not same_literal(argument.node, default):
+                if any(arg.star == "**" for arg in self.node.args):
+                    raise Refusal(f"{torch} has another default in torch, and may be passed on by **")
                 args.append(_keyword(None, torch, argument.node))
         function = self.function
         if function is None:
@@ -281,6 +313,11 @@ class Call:
             return code(node) if alone and not isinstance(node, cst.GeneratorExp) else _atom(node)
 
         return PLACEHOLDER.sub(fill, text)
+
+
+def _as_it_is(fate: Fate | None, torch: str) -> bool:
+    """Whether an argument is torch's of that name, its value unchanged."""
+    return isinstance(fate, To) and fate.name == torch and fate.convert in ("", "pair", "padding", "items", "axes")
 
 
 def is_start(node: cst.BaseExpression) -> bool:

@@ -135,6 +135,14 @@ def axes(argument: Argument, file: File) -> cst.BaseExpression:
 
 
 @converter
+def several(argument: Argument, file: File) -> cst.BaseExpression:
+    """Axes: one alone as a tuple of one."""
+    if argument.fits("int"):
+        return expression(f"({argument.text},)")
+    return items(argument, file)
+
+
+@converter
 def shape(argument: Argument, file: File) -> cst.BaseExpression:
     """Extents: a literal list as a tuple."""
     return items(argument, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -45,6 +46,8 @@ class File:
     helpers: dict[str, None] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     notes: list[Refused] = field(default_factory=list)
+    by_text: set[str] = field(default_factory=set)
+    rows: Counter[str] = field(default_factory=Counter)
     taken: frozenset[str] = frozenset()
 
     def use(self, name: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+from functools import cache
 from typing import Any
 
 import libcst as cst
 
+from nlblocks.port.collect import Wanted
 from nlblocks.port.resolve import Program
 from nlblocks.port.rewrite.argument import code
 from nlblocks.port.rewrite.file import IMPORTS, File
@@ -17,11 +20,12 @@ MARK = "__nlblocks_imports__"
 
 
 class Imports:
-    """The import statements of one file. ``wanted`` are the names that the file still uses; None for all."""
+    """The import statements of one file. ``wanted`` is what is kept of it; all where it is None."""
 
-    def __init__(self, file: File, program: Program, wanted: set[str] | None = None) -> None:
+    def __init__(self, file: File, program: Program, wanted: Wanted | None = None) -> None:
         self.file, self.program, self.wanted = file, program, wanted
         self.marked = False
+        self.absent: list[Any] = []
         self.roots = {name.partition(".")[0] for name in program.modules}
 
     def statement(self, original: cst.SimpleStatementLine, updated: cst.SimpleStatementLine) -> Any:
@@ -33,7 +37,9 @@ class Imports:
         for part in updated.body:
             changed = self._one(part)
             dropped = dropped or (changed is None and _imports_paddle(part))
-            if changed is not None:
+            if isinstance(changed, list):
+                self.absent += changed
+            elif changed is not None:
                 kept.append(changed)
         if dropped and not self.marked:
             self.marked = True
@@ -41,10 +47,12 @@ class Imports:
             return cst.FlattenSentinel([mark, updated.with_changes(body=kept, leading_lines=())]) if kept else mark
         if kept:
             return updated.with_changes(body=kept)
-        comments = [line for line in updated.leading_lines if line.comment]
-        return cst.EmptyLine(comment=comments[0].comment) if False else cst.RemoveFromParent()
+        return cst.RemoveFromParent()
 
     def _one(self, part: Any) -> Any:
+        root = _root(part)
+        if root and not is_there(root) and root not in self.roots:
+            return self._absent(part, root)
         if isinstance(part, cst.Import):
             names = [alias for alias in part.names if self._kept(alias)]
             return part.with_changes(names=_trimmed(names)) if names else None
@@ -56,19 +64,53 @@ class Imports:
         if not part.relative and module.partition(".")[0] in self.roots:
             part = part.with_changes(module=_renamed(part.module))
         if isinstance(part.names, cst.ImportStar):
-            return part
+            return part if self._is_wanted("*") else None
         names = [alias for alias in part.names if self._is_wanted(_bound(alias))]
         return part.with_changes(names=_trimmed(names, part)) if names else None
+
+    def _absent(self, part: Any, root: str) -> Any:
+        """In place of a package that is not installed: what raises where it is used."""
+        names = [_bound(alias) for alias in part.names] if not isinstance(part.names, cst.ImportStar) else []
+        wanted = [name for name in names if self._is_wanted(name)]
+        if not wanted:
+            return None
+        helper = self.file.helper("NotPorted")
+        self.file.note(root, 0, "is not installed here, and nothing that ran needs it: what names it raises")
+        line = "; ".join(f"{name} = {helper}('{name} of {root}, which was not installed')" for name in wanted)
+        return list(cst.parse_statement(f"{line}\n").body)  # type: ignore[arg-type]
 
     def _kept(self, alias: cst.ImportAlias) -> bool:
         return code(alias.name).partition(".")[0] != "paddle" and self._is_wanted(_bound(alias))
 
     def _is_wanted(self, name: str) -> bool:
-        return self.wanted is None or name in self.wanted
+        return self.wanted is None or name in self.wanted.imports
 
-    def renamed(self, dotted: str) -> str:
-        """A dotted name through a ported package, under the package's new name; "" where it is none."""
+    def keeps(self, line: int) -> bool:
+        """Whether the statement at the top of the file that starts on a line is kept."""
+        return self.wanted is None or line in self.wanted.lines
+
+    def renamed(self, dotted: str, text: str) -> str:
+        """A dotted name that starts at a ported package, under the package's new name; "" where it is none."""
+        root, dot, rest = text.partition(".")
+        if root in self.roots and dotted == text:
+            return f"{root}{SUFFIX}{dot}{rest}"
         return ""
+
+
+def _root(part: Any) -> str:
+    """The top package of an import; "" of a relative one, and of several."""
+    if isinstance(part, cst.Import):
+        roots = {code(alias.name).partition(".")[0] for alias in part.names}
+        return roots.pop() if len(roots) == 1 else ""
+    if isinstance(part, cst.ImportFrom) and part.module is not None and not part.relative:
+        return code(part.module).partition(".")[0]
+    return ""
+
+
+@cache
+def is_there(package: str) -> bool:
+    """Whether a package is installed, or is Paddle, whose names are translated."""
+    return package in ("paddle", "__future__") or importlib.util.find_spec(package) is not None
 
 
 def _imports_paddle(part: Any) -> bool:
@@ -96,9 +138,9 @@ def _trimmed(names: list[cst.ImportAlias], part: Any = None) -> list[cst.ImportA
     return [*names[:-1], names[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)]
 
 
-def needed(file: File) -> list[str]:
-    """The imports that the file needs for what was written, in the order of habit."""
-    return [IMPORTS[name][0] for name in IMPORTS if name in file.used]
+def needed(file: File, names: set[str]) -> list[str]:
+    """The imports that the file needs for what was written, in the order of habit; ``names`` are those it reads."""
+    return [IMPORTS[name][0] for name in IMPORTS if name in file.used and name in names]
 
 
 def placed(text: str, lines: list[str]) -> str:

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from nlblocks.port.observe import Place, Site
-from nlblocks.port.rewrite.argument import code
+from nlblocks.port.rewrite.argument import Refusal, code
 from nlblocks.port.rewrite.file import File
+from nlblocks.port.rewrite.guess import Guess
 from nlblocks.port.table import row_of
 
 if TYPE_CHECKING:
     from nlblocks.port.rewrite.transform import Transform
 
 TENSORS = frozenset({"Tensor", "Parameter", "LinearWeight"})
-Found = tuple[str, Any, Any]
-"""An API, the receiver where it is a method, and the expression that is called where it stays as it is."""
+Found = tuple[str | tuple[str, ...], Any, Any]
+"""An API, the receiver where it is a method, and the expression that is called where it stays as it is.
+
+Several APIs where a variable held several: "" stands for what is called as before.
+"""
 
 ELSEWHERE = frozenset(
     name
@@ -36,6 +40,7 @@ class Meaning:
     def __init__(self, file: File) -> None:
         self.file = file
         self.names = file.module.names
+        self.guess = Guess(file.module, file.program, file.seen)
 
     def is_name(self, site: Site) -> bool:
         """Whether a dotted name means one thing as a whole: an API, or something that a ported module holds."""
@@ -67,12 +72,13 @@ class Meaning:
         found = self.file.program.origin(dotted, self.file.module) if dotted else ""
         return found if _is_paddle(found) else ""
 
-    def receiver(self, place: Place | None, attribute: str) -> str:
-        """ "Tensor", "Layer" or another prefix of the table's rows for what an attribute is looked up on; "" for none."""
+    def receiver(self, place: Place | None, attribute: str, site: Site, *, called: bool = False) -> str:
+        """What an attribute is looked up on, as a prefix of the table's rows: "Tensor", "Layer", ...; "" for none.
+
+        Raises Refusal for a call that never ran, and could be a tensor's method or something else's.
+        """
         if place is None or not place.receiver.kinds:
-            if attribute in ELSEWHERE or row_of(f"Tensor.{attribute}") is None:
-                return ""
-            return "Tensor"
+            return self._guessed(attribute, site, called)
         kinds = place.receiver.kinds
         if kinds <= TENSORS:
             if attribute in OF_PARAMETERS and kinds <= TENSORS - {"Tensor"}:
@@ -83,6 +89,19 @@ class Meaning:
         if all(kind.startswith("Initializer:") for kind in kinds):
             return "Initializer"
         return ""
+
+    def _guessed(self, attribute: str, site: Site, called: bool) -> str:
+        row = row_of(f"Tensor.{attribute}")
+        guess = self.guess.receiver(site)
+        if guess == "Layer":
+            return "Layer" if row_of(f"Layer.{attribute}") is not None else ""
+        if row is None or guess == "other":
+            return ""
+        if guess == "Tensor" or attribute not in ELSEWHERE:
+            return "Tensor"
+        if called:
+            raise Refusal("this never ran, and nothing tells whether it is a tensor's or another object's method")
+        return "Tensor" if attribute == "shape" else ""
 
     def call(self, original: cst.Call, updated: cst.Call, transform: Transform) -> Found | None:
         """The API of a call; None where it is none of Paddle's."""
@@ -107,7 +126,7 @@ class Meaning:
         base = self._base(place, name)
         if base:
             return base, None, updated.func
-        kind = self.receiver(transform.place(function), name)
+        kind = self.receiver(transform.place(function), name, transform.site(function), called=True)
         if not kind:
             return None
         if kind == "Layer" and (row_of(f"Layer.{name}") is None or self._is_ported(place)):
@@ -143,13 +162,11 @@ class Meaning:
         )
 
     def _seen(self, place: Place | None, function: cst.BaseExpression) -> Found | None:
-        """A callee in a variable, where all that was ever in it is one API."""
-        if place is None or not place.callees or not all(map(_is_paddle, place.callees)):
+        """A callee in a variable: what was seen in it."""
+        if place is None or not any(map(_is_paddle, place.callees)):
             return None
-        if len(place.callees) == 1:
-            (api,) = place.callees
-            return api, None, function
-        return None
+        apis = sorted({callee if _is_paddle(callee) else "" for callee in place.callees})
+        return (apis[0] if len(apis) == 1 else tuple(apis)), None, function
 
 
 OF_PARAMETERS = frozenset({"stop_gradient", "trainable", "set_value"})

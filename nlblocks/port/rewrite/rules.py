@@ -121,7 +121,12 @@ def create_parameter(call: Call, original: Any, transform: Transform) -> Written
         raise Refusal("is_bias is not literal")
     if fill is None and bias:
         return written
-    written.starts = {"": fill if fill is not None else expression("nn.init.xavier_uniform_")}
+    if fill is None:
+        given = bound["shape"].node
+        several = isinstance(given, cst.List | cst.Tuple) and len(given.elements) > 1
+        name = call.file.named("nn.init.xavier_uniform_") if several else call.file.helper("xavier_uniform")
+        fill = expression(name)
+    written.starts = {"": fill}
     return written
 
 
@@ -167,27 +172,19 @@ def sequential(call: Call, original: Any, transform: Transform) -> Written:
 
 
 @rule
-def meshgrid(call: Call, original: Any, transform: Transform) -> Written:
-    """Paddle's grid is torch's with indexing="ij", which torch wants to be told."""
-    named = [arg for arg in call.node.args if arg.keyword is not None]
-    if any(code(arg.value).strip("\"'") != "ij" for arg in named if arg.keyword is not None and code(arg.keyword) == "indexing"):
-        raise Refusal("an indexing that is not 'ij'")
-    parts = [arg for arg in call.node.args if arg.keyword is None]
-    if len(parts) + 1 < len(call.node.args) or (named and not parts):
-        raise Refusal("arguments by keyword")
-    inside = ", ".join(code(arg.with_changes(comma=cst.MaybeSentinel.DEFAULT)).strip() for arg in parts)
-    return Written(expression(f'{call.file.use("torch")}.meshgrid({inside}, indexing="ij")'))
-
-
-@rule
-def numel(call: Call, original: Any, transform: Transform) -> Written:
-    """Paddle counts as a tensor, torch as a number, which does where it is reckoned with."""
-    written = call.written()
-    parent = transform.parent(original)
-    plain = isinstance(parent, cst.BinaryOperation | cst.ComparisonTarget | cst.Comparison)
-    if isinstance(parent, cst.Arg):
-        function = transform.parent(parent)
-        plain = isinstance(function, cst.Call) and code(function.func) in ("int", "float", "range", "print")
-    if not plain:
-        written.node = expression(f"{call.file.use('torch')}.tensor({code(written.node)})")
+def sublayers(call: Call, original: Any, transform: Transform) -> Written:
+    """The parts of a layer: torch counts the layer itself among them, first."""
+    bound, _ = call._bound()
+    method = "modules" if call.api.endswith(".sublayers") else "named_modules"
+    assert call.receiver is not None
+    text = f"{_text(call.receiver)}.{method}()"
+    every = bound.pop("include_self", None)
+    written = Written(expression(f"list({text})[1:]"))
+    for name, argument in bound.items():
+        call._only(name, argument, call.row.args[name].values, written)  # type: ignore[union-attr]
+    if every is None or every.value is False:
+        return written
+    if every.value is not True:
+        raise Refusal("include_self is not literal")
+    written.node = expression(text if method == "named_modules" else f"list({text})")
     return written

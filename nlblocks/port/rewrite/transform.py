@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +12,20 @@ from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvide
 from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code, expression
 from nlblocks.port.rewrite.call import Call, Written, applied
+from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.file import File
 from nlblocks.port.rewrite.imports import Imports
 from nlblocks.port.rewrite.meaning import Meaning
 from nlblocks.port.rewrite.rules import RULES
 from nlblocks.port.table import row_of
 from nlblocks.port.table.row import Row
+
+
+MODULES = {
+    "paddle": "torch", "paddle.nn": "nn", "paddle.nn.functional": "F", "paddle.nn.initializer": "nn.init",
+    "paddle.linalg": "torch.linalg", "paddle.fft": "torch.fft",
+}  # fmt: skip
+"""Paddle's modules where they are values themselves, as in ``getattr(F, name)``."""
 
 
 @dataclass
@@ -48,6 +56,8 @@ class Transform(cst.CSTTransformer):
         self.blocks: list[Block] = [Block()]
         self.depth = 0
         self.annotations = 0
+        self.top: set[int] = set()
+        self.docstrings: list[cst.CSTNode] = []
 
     def site(self, node: cst.CSTNode) -> Site:
         found = self.get_metadata(PositionProvider, node)
@@ -60,6 +70,30 @@ class Transform(cst.CSTTransformer):
         return self.file.seen.place(self.site(node))
 
     # Statements
+
+    def visit_Module(self, node: cst.Module) -> None:
+        self.top = {id(statement) for statement in node.body}
+        self.docstrings = list(node.body[:1])
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        """A statement at the top that is not kept is not looked at."""
+        if id(node) in self.top and not self._kept(node):
+            return False
+        return super().on_visit(node)
+
+    def on_leave(self, original: Any, updated: Any) -> Any:
+        if id(original) in self.top and not self._kept(original):
+            return cst.RemoveFromParent()
+        return super().on_leave(original, updated)
+
+    def _kept(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.SimpleStatementLine):
+            if any(isinstance(part, cst.Import | cst.ImportFrom) for part in node.body):
+                return True
+            first = node.body[0]
+            if isinstance(first, cst.Expr) and isinstance(first.value, cst.SimpleString | cst.ConcatenatedString):
+                return node in self.docstrings
+        return self.imports.keeps(self.site(node)[0])
 
     def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
         self.blocks.append(Block())
@@ -95,6 +129,12 @@ class Transform(cst.CSTTransformer):
     def visit_Annotation(self, node: cst.Annotation) -> None:
         self.annotations += 1
 
+    def leave_Decorator(self, original: cst.Decorator, updated: cst.Decorator) -> Any:
+        wanted = self.imports.wanted
+        if wanted is not None and self.site(original.decorator) in wanted.dropped:
+            return cst.RemoveFromParent()
+        return updated
+
     def leave_Annotation(self, original: cst.Annotation, updated: cst.Annotation) -> cst.Annotation:
         self.annotations -= 1
         return updated
@@ -125,13 +165,13 @@ class Transform(cst.CSTTransformer):
     def _name(self, original: cst.BaseExpression, updated: Any) -> cst.BaseExpression:
         api = self.meaning.api(self.site(original))
         if not api:
-            renamed = self.imports.renamed(self.meaning.names.get(self.site(original), ""))
+            renamed = self.imports.renamed(self.meaning.names.get(self.site(original), ""), code(original))
             return expression(renamed) if renamed else updated
         parent = self.parent(original)
         if isinstance(parent, cst.Call) and parent.func is original:
             return updated
         row = row_of(api)
-        text = self._value(row, api) if row is not None else ""
+        text = self.file.named(MODULES[api]) if api in MODULES else self._value(row, api) if row is not None else ""
         if text:
             return _in_brackets(expression(text), original)
         if self.annotations:
@@ -147,7 +187,7 @@ class Transform(cst.CSTTransformer):
         return self.file.named(text)
 
     def _attribute(self, original: cst.Attribute, updated: cst.Attribute) -> cst.BaseExpression:
-        kind = self.meaning.receiver(self.place(original), original.attr.value)
+        kind = self.meaning.receiver(self.place(original), original.attr.value, self.site(original))
         if not kind:
             return updated
         api = f"{kind}.{original.attr.value}"
@@ -161,18 +201,51 @@ class Transform(cst.CSTTransformer):
     # Calls
 
     def leave_Call(self, original: cst.Call, updated: cst.Call) -> cst.BaseExpression:
-        found = self.meaning.call(original, updated, self)
+        looked_up = by_text(original, updated, self.place(original), self.file)
+        if looked_up is not None:
+            return looked_up
+        try:
+            found = self.meaning.call(original, updated, self)
+        except Refusal as why:
+            return self._refuse(f"Tensor.{code(original.func).rpartition('.')[2]}", original, str(why))
         if found is None:
             return updated
         api, receiver, function = found
+        if isinstance(api, tuple):
+            return self._several(original, updated, api, function)
         row = row_of(api)
         if row is None:
             return self._refuse(api, original, "the table has no row for it")
         return self._written(original, row, api, updated, receiver, function)
 
+    def _several(
+        self, original: cst.Call, updated: cst.Call, apis: Sequence[str], function: Any
+    ) -> cst.BaseExpression:
+        """A variable that held several APIs: ported where the call reads the same for all of them."""
+        texts = {}
+        for api in apis:
+            row = row_of(api) if api else None
+            if api and row is None:
+                return self._refuse(api, original, "the table has no row for it")
+            if row is None:
+                texts[code(updated)] = Written(updated)
+                continue
+            try:
+                written = Call(row, api, updated, self.file, self.place(original), None, function).written()
+            except Refusal as why:
+                return self._refuse(api, original, str(why))
+            texts[code(written.node) + code_of(written.starts)] = written
+        if len(texts) > 1:
+            named = ", ".join(api or "others" for api in apis)
+            return self._refuse(named, original, "what is called here differs, and so do torch's words for it")
+        (written,) = texts.values()
+        self._check(written.checks)
+        return self._started(original, written)
+
     def _written(
         self, original: cst.BaseExpression, row: Row, api: str, node: cst.Call, receiver: Any, function: Any
     ) -> cst.BaseExpression:
+        self.file.rows[row.names[0]] += 1
         call = Call(row, api, node, self.file, self.place(original), receiver, function)
         try:
             rule = RULES.get(row.rule)
@@ -209,7 +282,7 @@ class Transform(cst.CSTTransformer):
             return written.node
         parent = self.parent(original)
         target = parent.targets[0].target if isinstance(parent, cst.Assign) and len(parent.targets) == 1 else None
-        if isinstance(target, cst.Name | cst.Attribute) and all(map(_is_plain_start, written.starts.values())):
+        if isinstance(target, cst.Name | cst.Attribute) and all(isinstance(start, cst.Call | cst.Attribute) or parameter == "" for parameter, start in written.starts.items()):
             self.file.used.add("nn")
             name = code(target)
             for parameter, start in written.starts.items():
@@ -229,8 +302,8 @@ class Transform(cst.CSTTransformer):
         return expression(f"{self.file.helper(helper)}({what!r})")
 
 
-def _is_plain_start(start: cst.BaseExpression) -> bool:
-    return isinstance(start, cst.Call)
+def code_of(starts: Mapping[str, cst.BaseExpression]) -> str:
+    return "".join(f"{name}={code(start)}" for name, start in starts.items())
 
 
 def _in_brackets(result: cst.BaseExpression, original: cst.BaseExpression) -> cst.BaseExpression:

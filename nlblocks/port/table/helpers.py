@@ -95,3 +95,38 @@ def reshape(x, shape):
     """In Paddle an extent of 0 copies the input's."""
     return x.reshape([x.shape[i] if extent == 0 else extent for i, extent in enumerate(shape)])
 ''', "torch")  # fmt: skip
+
+helper("xavier_uniform", '''
+def xavier_uniform(parameter):
+    """How Paddle starts a parameter of a layer's own; unlike torch's, it takes vectors."""
+    if parameter.dim() > 1:
+        return nn.init.xavier_uniform_(parameter)
+    bound = math.sqrt(3.0 / parameter.numel())
+    return nn.init.uniform_(parameter, -bound, bound)
+''', "nn", "math")  # fmt: skip
+
+helper("split", '''
+def split(x, parts, dim=0):
+    """In Paddle a number of equal parts, or their sizes, of which one may be -1: the rest."""
+    if isinstance(parts, int):
+        return x.chunk(parts, dim)
+    rest = x.shape[dim] - sum(size for size in parts if size != -1)
+    return x.split([rest if size == -1 else size for size in parts], dim)
+''', "torch")  # fmt: skip
+
+helper("unsqueeze", '''
+def unsqueeze(x, axes):
+    """In Paddle an axis or several, added one after another."""
+    for axis in axes if isinstance(axes, (list, tuple)) else [axes]:
+        x = x.unsqueeze(axis)
+    return x
+''', "torch")  # fmt: skip
+
+helper("sliced", '''
+def sliced(x, axes, starts, ends, steps=None):
+    """A slice along axes that only the run tells."""
+    index = [slice(None)] * x.dim()
+    for axis, start, end, step in zip(axes, starts, ends, steps or [1] * len(axes)):
+        index[axis] = slice(start, end, step)
+    return x[tuple(index)]
+''', "torch")  # fmt: skip

@@ -9,18 +9,6 @@ CONV = {
     "dilation": to("dilation", "pair"), "weight_attr": attr("weight"), "bias_attr": attr("bias", flag="bias"),
 }  # fmt: skip
 
-NET = """
-class Net(nn.Layer):
-    def __init__(self):
-        super().__init__()
-        self.w = self.create_parameter({})
-
-    def forward(self, x):
-        return x * self.w.sum()
-
-Net()
-"""
-
 ROWS = (
     api(
         "paddle.nn.Conv2D(in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1,"
@@ -82,14 +70,6 @@ ROWS = (
         notes="keeps the biased variance as running statistic, torch the unbiased one; epsilon is held as float32",
     ),
     api(
-        "paddle.nn.Layer(name_scope=None, dtype='float32')",
-        "nn.Module()",
-        {"name_scope": only(None), "dtype": only("float32")},
-        case(layer="class Net(nn.Layer):\n    def __init__(self):\n        super().__init__()\n"
-                   "        self.fc = nn.Linear(5, 4)\n\n    def forward(self, x):\n        return self.fc(x)\n\nNet()"),
-        also="Layer.__init__",
-    ),
-    api(
         "paddle.nn.Sequential(*layers)",
         "nn.Sequential(*args)",
         {"layers": "args"},
@@ -99,24 +79,4 @@ ROWS = (
         rule="sequential",
     ),
     api("paddle.nn.ReLU(name=None)", "nn.ReLU()", {}, case(layer="nn.ReLU()"), case("nn.ReLU(name='r')(x)")),
-    api(
-        "Layer.add_sublayer(name, sublayer)",
-        "{self}.add_module({name}, {sublayer})",
-        {},
-        case("layer.add_sublayer('last', nn.ReLU())\nlayer(x)", layer="nn.Sequential(nn.Linear(5, 4))"),
-        case("last = layer.add_sublayer('a.b', nn.ReLU())\nlast(layer(x))", layer="nn.Sequential(nn.Linear(5, 4))"),
-        rule="add_sublayer",
-    ),
-    api(
-        "Layer.create_parameter(shape, attr=None, dtype=None, is_bias=False, default_initializer=None)",
-        "nn.Parameter(torch.zeros({shape}))",
-        {
-            "shape": to("shape", "shape"), "attr": attr("weight"), "is_bias": only(False, True),
-            "dtype": only(None, "float32"), "default_initializer": attr("weight"),
-        },
-        case(layer=NET.format("[3, 4], is_bias=True")),
-        case(layer=NET.format("shape=(3, 4), default_initializer=nn.initializer.Constant(2.0)")),
-        case(layer=NET.format("[3, 4], attr=paddle.ParamAttr(initializer=nn.initializer.Uniform(-0.5, 0.5))")),
-        rule="create_parameter",
-    ),
 )  # fmt: skip

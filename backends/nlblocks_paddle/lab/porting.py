@@ -1,10 +1,11 @@
-"""What Paddle's objects are called: the watcher of a port asks (:mod:`nlblocks.port`)."""
+"""What a port asks of Paddle: what its objects are called, and how a model is fed (:mod:`nlblocks.port`)."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -24,7 +25,7 @@ HOMES = (
 """Where Paddle shows its API; the first one that shows an object names it."""
 
 
-class PaddleNaming:
+class PaddlePorting:
     """Names and kinds of Paddle's objects."""
 
     def __init__(self) -> None:
@@ -40,11 +41,6 @@ class PaddleNaming:
             self._add(home, module)
         self._linear: dict[int, Any] = {}
         self._built: dict[int, tuple[Any, Any]] = {}
-
-    @staticmethod
-    def shared() -> PaddleNaming:
-        """The one that all use: the names are gathered once."""
-        return naming
 
     def _add(self, home: str, module: ModuleType) -> None:
         for name, value in list(vars(module).items()):
@@ -102,6 +98,28 @@ class PaddleNaming:
         walk(model, ())
         return found
 
+    def tensor(self, array: Any) -> paddle.Tensor:
+        return paddle.to_tensor(array)
+
+    def seed(self, seed: int) -> None:
+        paddle.seed(seed)
+
+    def load(self, model: nn.Layer, arrays: Mapping[str, Any]) -> None:
+        """Write arrays into a model's tensors, by their names in its state."""
+        for path, name, _, _, full in self.entries(model):
+            _at(model, path, name).set_value(paddle.to_tensor(arrays[full]))
+
+    def state(self, model: nn.Layer) -> dict[str, Any]:
+        """The arrays of a model's tensors, by their names in its state."""
+        return {full: _at(model, path, name).numpy() for path, name, _, _, full in self.entries(model)}
+
+    def without_gradients(self) -> Any:
+        return paddle.no_grad()
+
+    def wrapped(self, model: nn.Layer, nested: Callable[..., tuple[Sequence[Any], Mapping[str, Any]]]) -> nn.Layer:
+        """The model behind a layer that is called with tensors one by one, and nests them as the model takes them."""
+        return _Nested(model, nested)
+
     def _of_super(self, value: Any) -> str:
         """The class whose methods super() looks up, where it is Paddle's own."""
         owner = value.__self_class__.__mro__
@@ -127,6 +145,22 @@ def _ranks(place: Any, inputs: Any) -> None:
         place.ranks.add(found.ndim)
 
 
+class _Nested(nn.Layer):
+    def __init__(self, model: nn.Layer, nested: Callable[..., tuple[Sequence[Any], Mapping[str, Any]]]) -> None:
+        super().__init__()
+        self.model, self.nested = model, nested
+
+    def forward(self, *tensors: paddle.Tensor) -> Any:
+        args, kwargs = self.nested(tensors)
+        return self.model(*args, **kwargs)
+
+
+def _at(model: nn.Layer, path: Sequence[str], name: str) -> paddle.Tensor:
+    for part in path:
+        model = model._sub_layers[part]
+    return model._parameters[name] if name in model._parameters else model._buffers[name]
+
+
 def signature(name: str) -> inspect.Signature | None:
     """Paddle's own signature of an API, for the test that a row knows every argument; None where there is none."""
     head, _, rest = name.partition(".")
@@ -142,4 +176,4 @@ def signature(name: str) -> inspect.Signature | None:
         return None
 
 
-naming = PaddleNaming()
+porting = PaddlePorting()

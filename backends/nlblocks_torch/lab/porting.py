@@ -1,13 +1,17 @@
-"""What torch's objects are called: the proof of a port asks (:mod:`nlblocks.port`)."""
+"""What a port asks of torch: what its objects are called, and how a model is fed (:mod:`nlblocks.port`)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
 from torch import nn
 
 Entries = list[tuple[tuple[str, ...], str, str, tuple[int, ...], str]]
 
 
-class TorchNaming:
+class TorchPorting:
     """Names of torch's objects."""
 
     def class_name(self, kind: type) -> str:
@@ -34,5 +38,32 @@ class TorchNaming:
         walk(model, ())
         return found
 
+    def tensor(self, array: Any) -> torch.Tensor:
+        return torch.from_numpy(array)
 
-naming = TorchNaming()
+    def seed(self, seed: int) -> None:
+        torch.manual_seed(seed)
+
+    def without_gradients(self) -> Any:
+        return torch.no_grad()
+
+    def state(self, model: nn.Module) -> dict[str, Any]:
+        """The arrays of a model's state, by name."""
+        return {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
+
+    def wrapped(self, model: nn.Module, nested: Callable[..., tuple[Sequence[Any], Mapping[str, Any]]]) -> nn.Module:
+        """The model behind a module that is called with tensors one by one, and nests them as the model takes them."""
+        return _Nested(model, nested)
+
+
+class _Nested(nn.Module):
+    def __init__(self, model: nn.Module, nested: Callable[..., tuple[Sequence[Any], Mapping[str, Any]]]) -> None:
+        super().__init__()
+        self.model, self.nested = model, nested
+
+    def forward(self, *tensors: torch.Tensor) -> Any:
+        args, kwargs = self.nested(tensors)
+        return self.model(*args, **kwargs)
+
+
+porting = TorchPorting()
