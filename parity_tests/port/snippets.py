@@ -157,7 +157,9 @@ def _leaves(value: Any) -> list[Any]:
 def _plain(value: Any) -> Any:
     if hasattr(value, "detach"):
         found = value.detach()
-        return found.numpy() if "bfloat16" not in str(found.dtype) else found.astype("float32").numpy()
+        if "bfloat16" in str(found.dtype):
+            found = found.float()
+        return found.numpy()
     if isinstance(value, list | tuple):
         return [int(v) if hasattr(v, "__int__") else v for v in value]
     return value
@@ -179,8 +181,9 @@ def _same(a: Any, b: Any, check: str, tolerance: float, what: str = "result") ->
         assert np.array_equal(a, b), f"{what} differs"
         return
     assert np.array_equal(np.isnan(a), np.isnan(b)), f"{what}: not a number in different places"
-    scale = max(np.nanmax(np.abs(a), initial=0), 1e-300)
-    worst = np.nanmax(np.abs(a - b), initial=0) / scale
+    scale = max(float(np.nanmax(np.abs(a), initial=0)), 1e-30)
+    wide = np.result_type(a, np.float64)
+    worst = np.nanmax(np.abs(a.astype(wide) - b.astype(wide)), initial=0) / scale
     assert worst < tolerance, f"{what} differs by {worst:.1e}"
 
 

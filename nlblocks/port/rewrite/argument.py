@@ -104,6 +104,7 @@ KINDS = {
     "none": lambda kind: kind == "None",
     "text": lambda kind: kind == "str",
     "int": lambda kind: kind == "int",
+    "float": lambda kind: kind == "float",
     "bool": lambda kind: kind == "bool",
     "number": lambda kind: kind in ("int", "float", "bool"),
     "tensor": lambda kind: kind in ("Tensor", "Parameter", "LinearWeight"),

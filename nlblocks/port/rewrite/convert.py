@@ -49,6 +49,35 @@ def one_minus(argument: Argument, file: File) -> cst.BaseExpression:
     return expression(f"1 - {_operand(argument)}")
 
 
+@converter
+def correction(argument: Argument, file: File) -> cst.BaseExpression:
+    """The degrees of freedom that "unbiased" takes off."""
+    value = argument.value
+    if value is UNKNOWN:
+        return expression(f"int({argument.text})")
+    return expression("0" if value is False else "1")
+
+
+@converter
+def not_(argument: Argument, file: File) -> cst.BaseExpression:
+    """The opposite of a flag."""
+    value = argument.value
+    return expression(f"not {_operand(argument)}" if value is UNKNOWN else repr(not value))
+
+
+@converter
+def real(argument: Argument, file: File) -> cst.BaseExpression:
+    """A whole number as one with a point, where torch takes the dtype from it."""
+    value = argument.value
+    return expression(f"float({argument.text})" if value is UNKNOWN else repr(float(value)))
+
+
+@converter
+def tensor(argument: Argument, file: File) -> cst.BaseExpression:
+    """A tensor of a list, where torch takes no list."""
+    return expression(f"{file.use('torch')}.tensor({argument.text})")
+
+
 def _operand(argument: Argument) -> str:
     node = argument.node
     plain = isinstance(node, cst.Name | cst.Attribute | cst.Call | cst.Subscript | cst.Integer | cst.Float) or node.lpar
@@ -103,6 +132,14 @@ def padding(argument: Argument, file: File) -> cst.BaseExpression:
 def axes(argument: Argument, file: File) -> cst.BaseExpression:
     """An axis or axes: a list of one is that one."""
     return pair(argument, file)
+
+
+@converter
+def several(argument: Argument, file: File) -> cst.BaseExpression:
+    """Axes: one alone as a tuple of one."""
+    if argument.fits("int"):
+        return expression(f"({argument.text},)")
+    return items(argument, file)
 
 
 @converter

@@ -181,3 +181,30 @@ class DownscaledDropout(nn.Dropout):
     def forward(self, x):
         return F.dropout(x, self.p) * (1 - self.p) if self.training else x * (1 - self.p)
 ''', "nn", "F")  # fmt: skip
+||||||| e6d8c4b
+
+helper("split", '''
+def split(x, parts, dim=0):
+    """In Paddle a number of equal parts, or their sizes, of which one may be -1: the rest."""
+    if isinstance(parts, int):
+        return x.chunk(parts, dim)
+    rest = x.shape[dim] - sum(size for size in parts if size != -1)
+    return x.split([rest if size == -1 else size for size in parts], dim)
+''', "torch")  # fmt: skip
+
+helper("unsqueeze", '''
+def unsqueeze(x, axes):
+    """In Paddle an axis or several, added one after another."""
+    for axis in axes if isinstance(axes, (list, tuple)) else [axes]:
+        x = x.unsqueeze(axis)
+    return x
+''', "torch")  # fmt: skip
+
+helper("sliced", '''
+def sliced(x, axes, starts, ends, steps=None):
+    """A slice along axes that only the run tells."""
+    index = [slice(None)] * x.dim()
+    for axis, start, end, step in zip(axes, starts, ends, steps or [1] * len(axes)):
+        index[axis] = slice(start, end, step)
+    return x[tuple(index)]
+''', "torch")  # fmt: skip

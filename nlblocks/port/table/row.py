@@ -156,11 +156,14 @@ class Target:
 
     @property
     def signature(self) -> Signature | None:
-        """The signature of the call; None where it is an expression."""
+        """The signature of the call; None where it is an expression, such as {x}.flatten().mean()."""
         bracket = self.text.find("(")
-        if bracket < 0 or not self.text.endswith(")") or PLACEHOLDER.search(self.text[bracket:]):
+        if bracket < 0 or not self.text.endswith(")") or self.placeholders - {"self"}:
             return None
-        return Signature.of(self.text)
+        try:
+            return Signature.of(self.text)
+        except SyntaxError:
+            return None
 
     @property
     def placeholders(self) -> set[str]:

@@ -1,0 +1,110 @@
+"""Rules of tensors' functions: how many parts, which axes, tuples where Paddle gives lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression
+from nlblocks.port.rewrite.call import Call, Written
+from nlblocks.port.rewrite.rules import _is_read_only, _text, rule
+
+if TYPE_CHECKING:
+    from nlblocks.port.rewrite.transform import Transform
+
+
+@rule
+def meshgrid(call: Call, original: Any, transform: Transform) -> Written:
+    """Paddle's grid is torch's with indexing="ij", which torch wants to be told."""
+    for arg in call.node.args:
+        if arg.keyword is not None and (code(arg.keyword) != "indexing" or code(arg.value).strip("\"'") != "ij"):
+            raise Refusal(f"meshgrid with {code(arg).strip()}")
+    parts = [arg.with_changes(comma=cst.MaybeSentinel.DEFAULT) for arg in call.node.args if arg.keyword is None]
+    inside = ", ".join(code(arg).strip() for arg in parts)
+    grid = expression(f'{call.file.use("torch")}.meshgrid({inside}, indexing="ij")')
+    return _as_list(Written(grid), original, transform)
+
+
+def _as_list(written: Written, original: Any, transform: Transform) -> Written:
+    """Paddle gives a list, torch a tuple, which does where it is only taken apart."""
+    if not _is_read_only(original, transform):
+        written.node = expression(f"list({code(written.node)})")
+    return written
+
+
+@rule
+def parts(call: Call, original: Any, transform: Transform) -> Written:
+    """A list of parts, or a tuple where it is only taken apart."""
+    return _as_list(call.written(), original, transform)
+
+
+@rule
+def numel(call: Call, original: Any, transform: Transform) -> Written:
+    """Paddle counts as a tensor, torch as a number, which does where it is reckoned with."""
+    written = call.written()
+    parent = transform.parent(original)
+    plain = isinstance(parent, cst.BinaryOperation | cst.ComparisonTarget | cst.Comparison)
+    if isinstance(parent, cst.Arg):
+        function = transform.parent(parent)
+        plain = isinstance(function, cst.Call) and code(function.func) in ("int", "float", "range", "print")
+    if not plain:
+        written.node = expression(f"{call.file.use('torch')}.tensor({code(written.node)})")
+    return written
+
+
+@rule
+def split(call: Call, original: Any, transform: Transform) -> Written:
+    """A number of equal parts is torch's chunk; of sizes one may be -1: written out, or found by a helper."""
+    bound, _ = call._bound()
+    sizes, x = bound["num_or_sections"], bound["x"]
+    axis = bound.get("axis", Argument(expression("0")))
+    elements = sizes.node.elements if isinstance(sizes.node, cst.List | cst.Tuple) else ()
+    texts = [code(element.value) for element in elements]
+    if "-1" in texts:
+        others = "".join(f" - {_text(e.value)}" for e, text in zip(elements, texts, strict=True) if text != "-1")
+        rest = f"{_text(x.node)}.shape[{axis.text}]{others}"
+        whole = expression(f"[{', '.join(rest if text == '-1' else text for text in texts)}]")
+        args = [arg.with_changes(value=whole) if arg.value is sizes.node else arg for arg in call.node.args]
+        call.node = call.node.with_changes(args=args)
+    elif not (elements or sizes.fits("int") or _without(sizes, -1)):
+        text = f"{call.file.helper('split')}({x.text}, {sizes.text}, {axis.text})"
+        return _as_list(Written(expression(text)), original, transform)
+    return _as_list(call.written(), original, transform)
+
+
+def _without(argument: Argument, item: int) -> bool:
+    """Whether all that an argument was are lists without an item."""
+    values = argument.values
+    return values is not None and all(isinstance(v, list | tuple) and item not in v for v in values)
+
+
+@rule
+def unsqueeze(call: Call, original: Any, transform: Transform) -> Written:
+    """Axes in a list are added one after another, in the list's order."""
+    bound, _ = call._bound()
+    x, axis = bound["x"], bound["axis"]
+    if isinstance(axis.node, cst.List | cst.Tuple):
+        chain = "".join(f".unsqueeze({code(element.value)})" for element in axis.node.elements)
+        return Written(expression(f"{_text(x.node)}{chain}"))
+    if axis.value is UNKNOWN and not axis.fits("int"):
+        return Written(expression(f"{call.file.helper('unsqueeze')}({x.text}, {axis.text})"))
+    return call.written()
+
+
+@rule
+def slice_(call: Call, original: Any, transform: Transform) -> Written:
+    """A slice along given axes is an index, where the axes are literal; else a helper's."""
+    bound, _ = call._bound()
+    x = next(iter(bound.values()))
+    axes = bound["axes"].value
+    given = [bound[name] for name in ("starts", "ends", "strides") if name in bound]
+    lists = [a.node.elements for a in given if isinstance(a.node, cst.List | cst.Tuple)]
+    literal = isinstance(axes, list | tuple) and all(isinstance(axis, int) and axis >= 0 for axis in axes)
+    if not literal or len(lists) < len(given) or any(len(items) != len(axes) for items in lists):
+        inside = ", ".join(argument.text for argument in [x, bound["axes"], *given])
+        return Written(expression(f"{call.file.helper('sliced')}({inside})"))
+    index = [":"] * (max(axes) + 1)
+    for axis, *limits in zip(axes, *lists, strict=True):
+        index[axis] = ":".join(code(limit.value) for limit in limits)
+    return Written(expression(f"{_text(x.node)}[{', '.join(index)}]"))
