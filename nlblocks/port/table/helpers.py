@@ -181,7 +181,6 @@ class DownscaledDropout(nn.Dropout):
     def forward(self, x):
         return F.dropout(x, self.p) * (1 - self.p) if self.training else x * (1 - self.p)
 ''', "nn", "F")  # fmt: skip
-||||||| e6d8c4b
 
 helper("split", '''
 def split(x, parts, dim=0):
