@@ -116,7 +116,7 @@ def _write(job: Job, pairs: Sequence[Move], source: Mapping[str, Any], target: M
     arrays = {name: np.array(value) for name, value in target.items()}
     for move in pairs:
         value = source[move.paddle]
-        arrays[move.torch] = np.ascontiguousarray(value.T if move.transposed else value)
+        arrays[move.torch] = np.ascontiguousarray(value.T if move.transposed else value).reshape(arrays[move.torch].shape)
     stem = Path(job.weights[0]).name.partition(".")[0] if job.weights else job.entries[0].partition(":")[2]
     path = Path(job.out) / f"{stem}.pth"
     if not arrays:

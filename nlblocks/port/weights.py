@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from nlblocks.errors import InputError
 
 RENAMED = {"_mean": "running_mean", "_variance": "running_var", "scale": "weight"}
 """What torch's layers call their tensors otherwise. "scale" is InstanceNorm's."""
+FLAT = "paddle.nn.LayerNorm"
+"""Holds its tensors flat, also over several axes."""
 TRANSPOSED = ("paddle.nn.Linear", "torch.nn.Linear")
 
 
@@ -47,6 +50,8 @@ def moves(paddle: Sequence[Entry], torch: Sequence[Entry]) -> list[Move]:
             continue
         transposed = entry.layer == TRANSPOSED[0] and other.layer == TRANSPOSED[1] and entry.name == "weight"
         shape = entry.shape[::-1] if transposed else entry.shape
+        if entry.layer == FLAT and prod(shape) == prod(other.shape):
+            shape = other.shape
         if shape != other.shape:
             lacking.append(f"{entry.full} is {list(shape)}, in the port {list(other.shape)}")
         found.append(Move(entry.full, other.full, transposed))

@@ -213,6 +213,9 @@ class Call:
         """A ParamAttr: its initialiser starts the parameter; False means that there is none."""
         flag = (lambda text: [(fate.flag, replace(argument, node=expression(text)))]) if fate.flag else None
         value = argument.value
+        if value is False and fate.frozen:
+            found.starts[fate.name] = expression(self.file.helper("frozen"))
+            return []
         if value is False:
             if flag is None:
                 raise Refusal(f"{name}=False: torch's layer always has {fate.name}")
@@ -328,6 +331,8 @@ def is_start(node: cst.BaseExpression) -> bool:
 
 def applied(start: cst.BaseExpression, parameter: str) -> str:
     """The call that starts a parameter."""
+    if code(start) == "frozen":
+        return f"{parameter}.requires_grad_(False)"
     if is_start(start) and isinstance(start, cst.Call):
         first, *others = [code(arg).rstrip().rstrip(",") for arg in start.args]
         return f"{first}({', '.join([parameter, *others])})"

@@ -154,6 +154,21 @@ def number(argument: Argument, file: File) -> cst.BaseExpression:
     return argument.node
 
 
+@converter
+def negated(argument: Argument, file: File) -> cst.BaseExpression:
+    """The opposite truth value."""
+    value = argument.value
+    return expression(repr(not value)) if isinstance(value, bool) else expression(f"not {_operand(argument)}")
+
+
+@converter
+def listed(argument: Argument, file: File) -> cst.BaseExpression:
+    """Extents, where torch takes no number alone."""
+    if isinstance(argument.value, int) or argument.fits("int"):
+        return expression(f"({argument.text},)")
+    return items(argument, file)
+
+
 def same_literal(node: cst.CSTNode, text: str) -> bool:
     """Whether an expression is the literal of a text, such as a signature's default."""
     value: Any = literal(node)

@@ -188,3 +188,42 @@ def sublayers(call: Call, original: Any, transform: Transform) -> Written:
         raise Refusal("include_self is not literal")
     written.node = expression(text if method == "named_modules" else f"list({text})")
     return written
+
+
+@rule
+def pool(call: Call, original: Any, transform: Transform) -> Written:
+    """With ceil_mode torch leaves out a window that begins behind the input: never where padding + stride <= kernel."""
+    bound, _ = call._bound()
+    ceil = bound.get("ceil_mode")
+    by_name = "padding" in bound and bound["padding"].fits("any text")
+    if ceil is not None and ceil.value is not False and not by_name:
+        sizes = {name: bound[name].values if name in bound else None for name in ("kernel_size", "stride", "padding")}
+        kernels = sizes["kernel_size"]
+        strides = sizes["stride"] or (kernels if "stride" not in bound else None)
+        paddings = sizes["padding"] or ([0] if "padding" not in bound else None)
+        if kernels is None or strides is None or paddings is None:
+            raise Refusal("ceil_mode, and whether its last window begins inside the input is not known")
+        largest = max(map(_largest, paddings)) + max(_largest(k if s is None else s) for s in strides for k in kernels)
+        if largest > min(map(_smallest, kernels)) and ceil.values != [False]:
+            raise Refusal("ceil_mode: torch leaves out a last window that begins behind the input")
+    return call.written()
+
+
+def _largest(value: Any) -> int:
+    return max(value) if isinstance(value, list | tuple) else value
+
+
+def _smallest(value: Any) -> int:
+    return min(value) if isinstance(value, list | tuple) else value
+
+
+@rule
+def affine(call: Call, original: Any, transform: Transform) -> Written:
+    """InstanceNorm has a scale and a bias in Paddle unless told otherwise, and none in torch."""
+    written = call.written()
+    if isinstance(written.node, cst.Call) and call._variant(call._bound()[0]) is None:
+        arg = cst.Arg(cst.Name("True"), keyword=cst.Name("affine"), equal=cst.AssignEqual(*[cst.SimpleWhitespace("")] * 2))
+        comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+        args = written.node.args
+        written.node = written.node.with_changes(args=[*args[:-1], args[-1].with_changes(comma=comma), arg])
+    return written

@@ -105,6 +105,84 @@ def xavier_uniform(parameter):
     return nn.init.uniform_(parameter, -bound, bound)
 ''', "nn", "math")  # fmt: skip
 
+helper("frozen", '''
+def frozen(parameter):
+    """A parameter that keeps its start."""
+    parameter.requires_grad_(False)
+''', "torch")  # fmt: skip
+
+helper("same_pad", '''
+def same_pad(x, kernel_size, stride):
+    """Zeros around x, so that windows give ceil(extent / stride): what Paddle calls SAME padding."""
+    pads = []
+    for extent, kernel, step in reversed(list(zip(x.shape[2:], kernel_size, stride))):
+        total = max((math.ceil(extent / step) - 1) * step + kernel - extent, 0)
+        pads += [total // 2, total - total // 2]
+    return F.pad(x, pads)
+''', "F", "math")  # fmt: skip
+
+for _n in (1, 2, 3):
+    helper(f"SameConv{_n}d", f'''
+class SameConv{_n}d(nn.Conv{_n}d):
+    """A convolution with Paddle's SAME padding, which follows the input's size."""
+
+    def forward(self, x):
+        return super().forward(same_pad(x, self.kernel_size, self.stride))
+''', "nn", "same_pad")  # fmt: skip
+
+helper("SameMaxPool2d", '''
+class SameMaxPool2d(nn.MaxPool2d):
+    """Max pooling with Paddle's SAME padding, which follows the input's size."""
+
+    def forward(self, x):
+        sizes = [(v, v) if isinstance(v, int) else v for v in (self.kernel_size, self.stride)]
+        inside = same_pad(torch.ones_like(x[:1, :1]), *sizes) > 0
+        return super().forward(same_pad(x, *sizes).masked_fill(~inside, float("-inf")))
+''', "torch", "nn", "same_pad")  # fmt: skip
+
+helper("SameAvgPool2d", '''
+class SameAvgPool2d(nn.AvgPool2d):
+    """Average pooling with Paddle's SAME padding, which follows the input's size and does not count."""
+
+    def forward(self, x):
+        sizes = [(v, v) if isinstance(v, int) else v for v in (self.kernel_size, self.stride)]
+        share = super().forward(same_pad(torch.ones_like(x[:1, :1]), *sizes))
+        return super().forward(same_pad(x, *sizes)) / share
+''', "torch", "nn", "same_pad")  # fmt: skip
+
+helper("ActivatedBatchNorm2d", '''
+class ActivatedBatchNorm2d(nn.BatchNorm2d):
+    """Paddle's first BatchNorm also applies an activation, given by its name."""
+
+    def __init__(self, num_features, act, **kwargs):
+        super().__init__(num_features, **kwargs)
+        self.act = {"swish": "silu", "hard_sigmoid": "hardsigmoid", "hard_swish": "hardswish"}.get(act, act)
+
+    def forward(self, x):
+        x = super().forward(x)
+        return x if self.act is None else getattr(F, self.act)(x)
+''', "nn", "F")  # fmt: skip
+
+helper("PaddedEmbedding", '''
+class PaddedEmbedding(nn.Embedding):
+    """In Paddle the padding index reads as zeros, whatever the weight holds there."""
+
+    def forward(self, ids):
+        found = super().forward(ids)
+        if self.padding_idx is None:
+            return found
+        return found.masked_fill((ids == self.padding_idx).unsqueeze(-1), 0)
+''', "nn")  # fmt: skip
+
+helper("DownscaledDropout", '''
+class DownscaledDropout(nn.Dropout):
+    """Dropout that scales in evaluation, by the share that is kept, and not in training."""
+
+    def forward(self, x):
+        return F.dropout(x, self.p) * (1 - self.p) if self.training else x * (1 - self.p)
+''', "nn", "F")  # fmt: skip
+||||||| e6d8c4b
+
 helper("split", '''
 def split(x, parts, dim=0):
     """In Paddle a number of equal parts, or their sizes, of which one may be -1: the rest."""

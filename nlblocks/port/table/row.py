@@ -45,12 +45,13 @@ class Refused:
 class Attr:
     """A ParamAttr: how the parameter ``name`` of the layer starts.
 
-    ``flag`` is the torch parameter that says whether there is one at all: False in Paddle means False there. Without a
-    flag, False is refused.
+    ``flag`` is the torch parameter that says whether there is one at all: False in Paddle means False there. Where it
+    is ``frozen``, False means that it stays as it starts. With neither, False is refused.
     """
 
     name: str
     flag: str = ""
+    frozen: bool = False
 
 
 Fate = To | Dropped | Only | Refused | Attr
@@ -79,9 +80,9 @@ def refused(reason: str) -> Refused:
     return Refused(reason)
 
 
-def attr(name: str, flag: str = "") -> Attr:
+def attr(name: str, flag: str = "", *, frozen: bool = False) -> Attr:
     """A ParamAttr of the layer's parameter ``name``; ``flag`` is torch's parameter for whether there is one."""
-    return Attr(name, flag)
+    return Attr(name, flag, frozen)
 
 
 Check = Literal["values", "distribution", "shape"]
