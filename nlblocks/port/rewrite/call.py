@@ -162,12 +162,13 @@ class Call:
 
     def _target(self, text: str) -> Target:
         """The target, its names imported; a method's head where the row gives one."""
-        if self.api.startswith("Tensor.") and self.row.method and text == self.row.torch:
+        if self.api.startswith("Tensor.") and self.row.method:
             signature = Target(text).signature
-            if signature is not None:
+            if signature is not None and signature.head.startswith("torch."):
+                method = self.row.method if text == self.row.torch else signature.head.removeprefix("torch.")
                 first = next(iter(signature.parameters))
                 inside = text[len(signature.head) + 1 :].removeprefix(first).removeprefix(", ").lstrip()
-                text = f"{{self}}.{self.row.method}({inside}"
+                text = f"{{self}}.{method}({inside}"
         elif text.startswith("{self}.") and self.receiver is None and self.function is None:
             text = text.replace("{self}", "{" + next(iter(self.row.signature.parameters)) + "}")
         return Target(text)

@@ -207,3 +207,9 @@ def sliced(x, axes, starts, ends, steps=None):
         index[axis] = slice(start, end, step)
     return x[tuple(index)]
 ''', "torch")  # fmt: skip
+
+helper("scatter_rows", '''
+def scatter_rows(x, index, updates):
+    """Paddle's scatter writes whole rows."""
+    return x.index_copy(0, index.flatten().long(), updates)
+''', "torch")  # fmt: skip

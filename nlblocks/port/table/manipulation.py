@@ -170,15 +170,6 @@ ROWS = (
         method="movedim",
     ),
     api(
-        "paddle.swapaxes(x, axis0, axis1, name=None)",
-        "torch.swapaxes(input, axis0, axis1)",
-        {"x": "input"},
-        case("paddle.swapaxes(x, 1, -1)"),
-        case("x.swapaxes(0, 2)"),
-        also="Tensor.swapaxes",
-        method="swapaxes",
-    ),
-    api(
         "paddle.unsqueeze(x, axis, name=None)",
         "torch.unsqueeze(input, dim)",
         {"x": "input", "axis": "dim"},
@@ -332,7 +323,7 @@ ROWS = (
     api("paddle.complex(real, imag, name=None)", "torch.complex(real, imag)", {}, case("paddle.as_real(paddle.complex(x, y))", x="f3", y="f3")),
     api("paddle.real(x, name=None)", "{x}.real", {}, case("paddle.real(paddle.as_complex(x))", x="f3,2"), case("paddle.as_complex(x).real()", x="f3,2"), also="Tensor.real"),
     api("paddle.imag(x, name=None)", "{x}.imag", {}, case("paddle.imag(paddle.as_complex(x))", x="f3,2"), case("paddle.as_complex(x).imag()", x="f3,2"), also="Tensor.imag"),
-    api("paddle.conj(x, name=None)", "torch.conj({x})", {}, case("paddle.as_real(paddle.conj(paddle.as_complex(x)))", x="f3,2"), also="Tensor.conj"),
+    api("paddle.conj(x, name=None)", "torch.conj({x})", {}, case("paddle.imag(paddle.conj(paddle.as_complex(x))) * 1", x="f3,2"), also="Tensor.conj"),
     api("paddle.angle(x, name=None)", "torch.angle({x})", {}, case("paddle.angle(paddle.as_complex(x))", x="f3,2"), also="Tensor.angle"),
     api("paddle.increment(x, value=1.0, name=None)", "{x}.add_({value})", {}, case("y = paddle.zeros([1])\npaddle.increment(y)\ny", grad=False), case("y = paddle.zeros([1])\npaddle.increment(y, value=2.0)", grad=False)),
 )  # fmt: skip
