@@ -181,7 +181,6 @@ class DownscaledDropout(nn.Dropout):
     def forward(self, x):
         return F.dropout(x, self.p) * (1 - self.p) if self.training else x * (1 - self.p)
 ''', "nn", "F")  # fmt: skip
-||||||| e6d8c4b
 
 helper("split", '''
 def split(x, parts, dim=0):
@@ -214,3 +213,18 @@ def scatter_rows(x, index, updates):
     """Paddle's scatter writes whole rows."""
     return x.index_copy(0, index.flatten().long(), updates)
 ''', "torch")  # fmt: skip
+
+helper("swiglu", '''
+def swiglu(x):
+    """The first half of the last axis gates the second."""
+    gate, x = x.chunk(2, dim=-1)
+    return F.silu(gate) * x
+''', "torch", "F")  # fmt: skip
+
+helper("pad", '''
+def pad(x, sizes, value=0.0):
+    """Paddle counts the axes from the first where every one is padded."""
+    if len(sizes) == 2 * x.dim():
+        sizes = [size for first in range(len(sizes) - 2, -1, -2) for size in sizes[first : first + 2]]
+    return F.pad(x, sizes, value=value)
+''', "F")  # fmt: skip
