@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
+import warnings
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,11 @@ class Snippet:
         return ported(module, Program({"snippet": module}), record)
 
     def _run_paddle(self, run: Any) -> tuple[list[Any], dict[str, Any]]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Paddle has to say of its own layers
+            return self._watched(run)
+
+    def _watched(self, run: Any) -> tuple[list[Any], dict[str, Any]]:
         inputs = {n: paddle.to_tensor(a, stop_gradient=a.dtype.kind != "f") for n, a in self.arrays.items()}
         found = _leaves(run(self.paddle_layer, **inputs))
         tensors = [f for f in found if isinstance(f, paddle.Tensor) and not f.stop_gradient]
@@ -112,7 +118,9 @@ class Snippet:
             for paddle_name, (name, transposed) in names.items():
                 grad = own[name].grad if name in own else None
                 if grad is not None:
-                    gradients[f"layer.{paddle_name}"] = grad.numpy().T if transposed else grad.numpy()
+                    found_grad = grad.numpy().T if transposed else grad.numpy()
+                    like = self.paddle[1].get(f"layer.{paddle_name}", found_grad)
+                    gradients[f"layer.{paddle_name}"] = found_grad.reshape(like.shape)
         return found, gradients
 
     def _moved(self, layer: Any) -> dict[str, tuple[str, bool]]:
@@ -124,7 +132,7 @@ class Snippet:
         source, target = paddle_porting.state(self.paddle_layer), layer.state_dict()
         for move in pairs:
             values = source[move.paddle]
-            target[move.torch].copy_(torch.from_numpy(values.T.copy() if move.transposed else values.copy()))
+            target[move.torch].copy_(torch.from_numpy(values.T.copy() if move.transposed else values.copy()).reshape(target[move.torch].shape))
         return {move.paddle: (move.torch, move.transposed) for move in pairs}
 
     def check(self) -> None:

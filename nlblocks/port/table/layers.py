@@ -40,12 +40,12 @@ ROWS = (
         ),
     ),
     api(
-        "paddle.nn.Dropout(p=0.5, axis=None, mode='upscale_in_train', name=None)",
+        "paddle.nn.Dropout(p=0.5, axis=None, mode='upscale_in_train', inplace=False, name=None)",
         "nn.Dropout(p=0.5)",
-        {"axis": only(None), "mode": only("upscale_in_train")},
+        {"axis": only(None), "mode": only("upscale_in_train"), "inplace": dropped("only saves memory")},
         case("layer.eval()\nlayer(x)", layer="nn.Dropout(0.3)"),
         case("nn.Dropout(p=0.25)(x + 1)", x="f40,60", check="distribution", grad=False),
-        case("layer.eval()\nlayer(x)", layer="nn.Dropout(0.3, mode='downscale_in_infer')"),
+        case("layer.eval()\nlayer(x)", layer="nn.Dropout(0.3, mode='downscale_in_infer')", held=True),
         variants=(when("DownscaledDropout(p=0.5)", {"mode": only("downscale_in_infer")}, mode=("downscale_in_infer",)),),
     ),
     api(
@@ -132,11 +132,11 @@ ROWS = (
     ),
     api(
         "paddle.nn.Upsample(size=None, scale_factor=None, mode='nearest', align_corners=False, align_mode=0,"
-        " data_format='NCHW', name=None)",
+        " data_format='NCHW', recompute_scale_factor=None, name=None)",
         "nn.Upsample(size=None, scale_factor=None, mode='nearest', align_corners=None)",
         {
             "size": to("size", "items"), "scale_factor": to("scale_factor", "items"), "align_mode": only(0),
-            "data_format": only("NCHW", "NCL", None),
+            "data_format": only("NCHW", "NCL", None), "recompute_scale_factor": only(None, False),
         },
         case(layer="nn.Upsample(scale_factor=2)"),
         case(layer="nn.Upsample(size=[8, 9], mode='bilinear', align_corners=True)", held=True),

@@ -41,11 +41,11 @@ ROWS = (
         rule="add_sublayer",
     ),
     api(
-        "Layer.create_parameter(shape, attr=None, dtype=None, is_bias=False, default_initializer=None)",
+        "Layer.create_parameter(shape, attr=None, dtype=None, is_bias=False, default_initializer=None, device=None)",
         "nn.Parameter(torch.zeros({shape}))",
         {
             "shape": to("shape", "shape"), "attr": attr("weight"), "is_bias": only(False, True),
-            "dtype": only(None, "float32"), "default_initializer": attr("weight"),
+            "dtype": only(None, "float32"), "default_initializer": attr("weight"), "device": only(None),
         },
         case(layer=net("self.w = self.create_parameter([3, 4], is_bias=True)", "self.fc(x) + self.w.sum()")),
         case(layer=net("self.w = self.create_parameter(shape=(3, 4), default_initializer=nn.initializer.Constant(2.0))",
@@ -79,9 +79,10 @@ ROWS = (
         rule="sublayers",
     ),
     api(
-        "Layer.named_sublayers(prefix='', include_self=False, layers_set=None)",
+        "Layer.named_sublayers(prefix='', include_self=False, layers_set=None, remove_duplicate=True)",
         "list({self}.named_modules())[1:]",
-        {"prefix": only(""), "include_self": only(False), "layers_set": only(None)},
+        {"prefix": only(""), "include_self": only(False), "layers_set": only(None),
+         "remove_duplicate": only(True)},
         case("[name for name, m in layer.named_sublayers()]", layer=STACK, grad=False),
         case("[name for name, m in layer.named_sublayers(include_self=True)]", layer=STACK, grad=False),
         rule="sublayers",

@@ -85,7 +85,7 @@ ROWS = (
             **EPSILON, "momentum": to("momentum", "one_minus"), "weight_attr": attr("weight", frozen=True),
             "bias_attr": attr("bias", frozen=True), "data_format": only("NCHW"),
         },
-        case("len(layer.parameters())", layer="nn.SyncBatchNorm(3)", grad=False),
+        case("isinstance(layer, nn.SyncBatchNorm)", layer="nn.SyncBatchNorm(3)", grad=False),
         notes=f"torch's convert_sync_batchnorm makes it one of many devices; {VARIANCE}",
     ),
     api(
@@ -164,9 +164,9 @@ ROWS = (
         case("F.group_norm(x, 3, weight=w, bias=b)", x="f2,3,4,5", w="f3", b="f3"),
     ),
     api(
-        "paddle.nn.functional.normalize(x, p=2, axis=1, epsilon=1e-12, name=None)",
+        "paddle.nn.functional.normalize(x, p=2, axis=1, epsilon=1e-12, name=None, *, out=None)",
         "F.normalize(input, p=2, dim=1, eps=1e-12)",
-        {"x": "input", "axis": "dim", **EPSILON},
+        {"x": "input", "axis": "dim", **EPSILON, "out": only(None)},
         case("F.normalize(x)"),
         case("F.normalize(x, p=1, axis=-1)"),
     ),

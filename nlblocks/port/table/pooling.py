@@ -31,8 +31,8 @@ def _max(n: int):  # type: ignore[no-untyped-def]
         variants=variants if n == 2 else (when(None, padding="text", why="padding by name"),),
         rule="pool",
     ), api(
-        f"paddle.nn.functional.max_pool{n}d(x, {ALIKE}padding=0, return_mask=False, ceil_mode=False,"
-        f" data_format={FORMAT[n]!r}, name=None)",
+        f"paddle.nn.functional.max_pool{n}d(x, {ALIKE}padding=0, return_mask=False, ceil_mode=False"
+        + (f", data_format={FORMAT[n]!r}" if n > 1 else "") + ", name=None)",
         f"F.max_pool{n}d(input, {ALIKE}padding=0, dilation=1, ceil_mode=False, return_indices=False)",
         {"x": "input", **SIZES, "data_format": only(FORMAT[n])},
         case(f"F.max_pool{n}d(x, 3, stride=2, padding=1)", x=x),
