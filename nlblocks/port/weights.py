@@ -8,8 +8,8 @@ from math import prod
 
 from nlblocks.errors import InputError
 
-RENAMED = {"_mean": "running_mean", "_variance": "running_var", "scale": "weight"}
-"""What torch's layers call their tensors otherwise. "scale" is InstanceNorm's."""
+RENAMED = {"_mean": "running_mean", "_variance": "running_var", "scale": "weight", "_weight": "weight"}
+"""What torch's layers call their tensors otherwise. "scale" is InstanceNorm's, "_weight" PReLU's."""
 FLAT = "paddle.nn.LayerNorm"
 """Holds its tensors flat, also over several axes."""
 TRANSPOSED = ("paddle.nn.Linear", "torch.nn.Linear")

@@ -98,7 +98,10 @@ def _paddle_parameters(name: str) -> dict[str, inspect.Parameter] | None:
 
 
 def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    """A tuple as a list, and a list of one and the same as that one."""
+    if not isinstance(value, list | tuple) or not value:
+        return value
+    return value[0] if all(item == value[0] for item in value) else list(value)
 
 
 def _targets(row: Row) -> Iterator[Signature]:
@@ -114,8 +117,15 @@ def test_defaults_are_torchs(row: Row) -> None:
     for signature in _targets(row):
         for name, theirs in _torch_defaults(signature):
             said = signature.parameters[name]
-            default = REQUIRED if said == REQUIRED else ast.literal_eval(said)
-            assert any(_plain(default) == _plain(one) or str(one).strip("[]0, ") == "" and str(default) in ("None", "0") for one in theirs), f"{signature.head}: {name}={theirs!r}"
+            if said == REQUIRED:  # always written
+                continue
+            default = ast.literal_eval(said)
+            assert any(_plain(default) == _plain(one) or _is_empty(one) and default in (None, 0) for one in theirs), f"{signature.head}: {name}={theirs!r}"
+
+
+def _is_empty(default: Any) -> bool:
+    """Whether torch's own default is a list of nothing or of zeros: its way to say None or 0 for all axes."""
+    return isinstance(default, list) and not any(default)
 
 
 def _torch_defaults(signature: Signature) -> Iterator[tuple[str, list[Any]]]:

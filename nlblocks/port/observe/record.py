@@ -14,10 +14,11 @@ MOST = 6
 
 @dataclass(slots=True)
 class Seen:
-    """All that one expression was: the kinds, and the values where they are few and plain."""
+    """All that one expression was: the kinds, the values where they are few and plain, and the ranks of tensors."""
 
     kinds: set[str] = field(default_factory=set)
     values: list[Any] | None = field(default_factory=list)
+    ranks: set[int] = field(default_factory=set)
 
     def add(self, kind: str, value: Any = None, *, plain: bool = False) -> None:
         self.kinds.add(kind)
@@ -31,14 +32,16 @@ class Seen:
                 self.values = None
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kinds": sorted(self.kinds), "values": None if self.values is None else [repr(v) for v in self.values]}
+        values = None if self.values is None else [repr(v) for v in self.values]
+        return {"kinds": sorted(self.kinds), "values": values, "ranks": sorted(self.ranks)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Seen:
         import ast
 
         values = data["values"]
-        return cls(set(data["kinds"]), None if values is None else [ast.literal_eval(v) for v in values])
+        known = None if values is None else [ast.literal_eval(v) for v in values]
+        return cls(set(data["kinds"]), known, set(data["ranks"]))
 
 
 @dataclass(slots=True)

@@ -94,6 +94,8 @@ class Watcher:
         kind = self.naming.kind(value)
         if kind:
             seen.add(kind)
+            if isinstance(getattr(value, "ndim", None), int):
+                seen.ranks.add(value.ndim)
         elif isinstance(value, PLAIN):
             seen.add("None" if value is None else type(value).__name__, value, plain=True)
         elif isinstance(value, list | tuple):

@@ -59,10 +59,12 @@ def correction(argument: Argument, file: File) -> cst.BaseExpression:
 
 
 @converter
-def not_(argument: Argument, file: File) -> cst.BaseExpression:
-    """The opposite of a flag."""
+def approximate(argument: Argument, file: File) -> cst.BaseExpression:
+    """Which GELU: torch names it."""
     value = argument.value
-    return expression(f"not {_operand(argument)}" if value is UNKNOWN else repr(not value))
+    if value is UNKNOWN:
+        return expression(f'"tanh" if {argument.text} else "none"')
+    return expression('"tanh"' if value else '"none"')
 
 
 @converter
@@ -176,3 +178,9 @@ def same_literal(node: cst.CSTNode, text: str) -> bool:
         return cst.Module([]).code_for_node(node).strip() == text
     other = literal(expression(text))
     return other is not UNKNOWN and type(other) is type(value) and other == value
+
+
+@converter
+def lower(argument: Argument, file: File) -> cst.BaseExpression:
+    """A word in small letters."""
+    return expression(repr(argument.value.lower()))

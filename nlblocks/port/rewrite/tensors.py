@@ -108,3 +108,31 @@ def slice_(call: Call, original: Any, transform: Transform) -> Written:
     for axis, *limits in zip(axes, *lists, strict=True):
         index[axis] = ":".join(code(limit.value) for limit in limits)
     return Written(expression(f"{_text(x.node)}[{', '.join(index)}]"))
+
+
+@rule
+def pad(call: Call, original: Any, transform: Transform) -> Written:
+    """Paddle counts the axes from the first where every one is padded with a constant, else from the last, as torch."""
+    bound, _ = call._bound()
+    x, sizes = bound["x"], bound["pad"]
+    mode = bound["mode"].value if "mode" in bound else "constant"
+    left = bound["pad_from_left_axis"].value if "pad_from_left_axis" in bound else True
+    if mode not in ("constant", UNKNOWN) or left is False:
+        return call.written()
+    elements = sizes.node.elements if isinstance(sizes.node, cst.List | cst.Tuple) else None
+    lengths = {len(elements)} if elements else {len(v) for v in sizes.values or [] if isinstance(v, list | tuple)}
+    ranks = set(x.seen.ranks) if x.seen is not None else set()
+    if lengths and ranks and not any(2 * rank in lengths for rank in ranks):
+        return call.written()
+    if elements and ranks == {len(elements) // 2}:
+        texts = [code(element.value) for element in elements]
+        texts = [text for first in range(len(texts) - 2, -1, -2) for text in texts[first : first + 2]]
+        whole = expression(f"[{', '.join(texts)}]")
+        args = [arg.with_changes(value=whole) if arg.value is sizes.node else arg for arg in call.node.args]
+        call.node = call.node.with_changes(args=args)
+        return call.written()
+    call.written()  # every argument has its fate
+    value = f", {bound['value'].text}" if "value" in bound else ""
+    if mode is UNKNOWN:
+        raise Refusal("the mode and the rank of what is padded are not known")
+    return Written(expression(f"{call.file.helper('pad')}({x.text}, {sizes.text}{value})"))

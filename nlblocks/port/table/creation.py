@@ -134,7 +134,7 @@ ROWS = (
         "torch.tensor(data, *, dtype=None, requires_grad=False)",
         {
             "dtype": to("dtype", "dtype"), "place": dropped("the port runs where its inputs are"),
-            "stop_gradient": to("requires_grad", "not_"),
+            "stop_gradient": to("requires_grad", "negated"),
         },
         case("paddle.to_tensor(3.5)", grad=False),
         case("paddle.to_tensor([1, 2, 3])", grad=False),

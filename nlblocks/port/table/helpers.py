@@ -234,3 +234,18 @@ def fixed(fill=None):
 
     return start
 ''', "torch")  # fmt: skip
+
+helper("swiglu", '''
+def swiglu(x):
+    """The first half of the last axis gates the second."""
+    gate, x = x.chunk(2, dim=-1)
+    return F.silu(gate) * x
+''', "torch", "F")  # fmt: skip
+
+helper("pad", '''
+def pad(x, sizes, value=0.0):
+    """Paddle counts the axes from the first where every one is padded."""
+    if len(sizes) == 2 * x.dim():
+        sizes = [size for first in range(len(sizes) - 2, -1, -2) for size in sizes[first : first + 2]]
+    return F.pad(x, sizes, value=value)
+''', "F")  # fmt: skip

@@ -7,7 +7,10 @@ from nlblocks.port.table.row import api, attr, case, dropped, only, to, when
 EPSILON = {"epsilon": "eps"}
 NORM = {**EPSILON, "weight_attr": attr("weight", may_lack=True), "bias_attr": attr("bias", may_lack=True)}
 FORMATS = {1: ("NCL", "NC"), 2: ("NCHW",), 3: ("NCDHW",)}
-VARIANCE = "keeps the biased variance as running statistic, torch the unbiased one; epsilon is held as float32"
+VARIANCE = (
+    "keeps the biased variance as running statistic, torch the unbiased one; epsilon is held as float32; Paddle gives a"
+    " weight without a bias no gradient"
+)
 
 
 def _batch(n: int, shape: str):  # type: ignore[no-untyped-def]
@@ -23,8 +26,8 @@ def _batch(n: int, shape: str):  # type: ignore[no-untyped-def]
         case(layer=f"nn.BatchNorm{n}D(3)", x=shape),
         case(layer=f"nn.BatchNorm{n}D(3, momentum=0.8, epsilon=1e-3, bias_attr=None)", x=shape, held=True),
         case(layer=f"nn.BatchNorm{n}D(3, weight_attr=False, bias_attr=False)", x=shape),
-        case(layer=f"nn.Sequential(nn.BatchNorm{n}D(3, bias_attr=False))", x=shape),
-        case(layer=f"bn = nn.BatchNorm{n}D(3, bias_attr=False)\nbn", x=shape),
+        case(layer=f"nn.Sequential(nn.BatchNorm{n}D(3, bias_attr=False))", x=shape, grad=False),
+        case(layer=f"bn = nn.BatchNorm{n}D(3, bias_attr=False)\nbn", x=shape, grad=False),
         case("layer.eval()\nlayer(x)", layer=f"nn.BatchNorm{n}D(3)", x=shape),
         variants=(
             when(f"nn.BatchNorm{n}d(num_features, eps=1e-05, momentum=0.1, affine=True)",
