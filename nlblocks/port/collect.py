@@ -129,7 +129,7 @@ class Closure:
         wanted = self.want(module)
         if unit.lines[0] in wanted.lines:
             return
-        wanted.lines.add(unit.lines[0])
+        wanted.lines |= {unit.lines[0], unit.node.lineno}
         for name in unit.binds:
             self._done.add((module.name, name))
         first, last = unit.lines

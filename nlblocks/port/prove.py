@@ -19,7 +19,7 @@ from nlblocks.port.job import Job
 from nlblocks.port.rewrite.imports import SUFFIX
 from nlblocks.port.weights import Entry, Move, moves
 from nlblocks.port.worker import SOURCE, TARGET, built, porting, prepare, said
-from nlblocks.weights.files import in_memory, open_checkpoint, write_checkpoint
+from nlblocks.weights.files import DTYPES, in_memory, open_checkpoint, write_checkpoint
 
 ACCEPTED = ("batch_norm.variance",)
 """Causes that a port may differ by, and be called proven but for them: torch's own layer keeps another variance."""
@@ -72,9 +72,9 @@ def _compared(
     prefix = ""
     if not inputs.plain:
         left, right, prefix = paddle.wrapped(left, inputs.nested), torch.wrapped(right, inputs.nested), "model."
-    rename = {f"{prefix}{move.paddle}": f"{prefix}{move.torch}" for move in pairs}
+    rename = {f"{prefix}{paddle.lab_name(move.paddle)}": f"{prefix}{move.torch}" for move in pairs}
     try:
-        report = compare(left, right, tuple(inputs.arrays), rename=rename, accept=ACCEPTED)
+        report = compare(left, right, tuple(inputs.arrays), rename=rename, accept=ACCEPTED, steps=0)
     except InputError as error:
         return {"verdict": "not run", "why": str(error)}
     data = report.data if hasattr(report, "data") else report
@@ -121,5 +121,5 @@ def _write(job: Job, pairs: Sequence[Move], source: Mapping[str, Any], target: M
     path = Path(job.out) / f"{stem}.pth"
     if not arrays:
         return ""
-    write_checkpoint(path, {name: in_memory(value) for name, value in arrays.items()}, layout=TARGET)
+    write_checkpoint(path, {name: in_memory(value, DTYPES[str(value.dtype)]) for name, value in arrays.items()}, layout=TARGET)
     return str(path)

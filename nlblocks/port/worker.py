@@ -87,6 +87,7 @@ def observe(job: Job) -> dict[str, Any]:
                 except Exception as error:
                     errors.append(f"{entry} fails on its input in {mode} mode: {said(error)}")
                     break
+    watcher.finish()
     return {"record": watcher.record.to_dict(), "errors": errors}
 
 

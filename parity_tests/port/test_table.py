@@ -120,7 +120,7 @@ def test_defaults_are_torchs(row: Row) -> None:
             if said == REQUIRED:  # always written
                 continue
             default = ast.literal_eval(said)
-            assert any(_plain(default) == _plain(one) or _is_empty(one) and default in (None, 0) for one in theirs), f"{signature.head}: {name}={theirs!r}"
+            assert any(_plain(default) == _plain(one) or _is_empty(one) and default in (None, 0, ()) for one in theirs), f"{signature.head}: {name}={theirs!r}"
 
 
 def _is_empty(default: Any) -> bool:

@@ -12,6 +12,8 @@ from typing import Any
 import paddle
 from paddle import nn
 
+from nlblocks_paddle.lab.tracing import RENAMED
+
 HOMES = (
     "paddle", "paddle.nn", "paddle.nn.functional", "paddle.nn.initializer", "paddle.nn.utils", "paddle.linalg",
     "paddle.fft", "paddle.signal", "paddle.sparse", "paddle.geometric", "paddle.regularizer", "paddle.metric",
@@ -112,6 +114,11 @@ class PaddlePorting:
     def state(self, model: nn.Layer) -> dict[str, Any]:
         """The arrays of a model's tensors, by their names in its state."""
         return {full: _at(model, path, name).numpy() for path, name, _, _, full in self.entries(model)}
+
+    def lab_name(self, name: str) -> str:
+        """What the lab calls a tensor of a model's state: its running statistics as torch does."""
+        head, dot, last = name.rpartition(".")
+        return f"{head}{dot}{RENAMED.get(last, last)}"
 
     def without_gradients(self) -> Any:
         return paddle.no_grad()

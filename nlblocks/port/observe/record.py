@@ -88,21 +88,21 @@ class Place:
 
 @dataclass(slots=True)
 class FileRecord:
-    """What was seen in one file: places by their site, and the names of the definitions that ran."""
+    """What was seen in one file: places by their site, and the loggers that its variables held in the end, by name."""
 
     places: dict[Site, Place] = field(default_factory=dict)
-    ran: set[str] = field(default_factory=set)
+    loggers: dict[str, str] = field(default_factory=dict)
 
     def place(self, site: Site) -> Place | None:
         return self.places.get(site)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"places": [[*site, place.to_dict()] for site, place in self.places.items()], "ran": sorted(self.ran)}
+        return {"places": [[*site, place.to_dict()] for site, place in self.places.items()], "loggers": self.loggers}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FileRecord:
         places = {tuple(row[:4]): Place.from_dict(row[4]) for row in data["places"]}
-        return cls(places, set(data["ran"]))
+        return cls(places, dict(data["loggers"]))
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.machinery
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,13 @@ class Watcher:
         namespace.update(self._functions(self.record.of(module), sites))
         self.record.files[module] = path
         exec(compile(tree, path, "exec", dont_inherit=True), namespace)
+
+    def finish(self) -> None:
+        """Note what variables of the watched modules hold now, where that is a logger."""
+        for name, found in self.record.modules.items():
+            for variable, value in vars(sys.modules.get(name, ModuleType(name))).items():
+                if isinstance(value, logging.Logger):
+                    found.loggers[variable] = value.name
 
     def _functions(self, found: FileRecord, sites: Sequence[Site]) -> dict[str, Callable[..., Any]]:
         places = found.places

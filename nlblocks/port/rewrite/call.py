@@ -73,6 +73,9 @@ class Call:
                 continue
             argument = bound.get(name) or Argument(expression(default), given=False)
             fate = self.row.fate(name, variant)
+            asked = any(name in other.when for other in self.row.variants)
+            if not asked and argument.fits("linear weight") and self.row.rule != "start":
+                argument = replace(argument, node=expression(f"{argument.text}.t()"))  # torch's is [out, in]
             outputs += self._apply(name, argument, fate, found, target)
         found.node = self._call(target, outputs, rest) if target.signature else self._expression(target, outputs, rest)
         return found

@@ -85,7 +85,8 @@ class Meaning:
                 return "Parameter"
             return "Tensor"
         if all(kind.startswith("Layer:") for kind in kinds):
-            return "Layer"
+            own = attribute.startswith("_") and attribute not in ("_sub_layers",) and "Layer:paddle.nn.Layer" in kinds
+            return "" if own else "Layer"
         if all(kind.startswith("Initializer:") for kind in kinds):
             return "Initializer"
         return ""
@@ -94,7 +95,7 @@ class Meaning:
         row = row_of(f"Tensor.{attribute}")
         guess = self.guess.receiver(site)
         if guess == "Layer":
-            return "Layer" if row_of(f"Layer.{attribute}") is not None else ""
+            return "Layer" if row_of(f"Layer.{attribute}") is not None and attribute[0] != "_" else ""
         if row is None or guess == "other":
             return ""
         if guess == "Tensor" or attribute not in ELSEWHERE:

@@ -168,6 +168,11 @@ def reshape(call: Call, original: Any, transform: Transform) -> Written:
 @rule
 def sequential(call: Call, original: Any, transform: Transform) -> Written:
     """Named layers, given as pairs, are an OrderedDict in torch."""
+    kinds = {kind for seen in (call.place.arguments.values() if call.place else ()) for kind in seen.kinds}
+    if len(call.node.args) == 1 and call.node.args[0].star == "*" and kinds and all(k.startswith("tuple[") for k in kinds):
+        call.file.use("OrderedDict")
+        layers = code(call.node.args[0].value)
+        return Written(expression(f"{call.file.use('nn')}.Sequential(OrderedDict({layers}))"))
     pairs = [arg.value for arg in call.node.args if not arg.star]
     if (
         pairs
@@ -236,3 +241,14 @@ def affine(call: Call, original: Any, transform: Transform) -> Written:
         args = written.node.args
         written.node = written.node.with_changes(args=[*args[:-1], args[-1].with_changes(comma=comma), arg])
     return written
+
+
+@rule
+def recompute(call: Call, original: Any, transform: Transform) -> Written:
+    """What is computed again in the backward pass, with torch's newer way to do it."""
+    torch = call.file.use("torch")
+    if any(arg.star == "**" or arg.keyword is not None for arg in call.node.args):
+        raise Refusal("settings of recomputation")
+    inside = ", ".join(code(arg).strip().rstrip(",") for arg in call.node.args)
+    call.file.use("checkpoint")
+    return Written(expression(f"{torch}.utils.checkpoint.checkpoint({inside}, use_reentrant=False)"))

@@ -133,6 +133,9 @@ class Transform(cst.CSTTransformer):
         wanted = self.imports.wanted
         if wanted is not None and self.site(original.decorator) in wanted.dropped:
             return cst.RemoveFromParent()
+        function = original.decorator.func if isinstance(original.decorator, cst.Call) else original.decorator
+        if self.meaning.api(self.site(function)) in ("paddle.jit.to_static", "paddle.jit.not_to_static"):
+            return cst.RemoveFromParent()  # torch runs what it reads
         return updated
 
     def leave_Annotation(self, original: cst.Annotation, updated: cst.Annotation) -> cst.Annotation:
@@ -160,7 +163,31 @@ class Transform(cst.CSTTransformer):
         parent = self.parent(original)
         if isinstance(parent, cst.Call) and parent.func is original:
             return updated  # the call decides
+        if isinstance(parent, cst.AssignTarget | cst.AugAssign | cst.AnnAssign | cst.Del):
+            return updated  # the statement decides
         return self._attribute(original, updated)
+
+    def leave_Assign(self, original: cst.Assign, updated: cst.Assign) -> cst.BaseSmallStatement:
+        """``x.stop_gradient = True`` cuts a tensor off, and keeps a parameter from being trained.
+
+        A module's variable that is None until a program sets up its logger holds the logger: a port has no set-up.
+        """
+        target = original.targets[0].target
+        logger = self.file.seen.loggers.get(code(target)) if not self.depth else None
+        if logger is not None and code(updated.value) == "None":
+            return updated.with_changes(value=expression(f"{self.file.use('logging')}.getLogger({logger!r})"))
+        if len(original.targets) != 1 or not isinstance(target, cst.Attribute) or target.attr.value != "stop_gradient":
+            return updated
+        kinds = self.place(target).receiver.kinds if self.place(target) else set()
+        to = updated.targets[0].target
+        assert isinstance(to, cst.Attribute)
+        guess = self.meaning.guess.receiver(self.site(target)) if not kinds else ""
+        cut = (kinds == {"Tensor"} or guess == "Tensor") and code(updated.value) == "True"
+        if cut and isinstance(to.value, cst.Name):
+            return updated.with_changes(targets=[cst.AssignTarget(to.value)], value=expression(f"{code(to.value)}.detach()"))
+        opposite = {"True": "False", "False": "True"}.get(code(updated.value), f"not ({code(updated.value)})")
+        named = to.with_changes(attr=cst.Name("requires_grad"))
+        return updated.with_changes(targets=[cst.AssignTarget(named)], value=expression(opposite))
 
     def _name(self, original: cst.BaseExpression, updated: Any) -> cst.BaseExpression:
         api = self.meaning.api(self.site(original))
@@ -246,6 +273,10 @@ class Transform(cst.CSTTransformer):
         self, original: cst.BaseExpression, row: Row, api: str, node: cst.Call, receiver: Any, function: Any
     ) -> cst.BaseExpression:
         self.file.rows[row.names[0]] += 1
+        attribute = original.func if isinstance(original, cst.Call) else original
+        place = self.place(attribute)
+        if receiver is not None and place is not None and api.startswith("Tensor.") and place.receiver.kinds == {"LinearWeight"}:
+            receiver = expression(f"{code(receiver)}.t()")  # torch's is [out, in]
         call = Call(row, api, node, self.file, self.place(original), receiver, function)
         try:
             rule = RULES.get(row.rule)

@@ -132,7 +132,7 @@ ROWS = (
     ),
     api(
         "paddle.nn.Upsample(size=None, scale_factor=None, mode='nearest', align_corners=False, align_mode=0,"
-        " data_format='NCHW', recompute_scale_factor=None, name=None)",
+        " data_format=None, recompute_scale_factor=None, name=None)",
         "nn.Upsample(size=None, scale_factor=None, mode='nearest', align_corners=None)",
         {
             "size": to("size", "items"), "scale_factor": to("scale_factor", "items"), "align_mode": only(0),

@@ -15,8 +15,8 @@ ALIKE = "kernel_size, stride=None, "
 def _max(n: int):  # type: ignore[no-untyped-def]
     x = f"f2,3,{'7,' * n}".rstrip(",")
     variants = (
-        when(f"SameMaxPool{n}d({ALIKE})", {"padding": only("SAME"), "ceil_mode": only(False, True),
-                                           "return_mask": only(False)}, padding=("SAME",)),
+        when(f"SameMaxPool{n}d({ALIKE}ceil_mode=False)", {"padding": only("SAME"), "return_mask": only(False)},
+             padding=("SAME",)),
     )  # fmt: skip
     return api(
         f"paddle.nn.MaxPool{n}D({ALIKE}padding=0, return_mask=False, ceil_mode=False"
@@ -48,7 +48,7 @@ def _average(n: int):  # type: ignore[no-untyped-def]
     layer = f"nn.AvgPool{n}d({ALIKE}padding=0, ceil_mode=False, count_include_pad=True{divisor})"
     plain = layer.replace(", count_include_pad=True", "")
     exclusive = {"exclusive": to("count_include_pad", "negated")}
-    same = f"SameAvgPool{n}d({ALIKE})"
+    same = f"SameAvgPool{n}d({ALIKE}ceil_mode=False)"
     no_mask = {k: v for k, v in SIZES.items() if k != "return_mask"}
     return api(
         f"paddle.nn.AvgPool{n}D({ALIKE}padding=0, "
@@ -63,7 +63,7 @@ def _average(n: int):  # type: ignore[no-untyped-def]
         *([case(layer=f"nn.AvgPool{n}D(2, 2, padding='SAME', ceil_mode=True)", x=x, held=True),
            case(layer=f"nn.AvgPool{n}D(2, 1, padding='SAME')", x=x, held=True)] if n == 2 else []),
         variants=(
-            *([when(same, {"padding": only("SAME"), "ceil_mode": only(False, True), "exclusive": only(True),
+            *([when(same, {"padding": only("SAME"), "exclusive": only(True),
                            "divisor_override": only(None)}, padding=("SAME",))] if n == 2 else
               [when(None, padding="text", why="padding by name")]),
             when(plain, {"exclusive": only(True, False)}, padding=(0,), ceil_mode=(False,)),
