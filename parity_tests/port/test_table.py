@@ -153,6 +153,9 @@ def _torch_defaults(signature: Signature) -> Iterator[tuple[str, list[Any]]]:
         if any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
             return
         known = {n: [REQUIRED if p.default is p.empty else p.default] for n, p in parameters.items()}
+        named = [n for n in signature.parameters if n not in signature.keyword_only]
+        fits = named == list(parameters)[: len(named)] or named[1:] == list(parameters)[1 : len(named)]
+        assert fits or signature.variadic, f"{signature.head} takes {list(parameters)} by position"
         for name in signature.parameters:
             assert name in known, f"{signature.head} has no {name!r}, only {list(known)}"
     yield from ((name, known[name]) for name in signature.parameters if name in known)
