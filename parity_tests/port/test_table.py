@@ -120,7 +120,12 @@ def test_defaults_are_torchs(row: Row) -> None:
             if said == REQUIRED:  # always written
                 continue
             default = ast.literal_eval(said)
-            assert any(_plain(default) in (_plain(one), one if one != [] else None) for one in theirs), f"{signature.head}: {name}={theirs!r}"
+            assert any(_plain(default) == _plain(one) or _is_empty(one) and default in (None, 0) for one in theirs), f"{signature.head}: {name}={theirs!r}"
+
+
+def _is_empty(default: Any) -> bool:
+    """Whether torch's own default is a list of nothing or of zeros: its way to say None or 0 for all axes."""
+    return isinstance(default, list) and not any(default)
 
 
 def _torch_defaults(signature: Signature) -> Iterator[tuple[str, list[Any]]]:

@@ -34,11 +34,12 @@ POSITIONAL = frozenset({"input", "tensors", "tensor", "other", "condition", "dat
 
 @dataclass
 class Written:
-    """What a call becomes: the expression, checks to make before, and the starts of parameters."""
+    """What a call becomes: the expression, checks to make before, the starts of parameters and those to take away."""
 
     node: cst.BaseExpression
     checks: list[str] = field(default_factory=list)
     starts: dict[str, cst.BaseExpression] = field(default_factory=dict)
+    lacking: list[str] = field(default_factory=list)
     dropped: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -213,8 +214,8 @@ class Call:
         """A ParamAttr: its initialiser starts the parameter; False means that there is none."""
         flag = (lambda text: [(fate.flag, replace(argument, node=expression(text)))]) if fate.flag else None
         value = argument.value
-        if value is False and fate.frozen:
-            found.starts[fate.name] = expression(self.file.helper("frozen"))
+        if value is False and fate.may_lack:
+            found.lacking.append(fate.name)
             return []
         if value is False:
             if flag is None:
@@ -225,6 +226,8 @@ class Call:
         if value is not UNKNOWN:
             raise Refusal(f"{name}={argument.text} is no ParamAttr")
         if is_start(argument.node):
+            if self.row.names[0] == "paddle.nn.Linear" and "assign" in argument.text:
+                raise Refusal("values of a Linear weight are given the other way round in torch")
             found.starts[fate.name] = argument.node
             return []
         kinds = argument.kinds
@@ -326,14 +329,12 @@ def _as_it_is(fate: Fate | None, torch: str) -> bool:
 
 def is_start(node: cst.BaseExpression) -> bool:
     """Whether an expression is a function that starts a parameter, as the port writes it."""
-    return isinstance(node, cst.Call) and code(node.func) in ("partial", "functools.partial")
+    return isinstance(node, cst.Call) and code(node.func) in ("partial", "functools.partial", "fixed")
 
 
 def applied(start: cst.BaseExpression, parameter: str) -> str:
     """The call that starts a parameter."""
-    if code(start) == "frozen":
-        return f"{parameter}.requires_grad_(False)"
-    if is_start(start) and isinstance(start, cst.Call):
+    if is_start(start) and isinstance(start, cst.Call) and start.args and code(start.func) != "fixed":
         first, *others = [code(arg).rstrip().rstrip(",") for arg in start.args]
         return f"{first}({', '.join([parameter, *others])})"
     return f"{_atom(start)}({parameter})"

@@ -39,8 +39,11 @@ def start(call: Call, original: Any, transform: Transform) -> Written:
 @rule
 def param_attr(call: Call, original: Any, transform: Transform) -> Written:
     """A ParamAttr is its initialiser, a function of the parameter, or None."""
-    bound, _ = call._bound()
+    bound, rest = call._bound()
+    if rest:
+        raise Refusal("arguments passed on by a star")
     written = Written(cst.Name("None"))
+    trainable = bound.pop("trainable", None)
     for name, argument in bound.items():
         fate = call.row.fate(name)
         if name != "initializer" and fate is not None:
@@ -48,6 +51,12 @@ def param_attr(call: Call, original: Any, transform: Transform) -> Written:
     given = bound.get("initializer")
     if given is not None:
         written.node = given.node
+    if trainable is None or trainable.fits((True,)):
+        return written
+    if trainable.value is not False:
+        raise Refusal(f"trainable={trainable.text} is not literal")
+    helper = call.file.helper("fixed")
+    written.node = expression(f"{helper}({'' if code(written.node) == 'None' else code(written.node)})")
     return written
 
 

@@ -278,20 +278,26 @@ class Transform(cst.CSTTransformer):
 
     def _started(self, original: cst.BaseExpression, written: Written) -> cst.BaseExpression:
         """The layer with its parameters started: by statements after it where it is assigned, else by a helper."""
-        if not written.starts:
+        if not written.starts and not written.lacking:
             return written.node
         parent = self.parent(original)
         target = parent.targets[0].target if isinstance(parent, cst.Assign) and len(parent.targets) == 1 else None
         if isinstance(target, cst.Name | cst.Attribute) and all(isinstance(start, cst.Call | cst.Attribute) or parameter == "" for parameter, start in written.starts.items()):
             self.file.used.add("nn")
             name = code(target)
+            self.blocks[-1].after += [f"{name}.{parameter} = None" for parameter in written.lacking]
             for parameter, start in written.starts.items():
                 self.blocks[-1].after.append(applied(start, f"{name}.{parameter}".rstrip(".")))
             return written.node
         if "" in written.starts:
             return expression(f"{self.file.helper('started')}({code(written.node)}, {code(written.starts[''])})")
-        starts = ", ".join(f"{name}={code(start)}" for name, start in written.starts.items())
-        return expression(f"{self.file.helper('initialised')}({code(written.node)}, {starts})")
+        text = code(written.node)
+        if written.lacking:
+            text = f"{self.file.helper('without')}({text}, {', '.join(map(repr, written.lacking))})"
+        if written.starts:
+            starts = ", ".join(f"{name}={code(start)}" for name, start in written.starts.items())
+            text = f"{self.file.helper('initialised')}({text}, {starts})"
+        return expression(text)
 
     def _refuse(self, api: str, original: cst.BaseExpression, why: str, lazily: bool = False) -> cst.BaseExpression:
         """What raises, where it is reached, in the place of what is not ported."""

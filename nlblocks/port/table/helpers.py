@@ -105,10 +105,12 @@ def xavier_uniform(parameter):
     return nn.init.uniform_(parameter, -bound, bound)
 ''', "nn", "math")  # fmt: skip
 
-helper("frozen", '''
-def frozen(parameter):
-    """A parameter that keeps its start."""
-    parameter.requires_grad_(False)
+helper("without", '''
+def without(module, *names):
+    """A module that lacks parameters which torch always builds."""
+    for name in names:
+        setattr(module, name, None)
+    return module
 ''', "torch")  # fmt: skip
 
 helper("same_pad", '''
@@ -212,6 +214,25 @@ helper("scatter_rows", '''
 def scatter_rows(x, index, updates):
     """Paddle's scatter writes whole rows."""
     return x.index_copy(0, index.flatten().long(), updates)
+''', "torch")  # fmt: skip
+
+helper("assign", '''
+def assign(parameter, value):
+    """Start a parameter with given values."""
+    with torch.no_grad():
+        parameter.copy_(torch.as_tensor(value))
+''', "torch")  # fmt: skip
+
+helper("fixed", '''
+def fixed(fill=None):
+    """A start for a parameter that is not trained: what fills it, or torch's own."""
+
+    def start(parameter):
+        if fill is not None:
+            fill(parameter)
+        parameter.requires_grad_(False)
+
+    return start
 ''', "torch")  # fmt: skip
 
 helper("swiglu", '''

@@ -40,7 +40,7 @@ ROWS = (
         ),
     ),
     api(
-        "paddle.nn.Dropout(p=0.5, axis=None, mode='upscale_in_train', inplace=False, name=None)",
+        "paddle.nn.Dropout(p=0.5, inplace=False, axis=None, mode='upscale_in_train', name=None)",
         "nn.Dropout(p=0.5)",
         {"axis": only(None), "mode": only("upscale_in_train"), "inplace": dropped("only saves memory")},
         case("layer.eval()\nlayer(x)", layer="nn.Dropout(0.3)"),

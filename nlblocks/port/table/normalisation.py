@@ -5,9 +5,12 @@ from __future__ import annotations
 from nlblocks.port.table.row import api, attr, case, dropped, only, to, when
 
 EPSILON = {"epsilon": "eps"}
-NORM = {**EPSILON, "weight_attr": attr("weight"), "bias_attr": attr("bias")}
+NORM = {**EPSILON, "weight_attr": attr("weight", may_lack=True), "bias_attr": attr("bias", may_lack=True)}
 FORMATS = {1: ("NCL", "NC"), 2: ("NCHW",), 3: ("NCDHW",)}
-VARIANCE = "keeps the biased variance as running statistic, torch the unbiased one; epsilon is held as float32"
+VARIANCE = (
+    "keeps the biased variance as running statistic, torch the unbiased one; epsilon is held as float32; Paddle gives a"
+    " weight without a bias no gradient"
+)
 
 
 def _batch(n: int, shape: str):  # type: ignore[no-untyped-def]
@@ -16,14 +19,20 @@ def _batch(n: int, shape: str):  # type: ignore[no-untyped-def]
         f" data_format={FORMATS[n][0]!r}, use_global_stats=None, name=None)",
         f"nn.BatchNorm{n}d(num_features, eps=1e-05, momentum=0.1)",
         {
-            **EPSILON, "momentum": to("momentum", "one_minus"), "weight_attr": attr("weight", frozen=True),
-            "bias_attr": attr("bias", frozen=True), "data_format": only(*FORMATS[n]),
+            **EPSILON, "momentum": to("momentum", "one_minus"), "weight_attr": attr("weight", may_lack=True),
+            "bias_attr": attr("bias", may_lack=True), "data_format": only(*FORMATS[n]),
             "use_global_stats": only(None, False),
         },
         case(layer=f"nn.BatchNorm{n}D(3)", x=shape),
         case(layer=f"nn.BatchNorm{n}D(3, momentum=0.8, epsilon=1e-3, bias_attr=None)", x=shape, held=True),
         case(layer=f"nn.BatchNorm{n}D(3, weight_attr=False, bias_attr=False)", x=shape),
+        case(layer=f"nn.Sequential(nn.BatchNorm{n}D(3, bias_attr=False))", x=shape, grad=False),
+        case(layer=f"bn = nn.BatchNorm{n}D(3, bias_attr=False)\nbn", x=shape, grad=False),
         case("layer.eval()\nlayer(x)", layer=f"nn.BatchNorm{n}D(3)", x=shape),
+        variants=(
+            when(f"nn.BatchNorm{n}d(num_features, eps=1e-05, momentum=0.1, affine=True)",
+                 {"weight_attr": to("affine"), "bias_attr": only(False)}, weight_attr=(False,), bias_attr=(False,)),
+        ),
         notes=VARIANCE,
     )  # fmt: skip
 
@@ -55,7 +64,8 @@ ROWS = (
         "nn.BatchNorm2d(num_features, eps=1e-05, momentum=0.1)",
         {
             "num_channels": "num_features", "epsilon": "eps", "momentum": to("momentum", "one_minus"),
-            "act": only(None), "is_test": only(False), "param_attr": attr("weight"), "bias_attr": attr("bias"),
+            "act": only(None), "is_test": only(False),
+            "param_attr": attr("weight", may_lack=True), "bias_attr": attr("bias", may_lack=True),
             "dtype": only("float32", "float64"), "data_layout": only("NCHW"),
             "in_place": dropped("only saves memory"), "moving_mean_name": dropped("a label of static graphs"),
             "moving_variance_name": dropped("a label of static graphs"),
@@ -82,8 +92,8 @@ ROWS = (
         " data_format='NCHW', name=None)",
         "nn.BatchNorm2d(num_features, eps=1e-05, momentum=0.1)",
         {
-            **EPSILON, "momentum": to("momentum", "one_minus"), "weight_attr": attr("weight", frozen=True),
-            "bias_attr": attr("bias", frozen=True), "data_format": only("NCHW"),
+            **EPSILON, "momentum": to("momentum", "one_minus"), "weight_attr": attr("weight", may_lack=True),
+            "bias_attr": attr("bias", may_lack=True), "data_format": only("NCHW"),
         },
         case("isinstance(layer, nn.SyncBatchNorm)", layer="nn.SyncBatchNorm(3)", grad=False),
         notes=f"torch's convert_sync_batchnorm makes it one of many devices; {VARIANCE}",
@@ -91,7 +101,7 @@ ROWS = (
     api(
         "paddle.nn.LayerNorm(normalized_shape, epsilon=1e-05, weight_attr=None, bias_attr=None, name=None)",
         "nn.LayerNorm(normalized_shape, eps=1e-05, elementwise_affine=True, bias=True)",
-        {**EPSILON, "weight_attr": attr("weight"), "bias_attr": attr("bias", flag="bias")},
+        {**EPSILON, "weight_attr": attr("weight", may_lack=True), "bias_attr": attr("bias", flag="bias")},
         case(layer="nn.LayerNorm(5)"),
         case(layer="nn.LayerNorm([4, 5], epsilon=1e-6)", held=True),
         case(layer="nn.LayerNorm(5, bias_attr=False)"),
@@ -164,7 +174,7 @@ ROWS = (
         case("F.group_norm(x, 3, weight=w, bias=b)", x="f2,3,4,5", w="f3", b="f3"),
     ),
     api(
-        "paddle.nn.functional.normalize(x, p=2, axis=1, epsilon=1e-12, name=None, *, out=None)",
+        "paddle.nn.functional.normalize(x, p=2, axis=1, epsilon=1e-12, out=None, name=None)",
         "F.normalize(input, p=2, dim=1, eps=1e-12)",
         {"x": "input", "axis": "dim", **EPSILON, "out": only(None)},
         case("F.normalize(x)"),

@@ -81,7 +81,7 @@ def _average(n: int):  # type: ignore[no-untyped-def]
         case(f"F.avg_pool{n}d(x, kernel_size=2)", x=x, held=True),
         variants=(
             when(None, padding="text", why="padding by name"),
-            when(plain.replace(f"nn.AvgPool{n}d(", f"F.avg_pool{n}d(input, "), {"exclusive": only(True, False)},
+            when(plain.replace(f"nn.AvgPool{n}d(", f"F.avg_pool{n}d(input, ").replace(", divisor", ", *, divisor"), {"exclusive": only(True, False)},
                  padding=(0,), ceil_mode=(False,)),
         ),
         notes="the gradient divides by a size in float32",

@@ -46,12 +46,12 @@ class Attr:
     """A ParamAttr: how the parameter ``name`` of the layer starts.
 
     ``flag`` is the torch parameter that says whether there is one at all: False in Paddle means False there. Where it
-    is ``frozen``, False means that it stays as it starts. With neither, False is refused.
+    ``may_lack`` the parameter, False means that it is None. With neither, False is refused.
     """
 
     name: str
     flag: str = ""
-    frozen: bool = False
+    may_lack: bool = False
 
 
 Fate = To | Dropped | Only | Refused | Attr
@@ -80,9 +80,12 @@ def refused(reason: str) -> Refused:
     return Refused(reason)
 
 
-def attr(name: str, flag: str = "", *, frozen: bool = False) -> Attr:
-    """A ParamAttr of the layer's parameter ``name``; ``flag`` is torch's parameter for whether there is one."""
-    return Attr(name, flag, frozen)
+def attr(name: str, flag: str = "", *, may_lack: bool = False) -> Attr:
+    """A ParamAttr of the layer's parameter ``name``; ``flag`` is torch's parameter for whether there is one.
+
+    ``may_lack``: where it is False, torch's layer is built with the parameter, which is then set to None.
+    """
+    return Attr(name, flag, may_lack)
 
 
 Check = Literal["values", "distribution", "shape"]
