@@ -99,9 +99,9 @@ def _paddle_parameters(name: str) -> dict[str, inspect.Parameter] | None:
 
 def _plain(value: Any) -> Any:
     """A tuple as a list, and a list of one and the same as that one."""
-    if not isinstance(value, list | tuple) or not value:
+    if not isinstance(value, list | tuple):
         return value
-    return value[0] if all(item == value[0] for item in value) else list(value)
+    return value[0] if value and all(item == value[0] for item in value) else list(value)
 
 
 def _targets(row: Row) -> Iterator[Signature]:
