@@ -297,3 +297,21 @@ def sigmoid_focal_loss(logit, label, normalizer=None, alpha=0.25, gamma=2.0, red
         loss = loss / normalizer
     return {"sum": torch.sum, "mean": torch.mean, "none": torch.clone}[reduction](loss)
 ''', "torch", "F")  # fmt: skip
+
+helper("world_size", '''
+def world_size():
+    """Paddle's is 1 where nothing is distributed."""
+    return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+''', "torch")  # fmt: skip
+
+helper("rank", '''
+def rank():
+    """Paddle's is 0 where nothing is distributed."""
+    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+''', "torch")  # fmt: skip
+
+helper("device_name", '''
+def device_name():
+    """The device as Paddle names it."""
+    return f"gpu:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
+''', "torch")  # fmt: skip
