@@ -99,9 +99,9 @@ def _paddle_parameters(name: str) -> dict[str, inspect.Parameter] | None:
 
 def _plain(value: Any) -> Any:
     """A tuple as a list, and a list of one and the same as that one."""
-    if not isinstance(value, list | tuple) or not value:
+    if not isinstance(value, list | tuple):
         return value
-    return value[0] if all(item == value[0] for item in value) else list(value)
+    return value[0] if value and all(item == value[0] for item in value) else list(value)
 
 
 def _targets(row: Row) -> Iterator[Signature]:
@@ -158,6 +158,9 @@ def _torch_defaults(signature: Signature) -> Iterator[tuple[str, list[Any]]]:
         if any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
             return
         known = {n: [REQUIRED if p.default is p.empty else p.default] for n, p in parameters.items()}
+        named = [n for n in signature.parameters if n not in signature.keyword_only]
+        fits = named == list(parameters)[: len(named)] or named[1:] == list(parameters)[1 : len(named)]
+        assert fits or signature.variadic, f"{signature.head} takes {list(parameters)} by position"
         for name in signature.parameters:
             assert name in known, f"{signature.head} has no {name!r}, only {list(known)}"
     yield from ((name, known[name]) for name in signature.parameters if name in known)

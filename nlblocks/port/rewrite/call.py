@@ -292,7 +292,7 @@ class Call:
     ) -> cst.BaseExpression:
         arguments = dict(outputs)
         if rest:
-            arguments[self.row.signature.variadic] = Argument(expression(f"[{', '.join(code(a) for a in rest)}]"))
+            arguments[self.row.signature.variadic] = Argument(expression(f"[{', '.join(code(a).strip().rstrip(',') for a in rest)}]"))
         text = self._filled(_named(target.text, self.file), arguments)
         try:
             return expression(text)

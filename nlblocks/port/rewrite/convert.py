@@ -68,6 +68,12 @@ def approximate(argument: Argument, file: File) -> cst.BaseExpression:
 
 
 @converter
+def detached(argument: Argument, file: File) -> cst.BaseExpression:
+    """A tensor that Paddle gives no gradient."""
+    return argument.node if argument.text.endswith(".detach()") else expression(f"{_operand(argument)}.detach()")
+
+
+@converter
 def real(argument: Argument, file: File) -> cst.BaseExpression:
     """A whole number as one with a point, where torch takes the dtype from it."""
     value = argument.value

@@ -13,7 +13,6 @@ from nlblocks.port.table.helpers import HELPERS
 
 IMPORTS: Mapping[str, tuple[str, str]] = {
     "torch": ("import torch", "torch"),
-    "checkpoint": ("import torch.utils.checkpoint", "torch.utils.checkpoint"),
     "nn": ("import torch.nn as nn", "torch.nn"),
     "F": ("import torch.nn.functional as F", "torch.nn.functional"),
     "partial": ("from functools import partial", "functools.partial"),

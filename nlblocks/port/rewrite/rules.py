@@ -242,13 +242,3 @@ def affine(call: Call, original: Any, transform: Transform) -> Written:
         written.node = written.node.with_changes(args=[*args[:-1], args[-1].with_changes(comma=comma), arg])
     return written
 
-
-@rule
-def recompute(call: Call, original: Any, transform: Transform) -> Written:
-    """What is computed again in the backward pass, with torch's newer way to do it."""
-    torch = call.file.use("torch")
-    if any(arg.star == "**" or arg.keyword is not None for arg in call.node.args):
-        raise Refusal("settings of recomputation")
-    inside = ", ".join(code(arg).strip().rstrip(",") for arg in call.node.args)
-    call.file.use("checkpoint")
-    return Written(expression(f"{torch}.utils.checkpoint.checkpoint({inside}, use_reentrant=False)"))

@@ -136,3 +136,12 @@ def pad(call: Call, original: Any, transform: Transform) -> Written:
     if mode is UNKNOWN:
         raise Refusal("the mode and the rank of what is padded are not known")
     return Written(expression(f"{call.file.helper('pad')}({x.text}, {sizes.text}{value})"))
+
+
+@rule
+def default_dtype(call: Call, original: Any, transform: Transform) -> Written:
+    """Paddle's default dtype is its name: where it is compared with others, torch's is named."""
+    written = call.written()
+    if isinstance(transform.parent(original), cst.Comparison | cst.ComparisonTarget | cst.FormattedStringExpression):
+        written.node = expression(f'str({code(written.node)}).removeprefix("torch.")')
+    return written

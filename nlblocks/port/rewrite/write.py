@@ -43,7 +43,7 @@ def ported(module: Module, program: Program, record: Record, wanted: Wanted | No
         helpers.append(absent.rstrip("\n"))
     bare = _with_helpers(placed(body, []), helpers)
     exports = wanted.exports if wanted is not None else set(module.top)
-    missing = [line for line in needed(file, used_names(bare) | file.by_text | {"checkpoint"}) if line not in bare]
+    missing = [line for line in needed(file, used_names(bare) | file.by_text) if line not in bare]
     text = _with_helpers(placed(body, missing), helpers)
     if wanted is not None:
         text = without_unused(text, exports | file.by_text)

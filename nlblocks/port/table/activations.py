@@ -162,7 +162,7 @@ ROWS = (
     ),
     api(
         "paddle.nn.functional.softmax(x, axis=-1, dtype=None, name=None)",
-        "F.softmax(input, dim, dtype=None)",
+        "F.softmax(input, dim, *, dtype=None)",
         {"x": "input", "axis": "dim", "dtype": to("dtype", "dtype")},
         case("F.softmax(x)"),
         case("F.softmax(x, axis=1)"),
@@ -173,7 +173,7 @@ ROWS = (
     ),
     api(
         "paddle.nn.functional.log_softmax(x, axis=-1, dtype=None, name=None)",
-        "F.log_softmax(input, dim, dtype=None)",
+        "F.log_softmax(input, dim, *, dtype=None)",
         {"x": "input", "axis": "dim", "dtype": to("dtype", "dtype")},
         case("F.log_softmax(x)"),
         case("F.log_softmax(x, axis=1)"),

@@ -22,7 +22,7 @@ def _conv(n: int, formats: tuple[str, ...], *cases):  # type: ignore[no-untyped-
         {**SETTINGS, "data_format": only(*formats)},
         *cases,
         variants=(
-            when(f"nn.Conv{n}d({UNPADDED})", NO_PADDING, padding=("VALID", "valid")),
+            when(f"nn.Conv{n}d({UNPADDED})".replace("dilation", "*, dilation"), NO_PADDING, padding=("VALID", "valid")),
             when(f"SameConv{n}d({UNPADDED})", SAME, padding=("SAME", "same")),
         ),
     )  # fmt: skip

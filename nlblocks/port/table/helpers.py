@@ -249,3 +249,69 @@ def pad(x, sizes, value=0.0):
         sizes = [size for first in range(len(sizes) - 2, -1, -2) for size in sizes[first : first + 2]]
     return F.pad(x, sizes, value=value)
 ''', "F")  # fmt: skip
+
+helper("cross_entropy", '''
+def cross_entropy(
+    input, label, weight=None, ignore_index=-100, reduction="mean", soft_label=False, axis=-1, label_smoothing=0.0
+):
+    """Paddle's: classes on any axis, labels that may keep it, and a mean over all where a negative index is ignored."""
+    kept = label.dim() == input.dim()
+    if soft_label:
+        target = label.movedim(axis, 1).detach()
+    else:
+        target = (label.squeeze(axis) if kept else label).long()
+    settings = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
+    loss = F.cross_entropy(input.movedim(axis, 1), target, weight, reduction="none", **settings)
+    if reduction == "sum":
+        return loss.sum()
+    if reduction == "mean":
+        if soft_label or (weight is None and ignore_index < 0):
+            return loss.mean()
+        share = (target != ignore_index).to(loss.dtype)
+        if weight is not None:
+            share = share * weight[target.clamp(min=0)]
+        return loss.sum() / (share.sum() + (share.sum() == 0))
+    return loss.unsqueeze(axis) if kept or label_smoothing > 0 else loss
+''', "F")  # fmt: skip
+
+helper("CrossEntropyLoss", '''
+class CrossEntropyLoss(nn.Module):
+    """Paddle's, with its settings."""
+
+    def __init__(self, **settings):
+        super().__init__()
+        self.settings = settings
+
+    def forward(self, input, label):
+        return cross_entropy(input, label, **self.settings)
+''', "nn", "cross_entropy")  # fmt: skip
+
+helper("sigmoid_focal_loss", '''
+def sigmoid_focal_loss(logit, label, normalizer=None, alpha=0.25, gamma=2.0, reduction="sum"):
+    """The focal loss of logits, which torch alone does not have."""
+    chance = torch.sigmoid(logit)
+    loss = F.binary_cross_entropy_with_logits(logit, label, reduction="none")
+    loss = loss * (alpha * label + (1 - alpha) * (1 - label))
+    loss = loss * (1 - chance * label - (1 - chance) * (1 - label)) ** gamma
+    if normalizer is not None:
+        loss = loss / normalizer
+    return {"sum": torch.sum, "mean": torch.mean, "none": torch.clone}[reduction](loss)
+''', "torch", "F")  # fmt: skip
+
+helper("world_size", '''
+def world_size():
+    """Paddle's is 1 where nothing is distributed."""
+    return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+''', "torch")  # fmt: skip
+
+helper("rank", '''
+def rank():
+    """Paddle's is 0 where nothing is distributed."""
+    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+''', "torch")  # fmt: skip
+
+helper("device_name", '''
+def device_name():
+    """The device as Paddle names it."""
+    return f"gpu:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
+''', "torch")  # fmt: skip

@@ -136,7 +136,7 @@ ROWS = (
         "nn.Upsample(size=None, scale_factor=None, mode='nearest', align_corners=None)",
         {
             "size": to("size", "items"), "scale_factor": to("scale_factor", "items"), "align_mode": only(0),
-            "data_format": only("NCHW", "NCL", None), "recompute_scale_factor": only(None, False),
+            "data_format": only("NCHW", "NCL", "NCDHW", None), "recompute_scale_factor": only(None, False), "recompute_scale_factor": only(None, False),
         },
         case(layer="nn.Upsample(scale_factor=2)"),
         case(layer="nn.Upsample(size=[8, 9], mode='bilinear', align_corners=True)", held=True),

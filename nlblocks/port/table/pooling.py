@@ -21,7 +21,7 @@ def _max(n: int):  # type: ignore[no-untyped-def]
     return api(
         f"paddle.nn.MaxPool{n}D({ALIKE}padding=0, return_mask=False, ceil_mode=False"
         + (f", data_format={FORMAT[n]!r}" if n > 1 else "") + ", name=None)",
-        f"nn.MaxPool{n}d({ALIKE}padding=0, return_indices=False, ceil_mode=False)",
+        f"nn.MaxPool{n}d({ALIKE}padding=0, *, return_indices=False, ceil_mode=False)",
         {**SIZES, "data_format": only(FORMAT[n])},
         case(layer=f"nn.MaxPool{n}D(3)", x=x),
         case(layer=f"nn.MaxPool{n}D(kernel_size=3, stride=2, padding=1)", x=x),
@@ -46,7 +46,7 @@ def _average(n: int):  # type: ignore[no-untyped-def]
     x = f"f2,3,{'7,' * n}".rstrip(",")
     divisor = ", divisor_override=None" if n > 1 else ""
     layer = f"nn.AvgPool{n}d({ALIKE}padding=0, ceil_mode=False, count_include_pad=True{divisor})"
-    plain = layer.replace(", count_include_pad=True", "")
+    plain = layer.replace(", count_include_pad=True", "").replace(", divisor", ", *, divisor")
     exclusive = {"exclusive": to("count_include_pad", "negated")}
     same = f"SameAvgPool{n}d({ALIKE}ceil_mode=False)"
     no_mask = {k: v for k, v in SIZES.items() if k != "return_mask"}
@@ -81,7 +81,7 @@ def _average(n: int):  # type: ignore[no-untyped-def]
         case(f"F.avg_pool{n}d(x, kernel_size=2)", x=x, held=True),
         variants=(
             when(None, padding="text", why="padding by name"),
-            when(plain.replace(f"nn.AvgPool{n}d(", f"F.avg_pool{n}d(input, ").replace(", divisor", ", *, divisor"), {"exclusive": only(True, False)},
+            when(plain.replace(f"nn.AvgPool{n}d(", f"F.avg_pool{n}d(input, "), {"exclusive": only(True, False)},
                  padding=(0,), ceil_mode=(False,)),
         ),
         notes="the gradient divides by a size in float32",
