@@ -75,6 +75,7 @@ def _imported() -> None:
         warnings.simplefilter("ignore")
         for name in NEEDED:
             importlib.import_module(name)
+        importlib.import_module("nlblocks.port.table").rows()
 
 
 if __name__ == "__main__":

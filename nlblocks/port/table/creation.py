@@ -155,6 +155,27 @@ ROWS = (
         ),
     ),
     api(
+        "paddle.tensor(data, dtype=None, device=None, requires_grad=False, pin_memory=False)",
+        "torch.tensor(data, *, dtype=None, requires_grad=False)",
+        {
+            "dtype": to("dtype", "dtype"), "device": dropped("the port runs where its inputs are"),
+            "pin_memory": dropped("memory of Paddle's own copies"),
+        },
+        case("paddle.tensor(3.5)", grad=False),
+        case("paddle.tensor([1, 2, 3])", grad=False),
+        case("paddle.tensor([[1.0, 2.0]], dtype='float32', device='cpu')", grad=False),
+        case("paddle.tensor(data=(0.5, 1.5), dtype=paddle.float64, requires_grad=True) * 2", grad=False),
+        case("paddle.tensor(np.ones((2, 3)), pin_memory=False)", grad=False),
+        case("paddle.tensor(x)", grad=False),
+        case("paddle.tensor(x, dtype='float32')", grad=False),
+        variants=(
+            when("{data}.detach().clone()", {"requires_grad": only(False), "dtype": only(None)}, data="tensor", dtype="none"),
+            when("{data}.detach().to({dtype}, copy=True)", {"requires_grad": only(False)}, data="tensor"),
+            when("torch.stack({data}).detach()", {"requires_grad": only(False), "dtype": only(None)}, data="tensors", dtype="none"),
+            when("torch.stack({data}).detach().to({dtype})", {"requires_grad": only(False)}, data="tensors"),
+        ),
+    ),
+    api(
         "paddle.assign(x, output=None)",
         "{x}.clone()",
         {"output": refused("writes into a tensor")},
