@@ -190,3 +190,12 @@ def same_literal(node: cst.CSTNode, text: str) -> bool:
 def lower(argument: Argument, file: File) -> cst.BaseExpression:
     """A word in small letters."""
     return expression(repr(argument.value.lower()))
+
+
+@converter
+def bidirectional(argument: Argument, file: File) -> cst.BaseExpression:
+    """Whether a recurrent layer runs both ways."""
+    value = argument.value
+    if value is UNKNOWN:
+        return expression(f'{_operand(argument)} != "forward"')
+    return expression(repr(value in ("bidirect", "bidirectional")))
