@@ -56,7 +56,7 @@ class PortReport:
     ) -> PortReport:
         refused = tuple(one for found in files.values() for one in found.refused)
         verdict = proof["verdict"]
-        if verdict == "not run" and "not ported: " in proof.get("why", ""):
+        if verdict != "proven" and "not ported: " in proof.get("why", ""):
             verdict = "refused"
         rows: Counter[str] = Counter()
         for found in files.values():

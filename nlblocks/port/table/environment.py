@@ -166,4 +166,6 @@ ROWS = (
     api("paddle.pi", "math.pi", {}, case("x * paddle.pi")),
     api("paddle.e", "math.e", {}, case("x * paddle.e")),
     api("paddle.newaxis", "None", {}, case("x[:, paddle.newaxis]")),
+    api("paddle.static.amp.fp16_guard()", "nullcontext()", {},
+        case("with paddle.static.amp.fp16_guard():\n    y = x * 2\ny"), notes="marks a part of a static graph"),
 )  # fmt: skip
