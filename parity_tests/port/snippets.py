@@ -76,6 +76,7 @@ class Snippet:
                 tensors = self.paddle_layer.state_dict().values()
                 if any(t.dtype == paddle.float32 for t in tensors):  # recurrent layers cannot be cast
                     self.paddle_layer.to(dtype="float64")
+                self.start = paddle_porting.state(self.paddle_layer)  # before it ran: some layers change as they run
             self.paddle = self._run_paddle(space["run"])
         finally:
             paddle.set_default_dtype("float32")
@@ -133,7 +134,7 @@ class Snippet:
             [Entry(*e) for e in paddle_porting.entries(self.paddle_layer)],
             [Entry(*e) for e in torch_porting.entries(layer)],
         )
-        source, target = paddle_porting.state(self.paddle_layer), layer.state_dict()
+        source, target = self.start, layer.state_dict()
         for move in pairs:
             values = source[move.paddle]
             target[move.torch].copy_(torch.from_numpy(values.T.copy() if move.transposed else values.copy()).reshape(target[move.torch].shape))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import Row, api, case, only, to
+from nlblocks.port.table.row import Fate, Row, api, case, only
 
 
-def _filled(name: str, takes: str, call: str, check: str = "distribution") -> Row:
+FANS = {"fan_in": only(None), "fan_out": only(None)}
+
+
+def _filled(name: str, takes: str, call: str, check: str = "distribution", **fates: Fate) -> Row:
+    own = "tensor, gain=1.0, fan_in=None, fan_out=None" if fates else takes
     return api(
-        f"paddle.nn.init.{name}({takes})",
+        f"paddle.nn.init.{name}({own})",
         f"nn.init.{name}({takes})",
-        {},
+        fates,
         case(f"w = nn.Parameter(paddle.zeros([60, 50]))\nnn.init.{name}({call})\nw", grad=False, check=check),  # type: ignore[arg-type]
     )
 
@@ -20,15 +24,15 @@ ROWS = (
         "nn.Parameter(data=None, requires_grad=True)",
         {},
         case("nn.Parameter(paddle.ones([2, 3])) * 2"),
-        case("w = nn.Parameter(paddle.ones([2, 3]), requires_grad=False)\nw.stop_gradient", grad=False),
+        case("w = nn.Parameter(paddle.ones([2, 3]), requires_grad=False)\nw * 2", grad=False),
     ),
     _filled("zeros_", "tensor", "w", "values"),
     _filled("ones_", "tensor", "w", "values"),
     _filled("constant_", "tensor, val", "w, 2.5", "values"),
     _filled("normal_", "tensor, mean=0.0, std=1.0", "w, std=0.02"),
     _filled("uniform_", "tensor, a=0.0, b=1.0", "w, -1, 1"),
-    _filled("xavier_uniform_", "tensor, gain=1.0", "w"),
-    _filled("xavier_normal_", "tensor, gain=1.0", "w"),
+    _filled("xavier_uniform_", "tensor, gain=1.0", "w", **FANS),
+    _filled("xavier_normal_", "tensor, gain=1.0", "w", **FANS),
     _filled("trunc_normal_", "tensor, mean=0.0, std=1.0, a=-2.0, b=2.0", "w, std=0.5"),
     api(
         "paddle.nn.SyncBatchNorm.convert_sync_batchnorm(layer)",
