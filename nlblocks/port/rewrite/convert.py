@@ -81,6 +81,14 @@ def real(argument: Argument, file: File) -> cst.BaseExpression:
 
 
 @converter
+def as_tensor(argument: Argument, file: File) -> cst.BaseExpression:
+    """A tensor, of what may be an array or a list."""
+    if argument.fits("tensor"):
+        return argument.node
+    return expression(f"{file.use('torch')}.as_tensor({argument.text})")
+
+
+@converter
 def tensor(argument: Argument, file: File) -> cst.BaseExpression:
     """A tensor of a list, where torch takes no list."""
     return expression(f"{file.use('torch')}.tensor({argument.text})")

@@ -275,7 +275,7 @@ class Transform(cst.CSTTransformer):
         self.file.rows[row.names[0]] += 1
         attribute = original.func if isinstance(original, cst.Call) else original
         place = self.place(attribute)
-        if receiver is not None and place is not None and api.startswith("Tensor.") and place.receiver.kinds == {"LinearWeight"}:
+        if receiver is not None and place is not None and api.startswith(("Tensor.", "Parameter.")) and place.receiver.kinds == {"LinearWeight"}:
             receiver = expression(f"{code(receiver)}.t()")  # torch's is [out, in]
         call = Call(row, api, node, self.file, self.place(original), receiver, function)
         try:

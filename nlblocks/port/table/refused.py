@@ -13,7 +13,7 @@ REASONS = {
         paddle.static.InputSpec paddle.static.data paddle.static.Executor paddle.static.Program paddle.static.Scope
         paddle.static.default_main_program paddle.static.default_startup_program paddle.static.program_guard
         paddle.static.scope_guard paddle.static.nn.case paddle.static.nn.cond paddle.static.nn.while_loop
-        paddle.static.amp.fp16_guard paddle.enable_static paddle.disable_static paddle.static.create_parameter
+        paddle.enable_static paddle.static.create_parameter
         paddle.static.nn.fc paddle.static.global_scope paddle.static.ParallelEnv
         paddle.common_ops_import.LayerHelper paddle.common_ops_import.check_variable_and_dtype
         paddle.common_ops_import.check_type paddle.common_ops_import.Variable paddle.common_ops_import.convert_dtype
