@@ -73,7 +73,7 @@ class Call:
                 continue
             argument = bound.get(name) or Argument(expression(default), given=False)
             fate = self.row.fate(name, variant)
-            asked = any(name in other.when for other in self.row.variants)
+            asked = any("linear weight" in str(other.when.get(name)) for other in self.row.variants)
             if not asked and argument.fits("linear weight") and self.row.rule != "start":
                 argument = replace(argument, node=expression(f"{argument.text}.t()"))  # torch's is [out, in]
             outputs += self._apply(name, argument, fate, found, target)

@@ -81,6 +81,14 @@ def real(argument: Argument, file: File) -> cst.BaseExpression:
 
 
 @converter
+def as_tensor(argument: Argument, file: File) -> cst.BaseExpression:
+    """A tensor, of what may be an array or a list."""
+    if argument.fits("tensor"):
+        return argument.node
+    return expression(f"{file.use('torch')}.as_tensor({argument.text})")
+
+
+@converter
 def tensor(argument: Argument, file: File) -> cst.BaseExpression:
     """A tensor of a list, where torch takes no list."""
     return expression(f"{file.use('torch')}.tensor({argument.text})")
@@ -190,3 +198,12 @@ def same_literal(node: cst.CSTNode, text: str) -> bool:
 def lower(argument: Argument, file: File) -> cst.BaseExpression:
     """A word in small letters."""
     return expression(repr(argument.value.lower()))
+
+
+@converter
+def bidirectional(argument: Argument, file: File) -> cst.BaseExpression:
+    """Whether a recurrent layer runs both ways."""
+    value = argument.value
+    if value is UNKNOWN:
+        return expression(f'{_operand(argument)} != "forward"')
+    return expression(repr(value in ("bidirect", "bidirectional")))

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from nlblocks.port.rewrite.transform import Transform
 
 
+def _tensor(argument: Argument) -> str:
+    """The text of a tensor: a linear layer's weight is [out, in] in torch."""
+    return f"{_text(argument.node)}.t()" if argument.fits("linear weight") else _text(argument.node)
+
+
 @rule
 def meshgrid(call: Call, original: Any, transform: Transform) -> Written:
     """Paddle's grid is torch's with indexing="ij", which torch wants to be told."""
@@ -63,12 +68,12 @@ def split(call: Call, original: Any, transform: Transform) -> Written:
     texts = [code(element.value) for element in elements]
     if "-1" in texts:
         others = "".join(f" - {_text(e.value)}" for e, text in zip(elements, texts, strict=True) if text != "-1")
-        rest = f"{_text(x.node)}.shape[{axis.text}]{others}"
+        rest = f"{_tensor(x)}.shape[{axis.text}]{others}"
         whole = expression(f"[{', '.join(rest if text == '-1' else text for text in texts)}]")
         args = [arg.with_changes(value=whole) if arg.value is sizes.node else arg for arg in call.node.args]
         call.node = call.node.with_changes(args=args)
     elif not (elements or sizes.fits("int") or _without(sizes, -1)):
-        text = f"{call.file.helper('split')}({x.text}, {sizes.text}, {axis.text})"
+        text = f"{call.file.helper('split')}({_tensor(x)}, {sizes.text}, {axis.text})"
         return _as_list(Written(expression(text)), original, transform)
     return _as_list(call.written(), original, transform)
 
@@ -86,9 +91,9 @@ def unsqueeze(call: Call, original: Any, transform: Transform) -> Written:
     x, axis = bound["x"], bound["axis"]
     if isinstance(axis.node, cst.List | cst.Tuple):
         chain = "".join(f".unsqueeze({code(element.value)})" for element in axis.node.elements)
-        return Written(expression(f"{_text(x.node)}{chain}"))
+        return Written(expression(f"{_tensor(x)}{chain}"))
     if axis.value is UNKNOWN and not axis.fits("int"):
-        return Written(expression(f"{call.file.helper('unsqueeze')}({x.text}, {axis.text})"))
+        return Written(expression(f"{call.file.helper('unsqueeze')}({_tensor(x)}, {axis.text})"))
     return call.written()
 
 
@@ -102,12 +107,12 @@ def slice_(call: Call, original: Any, transform: Transform) -> Written:
     lists = [a.node.elements for a in given if isinstance(a.node, cst.List | cst.Tuple)]
     literal = isinstance(axes, list | tuple) and all(isinstance(axis, int) and axis >= 0 for axis in axes)
     if not literal or len(lists) < len(given) or any(len(items) != len(axes) for items in lists):
-        inside = ", ".join(argument.text for argument in [x, bound["axes"], *given])
+        inside = ", ".join([_tensor(x), *(argument.text for argument in [bound["axes"], *given])])
         return Written(expression(f"{call.file.helper('sliced')}({inside})"))
     index = [":"] * (max(axes) + 1)
     for axis, *limits in zip(axes, *lists, strict=True):
         index[axis] = ":".join(code(limit.value) for limit in limits)
-    return Written(expression(f"{_text(x.node)}[{', '.join(index)}]"))
+    return Written(expression(f"{_tensor(x)}[{', '.join(index)}]"))
 
 
 @rule
@@ -135,7 +140,7 @@ def pad(call: Call, original: Any, transform: Transform) -> Written:
     value = f", {bound['value'].text}" if "value" in bound else ""
     if mode is UNKNOWN:
         raise Refusal("the mode and the rank of what is padded are not known")
-    return Written(expression(f"{call.file.helper('pad')}({x.text}, {sizes.text}{value})"))
+    return Written(expression(f"{call.file.helper('pad')}({_tensor(x)}, {sizes.text}{value})"))
 
 
 @rule

@@ -90,6 +90,15 @@ def by_name() -> dict[str, Row]:
     return {name: row for row in rows() for name in row.names}
 
 
+INNER = ("paddle.tensor", "paddle.nn.functional", "paddle.nn.initializer", "paddle.nn.layer", "paddle.nn.loss")
+"""Packages whose modules hold what stands outside under its usual name: paddle.nn.layer.norm.LayerNorm."""
+
+
 def row_of(name: str) -> Row | None:
-    """The row of an API, by any of its names."""
-    return by_name().get(name)
+    """The row of an API, by any of its names, or by that of the module where it is defined."""
+    known = by_name()
+    for inner in INNER:
+        if name not in known and name.startswith(f"{inner}."):
+            outer = inner if inner in ("paddle.nn.functional", "paddle.nn.initializer") else inner.rpartition(".")[0]
+            return known.get(f"{outer}.{name.rpartition('.')[2]}")
+    return known.get(name)

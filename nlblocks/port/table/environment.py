@@ -103,6 +103,8 @@ ROWS = (
         case("x if paddle.is_compiled_with_custom_device('npu') else x * 2"), notes="the port has no such thing"),
     api("paddle.is_compiled_with_cuda()", "torch.backends.cuda.is_built()", {},
         case("isinstance(paddle.is_compiled_with_cuda(), bool)", grad=False), also="paddle.device.is_compiled_with_cuda"),
+    api("paddle.disable_static(place=None)", "None", {"place": dropped("the port runs where its inputs are")},
+        case("paddle.disable_static()\nx * 2"), notes="a port has no static graphs"),
     api("paddle.CPUPlace()", 'torch.device("cpu")', {}, case("paddle.to_tensor([1.0], place=paddle.CPUPlace())", grad=False),
         also="paddle.base.core.CPUPlace"),
     api("paddle.CUDAPlace(id)", 'torch.device("cuda", {id})', {}, case("paddle.CUDAPlace is not None", grad=False),

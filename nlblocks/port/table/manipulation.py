@@ -179,6 +179,7 @@ ROWS = (
         case("paddle.unsqueeze(x, axis=[2, 0])"),
         case("x.unsqueeze([-1])"),
         case("axis = [2, 0]\nx.unsqueeze(axis)"),
+        case("paddle.unsqueeze(layer.weight, [0, 2])", layer="nn.Linear(5, 5)"),
         case("axis = 1\npaddle.unsqueeze(x, axis)"),
         also="Tensor.unsqueeze",
         method="unsqueeze",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nlblocks.port.table.row import Row, api, case, dropped, only, refused, to, when
 
-HERE = dropped("the port runs where its inputs are")
+DTYPES = tuple("float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 bool complex64 complex128".split())
 
 
 def _cast(name: str, dtype: str) -> Row:
@@ -111,6 +111,41 @@ ROWS = (
     api("Tensor.clear_grad()", "setattr({self}, 'grad', None)", {}, case("(x * x).sum().backward()\nx.clear_grad()\nx * 2"),
         notes="torch has no such method"),
     api("Tensor.register_hook(hook)", "{self}.register_hook(hook)", {}, case("y = x * 2\ny.register_hook(lambda g: g * 3)\ny * y", x="f3,4")),
+    api(
+        "Tensor.set_value(value)",
+        "{self}.data.copy_({value})",
+        {"value": to("value", "as_tensor")},
+        case("y = x * 1\ny.set_value(x * 2)\ny", grad=False),
+        case("layer.weight.set_value(paddle.full(layer.weight.shape, 0.5))\nlayer(x)", layer="nn.Linear(5, 4)"),
+        case("layer.bias.set_value(np.ones(4))\nlayer(x)", layer="nn.Linear(5, 4)"),
+        case("layer.weight.set_value(paddle.normal(0.0, 0.02, shape=layer.weight.shape))\nlayer.weight.shape",
+             layer="nn.Embedding(5, 4)", grad=False),
+        case("layer[0].weight.set_value(layer[1].weight)\nlayer(x)", layer="nn.Sequential(nn.Linear(5, 5), nn.Linear(5, 5))",
+             grad=False),
+        also="Parameter.set_value",
+    ),
+    api(
+        "Tensor.copy_(other, blocking=True)",
+        "{self}.data.copy_({other})",
+        {"blocking": dropped("speed alone")},
+        case("y = x * 1\ny.copy_(x * 2, False)\ny", grad=False),
+    ),
+    api(
+        "Tensor.to(target=None, device=None, dtype=None, blocking=None)",
+        "{self}.to({target})",
+        {"dtype": only(None), "device": only(None), "blocking": dropped("speed alone")},
+        case("x.to('float32')", x="f3,4"),
+        case("x.to(dtype=paddle.float32)", x="f3,4"),
+        case("x.to(y.dtype) * y", x="i3,4:9", y="f3,4"),
+        case("x.to('cpu') * 2", x="f3,4"),
+        case("x.to('float64') * 2", x="f3,4"),
+        variants=(
+            when("{self}.to({dtype})", {"dtype": to("dtype", "dtype"), "target": only(None)}, target="none"),
+            when("{self}.to({target})", {"target": to("target", "dtype")}, target=DTYPES),
+            when('{self}.to("cpu")', {"target": dropped("written out")}, target=("cpu",)),
+            when(None, why="a device by Paddle's name", target="text"),
+        ),
+    ),
     _inplace("zero_", "", "{self}.zero_()", {}, "y.zero_()", grad=False),
     _inplace("fill_", "value", "{self}.fill_(value)", {}, "y.fill_(2.5)", grad=False),
     _inplace("add_", "y", "{self}.add_(other)", {"y": "other"}, "y.add_(x)", "y.add_(y=x)"),
