@@ -54,6 +54,13 @@ class Module:
         return found
 
     @cached_property
+    def variables(self) -> frozenset[str]:
+        """Names that the module only assigns: no definitions, no imports, no other names of something."""
+        defined = {node.name for node in _statements(self.tree.body) if isinstance(node, INNER[:3])}
+        own = {name for name, dotted in self.top.items() if dotted == f"{self.name}.{name}"}
+        return frozenset(own - defined - self.aliases.keys())
+
+    @cached_property
     def stars(self) -> list[str]:
         """The modules whose names are all imported."""
         return [

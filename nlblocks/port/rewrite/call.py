@@ -12,6 +12,7 @@ from nlblocks.port.observe import Place
 from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression, literal
 from nlblocks.port.rewrite.convert import CONVERTERS, same_literal
 from nlblocks.port.rewrite.file import IMPORTS, File
+from nlblocks.port.rewrite.spelling import in_own_words
 from nlblocks.port.table.helpers import HELPERS
 from nlblocks.port.table.row import (
     PLACEHOLDER,
@@ -58,6 +59,10 @@ class Call:
     receiver: cst.BaseExpression | None = None
     function: cst.BaseExpression | None = None
 
+    def __post_init__(self) -> None:
+        """Put the call in Paddle's own words."""
+        self.node, self.place = in_own_words(self.row, self._by_place, self.node, self.place)
+
     def written(self) -> Written:
         """Raises Refusal."""
         bound, rest = self._bound()
@@ -86,10 +91,15 @@ class Call:
         is_method = self.api.startswith("Tensor.") and not self.row.paddle.startswith("Tensor.")
         return next(iter(self.row.signature.parameters), "") if is_method else ""
 
+    @property
+    def _by_place(self) -> list[str]:
+        """The parameters that a call may give by position."""
+        signature = self.row.signature
+        return [n for n in signature.parameters if n not in signature.keyword_only and n != self._receiver_name]
+
     def _bound(self) -> tuple[dict[str, Argument], list[cst.Arg]]:
         """The arguments by parameter, and those that the signature takes with a star."""
-        signature = self.row.signature
-        names = [n for n in signature.parameters if n not in signature.keyword_only and n != self._receiver_name]
+        signature, names = self.row.signature, self._by_place
         bound: dict[str, Argument] = {}
         rest: list[cst.Arg] = []
         seen = self.place.arguments if self.place is not None else {}
@@ -109,6 +119,8 @@ class Call:
             else:
                 raise Refusal(f"more arguments than the table knows: {index + 1}")
             bound[name] = Argument(arg.value, seen.get(key), original=arg)
+            if name == "name" and not (bound[name].fits("text") or bound[name].fits("none")):
+                raise Refusal(f"{bound[name].text} is no name: the table does not know the call in this form")
         if self._receiver_name and self.receiver is not None:
             bound[self._receiver_name] = Argument(self.receiver)
         return bound, rest

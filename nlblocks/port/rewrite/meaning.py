@@ -43,11 +43,16 @@ class Meaning:
         self.guess = Guess(file.module, file.program, file.seen)
 
     def is_name(self, site: Site) -> bool:
-        """Whether a dotted name means one thing as a whole: an API, or something that a ported module holds."""
+        """Whether a dotted name means one thing as a whole: an API, or something that a ported module holds.
+
+        What is looked up on a module's variable is no such thing: it is an attribute of what the variable holds.
+        """
         dotted = self.names.get(site)
         if dotted is None:
             return False
-        return bool(self.api(site)) or self.file.program.split(dotted)[0] is not None
+        module, _, rest = self.file.program.split(dotted)
+        name, dot, _ = rest.partition(".")
+        return bool(self.api(site)) or (module is not None and not (dot and name in module.variables))
 
     def api(self, site: Site) -> str:
         """The Paddle API that a name means; "" for none. A name that the module itself gave it is none."""

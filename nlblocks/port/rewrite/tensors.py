@@ -45,6 +45,19 @@ def parts(call: Call, original: Any, transform: Transform) -> Written:
 
 
 @rule
+def transpose(call: Call, original: Any, transform: Transform) -> Written:
+    """A list of all axes is torch's permute; two axes, which Paddle takes too, are torch's transpose."""
+    parts = [arg for arg in call.node.args if arg.keyword is None]
+    named = {code(arg.keyword): arg.value for arg in call.node.args if arg.keyword is not None}
+    x = call.receiver or named.get("x") or named.get("input") or (parts.pop(0).value if parts else None)
+    first, second = (named.get(f"dim{n}") or named.get(f"axis{n}") for n in (0, 1))
+    axes = [axis for axis in (first, second) if axis is not None] or [arg.value for arg in parts]
+    if x is None or len(axes) != 2 or any(arg.star for arg in call.node.args):
+        return call.written()
+    return Written(expression(f"{_text(x)}.transpose({code(axes[0])}, {code(axes[1])})"))
+
+
+@rule
 def numel(call: Call, original: Any, transform: Transform) -> Written:
     """Paddle counts as a tensor, torch as a number, which does where it is reckoned with."""
     written = call.written()

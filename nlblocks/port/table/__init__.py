@@ -72,6 +72,7 @@ import pkgutil
 from functools import cache
 
 from nlblocks.port.table.row import Row
+from nlblocks.port.table.synonyms import SAME_OBJECTS
 
 
 @cache
@@ -87,7 +88,8 @@ def rows() -> tuple[Row, ...]:
 @cache
 def by_name() -> dict[str, Row]:
     """Rows by each of their names."""
-    return {name: row for row in rows() for name in row.names}
+    found = {name: row for row in rows() for name in row.names}
+    return {other: found[name] for name, others in SAME_OBJECTS.items() if name in found for other in others.split()} | found
 
 
 INNER = ("paddle.tensor", "paddle.nn.functional", "paddle.nn.initializer", "paddle.nn.layer", "paddle.nn.loss")

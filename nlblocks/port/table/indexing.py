@@ -60,6 +60,8 @@ ROWS = (
         case("paddle.index_select(x, i)", x="f5,3", i="i4:5"),
         case("paddle.index_select(x, index=i, axis=1)", x="f5,3", i="i4:3"),
         case("x.index_select(i, -1)", x="f5,3", i="i4:3"),
+        case("x.index_select(-1, i)", x="f5,3", i="i4:3"),
+        case("paddle.index_select(input=x, dim=1, index=i)", x="f5,3", i="i4:3"),
         also="Tensor.index_select",
     ),
     api(

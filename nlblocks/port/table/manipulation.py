@@ -96,6 +96,9 @@ ROWS = (
         case("x.reshape([0, 0, -1])"),
         case("shape = [2, -1]\nx.reshape(shape)"),
         case("shape = [0, -1]\nx.reshape(shape)"),
+        case("x.reshape(2, 12, 5)"),
+        case("n = 2\nx.reshape(n, 0, -1)"),
+        case("shape = [2, 0, -1]\nx.reshape(*shape)"),
         rule="reshape",
     ),
     api(
@@ -109,6 +112,7 @@ ROWS = (
         case("paddle.reshape(x, shape=[0, -1, x.shape[2] * 5])"),
         case("shape = [2, -1]\npaddle.reshape(x, shape)"),
         case("shape = [0, -1]\npaddle.reshape(x, shape)"),
+        case("paddle.reshape(input=x, shape=[-1])"),
         also="paddle.reshape_",
         rule="reshape",
     ),
@@ -118,6 +122,8 @@ ROWS = (
         {"shape_or_dtype": "shape"},
         case("x.view([2, 12, 5])"),
         case("x.view((x.shape[0], -1))"),
+        case("x.view(-1, 20)"),
+        case("x.view(size=[-1, 20])"),
         variants=(when(None, why="a view as another dtype", shape_or_dtype="text"),),
     ),
     api(
@@ -128,6 +134,10 @@ ROWS = (
         case("x.transpose(perm=[3, 0, 1, 2])"),
         case("order = [0, 3, 1, 2]\nx.transpose(order)"),
         case("x.transpose((0, 2, 3, 1))"),
+        case("x.transpose(1, -1)"),
+        case("x.transpose(dim0=1, dim1=-1)"),
+        case("x.swapaxes(0, 1)"),
+        rule="transpose",
     ),
     api(
         "Tensor.permute(dims)",
@@ -135,6 +145,8 @@ ROWS = (
         {},
         case("x.permute([0, 2, 1, 3])"),
         case("order = [0, 3, 1, 2]\nx.permute(order)"),
+        case("x.permute(0, 2, 1, 3)"),
+        case("order = [0, 3, 1, 2]\nx.permute(*order)"),
     ),
     api(
         "paddle.transpose(x, perm, name=None)",
@@ -143,6 +155,9 @@ ROWS = (
         case("paddle.transpose(x, [0, 2, 1, 3])"),
         case("paddle.transpose(x, perm=[3, 0, 1, 2])"),
         case("order = [0, 3, 1, 2]\npaddle.transpose(x=x, perm=order)"),
+        case("paddle.transpose(x, 1, -1)"),
+        case("paddle.transpose(input=x, dim0=1, dim1=-1)"),
+        rule="transpose",
     ),
     api(
         "paddle.permute(input, dims)",
