@@ -63,7 +63,7 @@ def by_api(rows: Iterable[Row]) -> dict[str, Counter[str]]:
         if row["outcome"] not in JUDGED or row.get("lacking"):
             continue
         refused = {name for api, _ in row.get("refused", ()) for name in api.split(", ")}
-        for api in refused if row["outcome"] == "refused" else row.get("rows", ()):
+        for api in refused or row.get("rows", ()):
             found.setdefault(api, Counter())[row["outcome"]] += 1
     return found
 

@@ -58,6 +58,13 @@ def transpose(call: Call, original: Any, transform: Transform) -> Written:
 
 
 @rule
+def where(call: Call, original: Any, transform: Transform) -> Written:
+    """With a condition alone the places where it holds, as parts; else one tensor."""
+    bound, _ = call._bound()
+    return parts(call, original, transform) if "x" not in bound else call.written()
+
+
+@rule
 def numel(call: Call, original: Any, transform: Transform) -> Written:
     """Paddle counts as a tensor, torch as a number, which does where it is reckoned with."""
     written = call.written()

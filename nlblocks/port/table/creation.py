@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from nlblocks.port.table.row import Row, api, case, dropped, only, refused, to, when
 
-SHAPE = {"shape": to("size", "shape"), "dtype": to("dtype", "dtype")}
-LIKE = {"x": "input", "dtype": to("dtype", "dtype")}
+KEYWORDS = "*, out=None, device=None, requires_grad=False, pin_memory=False"
+MADE = {
+    "out": only(None), "device": dropped("the port runs where its inputs are"),
+    "pin_memory": dropped("memory of Paddle's own copies"),
+}  # fmt: skip
+SHAPE = {**MADE, "shape": to("size", "shape"), "dtype": to("dtype", "dtype")}
+LIKE = {**MADE, "x": "input", "dtype": to("dtype", "dtype")}
 
 
 def _filled(name: str) -> Row:
     check = "shape" if name == "empty" else "values"
     return api(
-        f"paddle.{name}(shape, dtype=None, name=None)",
-        f"torch.{name}(size, *, dtype=None)",
+        f"paddle.{name}(shape, dtype=None, name=None, {KEYWORDS})",
+        f"torch.{name}(size, *, dtype=None, requires_grad=False)",
         SHAPE,
         case(f"paddle.{name}([2, 3])", grad=False, check=check),
         case(f"paddle.{name}(shape=(2, 3), dtype='int64')", grad=False, check=check),
@@ -20,28 +25,33 @@ def _filled(name: str) -> Row:
         case(f"paddle.{name}([4], paddle.float32)", grad=False, check=check),
         case(f"paddle.{name}(x.shape)", grad=False, check=check),
         case(f"paddle.{name}(3, dtype='bool')", grad=False, check="shape"),
+        case(f"paddle.{name}(3, 4, device='cpu', pin_memory=False, out=None)", grad=False, check="shape"),
+        case(f"paddle.{name}(size=[3, 4], requires_grad=True) * 2", check="shape"),
     )
 
 
 def _like(name: str) -> Row:
     check = "shape" if name == "empty_like" else "values"
     return api(
-        f"paddle.{name}(x, dtype=None, name=None)",
-        f"torch.{name}(input, *, dtype=None)",
+        f"paddle.{name}(x, dtype=None, name=None, *, device=None, requires_grad=False, pin_memory=False)",
+        f"torch.{name}(input, *, dtype=None, requires_grad=False)",
         LIKE,
         case(f"paddle.{name}(x)", grad=False, check=check),
         case(f"paddle.{name}(x=x, dtype='int32')", grad=False, check=check),
+        case(f"paddle.{name}(input=x, requires_grad=True) * 2", check="shape"),
         case(f"paddle.{name}(x, paddle.bool)", grad=False, check=check),
     )
 
 
 def _random(name: str) -> Row:
     torch = {"standard_normal": "randn"}.get(name, name)
+    more = f", {KEYWORDS}" if name != "standard_normal" else ""
     return api(
-        f"paddle.{name}(shape, dtype=None, name=None)",
-        f"torch.{torch}(size, *, dtype=None)",
+        f"paddle.{name}(shape, dtype=None, name=None{more})",
+        f"torch.{torch}(size, *, dtype=None, requires_grad=False)",
         SHAPE,
         case(f"paddle.{name}([60, 50])", grad=False, check="distribution"),
+        *([case(f"paddle.{name}(60, 50, requires_grad=True) * 2", check="distribution")] if more else []),
         case(f"paddle.{name}(shape=(60, 50), dtype='float32')", grad=False, check="distribution"),
         case(f"paddle.{name}([x.shape[0], 1, 1, 1]) + x", grad=False, check="shape"),
     )
@@ -52,10 +62,11 @@ ROWS = (
     *map(_like, ("zeros_like", "ones_like", "empty_like")),
     *map(_random, ("rand", "randn", "standard_normal")),
     api(
-        "paddle.full(shape, fill_value, dtype=None, name=None)",
-        "torch.full(size, fill_value, *, dtype=None)",
+        f"paddle.full(shape, fill_value, dtype=None, name=None, {KEYWORDS})",
+        "torch.full(size, fill_value, *, dtype=None, requires_grad=False)",
         SHAPE,
         case("paddle.full([2, 3], 0.5)", grad=False),
+        case("paddle.full([2, 3], 0.5, requires_grad=True) * 2"),
         case("paddle.full([2, 3], 1)", grad=False),
         case("paddle.full([2, 3], True)", grad=False),
         case("paddle.full(shape=(2, 3), fill_value=1, dtype='int64')", grad=False),
@@ -66,30 +77,34 @@ ROWS = (
         case("paddle.full([2], x.max())", grad=False),
         case("paddle.full([2], x.max(), 'float32')", grad=False),
         variants=(
-            when("torch.full(size, fill_value)", {"dtype": only(None)}, dtype="none", fill_value="bool"),
-            when("torch.full(size, fill_value)", {"dtype": only(None)}, dtype="none", fill_value="float"),
-            when("torch.full(size, fill_value)", {"dtype": only(None), "fill_value": to("fill_value", "real")},
+            when("torch.full(size, fill_value, *, requires_grad=False)", {"dtype": only(None)}, dtype="none", fill_value="bool"),
+            when("torch.full(size, fill_value, *, requires_grad=False)", {"dtype": only(None)}, dtype="none", fill_value="float"),
+            when("torch.full(size, fill_value, *, requires_grad=False)", {"dtype": only(None), "fill_value": to("fill_value", "real")},
                  dtype="none", fill_value="int"),
-            when("torch.full({size}, {fill_value}.item(), dtype={dtype})", dtype="given", fill_value="tensor"),
-            when("torch.full({size}, {fill_value}.item(), dtype=torch.get_default_dtype())", {"dtype": only(None)},
-                 fill_value="tensor"),
-            when("torch.full({size}, {fill_value}, dtype=torch.get_default_dtype())", {"dtype": only(None)}, dtype="none"),
+            when("torch.full({size}, {fill_value}.item(), dtype={dtype})", {"requires_grad": only(False)},
+                 dtype="given", fill_value="tensor"),
+            when("torch.full({size}, {fill_value}.item(), dtype=torch.get_default_dtype())",
+                 {"dtype": only(None), "requires_grad": only(False)}, fill_value="tensor"),
+            when("torch.full({size}, {fill_value}, dtype=torch.get_default_dtype())",
+                 {"dtype": only(None), "requires_grad": only(False)}, dtype="none"),
         ),
         notes="without a dtype whole numbers too give the default one",
     ),
     api(
-        "paddle.full_like(x, fill_value, dtype=None, name=None)",
-        "torch.full_like(input, fill_value, *, dtype=None)",
+        "paddle.full_like(x, fill_value, dtype=None, name=None, *, device=None, requires_grad=False, pin_memory=False)",
+        "torch.full_like(input, fill_value, *, dtype=None, requires_grad=False)",
         LIKE,
         case("paddle.full_like(x, -1.0)", grad=False),
+        case("paddle.full_like(x, -1.0, requires_grad=True) * 2"),
         case("paddle.full_like(x, fill_value=3, dtype='int64')", grad=False),
         case("paddle.full_like(x, 2)", x="i3,4:9", grad=False),
     ),
     api(
-        "paddle.arange(start=0, end=None, step=1, dtype=None, name=None)",
-        "torch.arange(start, end, step=1, *, dtype=None)",
-        {"dtype": to("dtype", "dtype")},
+        f"paddle.arange(start=0, end=None, step=1, dtype=None, {KEYWORDS}, name=None)",
+        "torch.arange(start, end, step=1, *, dtype=None, requires_grad=False)",
+        {**MADE, "dtype": to("dtype", "dtype")},
         case("paddle.arange(5)", grad=False),
+        case("paddle.arange(5.0, requires_grad=True) * 2"),
         case("paddle.arange(end=5, dtype='float32')", grad=False),
         case("paddle.arange(2, 9, 2, 'int32')", grad=False),
         case("paddle.arange(x.shape[1])", grad=False),
@@ -100,15 +115,16 @@ ROWS = (
         case("paddle.arange(0, end=4, step=2)", grad=False),
         case("paddle.arange(0, paddle.max(x) + 1)", x="i3:9", grad=False),
         variants=(
-            when("torch.arange(end, *, dtype=None)", {"start": to("end"), "end": only(None), "step": only(1)}, end="none"),
-            when("torch.arange(end, *, dtype=None)", {"start": only(0), "step": only(1)}, start=(0,), step=(1,)),
+            when("torch.arange(end, *, dtype=None, requires_grad=False)", {"start": to("end"), "end": only(None), "step": only(1)}, end="none"),
+            when("torch.arange(end, *, dtype=None, requires_grad=False)", {"start": only(0), "step": only(1)}, start=(0,), step=(1,)),
         ),
     ),
     api(
-        "paddle.linspace(start, stop, num, dtype=None, name=None)",
-        "torch.linspace(start, end, steps, *, dtype=None)",
-        {"stop": "end", "num": "steps", "dtype": to("dtype", "dtype")},
+        "paddle.linspace(start, stop, num, dtype=None, name=None, *, out=None, device=None, requires_grad=False)",
+        "torch.linspace(start, end, steps, *, dtype=None, requires_grad=False)",
+        {**MADE, "stop": "end", "num": "steps", "dtype": to("dtype", "dtype")},
         case("paddle.linspace(0, 1, 5)", grad=False),
+        case("paddle.linspace(0, 1, 5, requires_grad=True) * 2"),
         case("paddle.linspace(-1.0, 1.0, x.shape[3])", grad=False),
         case("paddle.linspace(start=0.5, stop=7, num=4, dtype='float64')", grad=False),
         case("paddle.linspace(0, 6, 4, dtype=paddle.int64)", grad=False),
@@ -121,13 +137,14 @@ ROWS = (
         case("paddle.logspace(start=0.5, stop=3, num=4, base=2.0, dtype='float64')", grad=False),
     ),
     api(
-        "paddle.eye(num_rows, num_columns=None, dtype=None, name=None)",
-        "torch.eye(n, m, *, dtype=None)",
-        {"num_rows": "n", "num_columns": "m", "dtype": to("dtype", "dtype")},
+        f"paddle.eye(num_rows, num_columns=None, dtype=None, name=None, {KEYWORDS})",
+        "torch.eye(n, m, *, dtype=None, requires_grad=False)",
+        {**MADE, "num_rows": "n", "num_columns": "m", "dtype": to("dtype", "dtype")},
         case("paddle.eye(3)", grad=False),
+        case("paddle.eye(3, requires_grad=True) * 2"),
         case("paddle.eye(3, 4, 'int32')", grad=False),
         case("paddle.eye(num_rows=3, dtype='float32')", grad=False),
-        variants=(when("torch.eye(n, *, dtype=None)", {"num_columns": only(None)}, num_columns="none"),),
+        variants=(when("torch.eye(n, *, dtype=None, requires_grad=False)", {"num_columns": only(None)}, num_columns="none"),),
     ),
     api(
         "paddle.to_tensor(data, dtype=None, place=None, stop_gradient=True)",
@@ -157,10 +174,7 @@ ROWS = (
     api(
         "paddle.tensor(data, dtype=None, device=None, requires_grad=False, pin_memory=False)",
         "torch.tensor(data, *, dtype=None, requires_grad=False)",
-        {
-            "dtype": to("dtype", "dtype"), "device": dropped("the port runs where its inputs are"),
-            "pin_memory": dropped("memory of Paddle's own copies"),
-        },
+        {**MADE, "dtype": to("dtype", "dtype")},
         case("paddle.tensor(3.5)", grad=False),
         case("paddle.tensor([1, 2, 3])", grad=False),
         case("paddle.tensor([[1.0, 2.0]], dtype='float32', device='cpu')", grad=False),

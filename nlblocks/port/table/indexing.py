@@ -29,12 +29,13 @@ ROWS = (
         case("paddle.where(x > 0, x, paddle.zeros_like(x))"),
         case("paddle.where(condition=x > 0, x=x * 2, y=y)", x="f3,4", y="f1"),
         case("paddle.where(x > 0, 1.0, 0.0)", grad=False),
+        case("y = paddle.where(x > 0, x, 0.0)\ny * 2"),
         case("paddle.where(x > 0)", x="f3,4", grad=False),
         case("rows, columns = paddle.where(x > 0)\nrows", x="f3,4", grad=False),
         variants=(
             when("torch.where(condition)", {"x": only(None), "y": only(None)}, x="none", y="none"),
         ),
-        rule="parts",
+        rule="where",
     ),
     api(
         "Tensor.where(x=None, y=None, name=None)",

@@ -65,7 +65,17 @@ ROWS = (
         notes="of a vector the flags change nothing in Paddle; torch raises",
     ),
     _product("bmm", "f2,3,4", "f2,4,5", second="mat2"),
-    _product("mm", "f3,4", "f4,5", signature="input, mat2, name=None", second="mat2"),
+    api(
+        "paddle.mm(input, mat2, name=None)",
+        "torch.matmul(input, other)",
+        {"mat2": "other"},
+        case("paddle.mm(x, y)", x="f3,4", y="f4,5"),
+        case("x.mm(mat2=y)", x="f3,4", y="f4"),
+        case("paddle.mm(input=x, mat2=y)", x="f2,3,4", y="f4,5"),
+        also="Tensor.mm",
+        method="matmul",
+        notes="takes vectors and batches too, which torch's mm does not",
+    ),
     _product("mv", "f3,4", "f4", signature="x, vec, name=None", second="vec"),
     api(
         "paddle.outer(x, y, name=None)",

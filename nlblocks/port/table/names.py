@@ -18,11 +18,15 @@ def _dtype(name: str) -> Row:
 ROWS = (
     *map(_dtype, "float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 bool complex64 complex128".split()),
     api(
-        "paddle.Tensor",
-        "torch.Tensor",
-        {},
+        "paddle.Tensor(*data)",
+        "torch.FloatTensor(*data)",
+        {"data": "data"},
+        case("paddle.Tensor([[1, 2], [3, 4]])", grad=False),
+        case("paddle.Tensor(2, 3)", grad=False, check="shape"),
         case("isinstance(x, paddle.Tensor)", grad=False),
         case("isinstance(x, (int, paddle.Tensor))", grad=False),
+        value="torch.Tensor",
+        notes="as a function it gives float32, whatever the default",
         also="paddle.base.framework.Variable paddle.static.Variable paddle.base.libpaddle.eager.Tensor",
     ),
 )
