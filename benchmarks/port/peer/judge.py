@@ -177,7 +177,9 @@ def _said(error: BaseException) -> str:
 def apart(function: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
     """A function's result from a fork of this process, and what was wrong where there is none."""
     reader, writer = os.pipe()
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that this process has threads: what runs in the fork needs none of them
+        child = os.fork()
     if child == 0:
         os.close(reader)
         _alone(writer, function, arguments)

@@ -305,6 +305,8 @@ class Call:
         self, target: Target, outputs: Sequence[tuple[str, Argument]], rest: Sequence[cst.Arg]
     ) -> cst.BaseExpression:
         arguments = dict(outputs)
+        if any(arg.star == "**" for arg in rest):
+            raise Refusal("arguments passed on by **")
         if rest:
             arguments[self.row.signature.variadic] = Argument(expression(f"[{', '.join(code(a).strip().rstrip(',') for a in rest)}]"))
         text = self._filled(_named(target.text, self.file), arguments)
