@@ -126,7 +126,8 @@ class Watcher:
         if name:
             return name
         owner = getattr(function, "__self__", None)
-        if owner is not None and not isinstance(owner, ModuleType):
+        own = getattr(function, "__module__", "") in self.record.modules  # put onto the framework's class by the module
+        if owner is not None and not own and not isinstance(owner, ModuleType):
             kind = self.naming.kind(owner)
             if kind:
                 return f"{kind}.{getattr(function, '__name__', '?')}"

@@ -135,7 +135,7 @@ class Meaning:
         kind = self.receiver(transform.place(function), name, transform.site(function), called=True)
         if not kind:
             return None
-        if kind == "Layer" and (row_of(f"Layer.{name}") is None or self._is_ported(place)):
+        if self._is_ported(place) or (kind == "Layer" and row_of(f"Layer.{name}") is None):
             return None
         if kind == "Layer" and place is None and code(function.value) == "self":
             return f"Layer.{name}", updated.func.value, None

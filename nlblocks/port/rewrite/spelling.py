@@ -38,6 +38,8 @@ def in_own_words(row: Row, names: Sequence[str], node: cst.Call, place: Place | 
         _Given(arg, seen.get(arg.keyword.value if arg.keyword is not None else str(index)))
         for index, arg in enumerate(node.args)
     ]
+    if row.rule == "along_axis":  # which words it has says what it does
+        return node, place
     spelled = [_word(one, row, given) for one in given]
     if SIZES & {*row.names}:
         spelled = _gathered(spelled, names, seen)

@@ -65,6 +65,20 @@ def where(call: Call, original: Any, transform: Transform) -> Written:
 
 
 @rule
+def along_axis(call: Call, original: Any, transform: Transform) -> Written:
+    """Given an axis before the index, or by torch's word dim, Paddle's gather and scatter are torch's own."""
+    parts = [arg for arg in call.node.args if arg.keyword is None]
+    at = 0 if call.receiver is not None else 1
+    seen = call.place.arguments.get(str(at)) if call.place is not None else None
+    torchs = any(arg.keyword is not None and arg.keyword.value == "dim" for arg in call.node.args)
+    if not torchs and not (len(parts) > at and Argument(parts[at].value, seen).fits("int")):
+        return call.written()
+    name = call.api.rpartition(".")[2]
+    head = f"{_text(call.receiver)}.{name}" if call.receiver is not None else call.file.named(f"torch.{name}")
+    return Written(call.node.with_changes(func=expression(head)))
+
+
+@rule
 def numel(call: Call, original: Any, transform: Transform) -> Written:
     """Paddle counts as a tensor, torch as a number, which does where it is reckoned with."""
     written = call.written()

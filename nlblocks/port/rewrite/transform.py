@@ -168,7 +168,7 @@ class Transform(cst.CSTTransformer):
         return self._attribute(original, updated)
 
     def leave_Assign(self, original: cst.Assign, updated: cst.Assign) -> cst.BaseSmallStatement:
-        """``x.stop_gradient = True`` cuts a tensor off, and keeps a parameter from being trained.
+        """``x.stop_gradient = True``, or ``x.requires_grad = False``, cuts a tensor off, and keeps a parameter from being trained.
 
         A module's variable that is None until a program sets up its logger holds the logger: a port has no set-up.
         """
@@ -176,15 +176,20 @@ class Transform(cst.CSTTransformer):
         logger = self.file.seen.loggers.get(code(target)) if not self.depth else None
         if logger is not None and code(updated.value) == "None":
             return updated.with_changes(value=expression(f"{self.file.use('logging')}.getLogger({logger!r})"))
-        if len(original.targets) != 1 or not isinstance(target, cst.Attribute) or target.attr.value != "stop_gradient":
+        if len(original.targets) != 1 or not isinstance(target, cst.Attribute):
+            return updated
+        stops = {"stop_gradient": "True", "requires_grad": "False"}.get(target.attr.value)
+        if stops is None:
             return updated
         kinds = self.place(target).receiver.kinds if self.place(target) else set()
         to = updated.targets[0].target
         assert isinstance(to, cst.Attribute)
         guess = self.meaning.guess.receiver(self.site(target)) if not kinds else ""
-        cut = (kinds == {"Tensor"} or guess == "Tensor") and code(updated.value) == "True"
+        cut = (kinds == {"Tensor"} or guess == "Tensor") and code(updated.value) == stops
         if cut and isinstance(to.value, cst.Name):
             return updated.with_changes(targets=[cst.AssignTarget(to.value)], value=expression(f"{code(to.value)}.detach()"))
+        if target.attr.value == "requires_grad":
+            return updated
         opposite = {"True": "False", "False": "True"}.get(code(updated.value), f"not ({code(updated.value)})")
         named = to.with_changes(attr=cst.Name("requires_grad"))
         return updated.with_changes(targets=[cst.AssignTarget(named)], value=expression(opposite))

@@ -50,8 +50,11 @@ ROWS = (
         case("paddle.gather(x, i, axis=1)", x="f5,3", i="i4:3"),
         case("x.gather(index=i, axis=-1)", x="f5,3", i="i4:3"),
         case("x.gather(i.astype('int32'), 0)", x="f5,3", i="i4:5"),
+        case("x.gather(1, i)", x="f5,3", i="i4,2:3"),
+        case("paddle.gather(input=x, dim=0, index=i)", x="f5,3", i="i4,2:5"),
         variants=(when("torch.index_select({x}, 0, {index})", {"axis": only(None), "out": only(None)}, axis="none"),),
         also="Tensor.gather",
+        rule="along_axis",
         notes="Paddle takes indices as a column too, torch raises",
     ),
     api(
@@ -191,11 +194,13 @@ ROWS = (
         case("x.scatter(paddle.to_tensor([4, 1]), y)", x="f6,3", y="f2,3"),
         case("paddle.scatter(x, i, y, overwrite=False)", x="f6,3", i="i4:6", y="f4,3"),
         case("x.scatter(i, updates=y, overwrite=False)", x="f6,3", i="i4:3", y="f4,3"),
+        case("x.scatter(1, paddle.argsort(x, axis=1), y)", x="f4,3", y="f4,3"),
         variants=(
             when("{x}.index_fill(0, {index}, 0).index_add(0, {index}, {updates})",
                  {"overwrite": dropped("written out"), "out": only(None)}, overwrite=(False,)),
         ),
         also="Tensor.scatter",
+        rule="along_axis",
     ),
     api(
         "paddle.scatter_nd_add(x, index, updates, name=None)",
