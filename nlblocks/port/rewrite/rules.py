@@ -149,6 +149,8 @@ def reshape(call: Call, original: Any, transform: Transform) -> Written:
     bound, _ = call._bound()
     shape = bound["shape"]
     receiver = call.receiver if call.receiver is not None else bound["x"].node
+    if call.api.endswith("_"):
+        _only_assigned_back(receiver, original, transform)
     if isinstance(shape.node, cst.List | cst.Tuple):
         texts = []
         for index, element in enumerate(shape.node.elements):
@@ -163,6 +165,14 @@ def reshape(call: Call, original: Any, transform: Transform) -> Written:
         call.file.helper("reshape")
         return Written(expression(f"reshape({code(receiver)}, {shape.text})"))
     return call.written()
+
+
+def _only_assigned_back(receiver: cst.BaseExpression, original: Any, transform: Transform) -> None:
+    """Torch reshapes no tensor in place: a new one does where its name is given to it. Raises Refusal elsewhere."""
+    parent = transform.parent(original)
+    back = isinstance(parent, cst.Assign) and [code(t.target) for t in parent.targets] == [code(receiver)]
+    if isinstance(receiver, cst.Name | cst.Attribute | cst.Subscript) and not back:
+        raise Refusal(f"{code(receiver)} itself is reshaped, which torch does not do to a tensor")
 
 
 @rule

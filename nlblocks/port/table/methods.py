@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nlblocks.port.table.row import Row, api, case, dropped, only, refused, to, when
 
 DTYPES = tuple("float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 bool complex64 complex128".split())
@@ -17,13 +19,14 @@ def _cast(name: str, dtype: str) -> Row:
     )
 
 
-def _inplace(name: str, signature: str, torch: str, args: dict, *codes: str, grad: bool = True) -> Row:
+def _inplace(name: str, signature: str, torch: str, args: dict, *codes: str, grad: bool = True, **more: Any) -> Row:
     """A method that changes its receiver; the receiver is no leaf, which neither framework lets be changed."""
     return api(
         f"Tensor.{name}({signature})",
         torch,
         args,
         *(case(f"y = x * 1\n{code}\ny", x="f3,4", grad=grad) for code in codes),
+        **more,
     )
 
 
@@ -159,14 +162,17 @@ ROWS = (
     _inplace("clip_", "min=None, max=None, name=None", "{self}.clamp_(min=None, max=None)", {}, "y.clip_(-0.5, 0.5)", "y.clip_(max=0.3)"),
     _inplace("scale_", "scale=1.0, bias=0.0, bias_after_scale=True, act=None, name=None", "{self}.mul_({scale}).add_({bias})",
              {"bias_after_scale": only(True), "act": only(None)}, "y.scale_(2.0)", "y.scale_(scale=0.5, bias=1.0)"),
-    _inplace("reshape_", "shape, name=None", "{self}.reshape({shape})", {"shape": to("shape", "shape")}, "y = y.reshape_([4, 3])"),
-    _inplace("squeeze_", "axis=None, name=None", "{self}.squeeze_(dim)", {"axis": to("dim", "axes")}, "y = y.reshape([3, 1, 4])\ny.squeeze_(1)"),
+    _inplace("reshape_", "shape, name=None", "{self}.reshape({shape})", {"shape": to("shape", "shape")}, "y = y.reshape_([4, 3])",
+             rule="reshape"),
+    _inplace("squeeze_", "axis=None, name=None", "{self}.squeeze_(dim)", {"axis": to("dim", "axes")}, "y = y.reshape([3, 1, 4])\ny.squeeze_(1)",
+             "y = y.reshape([3, 1, 4])\ny.squeeze_()", variants=(when("{self}.squeeze_()", {"axis": only(None)}, axis="none"),)),
     _inplace("unsqueeze_", "axis, name=None", "{self}.unsqueeze_(dim)", {"axis": "dim"}, "y.unsqueeze_(0)"),
     _inplace("masked_fill_", "mask, value, name=None", "{self}.masked_fill_(mask, value)", {}, "y.masked_fill_(x > 0, 0.5)"),
     api(
         "Tensor.uniform_(min=0, max=1.0, seed=0, name=None)",
-        "{self}.uniform_(from_, to)",
-        {"min": "from_", "max": "to", "seed": only(0)},
+        "{self}.uniform_({min}, {max})",
+        {"seed": only(0)},
+        case("y = paddle.zeros([60, 50])\ny.uniform_()\ny", grad=False, check="distribution"),
         case("y = paddle.zeros([60, 50])\ny.uniform_(-1, 1)\ny", grad=False, check="distribution"),
     ),
     api(
