@@ -149,7 +149,11 @@ class Closure:
         for decorator in getattr(unit.node, "decorator_list", []) if found is not None else ():
             site = module.sites.of(decorator)
             place = found.place(site) if found is not None else None
-            if place is not None and place.same and any(c.partition(":")[0] in self.record.files for c in place.callees):
+            if (
+                place is not None
+                and place.same
+                and any(c.partition(":")[0] in self.record.files for c in place.callees)
+            ):
                 sites.append(site)
         return sites
 
@@ -184,7 +188,7 @@ class Closure:
     def _called(self, module: Module, first: int, last: int) -> None:
         """What was seen to be called, or looked up, in these lines."""
         found = self.record.modules.get(module.name)
-        for site, place in (found.places.items() if found is not None else ()):
+        for site, place in found.places.items() if found is not None else ():
             if first <= site[0] <= last and not any(_within(site, one) for one in self.want(module).dropped):
                 for callee in place.callees:
                     self._seen(callee)

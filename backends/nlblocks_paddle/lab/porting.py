@@ -173,7 +173,7 @@ def signature(name: str) -> inspect.Signature | None:
     head, _, rest = name.partition(".")
     found: Any = paddle.Tensor if head == "Tensor" else nn.Layer if head == "Layer" else paddle
     for part in rest.split("."):
-        if found is paddle and part in ("nn", "vision") or isinstance(found, ModuleType):
+        if (found is paddle and part in ("nn", "vision")) or isinstance(found, ModuleType):
             found = getattr(found, part, None) or importlib.import_module(f"{found.__name__}.{part}")
         else:
             found = getattr(found, part, None)

@@ -11,15 +11,14 @@ from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvide
 
 from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code, expression
-from nlblocks.port.rewrite.call import Call, Written, applied
 from nlblocks.port.rewrite.by_text import by_text
+from nlblocks.port.rewrite.call import Call, Written, applied
 from nlblocks.port.rewrite.file import File
 from nlblocks.port.rewrite.imports import Imports
 from nlblocks.port.rewrite.meaning import Meaning
 from nlblocks.port.rewrite.rules import RULES
 from nlblocks.port.table import row_of
 from nlblocks.port.table.row import Row
-
 
 MODULES = {
     "paddle": "torch", "paddle.nn": "nn", "paddle.nn.functional": "F", "paddle.nn.initializer": "nn.init",
@@ -184,7 +183,9 @@ class Transform(cst.CSTTransformer):
         guess = self.meaning.guess.receiver(self.site(target)) if not kinds else ""
         cut = (kinds == {"Tensor"} or guess == "Tensor") and code(updated.value) == "True"
         if cut and isinstance(to.value, cst.Name):
-            return updated.with_changes(targets=[cst.AssignTarget(to.value)], value=expression(f"{code(to.value)}.detach()"))
+            return updated.with_changes(
+                targets=[cst.AssignTarget(to.value)], value=expression(f"{code(to.value)}.detach()")
+            )
         opposite = {"True": "False", "False": "True"}.get(code(updated.value), f"not ({code(updated.value)})")
         named = to.with_changes(attr=cst.Name("requires_grad"))
         return updated.with_changes(targets=[cst.AssignTarget(named)], value=expression(opposite))
@@ -270,9 +271,7 @@ class Transform(cst.CSTTransformer):
         self._check(written.checks)
         return updated.with_changes(args=[first.with_changes(comma=original.args[0].comma), *node.args])
 
-    def _several(
-        self, original: cst.Call, updated: cst.Call, apis: Sequence[str], function: Any
-    ) -> cst.BaseExpression:
+    def _several(self, original: cst.Call, updated: cst.Call, apis: Sequence[str], function: Any) -> cst.BaseExpression:
         """A variable that held several APIs: ported where the call reads the same for all of them."""
         texts = {}
         for api in apis:
@@ -300,7 +299,12 @@ class Transform(cst.CSTTransformer):
         self.file.rows[row.names[0]] += 1
         attribute = original.func if isinstance(original, cst.Call) else original
         place = self.place(attribute)
-        if receiver is not None and place is not None and api.startswith(("Tensor.", "Parameter.")) and place.receiver.kinds == {"LinearWeight"}:
+        if (
+            receiver is not None
+            and place is not None
+            and api.startswith(("Tensor.", "Parameter."))
+            and place.receiver.kinds == {"LinearWeight"}
+        ):
             receiver = expression(f"{code(receiver)}.t()")  # torch's is [out, in]
         call = Call(row, api, node, self.file, self.place(original), receiver, function)
         try:
@@ -338,7 +342,10 @@ class Transform(cst.CSTTransformer):
             return written.node
         parent = self.parent(original)
         target = parent.targets[0].target if isinstance(parent, cst.Assign) and len(parent.targets) == 1 else None
-        if isinstance(target, cst.Name | cst.Attribute) and all(isinstance(start, cst.Call | cst.Attribute) or parameter == "" for parameter, start in written.starts.items()):
+        if isinstance(target, cst.Name | cst.Attribute) and all(
+            isinstance(start, cst.Call | cst.Attribute) or parameter == ""
+            for parameter, start in written.starts.items()
+        ):
             self.file.used.add("nn")
             name = code(target)
             self.blocks[-1].after += [f"{name}.{parameter} = None" for parameter in written.lacking]

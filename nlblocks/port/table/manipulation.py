@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import api, case, dropped, only, refused, to, when
+from nlblocks.port.table.row import api, case, dropped, only, to, when
 
 ROWS = (
     api(

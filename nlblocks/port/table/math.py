@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import Row, api, case, dropped, only, to, when
+from nlblocks.port.table.row import Row, api, case, dropped, only, when
 
 MORE = {
     "abs": "paddle.absolute Tensor.absolute", "sigmoid": "paddle.nn.functional.sigmoid",

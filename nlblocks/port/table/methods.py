@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nlblocks.port.table.row import Row, api, case, dropped, only, refused, to, when
 
-DTYPES = tuple("float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 bool complex64 complex128".split())
+DTYPES = tuple(["float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "complex64", "complex128"])
 
 
 def _cast(name: str, dtype: str) -> Row:

@@ -16,7 +16,7 @@ def _dtype(name: str) -> Row:
 
 
 ROWS = (
-    *map(_dtype, "float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 bool complex64 complex128".split()),
+    *map(_dtype, ["float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "complex64", "complex128"]),
     api(
         "paddle.Tensor",
         "torch.Tensor",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from nlblocks.port.table.row import Fate, Row, api, case, only
 
-
 FANS = {"fan_in": only(None), "fan_out": only(None)}
 
 
