@@ -95,7 +95,9 @@ def test_signature_is_paddles(row: Row) -> None:
 
 def _paddle_parameters(name: str) -> dict[str, inspect.Parameter] | None:
     root, *path = name.split(".")
-    found: Any = {"paddle": paddle, "Tensor": paddle.Tensor, "Parameter": paddle.Tensor, "Layer": paddle.nn.Layer}.get(root)
+    found: Any = {"paddle": paddle, "Tensor": paddle.Tensor, "Parameter": paddle.Tensor, "Layer": paddle.nn.Layer}.get(
+        root
+    )
     try:
         for part in path:
             found = getattr(found, part)
@@ -132,7 +134,9 @@ def test_defaults_are_torchs(row: Row) -> None:
             if said == REQUIRED:  # always written
                 continue
             default = ast.literal_eval(said)
-            assert any(_plain(default) == _plain(one) or _is_empty(one) and default in (None, 0, ()) for one in theirs), f"{signature.head}: {name}={theirs!r}"
+            assert any(
+                _plain(default) == _plain(one) or (_is_empty(one) and default in (None, 0, ())) for one in theirs
+            ), f"{signature.head}: {name}={theirs!r}"
 
 
 def _is_empty(default: Any) -> bool:

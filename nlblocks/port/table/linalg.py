@@ -35,7 +35,9 @@ def _fft(name: str, real: bool = False, back: bool = False) -> Row:
         case(f"paddle.fft.{name}({given}){ending}", x=shape),
         case(f"paddle.fft.{name}({given}, norm='ortho'){ending}", x=shape),
         case(f"paddle.fft.{name}({given}, {axis}={'[0, 1]' if several else 1}){ending}", x=shape),
-        case(f"paddle.fft.{name}({given}, {'[4, 4]' if several else 4}, {'[0, 2]' if several else 1}){ending}", x=shape),
+        case(
+            f"paddle.fft.{name}({given}, {'[4, 4]' if several else 4}, {'[0, 2]' if several else 1}){ending}", x=shape
+        ),
     )
 
 
@@ -52,13 +54,24 @@ ROWS = (
         case("x.matmul(y)", x="f4,3", y="f3"),
         case("flip = True\npaddle.matmul(x, y, transpose_y=flip)", x="f4,3", y="f5,3"),
         variants=(
-            when("torch.matmul({input}, {other}.transpose(-2, -1))",
-                 {"transpose_y": dropped("written out")}, transpose_x=(False,), transpose_y=(True,)),
-            when("torch.matmul({input}.transpose(-2, -1), {other})",
-                 {"transpose_x": dropped("written out")}, transpose_x=(True,), transpose_y=(False,)),
-            when("torch.matmul({input}.transpose(-2, -1), {other}.transpose(-2, -1))",
-                 {"transpose_x": dropped("written out"), "transpose_y": dropped("written out")},
-                 transpose_x=(True,), transpose_y=(True,)),
+            when(
+                "torch.matmul({input}, {other}.transpose(-2, -1))",
+                {"transpose_y": dropped("written out")},
+                transpose_x=(False,),
+                transpose_y=(True,),
+            ),
+            when(
+                "torch.matmul({input}.transpose(-2, -1), {other})",
+                {"transpose_x": dropped("written out")},
+                transpose_x=(True,),
+                transpose_y=(False,),
+            ),
+            when(
+                "torch.matmul({input}.transpose(-2, -1), {other}.transpose(-2, -1))",
+                {"transpose_x": dropped("written out"), "transpose_y": dropped("written out")},
+                transpose_x=(True,),
+                transpose_y=(True,),
+            ),
         ),
         also="Tensor.matmul paddle.linalg.matmul",
         method="matmul",
@@ -124,7 +137,13 @@ ROWS = (
         case("(x + paddle.eye(4) * 9).inverse()", x="f2,4,4"),
         also="Tensor.inverse paddle.linalg.inv",
     ),
-    api("paddle.linalg.det(x, name=None)", "torch.linalg.det({x})", {}, case("paddle.linalg.det(x)", x="f3,3"), also="Tensor.det"),
+    api(
+        "paddle.linalg.det(x, name=None)",
+        "torch.linalg.det({x})",
+        {},
+        case("paddle.linalg.det(x)", x="f3,3"),
+        also="Tensor.det",
+    ),
     api(
         "paddle.linalg.cholesky(x, upper=False, name=None)",
         "torch.linalg.cholesky({x}, upper={upper})",
@@ -154,7 +173,9 @@ ROWS = (
         case("paddle.norm(x, 'fro', axis=[2, 3])"),
         case("paddle.norm(x, p='fro')"),
         variants=(
-            when("torch.linalg.vector_norm(input, *, dim=None, keepdim=False)", {"p": only(None, "fro")}, p=(None, "fro")),
+            when(
+                "torch.linalg.vector_norm(input, *, dim=None, keepdim=False)", {"p": only(None, "fro")}, p=(None, "fro")
+            ),
             when(None, why="a norm of matrices", axis="list"),
             when("torch.linalg.vector_norm(input, *, dim=None, keepdim=False)", {"p": only(2, 2.0)}, p=(2, 2.0)),
         ),
@@ -201,4 +222,4 @@ ROWS = (
         )
         for name in ("fftshift", "ifftshift")
     ),
-)  # fmt: skip
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import api, case, dropped, only, refused, to, when
+from nlblocks.port.table.row import api, case, dropped, only, to, when
 
 ROWS = (
     api(
@@ -67,7 +67,9 @@ ROWS = (
         case("paddle.split(x, 3)[0]", x="f3,4"),
         case("paddle.split(x, [y.shape[0], -1, 1], axis=-1)[1]", x="f3,4", y="f2"),
         variants=(
-            when("torch.chunk(input, chunks, dim=0)", {"x": "input", "num_or_sections": "chunks"}, num_or_sections="int"),
+            when(
+                "torch.chunk(input, chunks, dim=0)", {"x": "input", "num_or_sections": "chunks"}, num_or_sections="int"
+            ),
         ),
         also="Tensor.split",
         method="split",
@@ -320,11 +322,54 @@ ROWS = (
         case("paddle.as_complex(x).abs()", x="f3,2"),
         also="Tensor.as_complex",
     ),
-    api("paddle.as_real(x, name=None)", "torch.view_as_real({x})", {}, case("paddle.as_complex(x).as_real()", x="f3,2"), also="Tensor.as_real"),
-    api("paddle.complex(real, imag, name=None)", "torch.complex(real, imag)", {}, case("paddle.as_real(paddle.complex(x, y))", x="f3", y="f3")),
-    api("paddle.real(x, name=None)", "{x}.real", {}, case("paddle.real(paddle.as_complex(x))", x="f3,2"), case("paddle.as_complex(x).real()", x="f3,2"), also="Tensor.real"),
-    api("paddle.imag(x, name=None)", "{x}.imag", {}, case("paddle.imag(paddle.as_complex(x))", x="f3,2"), case("paddle.as_complex(x).imag()", x="f3,2"), also="Tensor.imag"),
-    api("paddle.conj(x, name=None)", "torch.conj({x})", {}, case("paddle.imag(paddle.conj(paddle.as_complex(x))) * 1", x="f3,2"), also="Tensor.conj"),
-    api("paddle.angle(x, name=None)", "torch.angle({x})", {}, case("paddle.angle(paddle.as_complex(x))", x="f3,2"), also="Tensor.angle"),
-    api("paddle.increment(x, value=1.0, name=None)", "{x}.add_({value})", {}, case("y = paddle.zeros([1])\npaddle.increment(y)\ny", grad=False), case("y = paddle.zeros([1])\npaddle.increment(y, value=2.0)", grad=False)),
-)  # fmt: skip
+    api(
+        "paddle.as_real(x, name=None)",
+        "torch.view_as_real({x})",
+        {},
+        case("paddle.as_complex(x).as_real()", x="f3,2"),
+        also="Tensor.as_real",
+    ),
+    api(
+        "paddle.complex(real, imag, name=None)",
+        "torch.complex(real, imag)",
+        {},
+        case("paddle.as_real(paddle.complex(x, y))", x="f3", y="f3"),
+    ),
+    api(
+        "paddle.real(x, name=None)",
+        "{x}.real",
+        {},
+        case("paddle.real(paddle.as_complex(x))", x="f3,2"),
+        case("paddle.as_complex(x).real()", x="f3,2"),
+        also="Tensor.real",
+    ),
+    api(
+        "paddle.imag(x, name=None)",
+        "{x}.imag",
+        {},
+        case("paddle.imag(paddle.as_complex(x))", x="f3,2"),
+        case("paddle.as_complex(x).imag()", x="f3,2"),
+        also="Tensor.imag",
+    ),
+    api(
+        "paddle.conj(x, name=None)",
+        "torch.conj({x})",
+        {},
+        case("paddle.imag(paddle.conj(paddle.as_complex(x))) * 1", x="f3,2"),
+        also="Tensor.conj",
+    ),
+    api(
+        "paddle.angle(x, name=None)",
+        "torch.angle({x})",
+        {},
+        case("paddle.angle(paddle.as_complex(x))", x="f3,2"),
+        also="Tensor.angle",
+    ),
+    api(
+        "paddle.increment(x, value=1.0, name=None)",
+        "{x}.add_({value})",
+        {},
+        case("y = paddle.zeros([1])\npaddle.increment(y)\ny", grad=False),
+        case("y = paddle.zeros([1])\npaddle.increment(y, value=2.0)", grad=False),
+    ),
+)

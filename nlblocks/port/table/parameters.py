@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from nlblocks.port.table.row import Fate, Row, api, case, only
 
-
 FANS = {"fan_in": only(None), "fan_out": only(None)}
 
 
@@ -38,8 +37,11 @@ ROWS = (
         "paddle.nn.SyncBatchNorm.convert_sync_batchnorm(layer)",
         "nn.SyncBatchNorm.convert_sync_batchnorm(module)",
         {"layer": "module"},
-        case("len(list(nn.SyncBatchNorm.convert_sync_batchnorm(layer).children()))", layer="nn.Sequential(nn.BatchNorm2D(3))",
-             grad=False),
+        case(
+            "len(list(nn.SyncBatchNorm.convert_sync_batchnorm(layer).children()))",
+            layer="nn.Sequential(nn.BatchNorm2D(3))",
+            grad=False,
+        ),
     ),
     api(
         "paddle.nn.utils.spectral_norm(layer, name='weight', n_power_iterations=1, eps=1e-12, dim=None)",
@@ -48,8 +50,17 @@ ROWS = (
         case("layer.eval()\nlayer(x)", layer="nn.utils.spectral_norm(nn.Conv2D(3, 4, 3))"),
         case(layer="nn.utils.spectral_norm(nn.Conv2D(3, 4, 3), n_power_iterations=2)"),
     ),
-    api("paddle.nn.utils.weight_norm(layer, name='weight', dim=0)", None, {}, also="paddle.nn.utils.remove_weight_norm",
-        notes="Paddle keeps the norms in another shape"),
-    api("paddle.nn.SpectralNorm(weight_shape, dim=0, power_iters=1, eps=1e-12, dtype='float32')", None, {},
-        notes="torch has it as a wrapper of a layer, not as one of a tensor"),
-)  # fmt: skip
+    api(
+        "paddle.nn.utils.weight_norm(layer, name='weight', dim=0)",
+        None,
+        {},
+        also="paddle.nn.utils.remove_weight_norm",
+        notes="Paddle keeps the norms in another shape",
+    ),
+    api(
+        "paddle.nn.SpectralNorm(weight_shape, dim=0, power_iters=1, eps=1e-12, dtype='float32')",
+        None,
+        {},
+        notes="torch has it as a wrapper of a layer, not as one of a tensor",
+    ),
+)

@@ -15,14 +15,23 @@ def _recurrent(paddle: str, torch: str, more: str = "", theirs: str = "", **fate
     return api(
         f"paddle.nn.{paddle}({TAKES}{before}{ENDS}{after}name=None)",
         f"nn.{torch}({GIVES}{theirs})",
-        {"direction": to("bidirectional", "bidirectional"), "time_major": to("batch_first", "negated"), **STARTS, **fates},
+        {
+            "direction": to("bidirectional", "bidirectional"),
+            "time_major": to("batch_first", "negated"),
+            **STARTS,
+            **fates,
+        },
         case("layer(x)[0]", layer=f"nn.{paddle}(4, 6)", x="f2,3,4"),
         case("layer(x)", layer=f"nn.{paddle}(4, 6, num_layers=2)", x="f2,3,4"),
         case("layer(x)", layer=f"nn.{paddle}(4, 6, direction='bidirectional')", x="f2,3,4"),
-        case("layer(x)[0]", layer=f"nn.{paddle}(input_size=4, hidden_size=6, direction='bidirect', num_layers=2)", x="f2,3,4"),
+        case(
+            "layer(x)[0]",
+            layer=f"nn.{paddle}(input_size=4, hidden_size=6, direction='bidirect', num_layers=2)",
+            x="f2,3,4",
+        ),
         case("layer(x)", layer=f"nn.{paddle}(4, 6, time_major=True)", x="f3,2,4"),
         case("layer(x)[0]", layer=f"nn.{paddle}(4, 6, 2, 'forward', False, 0.5)", x="f2,3,4", check="shape"),
-    )  # fmt: skip
+    )
 
 
 ROWS = (
