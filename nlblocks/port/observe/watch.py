@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.abc
 import importlib.machinery
 import logging
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -104,8 +106,9 @@ class Watcher:
             seen.add(kind)
             if isinstance(getattr(value, "ndim", None), int):
                 seen.ranks.add(value.ndim)
-        elif isinstance(value, PLAIN):
-            seen.add("None" if value is None else type(value).__name__, value, plain=True)
+        elif type(value) in PLAIN:
+            kind = "None" if value is None else type(value).__name__
+            seen.add(kind, value, plain=_is_plain(value))
         elif isinstance(value, list | tuple):
             plain = len(value) <= SMALL and _is_plain(value)
             inner = {self.naming.kind(item) or type(item).__name__ for item in value[:SMALL]}
@@ -117,6 +120,8 @@ class Watcher:
 
     def callee(self, function: Any) -> str:
         """The name of what is called: a framework's API, a method of a kind, or a definition of some module."""
+        if isinstance(function, functools.partial):
+            return self.callee(function.func)
         name = self.naming.name(function)
         if name:
             return name
@@ -143,9 +148,9 @@ class Watcher:
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, list | tuple):
+    if type(value) in (list, tuple):
         return all(_is_plain(item) for item in value)
-    return isinstance(value, PLAIN) and value == value  # NaN has no literal
+    return type(value) in PLAIN and (not isinstance(value, float) or math.isfinite(value))
 
 
 class _Loader(importlib.machinery.SourceFileLoader):

@@ -35,8 +35,15 @@ def expression(text: str) -> cst.BaseExpression:
     return cst.parse_expression(text)
 
 
+DTYPES = frozenset(
+    "float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 bool complex64 complex128".split()
+)
+
+
 def literal(node: cst.CSTNode) -> Any:
-    """The value of a literal expression; UNKNOWN for any other."""
+    """The value of a literal expression; UNKNOWN for any other. A dtype of torch's is its name."""
+    if isinstance(node, cst.Attribute) and code(node.value) == "torch" and node.attr.value in DTYPES:
+        return node.attr.value
     try:
         return ast.literal_eval(code(node).strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):

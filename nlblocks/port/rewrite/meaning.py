@@ -85,7 +85,7 @@ class Meaning:
                 return "Parameter"
             return "Tensor"
         if all(kind.startswith("Layer:") for kind in kinds):
-            own = attribute.startswith("_") and attribute not in ("_sub_layers",) and "Layer:paddle.nn.Layer" in kinds
+            own = attribute.startswith("_") and attribute not in ANY_LAYERS and "Layer:paddle.nn.Layer" in kinds
             return "" if own else "Layer"
         if all(kind.startswith("Initializer:") for kind in kinds):
             return "Initializer"
@@ -95,7 +95,7 @@ class Meaning:
         row = row_of(f"Tensor.{attribute}")
         guess = self.guess.receiver(site)
         if guess == "Layer":
-            return "Layer" if row_of(f"Layer.{attribute}") is not None and attribute[0] != "_" else ""
+            return "Layer" if row_of(f"Layer.{attribute}") is not None and (attribute[0] != "_" or attribute in ANY_LAYERS) else ""
         if row is None or guess == "other":
             return ""
         if guess == "Tensor" or attribute not in ELSEWHERE:
@@ -170,7 +170,9 @@ class Meaning:
         return (apis[0] if len(apis) == 1 else tuple(apis)), None, function
 
 
-OF_PARAMETERS = frozenset({"stop_gradient", "trainable", "set_value"})
+ANY_LAYERS = frozenset({"_sub_layers", "_dtype", "_full_name"})
+"""Private attributes that nn.Layer itself sets."""
+OF_PARAMETERS = frozenset({"trainable"})
 
 
 def _is_paddle(name: str) -> bool:

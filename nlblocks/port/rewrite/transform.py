@@ -231,6 +231,8 @@ class Transform(cst.CSTTransformer):
         looked_up = by_text(original, updated, self.place(original), self.file)
         if looked_up is not None:
             return looked_up
+        if self.meaning.names.get(self.site(original.func)) == "functools.partial" and len(original.args) > 1:
+            return self._partial(original, updated)
         try:
             found = self.meaning.call(original, updated, self)
         except Refusal as why:
@@ -244,6 +246,29 @@ class Transform(cst.CSTTransformer):
         if row is None:
             return self._refuse(api, original, "the table has no row for it")
         return self._written(original, row, api, updated, receiver, function)
+
+    def _partial(self, original: cst.Call, updated: cst.Call) -> cst.BaseExpression:
+        """Arguments that are given to an API beforehand."""
+        api = self.meaning.api(self.site(original.args[0].value))
+        row = row_of(api) if api else None
+        if row is None:
+            return updated
+        place = self.place(original)
+        shifted = None
+        if place is not None:
+            arguments = {str(int(n) - 1) if n.isdigit() else n: seen for n, seen in place.arguments.items() if n != "0"}
+            shifted = Place(arguments=arguments)
+        first, *others = updated.args
+        inner = updated.with_changes(func=first.value, args=others)
+        try:
+            written = Call(row, api, inner, self.file, shifted, None, first.value).written()
+        except Refusal as why:
+            return self._refuse(api, original, str(why))
+        node = written.node
+        if written.starts or written.lacking or not isinstance(node, cst.Call):
+            return self._refuse(api, original, "initial values that are given beforehand")
+        self._check(written.checks)
+        return updated.with_changes(args=[first.with_changes(comma=original.args[0].comma), *node.args])
 
     def _several(
         self, original: cst.Call, updated: cst.Call, apis: Sequence[str], function: Any

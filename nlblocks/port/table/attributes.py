@@ -41,6 +41,6 @@ ROWS = (
         case("layer._normalized_shape", layer="nn.LayerNorm([4, 5])", grad=False)),
     kept("_num_embeddings", "num_embeddings", "nn.Embedding(7, 4)"),
     kept("_embedding_dim", "embedding_dim", "nn.Embedding(7, 4)"),
-    api("Layer._dtype", "str({self}.weight.dtype).removeprefix('torch.')", {},
+    api("Layer._dtype", "str(torch.get_default_dtype()).removeprefix('torch.')", {},
         case("len(layer._dtype) > 3", layer="nn.Linear(5, 4)", grad=False)),
 )  # fmt: skip

@@ -24,6 +24,8 @@ def _conv(n: int, formats: tuple[str, ...], *cases):  # type: ignore[no-untyped-
         variants=(
             when(f"nn.Conv{n}d({UNPADDED})".replace("dilation", "*, dilation"), NO_PADDING, padding=("VALID", "valid")),
             when(f"SameConv{n}d({UNPADDED})", SAME, padding=("SAME", "same")),
+            when(f"SameConv{n}d({UNPADDED.replace('stride=1,', 'stride=1, padding=0,')})",
+                 {"padding_mode": only("zeros"), "dilation": only(1, [1, 1], (1, 1))}, padding="any text"),
         ),
     )  # fmt: skip
 
@@ -54,6 +56,7 @@ ROWS = (
         case(layer="nn.Conv2D(3, 4, 3, padding='VALID')"),
         case(layer="nn.Conv2D(3, 4, 3, stride=2, padding='SAME')", x="f2,3,8,7"),
         case(layer="nn.Conv2D(3, 4, 2, padding='SAME')"),
+        case(layer="nn.Sequential(*[nn.Conv2D(3, 3, 3, padding=p) for p in ('SAME', 1)])"),
     ),
     _conv(
         1, ("NCL",),

@@ -128,8 +128,12 @@ for _n in (1, 2, 3):
 class SameConv{_n}d(nn.Conv{_n}d):
     """A convolution with Paddle's SAME padding, which follows the input's size."""
 
+    def __init__(self, *args, padding="SAME", **kwargs):
+        self.same = padding in ("SAME", "same")
+        super().__init__(*args, padding=0 if self.same else padding, **kwargs)
+
     def forward(self, x):
-        return super().forward(same_pad(x, self.kernel_size, self.stride))
+        return super().forward(same_pad(x, self.kernel_size, self.stride) if self.same else x)
 ''', "nn", "same_pad")  # fmt: skip
 
 helper("SameMaxPool2d", '''

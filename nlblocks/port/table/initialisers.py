@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import api, attr, case, dropped, only, to
+from nlblocks.port.table.row import api, attr, case, dropped, only, to, when
 
 OPTIMISER = "a matter of the optimiser: torch's take it by parameter group"
 TAKES_WEIGHT = "nn.Linear(80, 80, weight_attr={}).weight"
@@ -111,6 +111,10 @@ ROWS = (
             "dtype": only("float32", "float64"), "default_initializer": attr("weight"),
         },
         case("paddle.create_parameter([3, 4], 'float64', is_bias=True) + x.sum()"),
+        variants=(
+            when("nn.Parameter(torch.zeros({shape}))", dtype=(None, "float32")),
+            when("nn.Parameter(torch.zeros({shape}, dtype={dtype}))", {"dtype": to("dtype", "dtype")}, dtype="given"),
+        ),
         rule="create_parameter",
     ),
     api(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import api, attr, case, dropped, only, to
+from nlblocks.port.table.row import api, attr, case, dropped, only, to, when
 
 NET = """
 class Net(nn.Layer):
@@ -52,6 +52,10 @@ ROWS = (
                        "self.fc(x) + self.w.sum()")),
         case(layer=net("self.w = self.create_parameter([3, 4], attr=paddle.ParamAttr(initializer="
                        "nn.initializer.Uniform(-0.5, 0.5)))", "self.fc(x) + self.w.sum()")),
+        variants=(
+            when("nn.Parameter(torch.zeros({shape}))", dtype=(None, "float32")),
+            when("nn.Parameter(torch.zeros({shape}, dtype={dtype}))", {"dtype": to("dtype", "dtype")}, dtype="given"),
+        ),
         rule="create_parameter",
     ),
     api(
