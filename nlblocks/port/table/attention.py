@@ -158,6 +158,7 @@ ROWS = (
         f"MultiHeadAttention({HEADS}, bias=True)",
         {"weight_attr": refused("one start for all parts"), "bias_attr": only(None)},
         case("layer(x, x, x)", layer="nn.MultiHeadAttention(8, 2)", x="f2,3,8"),
+        case("layer.eval()\nlayer(x)", layer="nn.MultiHeadAttention(8, 2, dropout=0.3)", x="f2,3,8"),
         case("layer(x)", layer="nn.MultiHeadAttention(embed_dim=8, num_heads=4, bias_attr=False)", x="f2,3,8"),
         case("layer(x, y, y)", layer="nn.MultiHeadAttention(8, 2, need_weights=True)", **SEEN),
         case("layer(x, y, y, m)", layer="nn.MultiHeadAttention(8, 2).eval()", **SEEN, m="b2,1,3,5"),
@@ -214,6 +215,13 @@ ROWS = (
         f"paddle.nn.TransformerDecoderLayer({LAYER}, weight_attr=None, bias_attr=None, layer_norm_eps=1e-05)",
         f"TransformerDecoderLayer({LAYER}, layer_norm_eps=1e-05)",
         ATTRS,
+        case(
+            "layer.eval()\nlayer(x, y)",
+            layer="nn.TransformerDecoderLayer(8, 2, 16, activation='gelu', attn_dropout=0.1, act_dropout=0.2,"
+            " layer_norm_eps=1e-3)",
+            held=True,
+            **SEEN,
+        ),
         case("layer.eval()\nlayer(x, y)", layer="nn.TransformerDecoderLayer(8, 2, 16)", held=True, **SEEN),
         case(
             "layer(x, y, m, n)",
@@ -264,6 +272,7 @@ ROWS = (
         case("F.scaled_dot_product_attention(x, y, z)", x="f2,3,2,4", y="f2,5,2,4", z="f2,5,2,4"),
         case("F.scaled_dot_product_attention(x, y, y, attn_mask=m)", x="f2,3,2,4", y="f2,5,2,4", m="b2,1,3,5"),
         case("F.scaled_dot_product_attention(x, x, x, is_causal=True)", x="f2,3,2,4"),
+        case("F.scaled_dot_product_attention(x, x, x, scale=0.3)", x="f2,3,2,4"),
         case(
             "F.scaled_dot_product_attention(x, x, x, attn_mask=m.detach(), dropout_p=0.5, training=False)",
             x="f2,3,2,4",

@@ -124,6 +124,7 @@ ROWS = (
         "F.interpolate(input, size=None, scale_factor=None, mode='nearest', align_corners=None)",
         {k: v for k, v in RESIZED.items() if k not in ("recompute_scale_factor", "antialias")}
         | {"align_mode": only(0)},
+        case("F.upsample(x, size=[8, 10], mode='bilinear', align_corners=True)", held=True),
         case("F.upsample(x, size=[8, 10], mode='bilinear')", held=True),
         case("F.upsample(x, scale_factor=2)"),
         notes="the ratio of the sizes is held as float32",
@@ -305,6 +306,7 @@ ROWS = (
             "paddings": to("padding", "pair"),
             "dilations": to("dilation", "pair"),
         },
+        case("F.fold(x, [4, 5], 2, dilations=2)", x="f2,12,6"),
         case("F.fold(x, [4, 5], 2)", x="f2,12,12"),
         case("F.fold(x, (4, 6), kernel_sizes=2, strides=2)", x="f2,12,6"),
         case("F.fold(x, [4, 5], [2, 2], 1, 1)", x="f2,12,30"),
@@ -337,6 +339,10 @@ ROWS = (
             "stride": to("stride", "pair"),
             "data_format": only("NCHW"),
         },
+        case(
+            "y, i = F.max_pool2d(x, 2, 2, padding=1, return_mask=True)\nF.max_unpool2d(y, i, 2, 2, padding=1, output_size=[6, 6])",
+            x="f2,3,6,6",
+        ),
         case("y, i = F.max_pool2d(x, 2, 2, return_mask=True)\nF.max_unpool2d(y, i, kernel_size=2)", x="f2,3,4,6"),
         case(
             "y, i = F.max_pool2d(x, 2, 2, return_mask=True)\nF.max_unpool2d(y, indices=i, kernel_size=2, stride=2, "
@@ -346,8 +352,8 @@ ROWS = (
     ),
     api(
         "paddle.nn.functional.cosine_similarity(x1, x2, axis=1, eps=1e-08)",
-        "F.cosine_similarity(x1, x2, dim=1, eps=1e-08)",
-        {"axis": "dim"},
+        "F.cosine_similarity(x1, x2, dim=1)",
+        {"axis": "dim", "eps": only(1e-08)},
         case("F.cosine_similarity(x, y)", x="f3,4", y="f3,4"),
         case("F.cosine_similarity(x, y, axis=-1)", x="f2,3,4", y="f2,3,4"),
     ),

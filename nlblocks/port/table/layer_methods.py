@@ -53,6 +53,7 @@ ROWS = (
         "Layer.buffers(include_sublayers=True)",
         "list({self}.buffers(recurse={include_sublayers}))",
         {},
+        case("len(layer.buffers(include_sublayers=False))", layer="nn.Sequential(nn.BatchNorm2D(4))", grad=False),
         case("len(layer.buffers())", layer=STACK, grad=False),
     ),
     api(

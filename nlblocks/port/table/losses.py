@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from nlblocks.port.table.row import Row, api, case, dropped, only, to, when
+from nlblocks.port.table.row import Row, api, case, dropped, only, refused, to, when
 
 PAIR = {"label": "target"}
 STILL = {"label": to("target", "detached")}
 """Labels that Paddle gives no gradient."""
+KEPT = refused("a part of the state of torch's layer alone")
 UNLEARNT = "labels have no gradient in Paddle"
 WHY = "the mean counts the ignored where their index is negative; classes on any axis; labels may keep it"
 
@@ -82,6 +83,7 @@ ROWS = (
         "cross_entropy({logits}, {label}, soft_label={soft_label}, ignore_index={ignore_index}, axis={axis},"
         " reduction='none')",
         {"numeric_stable_mode": dropped("torch's always is stable"), "return_softmax": only(False)},
+        case("F.softmax_with_cross_entropy(x, y[:, None], axis=1)", x="f2,5,3", y="i2,3:5"),
         case("F.softmax_with_cross_entropy(x, y[:, None])", **ONE),
         case("F.softmax_with_cross_entropy(x, F.softmax(z.detach()), soft_label=True)", x="f6,5", z="f6,5"),
         case("F.softmax_with_cross_entropy(x, y[:, None], ignore_index=2)", **ONE),
@@ -104,8 +106,8 @@ ROWS = (
     ),
     api(
         "paddle.nn.BCELoss(weight=None, reduction='mean', name=None)",
-        "nn.BCELoss(weight=None, *, reduction='mean')",
-        {},
+        "nn.BCELoss(*, reduction='mean')",
+        {"weight": KEPT},
         case("layer(x, y.detach())", layer="nn.BCELoss()", x="u3,4", y="u3,4"),
         case("layer(x, y.detach())", layer="nn.BCELoss(reduction='none')", x="u3,4", y="u3,4"),
         notes=UNLEARNT,
@@ -126,8 +128,8 @@ ROWS = (
     ),
     api(
         "paddle.nn.BCEWithLogitsLoss(weight=None, reduction='mean', pos_weight=None, name=None)",
-        "nn.BCEWithLogitsLoss(weight=None, *, reduction='mean', pos_weight=None)",
-        {},
+        "nn.BCEWithLogitsLoss(*, reduction='mean')",
+        {"weight": KEPT, "pos_weight": KEPT},
         case("layer(x, y.detach())", layer="nn.BCEWithLogitsLoss()", x="f3,4", y="u3,4"),
         case("layer(x, y.detach())", layer="nn.BCEWithLogitsLoss(None, 'none')", x="f3,4", y="u3,4"),
         notes=UNLEARNT,
@@ -175,6 +177,7 @@ ROWS = (
         "paddle.nn.KLDivLoss(reduction='mean', log_target=False)",
         "nn.KLDivLoss(*, reduction='mean', log_target=False)",
         {},
+        case("layer(x, y.detach())", layer="nn.KLDivLoss(log_target=True)", x="f3,4", y="f3,4"),
         case("layer(x, F.softmax(y).detach())", layer="nn.KLDivLoss()", x="f3,4", y="f3,4"),
         case("layer(x, F.softmax(y).detach())", layer="nn.KLDivLoss('batchmean')", x="f3,4", y="f3,4"),
         notes=UNLEARNT,
@@ -218,6 +221,7 @@ ROWS = (
         "paddle.nn.functional.margin_ranking_loss(input, other, label, margin=0.0, reduction='mean', name=None)",
         "F.margin_ranking_loss(input1, input2, target, margin=0.0, *, reduction='mean')",
         {"input": "input1", "other": "input2", **PAIR},
+        case("F.margin_ranking_loss(x, y, paddle.sign(z.detach()), reduction='sum')", x="f4", y="f4", z="f4"),
         case("F.margin_ranking_loss(x, y, paddle.sign(z.detach()), margin=0.1)", x="f4", y="f4", z="f4"),
     ),
     api(

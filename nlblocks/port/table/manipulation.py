@@ -319,6 +319,7 @@ ROWS = (
         "torch.view_as_complex({x})",
         {},
         case("paddle.as_real(paddle.as_complex(x) * 2)", x="f3,2"),
+        case("paddle.as_real(paddle.as_complex(x))", x="f3,2"),
         case("paddle.as_complex(x).abs()", x="f3,2"),
         also="Tensor.as_complex",
     ),

@@ -47,6 +47,7 @@ ROWS = (
         "paddle.nn.utils.spectral_norm(layer, name='weight', n_power_iterations=1, eps=1e-12, dim=None)",
         "nn.utils.spectral_norm(module, name='weight', n_power_iterations=1, eps=1e-12, dim=None)",
         {"layer": "module"},
+        case(layer="nn.utils.spectral_norm(nn.Conv2D(3, 4, 3), name='weight', eps=1e-3, dim=1)"),
         case("layer.eval()\nlayer(x)", layer="nn.utils.spectral_norm(nn.Conv2D(3, 4, 3))"),
         case(layer="nn.utils.spectral_norm(nn.Conv2D(3, 4, 3), n_power_iterations=2)"),
     ),

@@ -272,6 +272,7 @@ ROWS = (
         "paddle.allclose(x, y, rtol=1e-05, atol=1e-08, equal_nan=False, name=None)",
         "torch.tensor(torch.allclose({x}, {y}, rtol={rtol}, atol={atol}, equal_nan={equal_nan}))",
         {},
+        case("paddle.allclose(x * float('nan'), x * float('nan'), equal_nan=True)", grad=False),
         case("paddle.allclose(x, x + 1e-9)", grad=False),
         case("x.allclose(x + 1e-3, rtol=0.0, atol=1e-2)", grad=False),
         also="Tensor.allclose",
