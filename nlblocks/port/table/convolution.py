@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import api, attr, case, only, to, when
+from nlblocks.port.table.row import Fates, api, attr, case, only, to, when
 
-SETTINGS = {
+SETTINGS: Fates = {
     "kernel_size": to("kernel_size", "pair"), "stride": to("stride", "pair"), "padding": to("padding", "padding"),
     "dilation": to("dilation", "pair"), "weight_attr": attr("weight"), "bias_attr": attr("bias", flag="bias"),
 }  # fmt: skip
 TAKES = "in_channels, out_channels, kernel_size, stride=1, padding=0, "
 UNPADDED = "in_channels, out_channels, kernel_size, stride=1, dilation=1, groups=1, bias=True"
-NO_PADDING = {"padding": only("VALID", "valid"), "padding_mode": only("zeros")}
-SAME = {"padding": only("SAME", "same"), "padding_mode": only("zeros"), "dilation": only(1, [1, 1], (1, 1))}
+NO_PADDING: Fates = {"padding": only("VALID", "valid"), "padding_mode": only("zeros")}
+SAME: Fates = {"padding": only("SAME", "same"), "padding_mode": only("zeros"), "dilation": only(1, [1, 1], (1, 1))}
 
 
 def _conv(n: int, formats: tuple[str, ...], *cases):  # type: ignore[no-untyped-def]

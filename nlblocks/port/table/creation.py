@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import Row, api, case, dropped, only, refused, to, when
+from nlblocks.port.table.row import Check, Fates, Row, api, case, dropped, only, refused, to, when
 
-SHAPE = {"shape": to("size", "shape"), "dtype": to("dtype", "dtype")}
-LIKE = {"x": "input", "dtype": to("dtype", "dtype")}
+SHAPE: Fates = {"shape": to("size", "shape"), "dtype": to("dtype", "dtype")}
+LIKE: Fates = {"x": "input", "dtype": to("dtype", "dtype")}
 
 
 def _filled(name: str) -> Row:
-    check = "shape" if name == "empty" else "values"
+    check: Check = "shape" if name == "empty" else "values"
     return api(
         f"paddle.{name}(shape, dtype=None, name=None)",
         f"torch.{name}(size, *, dtype=None)",
@@ -24,7 +24,7 @@ def _filled(name: str) -> Row:
 
 
 def _like(name: str) -> Row:
-    check = "shape" if name == "empty_like" else "values"
+    check: Check = "shape" if name == "empty_like" else "values"
     return api(
         f"paddle.{name}(x, dtype=None, name=None)",
         f"torch.{name}(input, *, dtype=None)",

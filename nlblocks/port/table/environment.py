@@ -169,7 +169,7 @@ ROWS = (
         "paddle.CUDAPlace(id)",
         'torch.device("cuda", {id})',
         {},
-        case("paddle.CUDAPlace is not None", grad=False),
+        case("x.ndim if x.ndim else paddle.CUDAPlace(0)", grad=False),
         value="torch.device",
         also="paddle.base.core.CUDAPlace",
     ),

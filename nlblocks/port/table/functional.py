@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import Row, api, case, dropped, only, refused, to, when
+from nlblocks.port.table.row import Fates, Row, api, case, dropped, only, refused, to, when
 
 FORMATS = {1: ("NCL",), 2: ("NCHW",), 3: ("NCDHW",)}
 IMAGES = (None, "NCHW", "NCL", "NCDHW", "NCW")
-SIZES = {"stride": to("stride", "pair"), "padding": to("padding", "padding"), "dilation": to("dilation", "pair")}
+SIZES: Fates = {"stride": to("stride", "pair"), "padding": to("padding", "padding"), "dilation": to("dilation", "pair")}
 DEFAULTS = "bias=None, stride=1, padding=0"
 INPUTS = {
     1: ("f2,4,9", "f6,4,3", "f4,3,3"),
@@ -75,7 +75,7 @@ def _transposed(n: int) -> Row:
     )
 
 
-RESIZED = {
+RESIZED: Fates = {
     "x": "input", "size": to("size", "items"), "scale_factor": to("scale_factor", "items"),
     "data_format": only(*IMAGES), "recompute_scale_factor": only(None, False), "antialias": only(False),
 }  # fmt: skip

@@ -16,6 +16,7 @@ def _listed(name: str, what: str) -> Row:
         case(f"[name for name, _ in layer.{name}()]", layer=what, grad=False),
         case(f"[name for name, _ in layer.{name}(include_sublayers=False)]", layer=what, grad=False),
         case(f"[name for name, _ in layer.{name}('a')]", layer=what, grad=False),
+        case(f"[name for name, _ in layer.{name}(remove_duplicate=False)]", layer=what, grad=False),
     )
 
 

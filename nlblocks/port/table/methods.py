@@ -128,7 +128,7 @@ ROWS = (
         "Tensor.cuda(device_id=None, blocking=True)",
         "{self}.cuda(device=None)",
         {"device_id": "device", "blocking": dropped("speed alone")},
-        case("x if x.place is not None else x.cuda()"),
+        case("x if x.place is not None else x.cuda(device_id=0)"),
     ),
     api("Tensor.place", "{self}.device", {}, case("x.place is None", grad=False)),
     api("Tensor.element_size()", "{self}.element_size()", {}, case("x.element_size()", grad=False)),

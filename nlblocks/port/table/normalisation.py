@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import api, attr, case, dropped, only, to, when
+from nlblocks.port.table.row import Fates, api, attr, case, dropped, only, to, when
 
-EPSILON = {"epsilon": "eps"}
-NORM = {**EPSILON, "weight_attr": attr("weight", may_lack=True), "bias_attr": attr("bias", may_lack=True)}
+EPSILON: Fates = {"epsilon": "eps"}
+NORM: Fates = {**EPSILON, "weight_attr": attr("weight", may_lack=True), "bias_attr": attr("bias", may_lack=True)}
 FORMATS = {1: ("NCL", "NC"), 2: ("NCHW",), 3: ("NCDHW",)}
 VARIANCE = (
     "keeps the biased variance as running statistic, torch the unbiased one; epsilon is held as float32; Paddle gives a"
@@ -96,6 +96,7 @@ ROWS = (
             "bias_attr": attr("bias", may_lack=True), "data_format": only("NCHW"),
         },
         case("isinstance(layer, nn.SyncBatchNorm)", layer="nn.SyncBatchNorm(3)", grad=False),
+        case("layer._momentum + layer._epsilon", layer="nn.SyncBatchNorm(3, momentum=0.8, epsilon=1e-3)", grad=False),
         notes=f"torch's convert_sync_batchnorm makes it one of many devices; {VARIANCE}",
     ),
     api(

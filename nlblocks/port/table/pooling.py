@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import api, case, only, refused, to, when
+from nlblocks.port.table.row import Fates, api, case, only, refused, to, when
 
 FORMAT = {1: "NCL", 2: "NCHW", 3: "NCDHW"}
-SIZES = {
+SIZES: Fates = {
     "kernel_size": to("kernel_size", "pair"), "stride": to("stride", "pair"), "padding": to("padding", "padding"),
     "return_mask": to("return_indices"),
 }  # fmt: skip
@@ -53,7 +53,7 @@ def _average(n: int):  # type: ignore[no-untyped-def]
     divisor = ", divisor_override=None" if n > 1 else ""
     layer = f"nn.AvgPool{n}d({ALIKE}padding=0, ceil_mode=False, count_include_pad=True{divisor})"
     plain = layer.replace(", count_include_pad=True", "").replace(", divisor", ", *, divisor")
-    exclusive = {"exclusive": to("count_include_pad", "negated")}
+    exclusive: Fates = {"exclusive": to("count_include_pad", "negated")}
     same = f"SameAvgPool{n}d({ALIKE}ceil_mode=False, count_include_pad=True)"
     no_mask = {k: v for k, v in SIZES.items() if k != "return_mask"}
     return api(
@@ -102,7 +102,7 @@ def _average(n: int):  # type: ignore[no-untyped-def]
 
 def _adaptive(n: int):  # type: ignore[no-untyped-def]
     x = f"f2,3,{'4,' * n}".rstrip(",")
-    size = {"output_size": to("output_size", "pair"), "data_format": only(FORMAT[n])}
+    size: Fates = {"output_size": to("output_size", "pair"), "data_format": only(FORMAT[n])}
     form = f", data_format={FORMAT[n]!r}" if n > 1 else ""
     held = "the gradient divides by a size in float32"
     return (

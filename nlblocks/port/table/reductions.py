@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import Row, api, case, dropped, only, to, when
+from nlblocks.port.table.row import Fates, Row, api, case, dropped, only, to, when
 
-AXES = {"x": "input", "axis": to("dim", "axes")}
-SAME = {"x": "input", "axis": "dim"}
+AXES: Fates = {"x": "input", "axis": to("dim", "axes")}
+SAME: Fates = {"x": "input", "axis": "dim"}
 
 
 def _compared(name: str, torch: str, kinds: str = "fp") -> Row:
