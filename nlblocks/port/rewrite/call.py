@@ -60,6 +60,8 @@ class Call:
 
     def written(self) -> Written:
         """Raises Refusal."""
+        if self.row.torch is None and not self.row.variants:
+            raise Refusal(self.row.notes)
         bound, rest = self._bound()
         variant = self._variant(bound)
         text = variant.torch if variant else self.row.torch

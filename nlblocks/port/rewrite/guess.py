@@ -90,8 +90,8 @@ class Guess:
         kinds = self._seen_names.get((id(function), node.id), set())
         if kinds:
             return _of(kinds)
-        if node.id == "self" and home is not None and self._is_layer(home):
-            return LAYER
+        if node.id == "self" and home is not None:
+            return LAYER if self._is_layer(home) else OTHER
         values = [
             statement.value
             for statement in ast.walk(function)
