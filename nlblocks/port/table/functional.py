@@ -340,7 +340,8 @@ ROWS = (
             "data_format": only("NCHW"),
         },
         case(
-            "y, i = F.max_pool2d(x, 2, 2, padding=1, return_mask=True)\nF.max_unpool2d(y, i, 2, 2, padding=1, output_size=[6, 6])",
+            "y, i = F.max_pool2d(x, 2, 2, padding=1, return_mask=True)\n"
+            "F.max_unpool2d(y, i, 2, 2, padding=1, output_size=[6, 6])",
             x="f2,3,6,6",
         ),
         case("y, i = F.max_pool2d(x, 2, 2, return_mask=True)\nF.max_unpool2d(y, i, kernel_size=2)", x="f2,3,4,6"),

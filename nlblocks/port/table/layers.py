@@ -137,7 +137,8 @@ ROWS = (
         "nn.Upsample(size=None, scale_factor=None, mode='nearest', align_corners=None)",
         {
             "size": to("size", "items"), "scale_factor": to("scale_factor", "items"), "align_mode": only(0),
-            "data_format": only("NCHW", "NCL", "NCDHW", None), "recompute_scale_factor": only(None, False), "recompute_scale_factor": only(None, False),
+            "data_format": only("NCHW", "NCL", "NCDHW", None),
+            "recompute_scale_factor": only(None, False),
         },
         case(layer="nn.Upsample(scale_factor=2)"),
         case(layer="nn.Upsample(size=[8, 9], mode='bilinear', align_corners=True)", held=True),
@@ -191,7 +192,8 @@ ROWS = (
         case(layer="nn.Unfold(kernel_sizes=[2, 2])"),
     ),
     api(
-        "paddle.nn.CosineSimilarity(axis=1, eps=1e-08)", "nn.CosineSimilarity(dim=1)", {"axis": "dim", "eps": only(1e-08)},
+        "paddle.nn.CosineSimilarity(axis=1, eps=1e-08)", "nn.CosineSimilarity(dim=1)",
+        {"axis": "dim", "eps": only(1e-08)},
         case("layer(x, y)", layer="nn.CosineSimilarity(axis=-1)", x="f2,5", y="f2,5"),
     ),
 )  # fmt: skip
