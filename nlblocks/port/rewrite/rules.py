@@ -29,6 +29,8 @@ def start(call: Call, original: Any, transform: Transform) -> Written:
     call.file.use("partial")
     node = written.node
     assert isinstance(node, cst.Call)
+    if code(node.func) == "partial":
+        return written
     if not node.args:
         return Written(node.func, written.checks, {}, written.dropped)
     first = cst.Arg(node.func, comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
@@ -53,10 +55,9 @@ def param_attr(call: Call, original: Any, transform: Transform) -> Written:
         written.node = given.node
     if trainable is None or trainable.fits((True,)):
         return written
-    if trainable.value is not False:
-        raise Refusal(f"trainable={trainable.text} is not literal")
-    helper = call.file.helper("fixed")
-    written.node = expression(f"{helper}({'' if code(written.node) == 'None' else code(written.node)})")
+    fill = code(written.node)
+    fixed = f"{call.file.helper('fixed')}({'' if fill == 'None' else fill})"
+    written.node = expression(fixed if trainable.value is False else f"{fill} if {_text(trainable.node)} else {fixed}")
     return written
 
 
@@ -242,3 +243,21 @@ def affine(call: Call, original: Any, transform: Transform) -> Written:
         written.node = written.node.with_changes(args=[*args[:-1], args[-1].with_changes(comma=comma), arg])
     return written
 
+
+
+@rule
+def shape_tensor(call: Call, original: Any, transform: Transform) -> Written:
+    """paddle.shape(x) is a tensor of extents: numbers where they are taken one by one or as sizes, else a tensor."""
+    bound, _ = call._bound()
+    plain = f"{_text(bound['input'].node)}.shape"
+    parent = transform.parent(original)
+    if isinstance(parent, cst.Arg):
+        function = transform.parent(parent)
+        api = transform.meaning.api(transform.site(function.func)) if isinstance(function, cst.Call) else ""
+        if api in OF_TENSORS:
+            return Written(expression(f"{call.file.use('torch')}.tensor({plain})"))
+    return Written(expression(plain))
+
+
+OF_TENSORS = frozenset(f"paddle.{n}" for n in "cast concat stack slice prod gather add subtract multiply divide".split())
+"""What computes with the extents as a tensor."""

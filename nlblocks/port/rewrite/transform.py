@@ -163,7 +163,7 @@ class Transform(cst.CSTTransformer):
         parent = self.parent(original)
         if isinstance(parent, cst.Call) and parent.func is original:
             return updated  # the call decides
-        if isinstance(parent, cst.AssignTarget | cst.AugAssign | cst.AnnAssign | cst.Del):
+        if isinstance(parent, cst.AssignTarget | cst.Del) or getattr(parent, "target", None) is original:
             return updated  # the statement decides
         return self._attribute(original, updated)
 

@@ -61,6 +61,12 @@ ROWS = (
         "nn.init.xavier_uniform_(tensor, gain=1.0)", {"fan_in": only(None), "fan_out": only(None)},
         drawn("XavierUniform(gain=2.0)", "80, 300"),
         drawn("XavierUniform()"),
+        drawn("XavierUniform(fan_out=10)"),
+        drawn("XavierUniform(fan_in=40, fan_out=10)"),
+        variants=(
+            when("xavier_uniform_of(tensor, fan_in=None, fan_out=None)", {"gain": only(1.0)}, fan_in="given"),
+            when("xavier_uniform_of(tensor, fan_in=None, fan_out=None)", {"gain": only(1.0)}, fan_out="given"),
+        ),
         rule="start",
     ),
     api(
@@ -76,7 +82,13 @@ ROWS = (
         {"fan_in": only(None), "negative_slope": "a"},
         drawn("KaimingNormal(mode='fan_out')", "80, 300"),
         drawn("KaimingNormal()"),
+        drawn("KaimingNormal(fan_in=10)"),
         drawn("KaimingNormal(nonlinearity='leaky_relu', negative_slope=0.5)"),
+        variants=(
+            when("partial(nn.init.normal_, std=math.sqrt(2.0 / {fan_in}))",
+                 {"negative_slope": only(0.0, 0), "nonlinearity": only("relu"), "mode": only("fan_in")},
+                 fan_in="given"),
+        ),
         rule="start",
     ),
     api(
@@ -85,6 +97,12 @@ ROWS = (
         {"fan_in": only(None), "negative_slope": "a"},
         drawn("KaimingUniform(negative_slope=0.5, nonlinearity='leaky_relu', mode='fan_out')", "80, 300"),
         drawn("KaimingUniform()"),
+        drawn("KaimingUniform(fan_in=10)"),
+        variants=(
+            when("partial(nn.init.uniform_, a=-math.sqrt(6.0 / {fan_in}), b=math.sqrt(6.0 / {fan_in}))",
+                 {"negative_slope": only(0.0, 0), "nonlinearity": only("relu"), "mode": only("fan_in")},
+                 fan_in="given"),
+        ),
         rule="start",
     ),
     api(
