@@ -174,13 +174,13 @@ ROWS = (
     api(
         "paddle.unique(x, return_index=False, return_inverse=False, return_counts=False, axis=None, dtype='int64',"
         " sorted=True, name=None)",
-        "torch.unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None)",
+        "torch.unique(input, *, return_inverse=False, return_counts=False, dim=None)",
         {
             "x": "input",
             "axis": "dim",
             "dtype": only("int64"),
             "return_index": refused("torch does not give the first index"),
-            "sorted": dropped("Paddle always sorts"),
+            "sorted": only(True),
         },
         case("paddle.unique(x)", x="i12:5", grad=False),
         case("x.unique()", x="i3,4:5", grad=False),

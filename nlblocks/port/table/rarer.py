@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import Case, Fates, Row, api, case, dropped, only, to, when
+from nlblocks.port.table.row import Case, Fates, Row, api, case, only, to, when
 
 AXIS: Fates = {"x": "input", "axis": "dim"}
 AXES: Fates = {"x": "input", "axis": to("dim", "axes")}
