@@ -142,9 +142,25 @@ def _is_zero(fill: cst.BaseExpression) -> bool:
     return code(fill) in ("partial(nn.init.zeros_)", "partial(nn.init.constant_, val=0.0)", "nn.init.zeros_")
 
 
+def gather(call: Call) -> None:
+    """Extents that a method is given one by one, as torch's: a list of them."""
+    args = call.node.args
+    if call.receiver is not None and len(args) > 1 and not any(arg.keyword or arg.star for arg in args):
+        inside = ", ".join(code(arg.value) for arg in args)
+        call.node = call.node.with_changes(args=[cst.Arg(expression(f"[{inside}]"))])
+
+
+@rule
+def extents(call: Call, original: Any, transform: Transform) -> Written:
+    """Extents in a list, or one by one."""
+    gather(call)
+    return call.written()
+
+
 @rule
 def reshape(call: Call, original: Any, transform: Walk) -> Written:
     """An extent of 0 copies the input's: literal ones are written out, a list that held one is looked through."""
+    gather(call)
     bound, _ = call._bound()
     shape = bound["shape"]
     receiver = call.receiver if call.receiver is not None else bound["x"].node

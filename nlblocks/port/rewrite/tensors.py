@@ -148,3 +148,13 @@ def default_dtype(call: Call, original: Any, transform: Walk) -> Written:
     if isinstance(transform.parent(original), cst.Comparison | cst.ComparisonTarget | cst.FormattedStringExpression):
         written.node = expression(f'str({code(written.node)}).removeprefix("torch.")')
     return written
+
+
+@rule
+def transpose(call: Call, original: Any, transform: Transform) -> Written:
+    """All axes in their new order; two of them alone change places, as torch's transpose has it."""
+    args = call.node.args
+    if len(args) == 2 and call.receiver is not None and not any(arg.keyword or arg.star for arg in args):
+        first, second = (code(arg.value) for arg in args)
+        return Written(expression(f"{_text(call.receiver)}.transpose({first}, {second})"))
+    return call.written()

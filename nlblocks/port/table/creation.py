@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import Row, api, case, dropped, only, refused, to, when
+from nlblocks.port.table.row import Check, Fates, Row, api, case, dropped, only, refused, to, when
 
-SHAPE = {"shape": to("size", "shape"), "dtype": to("dtype", "dtype")}
-LIKE = {"x": "input", "dtype": to("dtype", "dtype")}
+SHAPE: Fates = {"shape": to("size", "shape"), "dtype": to("dtype", "dtype")}
+LIKE: Fates = {"x": "input", "dtype": to("dtype", "dtype")}
 
 
 def _filled(name: str) -> Row:
-    check = "shape" if name == "empty" else "values"
+    check: Check = "shape" if name == "empty" else "values"
     return api(
         f"paddle.{name}(shape, dtype=None, name=None)",
         f"torch.{name}(size, *, dtype=None)",
@@ -24,7 +24,7 @@ def _filled(name: str) -> Row:
 
 
 def _like(name: str) -> Row:
-    check = "shape" if name == "empty_like" else "values"
+    check: Check = "shape" if name == "empty_like" else "values"
     return api(
         f"paddle.{name}(x, dtype=None, name=None)",
         f"torch.{name}(input, *, dtype=None)",
@@ -68,12 +68,21 @@ ROWS = (
         variants=(
             when("torch.full(size, fill_value)", {"dtype": only(None)}, dtype="none", fill_value="bool"),
             when("torch.full(size, fill_value)", {"dtype": only(None)}, dtype="none", fill_value="float"),
-            when("torch.full(size, fill_value)", {"dtype": only(None), "fill_value": to("fill_value", "real")},
-                 dtype="none", fill_value="int"),
+            when(
+                "torch.full(size, fill_value)",
+                {"dtype": only(None), "fill_value": to("fill_value", "real")},
+                dtype="none",
+                fill_value="int",
+            ),
             when("torch.full({size}, {fill_value}.item(), dtype={dtype})", dtype="given", fill_value="tensor"),
-            when("torch.full({size}, {fill_value}.item(), dtype=torch.get_default_dtype())", {"dtype": only(None)},
-                 fill_value="tensor"),
-            when("torch.full({size}, {fill_value}, dtype=torch.get_default_dtype())", {"dtype": only(None)}, dtype="none"),
+            when(
+                "torch.full({size}, {fill_value}.item(), dtype=torch.get_default_dtype())",
+                {"dtype": only(None)},
+                fill_value="tensor",
+            ),
+            when(
+                "torch.full({size}, {fill_value}, dtype=torch.get_default_dtype())", {"dtype": only(None)}, dtype="none"
+            ),
         ),
         notes="without a dtype whole numbers too give the default one",
     ),
@@ -100,7 +109,9 @@ ROWS = (
         case("paddle.arange(0, end=4, step=2)", grad=False),
         case("paddle.arange(0, paddle.max(x) + 1)", x="i3:9", grad=False),
         variants=(
-            when("torch.arange(end, *, dtype=None)", {"start": to("end"), "end": only(None), "step": only(1)}, end="none"),
+            when(
+                "torch.arange(end, *, dtype=None)", {"start": to("end"), "end": only(None), "step": only(1)}, end="none"
+            ),
             when("torch.arange(end, *, dtype=None)", {"start": only(0), "step": only(1)}, start=(0,), step=(1,)),
         ),
     ),
@@ -133,7 +144,8 @@ ROWS = (
         "paddle.to_tensor(data, dtype=None, place=None, stop_gradient=True)",
         "torch.tensor(data, *, dtype=None, requires_grad=False)",
         {
-            "dtype": to("dtype", "dtype"), "place": dropped("the port runs where its inputs are"),
+            "dtype": to("dtype", "dtype"),
+            "place": dropped("the port runs where its inputs are"),
             "stop_gradient": to("requires_grad", "negated"),
         },
         case("paddle.to_tensor(3.5)", grad=False),
@@ -148,9 +160,19 @@ ROWS = (
         case("paddle.to_tensor([x.shape[0], 1], dtype='int64')", grad=False),
         case("paddle.to_tensor([x.max(), x.min()])", grad=False),
         variants=(
-            when("{data}.detach().clone()", {"stop_gradient": only(True), "dtype": only(None)}, data="tensor", dtype="none"),
+            when(
+                "{data}.detach().clone()",
+                {"stop_gradient": only(True), "dtype": only(None)},
+                data="tensor",
+                dtype="none",
+            ),
             when("{data}.detach().to({dtype}, copy=True)", {"stop_gradient": only(True)}, data="tensor"),
-            when("torch.stack({data}).detach()", {"stop_gradient": only(True), "dtype": only(None)}, data="tensors", dtype="none"),
+            when(
+                "torch.stack({data}).detach()",
+                {"stop_gradient": only(True), "dtype": only(None)},
+                data="tensors",
+                dtype="none",
+            ),
             when("torch.stack({data}).detach().to({dtype})", {"stop_gradient": only(True)}, data="tensors"),
         ),
     ),
@@ -193,7 +215,9 @@ ROWS = (
         case("paddle.randint(2, 9, [60, 50])", grad=False, check="distribution"),
         case("paddle.randint(9, shape=[60, 50], dtype='int32')", grad=False, check="distribution"),
         case("paddle.randint(low=0, high=2, shape=(60, 50))", grad=False, check="distribution"),
-        variants=(when("torch.randint(high, size, *, dtype=None)", {"low": to("high"), "high": only(None)}, high="none"),),
+        variants=(
+            when("torch.randint(high, size, *, dtype=None)", {"low": to("high"), "high": only(None)}, high="none"),
+        ),
     ),
     api(
         "paddle.randint_like(x, low=0, high=None, dtype=None, name=None)",
@@ -202,7 +226,11 @@ ROWS = (
         case("paddle.randint_like(x, 2, 9)", x="f60,50", grad=False, check="distribution"),
         case("paddle.randint_like(x, 2, high=9, dtype='int64')", x="f60,50", grad=False, check="distribution"),
         case("paddle.randint_like(x, 9)", x="f60,50", grad=False, check="distribution"),
-        variants=(when("torch.randint_like(input, high, *, dtype=None)", {"low": to("high"), "high": only(None)}, high="none"),),
+        variants=(
+            when(
+                "torch.randint_like(input, high, *, dtype=None)", {"low": to("high"), "high": only(None)}, high="none"
+            ),
+        ),
     ),
     api(
         "paddle.randperm(n, dtype='int64', name=None)",
@@ -244,4 +272,4 @@ ROWS = (
         case("paddle.multinomial(x, 5000, replacement=True)", x="p4", grad=False, check="distribution"),
         case("paddle.multinomial(x)", x="p4", grad=False, check="shape"),
     ),
-)  # fmt: skip
+)

@@ -56,6 +56,9 @@ class Attr:
 
 Fate = To | Dropped | Only | Refused | Attr
 
+Fates = Mapping[str, Fate | str]
+"""What happens to arguments, by their names."""
+
 EVERYWHERE: dict[str, Fate] = {"name": Dropped("a label of static graphs")}
 """What happens to these arguments where a row says nothing else."""
 
