@@ -203,7 +203,6 @@ class Closure:
 
     def _named(self, module: Module) -> None:
         """Of a module that looks names up by text: its definitions whose names stand as text in what is kept."""
-        texts = {node.value for node in ast.walk(module.tree) if isinstance(node, ast.Constant)}
         kept = self.want(module)
         shown = {
             node.value
@@ -212,7 +211,7 @@ class Closure:
             for node in ast.walk(unit.node)
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
-        for name in texts & shown & set(module.top):
+        for name in shown & set(module.top):
             self._refer(f"{module.name}.{name}", None)
 
     def want(self, module: Module) -> Wanted:
@@ -260,7 +259,7 @@ class Closure:
             if other is None:
                 continue
             if name in other.top:
-                self.want(module).imports.add("*")
+                self.want(module).imports.add(f"*{star}")
                 self._refer(f"{star}.{name}", None)
                 return
             self._star(name, other)

@@ -76,7 +76,6 @@ def translate(job: Job, record: Record) -> dict[str, Ported]:
     return {
         name: ported(wanted.module, sources.program, record, wanted)
         for name, wanted in closure.wanted.items()
-        if wanted.lines or wanted.imports
     }
 
 

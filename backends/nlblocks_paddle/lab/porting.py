@@ -6,6 +6,7 @@ import importlib
 import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -66,7 +67,7 @@ class PaddlePorting:
             return "LinearWeight" if id(value) in self._linear else "Parameter"
         if isinstance(value, nn.Layer):
             return f"Layer:{self.class_name(type(value))}"
-        if isinstance(value, nn.initializer.Initializer):
+        if isinstance(value, paddle.nn.initializer.initializer.Initializer):
             return f"Initializer:{self.class_name(type(value))}"
         if isinstance(value, paddle.ParamAttr):
             return "ParamAttr"
@@ -143,10 +144,10 @@ class PaddlePorting:
             if isinstance(layer, nn.Linear) and layer.weight is not None:
                 self._linear[id(layer.weight)] = layer.weight
         if type(value).__module__.partition(".")[0] == "paddle":
-            value.register_forward_pre_hook(lambda layer, inputs: _ranks(place, inputs))
+            value.register_forward_pre_hook(partial(_ranks, place))
 
 
-def _ranks(place: Any, inputs: Any) -> None:
+def _ranks(place: Any, layer: Any, inputs: Any) -> None:
     found = inputs[0] if isinstance(inputs, tuple | list) and inputs else inputs
     if isinstance(found, paddle.Tensor):
         place.ranks.add(found.ndim)

@@ -103,10 +103,10 @@ class _Watch(ast.NodeTransformer):
 
     visit_FunctionDef = visit_AsyncFunctionDef = _function
 
-    def visit_MatchValue(self, node: ast.MatchValue) -> ast.AST:
+    def visit_match_case(self, node: ast.match_case) -> ast.AST:
+        node.guard = self.visit(node.guard) if node.guard is not None else None
+        node.body = [self.visit(statement) for statement in node.body]
         return node  # a pattern is no expression
-
-    visit_MatchClass = visit_MatchMapping = visit_MatchValue
 
 
 def _call(name: str, arguments: Sequence[ast.expr], keywords: list[ast.keyword], at: ast.expr) -> ast.Call:

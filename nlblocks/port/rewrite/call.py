@@ -140,6 +140,8 @@ class Call:
                     renamed[name] = fate.name
             elif isinstance(fate, Only):
                 expected[name] = fate.values
+            elif isinstance(fate, Attr) and fate.flag:
+                renamed[name] = fate.flag
             elif name in self.place.arguments:
                 raise Refusal(f"{name} is passed on by stars")
             elif default != REQUIRED:

@@ -30,7 +30,7 @@ def start(call: Call, original: Any, transform: Walk) -> Written:
     if code(node.func) == "partial":
         return written
     if not node.args:
-        return Written(node.func, written.checks, {}, written.dropped)
+        return Written(node.func, written.checks, dropped=written.dropped)
     first = cst.Arg(node.func, comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
     written.node = node.with_changes(func=cst.Name("partial"), args=[first, *node.args])
     return written
@@ -86,8 +86,8 @@ def _is_read_only(original: Any, transform: Walk) -> bool:
         function = transform.parent(parent)
         return not isinstance(function, cst.Call) or code(function.func) != "isinstance"
     if isinstance(parent, cst.ComparisonTarget | cst.Comparison):
-        whole = parent if isinstance(parent, cst.Comparison) else transform.parent(parent)
-        sides = [whole.left, *(c.comparator for c in whole.comparisons)]
+        compared: Any = parent if isinstance(parent, cst.Comparison) else transform.parent(parent)
+        sides = [compared.left, *(c.comparator for c in compared.comparisons)]
         return all(code(side).endswith(".shape") or code(side).rpartition("[")[0].endswith(".shape") for side in sides)
     return isinstance(parent, cst.StarredElement | cst.CompFor | cst.For | cst.FormattedStringExpression | cst.Return)
 
@@ -151,7 +151,7 @@ def gather(call: Call) -> None:
 
 
 @rule
-def extents(call: Call, original: Any, transform: Transform) -> Written:
+def extents(call: Call, original: Any, transform: Walk) -> Written:
     """Extents in a list, or one by one."""
     gather(call)
     return call.written()

@@ -151,7 +151,7 @@ def default_dtype(call: Call, original: Any, transform: Walk) -> Written:
 
 
 @rule
-def transpose(call: Call, original: Any, transform: Transform) -> Written:
+def transpose(call: Call, original: Any, transform: Walk) -> Written:
     """All axes in their new order; two of them alone change places, as torch's transpose has it."""
     args = call.node.args
     if len(args) == 2 and call.receiver is not None and not any(arg.keyword or arg.star for arg in args):

@@ -177,7 +177,8 @@ class Transform(cst.CSTTransformer):
             return updated.with_changes(value=expression(f"{self.file.use('logging')}.getLogger({logger!r})"))
         if len(original.targets) != 1 or not isinstance(target, cst.Attribute) or target.attr.value != "stop_gradient":
             return updated
-        kinds = self.place(target).receiver.kinds if self.place(target) else set()
+        place = self.place(target)
+        kinds = place.receiver.kinds if place is not None else set()
         to = updated.targets[0].target
         assert isinstance(to, cst.Attribute)
         guess = self.meaning.guess.receiver(self.site(target)) if not kinds else ""

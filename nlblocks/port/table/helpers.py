@@ -56,10 +56,13 @@ def torch_dtype(dtype):
 helper("torch_arguments", '''
 def torch_arguments(arguments, renamed, expected):
     """Paddle's keyword arguments in torch's words; what torch always does is expected, and left out."""
-    for name, possible in expected.items():
-        if arguments.get(name, possible[0]) not in possible:
-            raise NotImplementedError(f"this port is for {name} in {possible}, not for {arguments[name]!r}")
-    return {renamed.get(name, name): value for name, value in arguments.items() if name not in expected}
+    found = {}
+    for name, value in arguments.items():
+        if callable(value) or value not in expected.get(name, (value,)):
+            raise NotImplementedError(f"this port is not for {name}={value!r}")
+        if name not in expected:
+            found[renamed.get(name, name)] = value is not False if name == "bias_attr" else value
+    return found
 ''', "torch")  # fmt: skip
 
 helper("NotPorted", '''
