@@ -104,7 +104,7 @@ class Meaning:
             found = self.file.program.origin(dotted)
             if rest.partition(".")[0] in module.aliases:
                 return ""
-        return found if _is_paddle(found) else ""
+        return found if _is_paddle(found) and ".__dict__" not in found else ""
 
     def alias(self, site: Site) -> str:
         """The Paddle API that a name of some ported module was given to."""

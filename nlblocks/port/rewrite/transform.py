@@ -23,6 +23,7 @@ from nlblocks.port.table.row import Row
 MODULES = {
     "paddle": "torch", "paddle.nn": "nn", "paddle.nn.functional": "F", "paddle.nn.initializer": "nn.init",
     "paddle.linalg": "torch.linalg", "paddle.fft": "torch.fft",
+    "paddle.nn.layer.activation": "nn.modules.activation",
 }  # fmt: skip
 """Paddle's modules where they are values themselves, as in ``getattr(F, name)``."""
 
@@ -55,6 +56,7 @@ class Transform(cst.CSTTransformer):
         self.blocks: list[Block] = [Block()]
         self.depth = 0
         self.annotations = 0
+        self.evaluated = 0
         self.top: set[int] = set()
         self.docstrings: list[cst.CSTNode] = []
 
@@ -229,7 +231,17 @@ class Transform(cst.CSTTransformer):
 
     # Calls
 
+    def visit_Call(self, node: cst.Call) -> None:
+        self.evaluated += code(node.func) == "eval"
+
+    def leave_SimpleString(self, original: cst.SimpleString, updated: cst.SimpleString) -> cst.BaseExpression:
+        """Text that is evaluated names torch's modules."""
+        if not self.evaluated:
+            return updated
+        return updated.with_changes(value=updated.value.replace("nn.layer.activation.", "nn.modules.activation."))
+
     def leave_Call(self, original: cst.Call, updated: cst.Call) -> cst.BaseExpression:
+        self.evaluated -= code(original.func) == "eval"
         looked_up = by_text(original, updated, self.place(original), self.file)
         if looked_up is not None:
             return looked_up
