@@ -54,10 +54,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     os.environ.setdefault("GLOG_minloglevel", "2")
     try:
-        if stage == "observe":
-            found = observe(job)
-        else:
-            found = prove(job)
+        found = observe(job) if stage == "observe" else prove(job)
     except InputError as error:
         found = {"wrong": str(error)}
     Path(out).write_text(json.dumps(found))

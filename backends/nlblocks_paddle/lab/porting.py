@@ -21,6 +21,7 @@ HOMES = (
     "paddle.optimizer", "paddle.optimizer.lr", "paddle.distribution", "paddle.vision.ops", "paddle.vision.models",
     "paddle.vision.transforms", "paddle.vision.transforms.functional", "paddle.io", "paddle.jit", "paddle.amp",
     "paddle.autograd", "paddle.device", "paddle.distributed", "paddle.distributed.fleet", "paddle.distributed.fleet.utils",
+    
     "paddle.distributed.fleet.meta_parallel", "paddle.incubate", "paddle.incubate.nn", "paddle.incubate.nn.functional",
     "paddle.static", "paddle.static.nn", "paddle.static.amp", "paddle.framework", "paddle.base", "paddle.utils",
     "paddle.utils.download",
@@ -80,7 +81,7 @@ class PaddlePorting:
         return next((self._names[id(base)] for base in kind.__mro__ if id(base) in self._names), kind.__qualname__)
 
     def entries(self, model: nn.Layer) -> list[tuple[tuple[str, ...], str, str, tuple[int, ...], str]]:
-        """Every tensor of a model's state: the path of its layer, its name there, the layer's class, shape, full name."""
+        """Every tensor of a model's state: its layer's path, its name there, the layer's class, shape and full name."""
         found, told = [], set()
 
         def walk(layer: nn.Layer, path: tuple[str, ...]) -> None:
@@ -144,7 +145,7 @@ class PaddlePorting:
             if isinstance(layer, nn.Linear) and layer.weight is not None:
                 self._linear[id(layer.weight)] = layer.weight
         if type(value).__module__.partition(".")[0] == "paddle":
-            value.register_forward_pre_hook(partial(_ranks, place))
+            value.register_forward_pre_hook(partial(_ranks, place))  # type: ignore[arg-type]  # it changes nothing
 
 
 def _ranks(place: Any, layer: Any, inputs: Any) -> None:

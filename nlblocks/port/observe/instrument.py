@@ -43,7 +43,7 @@ def instrumented(source: str, path: str) -> tuple[ast.Module, list[Site]]:
 
 
 class _Watch(ast.NodeTransformer):
-    """f(a) becomes CALLED(number, f, a), x.name becomes LOOKED(number, x).name, and eval(a) GAVE(number, a, eval(a))."""
+    """f(a) becomes CALLED(n, f, a), x.name becomes LOOKED(n, x).name, and eval(a) becomes GAVE(n, a, eval(a))."""
 
     def __init__(self, sites: Sites) -> None:
         self.sites = sites

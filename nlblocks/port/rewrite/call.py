@@ -119,7 +119,7 @@ class Call:
     def _passed_on(self, arg: cst.Arg, index: int, bound: Mapping[str, Argument]) -> cst.Arg:
         """Arguments that are passed on by a star: as they are where torch has them in the same places and words.
 
-        Those by keyword go through a helper that knows Paddle's words. What torch has otherwise is refused if it was seen.
+        Those by keyword go through a helper that knows Paddle's words. What torch has otherwise is refused where seen.
         """
         target = Target(self.row.torch or "").signature
         if target is None or self.place is None:

@@ -98,7 +98,7 @@ class Meaning:
             dotted = self.file.program.origin(dotted, self.file.module)
         found = dotted
         if not _is_paddle(found):
-            module, name, rest = self.file.program.split(dotted)
+            module, _, rest = self.file.program.split(dotted)
             if module is None or not rest or module is self.file.module:
                 return ""
             found = self.file.program.origin(dotted)
@@ -166,7 +166,8 @@ class Meaning:
 
     def _method(self, original: cst.Call, updated: cst.Call, transform: Walk, place: Place | None) -> Found | None:
         function = original.func
-        assert isinstance(function, cst.Attribute) and isinstance(updated.func, cst.Attribute)
+        assert isinstance(function, cst.Attribute)
+        assert isinstance(updated.func, cst.Attribute)
         name = function.attr.value
         base = self._base(place, name)
         if base:
