@@ -15,7 +15,9 @@ from nlblocks.errors import InputError
 @click.command()
 @click.argument("entry")
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--path", "paths", multiple=True, help="A folder that sources lie in; only what is under these is ported.")
+@click.option(
+    "--path", "paths", multiple=True, help="A folder that sources lie in; only what is under these is ported."
+)
 @click.option("--kwargs", default="", metavar="TEXT", help="Arguments that make the model, e.g. depth=18.")
 @click.option(
     "--input", "inputs", multiple=True,
@@ -43,6 +45,7 @@ def port(
         import libcst  # noqa: F401
     except ModuleNotFoundError:
         raise InputError('nlblocks port needs libcst; install it with: pip install "nlblocks[port]"') from None
+    from nlblocks.port import PortReport
     from nlblocks.port import port as port_model
 
     for file in (report_file, json_file):
@@ -51,7 +54,7 @@ def port(
     if report_file is not None and report_file.suffix not in (".html", ".json"):
         raise InputError(f"--report {report_file} must end in .html or .json")
     with progress() as say:
-        report = port_model(
+        report: PortReport = port_model(
             [entry, *others], out, path=paths, kwargs=kwargs, inputs=inputs, weights=weights, setup=setup, progress=say
         )
     console = Console()

@@ -149,7 +149,11 @@ class Closure:
         for decorator in getattr(unit.node, "decorator_list", []) if found is not None else ():
             site = module.sites.of(decorator)
             place = found.place(site) if found is not None else None
-            if place is not None and place.same and any(c.partition(":")[0] in self.record.files for c in place.callees):
+            if (
+                place is not None
+                and place.same
+                and any(c.partition(":")[0] in self.record.files for c in place.callees)
+            ):
                 sites.append(site)
         return sites
 
@@ -184,7 +188,7 @@ class Closure:
     def _called(self, module: Module, first: int, last: int) -> None:
         """What was seen to be called, or looked up, in these lines."""
         found = self.record.modules.get(module.name)
-        for site, place in (found.places.items() if found is not None else ()):
+        for site, place in found.places.items() if found is not None else ():
             if first <= site[0] <= last and not any(_within(site, one) for one in self.want(module).dropped):
                 for callee in place.callees:
                     self._seen(callee)
@@ -199,7 +203,6 @@ class Closure:
 
     def _named(self, module: Module) -> None:
         """Of a module that looks names up by text: its definitions whose names stand as text in what is kept."""
-        texts = {node.value for node in ast.walk(module.tree) if isinstance(node, ast.Constant)}
         kept = self.want(module)
         shown = {
             node.value
@@ -208,7 +211,7 @@ class Closure:
             for node in ast.walk(unit.node)
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
-        for name in texts & shown & set(module.top):
+        for name in shown & set(module.top):
             self._refer(f"{module.name}.{name}", None)
 
     def want(self, module: Module) -> Wanted:
@@ -256,7 +259,7 @@ class Closure:
             if other is None:
                 continue
             if name in other.top:
-                self.want(module).imports.add("*")
+                self.want(module).imports.add(f"*{star}")
                 self._refer(f"{star}.{name}", None)
                 return
             self._star(name, other)

@@ -80,6 +80,6 @@ def _statements(node: ast.AST) -> Iterator[ast.stmt]:
 
 
 def _is_docstring(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) or isinstance(
+    return (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)) or isinstance(
         statement, ast.Global | ast.Nonlocal
     )

@@ -46,7 +46,12 @@ class Inputs:
     def _made(cls, text: str) -> Inputs:
         module, _, name = text.partition(":")
         found = getattr(importlib.import_module(module), name)()
-        if isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], list | tuple) and isinstance(found[1], dict):
+        if (
+            isinstance(found, tuple)
+            and len(found) == 2
+            and isinstance(found[0], list | tuple)
+            and isinstance(found[1], dict)
+        ):
             return cls(list(found[0]), found[1])
         if isinstance(found, list | tuple):
             return cls(list(found), {})

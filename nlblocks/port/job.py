@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +59,10 @@ class Job:
 
     @classmethod
     def from_json(cls, text: str) -> Job:
-        data: Mapping[str, Any] = json.loads(text)
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+        data: dict[str, Any] = json.loads(text)
+        for name, value in data.items():
+            data[name] = tuple(value) if isinstance(value, list) else value
+        return cls(**data)
 
 
 def _check_kwargs(kwargs: str) -> None:

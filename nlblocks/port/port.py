@@ -24,8 +24,8 @@ from nlblocks.port.rewrite.imports import SUFFIX
 
 
 def port(
-    entry: str | Sequence[str], out: Any, *, path: Sequence[Any] = (), kwargs: str = "", inputs: Sequence[str] | str = (),
-    weights: Sequence[Any] = (), setup: Any = None, prove: bool = True, progress: Callable[[str], None] | None = None,
+    entry: str | Sequence[str], out: Any, *, path: Sequence[Any] = (), kwargs: str = "",
+    inputs: Sequence[str] | str = (), weights: Sequence[Any] = (), setup: Any = None, prove: bool = True, progress: Callable[[str], None] | None = None,
 ) -> PortReport:  # fmt: skip
     """Port a Paddle model's source to torch, with its weights and a proof.
 
@@ -76,7 +76,6 @@ def translate(job: Job, record: Record) -> dict[str, Ported]:
     return {
         name: ported(wanted.module, sources.program, record, wanted)
         for name, wanted in closure.wanted.items()
-        if wanted.lines or wanted.imports
     }
 
 

@@ -16,9 +16,9 @@ from nlblocks.parity import compare
 from nlblocks.port.coverage import Lines
 from nlblocks.port.inputs import Inputs
 from nlblocks.port.job import Job
+from nlblocks.port.live import SOURCE, TARGET, built, porting, prepare, said
 from nlblocks.port.rewrite.imports import SUFFIX
 from nlblocks.port.weights import Entry, Move, moves
-from nlblocks.port.worker import SOURCE, TARGET, built, porting, prepare, said
 from nlblocks.weights.files import DTYPES, in_memory, open_checkpoint, write_checkpoint
 
 ACCEPTED = ("batch_norm.variance",)
@@ -65,9 +65,7 @@ def torch_entry(entry: str) -> str:
     return f"{root}{SUFFIX}{dot}{rest}:{name}"
 
 
-def _compared(
-    inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], paddle: Any, torch: Any
-) -> dict[str, Any]:
+def _compared(inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], paddle: Any, torch: Any) -> dict[str, Any]:
     """The lab's report, as data, and the verdict that follows from it."""
     prefix = ""
     if not inputs.plain:
@@ -104,7 +102,11 @@ def _read(files: Sequence[str], state: Mapping[str, Any]) -> dict[str, Any]:
     missing = [name for name in state if name not in found]
     unknown = [name for name in found if name not in state]
     wrong = [n for n in state if n in found and tuple(found[n].shape) != tuple(state[n].shape)]
-    for names, what in ((missing, "lacks"), (unknown, "holds what the model does not have:"), (wrong, "has another shape for")):
+    for names, what in (
+        (missing, "lacks"),
+        (unknown, "holds what the model does not have:"),
+        (wrong, "has another shape for"),
+    ):
         if names:
             more = f" and {len(names) - 4} more" if len(names) > 4 else ""
             raise InputError(f"{', '.join(files)} {what} {', '.join(names[:4])}{more}")
@@ -116,10 +118,14 @@ def _write(job: Job, pairs: Sequence[Move], source: Mapping[str, Any], target: M
     arrays = {name: np.array(value) for name, value in target.items()}
     for move in pairs:
         value = source[move.paddle]
-        arrays[move.torch] = np.ascontiguousarray(value.T if move.transposed else value).reshape(arrays[move.torch].shape)
+        arrays[move.torch] = np.ascontiguousarray(value.T if move.transposed else value).reshape(
+            arrays[move.torch].shape
+        )
     stem = Path(job.weights[0]).name.partition(".")[0] if job.weights else job.entries[0].partition(":")[2]
     path = Path(job.out) / f"{stem}.pth"
     if not arrays:
         return ""
-    write_checkpoint(path, {name: in_memory(value, DTYPES[str(value.dtype)]) for name, value in arrays.items()}, layout=TARGET)
+    write_checkpoint(
+        path, {name: in_memory(value, DTYPES[str(value.dtype)]) for name, value in arrays.items()}, layout=TARGET
+    )
     return str(path)

@@ -14,7 +14,6 @@ from typing import Any
 from nlblocks.port.job import Job
 from nlblocks.port.rewrite import Ported, Refused
 
-
 PAGE = """<!doctype html>
 <meta charset="utf-8">
 <title>nlblocks port: {title}</title>

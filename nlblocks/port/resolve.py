@@ -117,9 +117,9 @@ def bound(body: Iterable[ast.AST], package: str) -> Scope:
             found.setdefault(node.name, None)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
             found.setdefault(node.id, None)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            found.setdefault(node.name, None)
-        elif isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
+        elif (isinstance(node, ast.ExceptHandler) and node.name) or (
+            isinstance(node, ast.MatchAs | ast.MatchStar) and node.name
+        ):
             found.setdefault(node.name, None)
     return found
 

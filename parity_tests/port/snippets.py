@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import paddle
 import torch
-from nlblocks_paddle.lab.porting import porting as paddle_porting
-from nlblocks_torch.lab.porting import porting as torch_porting
 
 from nlblocks.port.observe import Record, Watcher
 from nlblocks.port.resolve import Module, Program
 from nlblocks.port.rewrite import Ported, ported
 from nlblocks.port.table.row import Case
 from nlblocks.port.weights import Entry, moves
+from nlblocks_paddle.lab.porting import porting as paddle_porting
+from nlblocks_torch.lab.porting import porting as torch_porting
 
 HEAD = "import numpy as np\nimport paddle\nimport paddle.nn as nn\nimport paddle.nn.functional as F\n\n\n"
 TOLERANCE = 1e-11
@@ -104,6 +104,11 @@ class Snippet:
         return found, {n: g.numpy() for n, g in gradients.items() if g is not None}
 
     def torch(self) -> tuple[list[Any], dict[str, Any]]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self._run_torch()
+
+    def _run_torch(self) -> tuple[list[Any], dict[str, Any]]:
         space: dict[str, Any] = {"__name__": "snippet_torch"}
         exec(compile(self.ported.text, "snippet_torch.py", "exec"), space)
         torch.set_default_dtype(torch.float64)
@@ -137,7 +142,11 @@ class Snippet:
         source, target = self.start, layer.state_dict()
         for move in pairs:
             values = source[move.paddle]
-            target[move.torch].copy_(torch.from_numpy(values.T.copy() if move.transposed else values.copy()).reshape(target[move.torch].shape))
+            target[move.torch].copy_(
+                torch.from_numpy(values.T.copy() if move.transposed else values.copy()).reshape(
+                    target[move.torch].shape
+                )
+            )
         return {move.paddle: (move.torch, move.transposed) for move in pairs}
 
     def check(self) -> None:

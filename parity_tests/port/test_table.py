@@ -95,7 +95,9 @@ def test_signature_is_paddles(row: Row) -> None:
 
 def _paddle_parameters(name: str) -> dict[str, inspect.Parameter] | None:
     root, *path = name.split(".")
-    found: Any = {"paddle": paddle, "Tensor": paddle.Tensor, "Parameter": paddle.Tensor, "Layer": paddle.nn.Layer}.get(root)
+    found: Any = {"paddle": paddle, "Tensor": paddle.Tensor, "Parameter": paddle.Tensor, "Layer": paddle.nn.Layer}.get(
+        root
+    )
     try:
         for part in path:
             found = getattr(found, part)
@@ -132,7 +134,9 @@ def test_defaults_are_torchs(row: Row) -> None:
             if said == REQUIRED:  # always written
                 continue
             default = ast.literal_eval(said)
-            assert any(_plain(default) == _plain(one) or _is_empty(one) and default in (None, 0, ()) for one in theirs), f"{signature.head}: {name}={theirs!r}"
+            assert any(
+                _plain(default) == _plain(one) or (_is_empty(one) and default in (None, 0, ())) for one in theirs
+            ), f"{signature.head}: {name}={theirs!r}"
 
 
 def _is_empty(default: Any) -> bool:
@@ -176,3 +180,28 @@ def _torch_defaults(signature: Signature) -> Iterator[tuple[str, list[Any]]]:
         for name in signature.parameters:
             assert name in known, f"{signature.head} has no {name!r}, only {list(known)}"
     yield from ((name, known[name]) for name in signature.parameters if name in known)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_mapped_argument_is_in_a_case(row: Row) -> None:
+    """What becomes an argument of torch's is given by some case."""
+    if not row.cases:
+        return
+    given = {name for case in row.cases for text in (case.code, case.layer) if text for name in _given(row, text)}
+    mapped = {n for n in row.signature.parameters for v in (None, *row.variants) if isinstance(row.fate(n, v), To)}
+    assert mapped <= given | {row.signature.variadic}, f"no case gives {sorted(mapped - given)}"
+
+
+def _given(row: Row, text: str) -> Iterator[str]:
+    """The parameters that calls of a row's API give in some code."""
+    called = {name.rpartition(".")[2] for name in row.names}
+    positional = [n for n in row.signature.parameters if n not in row.signature.keyword_only]
+    for node in ast.walk(ast.parse(text)):
+        function = node.func if isinstance(node, ast.Call) else None
+        name = getattr(function, "attr", getattr(function, "id", ""))
+        if not isinstance(node, ast.Call) or name not in called:
+            continue
+        root = ast.unparse(function.value) if isinstance(function, ast.Attribute) else "nn"
+        method = not root.startswith(("paddle", "nn", "F")) and row.paddle.startswith("paddle.")
+        yield from positional[: len(node.args) + method]
+        yield from (keyword.arg for keyword in node.keywords if keyword.arg)

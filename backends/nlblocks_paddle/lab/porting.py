@@ -6,6 +6,7 @@ import importlib
 import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +21,7 @@ HOMES = (
     "paddle.optimizer", "paddle.optimizer.lr", "paddle.distribution", "paddle.vision.ops", "paddle.vision.models",
     "paddle.vision.transforms", "paddle.vision.transforms.functional", "paddle.io", "paddle.jit", "paddle.amp",
     "paddle.autograd", "paddle.device", "paddle.distributed", "paddle.distributed.fleet", "paddle.distributed.fleet.utils",
+    
     "paddle.distributed.fleet.meta_parallel", "paddle.incubate", "paddle.incubate.nn", "paddle.incubate.nn.functional",
     "paddle.static", "paddle.static.nn", "paddle.static.amp", "paddle.framework", "paddle.base", "paddle.utils",
     "paddle.utils.download",
@@ -66,7 +68,7 @@ class PaddlePorting:
             return "LinearWeight" if id(value) in self._linear else "Parameter"
         if isinstance(value, nn.Layer):
             return f"Layer:{self.class_name(type(value))}"
-        if isinstance(value, nn.initializer.Initializer):
+        if isinstance(value, paddle.nn.initializer.initializer.Initializer):
             return f"Initializer:{self.class_name(type(value))}"
         if isinstance(value, paddle.ParamAttr):
             return "ParamAttr"
@@ -79,7 +81,7 @@ class PaddlePorting:
         return next((self._names[id(base)] for base in kind.__mro__ if id(base) in self._names), kind.__qualname__)
 
     def entries(self, model: nn.Layer) -> list[tuple[tuple[str, ...], str, str, tuple[int, ...], str]]:
-        """Every tensor of a model's state: the path of its layer, its name there, the layer's class, shape, full name."""
+        """Every tensor of a model's state: its layer's path, its name there, the layer's class, shape and full name."""
         found, told = [], set()
 
         def walk(layer: nn.Layer, path: tuple[str, ...]) -> None:
@@ -143,10 +145,10 @@ class PaddlePorting:
             if isinstance(layer, nn.Linear) and layer.weight is not None:
                 self._linear[id(layer.weight)] = layer.weight
         if type(value).__module__.partition(".")[0] == "paddle":
-            value.register_forward_pre_hook(lambda layer, inputs: _ranks(place, inputs))
+            value.register_forward_pre_hook(partial(_ranks, place))  # type: ignore[arg-type]  # it changes nothing
 
 
-def _ranks(place: Any, inputs: Any) -> None:
+def _ranks(place: Any, layer: Any, inputs: Any) -> None:
     found = inputs[0] if isinstance(inputs, tuple | list) and inputs else inputs
     if isinstance(found, paddle.Tensor):
         place.ranks.add(found.ndim)
@@ -173,7 +175,7 @@ def signature(name: str) -> inspect.Signature | None:
     head, _, rest = name.partition(".")
     found: Any = paddle.Tensor if head == "Tensor" else nn.Layer if head == "Layer" else paddle
     for part in rest.split("."):
-        if found is paddle and part in ("nn", "vision") or isinstance(found, ModuleType):
+        if (found is paddle and part in ("nn", "vision")) or isinstance(found, ModuleType):
             found = getattr(found, part, None) or importlib.import_module(f"{found.__name__}.{part}")
         else:
             found = getattr(found, part, None)

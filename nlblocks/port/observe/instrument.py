@@ -43,7 +43,7 @@ def instrumented(source: str, path: str) -> tuple[ast.Module, list[Site]]:
 
 
 class _Watch(ast.NodeTransformer):
-    """f(a) becomes CALLED(number, f, a), x.name becomes LOOKED(number, x).name, and eval(a) GAVE(number, a, eval(a))."""
+    """f(a) becomes CALLED(n, f, a), x.name becomes LOOKED(n, x).name, and eval(a) becomes GAVE(n, a, eval(a))."""
 
     def __init__(self, sites: Sites) -> None:
         self.sites = sites
@@ -103,10 +103,10 @@ class _Watch(ast.NodeTransformer):
 
     visit_FunctionDef = visit_AsyncFunctionDef = _function
 
-    def visit_MatchValue(self, node: ast.MatchValue) -> ast.AST:
+    def visit_match_case(self, node: ast.match_case) -> ast.AST:
+        node.guard = self.visit(node.guard) if node.guard is not None else None
+        node.body = [self.visit(statement) for statement in node.body]
         return node  # a pattern is no expression
-
-    visit_MatchClass = visit_MatchMapping = visit_MatchValue
 
 
 def _call(name: str, arguments: Sequence[ast.expr], keywords: list[ast.keyword], at: ast.expr) -> ast.Call:

@@ -12,6 +12,7 @@ from nlblocks.port.observe import Place
 from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression, literal
 from nlblocks.port.rewrite.convert import CONVERTERS, same_literal
 from nlblocks.port.rewrite.file import IMPORTS, File
+from nlblocks.port.rewrite.layout import commas, keyword, spliced
 from nlblocks.port.rewrite.spelling import in_own_words
 from nlblocks.port.table.helpers import HELPERS
 from nlblocks.port.table.row import (
@@ -121,7 +122,7 @@ class Call:
             else:
                 raise Refusal(f"more arguments than the table knows: {index + 1}")
             bound[name] = Argument(arg.value, seen.get(key), original=arg)
-            if name == "name" and not (bound[name].fits("text") or bound[name].fits("none")):
+            if name == "name" and not any(bound[name].fits(kind) for kind in ("text", "none", "bool")):
                 raise Refusal(f"{bound[name].text} is no name: the table does not know the call in this form")
         if self._receiver_name and self.receiver is not None:
             bound[self._receiver_name] = Argument(self.receiver)
@@ -130,7 +131,7 @@ class Call:
     def _passed_on(self, arg: cst.Arg, index: int, bound: Mapping[str, Argument]) -> cst.Arg:
         """Arguments that are passed on by a star: as they are where torch has them in the same places and words.
 
-        Those by keyword go through a helper that knows Paddle's words. What torch has otherwise is refused if it was seen.
+        Those by keyword go through a helper that knows Paddle's words. What torch has otherwise is refused where seen.
         """
         target = Target(self.row.torch or "").signature
         if target is None or self.place is None:
@@ -151,6 +152,8 @@ class Call:
                     renamed[name] = fate.name
             elif isinstance(fate, Only):
                 expected[name] = fate.values
+            elif isinstance(fate, Attr) and fate.flag:
+                renamed[name] = fate.flag
             elif name in self.place.arguments:
                 raise Refusal(f"{name} is passed on by stars")
             elif default != REQUIRED:
@@ -280,10 +283,10 @@ class Call:
             if next_one and (arg.keyword is None or torch in POSITIONAL):
                 args.append(arg.with_changes(value=argument.node, keyword=None, equal=cst.MaybeSentinel.DEFAULT))
             elif torch == signature.variadic:
-                args += _spliced(argument, arg)
+                args += spliced(argument, arg)
             else:
                 positional = False
-                args.append(_keyword(arg, torch, argument.node))
+                args.append(keyword(arg, torch, argument.node))
         args += rest
         for torch, argument in outputs:
             if argument.given or torch in target.placeholders:
@@ -292,11 +295,11 @@ class Call:
             if default == REQUIRED or not same_literal(argument.node, default):
                 if any(arg.star == "**" for arg in self.node.args):
                     raise Refusal(f"{torch} has another default in torch, and may be passed on by **")
-                args.append(_keyword(None, torch, argument.node))
+                args.append(keyword(None, torch, argument.node))
         function = self.function
         if function is None:
             function = expression(self._head(signature, outputs))
-        return self.node.with_changes(func=function, args=_commas(args, self.node.args))
+        return self.node.with_changes(func=function, args=commas(args, self.node.args))
 
     def _head(self, signature: Signature, outputs: Sequence[tuple[str, Argument]]) -> str:
         return self._filled(self.file.named(signature.head), dict(outputs))
@@ -308,7 +311,9 @@ class Call:
         if any(arg.star == "**" for arg in rest):
             raise Refusal("arguments passed on by **")
         if rest:
-            arguments[self.row.signature.variadic] = Argument(expression(f"[{', '.join(code(a).strip().rstrip(',') for a in rest)}]"))
+            arguments[self.row.signature.variadic] = Argument(
+                expression(f"[{', '.join(code(a).strip().rstrip(',') for a in rest)}]")
+            )
         text = self._filled(_named(target.text, self.file), arguments)
         try:
             return expression(text)
@@ -381,40 +386,3 @@ def _atom(node: cst.BaseExpression) -> str:
     if node.lpar or (isinstance(node, plain) and not isinstance(node, cst.Tuple)):
         return text
     return f"({text})"
-
-
-def _keyword(arg: cst.Arg | None, name: str, value: cst.BaseExpression) -> cst.Arg:
-    equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-    if arg is None:
-        return cst.Arg(value=value, keyword=cst.Name(name), equal=equal)
-    kept = arg.equal if isinstance(arg.equal, cst.AssignEqual) else equal
-    return arg.with_changes(value=value, keyword=cst.Name(name), equal=kept)
-
-
-def _spliced(argument: Argument, arg: cst.Arg) -> list[cst.Arg]:
-    """An argument for torch's *parameter: the items of a literal list, else the expression with a star."""
-    node = argument.node
-    if isinstance(node, cst.List | cst.Tuple):
-        return [cst.Arg(value=element.value) for element in node.elements]
-    if argument.fits("int") or argument.fits("text"):
-        return [arg.with_changes(keyword=None, equal=cst.MaybeSentinel.DEFAULT)]
-    return [arg.with_changes(keyword=None, equal=cst.MaybeSentinel.DEFAULT, star="*")]
-
-
-def _commas(args: list[cst.Arg], original: Sequence[cst.Arg]) -> list[cst.Arg]:
-    """Arguments with commas between them, and after the last what stood after the last before."""
-    if not args:
-        return args
-    several = [a.comma for a in original[:-1] if isinstance(a.comma, cst.Comma)]
-    between = (
-        several[0].deep_clone()
-        if several and "#" not in code(several[0])
-        else cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-    )
-    spaced = [
-        arg if isinstance(arg.comma, cst.Comma) and arg is not original[-1] else arg.with_changes(comma=between)
-        for arg in args[:-1]
-    ]
-    last = original[-1].comma if original else cst.MaybeSentinel.DEFAULT
-    after = original[-1].whitespace_after_arg if original else cst.SimpleWhitespace("")
-    return [*spaced, args[-1].with_changes(comma=last, whitespace_after_arg=after)]

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from nlblocks.port.observe import Record
+import libcst as cst
+
+from nlblocks.port.observe import Place, Record, Site
 from nlblocks.port.observe.record import FileRecord
 from nlblocks.port.resolve import Module, Program
 from nlblocks.port.table.helpers import HELPERS
@@ -24,6 +27,18 @@ IMPORTS: Mapping[str, tuple[str, str]] = {
     "torchvision": ("import torchvision", "torchvision"),
 }
 """What the table's texts may name, how a file imports it, and what that is."""
+
+
+class Walk(Protocol):
+    """A syntax tree on the way: where a node stands, what is around it, and what was seen there."""
+
+    meaning: Any
+
+    def site(self, node: cst.CSTNode) -> Site: ...
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode: ...
+
+    def place(self, node: cst.CSTNode) -> Place | None: ...
 
 
 @dataclass(frozen=True, slots=True)

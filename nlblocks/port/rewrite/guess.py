@@ -7,8 +7,8 @@ from collections import defaultdict
 from functools import cached_property
 
 from nlblocks.port.observe import Site
-from nlblocks.port.resolve import Module, Program
 from nlblocks.port.observe.record import FileRecord
+from nlblocks.port.resolve import Module, Program
 from nlblocks.port.table import row_of
 
 TENSOR, LAYER, OTHER = "Tensor", "Layer", "other"
@@ -65,7 +65,9 @@ class Guess:
             return ""
         if isinstance(node, ast.Name):
             return self._name(node, owner, depth)
-        if isinstance(node, ast.Constant | ast.JoinedStr | ast.Dict | ast.List | ast.Tuple | ast.ListComp | ast.DictComp):
+        if isinstance(
+            node, ast.Constant | ast.JoinedStr | ast.Dict | ast.List | ast.Tuple | ast.ListComp | ast.DictComp
+        ):
             return OTHER
         if isinstance(node, ast.BinOp):
             sides = {self._kind(node.left, owner, depth + 1), self._kind(node.right, owner, depth + 1)}
@@ -95,12 +97,18 @@ class Guess:
         values = [
             statement.value
             for statement in ast.walk(function)
-            if isinstance(statement, ast.Assign) and any(isinstance(t, ast.Name) and t.id == node.id for t in statement.targets)
+            if isinstance(statement, ast.Assign)
+            and any(isinstance(t, ast.Name) and t.id == node.id for t in statement.targets)
         ]
         known = {self._kind(value, owner, depth + 3) for value in values} - {""}
         if known:
             return known.pop() if len(known) == 1 else ""
-        if isinstance(function, ast.FunctionDef) and function.name == "forward" and home is not None and self._is_layer(home):
+        if (
+            isinstance(function, ast.FunctionDef)
+            and function.name == "forward"
+            and home is not None
+            and self._is_layer(home)
+        ):
             names = [a.arg for a in function.args.args[1:]]
             return TENSOR if node.id in names[:1] and not values else ""
         return ""

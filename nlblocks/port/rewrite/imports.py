@@ -34,8 +34,8 @@ class Imports:
             return None
         kept: list[Any] = []
         dropped = False
-        for part in updated.body:
-            changed = self._one(part)
+        for part, before in zip(updated.body, original.body, strict=True):
+            changed = self._one(part, before)
             dropped = dropped or (changed is None and _imports_paddle(part))
             if isinstance(changed, list):
                 self.absent += changed
@@ -49,7 +49,7 @@ class Imports:
             return updated.with_changes(body=kept)
         return cst.RemoveFromParent()
 
-    def _one(self, part: Any) -> Any:
+    def _one(self, part: Any, original: Any) -> Any:
         root = _root(part)
         if root and not is_there(root) and root not in self.roots:
             return self._absent(part, root)
@@ -64,9 +64,18 @@ class Imports:
         if not part.relative and module.partition(".")[0] in self.roots:
             part = part.with_changes(module=_renamed(part.module))
         if isinstance(part.names, cst.ImportStar):
-            return part if self._is_wanted("*") else None
+            return part if self._is_wanted(f"*{self._absolute(original)}") else None
         names = [alias for alias in part.names if self._is_wanted(_bound(alias))]
         return part.with_changes(names=_trimmed(names, part)) if names else None
+
+    def _absolute(self, part: cst.ImportFrom) -> str:
+        """The module that a "from" imports from."""
+        module = code(part.module) if part.module is not None else ""
+        if not part.relative:
+            return module
+        parts = self.file.module.package.split(".")
+        base = parts[: len(parts) - len(part.relative) + 1]
+        return ".".join([*base, *([module] if module else [])])
 
     def _absent(self, part: Any, root: str) -> Any:
         """In place of a package that is not installed: what raises where it is used."""

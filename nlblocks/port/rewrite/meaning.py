@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import libcst as cst
 
 from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code
-from nlblocks.port.rewrite.file import File
+from nlblocks.port.rewrite.file import File, Walk
 from nlblocks.port.rewrite.guess import Guess
 from nlblocks.port.table import row_of
-
-if TYPE_CHECKING:
-    from nlblocks.port.rewrite.transform import Transform
 
 TENSORS = frozenset({"Tensor", "Parameter", "LinearWeight"})
 Found = tuple[str | tuple[str, ...], Any, Any]
@@ -27,9 +24,52 @@ ELSEWHERE = frozenset(
     for kind in (str, bytes, list, tuple, dict, set, int, float, complex, slice, type, object)
     for name in dir(kind)
 ) | frozenset(
-    "T all any argmax argmin argsort astype clip copy cumprod cumsum dtype fill flatten imag item itemsize max mean min"
-    " nbytes ndim nonzero prod real repeat reshape round shape size sort split squeeze std sum take tolist transpose"
-    " var view numpy cpu cuda to".split()
+    [
+        "T",
+        "all",
+        "any",
+        "argmax",
+        "argmin",
+        "argsort",
+        "astype",
+        "clip",
+        "copy",
+        "cumprod",
+        "cumsum",
+        "dtype",
+        "fill",
+        "flatten",
+        "imag",
+        "item",
+        "itemsize",
+        "max",
+        "mean",
+        "min",
+        "nbytes",
+        "ndim",
+        "nonzero",
+        "prod",
+        "real",
+        "repeat",
+        "reshape",
+        "round",
+        "shape",
+        "size",
+        "sort",
+        "split",
+        "squeeze",
+        "std",
+        "sum",
+        "take",
+        "tolist",
+        "transpose",
+        "var",
+        "view",
+        "numpy",
+        "cpu",
+        "cuda",
+        "to",
+    ]
 )
 """Attributes that NumPy's arrays or Python's own values have too: of an unknown receiver they say nothing."""
 
@@ -63,13 +103,13 @@ class Meaning:
             dotted = self.file.program.origin(dotted, self.file.module)
         found = dotted
         if not _is_paddle(found):
-            module, name, rest = self.file.program.split(dotted)
+            module, _, rest = self.file.program.split(dotted)
             if module is None or not rest or module is self.file.module:
                 return ""
             found = self.file.program.origin(dotted)
             if rest.partition(".")[0] in module.aliases:
                 return ""
-        return found if _is_paddle(found) else ""
+        return found if _is_paddle(found) and ".__dict__" not in found else ""
 
     def alias(self, site: Site) -> str:
         """The Paddle API that a name of some ported module was given to."""
@@ -100,7 +140,11 @@ class Meaning:
         row = row_of(f"Tensor.{attribute}")
         guess = self.guess.receiver(site)
         if guess == "Layer":
-            return "Layer" if row_of(f"Layer.{attribute}") is not None and (attribute[0] != "_" or attribute in ANY_LAYERS) else ""
+            return (
+                "Layer"
+                if row_of(f"Layer.{attribute}") is not None and (attribute[0] != "_" or attribute in ANY_LAYERS)
+                else ""
+            )
         if row is None or guess == "other":
             return ""
         if guess == "Tensor" or attribute not in ELSEWHERE:
@@ -109,7 +153,7 @@ class Meaning:
             raise Refusal("this never ran, and nothing tells whether it is a tensor's or another object's method")
         return "Tensor" if attribute == "shape" else ""
 
-    def call(self, original: cst.Call, updated: cst.Call, transform: Transform) -> Found | None:
+    def call(self, original: cst.Call, updated: cst.Call, transform: Walk) -> Found | None:
         """The API of a call; None where it is none of Paddle's."""
         site = transform.site(original.func)
         api = self.api(site)
@@ -125,9 +169,10 @@ class Meaning:
             return alias, None, updated.func
         return self._seen(place, updated.func)
 
-    def _method(self, original: cst.Call, updated: cst.Call, transform: Transform, place: Place | None) -> Found | None:
+    def _method(self, original: cst.Call, updated: cst.Call, transform: Walk, place: Place | None) -> Found | None:
         function = original.func
-        assert isinstance(function, cst.Attribute) and isinstance(updated.func, cst.Attribute)
+        assert isinstance(function, cst.Attribute)
+        assert isinstance(updated.func, cst.Attribute)
         name = function.attr.value
         base = self._base(place, name)
         if base:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import libcst as cst
 
 from nlblocks.port.rewrite.argument import UNKNOWN, Refusal, code, expression
 from nlblocks.port.rewrite.call import Call, Written, is_start
+from nlblocks.port.rewrite.file import Walk
 
-if TYPE_CHECKING:
-    from nlblocks.port.rewrite.transform import Transform
-
-Rule = Callable[[Call, Any, "Transform"], Written]
+Rule = Callable[[Call, Any, Walk], Written]
 RULES: dict[str, Rule] = {}
 
 
@@ -23,21 +21,23 @@ def rule(function: Rule) -> Rule:
 
 
 @rule
-def start(call: Call, original: Any, transform: Transform) -> Written:
+def start(call: Call, original: Any, transform: Walk) -> Written:
     """An initialiser: a function of the parameter, torch's with its settings."""
     written = call.written()
     call.file.use("partial")
     node = written.node
     assert isinstance(node, cst.Call)
+    if code(node.func) == "partial":
+        return written
     if not node.args:
-        return Written(node.func, written.checks, {}, written.dropped)
+        return Written(node.func, written.checks, dropped=written.dropped)
     first = cst.Arg(node.func, comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
     written.node = node.with_changes(func=cst.Name("partial"), args=[first, *node.args])
     return written
 
 
 @rule
-def param_attr(call: Call, original: Any, transform: Transform) -> Written:
+def param_attr(call: Call, original: Any, transform: Walk) -> Written:
     """A ParamAttr is its initialiser, a function of the parameter, or None."""
     bound, rest = call._bound()
     if rest:
@@ -53,15 +53,14 @@ def param_attr(call: Call, original: Any, transform: Transform) -> Written:
         written.node = given.node
     if trainable is None or trainable.fits((True,)):
         return written
-    if trainable.value is not False:
-        raise Refusal(f"trainable={trainable.text} is not literal")
-    helper = call.file.helper("fixed")
-    written.node = expression(f"{helper}({'' if code(written.node) == 'None' else code(written.node)})")
+    fill = code(written.node)
+    fixed = f"{call.file.helper('fixed')}({'' if fill == 'None' else fill})"
+    written.node = expression(fixed if trainable.value is False else f"{fill} if {_text(trainable.node)} else {fixed}")
     return written
 
 
 @rule
-def tensor_shape(call: Call, original: Any, transform: Transform) -> Written:
+def tensor_shape(call: Call, original: Any, transform: Walk) -> Written:
     """x.shape, a tuple in torch: a list where it is changed, joined to a list, or compared with one."""
     assert call.receiver is not None
     plain = expression(f"{_text(call.receiver)}.shape")
@@ -75,7 +74,7 @@ def _text(node: Any) -> str:
     return f"({code(node)})" if isinstance(node, loose) and not node.lpar else code(node)
 
 
-def _is_read_only(original: Any, transform: Transform) -> bool:
+def _is_read_only(original: Any, transform: Walk) -> bool:
     """Whether a tuple does as well as a list in the place of an expression."""
     parent = transform.parent(original)
     if isinstance(parent, cst.Subscript) and parent.value is original:
@@ -87,14 +86,14 @@ def _is_read_only(original: Any, transform: Transform) -> bool:
         function = transform.parent(parent)
         return not isinstance(function, cst.Call) or code(function.func) != "isinstance"
     if isinstance(parent, cst.ComparisonTarget | cst.Comparison):
-        whole = parent if isinstance(parent, cst.Comparison) else transform.parent(parent)
-        sides = [whole.left, *(c.comparator for c in whole.comparisons)]
+        compared: Any = parent if isinstance(parent, cst.Comparison) else transform.parent(parent)
+        sides = [compared.left, *(c.comparator for c in compared.comparisons)]
         return all(code(side).endswith(".shape") or code(side).rpartition("[")[0].endswith(".shape") for side in sides)
     return isinstance(parent, cst.StarredElement | cst.CompFor | cst.For | cst.FormattedStringExpression | cst.Return)
 
 
 @rule
-def add_sublayer(call: Call, original: Any, transform: Transform) -> Written:
+def add_sublayer(call: Call, original: Any, transform: Walk) -> Written:
     """add_sublayer gives its layer back, add_module nothing: the layer is assigned first where it is used."""
     bound, _ = call._bound()
     assert call.receiver is not None
@@ -116,7 +115,7 @@ def add_sublayer(call: Call, original: Any, transform: Transform) -> Written:
 
 
 @rule
-def create_parameter(call: Call, original: Any, transform: Transform) -> Written:
+def create_parameter(call: Call, original: Any, transform: Walk) -> Written:
     """A parameter of a given shape: zeros for a bias, else what the initialiser or Paddle's own start makes of it."""
     written = call.written()
     bound, _ = call._bound()
@@ -144,7 +143,7 @@ def _is_zero(fill: cst.BaseExpression) -> bool:
 
 
 @rule
-def reshape(call: Call, original: Any, transform: Transform) -> Written:
+def reshape(call: Call, original: Any, transform: Walk) -> Written:
     """An extent of 0 copies the input's: literal ones are written out, a list that held one is looked through."""
     bound, _ = call._bound()
     shape = bound["shape"]
@@ -167,7 +166,7 @@ def reshape(call: Call, original: Any, transform: Transform) -> Written:
     return call.written()
 
 
-def _only_assigned_back(receiver: cst.BaseExpression, original: Any, transform: Transform) -> None:
+def _only_assigned_back(receiver: cst.BaseExpression, original: Any, transform: Walk) -> None:
     """Torch reshapes no tensor in place: a new one does where its name is given to it. Raises Refusal elsewhere."""
     parent = transform.parent(original)
     back = isinstance(parent, cst.Assign) and [code(t.target) for t in parent.targets] == [code(receiver)]
@@ -176,10 +175,15 @@ def _only_assigned_back(receiver: cst.BaseExpression, original: Any, transform: 
 
 
 @rule
-def sequential(call: Call, original: Any, transform: Transform) -> Written:
+def sequential(call: Call, original: Any, transform: Walk) -> Written:
     """Named layers, given as pairs, are an OrderedDict in torch."""
     kinds = {kind for seen in (call.place.arguments.values() if call.place else ()) for kind in seen.kinds}
-    if len(call.node.args) == 1 and call.node.args[0].star == "*" and kinds and all(k.startswith("tuple[") for k in kinds):
+    if (
+        len(call.node.args) == 1
+        and call.node.args[0].star == "*"
+        and kinds
+        and all(k.startswith("tuple[") for k in kinds)
+    ):
         call.file.use("OrderedDict")
         layers = code(call.node.args[0].value)
         return Written(expression(f"{call.file.use('nn')}.Sequential(OrderedDict({layers}))"))
@@ -196,7 +200,7 @@ def sequential(call: Call, original: Any, transform: Transform) -> Written:
 
 
 @rule
-def sublayers(call: Call, original: Any, transform: Transform) -> Written:
+def sublayers(call: Call, original: Any, transform: Walk) -> Written:
     """The parts of a layer: torch counts the layer itself among them, first."""
     bound, _ = call._bound()
     method = "modules" if call.api.endswith(".sublayers") else "named_modules"
@@ -215,7 +219,7 @@ def sublayers(call: Call, original: Any, transform: Transform) -> Written:
 
 
 @rule
-def pool(call: Call, original: Any, transform: Transform) -> Written:
+def pool(call: Call, original: Any, transform: Walk) -> Written:
     """With ceil_mode torch leaves out a window that begins behind the input: never where padding + stride <= kernel."""
     bound, _ = call._bound()
     ceil = bound.get("ceil_mode")
@@ -242,13 +246,35 @@ def _smallest(value: Any) -> int:
 
 
 @rule
-def affine(call: Call, original: Any, transform: Transform) -> Written:
+def affine(call: Call, original: Any, transform: Walk) -> Written:
     """InstanceNorm has a scale and a bias in Paddle unless told otherwise, and none in torch."""
     written = call.written()
     if isinstance(written.node, cst.Call) and call._variant(call._bound()[0]) is None:
-        arg = cst.Arg(cst.Name("True"), keyword=cst.Name("affine"), equal=cst.AssignEqual(*[cst.SimpleWhitespace("")] * 2))
+        arg = cst.Arg(
+            cst.Name("True"), keyword=cst.Name("affine"), equal=cst.AssignEqual(*[cst.SimpleWhitespace("")] * 2)
+        )
         comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
         args = written.node.args
         written.node = written.node.with_changes(args=[*args[:-1], args[-1].with_changes(comma=comma), arg])
     return written
 
+
+@rule
+def shape_tensor(call: Call, original: Any, transform: Walk) -> Written:
+    """paddle.shape(x) is a tensor of extents: numbers where they are taken one by one or as sizes, else a tensor."""
+    bound, _ = call._bound()
+    plain = f"{_text(bound['input'].node)}.shape"
+    parent = transform.parent(original)
+    if isinstance(parent, cst.Arg):
+        function = transform.parent(parent)
+        api = transform.meaning.api(transform.site(function.func)) if isinstance(function, cst.Call) else ""
+        if api in OF_TENSORS:
+            return Written(expression(f"{call.file.use('torch')}.tensor({plain})"))
+    return Written(expression(plain))
+
+
+OF_TENSORS = frozenset(
+    f"paddle.{n}"
+    for n in ["cast", "concat", "stack", "slice", "prod", "gather", "add", "subtract", "multiply", "divide"]
+)
+"""What computes with the extents as a tensor."""

@@ -71,7 +71,7 @@ def _gathered(given: list[_Given], names: Sequence[str], seen: Mapping[str, Seen
     """Extents that are given one by one, as a list."""
     at = next((i for i, name in enumerate(names) if name in ("shape", "shape_or_dtype", "dims", "repeats")), None)
     places = [one for one in given if one.arg.keyword is None]
-    if at is None or len(places) <= at or not (places[at].fits("int") or _are_extents(places[at:])):
+    if at is None or len(places) <= at or not (places[at].fits("int") or _are_extents(places[at:], names[at + 1 :])):
         return given
     parts, others = places[at:], [one for one in given if one.arg.keyword is not None]
     if len(parts) == 1 and parts[0].arg.star == "*":
@@ -93,9 +93,15 @@ def _list_of(seen: Mapping[str, Seen], at: int) -> Seen:
     return Seen({"list[int]"}, [[0 if 0 in values else values[0] for values in items if values]])
 
 
-def _are_extents(places: Sequence[_Given]) -> bool:
-    """Whether the first of several may be an extent that is a tensor: another is a number."""
-    return len(places) > 1 and places[0].fits("tensor") and any(one.fits("int") for one in places[1:])
+def _are_extents(places: Sequence[_Given], others: Sequence[str]) -> bool:
+    """Whether several positions are extents though the first is not known to be a number: a tensor beside numbers.
+
+    ``others`` are the parameters behind: where there is none but a name, what is none belongs to the extents.
+    """
+    if len(places) < 2 or places[0].fits("list"):
+        return False
+    alone = not [name for name in others if name != "name"] and not places[1].fits("text")
+    return alone or (places[0].fits("tensor") and any(one.fits("int") for one in places[1:]))
 
 
 def _ordered(given: list[_Given], row: Row, names: Sequence[str]) -> list[_Given]:

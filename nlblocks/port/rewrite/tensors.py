@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import libcst as cst
 
 from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression
 from nlblocks.port.rewrite.call import Call, Written
+from nlblocks.port.rewrite.file import Walk
 from nlblocks.port.rewrite.rules import _is_read_only, _text, rule
-
-if TYPE_CHECKING:
-    from nlblocks.port.rewrite.transform import Transform
 
 
 def _tensor(argument: Argument) -> str:
@@ -20,7 +18,7 @@ def _tensor(argument: Argument) -> str:
 
 
 @rule
-def meshgrid(call: Call, original: Any, transform: Transform) -> Written:
+def meshgrid(call: Call, original: Any, transform: Walk) -> Written:
     """Paddle's grid is torch's with indexing="ij", which torch wants to be told."""
     for arg in call.node.args:
         if arg.keyword is not None and (code(arg.keyword) != "indexing" or code(arg.value).strip("\"'") != "ij"):
@@ -31,7 +29,7 @@ def meshgrid(call: Call, original: Any, transform: Transform) -> Written:
     return _as_list(Written(grid), original, transform)
 
 
-def _as_list(written: Written, original: Any, transform: Transform) -> Written:
+def _as_list(written: Written, original: Any, transform: Walk) -> Written:
     """Paddle gives a list, torch a tuple, which does where it is only taken apart."""
     if not _is_read_only(original, transform):
         written.node = expression(f"list({code(written.node)})")
@@ -39,13 +37,13 @@ def _as_list(written: Written, original: Any, transform: Transform) -> Written:
 
 
 @rule
-def parts(call: Call, original: Any, transform: Transform) -> Written:
+def parts(call: Call, original: Any, transform: Walk) -> Written:
     """A list of parts, or a tuple where it is only taken apart."""
     return _as_list(call.written(), original, transform)
 
 
 @rule
-def transpose(call: Call, original: Any, transform: Transform) -> Written:
+def transpose(call: Call, original: Any, transform: Walk) -> Written:
     """A list of all axes is torch's permute; two axes, which Paddle takes too, are torch's transpose."""
     parts = [arg for arg in call.node.args if arg.keyword is None]
     named = {code(arg.keyword): arg.value for arg in call.node.args if arg.keyword is not None}
@@ -58,14 +56,26 @@ def transpose(call: Call, original: Any, transform: Transform) -> Written:
 
 
 @rule
-def where(call: Call, original: Any, transform: Transform) -> Written:
+def size(call: Call, original: Any, transform: Walk) -> Written:
+    """x.size counts the items; called, it is torch's: the extents, or one of them."""
+    if not isinstance(original, cst.Call):
+        return call.written()
+    assert call.receiver is not None
+    plain = f"{_text(call.receiver)}.shape"
+    if call.node.args:
+        return Written(expression(f"{plain}[{code(call.node.args[0].value)}]"))
+    return Written(expression(plain if _is_read_only(original, transform) else f"list({plain})"))
+
+
+@rule
+def where(call: Call, original: Any, transform: Walk) -> Written:
     """With a condition alone the places where it holds, as parts; else one tensor."""
     bound, _ = call._bound()
     return parts(call, original, transform) if "x" not in bound else call.written()
 
 
 @rule
-def along_axis(call: Call, original: Any, transform: Transform) -> Written:
+def along_axis(call: Call, original: Any, transform: Walk) -> Written:
     """Given an axis before the index, or by torch's word dim, Paddle's gather and scatter are torch's own."""
     parts = [arg for arg in call.node.args if arg.keyword is None]
     at = 0 if call.receiver is not None else 1
@@ -79,7 +89,7 @@ def along_axis(call: Call, original: Any, transform: Transform) -> Written:
 
 
 @rule
-def numel(call: Call, original: Any, transform: Transform) -> Written:
+def numel(call: Call, original: Any, transform: Walk) -> Written:
     """Paddle counts as a tensor, torch as a number, which does where it is reckoned with."""
     written = call.written()
     parent = transform.parent(original)
@@ -93,7 +103,7 @@ def numel(call: Call, original: Any, transform: Transform) -> Written:
 
 
 @rule
-def split(call: Call, original: Any, transform: Transform) -> Written:
+def split(call: Call, original: Any, transform: Walk) -> Written:
     """A number of equal parts is torch's chunk; of sizes one may be -1: written out, or found by a helper."""
     bound, _ = call._bound()
     sizes, x = bound["num_or_sections"], bound["x"]
@@ -119,7 +129,7 @@ def _without(argument: Argument, item: int) -> bool:
 
 
 @rule
-def unsqueeze(call: Call, original: Any, transform: Transform) -> Written:
+def unsqueeze(call: Call, original: Any, transform: Walk) -> Written:
     """Axes in a list are added one after another, in the list's order."""
     bound, _ = call._bound()
     x, axis = bound["x"], bound["axis"]
@@ -132,7 +142,7 @@ def unsqueeze(call: Call, original: Any, transform: Transform) -> Written:
 
 
 @rule
-def slice_(call: Call, original: Any, transform: Transform) -> Written:
+def slice_(call: Call, original: Any, transform: Walk) -> Written:
     """A slice along given axes is an index, where the axes are literal; else a helper's."""
     bound, _ = call._bound()
     x = next(iter(bound.values()))
@@ -150,7 +160,7 @@ def slice_(call: Call, original: Any, transform: Transform) -> Written:
 
 
 @rule
-def pad(call: Call, original: Any, transform: Transform) -> Written:
+def pad(call: Call, original: Any, transform: Walk) -> Written:
     """Paddle counts the axes from the first where every one is padded with a constant, else from the last, as torch."""
     bound, _ = call._bound()
     x, sizes = bound["x"], bound["pad"]
@@ -178,7 +188,7 @@ def pad(call: Call, original: Any, transform: Transform) -> Written:
 
 
 @rule
-def default_dtype(call: Call, original: Any, transform: Transform) -> Written:
+def default_dtype(call: Call, original: Any, transform: Walk) -> Written:
     """Paddle's default dtype is its name: where it is compared with others, torch's is named."""
     written = call.written()
     if isinstance(transform.parent(original), cst.Comparison | cst.ComparisonTarget | cst.FormattedStringExpression):

@@ -11,8 +11,8 @@ from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvide
 
 from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code, expression
-from nlblocks.port.rewrite.call import Call, Written, applied
 from nlblocks.port.rewrite.by_text import by_text
+from nlblocks.port.rewrite.call import Call, Written, applied
 from nlblocks.port.rewrite.file import File
 from nlblocks.port.rewrite.imports import Imports
 from nlblocks.port.rewrite.meaning import Meaning
@@ -20,10 +20,10 @@ from nlblocks.port.rewrite.rules import RULES
 from nlblocks.port.table import row_of
 from nlblocks.port.table.row import Row
 
-
 MODULES = {
     "paddle": "torch", "paddle.nn": "nn", "paddle.nn.functional": "F", "paddle.nn.initializer": "nn.init",
     "paddle.linalg": "torch.linalg", "paddle.fft": "torch.fft",
+    "paddle.nn.layer.activation": "nn.modules.activation",
 }  # fmt: skip
 """Paddle's modules where they are values themselves, as in ``getattr(F, name)``."""
 
@@ -56,6 +56,7 @@ class Transform(cst.CSTTransformer):
         self.blocks: list[Block] = [Block()]
         self.depth = 0
         self.annotations = 0
+        self.evaluated = 0
         self.top: set[int] = set()
         self.docstrings: list[cst.CSTNode] = []
 
@@ -163,7 +164,7 @@ class Transform(cst.CSTTransformer):
         parent = self.parent(original)
         if isinstance(parent, cst.Call) and parent.func is original:
             return updated  # the call decides
-        if isinstance(parent, cst.AssignTarget | cst.AugAssign | cst.AnnAssign | cst.Del):
+        if isinstance(parent, cst.AssignTarget | cst.Del) or getattr(parent, "target", None) is original:
             return updated  # the statement decides
         return self._attribute(original, updated)
 
@@ -181,13 +182,16 @@ class Transform(cst.CSTTransformer):
         stops = {"stop_gradient": "True", "requires_grad": "False"}.get(target.attr.value)
         if stops is None:
             return updated
-        kinds = self.place(target).receiver.kinds if self.place(target) else set()
+        place = self.place(target)
+        kinds = place.receiver.kinds if place is not None else set()
         to = updated.targets[0].target
         assert isinstance(to, cst.Attribute)
         guess = self.meaning.guess.receiver(self.site(target)) if not kinds else ""
         cut = (kinds == {"Tensor"} or guess == "Tensor") and code(updated.value) == stops
         if cut and isinstance(to.value, cst.Name):
-            return updated.with_changes(targets=[cst.AssignTarget(to.value)], value=expression(f"{code(to.value)}.detach()"))
+            return updated.with_changes(
+                targets=[cst.AssignTarget(to.value)], value=expression(f"{code(to.value)}.detach()")
+            )
         if target.attr.value == "requires_grad":
             return updated
         opposite = {"True": "False", "False": "True"}.get(code(updated.value), f"not ({code(updated.value)})")
@@ -232,7 +236,17 @@ class Transform(cst.CSTTransformer):
 
     # Calls
 
+    def visit_Call(self, node: cst.Call) -> None:
+        self.evaluated += code(node.func) == "eval"
+
+    def leave_SimpleString(self, original: cst.SimpleString, updated: cst.SimpleString) -> cst.BaseExpression:
+        """Text that is evaluated names torch's modules."""
+        if not self.evaluated:
+            return updated
+        return updated.with_changes(value=updated.value.replace("nn.layer.activation.", "nn.modules.activation."))
+
     def leave_Call(self, original: cst.Call, updated: cst.Call) -> cst.BaseExpression:
+        self.evaluated -= code(original.func) == "eval"
         looked_up = by_text(original, updated, self.place(original), self.file)
         if looked_up is not None:
             return looked_up
@@ -275,9 +289,7 @@ class Transform(cst.CSTTransformer):
         self._check(written.checks)
         return updated.with_changes(args=[first.with_changes(comma=original.args[0].comma), *node.args])
 
-    def _several(
-        self, original: cst.Call, updated: cst.Call, apis: Sequence[str], function: Any
-    ) -> cst.BaseExpression:
+    def _several(self, original: cst.Call, updated: cst.Call, apis: Sequence[str], function: Any) -> cst.BaseExpression:
         """A variable that held several APIs: ported where the call reads the same for all of them."""
         texts = {}
         for api in apis:
@@ -305,10 +317,17 @@ class Transform(cst.CSTTransformer):
         self.file.rows[row.names[0]] += 1
         attribute = original.func if isinstance(original, cst.Call) else original
         place = self.place(attribute)
-        if receiver is not None and place is not None and api.startswith(("Tensor.", "Parameter.")) and place.receiver.kinds == {"LinearWeight"}:
+        if (
+            receiver is not None
+            and place is not None
+            and api.startswith(("Tensor.", "Parameter."))
+            and place.receiver.kinds == {"LinearWeight"}
+        ):
             receiver = expression(f"{code(receiver)}.t()")  # torch's is [out, in]
         call = Call(row, api, node, self.file, self.place(original), receiver, function)
         try:
+            if isinstance(original, cst.Call) and api.startswith("Tensor.") and "(" not in row.paddle and not row.rule:
+                raise Refusal("the table knows it as an attribute, and here it is called")
             rule = RULES.get(row.rule)
             written = rule(call, original, self) if rule is not None else call.written()
         except Refusal as why:
@@ -343,7 +362,10 @@ class Transform(cst.CSTTransformer):
             return written.node
         parent = self.parent(original)
         target = parent.targets[0].target if isinstance(parent, cst.Assign) and len(parent.targets) == 1 else None
-        if isinstance(target, cst.Name | cst.Attribute) and all(isinstance(start, cst.Call | cst.Attribute) or parameter == "" for parameter, start in written.starts.items()):
+        if isinstance(target, cst.Name | cst.Attribute) and all(
+            isinstance(start, cst.Call | cst.Attribute) or parameter == ""
+            for parameter, start in written.starts.items()
+        ):
             self.file.used.add("nn")
             name = code(target)
             self.blocks[-1].after += [f"{name}.{parameter} = None" for parameter in written.lacking]

@@ -42,17 +42,20 @@ def _scaled(layer: str, function: str, names: tuple[str, ...], values: tuple[flo
     plain = ", ".join(map(str, values))
     torch = torch or layer
     return api(
-        f"paddle.nn.{layer}({given}, name=None)", f"nn.{torch}({theirs})", fates,
+        f"paddle.nn.{layer}({given}, name=None)",
+        f"nn.{torch}({theirs})",
+        fates,
         case(layer=f"nn.{layer}()", held=held),
         case(layer=f"nn.{layer}({some})", held=held),
         case(layer=f"nn.{layer}({plain})", held=held),
     ), api(
-        f"paddle.nn.functional.{function}(x, {given}, name=None)", f"F.{function}(input, {theirs})",
+        f"paddle.nn.functional.{function}(x, {given}, name=None)",
+        f"F.{function}(input, {theirs})",
         {"x": "input", **fates},
         case(f"F.{function}(x)", held=held),
         case(f"F.{function}(x, {some})", held=held),
         case(f"F.{function}(x, {plain})", held=held),
-    )  # fmt: skip
+    )
 
 
 ROWS = (
@@ -67,8 +70,14 @@ ROWS = (
     _layer("Softsign", "Softsign"),
     _layer("LogSigmoid", "LogSigmoid"),
     _layer("Tanhshrink", "Tanhshrink"),
-    api("paddle.nn.Silu(inplace=False, name=None)", "nn.SiLU(inplace=False)", {}, case(layer="nn.Silu()"),
-        case(layer="nn.Silu(inplace=False)"), also="paddle.nn.SiLU"),
+    api(
+        "paddle.nn.Silu(inplace=False, name=None)",
+        "nn.SiLU(inplace=False)",
+        {},
+        case(layer="nn.Silu()"),
+        case(layer="nn.Silu(inplace=False)"),
+        also="paddle.nn.SiLU",
+    ),
     _function("relu6"),
     _function("hardswish"),
     _function("swish", "silu"),
@@ -92,8 +101,14 @@ ROWS = (
         case("y = x * 2\nF.relu_(y)\ny"),
         case("F.relu_(x * 2)"),
     ),
-    api("paddle.nn.functional.silu(x, inplace=False, name=None)", "F.silu(input, inplace=False)", {"x": "input"},
-        case("F.silu(x)"), case("F.silu(x=x)"), case("F.silu(x * 1, inplace=False)")),
+    api(
+        "paddle.nn.functional.silu(x, inplace=False, name=None)",
+        "F.silu(input, inplace=False)",
+        {"x": "input"},
+        case("F.silu(x)"),
+        case("F.silu(x=x)"),
+        case("F.silu(x * 1, inplace=False)"),
+    ),
     *_scaled("LeakyReLU", "leaky_relu", ("negative_slope",), (0.25,), ("0.01",), held=True),
     *_scaled("ELU", "elu", ("alpha",), (0.5,), ("1.0",), held=True),
     *_scaled("CELU", "celu", ("alpha",), (0.5,), ("1.0",), held=True),
@@ -140,8 +155,12 @@ ROWS = (
         case("F.hardsigmoid(x * 9, slope=0.2, offset=0.5)", held=True),
         case("F.hardsigmoid(x=x * 9, slope=0.2)", held=True),
         variants=(
-            when("F.hardsigmoid({x})", {"slope": dropped("torch's own"), "offset": only(0.5)},
-                 slope=(0.1666667,), offset=(0.5,)),
+            when(
+                "F.hardsigmoid({x})",
+                {"slope": dropped("torch's own"), "offset": only(0.5)},
+                slope=(0.1666667,),
+                offset=(0.5,),
+            ),
         ),
         notes="slope and offset are held as float32; the default slope is the decimal 0.1666667",
     ),
@@ -186,7 +205,9 @@ ROWS = (
         case("F.glu(x)", x="f3,4"),
         case("F.glu(x, axis=1)", x="f3,4,2"),
     ),
-    api("paddle.nn.GLU(axis=-1, name=None)", "nn.GLU(dim=-1)", {"axis": "dim"}, case(layer="nn.GLU(axis=1)", x="f3,4,2")),
+    api(
+        "paddle.nn.GLU(axis=-1, name=None)", "nn.GLU(dim=-1)", {"axis": "dim"}, case(layer="nn.GLU(axis=1)", x="f3,4,2")
+    ),
     api(
         "paddle.nn.PReLU(num_parameters=1, init=0.25, weight_attr=None, data_format='NCHW', name=None)",
         "nn.PReLU(num_parameters=1, init=0.25)",
@@ -216,4 +237,4 @@ ROWS = (
         variants=(when("swiglu({x})", {"y": only(None)}, y="none"),),
         also="paddle.nn.functional.swiglu",
     ),
-)  # fmt: skip
+)

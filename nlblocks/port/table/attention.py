@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nlblocks.port.table.helpers import helper
 from nlblocks.port.table.row import api, case, dropped, only, refused, to, when
 
@@ -147,7 +149,7 @@ LAYER = (
 )
 EPS = "the layers' epsilon is held as float32"
 HEADS = "embed_dim, num_heads, dropout=0.0, kdim=None, vdim=None, need_weights=False"
-SEEN = {"x": "f2,3,8", "y": "f2,5,8"}
+SEEN: dict[str, Any] = {"x": "f2,3,8", "y": "f2,5,8"}
 
 
 ROWS = (
@@ -156,14 +158,15 @@ ROWS = (
         f"MultiHeadAttention({HEADS}, bias=True)",
         {"weight_attr": refused("one start for all parts"), "bias_attr": only(None)},
         case("layer(x, x, x)", layer="nn.MultiHeadAttention(8, 2)", x="f2,3,8"),
+        case("layer.eval()\nlayer(x)", layer="nn.MultiHeadAttention(8, 2, dropout=0.3)", x="f2,3,8"),
         case("layer(x)", layer="nn.MultiHeadAttention(embed_dim=8, num_heads=4, bias_attr=False)", x="f2,3,8"),
         case("layer(x, y, y)", layer="nn.MultiHeadAttention(8, 2, need_weights=True)", **SEEN),
         case("layer(x, y, y, m)", layer="nn.MultiHeadAttention(8, 2).eval()", **SEEN, m="b2,1,3,5"),
-        case("layer(x, y, y, attn_mask=m.astype('float64'))", layer="nn.MultiHeadAttention(8, 2)", **SEEN, m="i2,1,3,5:2"),
-        case("layer(x, y, z)", layer="nn.MultiHeadAttention(8, 2, kdim=6, vdim=4)", x="f2,3,8", y="f2,5,6", z="f2,5,4"),
-        variants=(
-            when(f"MultiHeadAttention({HEADS}, bias=True)", {"bias_attr": to("bias")}, bias_attr=(False,)),
+        case(
+            "layer(x, y, y, attn_mask=m.astype('float64'))", layer="nn.MultiHeadAttention(8, 2)", **SEEN, m="i2,1,3,5:2"
         ),
+        case("layer(x, y, z)", layer="nn.MultiHeadAttention(8, 2, kdim=6, vdim=4)", x="f2,3,8", y="f2,5,6", z="f2,5,4"),
+        variants=(when(f"MultiHeadAttention({HEADS}, bias=True)", {"bias_attr": to("bias")}, bias_attr=(False,)),),
         also="paddle.nn.layer.transformer.MultiHeadAttention",
         notes="caches of decoding are refused: the layer takes none",
     ),
@@ -172,37 +175,81 @@ ROWS = (
         f"TransformerEncoderLayer({LAYER}, layer_norm_eps=1e-05)",
         ATTRS,
         case("layer.eval()\nlayer(x)", layer="nn.TransformerEncoderLayer(8, 2, 16)", x="f2,3,8", held=True),
-        case("layer(x)", layer="nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, activation='gelu', normalize_before=True)",
-             x="f2,3,8", held=True),
-        case("layer.eval()\nlayer(x, m)", layer="nn.TransformerEncoderLayer(d_model=8, nhead=2, dim_feedforward=16, attn_dropout=0.1,"
-             " act_dropout=0.2, layer_norm_eps=1e-6)", x="f2,3,8", m="b2,1,3,3", held=True),
+        case(
+            "layer(x)",
+            layer="nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, activation='gelu', normalize_before=True)",
+            x="f2,3,8",
+            held=True,
+        ),
+        case(
+            "layer.eval()\nlayer(x, m)",
+            layer="nn.TransformerEncoderLayer(d_model=8, nhead=2, dim_feedforward=16, attn_dropout=0.1,"
+            " act_dropout=0.2, layer_norm_eps=1e-6)",
+            x="f2,3,8",
+            m="b2,1,3,3",
+            held=True,
+        ),
         notes=EPS,
     ),
     api(
         "paddle.nn.TransformerEncoder(encoder_layer, num_layers, norm=None)",
         "TransformerEncoder(encoder_layer, num_layers, norm=None)",
         {},
-        case("layer.eval()\nlayer(x)", layer="nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16), 2)", x="f2,3,8", held=True),
-        case("layer(x, m)", layer="nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0), num_layers=2,"
-             " norm=nn.LayerNorm(8))", x="f2,3,8", m="b2,1,3,3", held=True),
+        case(
+            "layer.eval()\nlayer(x)",
+            layer="nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16), 2)",
+            x="f2,3,8",
+            held=True,
+        ),
+        case(
+            "layer(x, m)",
+            layer="nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0), num_layers=2,"
+            " norm=nn.LayerNorm(8))",
+            x="f2,3,8",
+            m="b2,1,3,3",
+            held=True,
+        ),
         notes=EPS,
     ),
     api(
         f"paddle.nn.TransformerDecoderLayer({LAYER}, weight_attr=None, bias_attr=None, layer_norm_eps=1e-05)",
         f"TransformerDecoderLayer({LAYER}, layer_norm_eps=1e-05)",
         ATTRS,
+        case(
+            "layer.eval()\nlayer(x, y)",
+            layer="nn.TransformerDecoderLayer(8, 2, 16, activation='gelu', attn_dropout=0.1, act_dropout=0.2,"
+            " layer_norm_eps=1e-3)",
+            held=True,
+            **SEEN,
+        ),
         case("layer.eval()\nlayer(x, y)", layer="nn.TransformerDecoderLayer(8, 2, 16)", held=True, **SEEN),
-        case("layer(x, y, m, n)", layer="nn.TransformerDecoderLayer(8, 2, 16, dropout=0.0, normalize_before=True)",
-             m="b2,1,3,3", n="b2,1,3,5", held=True, **SEEN),
+        case(
+            "layer(x, y, m, n)",
+            layer="nn.TransformerDecoderLayer(8, 2, 16, dropout=0.0, normalize_before=True)",
+            m="b2,1,3,3",
+            n="b2,1,3,5",
+            held=True,
+            **SEEN,
+        ),
         notes=EPS,
     ),
     api(
         "paddle.nn.TransformerDecoder(decoder_layer, num_layers, norm=None)",
         "TransformerDecoder(decoder_layer, num_layers, norm=None)",
         {},
-        case("layer.eval()\nlayer(x, y)", layer="nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16), 2)", held=True, **SEEN),
-        case("layer(x, y, memory_mask=m)", layer="nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, dropout=0.0), 2,"
-             " nn.LayerNorm(8))", m="b2,1,3,5", held=True, **SEEN),
+        case(
+            "layer.eval()\nlayer(x, y)",
+            layer="nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16), 2)",
+            held=True,
+            **SEEN,
+        ),
+        case(
+            "layer(x, y, memory_mask=m)",
+            layer="nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, dropout=0.0), 2, nn.LayerNorm(8))",
+            m="b2,1,3,5",
+            held=True,
+            **SEEN,
+        ),
         notes=EPS,
     ),
     api(
@@ -216,24 +263,52 @@ ROWS = (
         "paddle.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0,"
         " is_causal=False, training=True, backend=None, scale=None, enable_gqa=True, name=None)",
         "F.scaled_dot_product_attention({query}.transpose(1, 2), {key}.transpose(1, 2), {value}.transpose(1, 2),"
-        " attn_mask={attn_mask}, dropout_p={dropout_p} if {training} else 0.0, is_causal={is_causal}, scale={scale}).transpose(1, 2)",
-        {"backend": dropped("which kernel"), "enable_gqa": dropped("the same where the heads are as many, and torch raises else")},
+        " attn_mask={attn_mask}, dropout_p={dropout_p} if {training} else 0.0, is_causal={is_causal},"
+        " scale={scale}).transpose(1, 2)",
+        {
+            "backend": dropped("which kernel"),
+            "enable_gqa": dropped("the same where the heads are as many, and torch raises else"),
+        },
         case("F.scaled_dot_product_attention(x, y, z)", x="f2,3,2,4", y="f2,5,2,4", z="f2,5,2,4"),
         case("F.scaled_dot_product_attention(x, y, y, attn_mask=m)", x="f2,3,2,4", y="f2,5,2,4", m="b2,1,3,5"),
         case("F.scaled_dot_product_attention(x, x, x, is_causal=True)", x="f2,3,2,4"),
-        case("F.scaled_dot_product_attention(x, x, x, attn_mask=m.detach(), dropout_p=0.5, training=False)", x="f2,3,2,4", m="f2,1,3,3"),
-        case("F.scaled_dot_product_attention(x, x, x, None, 0.5, False, layer.training)", layer="nn.Dropout(0.1).eval()", x="f2,3,2,4"),
+        case("F.scaled_dot_product_attention(x, x, x, scale=0.3)", x="f2,3,2,4"),
+        case(
+            "F.scaled_dot_product_attention(x, x, x, attn_mask=m.detach(), dropout_p=0.5, training=False)",
+            x="f2,3,2,4",
+            m="f2,1,3,3",
+        ),
+        case(
+            "F.scaled_dot_product_attention(x, x, x, None, 0.5, False, layer.training)",
+            layer="nn.Dropout(0.1).eval()",
+            x="f2,3,2,4",
+        ),
         variants=(
-            when("F.scaled_dot_product_attention({query}.transpose(1, 2), {key}.transpose(1, 2), {value}.transpose(1, 2))"
-                 ".transpose(1, 2)",
-                 {"attn_mask": only(None), "dropout_p": only(0.0), "is_causal": only(False), "scale": only(None),
-                  "training": dropped("nothing is dropped")},
-                 attn_mask="none", dropout_p=(0.0,), is_causal=(False,), scale="none"),
-            when("F.scaled_dot_product_attention({query}.transpose(1, 2), {key}.transpose(1, 2), {value}.transpose(1, 2),"
-                 " attn_mask={attn_mask}, is_causal={is_causal}).transpose(1, 2)",
-                 {"dropout_p": only(0.0), "scale": only(None), "training": dropped("nothing is dropped")},
-                 dropout_p=(0.0,), scale="none"),
+            when(
+                "F.scaled_dot_product_attention({query}.transpose(1, 2), {key}.transpose(1, 2),"
+                " {value}.transpose(1, 2))"
+                ".transpose(1, 2)",
+                {
+                    "attn_mask": only(None),
+                    "dropout_p": only(0.0),
+                    "is_causal": only(False),
+                    "scale": only(None),
+                    "training": dropped("nothing is dropped"),
+                },
+                attn_mask="none",
+                dropout_p=(0.0,),
+                is_causal=(False,),
+                scale="none",
+            ),
+            when(
+                "F.scaled_dot_product_attention({query}.transpose(1, 2), {key}.transpose(1, 2),"
+                " {value}.transpose(1, 2),"
+                " attn_mask={attn_mask}, is_causal={is_causal}).transpose(1, 2)",
+                {"dropout_p": only(0.0), "scale": only(None), "training": dropped("nothing is dropped")},
+                dropout_p=(0.0,),
+                scale="none",
+            ),
         ),
         notes="Paddle's heads are the third axis, torch's the second",
     ),
-)  # fmt: skip
+)

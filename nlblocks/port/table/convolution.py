@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import api, attr, case, only, to, when
+from nlblocks.port.table.row import Fates, api, attr, case, only, to, when
 
-SETTINGS = {
+SETTINGS: Fates = {
     "kernel_size": to("kernel_size", "pair"), "stride": to("stride", "pair"), "padding": to("padding", "padding"),
     "dilation": to("dilation", "pair"), "weight_attr": attr("weight"), "bias_attr": attr("bias", flag="bias"),
 }  # fmt: skip
 TAKES = "in_channels, out_channels, kernel_size, stride=1, padding=0, "
 UNPADDED = "in_channels, out_channels, kernel_size, stride=1, dilation=1, groups=1, bias=True"
-NO_PADDING = {"padding": only("VALID", "valid"), "padding_mode": only("zeros")}
-SAME = {"padding": only("SAME", "same"), "padding_mode": only("zeros"), "dilation": only(1, [1, 1], (1, 1))}
+NO_PADDING: Fates = {"padding": only("VALID", "valid"), "padding_mode": only("zeros")}
+SAME: Fates = {"padding": only("SAME", "same"), "padding_mode": only("zeros"), "dilation": only(1, [1, 1], (1, 1))}
 
 
 def _conv(n: int, formats: tuple[str, ...], *cases):  # type: ignore[no-untyped-def]
@@ -63,11 +63,14 @@ ROWS = (
         case(layer="nn.Conv1D(3, 4, 3)", x="f2,3,7"),
         case(layer="nn.Conv1D(3, 6, kernel_size=[3], padding=1, stride=2, groups=3, bias_attr=False)", x="f2,3,7"),
         case(layer="nn.Conv1D(3, 4, 3, stride=2, padding='SAME')", x="f2,3,8"),
+        case(layer="nn.Conv1D(3, 4, 3, dilation=2, padding=2, padding_mode='replicate')", x="f2,3,7"),
     ),
     _conv(
         3, ("NCDHW",),
         case(layer="nn.Conv3D(2, 3, 3)", x="f1,2,4,5,4"),
         case(layer="nn.Conv3D(2, 3, (1, 3, 3), padding=(0, 1, 1), bias_attr=False)", x="f1,2,3,4,4"),
+        case(layer="nn.Conv3D(2, 4, 2, stride=2, dilation=[1, 2, 1], groups=2, padding=1, padding_mode='circular')",
+             x="f1,2,4,5,4"),
     ),
     _transposed(
         2, ("NCHW",),
@@ -76,6 +79,10 @@ ROWS = (
              x="f2,4,3,4"),
         case(layer="nn.Conv2DTranspose(3, 4, 3, dilation=2)"),
     ),
-    _transposed(1, ("NCL",), case(layer="nn.Conv1DTranspose(3, 4, 3, 2)", x="f2,3,5")),
-    _transposed(3, ("NCDHW",), case(layer="nn.Conv3DTranspose(2, 3, 2, stride=2)", x="f1,2,2,3,2")),
+    _transposed(1, ("NCL",), case(layer="nn.Conv1DTranspose(3, 4, 3, 2)", x="f2,3,5"),
+                case(layer="nn.Conv1DTranspose(4, 6, 3, 2, padding=1, output_padding=1, groups=2, dilation=2)",
+                     x="f2,4,5")),
+    _transposed(3, ("NCDHW",), case(layer="nn.Conv3DTranspose(2, 3, 2, stride=2)", x="f1,2,2,3,2"),
+                case(layer="nn.Conv3DTranspose(4, 6, 2, stride=2, padding=1, output_padding=1, groups=2, dilation=2)",
+                     x="f1,4,2,3,2")),
 )  # fmt: skip

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import Row, api, case, dropped, only, refused, to, when
+from nlblocks.port.table.row import Check, Fates, Row, api, case, dropped, only, refused, to, when
 
 KEYWORDS = "*, out=None, device=None, requires_grad=False, pin_memory=False"
-MADE = {
+MADE: Fates = {
     "out": only(None), "device": dropped("the port runs where its inputs are"),
     "pin_memory": dropped("memory of Paddle's own copies"),
 }  # fmt: skip
-SHAPE = {**MADE, "shape": to("size", "shape"), "dtype": to("dtype", "dtype")}
-LIKE = {**MADE, "x": "input", "dtype": to("dtype", "dtype")}
+SHAPE: Fates = {**MADE, "shape": to("size", "shape"), "dtype": to("dtype", "dtype")}
+LIKE: Fates = {**MADE, "x": "input", "dtype": to("dtype", "dtype")}
 
 
 def _filled(name: str) -> Row:
-    check = "shape" if name == "empty" else "values"
+    check: Check = "shape" if name == "empty" else "values"
     return api(
         f"paddle.{name}(shape, dtype=None, name=None, {KEYWORDS})",
         f"torch.{name}(size, *, dtype=None, requires_grad=False)",
@@ -31,7 +31,7 @@ def _filled(name: str) -> Row:
 
 
 def _like(name: str) -> Row:
-    check = "shape" if name == "empty_like" else "values"
+    check: Check = "shape" if name == "empty_like" else "values"
     return api(
         f"paddle.{name}(x, dtype=None, name=None, *, device=None, requires_grad=False, pin_memory=False)",
         f"torch.{name}(input, *, dtype=None, requires_grad=False)",
@@ -150,7 +150,8 @@ ROWS = (
         "paddle.to_tensor(data, dtype=None, place=None, stop_gradient=True)",
         "torch.tensor(data, *, dtype=None, requires_grad=False)",
         {
-            "dtype": to("dtype", "dtype"), "place": dropped("the port runs where its inputs are"),
+            "dtype": to("dtype", "dtype"),
+            "place": dropped("the port runs where its inputs are"),
             "stop_gradient": to("requires_grad", "negated"),
         },
         case("paddle.to_tensor(3.5)", grad=False),
@@ -165,9 +166,19 @@ ROWS = (
         case("paddle.to_tensor([x.shape[0], 1], dtype='int64')", grad=False),
         case("paddle.to_tensor([x.max(), x.min()])", grad=False),
         variants=(
-            when("{data}.detach().clone()", {"stop_gradient": only(True), "dtype": only(None)}, data="tensor", dtype="none"),
+            when(
+                "{data}.detach().clone()",
+                {"stop_gradient": only(True), "dtype": only(None)},
+                data="tensor",
+                dtype="none",
+            ),
             when("{data}.detach().to({dtype}, copy=True)", {"stop_gradient": only(True)}, data="tensor"),
-            when("torch.stack({data}).detach()", {"stop_gradient": only(True), "dtype": only(None)}, data="tensors", dtype="none"),
+            when(
+                "torch.stack({data}).detach()",
+                {"stop_gradient": only(True), "dtype": only(None)},
+                data="tensors",
+                dtype="none",
+            ),
             when("torch.stack({data}).detach().to({dtype})", {"stop_gradient": only(True)}, data="tensors"),
         ),
     ),
@@ -181,8 +192,11 @@ ROWS = (
         case("paddle.tensor(data=(0.5, 1.5), dtype=paddle.float64, requires_grad=True) * 2", grad=False),
         case("paddle.tensor(np.ones((2, 3)), pin_memory=False)", grad=False),
         case("paddle.tensor(x)", grad=False),
+        case("paddle.tensor(x, requires_grad=True) * 2"),
         case("paddle.tensor(x, dtype='float32')", grad=False),
         variants=(
+            when("{data}.detach().clone().requires_grad_()", {"requires_grad": only(True), "dtype": only(None)},
+                 data="tensor", dtype="none", requires_grad=(True,)),
             when("{data}.detach().clone()", {"requires_grad": only(False), "dtype": only(None)}, data="tensor", dtype="none"),
             when("{data}.detach().to({dtype}, copy=True)", {"requires_grad": only(False)}, data="tensor"),
             when("torch.stack({data}).detach()", {"requires_grad": only(False), "dtype": only(None)}, data="tensors", dtype="none"),
@@ -228,7 +242,9 @@ ROWS = (
         case("paddle.randint(2, 9, [60, 50])", grad=False, check="distribution"),
         case("paddle.randint(9, shape=[60, 50], dtype='int32')", grad=False, check="distribution"),
         case("paddle.randint(low=0, high=2, shape=(60, 50))", grad=False, check="distribution"),
-        variants=(when("torch.randint(high, size, *, dtype=None)", {"low": to("high"), "high": only(None)}, high="none"),),
+        variants=(
+            when("torch.randint(high, size, *, dtype=None)", {"low": to("high"), "high": only(None)}, high="none"),
+        ),
     ),
     api(
         "paddle.randint_like(x, low=0, high=None, dtype=None, name=None)",
@@ -237,7 +253,11 @@ ROWS = (
         case("paddle.randint_like(x, 2, 9)", x="f60,50", grad=False, check="distribution"),
         case("paddle.randint_like(x, 2, high=9, dtype='int64')", x="f60,50", grad=False, check="distribution"),
         case("paddle.randint_like(x, 9)", x="f60,50", grad=False, check="distribution"),
-        variants=(when("torch.randint_like(input, high, *, dtype=None)", {"low": to("high"), "high": only(None)}, high="none"),),
+        variants=(
+            when(
+                "torch.randint_like(input, high, *, dtype=None)", {"low": to("high"), "high": only(None)}, high="none"
+            ),
+        ),
     ),
     api(
         "paddle.randperm(n, dtype='int64', name=None)",
@@ -279,4 +299,4 @@ ROWS = (
         case("paddle.multinomial(x, 5000, replacement=True)", x="p4", grad=False, check="distribution"),
         case("paddle.multinomial(x)", x="p4", grad=False, check="shape"),
     ),
-)  # fmt: skip
+)

@@ -56,10 +56,13 @@ def torch_dtype(dtype):
 helper("torch_arguments", '''
 def torch_arguments(arguments, renamed, expected):
     """Paddle's keyword arguments in torch's words; what torch always does is expected, and left out."""
-    for name, possible in expected.items():
-        if arguments.get(name, possible[0]) not in possible:
-            raise NotImplementedError(f"this port is for {name} in {possible}, not for {arguments[name]!r}")
-    return {renamed.get(name, name): value for name, value in arguments.items() if name not in expected}
+    found = {}
+    for name, value in arguments.items():
+        if callable(value) or value not in expected.get(name, (value,)):
+            raise NotImplementedError(f"this port is not for {name}={value!r}")
+        if name not in expected:
+            found[renamed.get(name, name)] = value is not False if name == "bias_attr" else value
+    return found
 ''', "torch")  # fmt: skip
 
 helper("NotPorted", '''
@@ -319,3 +322,11 @@ def device_name():
     """The device as Paddle names it."""
     return f"gpu:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
 ''', "torch")  # fmt: skip
+
+helper("xavier_uniform_of", '''
+def xavier_uniform_of(parameter, fan_in=None, fan_out=None):
+    """Xavier's start with fans of one's own; what is not given is the parameter's."""
+    own = nn.init._calculate_fan_in_and_fan_out(parameter)
+    bound = math.sqrt(6.0 / ((own[0] if fan_in is None else fan_in) + (own[1] if fan_out is None else fan_out)))
+    return nn.init.uniform_(parameter, -bound, bound)
+''', "nn", "math")  # fmt: skip

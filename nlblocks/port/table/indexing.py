@@ -32,9 +32,7 @@ ROWS = (
         case("y = paddle.where(x > 0, x, 0.0)\ny * 2"),
         case("paddle.where(x > 0)", x="f3,4", grad=False),
         case("rows, columns = paddle.where(x > 0)\nrows", x="f3,4", grad=False),
-        variants=(
-            when("torch.where(condition)", {"x": only(None), "y": only(None)}, x="none", y="none"),
-        ),
+        variants=(when("torch.where(condition)", {"x": only(None), "y": only(None)}, x="none", y="none"),),
         rule="where",
     ),
     api(
@@ -92,7 +90,13 @@ ROWS = (
         case("paddle.take_along_axis(x, axis=0, indices=i)", x="f5,3", i="i1,3:5"),
         case("x.take_along_axis(i, axis=-1)", x="f5,3", i="i5,2:3"),
         case("paddle.take_along_axis(x, i, 1, broadcast=False)", x="f5,3", i="i2,2:3"),
-        variants=(when("torch.gather({arr}, {axis}, {indices})", {"broadcast": dropped("as torch's gather")}, broadcast=(False,)),),
+        variants=(
+            when(
+                "torch.gather({arr}, {axis}, {indices})",
+                {"broadcast": dropped("as torch's gather")},
+                broadcast=(False,),
+            ),
+        ),
         also="Tensor.take_along_axis",
     ),
     api(
@@ -160,7 +164,9 @@ ROWS = (
         case("x.sort(descending=True)"),
         case("paddle.sort(x, 1, stable=True)"),
         variants=(
-            when("torch.sort({x}, dim={axis}, descending={descending}).values", {"stable": only(False)}, stable=(False,)),
+            when(
+                "torch.sort({x}, dim={axis}, descending={descending}).values", {"stable": only(False)}, stable=(False,)
+            ),
         ),
         also="Tensor.sort",
     ),
@@ -174,10 +180,13 @@ ROWS = (
     api(
         "paddle.unique(x, return_index=False, return_inverse=False, return_counts=False, axis=None, dtype='int64',"
         " sorted=True, name=None)",
-        "torch.unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None)",
+        "torch.unique(input, *, return_inverse=False, return_counts=False, dim=None)",
         {
-            "x": "input", "axis": "dim", "dtype": only("int64"),
-            "return_index": refused("torch does not give the first index"), "sorted": dropped("Paddle always sorts"),
+            "x": "input",
+            "axis": "dim",
+            "dtype": only("int64"),
+            "return_index": refused("torch does not give the first index"),
+            "sorted": only(True),
         },
         case("paddle.unique(x)", x="i12:5", grad=False),
         case("x.unique()", x="i3,4:5", grad=False),
@@ -196,8 +205,11 @@ ROWS = (
         case("x.scatter(i, updates=y, overwrite=False)", x="f6,3", i="i4:3", y="f4,3"),
         case("x.scatter(1, paddle.argsort(x, axis=1), y)", x="f4,3", y="f4,3"),
         variants=(
-            when("{x}.index_fill(0, {index}, 0).index_add(0, {index}, {updates})",
-                 {"overwrite": dropped("written out"), "out": only(None)}, overwrite=(False,)),
+            when(
+                "{x}.index_fill(0, {index}, 0).index_add(0, {index}, {updates})",
+                {"overwrite": dropped("written out"), "out": only(None)},
+                overwrite=(False,),
+            ),
         ),
         also="Tensor.scatter",
         rule="along_axis",
@@ -211,7 +223,8 @@ ROWS = (
     ),
     api(
         "paddle.scatter_nd(index, updates, shape, name=None)",
-        "torch.zeros({shape}, dtype={updates}.dtype).index_put(tuple({index}.moveaxis(-1, 0)), {updates}, accumulate=True)",
+        "torch.zeros({shape}, dtype={updates}.dtype).index_put(tuple({index}.moveaxis(-1, 0)), {updates},"
+        " accumulate=True)",
         {"shape": to("shape", "shape")},
         case("paddle.scatter_nd(i, y, [6, 3])", i="i4,1:6", y="f4,3"),
     ),
@@ -219,6 +232,7 @@ ROWS = (
         "paddle.index_add(x, index, axis, value, alpha=1, name=None)",
         "torch.index_add(input, dim, index, source, *, alpha=1)",
         {"x": "input", "axis": "dim", "value": "source"},
+        case("paddle.index_add(x, i, 0, y, alpha=2)", x="f6,3", i="i4:6", y="f4,3"),
         case("paddle.index_add(x, i, 0, y)", x="f6,3", i="i4:6", y="f4,3"),
         case("x.index_add(i, 1, value=y)", x="f6,3", i="i4:3", y="f6,4"),
         also="Tensor.index_add",
@@ -259,9 +273,15 @@ ROWS = (
         "paddle.bincount(x, weights=None, minlength=0, name=None)",
         "torch.bincount(input, weights=None, minlength=0)",
         {"x": "input"},
+        case("paddle.bincount(x, weights=w.detach())", x="i20:9", w="f20", grad=False),
         case("paddle.bincount(x, minlength=12)", x="i20:9", grad=False),
         also="Tensor.bincount",
         method="bincount",
     ),
-    api("paddle.mode(x, axis=-1, keepdim=False, name=None)", None, also="Tensor.mode", notes="among values that are as frequent torch chooses another"),
-)  # fmt: skip
+    api(
+        "paddle.mode(x, axis=-1, keepdim=False, name=None)",
+        None,
+        also="Tensor.mode",
+        notes="among values that are as frequent torch chooses another",
+    ),
+)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from nlblocks.port.table.row import api, attr, case, dropped, only, to, when
 
 OPTIMISER = "a matter of the optimiser: torch's take it by parameter group"
-TAKES_WEIGHT = "nn.Linear(80, 80, weight_attr={}).weight"
+TAKES_WEIGHT = "nn.Linear({}, weight_attr={}).weight.flatten()"
 
 
-def drawn(text: str):  # type: ignore[no-untyped-def]
+def drawn(text: str, extents: str = "80, 80"):  # type: ignore[no-untyped-def]
     """A case: what a linear layer's weight starts as."""
-    return case(TAKES_WEIGHT.format(f"nn.initializer.{text}"), check="distribution", grad=False)
+    return case(TAKES_WEIGHT.format(extents, f"nn.initializer.{text}"), check="distribution", grad=False)
 
 
 ROWS = (
@@ -59,12 +59,20 @@ ROWS = (
     api(
         "paddle.nn.initializer.XavierUniform(fan_in=None, fan_out=None, gain=1.0, name=None)",
         "nn.init.xavier_uniform_(tensor, gain=1.0)", {"fan_in": only(None), "fan_out": only(None)},
+        drawn("XavierUniform(gain=2.0)", "80, 300"),
         drawn("XavierUniform()"),
+        drawn("XavierUniform(fan_out=10)"),
+        drawn("XavierUniform(fan_in=40, fan_out=10)"),
+        variants=(
+            when("xavier_uniform_of(tensor, fan_in=None, fan_out=None)", {"gain": only(1.0)}, fan_in="given"),
+            when("xavier_uniform_of(tensor, fan_in=None, fan_out=None)", {"gain": only(1.0)}, fan_out="given"),
+        ),
         rule="start",
     ),
     api(
         "paddle.nn.initializer.XavierNormal(fan_in=None, fan_out=None, gain=1.0, name=None)",
         "nn.init.xavier_normal_(tensor, gain=1.0)", {"fan_in": only(None), "fan_out": only(None)},
+        drawn("XavierNormal(gain=2.0)", "80, 300"),
         drawn("XavierNormal()"),
         rule="start",
     ),
@@ -72,24 +80,40 @@ ROWS = (
         "paddle.nn.initializer.KaimingNormal(fan_in=None, negative_slope=0.0, nonlinearity='relu', mode='fan_in')",
         "nn.init.kaiming_normal_(tensor, a=0, mode='fan_in', nonlinearity='leaky_relu')",
         {"fan_in": only(None), "negative_slope": "a"},
+        drawn("KaimingNormal(mode='fan_out')", "80, 300"),
         drawn("KaimingNormal()"),
+        drawn("KaimingNormal(fan_in=10)"),
         drawn("KaimingNormal(nonlinearity='leaky_relu', negative_slope=0.5)"),
+        variants=(
+            when("partial(nn.init.normal_, std=math.sqrt(2.0 / {fan_in}))",
+                 {"negative_slope": only(0.0, 0), "nonlinearity": only("relu"), "mode": only("fan_in")},
+                 fan_in="given"),
+        ),
         rule="start",
     ),
     api(
         "paddle.nn.initializer.KaimingUniform(fan_in=None, negative_slope=0.0, nonlinearity='relu', mode='fan_in')",
         "nn.init.kaiming_uniform_(tensor, a=0, mode='fan_in', nonlinearity='leaky_relu')",
         {"fan_in": only(None), "negative_slope": "a"},
+        drawn("KaimingUniform(negative_slope=0.5, nonlinearity='leaky_relu', mode='fan_out')", "80, 300"),
         drawn("KaimingUniform()"),
+        drawn("KaimingUniform(fan_in=10)"),
+        variants=(
+            when("partial(nn.init.uniform_, a=-math.sqrt(6.0 / {fan_in}), b=math.sqrt(6.0 / {fan_in}))",
+                 {"negative_slope": only(0.0, 0), "nonlinearity": only("relu"), "mode": only("fan_in")},
+                 fan_in="given"),
+        ),
         rule="start",
     ),
     api(
         "paddle.nn.initializer.Orthogonal(gain=1.0, name=None)", "nn.init.orthogonal_(tensor, gain=1)", {},
+        drawn("Orthogonal(gain=2.0)", "80, 60"),
         drawn("Orthogonal()"),
         rule="start",
     ),
     api(
         "paddle.nn.initializer.Dirac(groups=1, name=None)", "nn.init.dirac_(tensor, groups=1)", {},
+        case("nn.Conv2D(4, 6, 3, weight_attr=nn.initializer.Dirac(groups=2)).weight.sum()", grad=False),
         case("nn.Conv2D(3, 4, 3, weight_attr=nn.initializer.Dirac()).weight.sum()", grad=False),
         rule="start",
     ),

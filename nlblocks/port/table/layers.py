@@ -78,6 +78,7 @@ ROWS = (
     ),
     api(
         "paddle.nn.ParameterList(parameters=None)", "nn.ParameterList(values=None)", {"parameters": "values"},
+        case("len(nn.ParameterList(parameters=[paddle.create_parameter([2], 'float64')]))", grad=False),
         case("len(nn.ParameterList())", grad=False),
     ),
     api(
@@ -136,7 +137,8 @@ ROWS = (
         "nn.Upsample(size=None, scale_factor=None, mode='nearest', align_corners=None)",
         {
             "size": to("size", "items"), "scale_factor": to("scale_factor", "items"), "align_mode": only(0),
-            "data_format": only("NCHW", "NCL", "NCDHW", None), "recompute_scale_factor": only(None, False), "recompute_scale_factor": only(None, False),
+            "data_format": only("NCHW", "NCL", "NCDHW", None),
+            "recompute_scale_factor": only(None, False),
         },
         case(layer="nn.Upsample(scale_factor=2)"),
         case(layer="nn.Upsample(size=[8, 9], mode='bilinear', align_corners=True)", held=True),
@@ -151,6 +153,7 @@ ROWS = (
         "paddle.nn.UpsamplingBilinear2D(size=None, scale_factor=None, data_format='NCHW', name=None)",
         "nn.UpsamplingBilinear2d(size=None, scale_factor=None)",
         {"size": to("size", "items"), "data_format": only("NCHW")},
+        case(layer="nn.UpsamplingBilinear2D(size=[8, 9])", held=True),
         case(layer="nn.UpsamplingBilinear2D(scale_factor=2)", held=True),
         notes="the ratio of the sizes is held as float32",
     ),
@@ -158,6 +161,7 @@ ROWS = (
         "paddle.nn.UpsamplingNearest2D(size=None, scale_factor=None, data_format='NCHW', name=None)",
         "nn.UpsamplingNearest2d(size=None, scale_factor=None)",
         {"size": to("size", "items"), "data_format": only("NCHW")},
+        case(layer="nn.UpsamplingNearest2D(size=[8, 10])"),
         case(layer="nn.UpsamplingNearest2D(scale_factor=2)"),
     ),
     api(
@@ -183,11 +187,13 @@ ROWS = (
             "kernel_sizes": to("kernel_size", "pair"), "dilations": to("dilation", "pair"),
             "paddings": to("padding", "pair"), "strides": to("stride", "pair"),
         },
+        case(layer="nn.Unfold(2, dilations=2)"),
         case(layer="nn.Unfold(3, paddings=1, strides=2)"),
         case(layer="nn.Unfold(kernel_sizes=[2, 2])"),
     ),
     api(
-        "paddle.nn.CosineSimilarity(axis=1, eps=1e-08)", "nn.CosineSimilarity(dim=1, eps=1e-08)", {"axis": "dim"},
+        "paddle.nn.CosineSimilarity(axis=1, eps=1e-08)", "nn.CosineSimilarity(dim=1)",
+        {"axis": "dim", "eps": only(1e-08)},
         case("layer(x, y)", layer="nn.CosineSimilarity(axis=-1)", x="f2,5", y="f2,5"),
     ),
 )  # fmt: skip

@@ -35,7 +35,9 @@ def _fft(name: str, real: bool = False, back: bool = False) -> Row:
         case(f"paddle.fft.{name}({given}){ending}", x=shape),
         case(f"paddle.fft.{name}({given}, norm='ortho'){ending}", x=shape),
         case(f"paddle.fft.{name}({given}, {axis}={'[0, 1]' if several else 1}){ending}", x=shape),
-        case(f"paddle.fft.{name}({given}, {'[4, 4]' if several else 4}, {'[0, 2]' if several else 1}){ending}", x=shape),
+        case(
+            f"paddle.fft.{name}({given}, {'[4, 4]' if several else 4}, {'[0, 2]' if several else 1}){ending}", x=shape
+        ),
     )
 
 
@@ -52,13 +54,24 @@ ROWS = (
         case("x.matmul(y)", x="f4,3", y="f3"),
         case("flip = True\npaddle.matmul(x, y, transpose_y=flip)", x="f4,3", y="f5,3"),
         variants=(
-            when("torch.matmul({input}, {other}.transpose(-2, -1))",
-                 {"transpose_y": dropped("written out")}, transpose_x=(False,), transpose_y=(True,)),
-            when("torch.matmul({input}.transpose(-2, -1), {other})",
-                 {"transpose_x": dropped("written out")}, transpose_x=(True,), transpose_y=(False,)),
-            when("torch.matmul({input}.transpose(-2, -1), {other}.transpose(-2, -1))",
-                 {"transpose_x": dropped("written out"), "transpose_y": dropped("written out")},
-                 transpose_x=(True,), transpose_y=(True,)),
+            when(
+                "torch.matmul({input}, {other}.transpose(-2, -1))",
+                {"transpose_y": dropped("written out")},
+                transpose_x=(False,),
+                transpose_y=(True,),
+            ),
+            when(
+                "torch.matmul({input}.transpose(-2, -1), {other})",
+                {"transpose_x": dropped("written out")},
+                transpose_x=(True,),
+                transpose_y=(False,),
+            ),
+            when(
+                "torch.matmul({input}.transpose(-2, -1), {other}.transpose(-2, -1))",
+                {"transpose_x": dropped("written out"), "transpose_y": dropped("written out")},
+                transpose_x=(True,),
+                transpose_y=(True,),
+            ),
         ),
         also="Tensor.matmul paddle.linalg.matmul",
         method="matmul",
@@ -134,11 +147,18 @@ ROWS = (
         case("(x + paddle.eye(4) * 9).inverse()", x="f2,4,4"),
         also="Tensor.inverse paddle.linalg.inv",
     ),
-    api("paddle.linalg.det(x, name=None)", "torch.linalg.det({x})", {}, case("paddle.linalg.det(x)", x="f3,3"), also="Tensor.det"),
+    api(
+        "paddle.linalg.det(x, name=None)",
+        "torch.linalg.det({x})",
+        {},
+        case("paddle.linalg.det(x)", x="f3,3"),
+        also="Tensor.det",
+    ),
     api(
         "paddle.linalg.cholesky(x, upper=False, name=None)",
         "torch.linalg.cholesky({x}, upper={upper})",
         {},
+        case("paddle.linalg.cholesky(x @ x.transpose([1, 0]) + paddle.eye(3), upper=True)", x="f3,3", grad=False),
         case("paddle.linalg.cholesky(x @ x.transpose([1, 0]) + paddle.eye(3))", x="f3,3", grad=False),
         also="paddle.cholesky",
     ),
@@ -164,7 +184,9 @@ ROWS = (
         case("paddle.norm(x, 'fro', axis=[2, 3])"),
         case("paddle.norm(x, p='fro')"),
         variants=(
-            when("torch.linalg.vector_norm(input, *, dim=None, keepdim=False)", {"p": only(None, "fro")}, p=(None, "fro")),
+            when(
+                "torch.linalg.vector_norm(input, *, dim=None, keepdim=False)", {"p": only(None, "fro")}, p=(None, "fro")
+            ),
             when(None, why="a norm of matrices", axis="list"),
             when("torch.linalg.vector_norm(input, *, dim=None, keepdim=False)", {"p": only(2, 2.0)}, p=(2, 2.0)),
         ),
@@ -188,6 +210,7 @@ ROWS = (
         "paddle.cdist(x, y, p=2.0, compute_mode='use_mm_for_euclid_dist_if_necessary', name=None)",
         "torch.cdist(x1, x2, p=2.0, compute_mode='use_mm_for_euclid_dist_if_necessary')",
         {"x": "x1", "y": "x2"},
+        case("paddle.cdist(x, y, compute_mode='donot_use_mm_for_euclid_dist')", x="f3,4", y="f5,4"),
         case("paddle.cdist(x, y)", x="f3,4", y="f5,4"),
         case("paddle.cdist(x, y, p=1.0)", x="f3,4", y="f5,4"),
     ),
@@ -195,6 +218,7 @@ ROWS = (
         "paddle.linalg.svd(x, full_matrices=False, name=None)",
         "torch.linalg.svd({x}, full_matrices={full_matrices})",
         {},
+        case("paddle.linalg.svd(x, full_matrices=True)[1]", x="f4,3", grad=False),
         case("paddle.linalg.svd(x)[1]", x="f4,3"),
         notes="signs of singular vectors are free",
     ),
@@ -211,4 +235,4 @@ ROWS = (
         )
         for name in ("fftshift", "ifftshift")
     ),
-)  # fmt: skip
+)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nlblocks.port.table.row import Row, api, case, dropped, only, refused, to, when
 
 PAIR = {"label": "target"}
 STILL = {"label": to("target", "detached")}
 """Labels that Paddle gives no gradient."""
+KEPT = refused("a part of the state of torch's layer alone")
 UNLEARNT = "labels have no gradient in Paddle"
-WHY = "a mean over what is not ignored alone where the ignored index is negative, classes on the last axis, labels of the rank of the input"
+WHY = "the mean counts the ignored where their index is negative; classes on any axis; labels may keep it"
 
 
 def _plain(layer: str, function: str, torch: str = "", x: str = "f3,4", y: str = "f3,4") -> tuple[Row, Row]:
@@ -16,24 +19,30 @@ def _plain(layer: str, function: str, torch: str = "", x: str = "f3,4", y: str =
     torch = torch or layer
     reduced = "reduction='mean'"
     return api(
-        f"paddle.nn.{layer}({reduced}{'' if layer == 'MSELoss' else ', name=None'})", f"nn.{torch}(*, {reduced})", {},
+        f"paddle.nn.{layer}({reduced}{'' if layer == 'MSELoss' else ', name=None'})",
+        f"nn.{torch}(*, {reduced})",
+        {},
         case("layer(x, y)", layer=f"nn.{layer}()", x=x, y=y),
         case("layer(x, y)", layer=f"nn.{layer}(reduction='sum')", x=x, y=y),
         case("layer(x, y)", layer=f"nn.{layer}('none')", x=x, y=y),
         also=f"paddle.nn.loss.{layer}",
     ), api(
-        f"paddle.nn.functional.{function}(input, label, {reduced}, name=None)", f"F.{function}(input, target, *, {reduced})",
+        f"paddle.nn.functional.{function}(input, label, {reduced}, name=None)",
+        f"F.{function}(input, target, *, {reduced})",
         PAIR,
         case(f"F.{function}(x, y)", x=x, y=y),
         case(f"F.{function}(x, y, reduction='none')", x=x, y=y),
         case(f"F.{function}(input=x, label=y, reduction='sum')", x=x, y=y),
-    )  # fmt: skip
+    )
 
 
 ENTROPY = {"use_softmax": only(True)}
-TAKES = "weight=None, ignore_index=-100, reduction='mean', soft_label=False, axis=-1, use_softmax=True, label_smoothing=0.0, name=None"
+TAKES = (
+    "weight=None, ignore_index=-100, reduction='mean', soft_label=False, axis=-1, use_softmax=True,"
+    " label_smoothing=0.0, name=None"
+)
 GIVES = "weight=None, ignore_index=-100, reduction='mean', soft_label=False, axis=-1, label_smoothing=0.0"
-ONE = {"x": "f6,5", "y": "i6:5"}
+ONE: dict[str, Any] = {"x": "f6,5", "y": "i6:5"}
 
 ROWS = (
     api(
@@ -71,8 +80,10 @@ ROWS = (
     api(
         "paddle.nn.functional.softmax_with_cross_entropy(logits, label, soft_label=False, ignore_index=-100,"
         " numeric_stable_mode=True, return_softmax=False, axis=-1)",
-        "cross_entropy({logits}, {label}, soft_label={soft_label}, ignore_index={ignore_index}, axis={axis}, reduction='none')",
+        "cross_entropy({logits}, {label}, soft_label={soft_label}, ignore_index={ignore_index}, axis={axis},"
+        " reduction='none')",
         {"numeric_stable_mode": dropped("torch's always is stable"), "return_softmax": only(False)},
+        case("F.softmax_with_cross_entropy(x, y[:, None], axis=1)", x="f2,5,3", y="i2,3:5"),
         case("F.softmax_with_cross_entropy(x, y[:, None])", **ONE),
         case("F.softmax_with_cross_entropy(x, F.softmax(z.detach()), soft_label=True)", x="f6,5", z="f6,5"),
         case("F.softmax_with_cross_entropy(x, y[:, None], ignore_index=2)", **ONE),
@@ -95,8 +106,8 @@ ROWS = (
     ),
     api(
         "paddle.nn.BCELoss(weight=None, reduction='mean', name=None)",
-        "nn.BCELoss(weight=None, *, reduction='mean')",
-        {},
+        "nn.BCELoss(*, reduction='mean')",
+        {"weight": KEPT},
         case("layer(x, y.detach())", layer="nn.BCELoss()", x="u3,4", y="u3,4"),
         case("layer(x, y.detach())", layer="nn.BCELoss(reduction='none')", x="u3,4", y="u3,4"),
         notes=UNLEARNT,
@@ -108,13 +119,17 @@ ROWS = (
         {"logit": "input", **STILL},
         case("F.binary_cross_entropy_with_logits(x, y)", x="f3,4", y="u3,4"),
         case("F.binary_cross_entropy_with_logits(x, y.detach(), w.detach(), 'none')", x="f3,4", y="u3,4", w="p3,4"),
-        case("F.binary_cross_entropy_with_logits(logit=x, label=y.detach(), reduction='sum', pos_weight=w.detach())",
-             x="f3,4", y="u3,4", w="p4"),
+        case(
+            "F.binary_cross_entropy_with_logits(logit=x, label=y.detach(), reduction='sum', pos_weight=w.detach())",
+            x="f3,4",
+            y="u3,4",
+            w="p4",
+        ),
     ),
     api(
         "paddle.nn.BCEWithLogitsLoss(weight=None, reduction='mean', pos_weight=None, name=None)",
-        "nn.BCEWithLogitsLoss(weight=None, *, reduction='mean', pos_weight=None)",
-        {},
+        "nn.BCEWithLogitsLoss(*, reduction='mean')",
+        {"weight": KEPT, "pos_weight": KEPT},
         case("layer(x, y.detach())", layer="nn.BCEWithLogitsLoss()", x="f3,4", y="u3,4"),
         case("layer(x, y.detach())", layer="nn.BCEWithLogitsLoss(None, 'none')", x="f3,4", y="u3,4"),
         notes=UNLEARNT,
@@ -127,8 +142,11 @@ ROWS = (
         case("F.smooth_l1_loss(x, y * 3, delta=0.5, reduction='none')", x="f3,4", y="f3,4"),
         case("F.smooth_l1_loss(x, y * 3, 'sum', delta=0.5, is_huber=False)", x="f3,4", y="f3,4"),
         variants=(
-            when("F.smooth_l1_loss(input, target, *, reduction='mean', beta=1.0)", {"delta": "beta", "is_huber": only(False)},
-                 is_huber=(False,)),
+            when(
+                "F.smooth_l1_loss(input, target, *, reduction='mean', beta=1.0)",
+                {"delta": "beta", "is_huber": only(False)},
+                is_huber=(False,),
+            ),
         ),
     ),
     api(
@@ -139,7 +157,11 @@ ROWS = (
         case("layer(x, y * 3)", layer="nn.SmoothL1Loss('sum', delta=0.25)", x="f3,4", y="f3,4"),
         case("layer(x, y * 3)", layer="nn.SmoothL1Loss(delta=0.25, is_huber=False)", x="f3,4", y="f3,4"),
         variants=(
-            when("nn.SmoothL1Loss(*, reduction='mean', beta=1.0)", {"delta": "beta", "is_huber": only(False)}, is_huber=(False,)),
+            when(
+                "nn.SmoothL1Loss(*, reduction='mean', beta=1.0)",
+                {"delta": "beta", "is_huber": only(False)},
+                is_huber=(False,),
+            ),
         ),
     ),
     api(
@@ -155,6 +177,7 @@ ROWS = (
         "paddle.nn.KLDivLoss(reduction='mean', log_target=False)",
         "nn.KLDivLoss(*, reduction='mean', log_target=False)",
         {},
+        case("layer(x, y.detach())", layer="nn.KLDivLoss(log_target=True)", x="f3,4", y="f3,4"),
         case("layer(x, F.softmax(y).detach())", layer="nn.KLDivLoss()", x="f3,4", y="f3,4"),
         case("layer(x, F.softmax(y).detach())", layer="nn.KLDivLoss('batchmean')", x="f3,4", y="f3,4"),
         notes=UNLEARNT,
@@ -176,17 +199,29 @@ ROWS = (
         case("F.label_smooth(label=x, epsilon=0.25) * 2", x="u3,4"),
     ),
     api(
-        "paddle.nn.functional.sigmoid_focal_loss(logit, label, normalizer=None, alpha=0.25, gamma=2.0, reduction='sum', name=None)",
+        "paddle.nn.functional.sigmoid_focal_loss(logit, label, normalizer=None, alpha=0.25, gamma=2.0,"
+        " reduction='sum', name=None)",
         "sigmoid_focal_loss(logit, label, normalizer=None, alpha=0.25, gamma=2.0, reduction='sum')",
         {},
         case("F.sigmoid_focal_loss(x, y.detach())", x="f3,4", y="u3,4"),
-        case("F.sigmoid_focal_loss(x, (y > 0.5).astype('float64'), n.detach(), reduction='mean')", x="f3,4", y="u3,4", n="p1"),
-        case("F.sigmoid_focal_loss(x, (y > 0.5).astype('float64'), alpha=0.3, gamma=1.5, reduction='none')", x="f3,4", y="u3,4", held=True),
+        case(
+            "F.sigmoid_focal_loss(x, (y > 0.5).astype('float64'), n.detach(), reduction='mean')",
+            x="f3,4",
+            y="u3,4",
+            n="p1",
+        ),
+        case(
+            "F.sigmoid_focal_loss(x, (y > 0.5).astype('float64'), alpha=0.3, gamma=1.5, reduction='none')",
+            x="f3,4",
+            y="u3,4",
+            held=True,
+        ),
     ),
     api(
         "paddle.nn.functional.margin_ranking_loss(input, other, label, margin=0.0, reduction='mean', name=None)",
         "F.margin_ranking_loss(input1, input2, target, margin=0.0, *, reduction='mean')",
         {"input": "input1", "other": "input2", **PAIR},
+        case("F.margin_ranking_loss(x, y, paddle.sign(z.detach()), reduction='sum')", x="f4", y="f4", z="f4"),
         case("F.margin_ranking_loss(x, y, paddle.sign(z.detach()), margin=0.1)", x="f4", y="f4", z="f4"),
     ),
     api(
@@ -195,4 +230,4 @@ ROWS = (
         None,
         notes="Paddle's input is not normalised, and its mean is over label lengths",
     ),
-)  # fmt: skip
+)

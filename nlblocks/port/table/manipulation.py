@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import api, case, dropped, only, refused, to, when
+from nlblocks.port.table.row import api, case, dropped, only, to, when
 
 ROWS = (
+    api(
+        "paddle.shape(input)",
+        "{input}.shape",
+        {},
+        case("[int(v) for v in paddle.shape(x)]", grad=False),
+        case("b = paddle.shape(x)[0]\nx.reshape([b, -1])"),
+        case("b, c, h, w = paddle.shape(x)\nx.reshape([b, c, h * w])"),
+        case("size = paddle.shape(x)[2:]\nx.reshape([-1, size[0], size[1]])"),
+        case("paddle.cast(paddle.shape(x), 'float64')", grad=False),
+        rule="shape_tensor",
+    ),
     api(
         "Tensor.shape",
         "{self}.shape",
@@ -67,7 +78,9 @@ ROWS = (
         case("paddle.split(x, 3)[0]", x="f3,4"),
         case("paddle.split(x, [y.shape[0], -1, 1], axis=-1)[1]", x="f3,4", y="f2"),
         variants=(
-            when("torch.chunk(input, chunks, dim=0)", {"x": "input", "num_or_sections": "chunks"}, num_or_sections="int"),
+            when(
+                "torch.chunk(input, chunks, dim=0)", {"x": "input", "num_or_sections": "chunks"}, num_or_sections="int"
+            ),
         ),
         also="Tensor.split",
         method="split",
@@ -90,6 +103,8 @@ ROWS = (
         "Tensor.reshape(shape, name=None)",
         "{self}.reshape(*shape)",
         {},
+        case("x.reshape(2, -1)"),
+        case("x.reshape(0, 12, 5)"),
         case("x.reshape([2, 12, 5])"),
         case("x.reshape((x.shape[0], -1))"),
         case("x.reshape(shape=[-1])"),
@@ -120,6 +135,7 @@ ROWS = (
         "Tensor.view(shape_or_dtype, name=None)",
         "{self}.view(*shape)",
         {"shape_or_dtype": "shape"},
+        case("x.view(2, 12, -1)"),
         case("x.view([2, 12, 5])"),
         case("x.view((x.shape[0], -1))"),
         case("x.view(-1, 20)"),
@@ -130,11 +146,12 @@ ROWS = (
         "Tensor.transpose(perm, name=None)",
         "{self}.permute(*dims)",
         {"perm": "dims"},
+        case("x.transpose(1, 2)"),
+        case("x.transpose(-1, 0)"),
         case("x.transpose([0, 2, 1, 3])"),
         case("x.transpose(perm=[3, 0, 1, 2])"),
         case("order = [0, 3, 1, 2]\nx.transpose(order)"),
         case("x.transpose((0, 2, 3, 1))"),
-        case("x.transpose(1, -1)"),
         case("x.transpose(dim0=1, dim1=-1)"),
         case("x.swapaxes(0, 1)"),
         rule="transpose",
@@ -143,9 +160,9 @@ ROWS = (
         "Tensor.permute(dims)",
         "{self}.permute(*dims)",
         {},
+        case("x.permute(0, 2, 1, 3)"),
         case("x.permute([0, 2, 1, 3])"),
         case("order = [0, 3, 1, 2]\nx.permute(order)"),
-        case("x.permute(0, 2, 1, 3)"),
         case("order = [0, 3, 1, 2]\nx.permute(*order)"),
     ),
     api(
@@ -229,6 +246,7 @@ ROWS = (
         "paddle.expand(x, shape, name=None)",
         "{x}.expand({*shape})",
         {},
+        case("x.expand(2, -1, 4)", x="f3,1"),
         case("paddle.expand(x, [3, 4])", x="f1,4"),
         case("x.expand([2, -1, 4])", x="f3,1"),
         case("x.expand(shape=[x.shape[0], 4])", x="f3,1"),
@@ -248,7 +266,8 @@ ROWS = (
     api(
         "paddle.tile(x, repeat_times, name=None)",
         "torch.tile(input, dims)",
-        {"x": "input", "repeat_times": to("dims", "items")},
+        {"x": "input", "repeat_times": to("dims", "several")},
+        case("paddle.tile(x, 2)", x="f3,4"),
         case("paddle.tile(x, [2, 1])", x="f3,4"),
         case("x.tile([2, 1, 3])", x="f3,4"),
         case("x.tile(repeat_times=(2,))", x="f3,4"),
@@ -272,6 +291,7 @@ ROWS = (
         "Tensor.repeat(repeats)",
         "{self}.repeat(*repeats)",
         {},
+        case("x.repeat(2, 1)", x="f3,4"),
         case("x.repeat([2, 1])", x="f3,4"),
     ),
     api(
@@ -335,11 +355,55 @@ ROWS = (
         case("paddle.as_complex(x).abs()", x="f3,2"),
         also="Tensor.as_complex",
     ),
-    api("paddle.as_real(x, name=None)", "torch.view_as_real({x})", {}, case("paddle.as_complex(x).as_real()", x="f3,2"), also="Tensor.as_real"),
-    api("paddle.complex(real, imag, name=None)", "torch.complex(real, imag)", {}, case("paddle.as_real(paddle.complex(x, y))", x="f3", y="f3")),
-    api("paddle.real(x, name=None)", "{x}.real", {}, case("paddle.real(paddle.as_complex(x))", x="f3,2"), case("paddle.as_complex(x).real()", x="f3,2"), also="Tensor.real"),
-    api("paddle.imag(x, name=None)", "{x}.imag", {}, case("paddle.imag(paddle.as_complex(x))", x="f3,2"), case("paddle.as_complex(x).imag()", x="f3,2"), also="Tensor.imag"),
-    api("paddle.conj(x, name=None)", "torch.conj({x})", {}, case("paddle.imag(paddle.conj(paddle.as_complex(x))) * 1", x="f3,2"), also="Tensor.conj"),
-    api("paddle.angle(x, name=None)", "torch.angle({x})", {}, case("paddle.angle(paddle.as_complex(x))", x="f3,2"), also="Tensor.angle"),
-    api("paddle.increment(x, value=1.0, name=None)", "{x}.add_({value})", {}, case("y = paddle.zeros([1])\npaddle.increment(y)\ny", grad=False), case("y = paddle.zeros([1])\npaddle.increment(y, value=2.0)", grad=False)),
-)  # fmt: skip
+    api(
+        "paddle.as_real(x, name=None)",
+        "torch.view_as_real({x})",
+        {},
+        case("paddle.as_real(paddle.as_complex(x))", x="f3,2"),
+        case("paddle.as_complex(x).as_real()", x="f3,2"),
+        also="Tensor.as_real",
+    ),
+    api(
+        "paddle.complex(real, imag, name=None)",
+        "torch.complex(real, imag)",
+        {},
+        case("paddle.as_real(paddle.complex(x, y))", x="f3", y="f3"),
+    ),
+    api(
+        "paddle.real(x, name=None)",
+        "{x}.real",
+        {},
+        case("paddle.real(paddle.as_complex(x))", x="f3,2"),
+        case("paddle.as_complex(x).real()", x="f3,2"),
+        also="Tensor.real",
+    ),
+    api(
+        "paddle.imag(x, name=None)",
+        "{x}.imag",
+        {},
+        case("paddle.imag(paddle.as_complex(x))", x="f3,2"),
+        case("paddle.as_complex(x).imag()", x="f3,2"),
+        also="Tensor.imag",
+    ),
+    api(
+        "paddle.conj(x, name=None)",
+        "torch.conj({x})",
+        {},
+        case("paddle.imag(paddle.conj(paddle.as_complex(x))) * 1", x="f3,2"),
+        also="Tensor.conj",
+    ),
+    api(
+        "paddle.angle(x, name=None)",
+        "torch.angle({x})",
+        {},
+        case("paddle.angle(paddle.as_complex(x))", x="f3,2"),
+        also="Tensor.angle",
+    ),
+    api(
+        "paddle.increment(x, value=1.0, name=None)",
+        "{x}.add_({value})",
+        {},
+        case("y = paddle.zeros([1])\npaddle.increment(y)\ny", grad=False),
+        case("y = paddle.zeros([1])\npaddle.increment(y, value=2.0)", grad=False),
+    ),
+)

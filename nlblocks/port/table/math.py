@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import Row, api, case, dropped, only, to, when
+from nlblocks.port.table.row import Row, api, case, dropped, only, when
 
 MORE = {
     "abs": "paddle.absolute Tensor.absolute", "sigmoid": "paddle.nn.functional.sigmoid",
@@ -26,7 +26,9 @@ def _unary(name: str, kind: str = "f", *, grad: bool = True, torch: str = "", he
     )
 
 
-def _binary(name: str, torch: str, other: str = "other", kinds: str = "ff", *, also: str = "", grad: bool = True) -> Row:
+def _binary(
+    name: str, torch: str, other: str = "other", kinds: str = "ff", *, also: str = "", grad: bool = True
+) -> Row:
     x, y = (f"{kind}3,4" + ":9" * (kind == "i") for kind in kinds)
     return api(
         f"paddle.{name}(x, y, name=None)",
@@ -152,4 +154,4 @@ ROWS = (
         also="Tensor.nan_to_num",
         method="nan_to_num",
     ),
-)  # fmt: skip
+)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from nlblocks.port.table.row import Row, api, case, dropped, only, refused, to, when
-
-DTYPES = tuple("float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 bool complex64 complex128".split())
+from nlblocks.port.table.names import DTYPES
+from nlblocks.port.table.row import Fate, Row, api, case, dropped, only, refused, to, when
 
 
 def _cast(name: str, dtype: str) -> Row:
@@ -19,7 +19,9 @@ def _cast(name: str, dtype: str) -> Row:
     )
 
 
-def _inplace(name: str, signature: str, torch: str, args: dict, *codes: str, grad: bool = True, **more: Any) -> Row:
+def _inplace(
+    name: str, signature: str, torch: str, args: Mapping[str, Fate | str], *codes: str, grad: bool = True, **more: Any
+) -> Row:
     """A method that changes its receiver; the receiver is no leaf, which neither framework lets be changed."""
     return api(
         f"Tensor.{name}({signature})",
@@ -52,10 +54,17 @@ ROWS = (
         case("paddle.cast(x=x > 0, dtype='int64')", grad=False),
         also="Tensor.cast",
     ),
-    *(_cast(name, dtype) for name, dtype in (
-        ("float", "float32"), ("double", "float64"), ("half", "float16"), ("int", "int32"), ("long", "int64"),
-        ("bool", "bool"),
-    )),
+    *(
+        _cast(name, dtype)
+        for name, dtype in (
+            ("float", "float32"),
+            ("double", "float64"),
+            ("half", "float16"),
+            ("int", "int32"),
+            ("long", "int64"),
+            ("bool", "bool"),
+        )
+    ),
     api(
         "Tensor.dtype",
         "{self}.dtype",
@@ -70,7 +79,17 @@ ROWS = (
     api("Tensor.ndimension()", "{self}.ndim", {}, case("x * x.ndimension()")),
     api("Tensor.rank()", "{self}.ndim", {}, case("x * x.rank()")),
     api("paddle.rank(input)", "{input}.ndim", {}, case("x * paddle.rank(x)")),
-    api("Tensor.size", "{self}.numel()", {}, case("x / x.size")),
+    api(
+        "Tensor.size",
+        "{self}.numel()",
+        {},
+        case("x / x.size"),
+        case("x.reshape(x.size())"),
+        case("found = x.size()\nfound", grad=False),
+        case("x.reshape([x.size(0), x.size(dim=1), -1])"),
+        rule="size",
+        notes="called it is torch's: extents",
+    ),
     api(
         "paddle.numel(x, name=None)",
         "{x}.numel()",
@@ -82,9 +101,22 @@ ROWS = (
         also="Tensor.numel",
         rule="numel",
     ),
-    api("Tensor.T", "{self}.permute(*range({self}.ndim)[::-1])", {}, case("x.T"), case("x.T @ x", x="f3,4"), rule="reversed_axes"),
+    api(
+        "Tensor.T",
+        "{self}.permute(*range({self}.ndim)[::-1])",
+        {},
+        case("x.T"),
+        case("x.T @ x", x="f3,4"),
+        rule="reversed_axes",
+    ),
     api("Tensor.mT", "{self}.mT", {}, case("x.mT")),
-    api("Tensor.numpy()", "{self}.detach().cpu().numpy()", {}, case("x.numpy().mean()", grad=False), case("x.shape[0] * x.numpy()", grad=False)),
+    api(
+        "Tensor.numpy()",
+        "{self}.detach().cpu().numpy()",
+        {},
+        case("x.numpy().mean()", grad=False),
+        case("x.shape[0] * x.numpy()", grad=False),
+    ),
     api(
         "Tensor.item(*args)",
         "{self}.item(*args)",
@@ -92,15 +124,34 @@ ROWS = (
         case("x.sum().item()", grad=False),
         case("x.max().item() + 1", x="i3:9", grad=False),
     ),
-    api("paddle.tolist(x)", "{x}.tolist()", {}, case("x.tolist()", x="i2,3:9", grad=False), case("paddle.tolist(x)[0][1]", x="i2,3:9", grad=False), also="Tensor.tolist"),
+    api(
+        "paddle.tolist(x)",
+        "{x}.tolist()",
+        {},
+        case("x.tolist()", x="i2,3:9", grad=False),
+        case("paddle.tolist(x)[0][1]", x="i2,3:9", grad=False),
+        also="Tensor.tolist",
+    ),
     api("Tensor.detach()", "{self}.detach()", {}, case("x.detach() * x")),
     api("Tensor.contiguous()", "{self}.contiguous()", {}, case("x.transpose([0, 2, 1, 3]).contiguous()")),
     api("Tensor.is_contiguous()", "{self}.is_contiguous()", {}, case("x.is_contiguous()", grad=False)),
     api("Tensor.cpu()", "{self}.cpu()", {}, case("x.cpu() * 2")),
-    api("Tensor.cuda(device_id=None, blocking=True)", "{self}.cuda(device=None)", {"device_id": "device", "blocking": dropped("speed alone")}, case("x if x.place is not None else x.cuda()")),
+    api(
+        "Tensor.cuda(device_id=None, blocking=True)",
+        "{self}.cuda(device=None)",
+        {"device_id": "device", "blocking": dropped("speed alone")},
+        case("x if x.place is not None else x.cuda(device_id=0)"),
+    ),
     api("Tensor.place", "{self}.device", {}, case("x.place is None", grad=False)),
     api("Tensor.element_size()", "{self}.element_size()", {}, case("x.element_size()", grad=False)),
-    api("Tensor.stop_gradient", "not {self}.requires_grad", {}, case("x.stop_gradient", grad=False), case("x * 2 if not x.stop_gradient else x"), rule="stop_gradient"),
+    api(
+        "Tensor.stop_gradient",
+        "not {self}.requires_grad",
+        {},
+        case("x.stop_gradient", grad=False),
+        case("x * 2 if not x.stop_gradient else x"),
+        rule="stop_gradient",
+    ),
     api("Tensor.is_leaf", "{self}.is_leaf", {}, case("(x * 2).is_leaf", grad=False)),
     api("Tensor.grad", "{self}.grad", {}, case("x.grad is None", grad=False)),
     api(
@@ -109,11 +160,23 @@ ROWS = (
         {"grad_tensor": "gradient"},
         case("(x * x).sum().backward()\nx.grad * 1", grad=False, x="f3,4"),
         case("y = x * x\ny.backward(x, retain_graph=True)\nx.grad * 1", grad=False, x="f3,4"),
-        variants=(when("{self}.backward(gradient=None)", {"retain_graph": dropped("torch's default")}, retain_graph=(False,)),),
+        variants=(
+            when("{self}.backward(gradient=None)", {"retain_graph": dropped("torch's default")}, retain_graph=(False,)),
+        ),
     ),
-    api("Tensor.clear_grad()", "setattr({self}, 'grad', None)", {}, case("(x * x).sum().backward()\nx.clear_grad()\nx * 2"),
-        notes="torch has no such method"),
-    api("Tensor.register_hook(hook)", "{self}.register_hook(hook)", {}, case("y = x * 2\ny.register_hook(lambda g: g * 3)\ny * y", x="f3,4")),
+    api(
+        "Tensor.clear_grad()",
+        "setattr({self}, 'grad', None)",
+        {},
+        case("(x * x).sum().backward()\nx.clear_grad()\nx * 2"),
+        notes="torch has no such method",
+    ),
+    api(
+        "Tensor.register_hook(hook)",
+        "{self}.register_hook(hook)",
+        {},
+        case("y = x * 2\ny.register_hook(lambda g: g * 3)\ny * y", x="f3,4"),
+    ),
     api(
         "Tensor.set_value(value)",
         "{self}.data.copy_({value})",
@@ -121,10 +184,16 @@ ROWS = (
         case("y = x * 1\ny.set_value(x * 2)\ny", grad=False),
         case("layer.weight.set_value(paddle.full(layer.weight.shape, 0.5))\nlayer(x)", layer="nn.Linear(5, 4)"),
         case("layer.bias.set_value(np.ones(4))\nlayer(x)", layer="nn.Linear(5, 4)"),
-        case("layer.weight.set_value(paddle.normal(0.0, 0.02, shape=layer.weight.shape))\nlayer.weight.shape",
-             layer="nn.Embedding(5, 4)", grad=False),
-        case("layer[0].weight.set_value(layer[1].weight)\nlayer(x)", layer="nn.Sequential(nn.Linear(5, 5), nn.Linear(5, 5))",
-             grad=False),
+        case(
+            "layer.weight.set_value(paddle.normal(0.0, 0.02, shape=layer.weight.shape))\nlayer.weight.shape",
+            layer="nn.Embedding(5, 4)",
+            grad=False,
+        ),
+        case(
+            "layer[0].weight.set_value(layer[1].weight)\nlayer(x)",
+            layer="nn.Sequential(nn.Linear(5, 5), nn.Linear(5, 5))",
+            grad=False,
+        ),
         also="Parameter.set_value",
     ),
     api(
@@ -159,15 +228,43 @@ ROWS = (
     _inplace("sqrt_", "name=None", "{self}.sqrt_()", {}, "y = y + 9\ny.sqrt_()"),
     _inplace("floor_", "name=None", "{self}.floor_()", {}, "y.floor_()"),
     _inplace("tanh_", "name=None", "{self}.tanh_()", {}, "y.tanh_()"),
-    _inplace("clip_", "min=None, max=None, name=None", "{self}.clamp_(min=None, max=None)", {}, "y.clip_(-0.5, 0.5)", "y.clip_(max=0.3)"),
-    _inplace("scale_", "scale=1.0, bias=0.0, bias_after_scale=True, act=None, name=None", "{self}.mul_({scale}).add_({bias})",
-             {"bias_after_scale": only(True), "act": only(None)}, "y.scale_(2.0)", "y.scale_(scale=0.5, bias=1.0)"),
-    _inplace("reshape_", "shape, name=None", "{self}.reshape({shape})", {"shape": to("shape", "shape")}, "y = y.reshape_([4, 3])",
-             rule="reshape"),
-    _inplace("squeeze_", "axis=None, name=None", "{self}.squeeze_(dim)", {"axis": to("dim", "axes")}, "y = y.reshape([3, 1, 4])\ny.squeeze_(1)",
-             "y = y.reshape([3, 1, 4])\ny.squeeze_()", variants=(when("{self}.squeeze_()", {"axis": only(None)}, axis="none"),)),
+    _inplace(
+        "clip_",
+        "min=None, max=None, name=None",
+        "{self}.clamp_(min=None, max=None)",
+        {},
+        "y.clip_(-0.5, 0.5)",
+        "y.clip_(max=0.3)",
+    ),
+    _inplace(
+        "scale_",
+        "scale=1.0, bias=0.0, bias_after_scale=True, act=None, name=None",
+        "{self}.mul_({scale}).add_({bias})",
+        {"bias_after_scale": only(True), "act": only(None)},
+        "y.scale_(2.0)",
+        "y.scale_(scale=0.5, bias=1.0)",
+    ),
+    _inplace(
+        "reshape_",
+        "shape, name=None",
+        "{self}.reshape({shape})",
+        {"shape": to("shape", "shape")},
+        "y = y.reshape_([4, 3])",
+        rule="reshape",
+    ),
+    _inplace(
+        "squeeze_",
+        "axis=None, name=None",
+        "{self}.squeeze_(dim)",
+        {"axis": to("dim", "axes")},
+        "y = y.reshape([3, 1, 4])\ny.squeeze_(1)",
+        "y = y.reshape([3, 1, 4])\ny.squeeze_()",
+        variants=(when("{self}.squeeze_()", {"axis": only(None)}, axis="none"),),
+    ),
     _inplace("unsqueeze_", "axis, name=None", "{self}.unsqueeze_(dim)", {"axis": "dim"}, "y.unsqueeze_(0)"),
-    _inplace("masked_fill_", "mask, value, name=None", "{self}.masked_fill_(mask, value)", {}, "y.masked_fill_(x > 0, 0.5)"),
+    _inplace(
+        "masked_fill_", "mask, value, name=None", "{self}.masked_fill_(mask, value)", {}, "y.masked_fill_(x > 0, 0.5)"
+    ),
     api(
         "Tensor.uniform_(min=0, max=1.0, seed=0, name=None)",
         "{self}.uniform_({min}, {max})",
@@ -181,4 +278,4 @@ ROWS = (
         {},
         case("y = paddle.zeros([60, 50])\ny.normal_(1, 2)\ny", grad=False, check="distribution"),
     ),
-)  # fmt: skip
+)

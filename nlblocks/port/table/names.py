@@ -1,8 +1,13 @@
-"""Names that are values: dtypes, types, versions."""
+"""Names that are values: dtypes, and what a tensor is."""
 
 from __future__ import annotations
 
 from nlblocks.port.table.row import Row, api, case
+
+DTYPES = (
+    "float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "complex64",
+    "complex128",
+)  # fmt: skip
 
 
 def _dtype(name: str) -> Row:
@@ -16,7 +21,7 @@ def _dtype(name: str) -> Row:
 
 
 ROWS = (
-    *map(_dtype, "float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 bool complex64 complex128".split()),
+    *map(_dtype, DTYPES),
     api(
         "paddle.Tensor(*data)",
         "torch.FloatTensor(*data)",

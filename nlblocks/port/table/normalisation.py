@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import api, attr, case, dropped, only, to, when
+from nlblocks.port.table.row import Fates, api, attr, case, dropped, only, to, when
 
-EPSILON = {"epsilon": "eps"}
-NORM = {**EPSILON, "weight_attr": attr("weight", may_lack=True), "bias_attr": attr("bias", may_lack=True)}
+EPSILON: Fates = {"epsilon": "eps"}
+NORM: Fates = {**EPSILON, "weight_attr": attr("weight", may_lack=True), "bias_attr": attr("bias", may_lack=True)}
 FORMATS = {1: ("NCL", "NC"), 2: ("NCHW",), 3: ("NCDHW",)}
 VARIANCE = (
     "keeps the biased variance as running statistic, torch the unbiased one; epsilon is held as float32; Paddle gives a"
@@ -96,6 +96,7 @@ ROWS = (
             "bias_attr": attr("bias", may_lack=True), "data_format": only("NCHW"),
         },
         case("isinstance(layer, nn.SyncBatchNorm)", layer="nn.SyncBatchNorm(3)", grad=False),
+        case("layer._momentum + layer._epsilon", layer="nn.SyncBatchNorm(3, momentum=0.8, epsilon=1e-3)", grad=False),
         notes=f"torch's convert_sync_batchnorm makes it one of many devices; {VARIANCE}",
     ),
     api(
@@ -134,6 +135,7 @@ ROWS = (
         "paddle.nn.LocalResponseNorm(size, alpha=0.0001, beta=0.75, k=1.0, data_format='NCHW', name=None)",
         "nn.LocalResponseNorm(size, alpha=0.0001, beta=0.75, k=1.0)",
         {"data_format": only("NCHW")},
+        case(layer="nn.LocalResponseNorm(3, alpha=0.1, beta=0.5, k=2.0)", x="f2,6,3,4", held=True),
         case(layer="nn.LocalResponseNorm(3)", x="f2,6,3,4"),
     ),
     api(
@@ -152,17 +154,20 @@ ROWS = (
             "x": "input", "momentum": to("momentum", "one_minus"), **EPSILON,
             "data_format": only("NCHW", "NCL", "NC", "NCDHW"), "use_global_stats": only(None, False),
         },
+        case("F.batch_norm(x, m.detach(), v.detach(), w, b, training=True, momentum=0.8, epsilon=1e-3)",
+             x="f2,3,4,5", m="f3", v="p3", w="f3", b="f3", held=True),
         case("F.batch_norm(x, m.detach(), v.detach(), w, b)", x="f2,3,4,5", m="f3", v="p3", w="f3", b="f3"),
         notes=VARIANCE,
     ),
     api(
         "paddle.nn.functional.instance_norm(x, running_mean=None, running_var=None, weight=None, bias=None,"
         " use_input_stats=True, momentum=0.9, eps=1e-05, data_format='NCHW', name=None)",
-        "F.instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True,"
-        " momentum=0.1, eps=1e-05)",
+        "F.instance_norm(input, *, weight=None, bias=None, eps=1e-05)",
         {
-            "x": "input", "momentum": to("momentum", "one_minus"), "data_format": only("NCHW", "NCL", "NCDHW"),
+            "x": "input", "running_mean": only(None), "running_var": only(None), "use_input_stats": only(True),
+            "momentum": dropped("there are no running statistics"), "data_format": only("NCHW", "NCL", "NCDHW"),
         },
+        case("F.instance_norm(x, eps=1e-3)", held=True),
         case("F.instance_norm(x)"),
         case("F.instance_norm(x, weight=w, bias=b)", x="f2,3,4,5", w="f3", b="f3"),
     ),
@@ -171,12 +176,14 @@ ROWS = (
         " name=None)",
         "F.group_norm(input, num_groups, weight=None, bias=None, eps=1e-05)",
         {"x": "input", **EPSILON, "data_format": only("NCHW", "NCL", "NCDHW")},
+        case("F.group_norm(x, 3, epsilon=1e-3, weight=w, bias=b)", x="f2,3,4,5", w="f3", b="f3", held=True),
         case("F.group_norm(x, 3, weight=w, bias=b)", x="f2,3,4,5", w="f3", b="f3"),
     ),
     api(
         "paddle.nn.functional.normalize(x, p=2, axis=1, epsilon=1e-12, out=None, name=None)",
         "F.normalize(input, p=2, dim=1, eps=1e-12)",
         {"x": "input", "axis": "dim", **EPSILON, "out": only(None)},
+        case("F.normalize(x * 0.1, p=3, epsilon=0.5)", held=True),
         case("F.normalize(x)"),
         case("F.normalize(x, p=1, axis=-1)"),
     ),
@@ -185,6 +192,7 @@ ROWS = (
         " name=None)",
         "F.local_response_norm(input, size, alpha=0.0001, beta=0.75, k=1.0)",
         {"x": "input", "data_format": only("NCHW")},
+        case("F.local_response_norm(x, 3, alpha=0.1, beta=0.5, k=2.0)", x="f2,6,3,4", held=True),
         case("F.local_response_norm(x, 3)", x="f2,6,3,4"),
     ),
 )  # fmt: skip

@@ -35,12 +35,18 @@ def _pad(n: int) -> Row:
         *(case(layer=f"nn.Pad{n}D([{_sizes(n)}], mode={mode!r})", x=INPUTS[n]) for mode, _ in modes),
         case(layer=f"nn.Pad{n}D(1, 'replicate')", x=INPUTS[n]),
         variants=tuple(
-            when(f"nn.{kind}Pad{n}d(padding)", {"mode": only(mode), "value": UNREAD}, mode=(mode,)) for mode, kind in modes
+            when(f"nn.{kind}Pad{n}d(padding)", {"mode": only(mode), "value": UNREAD}, mode=(mode,))
+            for mode, kind in modes
         ),
     )
 
 
 ROWS = (
     _pad(3),
-    *(_simple(kind, n, f"{kind}Pad{n}{d}") for kind in ("Reflection", "Replication") for n in (1, 2, 3) for d in ("d",)),
-)  # fmt: skip
+    *(
+        _simple(kind, n, f"{kind}Pad{n}{d}")
+        for kind in ("Reflection", "Replication")
+        for n in (1, 2, 3)
+        for d in ("d",)
+    ),
+)

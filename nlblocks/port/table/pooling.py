@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import api, case, only, refused, to, when
+from nlblocks.port.table.row import Fates, api, case, only, refused, to, when
 
 FORMAT = {1: "NCL", 2: "NCHW", 3: "NCDHW"}
-SIZES = {
+SIZES: Fates = {
     "kernel_size": to("kernel_size", "pair"), "stride": to("stride", "pair"), "padding": to("padding", "padding"),
     "return_mask": to("return_indices"),
 }  # fmt: skip
+OVERRIDDEN = (
+    when(None, divisor_override="int", ceil_mode=(True,), why="the divisor counts otherwise with ceil_mode"),
+    when(None, divisor_override="int", exclusive=(True,), why="the divisor is not read where padding is not counted"),
+)
 ALIKE = "kernel_size, stride=None, "
 
 
@@ -26,6 +30,7 @@ def _max(n: int):  # type: ignore[no-untyped-def]
         case(layer=f"nn.MaxPool{n}D(3)", x=x),
         case(layer=f"nn.MaxPool{n}D(kernel_size=3, stride=2, padding=1)", x=x),
         case(layer=f"nn.MaxPool{n}D(2, 2, ceil_mode=True)", x=x),
+        case("y, i = layer(x)\ny * i.astype('float64')", layer=f"nn.MaxPool{n}D(2, 2, return_mask=True)", x=x),
         case(layer=f"nn.MaxPool{n}D(3, 2, 1, ceil_mode=True)", x=x),
         *([case(layer=f"nn.MaxPool{n}D(3, 2, padding='SAME')", x=x)] if n == 2 else []),
         variants=variants if n == 2 else (when(None, padding="text", why="padding by name"),),
@@ -37,6 +42,7 @@ def _max(n: int):  # type: ignore[no-untyped-def]
         {"x": "input", **SIZES, "data_format": only(FORMAT[n])},
         case(f"F.max_pool{n}d(x, 3, stride=2, padding=1)", x=x),
         case(f"F.max_pool{n}d(x, kernel_size=2, ceil_mode=True)", x=x),
+        case(f"y, i = F.max_pool{n}d(x, 3, 2, 1, return_mask=True)\ny * i.astype('float64')", x=x),
         variants=(when(None, padding="text", why="padding by name"),),
         rule="pool",
     )  # fmt: skip
@@ -47,7 +53,7 @@ def _average(n: int):  # type: ignore[no-untyped-def]
     divisor = ", divisor_override=None" if n > 1 else ""
     layer = f"nn.AvgPool{n}d({ALIKE}padding=0, ceil_mode=False, count_include_pad=True{divisor})"
     plain = layer.replace(", count_include_pad=True", "").replace(", divisor", ", *, divisor")
-    exclusive = {"exclusive": to("count_include_pad", "negated")}
+    exclusive: Fates = {"exclusive": to("count_include_pad", "negated")}
     same = f"SameAvgPool{n}d({ALIKE}ceil_mode=False, count_include_pad=True)"
     no_mask = {k: v for k, v in SIZES.items() if k != "return_mask"}
     return api(
@@ -60,6 +66,7 @@ def _average(n: int):  # type: ignore[no-untyped-def]
         case(layer=f"nn.AvgPool{n}D(kernel_size=3, stride=2, padding=1)", x=x, held=True),
         case(layer=f"nn.AvgPool{n}D(3, 2, 1, exclusive=False)", x=x, held=True),
         case(layer=f"nn.AvgPool{n}D(2, 2, ceil_mode=True)", x=x, held=True),
+        *([case(layer=f"nn.AvgPool{n}D(3, 2, 0, divisor_override=5)", x=x, held=True)] if n > 1 else []),
         *([case(layer=f"nn.AvgPool{n}D(2, 2, padding='SAME', ceil_mode=True)", x=x, held=True),
            case(layer=f"nn.AvgPool{n}D(2, 1, padding='SAME')", x=x, held=True)] if n == 2 else []),
         variants=(
@@ -67,6 +74,7 @@ def _average(n: int):  # type: ignore[no-untyped-def]
                            "divisor_override": only(None)}, padding=("SAME",))] if n == 2 else
               [when(None, padding="text", why="padding by name")]),
             when(plain, {"exclusive": only(True, False)}, padding=(0,), ceil_mode=(False,)),
+            *OVERRIDDEN[: 2 * (n > 1)],
             when(plain, {"exclusive": only(True)}, padding=(0,), ceil_mode=(True,)),
         ),
         notes="the gradient divides by a size in float32",
@@ -79,10 +87,13 @@ def _average(n: int):  # type: ignore[no-untyped-def]
         {"x": "input", **no_mask, **exclusive, "data_format": only(FORMAT[n])},
         case(f"F.avg_pool{n}d(x, 3, stride=2, padding=1)", x=x, held=True),
         case(f"F.avg_pool{n}d(x, kernel_size=2)", x=x, held=True),
+        case(f"F.avg_pool{n}d(x, 3, 2, 1, exclusive=False, ceil_mode=True)", x=x, held=True),
+        *([case(f"F.avg_pool{n}d(x, 3, 2, 1, False, False, 5)", x=x, held=True)] if n > 1 else []),
         variants=(
             when(None, padding="text", why="padding by name"),
             when(plain.replace(f"nn.AvgPool{n}d(", f"F.avg_pool{n}d(input, "), {"exclusive": only(True, False)},
                  padding=(0,), ceil_mode=(False,)),
+            *OVERRIDDEN[: 2 * (n > 1)],
         ),
         notes="the gradient divides by a size in float32",
         rule="pool",
@@ -91,7 +102,7 @@ def _average(n: int):  # type: ignore[no-untyped-def]
 
 def _adaptive(n: int):  # type: ignore[no-untyped-def]
     x = f"f2,3,{'4,' * n}".rstrip(",")
-    size = {"output_size": to("output_size", "pair"), "data_format": only(FORMAT[n])}
+    size: Fates = {"output_size": to("output_size", "pair"), "data_format": only(FORMAT[n])}
     form = f", data_format={FORMAT[n]!r}" if n > 1 else ""
     held = "the gradient divides by a size in float32"
     return (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import Row, api, case, dropped, only, to, when
+from nlblocks.port.table.row import Fates, Row, api, case, dropped, only, to, when
 
-AXES = {"x": "input", "axis": to("dim", "axes")}
-SAME = {"x": "input", "axis": "dim"}
+AXES: Fates = {"x": "input", "axis": to("dim", "axes")}
+SAME: Fates = {"x": "input", "axis": "dim"}
 
 
 def _compared(name: str, torch: str, kinds: str = "fp") -> Row:
@@ -38,7 +38,12 @@ def _extreme(name: str) -> Row:
         case(f"x.round().{name}()"),
         case(f"x.{name}(axis=None, keepdim=True)"),
         variants=(
-            when(f"torch.{torch}({{input}})", {"axis": dropped("all"), "keepdim": only(False)}, axis="none", keepdim=(False,)),
+            when(
+                f"torch.{torch}({{input}})",
+                {"axis": dropped("all"), "keepdim": only(False)},
+                axis="none",
+                keepdim=(False,),
+            ),
             when(f"torch.{torch}({{input}}, dim=(), keepdim={{keepdim}})", {"axis": dropped("all")}, axis="none"),
         ),
         also=f"Tensor.{name}",
@@ -75,12 +80,15 @@ def _spread(name: str) -> Row:
         case(f"paddle.{name}(x, unbiased=False)"),
         case(f"flag = True\nx.{name}(axis=-1, keepdim=True, unbiased=flag)"),
         variants=(
-            when(f"torch.{name}(input, dim=None, *, keepdim=False)", {"unbiased": dropped("torch's default")},
-                 unbiased=(None, True)),
+            when(
+                f"torch.{name}(input, dim=None, *, keepdim=False)",
+                {"unbiased": dropped("torch's default")},
+                unbiased=(None, True),
+            ),
         ),
         also=f"Tensor.{name}",
         method=name,
-    )  # fmt: skip
+    )
 
 
 def _argument(name: str) -> Row:
@@ -95,12 +103,14 @@ def _argument(name: str) -> Row:
         case(f"x.{name}(axis=2, dtype=paddle.int64)", grad=False),
         variants=(
             when(f"torch.{name}(input, dim=None, keepdim=False)", dtype=("int64",)),
-            when(f"torch.{name}({{input}}, dim={{dim}}, keepdim={{keepdim}}).to({{dtype}})",
-                 {"dtype": to("dtype", "dtype")}),
+            when(
+                f"torch.{name}({{input}}, dim={{dim}}, keepdim={{keepdim}}).to({{dtype}})",
+                {"dtype": to("dtype", "dtype")},
+            ),
         ),
         also=f"Tensor.{name}",
         method=name,
-    )  # fmt: skip
+    )
 
 
 ROWS = (
@@ -145,7 +155,11 @@ ROWS = (
         case("paddle.logsumexp(x, axis=1)"),
         case("x.logsumexp([2, 3], keepdim=True)"),
         case("paddle.logsumexp(x)"),
-        variants=(when("torch.logsumexp({input}.flatten(), 0)", {"axis": dropped("all"), "keepdim": only(False)}, axis="none"),),
+        variants=(
+            when(
+                "torch.logsumexp({input}.flatten(), 0)", {"axis": dropped("all"), "keepdim": only(False)}, axis="none"
+            ),
+        ),
         also="Tensor.logsumexp",
         method="logsumexp",
     ),
@@ -158,8 +172,11 @@ ROWS = (
         case("x.prod(-1, keepdim=True, dtype='float64')", x="f3,4"),
         case("paddle.prod(x, axis=[0])", x="f3,4"),
         variants=(
-            when("torch.prod({input})", {"axis": dropped("all"), "keepdim": only(False), "dtype": only(None), "out": only(None)},
-                 axis="none"),
+            when(
+                "torch.prod({input})",
+                {"axis": dropped("all"), "keepdim": only(False), "dtype": only(None), "out": only(None)},
+                axis="none",
+            ),
         ),
         also="Tensor.prod",
         method="prod",
@@ -175,8 +192,11 @@ ROWS = (
         case("x.cumsum(axis=1, dtype='float64')", x="i3,4:9", grad=False),
         case("paddle.cumsum(x, 0, dtype='float32')", x="b3,4", grad=False),
         variants=(
-            when("torch.cumsum({input}.flatten(), 0)", {"axis": dropped("all, one after the other"), "dtype": only(None)},
-                 axis="none"),
+            when(
+                "torch.cumsum({input}.flatten(), 0)",
+                {"axis": dropped("all, one after the other"), "dtype": only(None)},
+                axis="none",
+            ),
         ),
         also="Tensor.cumsum",
         method="cumsum",
@@ -189,8 +209,11 @@ ROWS = (
         case("x.cumprod(-1, dtype='float64')", x="f3,4"),
         case("paddle.cumprod(x)", x="f3,4"),
         variants=(
-            when("torch.cumprod({input}.flatten(), 0)", {"dim": dropped("all, one after the other"), "dtype": only(None)},
-                 dim="none"),
+            when(
+                "torch.cumprod({input}.flatten(), 0)",
+                {"dim": dropped("all, one after the other"), "dtype": only(None)},
+                dim="none",
+            ),
         ),
         also="Tensor.cumprod",
         method="cumprod",
@@ -209,8 +232,13 @@ ROWS = (
         case("paddle.quantile(x, q=[0.25, 0.5], axis=-1, keepdim=True)", grad=False),
         case("x.quantile(0.3, 1, interpolation='lower')"),
         case("paddle.quantile(x, 0.9)"),
-        variants=(when("torch.quantile(input, q, dim=None, keepdim=False, *, interpolation='linear')",
-                       {"q": to("q", "tensor"), **SAME}, q="list"),),
+        variants=(
+            when(
+                "torch.quantile(input, q, dim=None, keepdim=False, *, interpolation='linear')",
+                {"q": to("q", "tensor"), **SAME},
+                q="list",
+            ),
+        ),
         also="Tensor.quantile",
         method="quantile",
     ),
@@ -247,8 +275,9 @@ ROWS = (
         "paddle.allclose(x, y, rtol=1e-05, atol=1e-08, equal_nan=False, name=None)",
         "torch.tensor(torch.allclose({x}, {y}, rtol={rtol}, atol={atol}, equal_nan={equal_nan}))",
         {},
+        case("paddle.allclose(x * float('nan'), x * float('nan'), equal_nan=True)", grad=False),
         case("paddle.allclose(x, x + 1e-9)", grad=False),
         case("x.allclose(x + 1e-3, rtol=0.0, atol=1e-2)", grad=False),
         also="Tensor.allclose",
     ),
-)  # fmt: skip
+)

@@ -56,6 +56,9 @@ class Attr:
 
 Fate = To | Dropped | Only | Refused | Attr
 
+Fates = Mapping[str, Fate | str]
+"""What happens to arguments, by their names."""
+
 EVERYWHERE: dict[str, Fate] = {"name": Dropped("a label of static graphs")}
 """What happens to these arguments where a row says nothing else."""
 
@@ -220,6 +223,13 @@ class Row:
     def fate(self, name: str, variant: Variant | None = None) -> Fate | None:
         """What happens to an argument; None where the row does not say, and so does not stand."""
         found = (variant.args.get(name) if variant else None) or self.args.get(name)
+        if (
+            variant is not None
+            and variant.torch
+            and name not in variant.args
+            and not isinstance(found, To | str | Attr)
+        ):
+            found = To(name) if name in _parameters(Target(variant.torch)) else found  # the variant has a place for it
         if isinstance(found, str):
             return To(found)
         if found is not None:

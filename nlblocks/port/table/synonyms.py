@@ -13,7 +13,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "indices_or_sections": ("num_or_indices",), "indices": ("num_or_indices",), "sections": ("num_or_indices",),
     "end": ("stop",), "steps": ("num",), "n": ("num_rows",), "m": ("num_columns",), "from": ("min",), "to": ("max",),
     "module": ("sublayer", "layer"), "modules": ("sublayers",), "recurse": ("include_sublayers",),
-    "persistent": ("persistable",), "dtype": ("shape_or_dtype",), "orig_func": ("func",), "type": ("dtype",),
+    "persistent": ("persistable",), "dtype": ("shape_or_dtype",), "orig_func": ("func",), "bias": ("bias_attr",), "type": ("dtype",),
     "start_dim": ("start_axis",), "end_dim": ("stop_axis",), "output_size": ("output_sizes",),
     "kernel_size": ("kernel_sizes",), "stride": ("strides",), "padding": ("paddings",), "dilation": ("dilations",),
 }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nlblocks.port.table.helpers import helper
 from nlblocks.port.table.row import api, attr, case, to
 
@@ -48,7 +50,7 @@ class DeformConv2d(nn.Conv2d):
 
 TAKES = "stride=1, padding=0, dilation=1, deformable_groups=1, groups=1"
 SIZES = {"stride": to("stride", "pair"), "padding": to("padding", "pair"), "dilation": to("dilation", "pair")}
-PLAIN = {"x": "f2,4,5,6", "o": "f2,18,5,6", "w": "f6,4,3,3"}
+PLAIN: dict[str, Any] = {"x": "f2,4,5,6", "o": "f2,18,5,6", "w": "f6,4,3,3"}
 LAYER = "paddle.vision.ops.DeformConv2D"
 
 ROWS = (
@@ -58,23 +60,58 @@ ROWS = (
         SIZES,
         case("paddle.vision.ops.deform_conv2d(x, o, w, padding=1)", **PLAIN),
         case("paddle.vision.ops.deform_conv2d(x, o, w, b, 1, 1, mask=m)", b="f6", m="u2,9,5,6", **PLAIN),
-        case("paddle.vision.ops.deform_conv2d(x, o, w, stride=2, padding=[2, 2], dilation=2, deformable_groups=2, groups=2)",
-             x="f2,4,6,7", o="f2,36,3,4", w="f6,2,3,3"),
+        case(
+            "paddle.vision.ops.deform_conv2d(x, o, w, stride=2, padding=[2, 2], dilation=2, deformable_groups=2,"
+            " groups=2)",
+            x="f2,4,6,7",
+            o="f2,36,3,4",
+            w="f6,2,3,3",
+        ),
         case("paddle.vision.ops.deform_conv2d(x, o * 5, w, padding=1)", **PLAIN),
     ),
     api(
         f"{LAYER}(in_channels, out_channels, kernel_size, {TAKES}, weight_attr=None, bias_attr=None)",
         f"DeformConv2d(in_channels, out_channels, kernel_size, {TAKES}, bias=True)",
-        {"kernel_size": to("kernel_size", "pair"), **SIZES, "weight_attr": attr("weight"), "bias_attr": attr("bias", flag="bias")},
+        {
+            "kernel_size": to("kernel_size", "pair"),
+            **SIZES,
+            "weight_attr": attr("weight"),
+            "bias_attr": attr("bias", flag="bias"),
+        },
         case("layer(x, o)", layer=f"{LAYER}(4, 6, 3, padding=1)", x="f2,4,5,6", o="f2,18,5,6"),
-        case("layer(x, o, m)", layer=f"{LAYER}(4, 6, kernel_size=3, padding=1, bias_attr=False)", x="f2,4,5,6", o="f2,18,5,6",
-             m="u2,9,5,6"),
-        case("layer(x, o)", layer=f"{LAYER}(4, 6, [3, 3], stride=2, padding=1, dilation=1, deformable_groups=2, groups=2)",
-             x="f2,4,6,8", o="f2,36,3,4"),
+        case(
+            "layer(x, o, m)",
+            layer=f"{LAYER}(4, 6, kernel_size=3, padding=1, bias_attr=False)",
+            x="f2,4,5,6",
+            o="f2,18,5,6",
+            m="u2,9,5,6",
+        ),
+        case(
+            "layer(x, o)",
+            layer=f"{LAYER}(4, 6, [3, 3], stride=2, padding=1, dilation=1, deformable_groups=2, groups=2)",
+            x="f2,4,6,8",
+            o="f2,36,3,4",
+        ),
     ),
     *(
-        api(f"paddle.vision.ops.{name}", None, {}, notes="torch alone has none: torchvision's is close, and not the same")
-        for name in ("roi_align", "roi_pool", "nms", "yolo_box", "RoIAlign", "RoIPool", "distribute_fpn_proposals", "prior_box",
-                     "generate_proposals", "matrix_nms", "box_coder")
+        api(
+            f"paddle.vision.ops.{name}",
+            None,
+            {},
+            notes="torch alone has none: torchvision's is close, and not the same",
+        )
+        for name in (
+            "roi_align",
+            "roi_pool",
+            "nms",
+            "yolo_box",
+            "RoIAlign",
+            "RoIPool",
+            "distribute_fpn_proposals",
+            "prior_box",
+            "generate_proposals",
+            "matrix_nms",
+            "box_coder",
+        )
     ),
-)  # fmt: skip
+)
