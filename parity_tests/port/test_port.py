@@ -63,7 +63,7 @@ import numpy as np
 import paddle
 import paddle.nn as nn
 
-from .parts import ConvNorm
+import shop.parts as parts
 from .registry import register
 
 SIZES = np.array([4, 6]).reshape([-1])
@@ -73,7 +73,7 @@ SIZES = np.array([4, 6]).reshape([-1])
 class Net(nn.Layer):
     def __init__(self, classes=3):
         super().__init__()
-        self.body = nn.Sequential(ConvNorm(3, int(SIZES[0])), ConvNorm(4, int(SIZES[1]), act="swish"))
+        self.body = nn.Sequential(parts.ConvNorm(3, int(SIZES[0])), parts.ConvNorm(4, int(SIZES[1]), act="swish"))
         self.head = nn.Linear(6, classes)
 
     def forward(self, x, flip=False):

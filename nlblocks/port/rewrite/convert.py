@@ -192,7 +192,9 @@ def same_literal(node: cst.CSTNode, text: str) -> bool:
     if value is UNKNOWN:
         return cst.Module([]).code_for_node(node).strip() == text
     other = literal(expression(text))
-    return other is not UNKNOWN and type(other) is type(value) and other == value
+    numbers = isinstance(value, int | float) and isinstance(other, int | float)
+    alike = type(other) is type(value) or (numbers and bool not in (type(value), type(other)))
+    return other is not UNKNOWN and alike and other == value
 
 
 @converter
