@@ -57,11 +57,11 @@ def ported(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         modules: dict[str, str] = {}
 
         def named(match: re.Match[str]) -> str:
-            return modules.setdefault(match[1], "_" + match[1].replace(".", "_"))
+            return modules.setdefault(str(match[1]), "_" + str(match[1]).replace(".", "_"))
 
         kwargs = re.sub(r'M\("([\w.]+)"\)', named, row["kwargs"])
         imports = "".join(f"import {module} as {name}\n" for module, name in modules.items())
-        (work / "entry.py").write_text(ENTRY.format(**{**row, "kwargs": kwargs}, imports=imports))
+        (work / "entry.py").write_text(ENTRY.format(**{**dict(row), "kwargs": kwargs}, imports=imports))
         (work / "setup.py").write_text(SETUP.format(folder=str(folder), wheel=row["wheel"]))
         (work / "inputs.py").write_text(INPUTS.format(row=dict(row)))
         wheels = [row["wheel"], *corpus.NEEDS.get(row["wheel"], [])]
@@ -75,10 +75,10 @@ def ported(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         except subprocess.TimeoutExpired:
             said = f"it took more than {TIMEOUT:.0f} s"
         result = work / "port.json"
-        data = json.loads(result.read_text()) if result.exists() else {"verdict": "not run", "why": said}
+        data: dict[str, Any] = json.loads(result.read_text()) if result.exists() else {}
         lines = sum(len(file.read_text().splitlines()) for file in (work / "out").rglob("*.py"))
     return {
-        "verdict": data["verdict"], "why": data.get("why", ""), "error": data.get("error"), "lines": lines,
+        "verdict": data.get("verdict", "not run"), "why": data.get("why", said), "error": data.get("error"), "lines": lines,
         "refused": sorted({one["api"] for one in data.get("refused", [])}), "family": row["family"],
         "seconds": round(time.perf_counter() - begun, 1),
     }  # fmt: skip

@@ -1,11 +1,11 @@
 """Real Paddle models to port: public packages from the package index, one row a model in models.json.
 
-A row has: wheel, family, module, name (class or factory in the module), kwargs (Python text; M("mod") imports a module of
-the same package), inputs (";"-separated: f2,3,64,64 normal float32; i2,7:60 integers in [1, 60); Kname=... by keyword; a
-leading D: one dict {"image": x}; a leading L: one list of all).
+A row has: wheel, family, module, name (class or factory in the module), kwargs (Python text; M("mod") imports a
+module of the same package), inputs (";"-separated: f2,3,64,64 normal float32; i2,7:60 integers in [1, 60);
+Kname=... by keyword; a leading D: one dict {"image": x}; a leading L: one list of all).
 
-Model files import much that a model does not need (datasets, metrics, OpenCV). The finder here stands in for it: packages
-in BARE are empty (their __init__ does not run), modules in STUB answer to any name.
+Model files import much that a model does not need (datasets, metrics, OpenCV). The finder here stands in for
+it: packages in BARE are empty (their __init__ does not run), modules in STUB answer to any name.
 """
 
 from __future__ import annotations
@@ -30,14 +30,16 @@ HERE = Path(__file__).parent
 ROOTS = {"paddleclas": "paddleclas", "paddlevideo": "ppvideo"}
 """Where in a wheel the importable package lies, if not at its top."""
 BARE = {
-    "paddleclas": "ppcls ppcls.arch ppcls.arch.backbone ppcls.arch.backbone.legendary_models ppcls.arch.backbone.model_zoo"
+    "paddleclas": "ppcls ppcls.arch ppcls.arch.backbone ppcls.arch.backbone.legendary_models"
+    " ppcls.arch.backbone.model_zoo"
     " ppcls.arch.backbone.variant_models ppcls.arch.gears ppcls.utils ppcls.arch.slim",
     "paddleseg": "paddleseg paddleseg.models paddleseg.models.backbones paddleseg.models.losses",
     "paddledet": "ppdet ppdet.modeling ppdet.modeling.backbones ppdet.modeling.necks ppdet.modeling.heads"
     " ppdet.modeling.architectures ppdet.modeling.transformers ppdet.modeling.losses ppdet.modeling.proposal_generator"
     " ppdet.data ppdet.utils ppdet.modeling.assigners ppdet.modeling.reid ppdet.modeling.keypoint_utils"
     " ppdet.modeling.rbox_utils",
-    "ppgan": "ppgan ppgan.models ppgan.models.generators ppgan.models.discriminators ppgan.models.backbones ppgan.modules"
+    "ppgan": "ppgan ppgan.models ppgan.models.generators ppgan.models.discriminators ppgan.models.backbones"
+    " ppgan.modules"
     " ppgan.utils ppgan.models.criterions",
     "passl": "passl passl.modeling passl.modeling.backbones passl.modeling.heads passl.modeling.necks passl.utils"
     " passl.modules",
@@ -47,54 +49,131 @@ BARE = {
     "paddlenlp": "",
 }
 NEEDS = {"ppdiffusers==0.29.0": ["paddlenlp==2.8.1"]}
-EXTRA = (
-    "pyyaml tqdm munch filelock packaging regex einops importlib_metadata zipp six huggingface_hub==0.23.4 requests urllib3"
-    " idna charset_normalizer certifi"
-).split()
+EXTRA = [
+    "pyyaml",
+    "tqdm",
+    "munch",
+    "filelock",
+    "packaging",
+    "regex",
+    "einops",
+    "importlib_metadata",
+    "zipp",
+    "six",
+    "huggingface_hub==0.23.4",
+    "requests",
+    "urllib3",
+    "idna",
+    "charset_normalizer",
+    "certifi",
+]
 """Small packages that the model files really use: pip install --no-deps."""
-STUB = set(
-    "cv2 visualdl sklearn prettytable faiss gast pycocotools lap motmetrics shapely imageio skimage numba tensorboardX"
-    " SimpleITK decord librosa dlib imageio_ffmpeg easydict ujson terminaltables sentencepiece jieba seqeval colorlog"
-    " multiprocess dill datasets paddlefsl aistudio_sdk paddle2onnx onnx uvicorn fastapi typer rarfile rich colorama pandas"
-    " matplotlib filelock scipy typeguard requests tqdm paddleslim tabulate tokenizers huggingface_hub fastcore natsort"
-    " munkres nltk regex ftfy sacremoses tiktoken tensorboard parameterized av pyarrow omegaconf trimesh sqlalchemy pydantic"
-    " fsspec sse_starlette starlette".split()
-)
+STUB = {
+    "cv2",
+    "visualdl",
+    "sklearn",
+    "prettytable",
+    "faiss",
+    "gast",
+    "pycocotools",
+    "lap",
+    "motmetrics",
+    "shapely",
+    "imageio",
+    "skimage",
+    "numba",
+    "tensorboardX",
+    "SimpleITK",
+    "decord",
+    "librosa",
+    "dlib",
+    "imageio_ffmpeg",
+    "easydict",
+    "ujson",
+    "terminaltables",
+    "sentencepiece",
+    "jieba",
+    "seqeval",
+    "colorlog",
+    "multiprocess",
+    "dill",
+    "datasets",
+    "paddlefsl",
+    "aistudio_sdk",
+    "paddle2onnx",
+    "onnx",
+    "uvicorn",
+    "fastapi",
+    "typer",
+    "rarfile",
+    "rich",
+    "colorama",
+    "pandas",
+    "matplotlib",
+    "filelock",
+    "scipy",
+    "typeguard",
+    "requests",
+    "tqdm",
+    "paddleslim",
+    "tabulate",
+    "tokenizers",
+    "huggingface_hub",
+    "fastcore",
+    "natsort",
+    "munkres",
+    "nltk",
+    "regex",
+    "ftfy",
+    "sacremoses",
+    "tiktoken",
+    "tensorboard",
+    "parameterized",
+    "av",
+    "pyarrow",
+    "omegaconf",
+    "trimesh",
+    "sqlalchemy",
+    "pydantic",
+    "fsspec",
+    "sse_starlette",
+    "starlette",
+}
 
 
 class _AnyType(type):
-    def __getattr__(cls, name):
+    def __getattr__(cls, name: Any) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return cls
 
-    def __call__(cls, *args, **kwargs):
-        if len(args) == 1 and not kwargs and (isinstance(args[0], type) or isinstance(args[0], types.FunctionType)):
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and not kwargs and (isinstance(args[0], type | types.FunctionType)):
             return args[0]  # used as a decorator
         return type.__call__(cls, *args, **kwargs)
 
 
 class _Anything(metaclass=_AnyType):
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         pass
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return args[0] if len(args) == 1 and callable(args[0]) and not kwargs else self
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: Any) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return self
 
-    def __iter__(self):
+    def __iter__(self) -> Any:
         return iter(())
 
 
 class _Stub(types.ModuleType):
-    def __getattr__(self, name):
+    def __getattr__(self, name: Any) -> Any:
         if name == "__version__":
             return "99.0"
         if name.startswith("__"):
@@ -103,15 +182,15 @@ class _Stub(types.ModuleType):
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def __init__(self, roots, bare, stub):
-        self.roots, self.bare, self.stub, self.used = roots, bare, stub, set()
+    def __init__(self, roots: Any, bare: Any, stub: Any) -> None:
+        self.roots, self.bare, self.stub, self.used = roots, bare, stub, set[str]()
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: Any, path: Any = None, target: Any = None) -> Any:
         if name in self.bare or name.split(".")[0] in self.stub:
             return importlib.machinery.ModuleSpec(name, self, is_package=True)
         return None
 
-    def create_module(self, spec):
+    def create_module(self, spec: Any) -> Any:
         if spec.name in self.bare:
             module = types.ModuleType(spec.name)
             module.__path__ = [os.path.join(root, *spec.name.split(".")) for root in self.roots]
@@ -121,14 +200,14 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         module.__path__ = []
         return module
 
-    def exec_module(self, module):
+    def exec_module(self, module: Any) -> Any:
         pass
 
 
 _finder: _Finder | None = None
 
 
-def rows(path: str | Path = HERE / "models.json") -> list[dict]:
+def rows(path: str | Path = HERE / "models.json") -> list[dict[str, Any]]:
     return json.loads(Path(path).read_text())
 
 
@@ -148,7 +227,7 @@ def install(folder: str | Path, wheel: str) -> list[str]:
     sys.meta_path.insert(0, _finder)
     if _package(wheel) == "paddleclas":
         logger = importlib.import_module("ppcls.utils.logger")
-        logger._logger = logger._logger or logging.getLogger("ppcls")
+        vars(logger)["_logger"] = vars(logger)["_logger"] or logging.getLogger("ppcls")
     return roots
 
 
@@ -156,11 +235,11 @@ def stubbed() -> list[str]:
     return sorted(_finder.used) if _finder else []
 
 
-def arrays(row: dict):
+def arrays(row: dict[str, Any]) -> Any:
     """(args, kwargs) of a row as NumPy arrays, seeded."""
     generator = np.random.default_rng(0)
 
-    def one(text):
+    def one(text: Any) -> Any:
         kind, text = text[0], text[1:]
         text, _, top = text.partition(":")
         shape = tuple(int(n) for n in text.split(","))
