@@ -123,7 +123,8 @@ ROWS = (
     ),
     api(
         "paddle.nn.initializer.Assign(value, name=None)", "assign(tensor, value)", {},
-        case("value = np.ones([3, 2, 1, 1])\nnn.Conv2D(2, 3, 1, weight_attr=nn.initializer.Assign(value)).weight.sum()"),
+        case("value = np.ones([3, 2, 1, 1])\n"
+             "nn.Conv2D(2, 3, 1, weight_attr=nn.initializer.Assign(value)).weight.sum()"),
         rule="start",
     ),
     api(

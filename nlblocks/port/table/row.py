@@ -133,7 +133,7 @@ class Signature:
 
     @classmethod
     def of(cls, text: str) -> Signature:
-        """Read "head(a, b=1, *rest, c=2)"; a head alone has no parameters (an attribute, a class that is not called)."""
+        """Read "head(a, b=1, *rest, c=2)"; a head alone has no parameters (an attribute, an uncalled class)."""
         head, bracket, rest = text.partition("(")
         if not bracket:
             return cls(head, {})
