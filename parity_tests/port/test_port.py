@@ -1,4 +1,4 @@
-"""A small Paddle package, ported as a user would: readable files, strict weights, a proof that can fail, plain errors."""
+"""A small Paddle package, ported: readable files, strict weights, a proof that can fail, plain errors."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ConvNorm(nn.Layer):
     def forward(self, x):
         return self.act(self.norm(self.conv(x)))
 '''
-NET = '''
+NET = """
 import numpy as np
 import paddle
 import paddle.nn as nn
@@ -83,7 +83,7 @@ class Net(nn.Layer):
         b, c = x.shape[:2]
         x = x.reshape([0, c, -1]).transpose([0, 2, 1])
         return self.head(paddle.mean(x, axis=1))
-'''
+"""
 
 
 @pytest.fixture(scope="module")

@@ -123,8 +123,7 @@ ROWS = (
     ),
     api(
         "paddle.nn.initializer.Assign(value, name=None)", "assign(tensor, value)", {},
-        case("value = np.ones([3, 2, 1, 1])\n"
-             "nn.Conv2D(2, 3, 1, weight_attr=nn.initializer.Assign(value)).weight.sum()"),
+        case("fill = nn.initializer.Assign(np.ones([3, 2, 1, 1]))\nnn.Conv2D(2, 3, 1, weight_attr=fill).weight.sum()"),
         rule="start",
     ),
     api(

@@ -6,17 +6,6 @@ from nlblocks.port.table.row import api, case, dropped, only, to, when
 
 ROWS = (
     api(
-        "paddle.shape(input)",
-        "{input}.shape",
-        {},
-        case("[int(v) for v in paddle.shape(x)]", grad=False),
-        case("b = paddle.shape(x)[0]\nx.reshape([b, -1])"),
-        case("b, c, h, w = paddle.shape(x)\nx.reshape([b, c, h * w])"),
-        case("size = paddle.shape(x)[2:]\nx.reshape([-1, size[0], size[1]])"),
-        case("paddle.cast(paddle.shape(x), 'float64')", grad=False),
-        rule="shape_tensor",
-    ),
-    api(
         "Tensor.shape",
         "{self}.shape",
         {},
