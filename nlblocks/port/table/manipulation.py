@@ -324,11 +324,6 @@ ROWS = (
         rule="slice_",
     ),
     api(
-        "paddle.crop(x, shape=None, offsets=None, name=None)",
-        None,
-        notes="take a slice",
-    ),
-    api(
         "paddle.as_complex(x, name=None)",
         "torch.view_as_complex({x})",
         {},

@@ -91,7 +91,7 @@ REASONS = {
         paddle.utils.try_import paddle.utils.map_structure paddle.utils.deprecated paddle.utils.run_check
         paddle.ParamAttr._to_attr paddle.nn.layer.transformer._convert_param_attr_to_list""",
     "torch has no whole of both parts with Paddle's names: use the encoder and the decoder": "paddle.nn.Transformer",
-    "torch has no such function": "paddle.nn.functional.temporal_shift",
+    "torch has no such function": "paddle.nn.functional.temporal_shift paddle.crop",
     "torch has no such start": "paddle.nn.initializer.Bilinear",
 }
 """The reasons, and the names that each holds for."""
