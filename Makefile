@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: verify test lint format docs bench faults zoo clean
+.PHONY: verify test lint format docs bench faults zoo port clean
 
 verify: $(STAMP)
 	$(BIN)/nlblocks verify
@@ -16,6 +16,10 @@ faults: $(STAMP)
 
 zoo: $(STAMP)
 	$(BIN)/python -m benchmarks.zoo
+
+# Fetches real Paddle packages to build/port, and ports the models in benchmarks/port/models.json.
+port: $(STAMP)
+	$(BIN)/python -m benchmarks.port build/port
 
 # A process a core, at most four (each holds both frameworks); a process that is done takes tests from another.
 test: $(STAMP)

@@ -25,7 +25,8 @@ from nlblocks.port.rewrite.imports import SUFFIX
 
 def port(
     entry: str | Sequence[str], out: Any, *, path: Sequence[Any] = (), kwargs: str = "",
-    inputs: Sequence[str] | str = (), weights: Sequence[Any] = (), setup: Any = None, prove: bool = True, progress: Callable[[str], None] | None = None,
+    inputs: Sequence[str] | str = (), weights: Sequence[Any] = (), setup: Any = None, prove: bool = True,
+    progress: Callable[[str], None] | None = None,
 ) -> PortReport:  # fmt: skip
     """Port a Paddle model's source to torch, with its weights and a proof.
 
@@ -73,10 +74,7 @@ def translate(job: Job, record: Record) -> dict[str, Ported]:
         closure.add(entry.replace(":", "."))
     if not closure.wanted:
         raise InputError(f"{job.entries[0].partition(':')[0]} lies under none of the --path folders")
-    return {
-        name: ported(wanted.module, sources.program, record, wanted)
-        for name, wanted in closure.wanted.items()
-    }
+    return {name: ported(wanted.module, sources.program, record, wanted) for name, wanted in closure.wanted.items()}
 
 
 def _target(module: str) -> str:

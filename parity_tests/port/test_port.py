@@ -1,4 +1,4 @@
-"""A small Paddle package, ported as a user would: readable files, strict weights, a proof that can fail, plain errors."""
+"""A small Paddle package, ported: readable files, strict weights, a proof that can fail, plain errors."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class ConvNorm(nn.Layer):
     def forward(self, x):
         return self.act(self.norm(self.conv(x)))
 '''
-NET = '''
+NET = """
 import numpy as np
 import paddle
 import paddle.nn as nn
 
-from .parts import ConvNorm
+import shop.parts as parts
 from .registry import register
 
 SIZES = np.array([4, 6]).reshape([-1])
@@ -73,7 +73,7 @@ SIZES = np.array([4, 6]).reshape([-1])
 class Net(nn.Layer):
     def __init__(self, classes=3):
         super().__init__()
-        self.body = nn.Sequential(ConvNorm(3, int(SIZES[0])), ConvNorm(4, int(SIZES[1]), act="swish"))
+        self.body = nn.Sequential(parts.ConvNorm(3, int(SIZES[0])), parts.ConvNorm(4, int(SIZES[1]), act="swish"))
         self.head = nn.Linear(6, classes)
 
     def forward(self, x, flip=False):
@@ -83,7 +83,7 @@ class Net(nn.Layer):
         b, c = x.shape[:2]
         x = x.reshape([0, c, -1]).transpose([0, 2, 1])
         return self.head(paddle.mean(x, axis=1))
-'''
+"""
 
 
 @pytest.fixture(scope="module")

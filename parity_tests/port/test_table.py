@@ -62,7 +62,7 @@ def test_what_is_defined_inside_is_what_stands_outside() -> None:
     for inner, outer in ((paddle.tensor, paddle), (paddle.nn.layer, paddle.nn)):
         for module in [inner, *(m for m in vars(inner).values() if inspect.ismodule(m))]:
             for name in {n for n in vars(module) if hasattr(outer, n)} - {"paddle", "nn", "F"}:
-                found = row_of(f"{inner.__name__}.{name}")
+                found = row_of(f"{module.__name__}.{name}")
                 value = getattr(module, name)
                 if found is not None and callable(value) and getattr(value, "__module__", "").startswith("paddle"):
                     same = getattr(outer, name).__name__.strip("_")  # Paddle wraps the outer one, and marks it so

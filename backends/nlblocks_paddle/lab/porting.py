@@ -20,8 +20,8 @@ HOMES = (
     "paddle.fft", "paddle.signal", "paddle.sparse", "paddle.geometric", "paddle.regularizer", "paddle.metric",
     "paddle.optimizer", "paddle.optimizer.lr", "paddle.distribution", "paddle.vision.ops", "paddle.vision.models",
     "paddle.vision.transforms", "paddle.vision.transforms.functional", "paddle.io", "paddle.jit", "paddle.amp",
-    "paddle.autograd", "paddle.device", "paddle.distributed", "paddle.distributed.fleet", "paddle.distributed.fleet.utils",
-    
+    "paddle.autograd", "paddle.device", "paddle.distributed", "paddle.distributed.fleet",
+    "paddle.distributed.fleet.utils",
     "paddle.distributed.fleet.meta_parallel", "paddle.incubate", "paddle.incubate.nn", "paddle.incubate.nn.functional",
     "paddle.static", "paddle.static.nn", "paddle.static.amp", "paddle.framework", "paddle.base", "paddle.utils",
     "paddle.utils.download",

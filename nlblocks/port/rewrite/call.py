@@ -293,8 +293,11 @@ class Call:
                 continue
             default = signature.parameters.get(torch, REQUIRED)
             if default == REQUIRED or not same_literal(argument.node, default):
-                if any(arg.star == "**" for arg in self.node.args):
-                    raise Refusal(f"{torch} has another default in torch, and may be passed on by **")
+                passed = next((i for i, arg in enumerate(args) if arg.star == "**"), None)
+                if passed is not None:  # unless what is passed on gives it
+                    whole = f"{{{torch!r}: {argument.text}, **{code(args[passed].value)}}}"
+                    args[passed] = args[passed].with_changes(value=expression(whole))
+                    continue
                 args.append(keyword(None, torch, argument.node))
         function = self.function
         if function is None:

@@ -16,7 +16,8 @@ CONVERTERS: dict[str, Converter] = {}
 DTYPES = {
     "float16": "float16", "bfloat16": "bfloat16", "float32": "float32", "float64": "float64", "int8": "int8",
     "int16": "int16", "int32": "int32", "int64": "int64", "uint8": "uint8", "bool": "bool",
-    "complex64": "complex64", "complex128": "complex128",
+    "complex64": "complex64", "complex128": "complex128", "int": "int64", "long": "int64", "half": "float16",
+    "float": "float64", "double": "float64", "uint16": "bfloat16",
 }  # fmt: skip
 
 
@@ -191,7 +192,9 @@ def same_literal(node: cst.CSTNode, text: str) -> bool:
     if value is UNKNOWN:
         return cst.Module([]).code_for_node(node).strip() == text
     other = literal(expression(text))
-    return other is not UNKNOWN and type(other) is type(value) and other == value
+    numbers = isinstance(value, int | float) and isinstance(other, int | float)
+    alike = type(other) is type(value) or (numbers and bool not in (type(value), type(other)))
+    return other is not UNKNOWN and alike and other == value
 
 
 @converter

@@ -54,7 +54,7 @@ class Imports:
         if root and not is_there(root) and root not in self.roots:
             return self._absent(part, root)
         if isinstance(part, cst.Import):
-            names = [alias for alias in part.names if self._kept(alias)]
+            names = [self._moved(alias) for alias in part.names if self._kept(alias)]
             return part.with_changes(names=_trimmed(names)) if names else None
         if not isinstance(part, cst.ImportFrom):
             return part
@@ -67,6 +67,11 @@ class Imports:
             return part if self._is_wanted(f"*{self._absolute(original)}") else None
         names = [alias for alias in part.names if self._is_wanted(_bound(alias))]
         return part.with_changes(names=_trimmed(names, part)) if names else None
+
+    def _moved(self, alias: cst.ImportAlias) -> cst.ImportAlias:
+        """A ported package under its new name."""
+        inside = code(alias.name).partition(".")[0] in self.roots
+        return alias.with_changes(name=_renamed(alias.name)) if inside else alias
 
     def _absolute(self, part: cst.ImportFrom) -> str:
         """The module that a "from" imports from."""

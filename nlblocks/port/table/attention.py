@@ -156,10 +156,11 @@ ROWS = (
     api(
         f"paddle.nn.MultiHeadAttention({HEADS}, weight_attr=None, bias_attr=None)",
         f"MultiHeadAttention({HEADS}, bias=True)",
-        {"weight_attr": refused("one start for all parts"), "bias_attr": only(None)},
+        {"weight_attr": refused("one start for all parts"), "bias_attr": only(None, True)},
         case("layer(x, x, x)", layer="nn.MultiHeadAttention(8, 2)", x="f2,3,8"),
         case("layer.eval()\nlayer(x)", layer="nn.MultiHeadAttention(8, 2, dropout=0.3)", x="f2,3,8"),
         case("layer(x)", layer="nn.MultiHeadAttention(embed_dim=8, num_heads=4, bias_attr=False)", x="f2,3,8"),
+        case("layer(x)", layer="nn.MultiHeadAttention(8, 4, bias_attr=True)", x="f2,3,8"),
         case("layer(x, y, y)", layer="nn.MultiHeadAttention(8, 2, need_weights=True)", **SEEN),
         case("layer(x, y, y, m)", layer="nn.MultiHeadAttention(8, 2).eval()", **SEEN, m="b2,1,3,5"),
         case(

@@ -43,4 +43,15 @@ ROWS = (
     kept("_embedding_dim", "embedding_dim", "nn.Embedding(7, 4)"),
     api("Layer._dtype", "str(torch.get_default_dtype()).removeprefix('torch.')", {},
         case("len(layer._dtype) > 3", layer="nn.Linear(5, 4)", grad=False)),
+    api(
+        "paddle.shape(input)",
+        "{input}.shape",
+        {},
+        case("[int(v) for v in paddle.shape(x)]", grad=False),
+        case("b = paddle.shape(x)[0]\nx.reshape([b, -1])"),
+        case("b, c, h, w = paddle.shape(x)\nx.reshape([b, c, h * w])"),
+        case("size = paddle.shape(x)[2:]\nx.reshape([-1, size[0], size[1]])"),
+        case("paddle.cast(paddle.shape(x), 'float64')", grad=False),
+        rule="shape_tensor",
+    ),
 )  # fmt: skip

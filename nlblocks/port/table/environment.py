@@ -294,4 +294,12 @@ ROWS = (
         case("with paddle.static.amp.fp16_guard():\n    y = x * 2\ny"),
         notes="marks a part of a static graph",
     ),
+    api(
+        "paddle.distributed.ParallelEnv()",
+        "ParallelEnv()",
+        {},
+        case(
+            "env = paddle.distributed.ParallelEnv()\n[env.local_rank, env.nranks, env.rank, env.world_size]", grad=False
+        ),
+    ),
 )

@@ -330,3 +330,13 @@ def xavier_uniform_of(parameter, fan_in=None, fan_out=None):
     bound = math.sqrt(6.0 / ((own[0] if fan_in is None else fan_in) + (own[1] if fan_out is None else fan_out)))
     return nn.init.uniform_(parameter, -bound, bound)
 ''', "nn", "math")  # fmt: skip
+
+helper("ParallelEnv", '''
+class ParallelEnv:
+    """How many processes train together, and which of them this is."""
+
+    def __init__(self):
+        together = torch.distributed.is_available() and torch.distributed.is_initialized()
+        self.rank = self.local_rank = torch.distributed.get_rank() if together else 0
+        self.world_size = self.nranks = torch.distributed.get_world_size() if together else 1
+''', "torch")  # fmt: skip

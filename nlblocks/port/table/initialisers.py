@@ -6,6 +6,7 @@ from nlblocks.port.table.row import api, attr, case, dropped, only, to, when
 
 OPTIMISER = "a matter of the optimiser: torch's take it by parameter group"
 TAKES_WEIGHT = "nn.Linear({}, weight_attr={}).weight.flatten()"
+FANS = {"fan_in": to("fan_in"), "fan_out": to("fan_out")}
 
 
 def drawn(text: str, extents: str = "80, 80"):  # type: ignore[no-untyped-def]
@@ -26,6 +27,7 @@ ROWS = (
         case(layer="attr = paddle.ParamAttr(initializer=nn.initializer.Constant(0.5))\nnn.Linear(5, 4, attr, attr)"),
         case(layer="nn.Linear(5, 4, bias_attr=paddle.ParamAttr(initializer=nn.initializer.Constant(0.5),"
                    " trainable=False))"),
+        also="paddle.framework.ParamAttr paddle.base.ParamAttr paddle.base.param_attr.ParamAttr",
         rule="param_attr",
     ),
     api(
@@ -64,8 +66,8 @@ ROWS = (
         drawn("XavierUniform(fan_out=10)"),
         drawn("XavierUniform(fan_in=40, fan_out=10)"),
         variants=(
-            when("xavier_uniform_of(tensor, fan_in=None, fan_out=None)", {"gain": only(1.0)}, fan_in="given"),
-            when("xavier_uniform_of(tensor, fan_in=None, fan_out=None)", {"gain": only(1.0)}, fan_out="given"),
+            when("xavier_uniform_of(tensor, fan_in=None, fan_out=None)", {"gain": only(1.0), **FANS}, fan_in="given"),
+            when("xavier_uniform_of(tensor, fan_in=None, fan_out=None)", {"gain": only(1.0), **FANS}, fan_out="given"),
         ),
         rule="start",
     ),
@@ -86,7 +88,8 @@ ROWS = (
         drawn("KaimingNormal(nonlinearity='leaky_relu', negative_slope=0.5)"),
         variants=(
             when("partial(nn.init.normal_, std=math.sqrt(2.0 / {fan_in}))",
-                 {"negative_slope": only(0.0, 0), "nonlinearity": only("relu"), "mode": only("fan_in")},
+                 {"fan_in": to("fan_in"), "negative_slope": only(0.0, 0), "nonlinearity": only("relu"),
+                  "mode": only("fan_in")},
                  fan_in="given"),
         ),
         rule="start",
@@ -100,7 +103,8 @@ ROWS = (
         drawn("KaimingUniform(fan_in=10)"),
         variants=(
             when("partial(nn.init.uniform_, a=-math.sqrt(6.0 / {fan_in}), b=math.sqrt(6.0 / {fan_in}))",
-                 {"negative_slope": only(0.0, 0), "nonlinearity": only("relu"), "mode": only("fan_in")},
+                 {"fan_in": to("fan_in"), "negative_slope": only(0.0, 0), "nonlinearity": only("relu"),
+                  "mode": only("fan_in")},
                  fan_in="given"),
         ),
         rule="start",
@@ -119,7 +123,7 @@ ROWS = (
     ),
     api(
         "paddle.nn.initializer.Assign(value, name=None)", "assign(tensor, value)", {},
-        case("value = np.ones([3, 2, 1, 1])\nnn.Conv2D(2, 3, 1, weight_attr=nn.initializer.Assign(value)).weight.sum()"),
+        case("fill = nn.initializer.Assign(np.ones([3, 2, 1, 1]))\nnn.Conv2D(2, 3, 1, weight_attr=fill).weight.sum()"),
         rule="start",
     ),
     api(

@@ -46,7 +46,9 @@ ROWS = (
         case("layer.eval()\nlayer(x)", layer="nn.Dropout(0.3)"),
         case("nn.Dropout(p=0.25)(x + 1)", x="f40,60", check="distribution", grad=False),
         case("layer.eval()\nlayer(x)", layer="nn.Dropout(0.3, mode='downscale_in_infer')", held=True),
-        variants=(when("DownscaledDropout(p=0.5)", {"mode": only("downscale_in_infer")}, mode=("downscale_in_infer",)),),
+        variants=(
+            when("DownscaledDropout(p=0.5)", {"mode": only("downscale_in_infer")}, mode=("downscale_in_infer",)),
+        ),
     ),
     api(
         "paddle.nn.Dropout2D(p=0.5, data_format='NCHW', name=None)", "nn.Dropout2d(p=0.5)",
@@ -85,7 +87,8 @@ ROWS = (
         "paddle.nn.LayerDict(sublayers=None)", "nn.ModuleDict(modules=None)", {"sublayers": "modules"},
         case("layer['a'](x)", layer="nn.LayerDict({'a': nn.Linear(5, 4)})"),
     ),
-    api("paddle.nn.Identity(*args, **kwargs)", "nn.Identity()", {"args": dropped("unused"), "kwargs": dropped("unused")},
+    api("paddle.nn.Identity(*args, **kwargs)", "nn.Identity()",
+        {"args": dropped("unused"), "kwargs": dropped("unused")},
         case(layer="nn.Identity()")),
     api(
         "paddle.nn.Flatten(start_axis=1, stop_axis=-1)", "nn.Flatten(start_dim=1, end_dim=-1)",

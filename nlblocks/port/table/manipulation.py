@@ -6,17 +6,6 @@ from nlblocks.port.table.row import api, case, dropped, only, to, when
 
 ROWS = (
     api(
-        "paddle.shape(input)",
-        "{input}.shape",
-        {},
-        case("[int(v) for v in paddle.shape(x)]", grad=False),
-        case("b = paddle.shape(x)[0]\nx.reshape([b, -1])"),
-        case("b, c, h, w = paddle.shape(x)\nx.reshape([b, c, h * w])"),
-        case("size = paddle.shape(x)[2:]\nx.reshape([-1, size[0], size[1]])"),
-        case("paddle.cast(paddle.shape(x), 'float64')", grad=False),
-        rule="shape_tensor",
-    ),
-    api(
         "Tensor.shape",
         "{self}.shape",
         {},
@@ -341,11 +330,6 @@ ROWS = (
         {"axes": "axes", "starts": "starts", "ends": "ends", "strides": "strides"},
         case("paddle.strided_slice(x, axes=[2, 3], starts=[0, 1], ends=[4, 5], strides=[2, 3])"),
         rule="slice_",
-    ),
-    api(
-        "paddle.crop(x, shape=None, offsets=None, name=None)",
-        None,
-        notes="take a slice",
     ),
     api(
         "paddle.as_complex(x, name=None)",

@@ -41,6 +41,7 @@ ROWS = (
         case("x.astype(dtype=paddle.float64) * 2"),
         case("x.astype(y.dtype)", x="i3:9", y="f3", grad=False),
         case("x.astype('bool')", grad=False),
+        case("x.astype('int').astype('half').astype('float')", grad=False),
         case("kind = 'int64'\nx.astype(kind)", grad=False),
         case("(x > 0).astype('float32').sum()", grad=False),
     ),

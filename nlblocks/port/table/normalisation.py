@@ -149,7 +149,8 @@ ROWS = (
     api(
         "paddle.nn.functional.batch_norm(x, running_mean, running_var, weight=None, bias=None, training=False,"
         " momentum=0.9, epsilon=1e-05, data_format='NCHW', use_global_stats=None, name=None)",
-        "F.batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05)",
+        "F.batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1,"
+        " eps=1e-05)",
         {
             "x": "input", "momentum": to("momentum", "one_minus"), **EPSILON,
             "data_format": only("NCHW", "NCL", "NC", "NCDHW"), "use_global_stats": only(None, False),

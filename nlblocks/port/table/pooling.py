@@ -107,7 +107,8 @@ def _adaptive(n: int):  # type: ignore[no-untyped-def]
     held = "the gradient divides by a size in float32"
     return (
         api(
-            f"paddle.nn.AdaptiveAvgPool{n}D(output_size{form}, name=None)", f"nn.AdaptiveAvgPool{n}d(output_size)", size,
+            f"paddle.nn.AdaptiveAvgPool{n}D(output_size{form}, name=None)",
+            f"nn.AdaptiveAvgPool{n}d(output_size)", size,
             case(layer=f"nn.AdaptiveAvgPool{n}D(1)", x=x, held=True),
             case(layer=f"nn.AdaptiveAvgPool{n}D(output_size=[{', '.join('3' * n)}])", x=x, held=True), notes=held,
         ),

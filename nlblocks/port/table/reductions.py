@@ -263,6 +263,18 @@ ROWS = (
         )
         for name in ("logical_not",)
     ),
+    *(
+        api(
+            f"paddle.{name}(x, {others}out=None, name=None)",
+            f"torch.{name}(input{', other' if others else ''})",
+            {"x": "input", "y": "other", "out": only(None)} if others else {"x": "input", "out": only(None)},
+            case(f"paddle.{name}(x{', y' if others else ''})", x="b3,4", y="b3,4", grad=False),
+            case(f"x.{name}({'y=y' if others else ''})", x="i3,4:99", y="i3,4:99", grad=False),
+            also=f"Tensor.{name}",
+            method=name,
+        )
+        for name, others in (("bitwise_and", "y, "), ("bitwise_or", "y, "), ("bitwise_xor", "y, "), ("bitwise_not", ""))
+    ),
     api(
         "paddle.equal_all(x, y, name=None)",
         "torch.tensor(torch.equal({x}, {y}))",

@@ -14,7 +14,7 @@ REASONS = {
         paddle.static.default_main_program paddle.static.default_startup_program paddle.static.program_guard
         paddle.static.scope_guard paddle.static.nn.case paddle.static.nn.cond paddle.static.nn.while_loop
         paddle.enable_static paddle.static.create_parameter
-        paddle.static.nn.fc paddle.static.global_scope paddle.static.ParallelEnv
+        paddle.static.nn.fc paddle.static.global_scope
         paddle.common_ops_import.LayerHelper paddle.common_ops_import.check_variable_and_dtype
         paddle.common_ops_import.check_type paddle.common_ops_import.Variable paddle.common_ops_import.convert_dtype
         paddle.base.data_feeder.convert_dtype paddle.base.layer_helper.LayerHelper
@@ -26,7 +26,7 @@ REASONS = {
         paddle.distributed.reduce_scatter paddle.distributed.alltoall paddle.distributed.barrier
         paddle.distributed.send paddle.distributed.recv paddle.distributed.new_group
         paddle.distributed.stream.all_gather paddle.distributed.stream.reduce_scatter
-        paddle.distributed.init_parallel_env paddle.distributed.ParallelEnv paddle.DataParallel
+        paddle.distributed.init_parallel_env paddle.DataParallel
         paddle.distributed.collective._c_concat paddle.distributed.collective._c_identity
         paddle.distributed.collective._mp_allreduce paddle.distributed.collective._c_split
         paddle.distributed.ReduceOp.SUM paddle.distributed.ReduceOp.MAX paddle.distributed.fleet.init
@@ -91,7 +91,7 @@ REASONS = {
         paddle.utils.try_import paddle.utils.map_structure paddle.utils.deprecated paddle.utils.run_check
         paddle.ParamAttr._to_attr paddle.nn.layer.transformer._convert_param_attr_to_list""",
     "torch has no whole of both parts with Paddle's names: use the encoder and the decoder": "paddle.nn.Transformer",
-    "torch has no such function": "paddle.nn.functional.temporal_shift",
+    "torch has no such function": "paddle.nn.functional.temporal_shift paddle.crop",
     "torch has no such start": "paddle.nn.initializer.Bilinear",
 }
 """The reasons, and the names that each holds for."""

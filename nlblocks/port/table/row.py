@@ -133,7 +133,7 @@ class Signature:
 
     @classmethod
     def of(cls, text: str) -> Signature:
-        """Read "head(a, b=1, *rest, c=2)"; a head alone has no parameters (an attribute, a class that is not called)."""
+        """Read "head(a, b=1, *rest, c=2)"; a head alone, such as an attribute's, has no parameters."""
         head, bracket, rest = text.partition("(")
         if not bracket:
             return cls(head, {})
