@@ -2,5 +2,6 @@
 
 from nlblocks.port.port import port
 from nlblocks.port.report import PortReport
+from nlblocks.port.text import WatchedText
 
-__all__ = ["PortReport", "port"]
+__all__ = ["PortReport", "WatchedText", "port"]

@@ -10,14 +10,13 @@ pytest.importorskip("torch")
 
 import paddle
 
-from nlblocks_paddle.lab.porting import porting
-
 from nlblocks.port.observe import Watcher
 from nlblocks.port.resolve import Module, Program
 from nlblocks.port.rewrite import Ported, ported
 from nlblocks.port.table import by_name
 from nlblocks.port.table.row import case
 from nlblocks.port.table.synonyms import SAME_OBJECTS, WORDS
+from nlblocks_paddle.lab.porting import porting
 from parity_tests.port.snippets import Snippet
 
 
@@ -52,6 +51,12 @@ def test_a_result_is_cut_off_by_either_word() -> None:
     for line in ("y.stop_gradient = True", "y.requires_grad = False"):
         source = f"import paddle\n\n\ndef f(x):\n    y = x * 2\n    {line}\n    return y\n\n\nf(paddle.ones([2]))\n"
         assert "y = y.detach()" in port(source).text
+
+
+def test_an_attribute_that_is_called_is_refused() -> None:
+    source = "import paddle\n\n\ndef f(x):\n    return x.is_leaf()\n\n\ntry:\n    f(paddle.ones([2]))\n"
+    source += "except TypeError:\n    pass\n"
+    assert "as an attribute" in refusal(source)
 
 
 def test_a_variable_of_the_module_has_methods() -> None:

@@ -1,8 +1,8 @@
-"""The table judged by a peer's suite: ``python -m benchmarks.port.peer TESTS --log peer.jsonl --docs docs/port_peer.md``.
+"""The table judged by a peer's suite: ``python -m benchmarks.port.peer TESTS --docs docs/port_peer.md``.
 
-PaConvert (``pip install paconvert``; this benchmark alone needs it) turns torch snippets into Paddle. TESTS is the folder
-of the tests in its public repository: they are read where they lie, and their snippets run. Snippet → PaConvert → Paddle
-→ ``nlblocks port`` → torch, against the original snippet.
+PaConvert (``pip install paconvert``; this benchmark alone needs it) turns torch snippets into Paddle. TESTS is the
+folder of the tests in its public repository: they are read where they lie, and their snippets run. Snippet → PaConvert
+→ Paddle → ``nlblocks port`` → torch, against the original snippet.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from rich.console import Console
 from benchmarks.port.peer import table
 from benchmarks.port.peer.judge import judge, pa_convert
 from benchmarks.port.peer.read import snippets
+from nlblocks.port import WatchedText
 
-NEEDED = ("paddle", "torch", "libcst", "nlblocks.port.rewrite", "nlblocks_paddle.lab.porting", "paconvert.converter")
-"""Imported once, before the forks."""
+NEEDED = ("paddle", "torch", "paconvert.converter")
+"""Imported once, before the forks, with what a first port loads."""
 
 
 @click.command()
@@ -75,7 +76,7 @@ def _imported() -> None:
         warnings.simplefilter("ignore")
         for name in NEEDED:
             importlib.import_module(name)
-        importlib.import_module("nlblocks.port.table").rows()
+        WatchedText("import paddle\npaddle.abs").port()
 
 
 if __name__ == "__main__":

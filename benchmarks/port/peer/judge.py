@@ -16,7 +16,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ import numpy as np
 
 from benchmarks.port.peer.likeness import NotComparable, plain, unlike
 from benchmarks.port.peer.read import Snippet
+from nlblocks.port import WatchedText
 
 MARK = ">>>>>>"
 """What PaConvert writes before a line that it does not convert."""
@@ -45,8 +46,8 @@ class Outcome:
     api: str
     outcome: str
     why: str = ""
-    rows: list[str] = field(default_factory=list)
-    refused: list[tuple[str, str]] = field(default_factory=list)
+    rows: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
     lacking: bool = False
     paddle: str = ""
     torch: str = ""
@@ -62,10 +63,8 @@ class Converted:
     text: str
     results: list[Any] | None = None
     wrong: str = ""
-    port: str = ""
+    port: Any = None
     port_wrong: str = ""
-    rows: list[str] = field(default_factory=list)
-    refused: list[tuple[str, str]] = field(default_factory=list)
 
 
 def judge(snippet: Snippet, converter: Callable[[str], str]) -> Outcome:
@@ -79,11 +78,11 @@ def judge(snippet: Snippet, converter: Callable[[str], str]) -> Outcome:
     if there is None:
         found.outcome, found.why = "peer", wrong
         return found
-    found.rows, found.refused = there.rows, there.refused
-    found.lacking = any(_is_lacking(api) for api, _ in there.refused)
+    if there.port is not None:
+        found.rows, found.refused, found.lacking = there.port.rows, there.port.refused, bool(there.port.lacking)
     found.outcome, found.why = _judged(snippet, original, there)
     if found.outcome in ("different", "error"):
-        found.paddle, found.torch = there.text, there.port
+        found.paddle, found.torch = there.text, there.port.text if there.port is not None else ""
     return found
 
 
@@ -96,14 +95,15 @@ def _judged(snippet: Snippet, original: list[Any], there: Converted) -> tuple[st
     drawn = False
     if parted:
         again, _ = apart(_run, snippet.code, snippet.names, "torch", 1)
-        drawn = again is not None and bool(unlike(original, again)) and not unlike(original, there.results, values=False)
-        if not drawn:
+        drawn = again is not None and bool(unlike(original, again))
+        if not drawn or unlike(original, there.results, values=False):
             return "theirs", parted
-    if there.port_wrong:
+    if there.port is None:
         return "error", there.port_wrong
-    if there.refused:
-        return ("random", "refused") if drawn else ("refused", "; ".join(f"{api}: {why}" for api, why in there.refused))
-    ours, wrong = apart(_run, there.port, snippet.names, "torch", 0)
+    if there.port.refused:
+        why = "; ".join(f"{api}: {why}" for api, why in there.port.refused)
+        return ("random", "refused") if drawn else ("refused", why)
+    ours, wrong = apart(_run, there.port.text, snippet.names, "torch", 0)
     if ours is None:
         return ("refused" if wrong.startswith(CHECKED) else "error"), wrong
     parted = unlike(original, ours, values=not drawn)
@@ -112,37 +112,25 @@ def _judged(snippet: Snippet, original: list[Any], there: Converted) -> tuple[st
 
 def converted(snippet: Snippet, converter: Callable[[str], str]) -> Converted:
     """PaConvert's text of a snippet, run under watch as a model is, and ported."""
-    from nlblocks.port.observe import Watcher
-    from nlblocks.port.resolve import Module, Program
-    from nlblocks.port.rewrite import ported
-    from nlblocks_paddle.lab.porting import porting
-
     text = converter(snippet.code)
     found = Converted(text)
     if MARK in text:
         found.wrong = next(line for line in text.splitlines() if MARK in line).strip()
         return found
-    watcher, space = Watcher(porting), {"__name__": "snippet"}
+    watched = WatchedText(text)
     _seed(0)
-    porting.seed(0)
     try:
-        watcher.run(text, "snippet", "snippet.py", space)
-        found.results = [plain(space[name]) for name in snippet.names]
+        found.results = [plain(value) for value in watched.run(snippet.names)]
     except Exception as error:
         found.wrong = _said(error)
-        plainly, _ = apart(_run, text, snippet.names, "paddle", 0)
-        if plainly is None:
-            return found
-        found.results, found.port_wrong = plainly, f"under watch: {found.wrong}"
+        found.results, _ = apart(_run, text, snippet.names, "paddle", 0)
+        if found.results is not None:
+            found.port_wrong = f"under watch: {found.wrong}"
         return found
     try:
-        module = Module("snippet", "snippet.py", text)
-        port = ported(module, Program({"snippet": module}), watcher.record)
+        found.port = watched.port()
     except Exception as error:
         found.port_wrong = f"the port fails: {_said(error)}"
-        return found
-    found.port, found.rows = port.text, sorted(port.rows)
-    found.refused = sorted({(r.api, r.why) for r in port.refused})
     return found
 
 
@@ -162,12 +150,6 @@ def _run(text: str, names: tuple[str, ...], framework: str, seed: int) -> list[A
 def _seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - what the snippets draw from
-
-
-def _is_lacking(api: str) -> bool:
-    from nlblocks.port.table import row_of
-
-    return any(row_of(name) is None for name in api.split(", "))
 
 
 def _said(error: BaseException) -> str:
@@ -198,7 +180,7 @@ def apart(function: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
 
 def _received(reader: int, end: float) -> tuple[bytes, bool]:
     """All that comes until the pipe is closed, or the time is over."""
-    parts = []
+    parts: list[bytes] = []
     while (left := end - time.monotonic()) > 0 and select.select([reader], [], [], left)[0]:
         part = os.read(reader, 1 << 16)
         if not part:
@@ -210,8 +192,8 @@ def _received(reader: int, end: float) -> tuple[bytes, bool]:
 def _alone(writer: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """In the child: no output, no network, an empty folder, and the answer through the pipe."""
     silent = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(silent, stream)
+    for output in (1, 2):
+        os.dup2(silent, output)
     warnings.simplefilter("ignore")
     socket.socket.connect = _no_network  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:

@@ -79,7 +79,7 @@ def _unlike(a: Any, b: Any, values: bool) -> str:
         return f"{_said(a)}, and {_said(b)}"
     if not values:
         return ""
-    close = isinstance(a, float) and (math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=1e-12) or a != a and b != b)
+    close = isinstance(a, float) and (math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=1e-12) or (a != a and b != b))
     return "" if close or a == b else f"{_said(a)}, and {_said(b)}"
 
 

@@ -194,6 +194,9 @@ class Meaning:
             )
         ):
             return None
+        row = row_of(f"{kind}.{name}")
+        if kind == "Tensor" and row is not None and "(" not in row.paddle and not row.rule:
+            raise Refusal("the table knows it as an attribute, and here it is called")
         return f"{kind}.{name}", updated.func.value, None
 
     def _base(self, place: Place | None, name: str) -> str:

@@ -10,7 +10,7 @@ import libcst as cst
 from nlblocks.port.observe import Place, Seen
 from nlblocks.port.rewrite.argument import Argument
 from nlblocks.port.table.row import Row
-from nlblocks.port.table.synonyms import SIZES, WORDS
+from nlblocks.port.table.synonyms import ORDERS, SIZES, WORDS
 
 
 @dataclass
@@ -77,10 +77,10 @@ def _gathered(given: list[_Given], names: Sequence[str], seen: Mapping[str, Seen
     if len(parts) == 1 and parts[0].arg.star == "*":
         return [*places[:at], _Given(parts[0].arg.with_changes(star=""), _list_of(seen, at)), *others]
     elements: list[cst.BaseElement] = []
+    between = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
     for one in parts:
-        comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")) if one is not parts[-1] else cst.MaybeSentinel.DEFAULT
         kind = cst.StarredElement if one.arg.star else cst.Element
-        elements.append(kind(one.arg.value, comma=comma))
+        elements.append(kind(one.arg.value, comma=between if one is not parts[-1] else cst.MaybeSentinel.DEFAULT))
     gathered = parts[-1].arg.with_changes(value=cst.List(elements), star="")
     return [*places[:at], _Given(gathered, None), *others]
 
@@ -106,17 +106,14 @@ def _are_extents(places: Sequence[_Given], others: Sequence[str]) -> bool:
 
 def _ordered(given: list[_Given], row: Row, names: Sequence[str]) -> list[_Given]:
     """Positions that Paddle tells apart by what stands there, under their words."""
-    places = [one for one in given if one.by_place]
-    if "paddle.sum" in row.names:
-        at = list(names).index("dtype")
-        if len(places) > at and places[at].fits("bool"):
-            order = [*names[:at], "keepdim", "dtype"]
-            return [replace(one, arg=_keyword(one.arg, name)) if i >= at else one for i, (one, name) in enumerate(zip(places, order, strict=False))] + given[len(places):]
-    if {"paddle.index_select", "paddle.index_add", "Tensor.index_add_"} & {*row.names}:
-        at = list(names).index("index")
-        if len(places) > at and places[at].fits("int"):
-            order = [*names[:at], "axis", "index", "value"]
-            return [replace(one, arg=_keyword(one.arg, name)) if i >= at else one for i, (one, name) in enumerate(zip(places, order, strict=False))] + given[len(places):]
+    for api, (first, kind, order) in ORDERS.items():
+        if api not in row.names:
+            continue
+        at = list(names).index(first)
+        places = [one for one in given if one.by_place]
+        if len(places) > at and places[at].fits(kind):
+            words = dict(zip(range(at, len(places)), order, strict=False))
+            return [replace(one, arg=_keyword(one.arg, words[i])) if i in words else one for i, one in enumerate(given)]
     return given
 
 

@@ -169,7 +169,7 @@ class Transform(cst.CSTTransformer):
         return self._attribute(original, updated)
 
     def leave_Assign(self, original: cst.Assign, updated: cst.Assign) -> cst.BaseSmallStatement:
-        """``x.stop_gradient = True``, or ``x.requires_grad = False``, cuts a tensor off, and keeps a parameter from being trained.
+        """``x.stop_gradient = True``, or ``x.requires_grad = False``, cuts a tensor off; a parameter is not trained.
 
         A module's variable that is None until a program sets up its logger holds the logger: a port has no set-up.
         """
@@ -326,8 +326,6 @@ class Transform(cst.CSTTransformer):
             receiver = expression(f"{code(receiver)}.t()")  # torch's is [out, in]
         call = Call(row, api, node, self.file, self.place(original), receiver, function)
         try:
-            if isinstance(original, cst.Call) and api.startswith("Tensor.") and "(" not in row.paddle and not row.rule:
-                raise Refusal("the table knows it as an attribute, and here it is called")
             rule = RULES.get(row.rule)
             written = rule(call, original, self) if rule is not None else call.written()
         except Refusal as why:

@@ -92,7 +92,8 @@ def rows() -> tuple[Row, ...]:
 def by_name() -> dict[str, Row]:
     """Rows by each of their names."""
     found = {name: row for row in rows() for name in row.names}
-    return {other: found[name] for name, others in SAME_OBJECTS.items() if name in found for other in others.split()} | found
+    others = {other: found[name] for name, names in SAME_OBJECTS.items() if name in found for other in names.split()}
+    return others | found
 
 
 INNER = ("paddle.tensor", "paddle.nn.functional", "paddle.nn.initializer", "paddle.nn.layer", "paddle.nn.loss")

@@ -164,7 +164,11 @@ ROWS = (
         case("F.bilinear(x, y, w)", x="f2,3", y="f2,4", w="f5,3,4"),
         case("F.bilinear(x, y, w, b)", x="f2,3", y="f2,4", w="f5,3,4", b="f1,5"),
         variants=(
-            when("F.bilinear({x1}, {x2}, {weight}, {bias}.flatten())", {"x1": "x1", "x2": "x2", "bias": "bias"}, bias="tensor"),
+            when(
+                "F.bilinear({x1}, {x2}, {weight}, {bias}.flatten())",
+                {"x1": "x1", "x2": "x2", "bias": "bias"},
+                bias="tensor",
+            ),
         ),
         notes="Paddle's bias has an axis before it",
     ),

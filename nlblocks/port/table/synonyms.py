@@ -13,7 +13,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "indices_or_sections": ("num_or_indices",), "indices": ("num_or_indices",), "sections": ("num_or_indices",),
     "end": ("stop",), "steps": ("num",), "n": ("num_rows",), "m": ("num_columns",), "from": ("min",), "to": ("max",),
     "module": ("sublayer", "layer"), "modules": ("sublayers",), "recurse": ("include_sublayers",),
-    "persistent": ("persistable",), "dtype": ("shape_or_dtype",), "orig_func": ("func",), "bias": ("bias_attr",), "type": ("dtype",),
+    "persistent": ("persistable",), "dtype": ("shape_or_dtype",), "orig_func": ("func",), "bias": ("bias_attr",),
+    "type": ("dtype",),
     "start_dim": ("start_axis",), "end_dim": ("stop_axis",), "output_size": ("output_sizes",),
     "kernel_size": ("kernel_sizes",), "stride": ("strides",), "padding": ("paddings",), "dilation": ("dilations",),
 }  # fmt: skip
@@ -24,6 +25,13 @@ SIZES = frozenset({
     "Tensor.view", "paddle.expand", "paddle.permute", "Tensor.permute", "Tensor.repeat",
 })  # fmt: skip
 """APIs that take the items of their list of extents or axes one by one too."""
+
+ORDERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "paddle.sum": ("dtype", "bool", ("keepdim", "dtype")),
+    "paddle.index_select": ("index", "int", ("axis", "index")),
+    "Tensor.index_add_": ("index", "int", ("axis", "index", "value")),
+}
+"""Where an argument's place holds something of another kind, what the arguments are from there on: torch's order."""
 
 SAME_OBJECTS: Mapping[str, str] = {
     "paddle.nn.AdaptiveAvgPool1D": "paddle.nn.AdaptiveAvgPool1d",

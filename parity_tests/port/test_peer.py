@@ -1,4 +1,4 @@
-"""The judge of the port's table by a peer's suite: a planted wrong row is found, and other faults are not taken for ours."""
+"""The table's judge by a peer's suite: a planted wrong row is found, and other faults are not taken for ours."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_wrong_row_is_different(monkeypatch: pytest.MonkeyPatch) -> None:
         ("result = x.no_such_method()", "result = x * 2", "original"),
         ("import os\nos._exit(3)", "result = x * 2", "original"),
         ("result = torch.rand(3)", "result = paddle.rand([3])", "random"),
-        ("result = x.tolist()", "result = paddle.amp.debugging.enable_operator_stats_collection() or x.tolist()", "refused"),
+        ("result = 2.0", "paddle.set_printoptions(4)\nresult = 2.0", "refused"),
         ("result = x * 2", "result = x * 2 if hasattr(x, 'stop_gradient') else None.x", "error"),
         ("result = 2.0", "result = 2.0 if hasattr(x, 'stop_gradient') else 3.0", "different"),
         ("result = torch.rand(3)", "result = paddle.rand([3 if hasattr(x, 'stop_gradient') else 4])", "different"),
