@@ -253,16 +253,22 @@ class Closure:
             if target and (dotted == target or dotted.startswith(f"{target}.")):
                 self.want(home).imports.add(name)
 
-    def _star(self, name: str, module: Module) -> None:
+    def _star(self, name: str, module: Module, tried: set[str] | None = None) -> bool:
+        """Follow a name through star imports, each module once; whether it was found."""
+        tried = {module.name} if tried is None else tried
         for star in module.stars:
             other = self.sources.module(star)
-            if other is None:
+            if other is None or star in tried:
                 continue
+            tried.add(star)
             if name in other.top:
                 self.want(module).imports.add(f"*{star}")
                 self._refer(f"{star}.{name}", None)
-                return
-            self._star(name, other)
+                return True
+            if self._star(name, other, tried):
+                self.want(module).imports.add(f"*{star}")
+                return True
+        return False
 
 
 def _within(site: Site, outer: Site) -> bool:

@@ -229,13 +229,17 @@ class Program:
                 return self.modules[name], name, ".".join(parts[count:])
         return None, "", dotted
 
-    def _from_star(self, name: str, module: Module) -> str | None:
+    def _from_star(self, name: str, module: Module, tried: set[str] | None = None) -> str | None:
+        tried = {module.name} if tried is None else tried
         for star in module.stars:
+            if star in tried:
+                continue
+            tried.add(star)
             if star in self.modules:
                 other = self.modules[star]
                 if name in other.top:
                     return f"{star}.{name}"
-                deeper = self._from_star(name, other)
+                deeper = self._from_star(name, other, tried)
                 if deeper:
                     return deeper
             elif star.partition(".")[0] == "paddle" and name[:1] != "_" and name not in vars(builtins):
