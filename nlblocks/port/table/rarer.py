@@ -47,12 +47,16 @@ def _joined(name: str) -> Row:
 
 
 def _cumulated(name: str) -> Row:
-    return both(
+    return api(
         f"paddle.{name}(x, axis=None, dtype='int64', name=None)",
         f"torch.{name}(input, dim)",
         {**AXIS, "dtype": only("int64")},
         case(f"paddle.{name}(x, axis=1)[0]", x="f3,4"),
         case(f"x.{name}(-1)[1]", x="f3,4", grad=False),
+        case(f"x.{name}()[0]", x="f3,4"),
+        also=f"Tensor.{name}",
+        method=name,
+        variants=(when(f"torch.{name}({{x}}.flatten(), 0)", {"x": "x", "axis": only(None)}, axis="none"),),
     )
 
 
@@ -107,12 +111,16 @@ ROWS = (
         )
         for name, dtype in (("nansum", "dtype=None, "), ("nanmean", ""))
     ),
-    both(
+    api(
         "paddle.kthvalue(x, k, axis=None, keepdim=False, name=None)",
         "torch.kthvalue(input, k, dim=-1, keepdim=False)",
         AXIS,
         case("paddle.kthvalue(x, 2, axis=1)[0]"),
         case("x.kthvalue(k=2, axis=-1, keepdim=True)[1]", grad=False),
+        case("paddle.kthvalue(x, 2)[0]"),
+        also="Tensor.kthvalue",
+        method="kthvalue",
+        variants=(when("torch.kthvalue(input, k, *, keepdim=False)", {"axis": only(None)}, axis="none"),),
     ),
     api(
         "paddle.tensordot(x, y, axes=2, name=None)",
