@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: verify test lint format docs bench faults soundness zoo matrix clean
+.PHONY: verify test lint format docs bench faults soundness zoo matrix port peer clean
 
 verify: $(STAMP)
 	$(BIN)/nlblocks verify
@@ -24,6 +24,14 @@ zoo: $(STAMP)
 # What passes on each claimed version, in environments that it makes in .matrix: minutes, and gigabytes.
 matrix: $(STAMP)
 	$(BIN)/python -m benchmarks.matrix
+
+# Fetches real Paddle packages to build/port, and ports the models in benchmarks/port/models.json.
+port: $(STAMP)
+	$(BIN)/python -m benchmarks.port build/port
+
+# The port's table judged by PaConvert's tests, in the folder TESTS; needs: pip install paconvert.
+peer: $(STAMP)
+	$(BIN)/python -m benchmarks.port.peer $(TESTS) --log build/port/peer.jsonl --docs docs/port_peer.md
 
 # A process a core, at most four (each holds both frameworks); a process that is done takes tests from another.
 test: $(STAMP)

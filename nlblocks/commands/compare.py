@@ -75,7 +75,7 @@ def compare(
         from nlblocks.parity.compare import compare as compare_models
 
         given, rule = load_inputs(inputs), _optimiser(optimiser)
-        with _progress() as say:
+        with progress() as say:
             models = _loaded(left, say), _loaded(right, say)
             report = compare_models(
                 *models, given, rename=pairs, seed=seed, randomise=not keep_weights, transfer=not no_transfer,
@@ -120,7 +120,7 @@ def capture(
     elif not inputs:
         raise InputError("--input is missing: give a shape such as --input 2,3,224,224, a .npz file, or --like CAPTURE")
     given, rule = load_inputs(inputs) if inputs else None, _optimiser((optimiser,) if optimiser else ())
-    with _progress() as say:
+    with progress() as say:
         built = _loaded(model, say)
         found = capture_model(
             built, given, like=like, seed=seed, randomise=not keep_weights, training=not eval_only,
@@ -161,7 +161,7 @@ def _captures(
     first = load_capture(left)
     if _is_capture(right):
         return compare_captures(first, load_capture(right), rename=rename, accept=accept)
-    with _progress() as say:
+    with progress() as say:
         model = _loaded(right, say)
         training = "train" in first.traces
         second = capture_model(model, like=first, rename=rename, training=training, progress=say)
@@ -216,7 +216,7 @@ def _show(report: LabReport, target: Path | None) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
+def progress() -> Iterator[Callable[[str], None]]:
     """A line on the terminal that says what runs now and for how long; nothing where there is no terminal."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())

@@ -1,0 +1,1 @@
+"""How many real Paddle models port, and what it takes: `make port`."""

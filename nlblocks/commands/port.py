@@ -1,0 +1,65 @@
+"""``nlblocks port``: a Paddle model's source in torch, with its weights and a proof."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from nlblocks.commands.compare import progress
+from nlblocks.errors import InputError
+
+
+@click.command()
+@click.argument("entry")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--path", "paths", multiple=True, help="A folder that sources lie in; only what is under these is ported."
+)
+@click.option("--kwargs", default="", metavar="TEXT", help="Arguments that make the model, e.g. depth=18.")
+@click.option(
+    "--input", "inputs", multiple=True,
+    help="What the model is run on: a shape such as 2,3,64,64, an .npz file, or MODULE:FUNCTION giving nested arrays.",
+)  # fmt: skip
+@click.option("--weights", multiple=True, help="Weights of the Paddle model, in any format that is read.")
+@click.option("--setup", help="A Python file that is run first: stand-ins for what is not installed.")
+@click.option("--entry", "others", multiple=True, metavar="MODULE:NAME", help="A further model to port with it.")
+@click.option("--report", "report_file", type=click.Path(path_type=Path), help="Write the report: .html or .json.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report as JSON.")
+def port(
+    entry: str, out: Path, paths: tuple[str, ...], kwargs: str, inputs: tuple[str, ...], weights: tuple[str, ...],
+    setup: str | None, others: tuple[str, ...], report_file: Path | None, json_file: Path | None,
+) -> None:  # fmt: skip
+    """Port a Paddle model to torch: readable source, converted weights, and a proof that both compute the same.
+
+    ENTRY is MODULE:NAME, a class or function that makes the model; OUT a folder that is empty or not there yet. For
+    each package X that the model needs, OUT gets X_torch. Exit status 0: proven; 1: different; 2: refused or not run.
+
+    \b
+    nlblocks port ppcls.arch.backbone.legendary_models.resnet:ResNet50_vd OUT --path PaddleClas --input 2,3,64,64
+    nlblocks port entry:net OUT --path . --path PaddleSeg --setup stubs.py --input inputs:inputs --json port.json
+    """
+    try:
+        import libcst  # noqa: F401
+    except ModuleNotFoundError:
+        raise InputError('nlblocks port needs libcst; install it with: pip install "nlblocks[port]"') from None
+    from nlblocks.port import PortReport
+    from nlblocks.port import port as port_model
+
+    for file in (report_file, json_file):
+        if file is not None and not file.resolve().parent.is_dir():
+            raise InputError(f"{file} lies in no folder; make {file.resolve().parent} first")
+    if report_file is not None and report_file.suffix not in (".html", ".json"):
+        raise InputError(f"--report {report_file} must end in .html or .json")
+    with progress() as say:
+        report: PortReport = port_model(
+            [entry, *others], out, path=paths, kwargs=kwargs, inputs=inputs, weights=weights, setup=setup, progress=say
+        )
+    console = Console()
+    console.print(str(report), style=None if report else "red", highlight=False, markup=False, soft_wrap=True)
+    for file in (report_file, json_file):
+        if file is not None:
+            report.save(file)
+    sys.exit(report.status)

@@ -1,0 +1,129 @@
+"""What was seen at each place while a model ran: callees, receivers, arguments and results, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nlblocks.port.observe.instrument import Site
+
+MOST = 6
+"""Different values that are kept of one argument; more say only what kinds they are."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """All that one expression was: the kinds, the values where they are few and plain, and the ranks of tensors."""
+
+    kinds: set[str] = field(default_factory=set)
+    values: list[Any] | None = field(default_factory=list)
+    ranks: set[int] = field(default_factory=set)
+
+    def add(self, kind: str, value: Any = None, *, plain: bool = False) -> None:
+        self.kinds.add(kind)
+        if self.values is None:
+            return
+        if not plain:
+            self.values = None
+        elif not any(type(known) is type(value) and known == value for known in self.values):
+            self.values.append(value)
+            if len(self.values) > MOST:
+                self.values = None
+
+    def to_dict(self) -> dict[str, Any]:
+        values = None if self.values is None else [repr(v) for v in self.values]
+        return {"kinds": sorted(self.kinds), "values": values, "ranks": sorted(self.ranks)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Seen:
+        import ast
+
+        values = data["values"]
+        known = None if values is None else [ast.literal_eval(v) for v in values]
+        return cls(set(data["kinds"]), known, set(data["ranks"]))
+
+
+@dataclass(slots=True)
+class Place:
+    """What was seen at one call or attribute.
+
+    ``receiver`` is what an attribute was looked up on. Of a call: the ``callees`` by name, the arguments by position
+    ("0") or keyword, and the ``result``. ``same`` says of a call with one argument that it returned just that.
+    ``ranks`` are the ranks of the tensors that a layer built here was called with; ``names`` the APIs that were looked
+    up here by text.
+    """
+
+    receiver: Seen = field(default_factory=Seen)
+    callees: set[str] = field(default_factory=set)
+    arguments: dict[str, Seen] = field(default_factory=dict)
+    result: Seen = field(default_factory=Seen)
+    same: bool | None = None
+    ranks: set[int] = field(default_factory=set)
+    names: dict[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "receiver": self.receiver.to_dict(),
+            "callees": sorted(self.callees),
+            "arguments": {name: seen.to_dict() for name, seen in self.arguments.items()},
+            "result": self.result.to_dict(),
+            "same": self.same,
+            "ranks": sorted(self.ranks),
+            "names": self.names,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Place:
+        return cls(
+            Seen.from_dict(data["receiver"]),
+            set(data["callees"]),
+            {name: Seen.from_dict(seen) for name, seen in data["arguments"].items()},
+            Seen.from_dict(data["result"]),
+            data["same"],
+            set(data["ranks"]),
+            dict(data["names"]),
+        )
+
+
+@dataclass(slots=True)
+class FileRecord:
+    """What was seen in one file: places by their site, and the loggers that its variables held in the end, by name."""
+
+    places: dict[Site, Place] = field(default_factory=dict)
+    loggers: dict[str, str] = field(default_factory=dict)
+
+    def place(self, site: Site) -> Place | None:
+        return self.places.get(site)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"places": [[*site, place.to_dict()] for site, place in self.places.items()], "loggers": self.loggers}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> FileRecord:
+        places = {tuple(row[:4]): Place.from_dict(row[4]) for row in data["places"]}
+        return cls(places, dict(data["loggers"]))
+
+
+@dataclass(slots=True)
+class Record:
+    """What one run showed, by module; ``files`` are the paths of the modules that were watched."""
+
+    modules: dict[str, FileRecord] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+
+    def of(self, module: str) -> FileRecord:
+        return self.modules.setdefault(module, FileRecord())
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"modules": {name: found.to_dict() for name, found in self.modules.items()}, "files": self.files}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Record:
+        modules = {name: FileRecord.from_dict(found) for name, found in data["modules"].items()}
+        return cls(modules, dict(data["files"]))
+
+
+def merged(kinds: Iterable[str]) -> str:
+    """Kinds in words."""
+    return ", ".join(sorted(kinds)) or "nothing"

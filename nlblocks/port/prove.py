@@ -1,0 +1,131 @@
+"""The proof: both models built, the weights moved, and compared by the lab in float64."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlblocks.errors import InputError
+from nlblocks.parity import compare
+from nlblocks.port.coverage import Lines
+from nlblocks.port.inputs import Inputs
+from nlblocks.port.job import Job
+from nlblocks.port.live import SOURCE, TARGET, built, porting, prepare, said
+from nlblocks.port.rewrite.imports import SUFFIX
+from nlblocks.port.weights import Entry, Move, moves
+from nlblocks.weights.files import DTYPES, in_memory, open_checkpoint, write_checkpoint
+
+ACCEPTED = ("batch_norm.variance",)
+"""Causes that a port may differ by, and be called proven but for them: torch's own layer keeps another variance."""
+
+
+def prove(job: Job) -> dict[str, Any]:
+    """What the lab says of the first entry and its port; the weights are written beside the port."""
+    begun = time.perf_counter()
+    sys.path.insert(0, job.out)
+    entry = job.entries[0]
+    ported = torch_entry(entry)
+    try:
+        importlib.import_module(ported.partition(":")[0])  # before the setup: torch alone must do
+    except Exception as error:
+        return {"verdict": "not run", "why": f"the port cannot be imported: {said(error)}"}
+    prepare(job)
+    paddle, torch = porting(SOURCE), porting(TARGET)
+    paddle.seed(job.seed)
+    left = built(entry, job.kwargs)
+    torch.seed(job.seed)
+    try:
+        right = built(ported, job.kwargs)
+    except InputError as error:
+        return {"verdict": "not run", "why": str(error)}
+    if not hasattr(left, "forward") or not hasattr(right, "forward"):
+        return {"verdict": "not run", "why": f"{entry} makes no model"}
+    pairs = moves([Entry(*e) for e in paddle.entries(left)], [Entry(*e) for e in torch.entries(right)])
+    if job.weights:
+        paddle.load(left, _read(job.weights, paddle.state(left)))
+    target = _write(job, pairs, paddle.state(left), torch.state(right))
+    if not job.inputs:
+        return {"verdict": "not run", "why": "no --input was given", "weights": target}
+    inputs = Inputs.of(job.inputs, job.seed).for_model(left.forward)
+    found = _compared(inputs, left, right, pairs, paddle, torch)
+    unproven = Lines(Path(job.out)).missed(right, inputs, torch)
+    return {**found, "unproven": unproven, "weights": target, "seconds": time.perf_counter() - begun}
+
+
+def torch_entry(entry: str) -> str:
+    """The port's MODULE:NAME."""
+    module, _, name = entry.partition(":")
+    root, dot, rest = module.partition(".")
+    return f"{root}{SUFFIX}{dot}{rest}:{name}"
+
+
+def _compared(inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], paddle: Any, torch: Any) -> dict[str, Any]:
+    """The lab's report, as data, and the verdict that follows from it."""
+    prefix = ""
+    if not inputs.plain:
+        left, right, prefix = paddle.wrapped(left, inputs.nested), torch.wrapped(right, inputs.nested), "model."
+    rename = {f"{prefix}{paddle.lab_name(move.paddle)}": f"{prefix}{move.torch}" for move in pairs}
+    try:
+        report = compare(left, right, tuple(inputs.arrays), rename=rename, accept=ACCEPTED, steps=0)
+    except InputError as error:
+        return {"verdict": "not run", "why": str(error)}
+    data = report.data if hasattr(report, "data") else report
+    accepted = sorted({f.cause for f in data.findings if f.cause in ACCEPTED and f.severity == "note"})
+    if data.verdict == "same":
+        verdict = "proven except" if accepted else "proven"
+    else:
+        verdict = "different" if data.verdict == "different" else "not run"
+    worst = [data.worst(phase) for phase in ("eval forward", "train forward", "backward", "buffers")]
+    return {
+        "verdict": verdict,
+        "accepted": accepted,
+        "why": "" if verdict.startswith("proven") else str(data.finding or "; ".join(data.undecided) or "not compared"),
+        "error": max((e for e in worst if e is not None), default=None),
+        "finding": data.finding.to_dict() if data.finding else None,
+        "text": str(report),
+        "undecided": list(data.undecided),
+        "not_compared": list(data.not_compared),
+    }
+
+
+def _read(files: Sequence[str], state: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of weight files for a Paddle model's state: all of them, and no others. Raises InputError."""
+    found: dict[str, Any] = {}
+    for file in files:
+        found |= open_checkpoint(file).state()
+    missing = [name for name in state if name not in found]
+    unknown = [name for name in found if name not in state]
+    wrong = [n for n in state if n in found and tuple(found[n].shape) != tuple(state[n].shape)]
+    for names, what in (
+        (missing, "lacks"),
+        (unknown, "holds what the model does not have:"),
+        (wrong, "has another shape for"),
+    ):
+        if names:
+            more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+            raise InputError(f"{', '.join(files)} {what} {', '.join(names[:4])}{more}")
+    return {name: found[name].astype(state[name].dtype) for name in state}
+
+
+def _write(job: Job, pairs: Sequence[Move], source: Mapping[str, Any], target: Mapping[str, Any]) -> str:
+    """The weights as the port's state dict, beside it."""
+    arrays = {name: np.array(value) for name, value in target.items()}
+    for move in pairs:
+        value = source[move.paddle]
+        arrays[move.torch] = np.ascontiguousarray(value.T if move.transposed else value).reshape(
+            arrays[move.torch].shape
+        )
+    stem = Path(job.weights[0]).name.partition(".")[0] if job.weights else job.entries[0].partition(":")[2]
+    path = Path(job.out) / f"{stem}.pth"
+    if not arrays:
+        return ""
+    write_checkpoint(
+        path, {name: in_memory(value, DTYPES[str(value.dtype)]) for name, value in arrays.items()}, layout=TARGET
+    )
+    return str(path)

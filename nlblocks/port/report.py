@@ -1,0 +1,119 @@
+"""What came of a port: the files, the verdict, and what was refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from nlblocks.port.job import Job
+from nlblocks.port.rewrite import Ported, Refused
+
+PAGE = """<!doctype html>
+<meta charset="utf-8">
+<title>nlblocks port: {title}</title>
+<style>body {{ font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 60em }} pre {{ white-space: pre-wrap }}</style>
+<h1>{title}</h1>
+<pre>{text}</pre>
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortReport:
+    """True where the port is proven, or proven but for accepted causes.
+
+    ``verdict`` is "proven", "proven except", "different", "not run" or "refused". ``files`` are those written, under
+    ``out``; ``rows`` count the table's rows that were used; ``unproven`` are lines of forward code, by file, that the
+    proof never ran.
+    """
+
+    out: str
+    verdict: str
+    why: str = ""
+    accepted: tuple[str, ...] = ()
+    error: float | None = None
+    files: tuple[str, ...] = ()
+    weights: str = ""
+    refused: tuple[Refused, ...] = ()
+    notes: tuple[Refused, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
+    unproven: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
+    proof: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def __bool__(self) -> bool:
+        return self.verdict.startswith("proven")
+
+    @classmethod
+    def of(
+        cls, job: Job, files: Mapping[str, Ported], written: Sequence[str], proof: Mapping[str, Any], seconds: float
+    ) -> PortReport:
+        refused = tuple(one for found in files.values() for one in found.refused)
+        verdict = proof["verdict"]
+        if verdict != "proven" and "not ported: " in proof.get("why", ""):
+            verdict = "refused"
+        rows: Counter[str] = Counter()
+        for found in files.values():
+            rows.update(found.rows)
+        return cls(
+            out=job.out, verdict=verdict, why=proof.get("why", ""), accepted=tuple(proof.get("accepted", ())),
+            error=proof.get("error"), files=tuple(written), weights=proof.get("weights", ""), refused=refused,
+            notes=tuple(one for found in files.values() for one in found.notes), rows=dict(rows.most_common()),
+            unproven=proof.get("unproven", {}), proof=proof, seconds=seconds,
+        )  # fmt: skip
+
+    @property
+    def status(self) -> int:
+        """The exit status: 0 proven, 1 different, 2 refused or not run."""
+        return 0 if self else 1 if self.verdict == "different" else 2
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, JSON-ready."""
+        found = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("refused", "notes")}
+        found["refused"] = [asdict(one) for one in self.refused]
+        found["notes"] = [asdict(one) for one in self.notes]
+        return found
+
+    def save(self, path: Path) -> None:
+        """Write the report: a page for .html, else JSON."""
+        if path.suffix == ".html":
+            path.write_text(PAGE.format(title=escape(self.verdict), text=escape(str(self))), encoding="utf-8")
+        else:
+            path.write_text(json.dumps(finite(self.to_dict()), indent=1), encoding="utf-8")
+
+    def __str__(self) -> str:
+        head = self.verdict.upper()
+        if self.accepted:
+            head += f": {', '.join(self.accepted)}"
+        if self.error is not None and self:
+            head += f" (largest relative difference in float64: {self.error:.1e})"
+        lines = [head, *([self.why] if self.why else [])]
+        for api, found in _grouped(self.refused).items():
+            places = ", ".join(f"{one.module}:{one.line}" for one in found[:3])
+            lines.append(f"refused {len(found)} × {api} ({places}{', ...' if len(found) > 3 else ''}): {found[0].why}")
+        for path, ranges in self.unproven.items():
+            told = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges)
+            lines.append(f"not proven: {path}, lines {told}")
+        lines.append(f"{len(self.files)} files in {self.out}")
+        return "\n".join(lines)
+
+
+def finite(value: Any) -> Any:
+    """Data for a JSON file, where NaN and infinity are null."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _grouped(refused: Sequence[Refused]) -> dict[str, list[Refused]]:
+    found: dict[str, list[Refused]] = {}
+    for one in refused:
+        found.setdefault(one.api, []).append(one)
+    return found

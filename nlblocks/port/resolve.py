@@ -1,0 +1,247 @@
+"""What a name means: by scope, through aliases, imports, re-exports and star imports."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from nlblocks.port.observe import Site, Sites
+
+Scope = dict[str, str | None]
+"""Names bound in a scope: what each is, in dotted form, where an import says so; else None."""
+
+
+@dataclass
+class Module:
+    """One file: its source, its tree, and what its names mean."""
+
+    name: str
+    path: str
+    source: str
+    is_package: bool = False
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.source, self.path)
+
+    @cached_property
+    def sites(self) -> Sites:
+        return Sites(self.source)
+
+    @property
+    def package(self) -> str:
+        """The package that relative imports start from."""
+        return self.name if self.is_package else self.name.rpartition(".")[0]
+
+    @cached_property
+    def top(self) -> Scope:
+        """The module's own names: imported ones with what they are, defined ones as "module.name"."""
+        found = bound(self.tree.body, self.package)
+        return {name: dotted or f"{self.name}.{name}" for name, dotted in found.items()}
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """Names that the module gives to other names, as in ``Conv = nn.Conv2D``."""
+        found = {}
+        for node in self.tree.body:
+            if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+                dotted = self._dotted(node.value, [self.top])
+                if dotted and node.targets[0].id != dotted:
+                    found[node.targets[0].id] = dotted
+        return found
+
+    @cached_property
+    def variables(self) -> frozenset[str]:
+        """Names that the module only assigns: no definitions, no imports, no other names of something."""
+        defined = {node.name for node in _statements(self.tree.body) if isinstance(node, INNER[:3])}
+        own = {name for name, dotted in self.top.items() if dotted == f"{self.name}.{name}"}
+        return frozenset(own - defined - self.aliases.keys())
+
+    @cached_property
+    def stars(self) -> list[str]:
+        """The modules whose names are all imported."""
+        return [
+            absolute(node, self.package)
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+        ]
+
+    @cached_property
+    def names(self) -> dict[Site, str]:
+        """What the names and attributes of the file mean, by their place; those that are local variables are left out.
+
+        A name that nothing binds is "?name": a builtin, or from a star import.
+        """
+        found: dict[Site, str] = {}
+        _Resolver(self, found).walk(self.tree.body, [self.top])
+        return found
+
+    def _dotted(self, node: ast.AST, scopes: list[Scope]) -> str | None:
+        if isinstance(node, ast.Name):
+            for scope in reversed(scopes):
+                if node.id in scope:
+                    return scope[node.id]
+            return f"?{node.id}"
+        if isinstance(node, ast.Attribute):
+            base = self._dotted(node.value, scopes)
+            return f"{base}.{node.attr}" if base else None
+        return None
+
+
+def absolute(node: ast.ImportFrom, package: str) -> str:
+    """The module that a "from" imports from."""
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".") if package else []
+    base = parts[: len(parts) - node.level + 1]
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+def bound(body: Iterable[ast.AST], package: str) -> Scope:
+    """The names that statements bind, those in nested functions and classes left out."""
+    found: Scope = {}
+    for node in _statements(body):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                name = alias.asname or alias.name.partition(".")[0]
+                found.setdefault(name, alias.name if alias.asname else name)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if alias.name != "*":
+                    target = f"{absolute(node, package)}.{alias.name}"
+                    found[alias.asname or alias.name] = found.get(alias.asname or alias.name) or target
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.setdefault(node.name, None)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+            found.setdefault(node.id, None)
+        elif (isinstance(node, ast.ExceptHandler) and node.name) or (
+            isinstance(node, ast.MatchAs | ast.MatchStar) and node.name
+        ):
+            found.setdefault(node.name, None)
+    return found
+
+
+INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """All nodes of a scope, not those of inner scopes."""
+    for node in body:
+        yield node
+        if not isinstance(node, (*INNER, *COMPREHENSIONS)):
+            yield from _statements(ast.iter_child_nodes(node))
+
+
+@dataclass
+class _Resolver:
+    module: Module
+    found: dict[Site, str]
+    classes: list[bool] = field(default_factory=list)
+
+    def walk(self, body: Iterable[ast.AST], scopes: list[Scope]) -> None:
+        for node in body:
+            self.visit(node, scopes)
+
+    def visit(self, node: ast.AST, scopes: list[Scope]) -> None:
+        if isinstance(node, ast.Name | ast.Attribute):
+            dotted = self.module._dotted(node, scopes)
+            if dotted:
+                self.found[self.module.sites.of(node)] = dotted
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            self.walk([*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)], scopes)
+            self.walk(_annotations(node), scopes)
+            self._function(node.args, node.body, scopes)
+        elif isinstance(node, ast.Lambda):
+            self.walk([*node.args.defaults, *filter(None, node.args.kw_defaults)], scopes)
+            self._function(node.args, [node.body], scopes)
+        elif isinstance(node, ast.ClassDef):
+            self.walk([*node.decorator_list, *node.bases, *(k.value for k in node.keywords)], scopes)
+            self.walk(node.body, [*scopes, _ClassScope(bound(node.body, self.module.package))])
+        elif isinstance(node, COMPREHENSIONS):
+            inner = bound([g.target for g in node.generators], self.module.package)
+            self.walk(ast.iter_child_nodes(node), [*scopes, inner])
+        else:
+            self.walk(ast.iter_child_nodes(node), scopes)
+
+    def _function(self, arguments: ast.arguments, body: Iterable[ast.AST], scopes: list[Scope]) -> None:
+        body = list(body)
+        inner = bound(body, self.module.package)
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        every += [a for a in (arguments.vararg, arguments.kwarg) if a]
+        inner.update({argument.arg: None for argument in every})
+        for node in _statements(body):
+            if isinstance(node, ast.Global | ast.Nonlocal):
+                for name in node.names:
+                    inner.pop(name, None)
+        self.walk(body, [*(s for s in scopes if not isinstance(s, _ClassScope)), inner])
+
+
+class _ClassScope(Scope):
+    """Names of a class body, which its functions do not see."""
+
+
+def _annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
+    arguments = node.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    every += [a for a in (arguments.vararg, arguments.kwarg) if a]
+    return [found for found in (*(a.annotation for a in every), node.returns) if found is not None]
+
+
+class Program:
+    """Modules that are ported together. ``modules`` by name."""
+
+    def __init__(self, modules: Mapping[str, Module]) -> None:
+        self.modules = dict(modules)
+
+    def origin(self, dotted: str, home: Module | None = None) -> str:
+        """Where a dotted name was first defined: through re-exports, aliases and star imports.
+
+        "paddle.nn.Conv2D" of a name that some module took from there; itself where nothing more is known.
+        """
+        seen = set()
+        while dotted not in seen:
+            seen.add(dotted)
+            if dotted.startswith("?") and home is not None:
+                dotted = self._from_star(dotted[1:], home) or dotted
+                continue
+            module, _, rest = self.split(dotted)
+            if module is None or not rest:
+                break
+            name, _, deeper = rest.partition(".")
+            target = module.aliases.get(name) or module.top.get(name)
+            if target is None:
+                target = self._from_star(name, module)
+            if target is None or target == f"{module.name}.{name}":
+                break
+            dotted, home = (f"{target}.{deeper}" if deeper else target), module
+        return dotted
+
+    def split(self, dotted: str) -> tuple[Module | None, str, str]:
+        """The module of the program that a dotted name lies in, its name, and the rest; None for none."""
+        parts = dotted.split(".")
+        for count in range(len(parts), 0, -1):
+            name = ".".join(parts[:count])
+            if name in self.modules:
+                return self.modules[name], name, ".".join(parts[count:])
+        return None, "", dotted
+
+    def _from_star(self, name: str, module: Module, tried: set[str] | None = None) -> str | None:
+        tried = {module.name} if tried is None else tried
+        for star in module.stars:
+            if star in tried:
+                continue
+            tried.add(star)
+            if star in self.modules:
+                other = self.modules[star]
+                if name in other.top:
+                    return f"{star}.{name}"
+                deeper = self._from_star(name, other, tried)
+                if deeper:
+                    return deeper
+            elif star.partition(".")[0] == "paddle" and name[:1] != "_" and name not in vars(builtins):
+                return f"{star}.{name}"
+        return None

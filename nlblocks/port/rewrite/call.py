@@ -1,0 +1,391 @@
+"""One call of a Paddle API as torch: arguments bound to the row's signature, each by its fate, and written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import libcst as cst
+
+from nlblocks.port.observe import Place
+from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression, literal
+from nlblocks.port.rewrite.convert import CONVERTERS, same_literal
+from nlblocks.port.rewrite.file import IMPORTS, File
+from nlblocks.port.rewrite.layout import commas, keyword, spliced
+from nlblocks.port.rewrite.spelling import in_own_words
+from nlblocks.port.table.helpers import HELPERS
+from nlblocks.port.table.row import (
+    PLACEHOLDER,
+    REQUIRED,
+    Attr,
+    Dropped,
+    Fate,
+    Only,
+    Refused,
+    Row,
+    Signature,
+    Target,
+    To,
+    Variant,
+)
+
+POSITIONAL = frozenset({"input", "tensors", "tensor", "other", "condition", "data"})
+"""Torch parameters that nobody writes by keyword where they come first."""
+
+
+@dataclass
+class Written:
+    """What a call becomes: the expression, checks to make before, the starts of parameters and those to take away."""
+
+    node: cst.BaseExpression
+    checks: list[str] = field(default_factory=list)
+    starts: dict[str, cst.BaseExpression] = field(default_factory=dict)
+    lacking: list[str] = field(default_factory=list)
+    dropped: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Call:
+    """A call of ``row``'s API named ``api``. ``receiver`` is what a method is called on.
+
+    ``function`` is kept as the called expression where it is given: a class in a variable, a subclass's super().
+    """
+
+    row: Row
+    api: str
+    node: cst.Call
+    file: File
+    place: Place | None
+    receiver: cst.BaseExpression | None = None
+    function: cst.BaseExpression | None = None
+
+    def __post_init__(self) -> None:
+        """Put the call in Paddle's own words."""
+        self.node, self.place = in_own_words(self.row, self._by_place, self.node, self.place)
+
+    def written(self) -> Written:
+        """Raises Refusal."""
+        if self.row.torch is None and not self.row.variants:
+            raise Refusal(self.row.notes)
+        bound, rest = self._bound()
+        variant = self._variant(bound)
+        text = variant.torch if variant else self.row.torch
+        if text is None:
+            raise Refusal((variant.why if variant else "") or self.row.notes or "torch has nothing that does the same")
+        target = self._target(text)
+        found = Written(self.node)
+        outputs: list[tuple[str, Argument]] = []
+        for name, default in self.row.signature.parameters.items():
+            if name not in bound and (default == REQUIRED or name == self._receiver_name):
+                continue
+            argument = bound.get(name) or Argument(expression(default), given=False)
+            fate = self.row.fate(name, variant)
+            asked = any("linear weight" in str(other.when.get(name)) for other in self.row.variants)
+            if not asked and argument.fits("linear weight") and self.row.rule != "start":
+                argument = replace(argument, node=expression(f"{argument.text}.t()"))  # torch's is [out, in]
+            outputs += self._apply(name, argument, fate, found, target)
+        found.node = self._call(target, outputs, rest) if target.signature else self._expression(target, outputs, rest)
+        return found
+
+    @property
+    def _receiver_name(self) -> str:
+        """The parameter that the receiver of a method is; "" where the row is a method's itself."""
+        is_method = self.api.startswith("Tensor.") and not self.row.paddle.startswith("Tensor.")
+        return next(iter(self.row.signature.parameters), "") if is_method else ""
+
+    @property
+    def _by_place(self) -> list[str]:
+        """The parameters that a call may give by position."""
+        signature = self.row.signature
+        return [n for n in signature.parameters if n not in signature.keyword_only and n != self._receiver_name]
+
+    def _bound(self) -> tuple[dict[str, Argument], list[cst.Arg]]:
+        """The arguments by parameter, and those that the signature takes with a star."""
+        signature, names = self.row.signature, self._by_place
+        bound: dict[str, Argument] = {}
+        rest: list[cst.Arg] = []
+        seen = self.place.arguments if self.place is not None else {}
+        for index, arg in enumerate(self.node.args):
+            if arg.keyword is not None:
+                key = name = arg.keyword.value
+                if name not in signature.parameters:
+                    raise Refusal(f"the table does not know the argument {name!r}")
+            elif arg.star:
+                rest.append(arg if arg.star == "*" and signature.variadic else self._passed_on(arg, index, bound))
+                continue
+            elif index < len(names):
+                key, name = str(index), names[index]
+            elif signature.variadic:
+                rest.append(arg)
+                continue
+            else:
+                raise Refusal(f"more arguments than the table knows: {index + 1}")
+            bound[name] = Argument(arg.value, seen.get(key), original=arg)
+            if name == "name" and not any(bound[name].fits(kind) for kind in ("text", "none", "bool")):
+                raise Refusal(f"{bound[name].text} is no name: the table does not know the call in this form")
+        if self._receiver_name and self.receiver is not None:
+            bound[self._receiver_name] = Argument(self.receiver)
+        return bound, rest
+
+    def _passed_on(self, arg: cst.Arg, index: int, bound: Mapping[str, Argument]) -> cst.Arg:
+        """Arguments that are passed on by a star: as they are where torch has them in the same places and words.
+
+        Those by keyword go through a helper that knows Paddle's words. What torch has otherwise is refused where seen.
+        """
+        target = Target(self.row.torch or "").signature
+        if target is None or self.place is None:
+            raise Refusal(f"arguments passed on by {arg.star}")
+        names = [n for n in self.row.signature.parameters if n != self._receiver_name]
+        if arg.star == "*":
+            count = sum(name.isdigit() for name in self.place.arguments)
+            for name, torch in list(zip(names, target.parameters, strict=False))[index:count]:
+                if not _as_it_is(self.row.fate(name), torch):
+                    raise Refusal(f"{name} is passed on by a star, and is not torch's argument in that place")
+            return arg
+        renamed, expected = {}, {}
+        for name in (n for n in names if n not in bound):
+            fate = self.row.fate(name)
+            default = self.row.signature.parameters[name]
+            if isinstance(fate, To) and _as_it_is(fate, fate.name):
+                if fate.name != name:
+                    renamed[name] = fate.name
+            elif isinstance(fate, Only):
+                expected[name] = fate.values
+            elif isinstance(fate, Attr) and fate.flag:
+                renamed[name] = fate.flag
+            elif name in self.place.arguments:
+                raise Refusal(f"{name} is passed on by stars")
+            elif default != REQUIRED:
+                expected[name] = (literal(expression(default)),)
+        return arg.with_changes(
+            value=expression(f"{self.file.helper('torch_arguments')}({code(arg.value)}, {renamed!r}, {expected!r})")
+        )
+
+    def _variant(self, bound: dict[str, Argument]) -> Variant | None:
+        defaults = self.row.signature.parameters
+
+        def argument(name: str) -> Argument:
+            if name == "ndim":
+                return Argument(
+                    expression(repr(sorted(self.place.ranks)[0]))
+                    if self.place and self.place.ranks
+                    else expression("ndim")
+                )
+            return bound.get(name) or Argument(
+                expression(defaults.get(name, "None").replace(REQUIRED, "None")), given=False
+            )
+
+        for variant in self.row.variants:
+            if all(argument(name).fits(wanted) for name, wanted in variant.when.items()):
+                return variant
+        return None
+
+    def _target(self, text: str) -> Target:
+        """The target, its names imported; a method's head where the row gives one."""
+        if self.api.startswith("Tensor.") and self.row.method:
+            signature = Target(text).signature
+            if signature is not None and signature.head.startswith("torch."):
+                method = self.row.method if text == self.row.torch else signature.head.removeprefix("torch.")
+                first = next(iter(signature.parameters))
+                inside = text[len(signature.head) + 1 :].removeprefix(first).removeprefix(", ").lstrip()
+                text = f"{{self}}.{method}({inside}"
+        elif text.startswith("{self}.") and self.receiver is None and self.function is None:
+            text = text.replace("{self}", "{" + next(iter(self.row.signature.parameters)) + "}")
+        return Target(text)
+
+    def _apply(
+        self, name: str, argument: Argument, fate: Fate | None, found: Written, target: Target
+    ) -> list[tuple[str, Argument]]:
+        match fate:
+            case To(torch, convert):
+                node = CONVERTERS[convert](argument, self.file) if convert else argument.node
+                return [(torch, replace(argument, node=node))]
+            case Dropped(reason):
+                if argument.given:
+                    found.dropped.append((name, reason))
+            case Only(values):
+                self._only(name, argument, values, found)
+            case Attr():
+                return self._attr(name, argument, fate, found)
+            case Refused(reason) if argument.given and not same_literal(
+                argument.node, self.row.signature.parameters[name]
+            ):
+                raise Refusal(f"{name}={argument.text}: {reason}")
+            case None:
+                raise Refusal(f"the table does not say what becomes of {name!r}")
+        return []
+
+    def _only(self, name: str, argument: Argument, values: Sequence[Any], found: Written) -> None:
+        if argument.fits(tuple(values)):
+            if argument.value is UNKNOWN:
+                found.checks.append(self._check(argument, values))
+            return
+        if argument.value is not UNKNOWN or (argument.seen is not None and argument.seen.values):
+            known = argument.values or []
+            odd = next((v for v in known if v not in values), argument.text)
+            raise Refusal(f"{name}={odd!r}: torch has only {', '.join(map(repr, values))}")
+        found.checks.append(self._check(argument, values))
+
+    def _check(self, argument: Argument, values: Sequence[Any]) -> str:
+        return f"{self.file.helper('expect')}({argument.text}, {', '.join(map(repr, values))})"
+
+    def _attr(self, name: str, argument: Argument, fate: Attr, found: Written) -> list[tuple[str, Argument]]:
+        """A ParamAttr: its initialiser starts the parameter; False means that there is none."""
+        flag = (lambda text: [(fate.flag, replace(argument, node=expression(text)))]) if fate.flag else None
+        value = argument.value
+        if value is False and fate.may_lack:
+            found.lacking.append(fate.name)
+            return []
+        if value is False:
+            if flag is None:
+                raise Refusal(f"{name}=False: torch's layer always has {fate.name}")
+            return flag("False")
+        if value is None or value is True:
+            return []
+        if value is not UNKNOWN:
+            raise Refusal(f"{name}={argument.text} is no ParamAttr")
+        if is_start(argument.node):
+            if self.row.names[0] == "paddle.nn.Linear" and "assign" in argument.text:
+                raise Refusal("values of a Linear weight are given the other way round in torch")
+            found.starts[fate.name] = argument.node
+            return []
+        kinds = argument.kinds
+        plain = bool(kinds) and kinds <= {"None", "bool"}
+        if not plain:
+            found.starts[fate.name] = argument.node
+        elif "None" not in kinds and flag is not None:
+            return flag(argument.text)
+        if flag is None:
+            found.checks.append(f"{self.file.helper('expect')}({argument.text} is not False, True)")
+            return []
+        return flag(f"{argument.text} is not False")
+
+    def _call(self, target: Target, outputs: Sequence[tuple[str, Argument]], rest: Sequence[cst.Arg]) -> cst.Call:
+        """The call, its arguments in the order, layout and style of the original."""
+        signature = target.signature
+        assert signature is not None
+        names = [n for n in signature.parameters if n not in signature.keyword_only]
+        order = {id(arg): index for index, arg in enumerate(self.node.args)}
+        given = [(t, a) for t, a in outputs if a.original is not None]
+        given.sort(key=lambda pair: order[id(pair[1].original)])
+        receiver = [(t, a) for t, a in outputs if a.original is None and a.given and t in signature.parameters]
+        args: list[cst.Arg] = [cst.Arg(value=a.node) for _, a in receiver]
+        positional = not (receiver and [t for t, _ in receiver] != names[: len(receiver)])
+        for torch, argument in given:
+            arg = argument.original
+            assert arg is not None
+            default = signature.parameters.get(torch, REQUIRED)
+            converted = argument.node is not arg.value
+            if converted and default != REQUIRED and same_literal(argument.node, default):
+                continue
+            next_one = positional and len(args) < len(names) and names[len(args)] == torch
+            if next_one and (arg.keyword is None or torch in POSITIONAL):
+                args.append(arg.with_changes(value=argument.node, keyword=None, equal=cst.MaybeSentinel.DEFAULT))
+            elif torch == signature.variadic:
+                args += spliced(argument, arg)
+            else:
+                positional = False
+                args.append(keyword(arg, torch, argument.node))
+        args += rest
+        for torch, argument in outputs:
+            if argument.given or torch in target.placeholders:
+                continue
+            default = signature.parameters.get(torch, REQUIRED)
+            if default == REQUIRED or not same_literal(argument.node, default):
+                passed = next((i for i, arg in enumerate(args) if arg.star == "**"), None)
+                if passed is not None:  # unless what is passed on gives it
+                    whole = f"{{{torch!r}: {argument.text}, **{code(args[passed].value)}}}"
+                    args[passed] = args[passed].with_changes(value=expression(whole))
+                    continue
+                args.append(keyword(None, torch, argument.node))
+        function = self.function
+        if function is None:
+            function = expression(self._head(signature, outputs))
+        return self.node.with_changes(func=function, args=commas(args, self.node.args))
+
+    def _head(self, signature: Signature, outputs: Sequence[tuple[str, Argument]]) -> str:
+        return self._filled(self.file.named(signature.head), dict(outputs))
+
+    def _expression(
+        self, target: Target, outputs: Sequence[tuple[str, Argument]], rest: Sequence[cst.Arg]
+    ) -> cst.BaseExpression:
+        arguments = dict(outputs)
+        if any(arg.star == "**" for arg in rest):
+            raise Refusal("arguments passed on by **")
+        if rest:
+            arguments[self.row.signature.variadic] = Argument(
+                expression(f"[{', '.join(code(a).strip().rstrip(',') for a in rest)}]")
+            )
+        text = self._filled(_named(target.text, self.file), arguments)
+        try:
+            return expression(text)
+        except cst.ParserSyntaxError:
+            return expression(f"({text})")
+
+    def _filled(self, text: str, arguments: dict[str, Argument]) -> str:
+        """A text with the arguments in place of its {placeholders}."""
+
+        def fill(match: Any) -> str:
+            star, name = match.groups()
+            if name == "self" and self.receiver is not None:
+                return _atom(self.receiver)
+            argument = arguments.get(name)
+            if argument is None:
+                raise Refusal(f"needs the argument {name!r}")
+            node = argument.node
+            if star:
+                if isinstance(node, cst.List | cst.Tuple):
+                    return ", ".join(code(e.value) for e in node.elements)
+                return (
+                    f"*{_atom(node)}"
+                    if argument.kinds <= {"int"} - argument.kinds or not argument.fits("int")
+                    else code(node)
+                )
+            before, after = match.string[: match.start()], match.string[match.end() :]
+            alone = before.endswith(("(", ", ", "=", "[")) and after.startswith((")", ",", "]"))
+            return code(node) if alone and not isinstance(node, cst.GeneratorExp) else _atom(node)
+
+        return PLACEHOLDER.sub(fill, text)
+
+
+def _as_it_is(fate: Fate | None, torch: str) -> bool:
+    """Whether an argument is torch's of that name, its value unchanged."""
+    return isinstance(fate, To) and fate.name == torch and fate.convert in ("", "pair", "padding", "items", "axes")
+
+
+def is_start(node: cst.BaseExpression) -> bool:
+    """Whether an expression is a function that starts a parameter, as the port writes it."""
+    return isinstance(node, cst.Call) and code(node.func) in ("partial", "functools.partial", "fixed")
+
+
+def applied(start: cst.BaseExpression, parameter: str) -> str:
+    """The call that starts a parameter."""
+    if is_start(start) and isinstance(start, cst.Call) and start.args and code(start.func) != "fixed":
+        first, *others = [code(arg).rstrip().rstrip(",") for arg in start.args]
+        return f"{first}({', '.join([parameter, *others])})"
+    return f"{_atom(start)}({parameter})"
+
+
+def _named(text: str, file: File) -> str:
+    """A target's text, with the names that it uses imported."""
+    import re
+
+    def used(match: re.Match[str]) -> str:
+        name = match.group()
+        return file.use(name) if name in IMPORTS else file.helper(name)
+
+    roots = "|".join(map(re.escape, [*IMPORTS, *HELPERS]))
+    return re.sub(rf"(?<![\w.{{*])(?:{roots})(?![\w}}])(?=[.(,)])", used, text)
+
+
+def _atom(node: cst.BaseExpression) -> str:
+    """The text of an expression, in brackets where an operator beside it would tear it apart."""
+    plain = (
+        cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.Integer, cst.Float, cst.SimpleString, cst.List, cst.Tuple,
+        cst.Dict, cst.ListComp,
+    )  # fmt: skip
+    text = code(node)
+    if node.lpar or (isinstance(node, plain) and not isinstance(node, cst.Tuple)):
+        return text
+    return f"({text})"

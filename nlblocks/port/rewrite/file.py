@@ -1,0 +1,102 @@
+"""What one ported file needs besides its statements: imports, helpers, and what was refused in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import libcst as cst
+
+from nlblocks.port.observe import Place, Record, Site
+from nlblocks.port.observe.record import FileRecord
+from nlblocks.port.resolve import Module, Program
+from nlblocks.port.table.helpers import HELPERS
+
+IMPORTS: Mapping[str, tuple[str, str]] = {
+    "torch": ("import torch", "torch"),
+    "nn": ("import torch.nn as nn", "torch.nn"),
+    "F": ("import torch.nn.functional as F", "torch.nn.functional"),
+    "partial": ("from functools import partial", "functools.partial"),
+    "nullcontext": ("from contextlib import nullcontext", "contextlib.nullcontext"),
+    "OrderedDict": ("from collections import OrderedDict", "collections.OrderedDict"),
+    "logging": ("import logging", "logging"),
+    "math": ("import math", "math"),
+    "np": ("import numpy as np", "numpy"),
+    "torchvision": ("import torchvision", "torchvision"),
+}
+"""What the table's texts may name, how a file imports it, and what that is."""
+
+
+class Walk(Protocol):
+    """A syntax tree on the way: where a node stands, what is around it, and what was seen there."""
+
+    meaning: Any
+
+    def site(self, node: cst.CSTNode) -> Site: ...
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode: ...
+
+    def place(self, node: cst.CSTNode) -> Place | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One thing that was not ported: the API, where, and why."""
+
+    api: str
+    module: str
+    line: int
+    why: str
+
+
+@dataclass
+class File:
+    """One file on its way: what it was, what was seen in it, and what it will need."""
+
+    module: Module
+    program: Program
+    seen: FileRecord
+    record: Record
+    used: set[str] = field(default_factory=set)
+    helpers: dict[str, None] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+    notes: list[Refused] = field(default_factory=list)
+    by_text: set[str] = field(default_factory=set)
+    rows: Counter[str] = field(default_factory=Counter)
+    taken: frozenset[str] = frozenset()
+
+    def use(self, name: str) -> str:
+        """The name under which the file has torch, nn, F, ...: it will be imported."""
+        self.used.add(name)
+        if name in ("nn", "F") and name in self.taken:
+            self.used.add("torch")
+            return IMPORTS[name][1]
+        return name
+
+    def named(self, text: str) -> str:
+        """A dotted name of the table, its root imported or brought along."""
+        root, dot, rest = text.partition(".")
+        if root in IMPORTS:
+            return f"{self.use(root)}{dot}{rest}"
+        return self.helper(root) + dot + rest if root in HELPERS else text
+
+    def helper(self, name: str) -> str:
+        """The name of a helper, which will stand in the file."""
+        if name not in self.helpers:
+            for other in HELPERS[name].needs:
+                if other in HELPERS:
+                    self.helper(other)
+                else:
+                    self.use(other)
+            self.helpers[name] = None
+        return name
+
+    def refuse(self, api: str, line: int, why: str) -> None:
+        self.refused.append(Refused(api, self.module.name, line, why))
+
+    def note(self, api: str, line: int, why: str) -> None:
+        found = Refused(api, self.module.name, line, why)
+        if found not in self.notes:
+            self.notes.append(found)

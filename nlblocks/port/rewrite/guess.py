@@ -1,0 +1,164 @@
+"""What an expression is where it never ran: from what its names were elsewhere in the function, and from the source."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from functools import cached_property
+
+from nlblocks.port.observe import Site
+from nlblocks.port.observe.record import FileRecord
+from nlblocks.port.resolve import Module, Program
+from nlblocks.port.table import row_of
+
+TENSOR, LAYER, OTHER = "Tensor", "Layer", "other"
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+class Guess:
+    """Asked about places of one file: "Tensor", "Layer", "other", or "" where nothing tells."""
+
+    def __init__(self, module: Module, program: Program, seen: FileRecord) -> None:
+        self.module, self.program, self.seen = module, program, seen
+
+    def receiver(self, site: Site) -> str:
+        """What an attribute at a site is looked up on."""
+        node = self._attributes.get(site)
+        return self._kind(node.value, self._owner(node), 0) if node is not None else ""
+
+    @cached_property
+    def _attributes(self) -> dict[Site, ast.Attribute]:
+        found = (node for node in ast.walk(self.module.tree) if isinstance(node, ast.Attribute))
+        return {self.module.sites.of(node): node for node in found}
+
+    @cached_property
+    def _owners(self) -> list[tuple[int, int, Function, ast.ClassDef | None]]:
+        """Functions with their lines and class, inner ones later."""
+        found: list[tuple[int, int, Function, ast.ClassDef | None]] = []
+
+        def walk(node: ast.AST, owner: ast.ClassDef | None) -> None:
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, Function):
+                    found.append((child.lineno, child.end_lineno or child.lineno, child, owner))
+                walk(child, child if isinstance(child, ast.ClassDef) else owner)
+
+        walk(self.module.tree, None)
+        return found
+
+    def _owner(self, node: ast.expr) -> tuple[Function, ast.ClassDef | None] | None:
+        inside = [(f, c) for first, last, f, c in self._owners if first <= node.lineno <= last]
+        return inside[-1] if inside else None
+
+    @cached_property
+    def _seen_names(self) -> dict[tuple[int, str], set[str]]:
+        """The kinds that names were seen as, by function."""
+        found: dict[tuple[int, str], set[str]] = defaultdict(set)
+        for site, node in self._attributes.items():
+            place = self.seen.place(site)
+            owner = self._owner(node)
+            if place is not None and owner is not None and isinstance(node.value, ast.Name):
+                found[id(owner[0]), node.value.id] |= place.receiver.kinds
+        return found
+
+    def _kind(self, node: ast.expr, owner: tuple[Function, ast.ClassDef | None] | None, depth: int) -> str:
+        if depth > 12:
+            return ""
+        if isinstance(node, ast.Name):
+            return self._name(node, owner, depth)
+        if isinstance(
+            node, ast.Constant | ast.JoinedStr | ast.Dict | ast.List | ast.Tuple | ast.ListComp | ast.DictComp
+        ):
+            return OTHER
+        if isinstance(node, ast.BinOp):
+            sides = {self._kind(node.left, owner, depth + 1), self._kind(node.right, owner, depth + 1)}
+            return TENSOR if TENSOR in sides else OTHER if sides == {OTHER} else ""
+        if isinstance(node, ast.UnaryOp):
+            return self._kind(node.operand, owner, depth + 1)
+        if isinstance(node, ast.Subscript):
+            return TENSOR if self._kind(node.value, owner, depth + 1) == TENSOR else ""
+        if isinstance(node, ast.Call):
+            return self._call(node, owner, depth)
+        if isinstance(node, ast.Attribute):
+            return self._attribute(node, owner, depth)
+        return ""
+
+    def _name(self, node: ast.Name, owner: tuple[Function, ast.ClassDef | None] | None, depth: int) -> str:
+        dotted = self.module.names.get(self.module.sites.of(node), "")
+        if dotted and not dotted.startswith("?"):
+            return OTHER if dotted.partition(".")[0] not in ("paddle",) else ""
+        if owner is None:
+            return ""
+        function, home = owner
+        kinds = self._seen_names.get((id(function), node.id), set())
+        if kinds:
+            return _of(kinds)
+        if node.id == "self" and home is not None:
+            return LAYER if self._is_layer(home) else OTHER
+        values = [
+            statement.value
+            for statement in ast.walk(function)
+            if isinstance(statement, ast.Assign)
+            and any(isinstance(t, ast.Name) and t.id == node.id for t in statement.targets)
+        ]
+        known = {self._kind(value, owner, depth + 3) for value in values} - {""}
+        if known:
+            return known.pop() if len(known) == 1 else ""
+        if (
+            isinstance(function, ast.FunctionDef)
+            and function.name == "forward"
+            and home is not None
+            and self._is_layer(home)
+        ):
+            names = [a.arg for a in function.args.args[1:]]
+            return TENSOR if node.id in names[:1] and not values else ""
+        return ""
+
+    def _call(self, node: ast.Call, owner: tuple[Function, ast.ClassDef | None] | None, depth: int) -> str:
+        dotted = self.module.names.get(self.module.sites.of(node.func), "")
+        if dotted.startswith("paddle."):
+            row = row_of(dotted)
+            if row is None:
+                return ""
+            return LAYER if (row.torch or "").startswith("nn.") and "init" not in dotted else TENSOR
+        if dotted.partition(".")[0] in ("numpy", "math"):
+            return OTHER
+        if isinstance(node.func, ast.Attribute):
+            base = self._kind(node.func.value, owner, depth + 1)
+            if base == TENSOR and row_of(f"Tensor.{node.func.attr}") is not None:
+                return OTHER if node.func.attr in ("numpy", "tolist", "item") else TENSOR
+            place = self.seen.place(self.module.sites.of(node))
+            if place is not None and place.result.kinds:
+                return _of(place.result.kinds)
+            if base == OTHER:
+                return OTHER
+        return ""
+
+    def _attribute(self, node: ast.Attribute, owner: tuple[Function, ast.ClassDef | None] | None, depth: int) -> str:
+        base = self._kind(node.value, owner, depth + 1)
+        if base == TENSOR:
+            return TENSOR if node.attr in ("T", "grad") else OTHER
+        if base == LAYER and node.attr in ("weight", "bias"):
+            return TENSOR
+        return ""
+
+    def _is_layer(self, home: ast.ClassDef) -> bool:
+        """Whether a class derives from Paddle's Layer, as far as the source tells."""
+        for base in home.bases:
+            dotted = self.module.names.get(self.module.sites.of(base), "")
+            found = self.program.origin(dotted, self.module) if dotted else ""
+            if found.startswith("paddle."):
+                return True
+            module, _, rest = self.program.split(found)
+            if module is not None and rest:
+                other = next((n for n in module.tree.body if isinstance(n, ast.ClassDef) and n.name == rest), None)
+                if other is not None and other is not home and Guess(module, self.program, self.seen)._is_layer(other):
+                    return True
+        return False
+
+
+def _of(kinds: set[str]) -> str:
+    if kinds <= {"Tensor", "Parameter", "LinearWeight"}:
+        return TENSOR
+    if all(kind.startswith("Layer:") for kind in kinds):
+        return LAYER
+    return OTHER if not any(kind in ("Tensor", "Parameter") for kind in kinds) else ""

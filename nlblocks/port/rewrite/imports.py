@@ -1,0 +1,165 @@
+"""The import statements of a ported file: Paddle's become torch's, those of ported packages get their new names."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from functools import cache
+from typing import Any
+
+import libcst as cst
+
+from nlblocks.port.collect import Wanted
+from nlblocks.port.resolve import Program
+from nlblocks.port.rewrite.argument import code
+from nlblocks.port.rewrite.file import IMPORTS, File
+
+SUFFIX = "_torch"
+MARK = "__nlblocks_imports__"
+"""Stands where Paddle was imported first, until it is known what the file needs."""
+
+
+class Imports:
+    """The import statements of one file. ``wanted`` is what is kept of it; all where it is None."""
+
+    def __init__(self, file: File, program: Program, wanted: Wanted | None = None) -> None:
+        self.file, self.program, self.wanted = file, program, wanted
+        self.marked = False
+        self.absent: list[Any] = []
+        self.roots = {name.partition(".")[0] for name in program.modules}
+
+    def statement(self, original: cst.SimpleStatementLine, updated: cst.SimpleStatementLine) -> Any:
+        """The line in its new form; None where it is no import."""
+        if not any(isinstance(part, cst.Import | cst.ImportFrom) for part in original.body):
+            return None
+        kept: list[Any] = []
+        dropped = False
+        for part, before in zip(updated.body, original.body, strict=True):
+            changed = self._one(part, before)
+            dropped = dropped or (changed is None and _imports_paddle(part))
+            if isinstance(changed, list):
+                self.absent += changed
+            elif changed is not None:
+                kept.append(changed)
+        if dropped and not self.marked:
+            self.marked = True
+            mark = cst.parse_statement(f"{MARK}\n").with_changes(leading_lines=updated.leading_lines)
+            return cst.FlattenSentinel([mark, updated.with_changes(body=kept, leading_lines=())]) if kept else mark
+        if kept:
+            return updated.with_changes(body=kept)
+        return cst.RemoveFromParent()
+
+    def _one(self, part: Any, original: Any) -> Any:
+        root = _root(part)
+        if root and not is_there(root) and root not in self.roots:
+            return self._absent(part, root)
+        if isinstance(part, cst.Import):
+            names = [self._moved(alias) for alias in part.names if self._kept(alias)]
+            return part.with_changes(names=_trimmed(names)) if names else None
+        if not isinstance(part, cst.ImportFrom):
+            return part
+        module = code(part.module) if part.module is not None else ""
+        if not part.relative and module.partition(".")[0] in ("paddle", "__future__"):
+            return None
+        if not part.relative and module.partition(".")[0] in self.roots:
+            part = part.with_changes(module=_renamed(part.module))
+        if isinstance(part.names, cst.ImportStar):
+            return part if self._is_wanted(f"*{self._absolute(original)}") else None
+        names = [alias for alias in part.names if self._is_wanted(_bound(alias))]
+        return part.with_changes(names=_trimmed(names, part)) if names else None
+
+    def _moved(self, alias: cst.ImportAlias) -> cst.ImportAlias:
+        """A ported package under its new name."""
+        inside = code(alias.name).partition(".")[0] in self.roots
+        return alias.with_changes(name=_renamed(alias.name)) if inside else alias
+
+    def _absolute(self, part: cst.ImportFrom) -> str:
+        """The module that a "from" imports from."""
+        module = code(part.module) if part.module is not None else ""
+        if not part.relative:
+            return module
+        parts = self.file.module.package.split(".")
+        base = parts[: len(parts) - len(part.relative) + 1]
+        return ".".join([*base, *([module] if module else [])])
+
+    def _absent(self, part: Any, root: str) -> Any:
+        """In place of a package that is not installed: what raises where it is used."""
+        names = [_bound(alias) for alias in part.names] if not isinstance(part.names, cst.ImportStar) else []
+        wanted = [name for name in names if self._is_wanted(name)]
+        if not wanted:
+            return None
+        helper = self.file.helper("NotPorted")
+        self.file.note(root, 0, "is not installed here, and nothing that ran needs it: what names it raises")
+        line = "; ".join(f"{name} = {helper}('{name} of {root}, which was not installed')" for name in wanted)
+        return list(cst.parse_statement(f"{line}\n").body)  # type: ignore[arg-type]
+
+    def _kept(self, alias: cst.ImportAlias) -> bool:
+        return code(alias.name).partition(".")[0] != "paddle" and self._is_wanted(_bound(alias))
+
+    def _is_wanted(self, name: str) -> bool:
+        return self.wanted is None or name in self.wanted.imports
+
+    def keeps(self, line: int) -> bool:
+        """Whether the statement at the top of the file that starts on a line is kept."""
+        return self.wanted is None or line in self.wanted.lines
+
+    def renamed(self, dotted: str, text: str) -> str:
+        """A dotted name that starts at a ported package, under the package's new name; "" where it is none."""
+        root, dot, rest = text.partition(".")
+        if root in self.roots and dotted == text:
+            return f"{root}{SUFFIX}{dot}{rest}"
+        return ""
+
+
+def _root(part: Any) -> str:
+    """The top package of an import; "" of a relative one, and of several."""
+    if isinstance(part, cst.Import):
+        roots = {code(alias.name).partition(".")[0] for alias in part.names}
+        return roots.pop() if len(roots) == 1 else ""
+    if isinstance(part, cst.ImportFrom) and part.module is not None and not part.relative:
+        return code(part.module).partition(".")[0]
+    return ""
+
+
+@cache
+def is_there(package: str) -> bool:
+    """Whether a package is installed, or is Paddle, whose names are translated."""
+    return package in ("paddle", "__future__") or importlib.util.find_spec(package) is not None
+
+
+def _imports_paddle(part: Any) -> bool:
+    if isinstance(part, cst.Import):
+        return any(code(alias.name).partition(".")[0] == "paddle" for alias in part.names)
+    if isinstance(part, cst.ImportFrom) and part.module is not None and not part.relative:
+        return code(part.module).partition(".")[0] == "paddle"
+    return False
+
+
+def _bound(alias: cst.ImportAlias) -> str:
+    return code(alias.asname.name) if alias.asname is not None else code(alias.name).partition(".")[0]
+
+
+def _renamed(module: Any) -> cst.BaseExpression:
+    root, dot, rest = code(module).partition(".")
+    return cst.parse_expression(f"{root}{SUFFIX}{dot}{rest}")
+
+
+def _trimmed(names: list[cst.ImportAlias], part: Any = None) -> list[cst.ImportAlias]:
+    """The names without a comma after the last, which is no longer the last one of before."""
+    trailing = part is not None and part.lpar is not None and isinstance(part.names[-1].comma, cst.Comma)
+    if trailing:
+        return [*names[:-1], names[-1].with_changes(comma=part.names[-1].comma)]
+    return [*names[:-1], names[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)]
+
+
+def needed(file: File, names: set[str]) -> list[str]:
+    """The imports that the file needs for what was written, in the order of habit; ``names`` are those it reads."""
+    return [IMPORTS[name][0] for name in IMPORTS if name in file.used and name in names]
+
+
+def placed(text: str, lines: list[str]) -> str:
+    """The text of a file with these lines where Paddle was imported, or after the docstring."""
+    block = "\n".join(lines)
+    if MARK in text:
+        return re.sub(rf"^{MARK}\n", f"{block}\n" if block else "", text, count=1, flags=re.M)
+    return f"{block}\n{text}" if block else text

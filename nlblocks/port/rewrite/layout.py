@@ -1,0 +1,46 @@
+"""Arguments as they are written: by keyword or not, with the commas and blank space of the original."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from nlblocks.port.rewrite.argument import Argument, code
+
+
+def keyword(arg: cst.Arg | None, name: str, value: cst.BaseExpression) -> cst.Arg:
+    equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+    if arg is None:
+        return cst.Arg(value=value, keyword=cst.Name(name), equal=equal)
+    kept = arg.equal if isinstance(arg.equal, cst.AssignEqual) else equal
+    return arg.with_changes(value=value, keyword=cst.Name(name), equal=kept)
+
+
+def spliced(argument: Argument, arg: cst.Arg) -> list[cst.Arg]:
+    """An argument for torch's *parameter: the items of a literal list, else the expression with a star."""
+    node = argument.node
+    if isinstance(node, cst.List | cst.Tuple):
+        return [cst.Arg(value=element.value) for element in node.elements]
+    if argument.fits("int") or argument.fits("text"):
+        return [arg.with_changes(keyword=None, equal=cst.MaybeSentinel.DEFAULT)]
+    return [arg.with_changes(keyword=None, equal=cst.MaybeSentinel.DEFAULT, star="*")]
+
+
+def commas(args: list[cst.Arg], original: Sequence[cst.Arg]) -> list[cst.Arg]:
+    """Arguments with commas between them, and after the last what stood after the last before."""
+    if not args:
+        return args
+    several = [a.comma for a in original[:-1] if isinstance(a.comma, cst.Comma)]
+    between = (
+        several[0].deep_clone()
+        if several and "#" not in code(several[0])
+        else cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+    )
+    spaced = [
+        arg if isinstance(arg.comma, cst.Comma) and arg is not original[-1] else arg.with_changes(comma=between)
+        for arg in args[:-1]
+    ]
+    last = original[-1].comma if original else cst.MaybeSentinel.DEFAULT
+    after = original[-1].whitespace_after_arg if original else cst.SimpleWhitespace("")
+    return [*spaced, args[-1].with_changes(comma=last, whitespace_after_arg=after)]

@@ -1,0 +1,232 @@
+"""Which API a place of the source means: by its names where these say it, else by what was seen there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from nlblocks.port.observe import Place, Site
+from nlblocks.port.rewrite.argument import Refusal, code
+from nlblocks.port.rewrite.file import File, Walk
+from nlblocks.port.rewrite.guess import Guess
+from nlblocks.port.table import row_of
+
+TENSORS = frozenset({"Tensor", "Parameter", "LinearWeight"})
+Found = tuple[str | tuple[str, ...], Any, Any]
+"""An API, the receiver where it is a method, and the expression that is called where it stays as it is.
+
+Several APIs where a variable held several: "" stands for what is called as before.
+"""
+
+ELSEWHERE = frozenset(
+    name
+    for kind in (str, bytes, list, tuple, dict, set, int, float, complex, slice, type, object)
+    for name in dir(kind)
+) | frozenset(
+    [
+        "T",
+        "all",
+        "any",
+        "argmax",
+        "argmin",
+        "argsort",
+        "astype",
+        "clip",
+        "copy",
+        "cumprod",
+        "cumsum",
+        "dtype",
+        "fill",
+        "flatten",
+        "imag",
+        "item",
+        "itemsize",
+        "max",
+        "mean",
+        "min",
+        "nbytes",
+        "ndim",
+        "nonzero",
+        "prod",
+        "real",
+        "repeat",
+        "reshape",
+        "round",
+        "shape",
+        "size",
+        "sort",
+        "split",
+        "squeeze",
+        "std",
+        "sum",
+        "take",
+        "tolist",
+        "transpose",
+        "var",
+        "view",
+        "numpy",
+        "cpu",
+        "cuda",
+        "to",
+    ]
+)
+"""Attributes that NumPy's arrays or Python's own values have too: of an unknown receiver they say nothing."""
+
+
+class Meaning:
+    """Asked about places of one file."""
+
+    def __init__(self, file: File) -> None:
+        self.file = file
+        self.names = file.module.names
+        self.guess = Guess(file.module, file.program, file.seen)
+
+    def is_name(self, site: Site) -> bool:
+        """Whether a dotted name means one thing as a whole: an API, or something that a ported module holds.
+
+        What is looked up on a module's variable is no such thing: it is an attribute of what the variable holds.
+        """
+        dotted = self.names.get(site)
+        if dotted is None:
+            return False
+        module, _, rest = self.file.program.split(dotted)
+        name, dot, _ = rest.partition(".")
+        return bool(self.api(site)) or (module is not None and not (dot and name in module.variables))
+
+    def api(self, site: Site) -> str:
+        """The Paddle API that a name means; "" for none. A name that the module itself gave it is none."""
+        dotted = self.names.get(site)
+        if dotted is None:
+            return ""
+        if dotted.startswith("?"):
+            dotted = self.file.program.origin(dotted, self.file.module)
+        found = dotted
+        if not _is_paddle(found):
+            module, _, rest = self.file.program.split(dotted)
+            if module is None or not rest or module is self.file.module:
+                return ""
+            found = self.file.program.origin(dotted)
+            if rest.partition(".")[0] in module.aliases:
+                return ""
+        return found if _is_paddle(found) and ".__dict__" not in found else ""
+
+    def alias(self, site: Site) -> str:
+        """The Paddle API that a name of some ported module was given to."""
+        dotted = self.names.get(site, "")
+        found = self.file.program.origin(dotted, self.file.module) if dotted else ""
+        return found if _is_paddle(found) else ""
+
+    def receiver(self, place: Place | None, attribute: str, site: Site, *, called: bool = False) -> str:
+        """What an attribute is looked up on, as a prefix of the table's rows: "Tensor", "Layer", ...; "" for none.
+
+        Raises Refusal for a call that never ran, and could be a tensor's method or something else's.
+        """
+        if place is None or not place.receiver.kinds:
+            return self._guessed(attribute, site, called)
+        kinds = place.receiver.kinds
+        if kinds <= TENSORS:
+            if attribute in OF_PARAMETERS and kinds <= TENSORS - {"Tensor"}:
+                return "Parameter"
+            return "Tensor"
+        if all(kind.startswith("Layer:") for kind in kinds):
+            own = attribute.startswith("_") and attribute not in ANY_LAYERS and "Layer:paddle.nn.Layer" in kinds
+            return "" if own else "Layer"
+        if all(kind.startswith("Initializer:") for kind in kinds):
+            return "Initializer"
+        return ""
+
+    def _guessed(self, attribute: str, site: Site, called: bool) -> str:
+        row = row_of(f"Tensor.{attribute}")
+        guess = self.guess.receiver(site)
+        if guess == "Layer":
+            return (
+                "Layer"
+                if row_of(f"Layer.{attribute}") is not None and (attribute[0] != "_" or attribute in ANY_LAYERS)
+                else ""
+            )
+        if row is None or guess == "other":
+            return ""
+        if guess == "Tensor" or attribute not in ELSEWHERE:
+            return "Tensor"
+        if called:
+            raise Refusal("this never ran, and nothing tells whether it is a tensor's or another object's method")
+        return "Tensor" if attribute == "shape" else ""
+
+    def call(self, original: cst.Call, updated: cst.Call, transform: Walk) -> Found | None:
+        """The API of a call; None where it is none of Paddle's."""
+        site = transform.site(original.func)
+        api = self.api(site)
+        if api:
+            return api, None, None
+        place = transform.place(original)
+        if isinstance(original.func, cst.Attribute) and not self.is_name(site):
+            found = self._method(original, updated, transform, place)
+            if found is not None:
+                return found
+        alias = self.alias(site)
+        if alias and row_of(alias) is not None:
+            return alias, None, updated.func
+        return self._seen(place, updated.func)
+
+    def _method(self, original: cst.Call, updated: cst.Call, transform: Walk, place: Place | None) -> Found | None:
+        function = original.func
+        assert isinstance(function, cst.Attribute)
+        assert isinstance(updated.func, cst.Attribute)
+        name = function.attr.value
+        base = self._base(place, name)
+        if base:
+            return base, None, updated.func
+        kind = self.receiver(transform.place(function), name, transform.site(function), called=True)
+        if not kind:
+            return None
+        if self._is_ported(place) or (kind == "Layer" and row_of(f"Layer.{name}") is None):
+            return None
+        if kind == "Layer" and place is None and code(function.value) == "self":
+            return f"Layer.{name}", updated.func.value, None
+        if (
+            kind == "Tensor"
+            and place is not None
+            and place.callees
+            and not any(
+                "Tensor" in c or "Parameter" in c or "LinearWeight" in c or c.startswith("paddle")
+                for c in place.callees
+            )
+        ):
+            return None
+        row = row_of(f"{kind}.{name}")
+        if kind == "Tensor" and row is not None and "(" not in row.paddle and not row.rule:
+            raise Refusal("the table knows it as an attribute, and here it is called")
+        return f"{kind}.{name}", updated.func.value, None
+
+    def _base(self, place: Place | None, name: str) -> str:
+        """The API whose own __init__ a subclass calls."""
+        if name != "__init__" or place is None or len(place.callees) != 1:
+            return ""
+        (callee,) = place.callees
+        if not callee.startswith("Layer:paddle.") or not callee.endswith(".__init__"):
+            return ""
+        api = callee.removeprefix("Layer:").removesuffix(".__init__")
+        return "Layer.__init__" if api == "paddle.nn.Layer" else api
+
+    def _is_ported(self, place: Place | None) -> bool:
+        """Whether what was called is a definition of the ported modules."""
+        return place is not None and any(
+            callee.partition(":")[0] in self.file.program.modules for callee in place.callees if ":" in callee
+        )
+
+    def _seen(self, place: Place | None, function: cst.BaseExpression) -> Found | None:
+        """A callee in a variable: what was seen in it."""
+        if place is None or not any(map(_is_paddle, place.callees)):
+            return None
+        apis = sorted({callee if _is_paddle(callee) else "" for callee in place.callees})
+        return (apis[0] if len(apis) == 1 else tuple(apis)), None, function
+
+
+ANY_LAYERS = frozenset({"_sub_layers", "_dtype", "_full_name"})
+"""Private attributes that nn.Layer itself sets."""
+OF_PARAMETERS = frozenset({"trainable"})
+
+
+def _is_paddle(name: str) -> bool:
+    return name == "paddle" or name.startswith("paddle.")

@@ -1,0 +1,280 @@
+"""What a template cannot say: one function a rule, named in the table's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import libcst as cst
+
+from nlblocks.port.rewrite.argument import UNKNOWN, Refusal, code, expression
+from nlblocks.port.rewrite.call import Call, Written, is_start
+from nlblocks.port.rewrite.file import Walk
+
+Rule = Callable[[Call, Any, Walk], Written]
+RULES: dict[str, Rule] = {}
+
+
+def rule(function: Rule) -> Rule:
+    RULES[function.__name__] = function
+    return function
+
+
+@rule
+def start(call: Call, original: Any, transform: Walk) -> Written:
+    """An initialiser: a function of the parameter, torch's with its settings."""
+    written = call.written()
+    call.file.use("partial")
+    node = written.node
+    assert isinstance(node, cst.Call)
+    if code(node.func) == "partial":
+        return written
+    if not node.args:
+        return Written(node.func, written.checks, dropped=written.dropped)
+    first = cst.Arg(node.func, comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
+    written.node = node.with_changes(func=cst.Name("partial"), args=[first, *node.args])
+    return written
+
+
+@rule
+def param_attr(call: Call, original: Any, transform: Walk) -> Written:
+    """A ParamAttr is its initialiser, a function of the parameter, or None."""
+    bound, rest = call._bound()
+    if rest:
+        raise Refusal("arguments passed on by a star")
+    written = Written(cst.Name("None"))
+    trainable = bound.pop("trainable", None)
+    for name, argument in bound.items():
+        fate = call.row.fate(name)
+        if name != "initializer" and fate is not None:
+            call._apply(name, argument, fate, written, call._target("None"))
+    given = bound.get("initializer")
+    if given is not None:
+        written.node = given.node
+    if trainable is None or trainable.fits((True,)):
+        return written
+    fill = code(written.node)
+    fixed = f"{call.file.helper('fixed')}({'' if fill == 'None' else fill})"
+    written.node = expression(fixed if trainable.value is False else f"{fill} if {_text(trainable.node)} else {fixed}")
+    return written
+
+
+@rule
+def tensor_shape(call: Call, original: Any, transform: Walk) -> Written:
+    """x.shape, a tuple in torch: a list where it is changed, joined to a list, or compared with one."""
+    assert call.receiver is not None
+    plain = expression(f"{_text(call.receiver)}.shape")
+    if _is_read_only(original, transform):
+        return Written(plain)
+    return Written(expression(f"list({code(plain)})"))
+
+
+def _text(node: Any) -> str:
+    loose = (cst.BinaryOperation, cst.UnaryOperation, cst.BooleanOperation, cst.Comparison, cst.IfExp, cst.Lambda)
+    return f"({code(node)})" if isinstance(node, loose) and not node.lpar else code(node)
+
+
+def _is_read_only(original: Any, transform: Walk) -> bool:
+    """Whether a tuple does as well as a list in the place of an expression."""
+    parent = transform.parent(original)
+    if isinstance(parent, cst.Subscript) and parent.value is original:
+        whole = any(isinstance(e.slice, cst.Slice) for e in parent.slice)
+        return _is_read_only(parent, transform) if whole else not isinstance(transform.parent(parent), cst.AssignTarget)
+    if isinstance(parent, cst.Assign):
+        return all(isinstance(t.target, cst.Tuple | cst.List) for t in parent.targets)
+    if isinstance(parent, cst.Arg):
+        function = transform.parent(parent)
+        return not isinstance(function, cst.Call) or code(function.func) != "isinstance"
+    if isinstance(parent, cst.ComparisonTarget | cst.Comparison):
+        compared: Any = parent if isinstance(parent, cst.Comparison) else transform.parent(parent)
+        sides = [compared.left, *(c.comparator for c in compared.comparisons)]
+        return all(code(side).endswith(".shape") or code(side).rpartition("[")[0].endswith(".shape") for side in sides)
+    return isinstance(parent, cst.StarredElement | cst.CompFor | cst.For | cst.FormattedStringExpression | cst.Return)
+
+
+@rule
+def add_sublayer(call: Call, original: Any, transform: Walk) -> Written:
+    """add_sublayer gives its layer back, add_module nothing: the layer is assigned first where it is used."""
+    bound, _ = call._bound()
+    assert call.receiver is not None
+    name, layer = bound["name"], bound["sublayer"]
+    text = name.text
+    if isinstance(name.value, str):
+        text = repr(name.value.replace(".", "_")) if "." in name.value else text
+    elif name.values is None or any("." in str(v) for v in name.values):
+        text = (
+            f'{_text(name.node)}.replace(".", "_")'
+            if isinstance(name.node, cst.Name)
+            else f'({text}).replace(".", "_")'
+        )
+    parent = transform.parent(original)
+    if isinstance(parent, cst.Expr):
+        return Written(expression(f"{code(call.receiver)}.add_module({text}, {layer.text})"))
+    call.file.helper("add_module")
+    return Written(expression(f"add_module({code(call.receiver)}, {text}, {layer.text})"))
+
+
+@rule
+def create_parameter(call: Call, original: Any, transform: Walk) -> Written:
+    """A parameter of a given shape: zeros for a bias, else what the initialiser or Paddle's own start makes of it."""
+    written = call.written()
+    bound, _ = call._bound()
+    fill = bound["attr"].node if "attr" in bound and is_start(bound["attr"].node) else None
+    if fill is None and "default_initializer" in bound and bound["default_initializer"].value is not None:
+        fill = bound["default_initializer"].node
+    if fill is not None and is_start(fill) and _is_zero(fill):
+        return written
+    bias = bound["is_bias"].value if "is_bias" in bound else False
+    if bias is UNKNOWN:
+        raise Refusal("is_bias is not literal")
+    if fill is None and bias:
+        return written
+    if fill is None:
+        given = bound["shape"].node
+        several = isinstance(given, cst.List | cst.Tuple) and len(given.elements) > 1
+        name = call.file.named("nn.init.xavier_uniform_") if several else call.file.helper("xavier_uniform")
+        fill = expression(name)
+    written.starts = {"": fill}
+    return written
+
+
+def _is_zero(fill: cst.BaseExpression) -> bool:
+    return code(fill) in ("partial(nn.init.zeros_)", "partial(nn.init.constant_, val=0.0)", "nn.init.zeros_")
+
+
+@rule
+def reshape(call: Call, original: Any, transform: Walk) -> Written:
+    """An extent of 0 copies the input's: literal ones are written out, a list that held one is looked through."""
+    bound, _ = call._bound()
+    shape = bound["shape"]
+    receiver = call.receiver if call.receiver is not None else bound["x"].node
+    if call.api.endswith("_"):
+        _only_assigned_back(receiver, original, transform)
+    if isinstance(shape.node, cst.List | cst.Tuple):
+        texts = []
+        for index, element in enumerate(shape.node.elements):
+            zero = code(element.value) == "0"
+            texts.append(f"{_text(receiver)}.shape[{index}]" if zero else code(element.value))
+        if any(code(element.value) == "0" for element in shape.node.elements):
+            call.node = call.node.with_changes(
+                args=[a.with_changes(value=expression(f"[{', '.join(texts)}]")) if a.value is shape.node else a
+                      for a in call.node.args]
+            )  # fmt: skip
+    elif shape.values is not None and any(isinstance(v, list | tuple) and 0 in v for v in shape.values):
+        call.file.helper("reshape")
+        return Written(expression(f"reshape({code(receiver)}, {shape.text})"))
+    return call.written()
+
+
+def _only_assigned_back(receiver: cst.BaseExpression, original: Any, transform: Walk) -> None:
+    """Torch reshapes no tensor in place: a new one does where its name is given to it. Raises Refusal elsewhere."""
+    parent = transform.parent(original)
+    back = isinstance(parent, cst.Assign) and [code(t.target) for t in parent.targets] == [code(receiver)]
+    if isinstance(receiver, cst.Name | cst.Attribute | cst.Subscript) and not back:
+        raise Refusal(f"{code(receiver)} itself is reshaped, which torch does not do to a tensor")
+
+
+@rule
+def sequential(call: Call, original: Any, transform: Walk) -> Written:
+    """Named layers, given as pairs, are an OrderedDict in torch."""
+    kinds = {kind for seen in (call.place.arguments.values() if call.place else ()) for kind in seen.kinds}
+    if (
+        len(call.node.args) == 1
+        and call.node.args[0].star == "*"
+        and kinds
+        and all(k.startswith("tuple[") for k in kinds)
+    ):
+        call.file.use("OrderedDict")
+        layers = code(call.node.args[0].value)
+        return Written(expression(f"{call.file.use('nn')}.Sequential(OrderedDict({layers}))"))
+    pairs = [arg.value for arg in call.node.args if not arg.star]
+    if (
+        pairs
+        and all(isinstance(p, cst.Tuple) and len(p.elements) == 2 for p in pairs)
+        and len(pairs) == len(call.node.args)
+    ):
+        call.file.use("OrderedDict")
+        inside = "".join(code(arg) for arg in call.node.args)
+        return Written(expression(f"{call.file.use('nn')}.Sequential(OrderedDict([{inside}]))"))
+    return call.written()
+
+
+@rule
+def sublayers(call: Call, original: Any, transform: Walk) -> Written:
+    """The parts of a layer: torch counts the layer itself among them, first."""
+    bound, _ = call._bound()
+    method = "modules" if call.api.endswith(".sublayers") else "named_modules"
+    assert call.receiver is not None
+    text = f"{_text(call.receiver)}.{method}()"
+    every = bound.pop("include_self", None)
+    written = Written(expression(f"list({text})[1:]"))
+    for name, argument in bound.items():
+        call._only(name, argument, call.row.args[name].values, written)  # type: ignore[union-attr]
+    if every is None or every.value is False:
+        return written
+    if every.value is not True:
+        raise Refusal("include_self is not literal")
+    written.node = expression(text if method == "named_modules" else f"list({text})")
+    return written
+
+
+@rule
+def pool(call: Call, original: Any, transform: Walk) -> Written:
+    """With ceil_mode torch leaves out a window that begins behind the input: never where padding + stride <= kernel."""
+    bound, _ = call._bound()
+    ceil = bound.get("ceil_mode")
+    by_name = "padding" in bound and bound["padding"].fits("any text")
+    if ceil is not None and ceil.value is not False and not by_name:
+        sizes = {name: bound[name].values if name in bound else None for name in ("kernel_size", "stride", "padding")}
+        kernels = sizes["kernel_size"]
+        strides = sizes["stride"] or (kernels if "stride" not in bound else None)
+        paddings = sizes["padding"] or ([0] if "padding" not in bound else None)
+        if kernels is None or strides is None or paddings is None:
+            raise Refusal("ceil_mode, and whether its last window begins inside the input is not known")
+        largest = max(map(_largest, paddings)) + max(_largest(k if s is None else s) for s in strides for k in kernels)
+        if largest > min(map(_smallest, kernels)) and ceil.values != [False]:
+            raise Refusal("ceil_mode: torch leaves out a last window that begins behind the input")
+    return call.written()
+
+
+def _largest(value: Any) -> int:
+    return max(value) if isinstance(value, list | tuple) else value
+
+
+def _smallest(value: Any) -> int:
+    return min(value) if isinstance(value, list | tuple) else value
+
+
+@rule
+def affine(call: Call, original: Any, transform: Walk) -> Written:
+    """InstanceNorm has a scale and a bias in Paddle unless told otherwise, and none in torch."""
+    written = call.written()
+    if isinstance(written.node, cst.Call) and call._variant(call._bound()[0]) is None:
+        arg = cst.Arg(
+            cst.Name("True"), keyword=cst.Name("affine"), equal=cst.AssignEqual(*[cst.SimpleWhitespace("")] * 2)
+        )
+        comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+        args = written.node.args
+        written.node = written.node.with_changes(args=[*args[:-1], args[-1].with_changes(comma=comma), arg])
+    return written
+
+
+@rule
+def shape_tensor(call: Call, original: Any, transform: Walk) -> Written:
+    """paddle.shape(x) is a tensor of extents: numbers where they are taken one by one or as sizes, else a tensor."""
+    bound, _ = call._bound()
+    plain = f"{_text(bound['input'].node)}.shape"
+    parent = transform.parent(original)
+    if isinstance(parent, cst.Arg):
+        function = transform.parent(parent)
+        api = transform.meaning.api(transform.site(function.func)) if isinstance(function, cst.Call) else ""
+        if api in OF_TENSORS:
+            return Written(expression(f"{call.file.use('torch')}.tensor({plain})"))
+    return Written(expression(plain))
+
+
+OF_TENSORS = frozenset(
+    f"paddle.{n}"
+    for n in ["cast", "concat", "stack", "slice", "prod", "gather", "add", "subtract", "multiply", "divide"]
+)
+"""What computes with the extents as a tensor."""

@@ -1,0 +1,400 @@
+"""A file's syntax tree, Paddle's names and calls replaced by torch's: comments, order and layout stay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider
+
+from nlblocks.port.observe import Place, Site
+from nlblocks.port.rewrite.argument import Refusal, code, expression
+from nlblocks.port.rewrite.by_text import by_text
+from nlblocks.port.rewrite.call import Call, Written, applied
+from nlblocks.port.rewrite.file import File
+from nlblocks.port.rewrite.imports import Imports
+from nlblocks.port.rewrite.meaning import Meaning
+from nlblocks.port.rewrite.rules import RULES
+from nlblocks.port.table import row_of
+from nlblocks.port.table.row import Row
+
+MODULES = {
+    "paddle": "torch", "paddle.nn": "nn", "paddle.nn.functional": "F", "paddle.nn.initializer": "nn.init",
+    "paddle.linalg": "torch.linalg", "paddle.fft": "torch.fft",
+    "paddle.nn.layer.activation": "nn.modules.activation",
+}  # fmt: skip
+"""Paddle's modules where they are values themselves, as in ``getattr(F, name)``."""
+
+
+@dataclass
+class Block:
+    """A body of statements on the way down: what was checked in it, and what waits around the statement at hand."""
+
+    checked: set[str] = field(default_factory=set)
+    before: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+
+
+def translated(file: File, imports: Imports) -> str:
+    """The torch source of a file, its imports and helpers not yet in it."""
+    wrapper = MetadataWrapper(cst.parse_module(file.module.source), unsafe_skip_copy=True)
+    transform = Transform(file, imports)
+    return wrapper.visit(transform).code
+
+
+class Transform(cst.CSTTransformer):
+    """Children are replaced before their parents: a call sees its arguments in torch already."""
+
+    METADATA_DEPENDENCIES = (PositionProvider, ParentNodeProvider)
+
+    def __init__(self, file: File, imports: Imports) -> None:
+        super().__init__()
+        self.file, self.imports = file, imports
+        self.meaning = Meaning(file)
+        self.blocks: list[Block] = [Block()]
+        self.depth = 0
+        self.annotations = 0
+        self.evaluated = 0
+        self.top: set[int] = set()
+        self.docstrings: list[cst.CSTNode] = []
+
+    def site(self, node: cst.CSTNode) -> Site:
+        found = self.get_metadata(PositionProvider, node)
+        return found.start.line, found.start.column, found.end.line, found.end.column
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode:
+        return self.get_metadata(ParentNodeProvider, node)
+
+    def place(self, node: cst.CSTNode) -> Place | None:
+        return self.file.seen.place(self.site(node))
+
+    # Statements
+
+    def visit_Module(self, node: cst.Module) -> None:
+        self.top = {id(statement) for statement in node.body}
+        self.docstrings = list(node.body[:1])
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        """A statement at the top that is not kept is not looked at."""
+        if id(node) in self.top and not self._kept(node):
+            return False
+        return super().on_visit(node)
+
+    def on_leave(self, original: Any, updated: Any) -> Any:
+        if id(original) in self.top and not self._kept(original):
+            return cst.RemoveFromParent()
+        return super().on_leave(original, updated)
+
+    def _kept(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.SimpleStatementLine):
+            if any(isinstance(part, cst.Import | cst.ImportFrom) for part in node.body):
+                return True
+            first = node.body[0]
+            if isinstance(first, cst.Expr) and isinstance(first.value, cst.SimpleString | cst.ConcatenatedString):
+                return node in self.docstrings
+        return self.imports.keeps(self.site(node)[0])
+
+    def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
+        self.blocks.append(Block())
+
+    def leave_IndentedBlock(self, original: cst.IndentedBlock, updated: cst.IndentedBlock) -> cst.BaseSuite:
+        self.blocks.pop()
+        if not updated.body:
+            return updated.with_changes(body=[cst.parse_statement("pass\n")])
+        return updated
+
+    def leave_SimpleStatementLine(self, original: cst.SimpleStatementLine, updated: cst.SimpleStatementLine) -> Any:
+        block = self.blocks[-1]
+        before, block.before = block.before, []
+        after, block.after = block.after, []
+        changed = self.imports.statement(original, updated)
+        if changed is not None:
+            return changed
+        if not before and not after:
+            return updated
+        first = [cst.parse_statement(f"{text}\n") for text in before]
+        if first:
+            first[0] = first[0].with_changes(leading_lines=updated.leading_lines)
+            updated = updated.with_changes(leading_lines=())
+        return cst.FlattenSentinel([*first, updated, *(cst.parse_statement(f"{text}\n") for text in after)])
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self.depth += 1
+
+    def leave_FunctionDef(self, original: cst.FunctionDef, updated: cst.FunctionDef) -> cst.FunctionDef:
+        self.depth -= 1
+        return updated
+
+    def visit_Annotation(self, node: cst.Annotation) -> None:
+        self.annotations += 1
+
+    def leave_Decorator(self, original: cst.Decorator, updated: cst.Decorator) -> Any:
+        wanted = self.imports.wanted
+        if wanted is not None and self.site(original.decorator) in wanted.dropped:
+            return cst.RemoveFromParent()
+        function = original.decorator.func if isinstance(original.decorator, cst.Call) else original.decorator
+        if self.meaning.api(self.site(function)) in ("paddle.jit.to_static", "paddle.jit.not_to_static"):
+            return cst.RemoveFromParent()  # torch runs what it reads
+        return updated
+
+    def leave_Annotation(self, original: cst.Annotation, updated: cst.Annotation) -> cst.Annotation:
+        self.annotations -= 1
+        return updated
+
+    # Names
+
+    def visit_Attribute(self, node: cst.Attribute) -> bool:
+        """A dotted name that means one thing is replaced whole."""
+        return not self.meaning.is_name(self.site(node))
+
+    def visit_ImportAlias(self, node: cst.ImportAlias) -> bool:
+        return False
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
+        return False
+
+    def leave_Name(self, original: cst.Name, updated: cst.Name) -> cst.BaseExpression:
+        return self._name(original, updated)
+
+    def leave_Attribute(self, original: cst.Attribute, updated: cst.Attribute) -> cst.BaseExpression:
+        if self.meaning.is_name(self.site(original)):
+            return self._name(original, updated)
+        parent = self.parent(original)
+        if isinstance(parent, cst.Call) and parent.func is original:
+            return updated  # the call decides
+        if isinstance(parent, cst.AssignTarget | cst.Del) or getattr(parent, "target", None) is original:
+            return updated  # the statement decides
+        return self._attribute(original, updated)
+
+    def leave_Assign(self, original: cst.Assign, updated: cst.Assign) -> cst.BaseSmallStatement:
+        """``x.stop_gradient = True``, or ``x.requires_grad = False``, cuts a tensor off; a parameter is not trained.
+
+        A module's variable that is None until a program sets up its logger holds the logger: a port has no set-up.
+        """
+        target = original.targets[0].target
+        logger = self.file.seen.loggers.get(code(target)) if not self.depth else None
+        if logger is not None and code(updated.value) == "None":
+            return updated.with_changes(value=expression(f"{self.file.use('logging')}.getLogger({logger!r})"))
+        if len(original.targets) != 1 or not isinstance(target, cst.Attribute):
+            return updated
+        stops = {"stop_gradient": "True", "requires_grad": "False"}.get(target.attr.value)
+        if stops is None:
+            return updated
+        place = self.place(target)
+        kinds = place.receiver.kinds if place is not None else set()
+        to = updated.targets[0].target
+        assert isinstance(to, cst.Attribute)
+        guess = self.meaning.guess.receiver(self.site(target)) if not kinds else ""
+        cut = (kinds == {"Tensor"} or guess == "Tensor") and code(updated.value) == stops
+        if cut and isinstance(to.value, cst.Name):
+            return updated.with_changes(
+                targets=[cst.AssignTarget(to.value)], value=expression(f"{code(to.value)}.detach()")
+            )
+        if target.attr.value == "requires_grad":
+            return updated
+        opposite = {"True": "False", "False": "True"}.get(code(updated.value), f"not ({code(updated.value)})")
+        named = to.with_changes(attr=cst.Name("requires_grad"))
+        return updated.with_changes(targets=[cst.AssignTarget(named)], value=expression(opposite))
+
+    def _name(self, original: cst.BaseExpression, updated: Any) -> cst.BaseExpression:
+        api = self.meaning.api(self.site(original))
+        if not api:
+            renamed = self.imports.renamed(self.meaning.names.get(self.site(original), ""), code(original))
+            return expression(renamed) if renamed else updated
+        parent = self.parent(original)
+        if isinstance(parent, cst.Call) and parent.func is original:
+            return updated
+        row = row_of(api)
+        text = self.file.named(MODULES[api]) if api in MODULES else self._value(row, api) if row is not None else ""
+        if text:
+            return _in_brackets(expression(text), original)
+        if self.annotations:
+            return cst.SimpleString(f'"{api}"')
+        return self._refuse(api, original, "the table has no row for it as a value", lazily=True)
+
+    def _value(self, row: Row, api: str) -> str:
+        text = row.value
+        if not text and row.torch is not None and not row.torch.startswith("{"):
+            text = row.torch.partition("(")[0]
+        if not text or "{" in text:
+            return ""
+        return self.file.named(text)
+
+    def _attribute(self, original: cst.Attribute, updated: cst.Attribute) -> cst.BaseExpression:
+        kind = self.meaning.receiver(self.place(original), original.attr.value, self.site(original))
+        if not kind:
+            return updated
+        api = f"{kind}.{original.attr.value}"
+        row = row_of(api)
+        if row is None:
+            if kind.startswith(("Tensor", "Initializer")):
+                return self._refuse(api, original, "the table has no row for it")
+            return updated
+        return self._written(original, row, api, cst.Call(func=updated), updated.value, None)
+
+    # Calls
+
+    def visit_Call(self, node: cst.Call) -> None:
+        self.evaluated += code(node.func) == "eval"
+
+    def leave_SimpleString(self, original: cst.SimpleString, updated: cst.SimpleString) -> cst.BaseExpression:
+        """Text that is evaluated names torch's modules."""
+        if not self.evaluated:
+            return updated
+        return updated.with_changes(value=updated.value.replace("nn.layer.activation.", "nn.modules.activation."))
+
+    def leave_Call(self, original: cst.Call, updated: cst.Call) -> cst.BaseExpression:
+        self.evaluated -= code(original.func) == "eval"
+        looked_up = by_text(original, updated, self.place(original), self.file)
+        if looked_up is not None:
+            return looked_up
+        if self.meaning.names.get(self.site(original.func)) == "functools.partial" and len(original.args) > 1:
+            return self._partial(original, updated)
+        try:
+            found = self.meaning.call(original, updated, self)
+        except Refusal as why:
+            return self._refuse(f"Tensor.{code(original.func).rpartition('.')[2]}", original, str(why))
+        if found is None:
+            return updated
+        api, receiver, function = found
+        if isinstance(api, tuple):
+            return self._several(original, updated, api, function)
+        row = row_of(api)
+        if row is None:
+            return self._refuse(api, original, "the table has no row for it")
+        return self._written(original, row, api, updated, receiver, function)
+
+    def _partial(self, original: cst.Call, updated: cst.Call) -> cst.BaseExpression:
+        """Arguments that are given to an API beforehand."""
+        api = self.meaning.api(self.site(original.args[0].value))
+        row = row_of(api) if api else None
+        if row is None:
+            return updated
+        place = self.place(original)
+        shifted = None
+        if place is not None:
+            arguments = {str(int(n) - 1) if n.isdigit() else n: seen for n, seen in place.arguments.items() if n != "0"}
+            shifted = Place(arguments=arguments)
+        first, *others = updated.args
+        inner = updated.with_changes(func=first.value, args=others)
+        try:
+            written = Call(row, api, inner, self.file, shifted, None, first.value).written()
+        except Refusal as why:
+            return self._refuse(api, original, str(why))
+        node = written.node
+        if written.starts or written.lacking or not isinstance(node, cst.Call):
+            return self._refuse(api, original, "initial values that are given beforehand")
+        self._check(written.checks)
+        return updated.with_changes(args=[first.with_changes(comma=original.args[0].comma), *node.args])
+
+    def _several(self, original: cst.Call, updated: cst.Call, apis: Sequence[str], function: Any) -> cst.BaseExpression:
+        """A variable that held several APIs: ported where the call reads the same for all of them."""
+        texts = {}
+        for api in apis:
+            row = row_of(api) if api else None
+            if api and row is None:
+                return self._refuse(api, original, "the table has no row for it")
+            if row is None:
+                texts[code(updated)] = Written(updated)
+                continue
+            try:
+                written = Call(row, api, updated, self.file, self.place(original), None, function).written()
+            except Refusal as why:
+                return self._refuse(api, original, str(why))
+            texts[code(written.node) + code_of(written.starts)] = written
+        if len(texts) > 1:
+            named = ", ".join(api or "others" for api in apis)
+            return self._refuse(named, original, "what is called here differs, and so do torch's words for it")
+        (written,) = texts.values()
+        self._check(written.checks)
+        return self._started(original, written)
+
+    def _written(
+        self, original: cst.BaseExpression, row: Row, api: str, node: cst.Call, receiver: Any, function: Any
+    ) -> cst.BaseExpression:
+        self.file.rows[row.names[0]] += 1
+        attribute = original.func if isinstance(original, cst.Call) else original
+        place = self.place(attribute)
+        if (
+            receiver is not None
+            and place is not None
+            and api.startswith(("Tensor.", "Parameter."))
+            and place.receiver.kinds == {"LinearWeight"}
+        ):
+            receiver = expression(f"{code(receiver)}.t()")  # torch's is [out, in]
+        call = Call(row, api, node, self.file, self.place(original), receiver, function)
+        try:
+            rule = RULES.get(row.rule)
+            written = rule(call, original, self) if rule is not None else call.written()
+        except Refusal as why:
+            return self._refuse(api, original, str(why))
+        for name, reason in written.dropped:
+            self.file.note(api, self.site(original)[0], f"{name} is left out: {reason}")
+        self._check(written.checks)
+        result = self._started(original, written)
+        return (
+            _in_brackets(result, original)
+            if not isinstance(original, cst.Call) or original.lpar
+            else self._safe(result, original)
+        )
+
+    def _safe(self, result: cst.BaseExpression, original: cst.BaseExpression) -> cst.BaseExpression:
+        """In brackets where it is an operation in the place of a call, and something binds tighter around it."""
+        loose = (cst.BinaryOperation, cst.UnaryOperation, cst.BooleanOperation, cst.Comparison, cst.IfExp, cst.Lambda)
+        free = (cst.Assign, cst.Return, cst.Arg, cst.Expr, cst.AugAssign, cst.AnnAssign, cst.Element, cst.Index)
+        if isinstance(result, loose) and not result.lpar and not isinstance(self.parent(original), free):
+            return result.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+        return result
+
+    def _check(self, checks: Sequence[str]) -> None:
+        for text in checks:
+            if not any(text in block.checked for block in self.blocks):
+                self.blocks[-1].checked.add(text)
+                self.blocks[-1].before.append(text)
+
+    def _started(self, original: cst.BaseExpression, written: Written) -> cst.BaseExpression:
+        """The layer with its parameters started: by statements after it where it is assigned, else by a helper."""
+        if not written.starts and not written.lacking:
+            return written.node
+        parent = self.parent(original)
+        target = parent.targets[0].target if isinstance(parent, cst.Assign) and len(parent.targets) == 1 else None
+        if isinstance(target, cst.Name | cst.Attribute) and all(
+            isinstance(start, cst.Call | cst.Attribute) or parameter == ""
+            for parameter, start in written.starts.items()
+        ):
+            self.file.used.add("nn")
+            name = code(target)
+            self.blocks[-1].after += [f"{name}.{parameter} = None" for parameter in written.lacking]
+            for parameter, start in written.starts.items():
+                self.blocks[-1].after.append(applied(start, f"{name}.{parameter}".rstrip(".")))
+            return written.node
+        if "" in written.starts:
+            return expression(f"{self.file.helper('started')}({code(written.node)}, {code(written.starts[''])})")
+        text = code(written.node)
+        if written.lacking:
+            text = f"{self.file.helper('without')}({text}, {', '.join(map(repr, written.lacking))})"
+        if written.starts:
+            starts = ", ".join(f"{name}={code(start)}" for name, start in written.starts.items())
+            text = f"{self.file.helper('initialised')}({text}, {starts})"
+        return expression(text)
+
+    def _refuse(self, api: str, original: cst.BaseExpression, why: str, lazily: bool = False) -> cst.BaseExpression:
+        """What raises, where it is reached, in the place of what is not ported."""
+        line = self.site(original)[0]
+        self.file.refuse(api, line, why)
+        helper = "NotPorted" if lazily or not self.depth else "not_ported"
+        what = f"{api} ({self.file.module.name}, line {line}): {why}"
+        return expression(f"{self.file.helper(helper)}({what!r})")
+
+
+def code_of(starts: Mapping[str, cst.BaseExpression]) -> str:
+    return "".join(f"{name}={code(start)}" for name, start in starts.items())
+
+
+def _in_brackets(result: cst.BaseExpression, original: cst.BaseExpression) -> cst.BaseExpression:
+    """A result with the brackets that its original had."""
+    if original.lpar and not result.lpar:
+        return result.with_changes(lpar=original.lpar, rpar=original.rpar)
+    return result

@@ -1,0 +1,88 @@
+"""Convolutions as layers."""
+
+from __future__ import annotations
+
+from nlblocks.port.table.row import Fates, api, attr, case, only, to, when
+
+SETTINGS: Fates = {
+    "kernel_size": to("kernel_size", "pair"), "stride": to("stride", "pair"), "padding": to("padding", "padding"),
+    "dilation": to("dilation", "pair"), "weight_attr": attr("weight"), "bias_attr": attr("bias", flag="bias"),
+}  # fmt: skip
+TAKES = "in_channels, out_channels, kernel_size, stride=1, padding=0, "
+UNPADDED = "in_channels, out_channels, kernel_size, stride=1, dilation=1, groups=1, bias=True"
+NO_PADDING: Fates = {"padding": only("VALID", "valid"), "padding_mode": only("zeros")}
+SAME: Fates = {"padding": only("SAME", "same"), "padding_mode": only("zeros"), "dilation": only(1, [1, 1], (1, 1))}
+
+
+def _conv(n: int, formats: tuple[str, ...], *cases):  # type: ignore[no-untyped-def]
+    return api(
+        f"paddle.nn.Conv{n}D({TAKES}dilation=1, groups=1, padding_mode='zeros', weight_attr=None, bias_attr=None,"
+        f" data_format={formats[0]!r})",
+        f"nn.Conv{n}d({TAKES}dilation=1, groups=1, bias=True, padding_mode='zeros')",
+        {**SETTINGS, "data_format": only(*formats)},
+        *cases,
+        variants=(
+            when(f"nn.Conv{n}d({UNPADDED})".replace("dilation", "*, dilation"), NO_PADDING, padding=("VALID", "valid")),
+            when(f"SameConv{n}d({UNPADDED})", SAME, padding=("SAME", "same")),
+            when(f"SameConv{n}d({UNPADDED.replace('stride=1,', 'stride=1, padding=0,')})",
+                 {"padding_mode": only("zeros"), "dilation": only(1, [1, 1], (1, 1))}, padding="any text"),
+        ),
+    )  # fmt: skip
+
+
+def _transposed(n: int, formats: tuple[str, ...], *cases):  # type: ignore[no-untyped-def]
+    return api(
+        f"paddle.nn.Conv{n}DTranspose({TAKES}output_padding=0, "
+        + ("groups=1, dilation=1" if n == 1 else "dilation=1, groups=1")
+        + f", weight_attr=None, bias_attr=None, data_format={formats[0]!r})",
+        f"nn.ConvTranspose{n}d({TAKES}output_padding=0, groups=1, bias=True, dilation=1)",
+        {**SETTINGS, "output_padding": to("output_padding", "pair"), "data_format": only(*formats)},
+        *cases,
+        variants=(
+            when(None, padding="text", why="the padding of a transposed convolution by name"),
+        ),
+    )  # fmt: skip
+
+
+ROWS = (
+    _conv(
+        2, ("NCHW",),
+        case(layer="nn.Conv2D(3, 4, 3)"),
+        case(layer="nn.Conv2D(4, 6, [3, 1], stride=2, padding=[1, 0], groups=2, bias_attr=False)", x="f2,4,6,7"),
+        case(layer="nn.Conv2D(3, 4, 3, 1, 2, 2, data_format='NCHW', bias_attr=None)"),
+        case(layer="nn.Conv2D(3, 4, 3, padding=1, padding_mode='reflect', weight_attr=paddle.ParamAttr(name='w'))"),
+        case(layer="nn.Conv2D(3, 4, 3, padding=[1, 1, 2, 2])"),
+        case(layer="nn.Conv2D(3, 4, 3, padding=[[0, 0], [0, 0], [1, 1], [2, 2]])"),
+        case(layer="nn.Conv2D(3, 4, 3, padding='VALID')"),
+        case(layer="nn.Conv2D(3, 4, 3, stride=2, padding='SAME')", x="f2,3,8,7"),
+        case(layer="nn.Conv2D(3, 4, 2, padding='SAME')"),
+        case(layer="nn.Sequential(*[nn.Conv2D(3, 3, 3, padding=p) for p in ('SAME', 1)])"),
+    ),
+    _conv(
+        1, ("NCL",),
+        case(layer="nn.Conv1D(3, 4, 3)", x="f2,3,7"),
+        case(layer="nn.Conv1D(3, 6, kernel_size=[3], padding=1, stride=2, groups=3, bias_attr=False)", x="f2,3,7"),
+        case(layer="nn.Conv1D(3, 4, 3, stride=2, padding='SAME')", x="f2,3,8"),
+        case(layer="nn.Conv1D(3, 4, 3, dilation=2, padding=2, padding_mode='replicate')", x="f2,3,7"),
+    ),
+    _conv(
+        3, ("NCDHW",),
+        case(layer="nn.Conv3D(2, 3, 3)", x="f1,2,4,5,4"),
+        case(layer="nn.Conv3D(2, 3, (1, 3, 3), padding=(0, 1, 1), bias_attr=False)", x="f1,2,3,4,4"),
+        case(layer="nn.Conv3D(2, 4, 2, stride=2, dilation=[1, 2, 1], groups=2, padding=1, padding_mode='circular')",
+             x="f1,2,4,5,4"),
+    ),
+    _transposed(
+        2, ("NCHW",),
+        case(layer="nn.Conv2DTranspose(3, 4, 3)"),
+        case(layer="nn.Conv2DTranspose(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2, bias_attr=False)",
+             x="f2,4,3,4"),
+        case(layer="nn.Conv2DTranspose(3, 4, 3, dilation=2)"),
+    ),
+    _transposed(1, ("NCL",), case(layer="nn.Conv1DTranspose(3, 4, 3, 2)", x="f2,3,5"),
+                case(layer="nn.Conv1DTranspose(4, 6, 3, 2, padding=1, output_padding=1, groups=2, dilation=2)",
+                     x="f2,4,5")),
+    _transposed(3, ("NCDHW",), case(layer="nn.Conv3DTranspose(2, 3, 2, stride=2)", x="f1,2,2,3,2"),
+                case(layer="nn.Conv3DTranspose(4, 6, 2, stride=2, padding=1, output_padding=1, groups=2, dilation=2)",
+                     x="f1,4,2,3,2")),
+)  # fmt: skip

@@ -1,0 +1,152 @@
+"""ParamAttr and the initialisers: functions of a parameter, as torch.nn.init has them."""
+
+from __future__ import annotations
+
+from nlblocks.port.table.row import api, attr, case, dropped, only, to, when
+
+OPTIMISER = "a matter of the optimiser: torch's take it by parameter group"
+TAKES_WEIGHT = "nn.Linear({}, weight_attr={}).weight.flatten()"
+FANS = {"fan_in": to("fan_in"), "fan_out": to("fan_out")}
+
+
+def drawn(text: str, extents: str = "80, 80"):  # type: ignore[no-untyped-def]
+    """A case: what a linear layer's weight starts as."""
+    return case(TAKES_WEIGHT.format(extents, f"nn.initializer.{text}"), check="distribution", grad=False)
+
+
+ROWS = (
+    api(
+        "paddle.ParamAttr(name=None, initializer=None, learning_rate=1.0, regularizer=None, trainable=True,"
+        " do_model_average=True, need_clip=True)",
+        "None",
+        {
+            "initializer": attr(""), "learning_rate": dropped(OPTIMISER), "regularizer": dropped(OPTIMISER),
+            "trainable": only(True), "do_model_average": dropped(OPTIMISER), "need_clip": dropped(OPTIMISER),
+        },
+        case(layer="nn.Linear(5, 4, weight_attr=paddle.ParamAttr(learning_rate=2.0, regularizer=None))"),
+        case(layer="attr = paddle.ParamAttr(initializer=nn.initializer.Constant(0.5))\nnn.Linear(5, 4, attr, attr)"),
+        case(layer="nn.Linear(5, 4, bias_attr=paddle.ParamAttr(initializer=nn.initializer.Constant(0.5),"
+                   " trainable=False))"),
+        also="paddle.framework.ParamAttr paddle.base.ParamAttr paddle.base.param_attr.ParamAttr",
+        rule="param_attr",
+    ),
+    api(
+        "paddle.nn.initializer.Constant(value=0.0)", "nn.init.constant_(tensor, val)", {"value": "val"},
+        case("nn.Linear(3, 4, weight_attr=nn.initializer.Constant(2.5)).weight.sum()"),
+        case("fill = nn.initializer.Constant()\nfill(layer.weight)\nlayer(x)", layer="nn.Linear(5, 4)"),
+        rule="start",
+    ),
+    api(
+        "paddle.nn.initializer.Uniform(low=-1.0, high=1.0, name=None)", "nn.init.uniform_(tensor, a=0.0, b=1.0)",
+        {"low": "a", "high": "b"},
+        case(layer="nn.Linear(5, 4, weight_attr=paddle.ParamAttr(initializer=nn.initializer.Uniform(-0.5, 0.5)))"),
+        drawn("Uniform(-0.5, 0.25)"),
+        drawn("Uniform()"),
+        rule="start",
+    ),
+    api(
+        "paddle.nn.initializer.Normal(mean=0.0, std=1.0, name=None)", "nn.init.normal_(tensor, mean=0.0, std=1.0)", {},
+        drawn("Normal(std=0.02)"),
+        drawn("Normal(1.0, 0.5)"),
+        rule="start",
+    ),
+    api(
+        "paddle.nn.initializer.TruncatedNormal(mean=0.0, std=1.0, a=-2.0, b=2.0, name=None)",
+        "nn.init.trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0)", {},
+        drawn("TruncatedNormal(std=0.02)"),
+        drawn("TruncatedNormal()"),
+        drawn("TruncatedNormal(mean=0.5, std=2.0, a=-1.0, b=1.0)"),
+        rule="start",
+    ),
+    api(
+        "paddle.nn.initializer.XavierUniform(fan_in=None, fan_out=None, gain=1.0, name=None)",
+        "nn.init.xavier_uniform_(tensor, gain=1.0)", {"fan_in": only(None), "fan_out": only(None)},
+        drawn("XavierUniform(gain=2.0)", "80, 300"),
+        drawn("XavierUniform()"),
+        drawn("XavierUniform(fan_out=10)"),
+        drawn("XavierUniform(fan_in=40, fan_out=10)"),
+        variants=(
+            when("xavier_uniform_of(tensor, fan_in=None, fan_out=None)", {"gain": only(1.0), **FANS}, fan_in="given"),
+            when("xavier_uniform_of(tensor, fan_in=None, fan_out=None)", {"gain": only(1.0), **FANS}, fan_out="given"),
+        ),
+        rule="start",
+    ),
+    api(
+        "paddle.nn.initializer.XavierNormal(fan_in=None, fan_out=None, gain=1.0, name=None)",
+        "nn.init.xavier_normal_(tensor, gain=1.0)", {"fan_in": only(None), "fan_out": only(None)},
+        drawn("XavierNormal(gain=2.0)", "80, 300"),
+        drawn("XavierNormal()"),
+        rule="start",
+    ),
+    api(
+        "paddle.nn.initializer.KaimingNormal(fan_in=None, negative_slope=0.0, nonlinearity='relu', mode='fan_in')",
+        "nn.init.kaiming_normal_(tensor, a=0, mode='fan_in', nonlinearity='leaky_relu')",
+        {"fan_in": only(None), "negative_slope": "a"},
+        drawn("KaimingNormal(mode='fan_out')", "80, 300"),
+        drawn("KaimingNormal()"),
+        drawn("KaimingNormal(fan_in=10)"),
+        drawn("KaimingNormal(nonlinearity='leaky_relu', negative_slope=0.5)"),
+        variants=(
+            when("partial(nn.init.normal_, std=math.sqrt(2.0 / {fan_in}))",
+                 {"fan_in": to("fan_in"), "negative_slope": only(0.0, 0), "nonlinearity": only("relu"),
+                  "mode": only("fan_in")},
+                 fan_in="given"),
+        ),
+        rule="start",
+    ),
+    api(
+        "paddle.nn.initializer.KaimingUniform(fan_in=None, negative_slope=0.0, nonlinearity='relu', mode='fan_in')",
+        "nn.init.kaiming_uniform_(tensor, a=0, mode='fan_in', nonlinearity='leaky_relu')",
+        {"fan_in": only(None), "negative_slope": "a"},
+        drawn("KaimingUniform(negative_slope=0.5, nonlinearity='leaky_relu', mode='fan_out')", "80, 300"),
+        drawn("KaimingUniform()"),
+        drawn("KaimingUniform(fan_in=10)"),
+        variants=(
+            when("partial(nn.init.uniform_, a=-math.sqrt(6.0 / {fan_in}), b=math.sqrt(6.0 / {fan_in}))",
+                 {"fan_in": to("fan_in"), "negative_slope": only(0.0, 0), "nonlinearity": only("relu"),
+                  "mode": only("fan_in")},
+                 fan_in="given"),
+        ),
+        rule="start",
+    ),
+    api(
+        "paddle.nn.initializer.Orthogonal(gain=1.0, name=None)", "nn.init.orthogonal_(tensor, gain=1)", {},
+        drawn("Orthogonal(gain=2.0)", "80, 60"),
+        drawn("Orthogonal()"),
+        rule="start",
+    ),
+    api(
+        "paddle.nn.initializer.Dirac(groups=1, name=None)", "nn.init.dirac_(tensor, groups=1)", {},
+        case("nn.Conv2D(4, 6, 3, weight_attr=nn.initializer.Dirac(groups=2)).weight.sum()", grad=False),
+        case("nn.Conv2D(3, 4, 3, weight_attr=nn.initializer.Dirac()).weight.sum()", grad=False),
+        rule="start",
+    ),
+    api(
+        "paddle.nn.initializer.Assign(value, name=None)", "assign(tensor, value)", {},
+        case("fill = nn.initializer.Assign(np.ones([3, 2, 1, 1]))\nnn.Conv2D(2, 3, 1, weight_attr=fill).weight.sum()"),
+        rule="start",
+    ),
+    api(
+        "paddle.nn.initializer.calculate_gain(nonlinearity, param=None)",
+        "nn.init.calculate_gain(nonlinearity, param=None)", {},
+        case("nn.initializer.calculate_gain('leaky_relu', 0.2)", grad=False),
+    ),
+    api(
+        "paddle.create_parameter(shape, dtype, name=None, attr=None, is_bias=False, default_initializer=None)",
+        "nn.Parameter(torch.zeros({shape}))",
+        {
+            "shape": to("shape", "shape"), "attr": attr("weight"), "is_bias": only(False, True),
+            "dtype": only("float32", "float64"), "default_initializer": attr("weight"),
+        },
+        case("paddle.create_parameter([3, 4], 'float64', is_bias=True) + x.sum()"),
+        variants=(
+            when("nn.Parameter(torch.zeros({shape}))", dtype=(None, "float32")),
+            when("nn.Parameter(torch.zeros({shape}, dtype={dtype}))", {"dtype": to("dtype", "dtype")}, dtype="given"),
+        ),
+        rule="create_parameter",
+    ),
+    api(
+        "paddle.nn.initializer.set_global_initializer(weight_init, bias_init=None)", None, {},
+        notes="torch has no initialiser for all layers to come",
+    ),
+)  # fmt: skip

@@ -1,0 +1,37 @@
+"""Names that are values: dtypes, and what a tensor is."""
+
+from __future__ import annotations
+
+from nlblocks.port.table.row import Row, api, case
+
+DTYPES = (
+    "float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "complex64",
+    "complex128",
+)  # fmt: skip
+
+
+def _dtype(name: str) -> Row:
+    return api(
+        f"paddle.{name}",
+        f"torch.{name}",
+        {},
+        case(f"x.astype(paddle.{name}).astype('float64')", grad=name in ("float32", "float64")),
+        case(f"kind = paddle.{name}\npaddle.zeros([2, 3], dtype=kind)", grad=False),
+    )
+
+
+ROWS = (
+    *map(_dtype, DTYPES),
+    api(
+        "paddle.Tensor(*data)",
+        "torch.FloatTensor(*data)",
+        {"data": "data"},
+        case("paddle.Tensor([[1, 2], [3, 4]])", grad=False),
+        case("paddle.Tensor(2, 3)", grad=False, check="shape"),
+        case("isinstance(x, paddle.Tensor)", grad=False),
+        case("isinstance(x, (int, paddle.Tensor))", grad=False),
+        value="torch.Tensor",
+        notes="as a function it gives float32, whatever the default",
+        also="paddle.base.framework.Variable paddle.static.Variable paddle.base.libpaddle.eager.Tensor",
+    ),
+)

@@ -1,0 +1,64 @@
+"""The processes that run frameworks for a port: one that watches the Paddle model, and one that proves the torch one.
+
+python -m nlblocks.port.worker observe JOB.json RESULT.json
+python -m nlblocks.port.worker prove JOB.json RESULT.json
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from nlblocks.errors import InputError
+from nlblocks.port.inputs import Inputs
+from nlblocks.port.job import Job
+from nlblocks.port.live import SOURCE, built, porting, prepare, said
+from nlblocks.port.observe import Watcher, watched_imports
+from nlblocks.port.prove import prove
+
+
+def observe(job: Job) -> dict[str, Any]:
+    """Run the Paddle models once in evaluation and once in training, watched."""
+    sys.setrecursionlimit(10 * sys.getrecursionlimit())  # a watched call is two
+    naming = porting(SOURCE)
+    watcher = Watcher(naming)
+    with watched_imports(watcher, [Path(path) for path in job.paths]):
+        prepare(job)
+        naming.seed(job.seed)
+        errors = []
+        for entry in job.entries:
+            model = built(entry, job.kwargs)
+            if not job.inputs or not hasattr(model, "forward"):
+                continue
+            inputs = Inputs.of(job.inputs, job.seed).for_model(model.forward)
+            for mode in ("eval", "train"):
+                getattr(model, mode)()
+                args, kwargs = inputs.tensors(naming.tensor)
+                try:
+                    model(*args, **kwargs)
+                except Exception as error:
+                    errors.append(f"{entry} fails on its input in {mode} mode: {said(error)}")
+                    break
+    watcher.finish()
+    return {"record": watcher.record.to_dict(), "errors": errors}
+
+
+def main() -> None:
+    """Run one stage; what goes wrong in the user's code is a result too."""
+    stage, job_file, out = sys.argv[1:]
+    job = Job.from_json(Path(job_file).read_text())
+    warnings.simplefilter("ignore")
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    try:
+        found = observe(job) if stage == "observe" else prove(job)
+    except InputError as error:
+        found = {"wrong": str(error)}
+    Path(out).write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
