@@ -78,7 +78,8 @@ def ported(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         data: dict[str, Any] = json.loads(result.read_text()) if result.exists() else {}
         lines = sum(len(file.read_text().splitlines()) for file in (work / "out").rglob("*.py"))
     return {
-        "verdict": data.get("verdict", "not run"), "why": data.get("why", said), "error": data.get("error"), "lines": lines,
+        "verdict": data.get("verdict", "not run"), "why": data.get("why", said), "error": data.get("error"),
+        "lines": lines,
         "refused": sorted({one["api"] for one in data.get("refused", [])}), "family": row["family"],
         "seconds": round(time.perf_counter() - begun, 1),
     }  # fmt: skip

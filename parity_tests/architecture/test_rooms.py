@@ -207,6 +207,6 @@ def test_what_is_too_long_is_found(tmp_path: Path) -> None:
 
 
 def test_a_file_without_a_floor_is_found(tmp_path: Path) -> None:
-    files = {"nlblocks/port.py": "", "nlblocks/parity/walking/walk.py": "", TRACE: ""}
+    files = {"nlblocks/zone.py": "", "nlblocks/parity/walking/walk.py": "", TRACE: ""}
     found = [place for place in places(rooms.unplaced, planted(tmp_path, files)) if place.startswith("nlblocks/")]
-    assert found == ["nlblocks/parity/walking/walk.py:1", "nlblocks/port.py:1"]
+    assert found == ["nlblocks/parity/walking/walk.py:1", "nlblocks/zone.py:1"]

@@ -41,6 +41,7 @@ class Watcher:
 
     def __init__(self, naming: Naming) -> None:
         self.naming, self.record = naming, Record()
+        self.busy = False
 
     def run(self, source: str, module: str, path: str, namespace: dict[str, Any]) -> None:
         """Execute a file's source as a module, watched."""
@@ -60,24 +61,34 @@ class Watcher:
         places = found.places
 
         def called(number: int, function: Any, /, *arguments: Any, **named: Any) -> Any:
+            if self.busy:  # looking at an object runs code of its own
+                return function(*arguments, **named)
             place = places.setdefault(sites[number], Place())
-            place.callees.add(self.callee(function))
-            for index, value in enumerate(arguments):
-                self.see(place.arguments.setdefault(str(index), Seen()), value)
-            for name, value in named.items():
-                self.see(place.arguments.setdefault(name, Seen()), value)
+            self.busy = True
+            try:
+                place.callees.add(self.callee(function))
+                for index, value in enumerate(arguments):
+                    self.see(place.arguments.setdefault(str(index), Seen()), value)
+                for name, value in named.items():
+                    self.see(place.arguments.setdefault(name, Seen()), value)
+            finally:
+                self.busy = False
             result = function(*arguments, **named)
-            self.see(place.result, result)
-            if function is getattr and isinstance(arguments[1], str) and self.naming.name(result):
-                place.names[arguments[1]] = self.naming.name(result)
-            if len(arguments) == 1 and not named and place.same is not False:
-                place.same = result is arguments[0]
-            self.naming.layer_built(result, place)
+            self.busy = True
+            try:
+                self._gave(place, function, arguments, named, result)
+            finally:
+                self.busy = False
             return result
 
         def looked(number: int, value: Any, /) -> Any:
-            place = places.setdefault(sites[number], Place())
-            self.see(place.receiver, value)
+            if not self.busy:
+                place = places.setdefault(sites[number], Place())
+                self.busy = True
+                try:
+                    self.see(place.receiver, value)
+                finally:
+                    self.busy = False
             return value
 
         def gave(number: int, argument: Any, result: Any, /) -> Any:
@@ -99,6 +110,15 @@ class Watcher:
             return decorated
 
         return {CALLED: called, LOOKED: looked, GAVE: gave, DECORATOR: decorator}
+
+    def _gave(self, place: Place, function: Any, arguments: Any, named: Any, result: Any) -> None:
+        """Note what a call gave."""
+        self.see(place.result, result)
+        if function is getattr and isinstance(arguments[1], str) and self.naming.name(result):
+            place.names[arguments[1]] = self.naming.name(result)
+        if len(arguments) == 1 and not named and place.same is not False:
+            place.same = result is arguments[0]
+        self.naming.layer_built(result, place)
 
     def see(self, seen: Seen, value: Any) -> None:
         kind = self.naming.kind(value)
