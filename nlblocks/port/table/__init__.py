@@ -99,15 +99,15 @@ def by_name() -> dict[str, Row]:
 INNER = ("paddle.tensor", "paddle.nn.functional", "paddle.nn.initializer", "paddle.nn.layer", "paddle.nn.loss")
 """Packages whose modules hold what stands outside under its usual name: paddle.nn.layer.norm.LayerNorm."""
 
-ANOTHER = "paddle.nn.layer.layers."
-"""A module whose names mean another thing outside: its Parameter is that of static graphs."""
+ANOTHER = ".Parameter"
+"""What means another thing inside: the parameter of static graphs."""
 
 
 def row_of(name: str) -> Row | None:
     """The row of an API, by any of its names, or by that of the module where it is defined."""
     known = by_name()
     for inner in INNER:
-        if name not in known and name.startswith(f"{inner}.") and not name.startswith(ANOTHER):
+        if name not in known and name.startswith(f"{inner}.") and not name.endswith(ANOTHER):
             outer = inner if inner in ("paddle.nn.functional", "paddle.nn.initializer") else inner.rpartition(".")[0]
             return known.get(f"{outer}.{name.rpartition('.')[2]}")
     return known.get(name)
