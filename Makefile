@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: verify test lint format docs bench faults zoo port clean
+.PHONY: verify test lint format docs bench faults soundness zoo port matrix clean
 
 verify: $(STAMP)
 	$(BIN)/nlblocks verify
@@ -14,12 +14,20 @@ bench: $(STAMP)
 faults: $(STAMP)
 	$(BIN)/python -m benchmarks.faults
 
+# About an hour on two cores.
+soundness: $(STAMP)
+	$(BIN)/python -m benchmarks.soundness --mutants 3300 --right 330 --processes 2
+
 zoo: $(STAMP)
 	$(BIN)/python -m benchmarks.zoo
 
 # Fetches real Paddle packages to build/port, and ports the models in benchmarks/port/models.json.
 port: $(STAMP)
 	$(BIN)/python -m benchmarks.port build/port
+
+# What passes on each claimed version, in environments that it makes in .matrix: minutes, and gigabytes.
+matrix: $(STAMP)
+	$(BIN)/python -m benchmarks.matrix
 
 # A process a core, at most four (each holds both frameworks); a process that is done takes tests from another.
 test: $(STAMP)

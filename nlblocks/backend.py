@@ -196,6 +196,17 @@ def get(name: str | Backend) -> Backend:
     return backend
 
 
+def tracer_in(module: str) -> Any:
+    """What the lab runs models with: ``tracer`` in ``lab.tracing`` of a backend's package; None where there is none."""
+    name = f"{module}.lab.tracing"
+    try:
+        return importlib.import_module(name).tracer
+    except ModuleNotFoundError as error:
+        if not name.startswith(error.name or name):  # something that it imports
+            raise
+        return None
+
+
 def backend_of(module: Any) -> Backend:
     """The backend whose block a module is."""
     for name, row in rows().items():

@@ -165,5 +165,6 @@ FAMILIES: dict[str, Family] = {
     ),
     "table": Family(module="other", cls="Table", inputs=(Input((8, 6)),)),
     "counts": Family(module="other", cls="Table", inputs=(Input((8, 6), sparse=True),)),
+    "pruned": Family(module="other", cls="Pruned", inputs=(Input((4, 12, 6)), Input((4, 12), sparse=True))),
     "pyramid": Family(module="other", cls="Pyramid", inputs=(IMAGE,)),
 }  # fmt: skip

@@ -82,7 +82,7 @@ def relevant(case: Case, report: Any) -> Any:
     if report.finding is not None and not report:
         return report.finding
     notes = [note for note in report.findings if any(matches(note, start, end) for start, end in case.places())]
-    return notes[0] if case.phase == "attributes" and notes else None
+    return notes[0] if case.phase in ("attributes", "values") and notes else None
 
 
 def describe(finding: Any) -> str:

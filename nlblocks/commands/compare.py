@@ -95,7 +95,9 @@ def compare(
 @click.option("--keep-weights", is_flag=True, help="Do not make constant weights random.")
 @click.option("--eval-only", is_flag=True, help="Capture the evaluation forward only.")
 @click.option("--optimiser", metavar="NAME", help=OPTIMISER.partition(" Twice")[0].replace("Compare", "Capture"))
-@click.option("--steps", type=int, help="Steps of training to capture: 3 with --optimiser, else none.")
+@click.option(
+    "--steps", type=int, help="Steps of training to capture: 3 with --optimiser; else one, of sgd; 0 for none."
+)
 @click.pass_context
 def capture(
     ctx: click.Context, model: str, inputs: tuple[str, ...], like: Path | None, out: Path, seed: int,
@@ -126,7 +128,10 @@ def capture(
         )  # fmt: skip
         say("writing")
         found.save(out)
-    operations = len(found.traces["eval"].ops)
+    for name, trace in found.traces.items():
+        if trace.error:
+            click.echo(f"{name}: {found.model} fails: {trace.error}")
+    operations = len(found.structure.ops)
     click.echo(
         f"{found.model} ({found.framework}): {operations} operations in {out}, {out.stat().st_size / 1e6:.1f} MB"
     )

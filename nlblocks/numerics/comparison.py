@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from nlblocks.backend import Array
-from nlblocks.numerics.difference import Difference, measure
-from nlblocks.numerics.tolerance import EPSILON, RATIO
+from nlblocks.numerics.difference import Difference, gap, measure
+from nlblocks.numerics.tolerance import EPSILON, RATIO, ZERO_CEILING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """One tensor that both sides of a ``pair`` owe, in one ``phase`` of what is compared.
 
-    ``noise`` is what counts as rounding of this tensor, in its own units, as nudges and what else is known measured
-    it; None where none was asked for. ``limit`` is the relative difference that passes without asking; None in
-    float32, which is judged by its noise alone. ``inputs`` says on what inputs, where there are several. ``accepted``
-    marks a difference that is known and wanted, or said elsewhere: it does not pass, and is no fault. ``undecided``
-    says why a tensor could not be judged: it does not pass either, and is no fault.
+    ``noise`` is what counts as rounding, in the tensor's own units, as nudges and what else is known measured it, at
+    the element that is the most noise floors apart, and ``apart`` is the error there; None where none was asked for.
+    ``limit`` is the relative difference that passes without asking; None in float32, which is judged by its noise
+    alone. ``ceiling`` is the largest noise that judges anything, in units of the largest value. ``inputs`` says on what
+    inputs, where there are several. ``explained`` names what a difference follows from, whole: causes that are said
+    elsewhere. ``accepted`` tells that these are known and wanted: it does not pass, and is no fault. ``undecided`` says
+    why a tensor could not be judged: it does not pass either, and is no fault.
     """
 
     phase: str
@@ -28,16 +32,52 @@ class Comparison:
     dtype: str
     difference: Difference
     noise: float | None = None
+    apart: float | None = None
     limit: float | None = None
+    ceiling: float = math.inf
     pair: tuple[str, str] = ("left", "right")
     inputs: str = ""
+    explained: tuple[str, ...] = ()
     accepted: bool = False
     undecided: str = ""
 
     @classmethod
-    def of(cls, left: Array, right: Array, *, noise: float | None = None, **record: Any) -> Comparison:
-        """Two arrays, measured; ``record`` are the other fields."""
-        return cls(difference=measure(left, right, noise=noise or 0.0), noise=noise, **record)
+    def of(
+        cls, left: Array, right: Array, *, noise: float | Array | None = None, largest: float = 0.0,
+        alike: bool = False, **record: Any,
+    ) -> Comparison:  # fmt: skip
+        """Two arrays, measured, and judged where there is ``noise``; ``record`` are the other fields.
+
+        With ``alike``, NaN and infinity that both sides hold in the same places are no problem, and the rest is judged:
+        a tensor that is NaN, or NaN and infinity, all over leaves nothing to judge.
+        """
+        measured = measure(left, right, noise=0.0 if noise is None else noise, alike=alike)
+        if measured.nan and measured.nan + measured.infinite == measured.size:
+            record["undecided"] = "it is NaN all over on both sides, or infinite"
+        found = cls(difference=measured, **record)
+        return found if noise is None or found.undecided else found.judged(left, right, noise, largest)
+
+    def judged(self, left: Array, right: Array, noise: float | Array, largest: float = 0.0) -> Comparison:
+        """The same arrays by their noise, one for all elements or each element's own.
+
+        ``largest`` is the largest value in the tensor's group. Where an element would pass by a floor beyond the
+        ceiling, and beyond what cancels in the group rounds to, nothing is judged.
+        """
+        if self.difference.problem or not left.size:
+            return replace(self, noise=float(np.max(noise, initial=0.0)))
+        errors, scale = gap(left, right).reshape(-1), self.difference.scale
+        measured = np.broadcast_to(np.asarray(noise, np.float64), left.shape).reshape(-1)
+        floors = np.maximum(measured, EPSILON[self.dtype] * scale)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            ratios = np.where(errors > 0, errors / floors, 0.0)
+        open_ = errors > (self.limit or 0.0) * scale
+        worst = int((np.where(open_, ratios, 0.0) if open_.any() else ratios).argmax())
+        found = replace(self, noise=float(measured[worst]), apart=float(errors[worst]))
+        judging = max(self.ceiling * scale, ZERO_CEILING[self.dtype] * largest)
+        jumps = open_ & (errors > RATIO * EPSILON[self.dtype] * scale) & (floors > judging)
+        if not found.passed or not jumps.any():
+            return found
+        return replace(found, undecided=f"one unit in the last place moves it by {_share(floors[jumps].max(), scale)}")
 
     @classmethod
     def impossible(cls, problem: str, **record: Any) -> Comparison:
@@ -51,10 +91,11 @@ class Comparison:
 
     @property
     def ratio(self) -> float:
-        """The error in noise floors; 0 where the floor was not needed."""
-        if self.noise is None or not self.difference.error:
+        """The error in noise floors, where it is the most of them; 0 where the floor was not needed."""
+        error = self.difference.error if self.apart is None else self.apart
+        if self.noise is None or not error:
             return 0.0
-        return self.difference.error / self.floor if self.floor else math.inf
+        return error / self.floor if self.floor else math.inf
 
     @property
     def rounding(self) -> float:
@@ -73,4 +114,8 @@ class Comparison:
         if self.difference.problem or self.undecided:
             return False
         within = self.limit is not None and self.difference.relative <= self.limit
-        return within or (self.noise is not None and self.difference.error <= RATIO * self.floor)
+        return within or (self.noise is not None and self.ratio <= RATIO)
+
+
+def _share(change: float, scale: float) -> str:
+    return f"{change / scale:.0e} of its largest value" if scale else f"{change:.0e}"

@@ -16,6 +16,8 @@ Layout = Literal["same", "any", "turned"]
 def distance(a: Array, b: Array, *, layout: Layout = "same", enough: float = EQUAL) -> float:
     """The largest difference of two arrays in units of the largest value; equal infinities, and NaNs, are equal.
 
+    Complex numbers are as far apart as the magnitude of their difference.
+
     ``layout`` says how the elements face each other. "same": two arrays of one shape as they are. "any": two of one
     size, as they are or, where their shapes differ, reshaped or transposed. "turned": two of one shape, with extents of
     one of them that are equal exchanged; infinity where none are. The best way counts, and a way that comes as close as
@@ -29,7 +31,8 @@ def distance(a: Array, b: Array, *, layout: Layout = "same", enough: float = EQU
 def _apart(a: Array, b: Array) -> float:
     if a.size == 0:
         return 0.0
-    a, b = unmasked(a.astype(np.float64)), unmasked(b.astype(np.float64))
+    wide = np.result_type(a, b, np.float64)
+    a, b = unmasked(a.astype(wide)), unmasked(b.astype(wide))
     with np.errstate(all="ignore"):
         gap = np.abs(a - b)
         gap = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, gap)

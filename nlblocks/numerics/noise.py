@@ -1,4 +1,4 @@
-"""The noise floor: how far the tensors of a run move when all that goes in moves by one unit in the last place.
+"""The noise floor: how far each element of a run moves when all that goes in moves by one unit in the last place.
 
 Whoever measures one runs the model again with its inputs, weights and output gradients nudged, and shows the results to
 a :class:`NoiseFloor`, all together or each as soon as it is known.
@@ -6,27 +6,28 @@ a :class:`NoiseFloor`, all together or each as soon as it is known.
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.numerics.difference import furthest
-from nlblocks.numerics.tolerance import CEILING, RATIO
+from nlblocks.numerics.difference import gap
+from nlblocks.numerics.tolerance import SPREAD
 from nlblocks.numerics.ulp import nudged
 
 Key = tuple[str, str]
 """(group, name) of a tensor that is compared: ("output", "output"), ("grad_params", "conv.weight")."""
 Results = Mapping[Key, Array]
 """What one run is compared by."""
-Floors = dict[Key, float]
-"""The noise floor of each tensor, in the tensor's own units."""
+Floors = dict[Key, Array]
+"""The noise floor of each element of each tensor, in the tensor's own units."""
 
 
 class NoiseFloor:
-    """The floors of one run's tensors: the largest change of each in any of the nudged runs that were added."""
+    """The floors of one run's tensors: the largest change of each element in any of the nudged runs that were added.
+
+    They are kept as float32: a floor needs no more digits, and there is one for every weight.
+    """
 
     nudged = staticmethod(nudged)
 
@@ -41,10 +42,12 @@ class NoiseFloor:
         infinite is no rounding, and excuses nothing.
         """
         own = self.base.get(key)
-        if own is None or moved.shape != own.shape or not moved.size or moved.dtype.kind != "f":
+        if own is None or moved.shape != own.shape or not moved.size or moved.dtype.kind not in "fc":
             return
-        change = furthest(moved, own) * weight
-        self.floors[key] = max(self.floors.get(key, 0.0), change if math.isfinite(change) else 0.0)
+        with np.errstate(over="ignore"):  # past float32 a change is infinite
+            change = np.asarray(gap(moved, own) * weight, np.float32)
+        change = np.where(np.isfinite(change), change, np.float32(0.0))
+        self.floors[key] = np.maximum(self.floors[key], change) if key in self.floors else change
 
     def add_all(self, moved: Results, weight: float = 1.0) -> None:
         """The tensors of a nudged run."""
@@ -52,19 +55,28 @@ class NoiseFloor:
             self.add(key, value, weight)
 
     @staticmethod
-    def larger(*found: Mapping[Key, float]) -> Floors:
-        """The largest floor of each tensor that any of these knows."""
-        return {key: max(other.get(key, 0.0) for other in found) for floors in found for key in floors}
+    def larger(*found: Mapping[Key, Array]) -> Floors:
+        """The larger floor of each element that any of these knows; of two shapes the first, they are not compared."""
+        result: Floors = {}
+        for floors in found:
+            for key, floor in floors.items():
+                own = result.setdefault(key, floor)
+                if own.shape == floor.shape:
+                    result[key] = np.maximum(own, floor)
+        return result
 
     @staticmethod
-    def capped(floors: Mapping[Key, float], runs: Iterable[Results]) -> Floors:
-        """The floors, so lowered that none excuses more than CEILING of the largest value in its group in any run.
+    def smoothed(floor: Array) -> Array:
+        """Floors in which no element is starved by chance, and none is excused by another's jump.
 
-        Without it a backend that is random or chaotic raises its own floor until anything passes. It is not for runs in
-        which rounding breaks ties, as in float32 and on tie-rich inputs: there a gradient moves as far as it likes.
+        A few nudges leave some elements of a tensor where they are that another rounding would move. So an element has
+        at least the largest floor of the others, but no more of it than SPREAD times their median. Where most of them
+        are never moved at all, those that are not have none.
         """
-        largest: dict[str, float] = defaultdict(float)
-        for run in runs:
-            for (group, _), value in run.items():
-                largest[group] = max(largest[group], float(np.abs(value).max(initial=0.0)))
-        return {key: min(floor, CEILING / RATIO * largest[key[0]]) for key, floor in floors.items()}
+        moved = floor[floor > 0]
+        if not moved.size:
+            return floor
+        middle = (moved.size - 1) // 2
+        common = min(float(moved.max()), SPREAD * float(np.partition(moved, middle)[middle]))
+        least = common if 2 * moved.size >= floor.size else np.where(floor > 0, common, 0.0)
+        return np.maximum(floor, np.asarray(least, floor.dtype))

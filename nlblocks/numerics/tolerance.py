@@ -34,15 +34,33 @@ CEILING = 1e-9
 """The most that float64 rounding makes of a tensor: correct pairs differ by 1e-16 to 1e-12 of the largest value, faults
 by more than this. No noise floor of a block may excuse more: one whose result moves that much under one unit in the
 last place, or without one, is not merely rounding."""
+BLOCK_CEILING = {"float64": CEILING / RATIO, "float32": 3e-3}
+"""The largest noise floor that judges a block's tensor, in units of its largest value."""
+MODEL_CEILING = {"float64": 1e-6, "float32": 3e-3}
+"""The same for a whole model's. Where nudges move a tensor farther, they have shown a jump or an ill-conditioned model
+and no rounding, and nothing was judged. Correct models reach 1e-7 in float64, where one framework holds constants as
+float32; a float32 floor beyond this would excuse a tenth of the tensor."""
+ZERO_CEILING = {"float64": CEILING / RATIO, "float32": 1e-2 / RATIO}
+"""The same in units of the largest value in the tensor's group. A gradient that is zero in exact arithmetic is nothing
+but the rounding of what cancels in it: that is small beside the other gradients, not beside itself."""
+SPREAD = 32.0
+"""How many times the median of a tensor's floors one of its elements may be given by the others. Changes of elements
+that are alike reach some 8 times their median; those of unlike ones more. What jumps is orders above."""
 EPSILON = {"float64": 2.0**-53, "float32": 2.0**-24}
 """Half a unit in the last place of 1: the least that a noise floor can be, in units of the tensor's largest value."""
 NUDGES = 2
 """Nudged runs that find the noise floor of most models."""
 MORE_NUDGES = 16
 """Nudged runs where those do not suffice: a maximum or a ReLU close to a tie jumps, and a few may not show it."""
+FLOAT32_EQUAL = 2.0**-22
+"""Two constants or settings closer than this, relative to the larger, are one number: what a framework holds as float32
+is off by up to 2^-24, and what it computed from another by a little more."""
 HELD_WEIGHT = 1 / 8
 """What a constant does that one framework holds as float32 counts as noise by this: up to RATIO / 8 = 4 times it
 passes. Its error is known, where that of rounding is sampled by a few nudges: less is left to chance."""
+STATISTICS_OFF = 2.0**-24 * 10 / 8
+"""What a running statistic may be off by, in units of its way in one step, where the weight of the old one is held as
+float32, as in captures of Paddle: by 2^-24, seen against a tenth of the way. Counted as rounding up to four times."""
 ALIKE = 1e-6
 """Tensors of two runs this close have the same place in both, though a fault before may have moved them a little."""
 EQUAL = 1e-10
@@ -62,6 +80,8 @@ ORDINARY = 1e3
 
 def unmasked(array: Array) -> Array:
     """Scores with minus infinity for what is masked by a large number, which would drown all the others."""
+    if array.dtype.kind == "c":
+        return array  # no scores
     hidden = array < HIDDEN
     if not hidden.any():
         return array

@@ -12,18 +12,19 @@ from nlblocks.numerics.difference import CHUNK
 def nudged(array: Array, trial: int, name: str, dtype: str | None = None) -> Array:
     """Every element but 0 moved to the next number of the dtype, up or down at random; the array's own unless given.
 
-    The directions depend on ``trial`` and ``name`` alone. Arrays of other dtypes than float64 and float32 stay.
+    The directions depend on ``trial`` and ``name`` alone. Both parts of complex numbers move, in the complex dtype of
+    that precision. Arrays of other dtypes than these stay.
 
     Zeros stay zeros. Rounding is relative to a number's size, so 0 carries none: it is a mask, padding, a pruned weight
     or what a ReLU left, and exact in every precision. Its neighbours are the smallest subnormals, some 300 decimal
     orders below any rounding, which one kernel flushes to zero and another does not, and which turn "equal to 0" and
     "tied" into something else: a nudge would show a jump that no rounding makes, and a floor that excuses too much.
     """
-    dtype = dtype or array.dtype.name
-    if array.dtype.kind != "f" or dtype not in ("float64", "float32"):
+    dtype = dtype or array.real.dtype.name
+    if array.dtype.kind not in "fc" or dtype not in ("float64", "float32"):
         return array
-    result = np.array(array, dtype=dtype, order="C")
-    flat, stream = result.reshape(-1), generator(trial, f"nudge:{name}")
+    result = np.array(array, dtype=dtype if array.dtype.kind == "f" else np.result_type(dtype, np.complex64), order="C")
+    flat, stream = result.reshape(-1).view(dtype), generator(trial, f"nudge:{name}")
     for start in range(0, flat.size, CHUNK):
         part = flat[start : start + CHUNK]
         up = stream.random(part.size) < 0.5

@@ -21,7 +21,8 @@ def compare(
 
     The parameterised layers are paired, the left's weights are given to the right in its own layouts, and both run in
     float64 and in their own dtype: eval forward, train forward, backward, buffers, and steps of an optimiser. Neither
-    model is changed. Raises InputError where the inputs or models cannot be used at all.
+    model is changed. What cannot be run is said to be not compared, and the rest is compared. Raises InputError where
+    the inputs or models cannot be used at all: where both models fail however they are run.
 
     Args:
         left: A model: torch, Paddle, or of another registered backend.
@@ -36,22 +37,17 @@ def compare(
         optimiser: "sgd" (the default), "momentum", "adam" or "adamw", made natively on both sides, with settings if
             wanted, e.g. "adam:lr=0.01,eps=1e-6"; or a pair of functions from a list of parameters to an optimiser.
         accept: Causes that are known and wanted, e.g. "batch_norm.variance" (the frameworks' own layers keep another
-            variance): noted, and no reason for a false report unless they change the outputs or gradients.
+            variance): noted, and no reason for a false report unless they change the outputs or gradients. What is
+            left with them taken away must agree.
         progress: Called with a line of text as the comparison goes on.
     """
     start = time.perf_counter()
     say = Subject.listener(progress)
-    plan = TrainingPlan.of(left, right, optimiser, steps)
+    plans = TrainingPlan.of(left, right, optimiser, steps)
     a, b = Subject.both(left, right, inputs, seed, say)
-    pairing = pair(*Subject.probes(a, b), rename)
+    pairing = pair(*Subject.structures(a, b, training=training), rename)
     own = pairing.states((a.own, b.own), seed, randomise=randomise, transfer=transfer)
-    a, b = a.with_state(own[0]), b.with_state(own[1])
+    a, b = a.with_state(own[0]).with_plan(plans[0]), b.with_state(own[1]).with_plan(plans[1])
     judge = Judge(a, b, pairing, seed, accept)
-    judge.pairing(transferred=transfer)
-    judge.evaluation()
-    if training:
-        judge.training()
-    judge.own_dtype(training=training)
-    if training and plan is not None:
-        judge.steps(plan)
+    judge.judge(transferred=transfer, training=training, steps=plans[0] is not None)
     return judge.build(LabReport, a.shapes, time.perf_counter() - start)

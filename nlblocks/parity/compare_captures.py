@@ -23,22 +23,9 @@ def compare_captures(
     """
     start = time.perf_counter()
     _check(left, right)
-    pairing = pair(left.traces["eval"], right.traces["eval"], rename)
+    pairing = pair(left.structure, right.structure, rename)
     judge = Judge(left, right, pairing, left.seed, accept)
-    judge.pairing(transferred=False)
-    judge.evaluation()
-    captured = set(left.traces) & set(right.traces)
-    if "train" in captured:
-        judge.training()
-    else:
-        judge.skip("the training pass, which the captures do not both hold")
-    if "float32" in captured:
-        judge.own_dtype(training=False)
-        judge.skip("the training pass in float32, which a capture does not hold")
-    if left.history is None or right.history is None:
-        judge.skip("steps of training, which the captures do not both hold (capture with --optimiser)")
-    elif judge.agrees:
-        judge.histories(left.history, right.history)
+    judge.judge(transferred=False, training=True, steps=True)
     return judge.build(LabReport, tuple(a.shape for a in left.inputs), time.perf_counter() - start)
 
 

@@ -12,27 +12,51 @@ import numpy as np
 from nlblocks.backend import Array, Differentiator
 from nlblocks.init import generator
 from nlblocks.numerics import Comparison, tolerance
-from nlblocks.proof.sample import Floors, Key, Point, Results, Setting
+from nlblocks.proof.sample import Floors, Key, Point, Results, Setting, floor_of
+from nlblocks.specs.base import BlockSpec
 from nlblocks.weights.state import load_state
 
 
 class Derivatives:
     """One backend's derivatives of its formula, in one setting, as the judge of the others' gradients."""
 
-    def __init__(self, judge: Differentiator, module: Any, seed: int, setting: Setting, floors: Floors) -> None:
-        self.judge, self.module, self.seed, self.setting, self.floors = judge, module, seed, setting, floors
+    def __init__(
+        self, judge: Differentiator, module: Any, spec: BlockSpec, seed: int, setting: Setting, floors: Floors
+    ) -> None:
+        self.judge, self.module, self.spec, self.seed = judge, module, spec, seed
+        self.setting, self.floors = setting, floors
 
     def checks(self, backend: str, run: Results) -> Iterator[Comparison]:
-        """Each gradient of a backend's run, projected on random directions, against the derivative along them."""
-        own = {key: value for key, value in run.items() if key[0].startswith("grad_")}
+        """Each gradient of a backend's run, projected on random directions, against the derivative along them.
+
+        One that is owed and missing, or has another shape than what it is the gradient of, is a failure.
+        """
+        own, owed = {}, self._owed()
+        for key, shape in owed.items():
+            found = run.get(key)
+            if found is not None and found.shape == shape:
+                own[key] = found
+                continue
+            what = "computed no such tensor" if found is None else f"has {found.shape} where {shape} is owed"
+            record = self.setting.record(*key, (backend, self.judge.name))
+            yield Comparison.impossible(f"{backend} {what}", noise=0.0, **record)
         for group in ("grad_input", "grad_params"):
             keys = [key for key in own if key[0] == group]
+            if not keys:
+                continue
             check = self._project(backend, own, keys)
             if check.passed or len(keys) == 1:
                 yield check
             else:  # find the parameters that are wrong
                 single = (self._project(backend, own, [key]) for key in keys)
                 yield from [c for c in single if not c.passed] or [check]
+
+    def _owed(self) -> dict[Key, tuple[int, ...]]:
+        """The shape of every gradient that a backend with a backward pass must have computed."""
+        point, trainable = self.setting.point, (p.name for p in self.spec.params() if p.trainable)
+        return {("grad_input", "input"): point.x.shape} | {
+            ("grad_params", name): point.state[name].shape for name in trainable
+        }
 
     def _project(self, backend: str, own: Results, keys: Sequence[Key]) -> Comparison:
         """Compare Σ gradient · direction with the derivative along the direction; each tensor has about unit weight.
@@ -46,14 +70,14 @@ class Derivatives:
         norms = {key: float(np.linalg.norm(array)) for key, array in own.items()}
         directions, projected, rounding = {}, 0.0, 0.0
         for key in keys:
-            floor = self.floors.get(key, 0.0)
+            floor = floor_of(own[key], key, self.floors)
             direction = generator(self.seed, f"direction:{key[1]}").normal(size=own[key].shape)
-            zero = norms[key] <= tolerance.RATIO * floor * math.sqrt(direction.size)
+            zero = norms[key] <= tolerance.RATIO * float(np.linalg.norm(floor))
             direction /= (max(norms.values()) if zero else norms[key]) or 1.0
             directions["" if key[0] == "grad_input" else key[1]] = direction
             terms = own[key] * direction
             projected += float(terms.sum())
-            rounding += floor * float(np.linalg.norm(direction)) + tolerance.EPSILON["float64"] * float(
+            rounding += float(np.linalg.norm(floor * direction)) + tolerance.EPSILON["float64"] * float(
                 np.abs(terms).sum()
             )
         expected = self._slope(directions, self.setting.point)

@@ -22,22 +22,19 @@ class Report:
     seconds: float
 
     def __bool__(self) -> bool:
-        return bool(self.checks) and all(check.passed for check in self.checks)
+        return bool(self.checks) and not self.failures
 
     @property
     def failures(self) -> list[Comparison]:
         """The checks that failed, in the order of the computation."""
-        return [check for check in self.checks if not check.passed]
+        return [check for check in self.checks if not (check.passed or check.accepted)]
 
     def worst(self, group: str) -> float | None:
         """The largest relative float64 error of a group; infinity for a problem, None where nothing was compared."""
         checks = [c for c in self.checks if c.group == group and c.dtype == "float64"]
         if not checks:
             return None
-        return max(
-            float("inf") if c.difference.problem else 0.0 if c.zero and c.passed else c.difference.relative
-            for c in checks
-        )
+        return max(float("inf") if c.difference.problem else c.difference.relative for c in checks)
 
     def worst_ratio(self, dtype: str = "float32") -> float | None:
         """The largest error in noise floors among the checks in ``dtype``."""
@@ -118,7 +115,8 @@ def _row(check: Comparison) -> dict[str, Any]:
     found = check.difference
     return {
         "group": check.group, "tensor": check.name, "mode": check.phase, "inputs": check.inputs,
-        "dtype": check.dtype, "pair": list(check.pair), "passed": check.passed, "problem": found.problem,
+        "dtype": check.dtype, "pair": list(check.pair), "passed": check.passed, "accepted": check.accepted,
+        "undecided": check.undecided, "problem": found.problem,
         "error": found.error, "scale": found.scale, "relative": found.relative, "noise": check.noise,
         "ratio": check.ratio, "zero": check.zero, "index": list(found.index), "values": list(found.values),
         "bits_equal": found.bits_equal, "bits_total": found.bits_total, "same": found.same, "size": found.size,

@@ -19,8 +19,8 @@ Key = tuple[str, str]
 """(group, name) of a tensor that is compared."""
 Results = Mapping[Key, Array]
 """What one call of a block computed."""
-Floors = Mapping[Key, float]
-"""The noise floor of each tensor."""
+Floors = Mapping[Key, Array]
+"""The noise floor of each element."""
 PARTS = ("state", "x", "grad_output")
 """What a point consists of."""
 TEMPERINGS = 40
@@ -87,17 +87,19 @@ class Setting:
     def dtype(self) -> str:
         return self.point.x.dtype.name
 
-    @property
-    def jumps(self) -> bool:
-        """Whether rounding may break a tie deep inside, which moves a gradient as far as it likes."""
-        return self.inputs == "tied" or self.dtype == "float32"
-
     def record(self, group: str, name: str, pair: tuple[str, str]) -> dict[str, Any]:
         """What a Comparison of one tensor in this setting says of where it was made and of what passes."""
         return {
             "phase": self.mode, "inputs": self.inputs, "dtype": self.dtype, "group": group, "name": name, "pair": pair,
             "limit": tolerance.LIMITS[group] if self.dtype == "float64" else None,
+            "ceiling": tolerance.BLOCK_CEILING[self.dtype],
         }  # fmt: skip
+
+
+def floor_of(array: Array, key: Key, floors: Floors) -> Array:
+    """The floor of each of a tensor's elements; 0 where none is known of its shape."""
+    found = floors.get(key)
+    return np.zeros(array.shape) if found is None or found.shape != array.shape else found
 
 
 def random_state(spec: BlockSpec, seed: int) -> State:

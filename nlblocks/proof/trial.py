@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any, cast
+
+import numpy as np
 
 from nlblocks.backend import Backend, Differentiator, DType, Run
 from nlblocks.errors import NoBlockError
 from nlblocks.numerics import Comparison, NoiseFloor, tolerance
 from nlblocks.paths import force, forced
 from nlblocks.proof.derivatives import Derivatives
-from nlblocks.proof.sample import PARTS, Floors, Key, Point, Results, Setting
+from nlblocks.proof.sample import PARTS, Floors, Key, Point, Results, Setting, floor_of
+from nlblocks.proof.ties import WITHOUT_MAP, DecidedAlike
 from nlblocks.specs.base import BlockSpec
 from nlblocks.weights.state import load_state
 
@@ -60,17 +64,19 @@ class Trial:
         for setting in settings:
             runs = {b.name: self._run(b, setting, setting.point, self.has_map) for b in self.backends}
             checks, floors = self._explained(gradients, setting, runs, self.has_map)
-            yield from checks
-            yield from self._without_map(runs, floors, setting)
+            checks += self._without_map(runs, floors, setting)
+            yield from self._at_ties(gradients, setting, checks)
             for judge in self.backends:
                 if isinstance(judge, Differentiator):
-                    derivatives = Derivatives(judge, self.modules.get(judge, "float64"), self.seed, setting, floors)
+                    module = self.modules.get(judge, "float64")
+                    derivatives = Derivatives(judge, module, self.spec, self.seed, setting, floors)
                     for backend in gradients:
                         yield from derivatives.checks(backend.name, runs[backend.name])
         if len(gradients) > 1:
             single = Setting(self.point.cast("float32"), self.mode, "distinct", PARTS)
             runs = {b.name: self._run(b, single, single.point, with_map=False) for b in gradients}
-            yield from self._explained(gradients, single, runs, with_map=False)[0]
+            checks = self._explained(gradients, single, runs, with_map=False)[0]
+            yield from self._at_ties(gradients, single, checks)
 
     def _explained(
         self, gradients: Sequence[Backend], setting: Setting, runs: Runs, with_map: bool
@@ -85,6 +91,18 @@ class Trial:
                 break
         return checks, floors
 
+    def _at_ties(
+        self, gradients: Sequence[Backend], setting: Setting, checks: Sequence[Comparison]
+    ) -> Iterator[Comparison]:
+        """The checks, with those accepted that jump, and agree where all backends decide alike."""
+        alike = DecidedAlike(
+            gradients, lambda backend: self.modules.get(backend, setting.dtype),
+            lambda backend, with_map: self._run(backend, setting, setting.point, with_map and self.has_map), setting,
+        )  # fmt: skip
+        for check in checks:
+            met = bool(check.undecided) and check.group.startswith("grad_") and alike.meet(check)
+            yield replace(check, accepted=True) if met else check
+
     def _without_map(self, runs: Runs, floors: Floors, setting: Setting) -> Iterator[Comparison]:
         """Each backend's call as users make it, which never builds the map, against every call that returned the map.
 
@@ -94,7 +112,7 @@ class Trial:
         for backend in self.backends:
             if not (self.has_map and backend.differentiable):
                 continue
-            name = f"{backend.name} without map"
+            name = f"{backend.name}{WITHOUT_MAP}"
             own = self._run(backend, setting, setting.point, with_map=False)
             checks = self._against(name, own, runs, floors, setting)
             if not all(check.passed for check in checks):
@@ -119,14 +137,14 @@ class Trial:
     def _floors(
         self, backends: Sequence[Backend], setting: Setting, runs: Runs, with_map: bool, nudges: int = tolerance.NUDGES
     ) -> Floors:
-        """The noise floors of the runs: the largest of any backend, capped where rounding cannot break a tie."""
+        """The noise floors of the runs, element by element: the largest of any backend."""
         measured = {backend.name: NoiseFloor(runs[backend.name]) for backend in backends}
         for trial in range(nudges):
             point = setting.point.nudged(trial, setting.parts)
             for backend in backends:
                 measured[backend.name].add_all(self._run(backend, setting, point, with_map))
         floors = NoiseFloor.larger(*(found.floors for found in measured.values()))
-        return floors if setting.jumps else NoiseFloor.capped(floors, runs.values())
+        return {key: NoiseFloor.smoothed(floor) for key, floor in floors.items()}
 
     def _compare(self, runs: Runs, floors: Floors, setting: Setting, with_map: bool) -> Iterator[Comparison]:
         """Every tensor that two runs both owe, in the order of the computation."""
@@ -135,15 +153,23 @@ class Trial:
         for pair in combinations(runs, 2):
             left, right = (runs[name] for name in pair)
             for key in _owed(self.spec, with_map, gradients=not set(pair) & forward_only):
-                record = {**setting.record(*key, pair), "noise": floors.get(key, 0.0)}
+                record = setting.record(*key, pair)
                 missing = [name for name in pair if key not in runs[name]]
                 if missing:
-                    yield Comparison.impossible(f"{' and '.join(missing)} computed no such tensor", **record)
+                    problem = f"{' and '.join(missing)} computed no such tensor"
+                    yield Comparison.impossible(problem, noise=0.0, **record)
                 else:
-                    yield Comparison.of(left[key], right[key], **record)
+                    largest = max(largest_of(key[0], run) for run in runs.values())
+                    noise = floor_of(left[key], key, floors)
+                    yield Comparison.of(left[key], right[key], noise=noise, largest=largest, **record)
             for key in sorted({*left, *right} - known):
                 record = setting.record(*key, pair)
                 yield Comparison.impossible("the spec names no such tensor", noise=0.0, **record)
+
+
+def largest_of(group: str, run: Results) -> float:
+    """The largest value that a run has in a group."""
+    return max((float(np.abs(value).max(initial=0.0)) for (g, _), value in run.items() if g == group), default=0.0)
 
 
 def _flatten(spec: BlockSpec, run: Run) -> dict[Key, Any]:

@@ -95,7 +95,7 @@ def torch_deep() -> Any:
 
 def paddle_deep(
     eps: tuple[float, ...] = (1e-5,) * 3, slope: tuple[float, ...] = (0.1,) * 3, momentum: float = 0.9,
-    p: float = 0.25, gelu: int = -1, residual: bool = True, exclusive: bool = False, mode: str = "upscale_in_train",
+    p: float = 0.25, gelu: int = -1, residual: bool = True, exclusive: bool = False, mode: Any = "upscale_in_train",
     detached: bool = False,
 ) -> Any:  # fmt: skip
     from paddle import nn

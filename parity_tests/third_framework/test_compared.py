@@ -127,7 +127,7 @@ def test_values_and_gradients_can_be_given(numtape: Any) -> None:
 def test_an_error_says_where(numtape: Any) -> None:
     model = toy_net(numtape)
     model.last = numtape.Linear(7, 3)
-    trace = Subject.alone(model, SHAPE, 0).probe()
+    trace = Subject.alone(model, SHAPE, 0).structure(training=False)
     assert (trace.error_scope, trace.error.partition(":")[0]) == ("last", "ValueError")
 
 
@@ -154,3 +154,18 @@ def test_blocks_are_models_too(numtape: Any, other: str, spec: specs.BlockSpec, 
         nlblocks.build(spec, backend=other), nlblocks.build(spec, backend="toy"), spec.example_shape()
     )
     assert report, str(report)
+
+
+def test_values_are_exchanged_without_a_function_of_its_own(numtape: Any) -> None:
+    from nlblocks_toy.lab.tracing import tracer
+
+    leaf = numtape.Tensor(np.array([1.0, -np.inf, np.inf, 4.0]), trainable=True)
+    for values in ([5.0, 6.0, 7.0, 8.0], [-np.inf, 1.0, np.nan, np.inf]):
+        found = tracer.exchanged(leaf, tracer.like(np.array(values), leaf))
+        assert np.array_equal(tracer.to_numpy(found), values, equal_nan=True)
+        numtape.backward([found], [np.ones(4)])
+        assert leaf.grad[[0, 3]].tolist() == [1.0, 1.0]
+        assert np.isfinite(leaf.grad).all()
+        leaf.grad = None
+    spoilt = numtape.Tensor(np.array([np.nan, 1.0]), trainable=True)
+    assert tracer.to_numpy(tracer.exchanged(spoilt, tracer.like(np.array([2.0, 3.0]), spoilt))).tolist() == [2.0, 3.0]

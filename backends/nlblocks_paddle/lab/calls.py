@@ -18,6 +18,8 @@ _AVG_POOL = (
 )
 _BINARY = "x other|y"
 _REDUCE = "x axis=None keepdim=False"
+UNKNOWN_DRAWS = ("poisson", "binomial", "random_", "standard_gamma")
+"""Functions that draw what follows no stream of the lab's."""
 
 TABLE: dict[str, str] = {
     **{f"conv{n}d": _CONV for n in (1, 2, 3)},
@@ -38,8 +40,11 @@ TABLE: dict[str, str] = {
     "linear": "linear: x weight bias=None",
     "batch_norm": "batch_norm: x running_mean running_var weight=None bias=None training=False momentum=0.9 "
     "eps|epsilon=1e-5 _format|data_format=NCHW use_global_stats=None",
-    "C.batch_norm": "batch_norm: x running_mean running_var weight bias is_test momentum eps _format use_global_stats "
-    "trainable_statistics",
+    **dict.fromkeys(
+        ("C.batch_norm", "C.sync_batch_norm"),
+        "batch_norm: x running_mean running_var weight bias is_test momentum eps _format use_global_stats "
+        "trainable_statistics",
+    ),
     "layer_norm": "layer_norm: x axes|normalized_shape weight=None bias=None eps|epsilon=1e-5",
     "group_norm": "group_norm: x groups|num_groups eps|epsilon=1e-5 weight=None bias=None _format|data_format",
     "instance_norm": "instance_norm: x running_mean=None running_var=None weight=None bias=None use_input_stats=True "
@@ -152,12 +157,62 @@ TABLE: dict[str, str] = {
     "detach": "detach: x",
     "astype": "cast: x",
     "cast": "cast: x",
+    **dict.fromkeys(("to", "float", "double", "half", "bfloat16", "type"), "cast: x"),
+    "type_as": "cast: x _other",
     "clone": "clone: x",
     "contiguous": "identity: x",
+    **dict.fromkeys(("lt", "less", "less_than", "__lt__"), f"less: {_BINARY}"),
+    **dict.fromkeys(("le", "less_equal", "__le__"), f"less_equal: {_BINARY}"),
+    **dict.fromkeys(("gt", "greater", "greater_than", "__gt__"), f"greater: {_BINARY}"),
+    **dict.fromkeys(("ge", "greater_equal", "__ge__"), f"greater_equal: {_BINARY}"),
+    **dict.fromkeys(("eq", "equal", "__eq__"), f"equal: {_BINARY}"),
+    **dict.fromkeys(("ne", "not_equal", "__ne__"), f"not_equal: {_BINARY}"),
+    "rand": "random.uniform: _shape",
+    "rand_like": "random.uniform: _x|input",
+    "uniform": "random.uniform: _shape _dtype|dtype low|min=-1.0 high|max=1.0",
+    "uniform_": "random.uniform: _x low|min=0.0 high|max=1.0",
+    "C.uniform_inplace": "random.uniform: _x low high",
+    "randn": "random.normal: _shape",
+    "randn_like": "random.normal: _x",
+    "standard_normal": "random.normal: _shape",
+    "normal": "random.normal: mean=0.0 std=1.0 _shape|shape",
+    "normal_": "random.normal: _x mean=0.0 std=1.0",
+    "gaussian": "random.normal: _shape mean=0.0 std=1.0",
+    "gaussian_": "random.normal: _x mean=0.0 std=1.0",
+    "C.gaussian_inplace": "random.normal: _x mean std",
+    "log_normal": "random.log_normal: mean=1.0 std=2.0 _shape|shape",
+    "log_normal_": "random.log_normal: _x mean=1.0 std=2.0",
+    "bernoulli": "random.bernoulli: x p=None",
+    "bernoulli_": "random.bernoulli: _x p=0.5",
+    "randint": "random.randint: low=0 high=None _shape|shape",
+    "randint_like": "random.randint: _x low=0 high=None",
+    "randperm": "random.permutation: _n",
+    "multinomial": "random.multinomial: x count|num_samples=1 replacement=False",
+    "exponential_": "random.exponential: _x rate|lam=1.0",
+    "geometric_": "random.geometric: _x p|probs",
+    "cauchy_": "random.cauchy: _x median|loc=0.0 sigma|scale=1.0",
+    **{name: f"random.{name.strip('_')}: x" for name in UNKNOWN_DRAWS},
+    "rrelu": "rrelu: x lower=0.125 upper=0.3333333333333333 training=True",
+    "alpha_dropout": "alpha_dropout: x p=0.5 training=True",
+    "feature_alpha_dropout": "feature_alpha_dropout: x p=0.5 training=True",
+    "gumbel_softmax": "gumbel_softmax: x tau|temperature=1.0 hard=False axis=-1",
+    "C.dropout": "dropout: x _seed p is_test mode",
+    "C.legacy.dropout": "dropout: x _seed p|dropout_prob=0.5 is_test=False "
+    "mode|dropout_implementation=downgrade_in_infer",
+    **{f"C.legacy.{name}": f"{name}: x" for name in ("relu", "sigmoid", "tanh", "silu", "relu6", "square", "exp")},
+    "C.legacy.leaky_relu": "leaky_relu: x slope|alpha=0.02",
+    "C.legacy.elu": "elu: x alpha=1.0",
+    "C.legacy.gelu": "gelu: x approximate=False",
+    "C.legacy.swish": "silu: x",
+    "C.legacy.hard_swish": "hard_swish: x",
+    "C.legacy.hard_sigmoid": "hard_sigmoid: x slope=0.2 offset=0.5",
+    "C.legacy.softmax": "softmax: x axis=-1",
     "C.rnn": "rnn: x state weights _length _dropout_state p bidirectional _in _hidden layers mode _seed _test",
 }
 
 
+SIXTH = 0.1666667
+"""The default slope of Paddle's hard-sigmoid: one sixth, as a decimal."""
 VARIADIC = frozenset({"reshape", "transpose", "expand", "tile", "view", "einsum"})
 """Functions that take a list as separate arguments as well."""
 
@@ -179,12 +234,17 @@ def finish(kind: str, attrs: dict[str, Any], ndim: int) -> None:
         attrs["layout"] = "in_out"
     elif kind == "avg_pool":
         attrs["count_include_pad"] = not attrs.pop("exclusive", True)
+    elif kind == "hard_sigmoid" and attrs["slope"] == SIXTH:
+        attrs["slope"] = 1 / 6
     elif kind == "gelu":
         attrs["approximate"] = "tanh" if attrs["approximate"] in (True, "tanh") else "none"
     elif kind == "max_pool":
         attrs.setdefault("dilation", (1,) * max(ndim - 2, 1))
     elif kind in ("dropout", "dropout_channels"):
-        attrs["mode"] = attrs.get("mode") or "upscale_in_train"
+        mode = attrs.get("mode") or "upscale_in_train"
+        attrs["mode"] = "downscale_in_infer" if mode == "downgrade_in_infer" else mode
+        if "is_test" in attrs:
+            attrs["training"] = not attrs.pop("is_test")
     elif kind == "median":
         attrs["even"] = "mean" if attrs.pop("mode", "avg") == "avg" else "lower"
     elif kind == "smooth_l1" and not attrs.pop("huber", True):

@@ -1,136 +1,284 @@
 """Sees every Paddle function that a model calls: public functions, Tensor methods and bare kernels.
 
-Paddle offers no hook for this, so for the time of one run the functions are replaced wherever a module's globals, a
-layer's attributes or the Tensor type hold them, and put back afterwards. Only outermost calls are seen.
+Paddle offers no hook for this. A function that is written in Python is given other code for the time of a run, so that
+it is seen wherever it is held: in a module, a layer's attribute, a default argument, a table of activations. Nothing
+takes its place, so nothing can be left behind. Kernels and methods that are written in C are replaced where Paddle
+looks them up, and put back; what still holds a stand-in then is given the original. Only outermost calls are seen.
 """
 
 from __future__ import annotations
 
 import functools
+import gc
 import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import BuiltinFunctionType, FunctionType, MethodDescriptorType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any
 
 import paddle
-from paddle import nn
+import paddle.nn.functional as F
 
 from nlblocks.parity.recording import Observer
+from nlblocks_paddle.lab.calls import TABLE
+from nlblocks_paddle.lab.held import exact
 
-OPERATORS = [
+_BINARY = [
     "add",
-    "radd",
     "sub",
-    "rsub",
     "mul",
-    "rmul",
     "truediv",
-    "rtruediv",
     "div",
-    "rdiv",
     "matmul",
-    "rmatmul",
-    "getitem",
-    "setitem",
-    "neg",
     "pow",
-    "rpow",
-    "abs",
     "mod",
     "floordiv",
     "and",
     "or",
-    "invert",
+    "xor",
+    "lshift",
+    "rshift",
 ]
+OPERATORS = (
+    *(f"__{prefix}{name}__" for name in _BINARY for prefix in ("", "r", "i")),
+    *(
+        f"__{name}__"
+        for name in ["getitem", "setitem", "neg", "pos", "abs", "invert", "lt", "le", "gt", "ge", "eq", "ne"]
+    ),
+    *(f"__{name}__" for name in ["array", "bool", "float", "int", "index", "complex", "dlpack", "deepcopy"]),
+)
 IGNORED = {
-    "numpy", "item", "tolist", "backward", "register_hook", "retain_grads", "is_dist", "set_value", "get_tensor",
-    "value", "cuda", "cpu", "clear_grad", "clear_gradient", "gradient", "dim", "rank", "element_size", "ndimension",
-    "numel", "to_tensor", "is_tensor", "in_dynamic_mode", "get_default_dtype", "set_default_dtype", "is_same_shape",
-    "get_flags", "set_flags", "seed", "no_grad", "shape", "is_floating_point", "is_integer", "is_complex",
-    "inplace_version",
-    "size", "requires_grad_", "reconstruct_from_", "data_ptr", "nbytes", "stride", "storage_offset", "is_contiguous",
+    "backward", "register_hook", "retain_grads", "is_dist", "set_value", "get_tensor", "value", "clear_grad",
+    "clear_gradient", "gradient", "dim", "rank", "element_size", "ndimension", "numel", "is_tensor", "in_dynamic_mode",
+    "get_default_dtype", "set_default_dtype", "is_same_shape", "get_flags", "set_flags", "seed", "no_grad", "shape",
+    "is_floating_point", "is_integer", "is_complex", "inplace_version", "size", "requires_grad_", "reconstruct_from_",
+    "data_ptr", "nbytes", "stride", "storage_offset", "is_contiguous", "cuda", "cpu", "new_init",
 }  # fmt: skip
-HOMES = ("paddle.tensor", "paddle.nn.functional", "paddle.linalg", "paddle.base.dygraph.generated_tensor_methods_patch")
-FOREIGN = ("torch", "numpy", "scipy", "rich", "click", "_pytest", "pytest", "nlblocks")
+HOMES = (
+    "paddle.tensor", "paddle.nn.functional", "paddle.linalg", "paddle.base.dygraph.generated_tensor_methods_patch",
+    "paddle.utils.dlpack",
+)  # fmt: skip
+PROPERTIES = ("T", "mT")
+SYNCHRONISED = "C.sync_batch_norm_"
+DEFAULT = "set_default_dtype"
+"""What is told a dtype, and is no operation of the model."""
+LEGACY = "C.legacy."
+"""How the names begin of kernels that take their attributes as name, value, name, value."""
+GATE = "the gate of this function"
+"""The constant of a trampoline that a gate takes the place of."""
+
+_watching: list[Observer] = []
+"""Who sees the calls: the last one does."""
+_gates: list[_Gate] = []
+_stand_ins: list[_StandIn] = []
 
 
 @contextmanager
-def intercepted(layer: nn.Layer, observer: Observer) -> Iterator[None]:
+def intercepted(observer: Observer) -> Iterator[None]:
     """Within, every outermost call goes through ``observer(name, function, args, kwargs)``."""
-    undo: list[tuple[Any, str, Any, bool]] = []
-    originals = _functions()
-    wrapped = {id(function): _wrap(name, function, observer) for name, function in originals.items()}
+    first = not _watching
+    if first and not _gates:
+        _prepare()
+    seen: list[_Gate | _StandIn] = [*_gates, *_stand_ins] if first else []
+    _watching.append(observer)
     try:
-        for home in _homes():
-            for name, value in list(vars(home).items()):
-                if id(value) in wrapped:
-                    undo.append((home, name, value, True))
-                    setattr(home, name, wrapped[id(value)])
-        for part in layer.sublayers(include_self=True):
-            for name, value in list(vars(part).items()):
-                if id(value) in wrapped:
-                    undo.append((part, name, value, True))
-                    part.__dict__[name] = wrapped[id(value)]
-        for name, value in _methods():
-            undo.append((paddle.Tensor, name, value, name in vars(paddle.Tensor)))
-            setattr(paddle.Tensor, name, _method(name, value, observer))
+        for item in seen:
+            item.enter()
         yield
     finally:
-        for owner, name, value, own in reversed(undo):
-            if isinstance(owner, nn.Layer):
-                owner.__dict__[name] = value
-            elif own:
-                setattr(owner, name, value)
+        _watching.remove(observer)
+        for item in seen:
+            item.leave()
+        if first:
+            _call_back([item for item in _stand_ins if item.held])
+
+
+def _called(name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    observer = _watching[-1] if _watching else None
+    if observer is None or not observer.here:
+        return function(*args, **kwargs)
+    if name != DEFAULT:
+        return observer(name, exact(name, function, observer.held), args, kwargs)
+    if not observer.busy:
+        _, args, kwargs = observer.dtypes.call(name, function, args, kwargs)
+    return function(*args, **kwargs)
+
+
+class _Gate:
+    """A function that runs other code during a run: a call of this gate, which knows the function's own code."""
+
+    def __init__(self, name: str, function: FunctionType) -> None:
+        self.name, self.function, self.code = name, function, function.__code__
+        self.own = FunctionType(
+            self.code, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+        )
+        self.own.__kwdefaults__ = function.__kwdefaults__
+        self.trampoline = _trampoline(self)
+
+    def __call__(self, args: Any, kwargs: Any) -> Any:
+        return _called(self.name, self.own, args, kwargs)
+
+    def enter(self) -> None:
+        self.function.__code__ = self.trampoline
+
+    def leave(self) -> None:
+        self.function.__code__ = self.code
+
+
+def _trampoline(gate: _Gate) -> CodeType:
+    """Code that calls a gate. It has the free variables of the code whose place it takes, as Python asks for."""
+    free = gate.code.co_freevars
+    source = "\n".join([
+        "def around():",
+        *(f"    {name} = None" for name in free),
+        "    def call(*_nlb_args, **_nlb_kwargs):",
+        f"        _nlb_gate = {GATE!r}",
+        "        return _nlb_gate(_nlb_args, _nlb_kwargs)",
+        *(f"        {name}" for name in free),
+        "    return call",
+    ])  # fmt: skip
+    made: dict[str, Any] = {}
+    exec(source, made)  # the names of variables are all that comes from outside
+    code: CodeType = made["around"]().__code__
+    return code.replace(
+        co_consts=tuple(gate if constant == GATE else constant for constant in code.co_consts),
+        co_name=gate.code.co_name, co_filename=gate.code.co_filename, co_firstlineno=gate.code.co_firstlineno,
+    )  # fmt: skip
+
+
+class _StandIn:
+    """What is called during a run in place of a kernel or method that is written in C."""
+
+    def __init__(self, owners: list[Any], attribute: str, original: Any, made: Any) -> None:
+        self.owners, self.attribute, self.original, self.made = owners, attribute, original, made
+        self.inherited = isinstance(owners[0], type) and attribute not in vars(owners[0])
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody else keeps it: there is more than this object's reference and that of the question."""
+        return sys.getrefcount(self.made) > 2
+
+    def enter(self) -> None:
+        for owner in self.owners:
+            setattr(owner, self.attribute, self.made)
+
+    def leave(self) -> None:
+        for owner in self.owners:
+            if self.inherited:
+                delattr(owner, self.attribute)
             else:
-                delattr(owner, name)
+                setattr(owner, self.attribute, self.original)
 
 
-def _wrap(name: str, function: Callable[..., Any], observer: Observer) -> Callable[..., Any]:
+def _call_back(kept: list[_StandIn]) -> None:
+    """Give the originals to whoever took stand-ins during the run: modules that were imported in it, say."""
+    originals = {id(item.made): item.original for item in kept}
+    for holder in gc.get_referrers(*(item.made for item in kept)) if kept else ():
+        if isinstance(holder, dict):
+            for key, value in list(holder.items()):
+                if id(value) in originals:
+                    holder[key] = originals[id(value)]
+        elif isinstance(holder, list):
+            holder[:] = [originals.get(id(value), value) for value in holder]
+        elif isinstance(holder, CellType):
+            holder.cell_contents = originals[id(holder.cell_contents)]
+
+
+def _prepare() -> None:
+    """Find what there is to be seen, once."""
+    names: dict[int, tuple[str, FunctionType]] = {}
+    for name, function in [*_functions(), *_methods(FunctionType)]:
+        if id(function) not in names or names[id(function)][0] not in TABLE:  # of several names, one that is known
+            names[id(function)] = name, function
+    default: Any = paddle.set_default_dtype
+    names[id(default)] = DEFAULT, default
+    _gates.extend(_Gate(name, function) for name, function in names.values())
+    for name, owners, kernel in _kernels():
+        offered = _offered(name, kernel)
+        wrapped = _legacy(name, offered) if name.startswith(LEGACY) else _wrapped(name, offered)
+        wrapped = _with_a_mask(wrapped) if name == f"{LEGACY}dropout" else wrapped
+        _stand_ins.append(_StandIn(owners, name.rpartition(".")[2], kernel, wrapped))
+    for name, method in _methods(BuiltinFunctionType | MethodDescriptorType):
+        _stand_ins.append(_StandIn([paddle.Tensor], name, method, _wrapped(name, method)))
+    for name in PROPERTIES:
+        found = inspect.getattr_static(paddle.Tensor, name, None)
+        if found is not None and hasattr(found, "__get__"):
+            _stand_ins.append(_StandIn([paddle.Tensor], name, found, property(_wrapped(name, found.__get__))))
+
+
+def _wrapped(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs) if observer.busy else observer(name, function, args, kwargs)
+        return _called(name, function, args, kwargs)
 
     return call
 
 
-def _method(name: str, value: Any, observer: Observer) -> Any:
-    if name in ("T", "mT"):
-        return property(_wrap(name, value.__get__, observer))
-    return _wrap(name, value, observer)
+def _offered(name: str, kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """The kernel; on a CPU, which has none of SyncBatchNorm and no other card to ask, BatchNorm's for that."""
+    if name != SYNCHRONISED:
+        return kernel
+
+    def call(x: Any, *args: Any) -> Any:
+        return (paddle._C_ops.batch_norm if x.place.is_cpu_place() else kernel)(x, *args)
+
+    return call
 
 
-def _functions() -> dict[str, Callable[..., Any]]:
-    """Public functions by name."""
-    import paddle.nn.functional as F
+def _legacy(name: str, kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel whose attributes follow the tensors, as name, value, name, value: they are read as keywords."""
 
-    kernels = {name: value for name, value in vars(paddle._C_ops).items() if not name.startswith("_")}
-    found: dict[str, Any] = {f"C.{name}": value for name, value in kernels.items() if callable(value)}
-    found["_conv_nd"] = F.conv._conv_nd
+    def plain(*tensors: Any, **attributes: Any) -> Any:
+        return kernel(*tensors, *(item for pair in attributes.items() for item in pair))
+
+    @functools.wraps(kernel)
+    def call(*args: Any) -> Any:
+        start = next((i for i, value in enumerate(args) if isinstance(value, str)), len(args))
+        attributes = dict(zip(args[start::2], args[start + 1 :: 2], strict=True))
+        return _called(name, plain, args[:start], attributes)
+
+    return call
+
+
+def _with_a_mask(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel that gives its mask as a second result, which a dropout of the lab's does not have."""
+
+    @functools.wraps(call)
+    def pair(*args: Any, **kwargs: Any) -> Any:
+        result = call(*args, **kwargs)
+        return result if isinstance(result, tuple) else (result, None)
+
+    return pair
+
+
+def _functions() -> Iterator[tuple[str, FunctionType]]:
+    """Public functions that are written in Python."""
+    yield "_conv_nd", vars(F.conv)["_conv_nd"]
     for home in (paddle.linalg, paddle, F):
         for name, value in vars(home).items():
-            if name.startswith("_") or name in IGNORED or not isinstance(value, FunctionType | BuiltinFunctionType):
+            if name.startswith("_") or name in IGNORED or not isinstance(value, FunctionType):
                 continue
             module = getattr(value, "__module__", "") or ""
             if module.startswith(HOMES) or module in ("", "paddle"):
-                found[name] = value
-    return found
+                yield name, value
 
 
-def _methods() -> list[tuple[str, Any]]:
+def _kernels() -> Iterator[tuple[str, list[Any], Any]]:
+    """Kernels by name, with the modules that hold them."""
+    compiled = paddle.base.core.eager.ops
+    places = (("C.", paddle._C_ops, compiled), (LEGACY, paddle._legacy_C_ops, compiled.legacy))
+    for prefix, public, inner in places:
+        for name, value in list(vars(public).items()):
+            if name.startswith("_") or isinstance(value, ModuleType) or not callable(value):
+                continue
+            yield f"{prefix}{name}", [public, *([inner] if hasattr(inner, name) else [])], value
+
+
+def _methods(kind: Any) -> Iterator[tuple[str, Any]]:
+    """Tensor methods of a kind."""
     names = [name for name in dir(paddle.Tensor) if not name.startswith("_") and name not in IGNORED]
-    found = []
-    for name in [*names, *(f"__{operator}__" for operator in OPERATORS)]:
+    for name in [*names, *OPERATORS]:
         value = inspect.getattr_static(paddle.Tensor, name, None)
-        if name in ("T", "mT") or isinstance(value, FunctionType | BuiltinFunctionType | MethodDescriptorType):
-            found.append((name, value))
-    return found
-
-
-def _homes() -> list[Any]:
-    return [
-        module
-        for name, module in list(sys.modules.items())
-        if module is not None and name.partition(".")[0] not in FOREIGN and hasattr(module, "__dict__")
-    ]
+        if isinstance(value, kind):
+            yield name, value

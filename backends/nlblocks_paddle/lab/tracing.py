@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
 import numpy as np
 import paddle
 from paddle import nn
+from paddle.autograd import PyLayer
 
 from nlblocks.backend import Array
 from nlblocks.parity.recording import Observer, Recurrent, Tracer
 from nlblocks.parity.tracing import vocabulary
 from nlblocks_paddle.lab.calls import TABLE, VARIADIC, finish
 from nlblocks_paddle.lab.interception import intercepted
-from nlblocks_paddle.lab.rounding import rounding
 from nlblocks_paddle.layers import BatchNorm
 
+LACKING = ("is not registered", r"\(Unimplemented\)", r"\(ResourceExhausted\)", "(?i)out of memory")
 RENAMED = {"_mean": "running_mean", "_variance": "running_var"}
+CASTS = {"float": "float32", "half": "float16", "bfloat16": "bfloat16", "double": "float64"}
+DTYPES = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 
 
 def recurrent(name: str, args: Sequence[Any]) -> Recurrent:
@@ -40,7 +43,6 @@ class PaddleTracer(Tracer):
     model_type = nn.Layer
     tensor_type = paddle.Tensor
     table = TABLE
-    rounding = rounding
     inplace = "_"
     kernel = "C."
     variadic = VARIADIC
@@ -48,7 +50,10 @@ class PaddleTracer(Tracer):
     containers = (nn.Sequential, nn.LayerList)
     heads_inside = True
     recurrent = {"C.rnn": recurrent}  # noqa: RUF012
+    casts = CASTS
+    functions = {"softmax": paddle.nn.functional.softmax}  # noqa: RUF012
     batch_norm = BatchNorm
+    lacking = LACKING
     finish = staticmethod(finish)
 
     def modules(self, model: nn.Layer) -> dict[str, nn.Layer]:
@@ -56,7 +61,7 @@ class PaddleTracer(Tracer):
 
     def named(self, model: nn.Layer) -> dict[str, paddle.Tensor]:
         found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        return {_renamed(name): tensor for name, tensor in found.items() if tensor.is_floating_point()}
+        return {_renamed(n): tensor for n, tensor in found.items() if tensor.is_floating_point() or tensor.is_complex()}
 
     def buffer_names(self, model: nn.Layer) -> set[str]:
         names = {_renamed(name) for name, _ in model.named_buffers()}
@@ -77,9 +82,10 @@ class PaddleTracer(Tracer):
         return np.from_dlpack(tensor) if shared else tensor.numpy()
 
     def input(self, array: Array, dtype: str, *, gradient: bool) -> paddle.Tensor:
-        if array.dtype.kind != "f":
+        if array.dtype.kind not in "fc":
             return paddle.to_tensor(array)
-        return paddle.to_tensor(array, dtype=cast(Any, dtype), stop_gradient=not gradient)
+        own = vocabulary.COMPLEX[dtype] if array.dtype.kind == "c" else dtype
+        return paddle.to_tensor(array, dtype=cast(Any, own), stop_gradient=not gradient)
 
     def like(self, array: Array, tensor: paddle.Tensor) -> paddle.Tensor:
         return paddle.to_tensor(array, dtype=tensor.dtype, place=tensor.place)
@@ -87,26 +93,50 @@ class PaddleTracer(Tracer):
     def copy(self, tensor: paddle.Tensor, dtype: str, values: Array | None) -> paddle.Tensor:
         if not tensor._is_initialized():
             return tensor
+        own = vocabulary.COMPLEX[dtype] if tensor.is_complex() else dtype
         if values is None:
-            clone, own = tensor.detach().clone(), cast(Any, dtype)
-            return clone.astype(own) if tensor.is_floating_point() else clone
-        array = np.array(values, dtype=dtype, order="C")
+            clone = tensor.detach().clone()
+            return clone.astype(cast(Any, own)) if tensor.is_floating_point() or tensor.is_complex() else clone
+        array = np.array(values, dtype=own, order="C")
         on_cpu = tensor.place.is_cpu_place()
         return paddle.utils.dlpack.from_dlpack(array) if on_cpu else paddle.to_tensor(array, place=tensor.place)
 
+    def exchanged(self, tensor: paddle.Tensor, values: paddle.Tensor) -> paddle.Tensor:
+        return _Exchanged.apply(tensor, values)
+
+    def cast(self, tensor: paddle.Tensor, dtype: str) -> paddle.Tensor:
+        return tensor.astype(cast(Any, dtype))
+
+    def renamed(self, value: Any, meant: Callable[[str], str]) -> Any:
+        if not isinstance(value, str | type | np.dtype | paddle.dtype):
+            return value
+        name = getattr(value, "__name__", str(value)).rpartition(".")[2]
+        return meant(name) if name in DTYPES and meant(name) != name else value
+
     @contextmanager
     def lent(self, tensors: Sequence[tuple[paddle.Tensor, paddle.Tensor]]) -> Iterator[None]:
-        own = [(p, _alias(p), None if p.grad is None else _alias(p.grad)) for p, _ in tensors]
+        own = [
+            (p, _alias(p), None if p.grad is None else (p.grad, _alias(p.grad)), p.stop_gradient) for p, _ in tensors
+        ]
         try:
             for parameter, tensor in tensors:
                 _share(parameter, tensor)
-                parameter.grad = None
+                _forget(parameter)
             yield
         finally:
-            for parameter, values, grad in own:
+            for parameter, values, gradient, frozen in own:
                 _share(parameter, values)
-                parameter.grad = None  # else Paddle copies into the gradient that training left, of another dtype
-                parameter.grad = grad
+                _forget(parameter)
+                parameter.stop_gradient = frozen
+                if gradient is not None:
+                    _share(*gradient)
+                    parameter.grad = gradient[0]
+
+    def write(self, tensor: paddle.Tensor, array: Array) -> None:
+        if tensor.place.is_cpu_place():
+            super().write(tensor, array)
+        else:
+            _share(tensor, self.like(array, tensor))
 
     def version(self, tensor: paddle.Tensor) -> int:
         return int(tensor.inplace_version)
@@ -119,7 +149,7 @@ class PaddleTracer(Tracer):
 
     @contextmanager
     def within(self, dtype: str, *, gradients: bool) -> Iterator[None]:
-        default, generator = paddle.get_default_dtype(), paddle.get_rng_state()
+        default, generators = paddle.get_default_dtype(), _generators()
         paddle.set_default_dtype(cast(Any, dtype))
         try:
             with warnings.catch_warnings(), paddle.set_grad_enabled(gradients):
@@ -128,13 +158,34 @@ class PaddleTracer(Tracer):
                 yield
         finally:
             paddle.set_default_dtype(default)
-            paddle.set_rng_state(generator)
+            for device, state in generators.items():
+                paddle.set_rng_state(state, device)
+
+    def seed(self, seed: int) -> None:
+        paddle.seed(seed)
 
     def observed(self, model: nn.Layer, observer: Observer) -> AbstractContextManager[None]:
-        return intercepted(model, observer)
+        return intercepted(observer)
 
-    def hook(self, tensor: paddle.Tensor, function: Callable[[Any], Any]) -> None:
-        tensor.register_hook(function)
+    def hook(self, tensor: paddle.Tensor, function: Callable[[Any], Any]) -> Callable[[], object]:
+        return tensor.register_hook(function).remove
+
+    def node(self, tensor: paddle.Tensor) -> Hashable | None:
+        return _place(tensor.grad_fn) if not tensor.stop_gradient else None
+
+    def behind(self, tensor: paddle.Tensor, known: Container[Hashable]) -> list[Hashable]:
+        queue, found, seen = [tensor.grad_fn], list[Hashable](), set[Hashable]()
+        while queue:
+            node = queue.pop()
+            key = _place(node)
+            if key is None or key in seen:
+                continue
+            seen.add(key)
+            if key in known:
+                found.append(key)
+            else:
+                queue += node.next_functions
+        return found
 
     def backward(
         self, outputs: Sequence[paddle.Tensor], gradients: Sequence[paddle.Tensor],
@@ -144,7 +195,7 @@ class PaddleTracer(Tracer):
         for key, tensor in targets.items():
             if tensor.grad is not None:
                 gradient = self.to_numpy(tensor.grad)
-                tensor.grad = None  # clear_gradient would write zeros into it
+                _forget(tensor)
                 done(key, gradient)
 
     def step(self, optimiser: Any) -> None:
@@ -156,6 +207,34 @@ class PaddleTracer(Tracer):
         text = str(error)
         words = " ".join(text[text.rfind("Error:") :].split() if "Traceback" in text else text.split())
         return re.sub(r" ?(\[(Hint:|operator <)|\(at /).*", "", words)
+
+
+def _forget(tensor: paddle.Tensor) -> None:
+    """Leave a tensor without a gradient; what held it is left empty. Before 3.3 Paddle refuses ``grad = None``."""
+    tensor.clear_gradient(False)  # not "to zero": by keyword it would be passed over
+
+
+class _Exchanged(PyLayer):
+    """Other values; the gradient goes on to the tensor whose they are not."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: paddle.Tensor, values: paddle.Tensor) -> paddle.Tensor:
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: paddle.Tensor) -> paddle.Tensor:
+        return gradient.clone()
+
+
+def _generators() -> dict[str, Any]:
+    """The state of the random generators, by device."""
+    devices = ["cpu", *(["gpu"] if paddle.device.is_compiled_with_cuda() else [])]
+    return {device: paddle.get_rng_state(device) for device in devices}
+
+
+def _place(node: Any) -> Hashable | None:
+    """What tells a node of the gradient graph from others; None in a version of Paddle that does not tell."""
+    return node.node_ptr() if hasattr(node, "node_ptr") else None
 
 
 def _alias(tensor: paddle.Tensor) -> paddle.Tensor:

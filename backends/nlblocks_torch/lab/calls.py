@@ -15,6 +15,8 @@ _AVG_POOL = (
     "divisor|divisor_override=None"
 )
 _BINARY = "x|input other"
+UNKNOWN_DRAWS = ("poisson", "binomial", "random_", "_standard_gamma", "_sample_dirichlet")
+"""Functions that draw what follows no stream of the lab's."""
 
 TABLE: dict[str, str] = {
     **{f"conv{n}d": _CONV for n in (1, 2, 3)},
@@ -149,9 +151,40 @@ TABLE: dict[str, str] = {
     "to": "cast: x",
     "float": "cast: x",
     "double": "cast: x",
+    "half": "cast: x",
+    "bfloat16": "cast: x",
+    "type": "cast: x _dtype",
     "type_as": "cast: x _other",
     "contiguous": "identity: x",
     "clone": "clone: x|input",
+    **dict.fromkeys(("lt", "less", "__lt__"), f"less: {_BINARY}"),
+    **dict.fromkeys(("le", "less_equal", "__le__"), f"less_equal: {_BINARY}"),
+    **dict.fromkeys(("gt", "greater", "__gt__"), f"greater: {_BINARY}"),
+    **dict.fromkeys(("ge", "greater_equal", "__ge__"), f"greater_equal: {_BINARY}"),
+    **dict.fromkeys(("eq", "__eq__"), f"equal: {_BINARY}"),
+    **dict.fromkeys(("ne", "not_equal", "__ne__"), f"not_equal: {_BINARY}"),
+    "rand": "random.uniform: _size",
+    "rand_like": "random.uniform: _x|input",
+    "uniform_": "random.uniform: _x|tensor low|from|a=0.0 high|to|b=1.0",
+    "randn": "random.normal: _size",
+    "randn_like": "random.normal: _x|input",
+    "normal": "random.normal: mean=0.0 std=1.0 _size|size",
+    "normal_": "random.normal: _x|tensor mean=0.0 std=1.0",
+    "log_normal_": "random.log_normal: _x mean=1.0 std=2.0",
+    "bernoulli": "random.bernoulli: x|input p=None",
+    "bernoulli_": "random.bernoulli: _x p=0.5",
+    "randint": "random.randint: low high=None _size|size",
+    "randint_like": "random.randint: _x|input low high=None",
+    "randperm": "random.permutation: _n",
+    "multinomial": "random.multinomial: x|input count|num_samples replacement=False",
+    "exponential_": "random.exponential: _x rate|lambd=1.0",
+    "geometric_": "random.geometric: _x p",
+    "cauchy_": "random.cauchy: _x median=0.0 sigma=1.0",
+    **{name: f"random.{name.strip('_')}: x|input" for name in UNKNOWN_DRAWS},
+    "rrelu": "rrelu: x|input lower=0.125 upper=0.3333333333333333 training=False",
+    "alpha_dropout": "alpha_dropout: x|input p=0.5 training=False",
+    "feature_alpha_dropout": "feature_alpha_dropout: x|input p=0.5 training=False",
+    "gumbel_softmax": "gumbel_softmax: x|logits tau=1.0 hard=False _eps axis|dim=-1",
 }
 
 VARIADIC = frozenset({"view", "reshape", "permute", "size", "expand", "repeat", "einsum"})
@@ -167,7 +200,7 @@ def finish(kind: str, attrs: dict[str, Any], ndim: int) -> None:
     elif kind == "dropout" or kind == "dropout_channels":
         attrs["mode"] = "upscale_in_train"
     elif kind == "hard_sigmoid":
-        attrs |= {"slope": 0.1666667, "offset": 0.5}
+        attrs |= {"slope": 1 / 6, "offset": 0.5}
     elif kind == "median":
         attrs["even"] = "lower"
     elif kind == "smooth_l1":

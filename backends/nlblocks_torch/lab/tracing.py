@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
@@ -17,10 +18,17 @@ from nlblocks.parity.recording import Observer, Recurrent, Tracer
 from nlblocks.parity.tracing import vocabulary
 from nlblocks_torch.lab.calls import TABLE, VARIADIC, finish
 from nlblocks_torch.lab.fused import multi_head
+from nlblocks_torch.lab.held import exact
 from nlblocks_torch.layers import BatchNorm
 
 SKIPPED = {"__get__", "__set__", "requires_grad", "register_hook", "_set_grad_enabled", "backward", "retain_grad"}
+LACKING = ("not implemented for '", "Could not run 'aten::", "out of memory", "can't allocate memory")
+HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
+"""What a parameter keeps its hooks in."""
 PROPERTIES = {"T", "mT", "data", "H", "mH", "real"}
+CASTS = {"float": "float32", "half": "float16", "bfloat16": "bfloat16", "double": "float64"}
+TYPES = {"FloatTensor": "float32", "HalfTensor": "float16", "BFloat16Tensor": "bfloat16"}
+"""What torch's names for types of tensors say."""
 
 
 def recurrent(name: str, args: Sequence[Any]) -> Recurrent | None:
@@ -33,12 +41,6 @@ def recurrent(name: str, args: Sequence[Any]) -> Recurrent | None:
         groups=(("weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if biased else [])),), layers=layers,
         bidirectional=bidirectional, time_major=not batch_first, args=[*args[:5], 0.0, *args[6:]],
     )  # fmt: skip
-
-
-def steps(x: torch.Tensor, axis: int) -> torch.Tensor:
-    """Differences of neighbours along an axis; 0 for the first."""
-    found = (x - x.roll(1, axis)).narrow(axis, 1, x.shape[axis] - 1)
-    return F.pad(found, [0, 0] * (x.ndim - 1 - axis) + [1, 0])
 
 
 class TorchTracer(Tracer):
@@ -54,8 +56,10 @@ class TorchTracer(Tracer):
     containers = (nn.Sequential, nn.ModuleList)
     recurrent = dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), recurrent)
     fused = {"multi_head_attention_forward": multi_head}  # noqa: RUF012
-    functions = {"clip": torch.clamp, "elu": F.elu, "steps": steps}  # noqa: RUF012
+    casts = CASTS
+    functions = {"softmax": torch.softmax}  # noqa: RUF012
     batch_norm = BatchNorm
+    lacking = LACKING
     finish = staticmethod(finish)
 
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:
@@ -63,7 +67,7 @@ class TorchTracer(Tracer):
 
     def named(self, model: nn.Module) -> dict[str, torch.Tensor]:
         found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        return {name: tensor for name, tensor in found.items() if tensor.is_floating_point()}
+        return {name: tensor for name, tensor in found.items() if tensor.is_floating_point() or tensor.is_complex()}
 
     def buffer_names(self, model: nn.Module) -> set[str]:
         return {name for name, _ in model.named_buffers()}
@@ -74,32 +78,54 @@ class TorchTracer(Tracer):
         return [module.register_forward_pre_hook(before).remove, module.register_forward_hook(after).remove]
 
     def to_numpy(self, tensor: torch.Tensor) -> Array:
-        tensor = tensor.detach().cpu()
+        tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
         return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
     def input(self, array: Array, dtype: str, *, gradient: bool) -> torch.Tensor:
         tensor = torch.from_numpy(np.array(array))
-        return tensor.to(getattr(torch, dtype)).requires_grad_(gradient) if tensor.is_floating_point() else tensor
+        own = _dtype(tensor, dtype)
+        return tensor if own is None else tensor.to(own).requires_grad_(gradient)
 
     def like(self, array: Array, tensor: torch.Tensor) -> torch.Tensor:
         return _from_numpy(array).to(tensor)
 
     def copy(self, tensor: torch.Tensor, dtype: str, values: Array | None) -> torch.Tensor:
-        own = getattr(torch, dtype) if tensor.is_floating_point() else tensor.dtype
+        own = _dtype(tensor, dtype) or tensor.dtype
         source = tensor.detach() if values is None else _from_numpy(values)
         return torch.empty(tensor.shape, dtype=own, device=tensor.device).copy_(source)
 
+    def exchanged(self, tensor: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        return _Exchanged.apply(tensor, values)
+
+    def cast(self, tensor: torch.Tensor, dtype: str) -> torch.Tensor:
+        return tensor.to(getattr(torch, dtype))
+
+    def renamed(self, value: Any, meant: Callable[[str], str]) -> Any:
+        if isinstance(value, torch.dtype):
+            name = str(value).removeprefix("torch.")
+        elif isinstance(value, str | type):
+            name = TYPES.get(getattr(value, "__name__", str(value)).rpartition(".")[2], "")
+        else:
+            return value
+        return getattr(torch, meant(name)) if name and meant(name) != name else value
+
     @contextmanager
     def lent(self, tensors: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[None]:
-        own = [(parameter, parameter.data, parameter.grad) for parameter, _ in tensors]
+        own = [(p, p.data, p.grad, p.requires_grad, [_entries(p, name) for name in HOOKS]) for p, _ in tensors]
         try:
             for parameter, tensor in tensors:
                 parameter.data, parameter.grad = tensor, None
             yield
         finally:
-            for parameter, values, grad in own:
+            for parameter, values, grad, wanted, hooks in own:
                 parameter.data = values
                 parameter.grad = grad
+                parameter.requires_grad_(wanted)
+                for name, (held, entries) in zip(HOOKS, hooks, strict=True):
+                    _put_back(parameter, name, held, entries)
+
+    def write(self, tensor: torch.Tensor, array: Array) -> None:
+        tensor.data.copy_(_from_numpy(array))
 
     def version(self, tensor: torch.Tensor) -> int:
         return tensor._version
@@ -112,20 +138,61 @@ class TorchTracer(Tracer):
 
     @contextmanager
     def within(self, dtype: str, *, gradients: bool) -> Iterator[None]:
-        default, generator = torch.get_default_dtype(), torch.get_rng_state()
+        default = torch.get_default_dtype()
         torch.set_default_dtype(getattr(torch, dtype))
         try:
-            with torch.set_grad_enabled(gradients):
+            with torch.random.fork_rng(_generators()), torch.set_grad_enabled(gradients):
                 yield
         finally:
             torch.set_default_dtype(default)
-            torch.set_rng_state(generator)
 
-    def observed(self, model: nn.Module, observer: Observer) -> TorchFunctionMode:
-        return _Mode(observer)
+    def seed(self, seed: int) -> None:
+        torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(seed)
 
-    def hook(self, tensor: torch.Tensor, function: Callable[[Any], Any]) -> None:
-        tensor.register_hook(function)
+    @contextmanager
+    def observed(self, model: nn.Module, observer: Observer) -> Iterator[None]:
+        # What is compiled runs as it is written: a compiled graph is out of sight.
+        compiles = "torch._dynamo" in sys.modules
+        plain = torch.set_default_dtype
+        torch.set_default_dtype = lambda dtype: plain(self.renamed(dtype, observer.dtypes.meant))
+        try:
+            with (
+                torch.compiler.set_stance("force_eager") if compiles else nullcontext(),
+                _alone(model),
+                _Mode(observer),
+            ):
+                yield
+        finally:
+            torch.set_default_dtype = plain
+
+    def hook(self, tensor: torch.Tensor, function: Callable[[Any], Any]) -> Callable[[], object]:
+        return tensor.register_hook(function).remove
+
+    def node(self, tensor: torch.Tensor) -> Hashable | None:
+        node = tensor.grad_fn
+        if node is not None:
+            return node._sequence_nr(), tensor.output_nr
+        return ("leaf", id(tensor)) if tensor.requires_grad else None
+
+    def behind(self, tensor: torch.Tensor, known: Container[Hashable]) -> list[Hashable]:
+        queue: list[tuple[Any, int]] = [(tensor.grad_fn, tensor.output_nr)]
+        found, seen = list[Hashable](), set[Hashable]()
+        while queue:
+            node, position = queue.pop()
+            if node is None:
+                continue
+            leaf = getattr(node, "variable", None)
+            key: Hashable = (node._sequence_nr(), position) if leaf is None else ("leaf", id(leaf))
+            if key in seen:
+                continue
+            seen.add(key)
+            if key in known:
+                found.append(key)
+            elif leaf is None:
+                queue += node.next_functions
+        return found
 
     def backward(
         self, outputs: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor],
@@ -151,6 +218,32 @@ class TorchTracer(Tracer):
         optimiser.zero_grad()
 
 
+@contextmanager
+def _alone(model: nn.Module) -> Iterator[None]:
+    """Within, SyncBatchNorm on a CPU runs as BatchNorm, which it refuses to do in a group of processes."""
+    found = [m for m in model.modules() if isinstance(m, nn.SyncBatchNorm) and "forward" not in vars(m)]
+    found = [m for m in found if all(t.device.type == "cpu" for t in (*m.parameters(), *m.buffers()))]
+    for module in found:
+        vars(module)["forward"] = partial(nn.BatchNorm2d.forward, module)
+    try:
+        yield
+    finally:
+        for module in found:
+            del vars(module)["forward"]
+
+
+class _Exchanged(torch.autograd.Function):
+    """Other values; the gradient goes on to the tensor whose they are not."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        return gradients[0], None
+
+
 class _Mode(TorchFunctionMode):
     """Sees every call of a torch function from outside torch's own functions."""
 
@@ -165,9 +258,43 @@ class _Mode(TorchFunctionMode):
             name = getattr(func.__self__, "__name__", "")
             if name not in PROPERTIES:
                 return func(*args, **kwargs)
-        if name in SKIPPED or name.startswith("_has_"):
+        mapped = torch._C._functorch.peek_interpreter_stack() is not None  # vmap, grad: tensors without values
+        if mapped or name in SKIPPED or name.startswith("_has_"):
             return func(*args, **kwargs)
-        return self.observer(name, func, args, kwargs)
+        space = (getattr(func, "namespace", "") or getattr(func, "_qualified_op_name", "")).partition("::")[0]
+        if space:  # torch.ops: torch's own by their names, what others registered is code that nobody here sees into
+            name = name.partition(".")[0] if space == "aten" else vocabulary.UNTRACED
+        return self.observer(name, exact(name, func, self.observer.held), args, kwargs)
+
+
+def _dtype(tensor: torch.Tensor, dtype: str) -> torch.dtype | None:
+    """What a tensor is in a run of a precision; None for integers, which stay."""
+    if tensor.is_complex():
+        return getattr(torch, vocabulary.COMPLEX[dtype])
+    return getattr(torch, dtype) if tensor.is_floating_point() else None
+
+
+def _generators() -> list[int]:
+    """The accelerators whose random state is to be put back: none where none was used."""
+    return list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+
+
+def _entries(tensor: torch.Tensor, name: str) -> tuple[Any, dict[Any, Any]]:
+    """A tensor's dict of hooks, if it has one, and what is in it."""
+    held = getattr(tensor, name, None)
+    return held, dict(held or {})
+
+
+def _put_back(tensor: torch.Tensor, name: str, held: Any, entries: dict[Any, Any]) -> None:
+    """Take out the hooks that were added; those that were there stay as they are."""
+    now: Any = getattr(tensor, name, None)
+    for key in [key for key in now or {} if key not in entries]:
+        del now[key]
+    if held is not None and dict(held) != entries:
+        held.clear()
+        held.update(entries)
+    if held is None and now is not None and name == "_backward_hooks":
+        tensor._backward_hooks = None
 
 
 def _from_numpy(array: Array) -> torch.Tensor:

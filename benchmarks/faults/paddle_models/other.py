@@ -172,3 +172,17 @@ class Pyramid(nn.Layer):
         if self.outputs == "swapped":
             return coarse, fine
         return (fine, coarse) if self.outputs == "tuple" else {"fine": fine, "coarse": coarse}
+
+
+class Pruned(nn.Layer):
+    def __init__(self, k: Knobs) -> None:
+        super().__init__()
+        self.body = make(k, "body", nn.Linear, 6, 8)
+        self.head = make(k, "head", nn.Linear, 8, 3)
+        self.sorted = k("sorted", False)
+
+    def forward(self, x: Tensor, scores: Tensor) -> Tensor:
+        x = F.relu(self.body(x))
+        picked = paddle.argsort(scores, 1, descending=True) if self.sorted else paddle.topk(scores, 8, 1)[1]
+        kept = picked[:, :8]
+        return self.head(paddle.take_along_axis(x, kept.unsqueeze(-1).expand([-1, -1, 8]), 1))

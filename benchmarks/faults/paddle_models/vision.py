@@ -63,7 +63,7 @@ class ResNet(nn.Layer):
         self.flip = k("flip", False)
         self.squeeze = k("keep_pooled", False)
         self.softmax = k("softmax", False)
-        self.float32 = k("float32", False)
+        self.narrow = k("narrow", "")
         self.input_axes = k("input_axes", None)
 
     def _stage(self, k: Knobs, c_in: int, c: int, stride: int, depth: int) -> nn.Sequential:
@@ -74,8 +74,8 @@ class ResNet(nn.Layer):
         if self.input_axes:
             x = x.transpose(self.input_axes)
         x = self.maxpool(self.relu(self.norm1(self.conv1(x))))
-        if self.float32:
-            x = x.astype("float32").astype("float64") if x.dtype == paddle.float64 else x
+        if self.narrow:
+            x = x.astype(self.narrow).astype(x.dtype)
         for stage in self.stages:
             x = stage(x)
         y = self.classifier(paddle.flatten(self.pool(x), 1))

@@ -126,6 +126,7 @@ HARD = (
     Case(name="pad-matrix-on-both", family="table", left={"pad": True}, right={"pad": "last axis"}),
     Case(name="std-unbiased", family="table", left={"std": True}, right={"std": True}),
     Case(name="unit-rows", family="table", left={"unit": True}, right={"unit": 1}),
+    Case(name="pruned-among-ties", family="pruned"),
     # losses, outputs
     both("label-smoothing", "losses", _SMOOTHING, label_smoothing=0.1),
     both("class-weights", "losses", weighted=True),

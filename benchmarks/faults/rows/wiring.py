@@ -153,7 +153,8 @@ WIRING = (
     Case(name="decoder-untied", family="autoencoder", right={"tied": False}, at=("hidden > output", "encoder",
          "encoder = decoder",
          "act > output"), phase="parameters", cause=("layer.shared", "parameters.unpaired")),
-    Case(name="passes-through-float32", family="resnet", right={"float32": True}, at=("maxpool > layer1.0.conv1",
-         "maxpool > layer1.0.bn1",
-         "maxpool", "maxpool > layer1.0"), cause=("layer.missing", "output.dtype", "precision.float32")),
+    Case(name="selection-of-ties", family="pruned", right={"sorted": True}, at=("input > head",),
+          cause=("selection.ties",)),
+    Case(name="passes-through-float16", family="resnet", right={"narrow": "float16"}, at=("maxpool > layer1.0.conv1",
+         "maxpool > layer1.0.bn1", "maxpool", "maxpool > layer1.0"), cause=("precision.cast",)),
 )  # fmt: skip

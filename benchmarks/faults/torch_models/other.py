@@ -148,3 +148,17 @@ class Pyramid(nn.Module):
         fine = self.fine(torch.cat([y, context.expand_as(y)], dim=1))
         coarse = self.coarse(self.pool(y))
         return (fine, coarse) if self.outputs == "tuple" else {"fine": fine, "coarse": coarse}
+
+
+class Pruned(nn.Module):
+    """Keeps the tokens that score highest: many scores are 0, and which of equal ones stay is nobody's promise."""
+
+    def __init__(self, k: Knobs) -> None:
+        super().__init__()
+        self.body = make(k, "body", nn.Linear, 6, 8)
+        self.head = make(k, "head", nn.Linear, 8, 3)
+
+    def forward(self, x: Tensor, scores: Tensor) -> Tensor:
+        x = torch.relu(self.body(x))  # [B, N, D]
+        kept = scores.topk(8, 1)[1]
+        return self.head(torch.gather(x, 1, kept[..., None].expand(-1, -1, 8)))

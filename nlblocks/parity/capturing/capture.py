@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nlblocks.backend import State
+from nlblocks.backend import Array
 from nlblocks.errors import InputError
 from nlblocks.numerics.tolerance import MORE_NUDGES, NUDGES
-from nlblocks.parity.capturing.file import Capture, load_capture
+from nlblocks.parity.capturing.file import STRUCTURE, Capture, load_capture
+from nlblocks.parity.judging import PASSES
+from nlblocks.parity.matching import dropout_partners
 from nlblocks.parity.pairing import Rename, pair
 from nlblocks.parity.running import Subject, TrainingPlan
 from nlblocks.parity.tracing import Trace, vocabulary
@@ -22,9 +25,10 @@ def capture(
 ) -> Capture:  # fmt: skip
     """Run a model and keep all of it. With ``like``, on the inputs and with the weights of another capture.
 
-    The options are those of :func:`nlblocks.parity.compare`, but that training is captured only where ``steps`` or
-    ``optimiser``, a name or one function, are given.
-    Raises InputError where the model raises, or where not one of inputs and ``like`` is given.
+    The options are those of :func:`nlblocks.parity.compare`, for one model: ``optimiser`` is a name or one function.
+    With ``like``, inputs, seed and weights are that capture's, and constant tensors are random where they are there.
+    A pass that the model fails in is kept as such, for the comparison to say.
+    Raises InputError where the model fails however it is run, or where not one of inputs and ``like`` is given.
     """
     say = Subject.listener(progress)
     source = like if isinstance(like, Capture) or like is None else load_capture(like)
@@ -41,56 +45,67 @@ def capture(
             "know; name them as forward does in both models, or leave the names out to pass them in order"
         )
     both = None if optimiser is None else (optimiser, optimiser)
-    asked = training and (bool(steps) or optimiser is not None)
-    plan = TrainingPlan.of(model, model, both, steps) if asked else None
+    plan = TrainingPlan.of(model, model, both, steps)[0] if training else None
+    if source is not None and plan is not None and not plan.asked and (source.history is None or source.asked):
+        plan = None  # what the other was trained by is not known here
     say("reading the structure")
-    probe = subject.probe()
-    if probe.error:
-        raise InputError(f"{type(model).__name__} fails on inputs {given.words}: {probe.error}")
-    subject = subject.with_state(_state(subject, probe, source, rename, randomise=randomise))
-    traces, floors = _runs(subject, say, training=training)
+    structure = subject.structure(training=training)
+    if structure.stopped:
+        raise InputError(f"{type(model).__name__} fails on inputs {given.words}: {structure.error}")
+    subject = _prepared(subject, structure, source, rename, randomise=randomise).with_plan(plan)
+    subject, traces, floors = _runs(subject, source, say, training=training)
     history = None
-    if plan is not None and subject.trainable:
+    if subject.plan is not None and subject.trainable and not traces["train"].error and traces["train"].differentiated:
         say("training")
-        history = subject.train(plan.left, "captured", plan.steps)
+        trained = subject.train()
+        history = None if trained is None else replace(trained, train=None)  # as data: it cannot be done again
     return Capture(
         model=type(model).__name__,
         framework=subject.framework,
         seed=given.seed,
         inputs=given.arrays,
         state=subject.state,
-        traces=traces,
+        traces={STRUCTURE: structure, **traces},
         floors=floors,
         dtype=subject.dtype,
         names=given.names if subject.names or len(given.names) == 1 else (),
         history=history,
+        asked=subject.asked,
+        randomised=randomise if source is None else source.randomised,
     )
 
 
-def _state(subject: Subject, probe: Trace, source: Capture | None, rename: Rename | None, *, randomise: bool) -> State:
-    """The state to run a model with: its own, made random where it is constant, or another capture's."""
+def _prepared(
+    subject: Subject, structure: Trace, source: Capture | None, rename: Rename | None, *, randomise: bool
+) -> Subject:
+    """The model with the state that a comparison runs it with: as the left, or as the right beside another capture."""
     if source is None:
-        return pair(probe, probe).randomised(subject.own, subject.inputs.seed) if randomise else subject.own
-    return pair(source.traces["eval"], probe, rename).moved(source.state, subject.own)
+        alone = pair(structure, structure)
+        return subject.with_state(alone.randomised(subject.own, subject.inputs.seed) if randomise else subject.own)
+    pairing, states = pair(source.structure, structure, rename), (source.state, subject.own)
+    moved = pairing.states(states, source.seed, randomise=source.randomised, transfer=True)
+    return subject.with_state(moved[1])
 
 
 def _runs(
-    subject: Subject, say: Callable[[str], None], *, training: bool
-) -> tuple[dict[str, Trace], dict[str, dict[vocabulary.Key, float]]]:
-    """The passes by mode, and their noise floors; float32 where it is not refused."""
-    traces, floors = {}, {}
-    for mode in ("eval", "train") if training else ("eval",):
-        say(f"{mode} run")
-        traces[mode] = subject.run(training=mode == "train")
-        if traces[mode].error:
-            hint = "; --eval-only leaves training out" if mode == "train" else ""
-            raise InputError(f"{type(subject.model).__name__} fails in {mode} mode: {traces[mode].error}{hint}")
-        say(f"{mode} noise floor")
-        floors[mode] = subject.noise(training=mode == "train", dtype="float64", base=traces[mode], trials=range(NUDGES))
-    if subject.dtype != "float64":
-        say("float32")
-        single = subject.run(training=False, dtype="float32", keep="results")
-        if not single.error:
-            traces["float32"] = single
-            floors["float32"] = subject.noise(training=False, dtype="float32", base=single, trials=range(MORE_NUDGES))
-    return traces, floors
+    subject: Subject, source: Capture | None, say: Callable[[str], None], *, training: bool
+) -> tuple[Subject, dict[str, Trace], dict[str, dict[vocabulary.Key, Array]]]:
+    """The model as it drops beside another capture; its passes by name, and their noise floors."""
+    traces: dict[str, Trace] = {}
+    floors: dict[str, dict[vocabulary.Key, Array]] = {}
+    for name, (train, dtype) in PASSES.items():
+        if train and not training:
+            continue
+        say(f"{name} run")
+        trace = subject.run(training=train, dtype=dtype)
+        if source is not None and source.holds(training=train, dtype=dtype):
+            masks = dropout_partners(source.run(training=train, dtype=dtype), trace) if train else {}
+            if masks:
+                subject = subject.redrawn(masks)
+                trace = subject.run(training=train, dtype=dtype)
+        traces[name], floors[name] = trace, {}
+        if not trace.stopped:
+            say(f"{name} noise floor")
+            trials = range(NUDGES if dtype == "float64" else MORE_NUDGES)
+            floors[name] = subject.noise(training=train, dtype=dtype, base=trace, trials=trials)
+    return subject, traces, floors

@@ -1,17 +1,17 @@
 """A run of a model as a file, so that two runs can be compared where neither framework is installed.
 
-One safetensors file holds the state, the inputs, every tensor of an evaluation and a training pass, the gradients,
-the outputs in float32, the weights after steps of training if there were any, and the noise floors; its metadata hold
-the operations. ``like`` makes a second capture from the first one's inputs and weights, paired and moved into the
-second model. What a capture cannot tell: anything that needs another run, which is how the settings of an optimiser are
-tried as the cause of a difference; they are listed instead.
+One safetensors file holds all that a comparison asks of a model: the state, the inputs, every tensor and gradient of
+each pass, in float64 and float32, the noise floors, and the weights after steps of training; its metadata hold the rest
+of the traces. ``like`` makes a second capture from the first one's inputs and weights, paired and moved into the second
+model. What a capture cannot tell is what needs another run: what lies behind a difference is not judged, and the
+settings of an optimiser, which are tried as the cause of one, are listed instead.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -21,7 +21,7 @@ import numpy as np
 
 from nlblocks.backend import Array, State
 from nlblocks.errors import InputError, file_path
-from nlblocks.parity.judging import Side
+from nlblocks.parity.judging import Side, pass_name
 from nlblocks.parity.running import History, Settings
 from nlblocks.parity.tracing import Trace, vocabulary
 from nlblocks.weights.files import in_memory
@@ -30,12 +30,21 @@ from nlblocks.weights.files.dtypes import of_array
 from nlblocks.weights.files.safetensors_file import write_with
 from nlblocks.weights.files.sink import Sink
 
-FORMAT = "nlblocks.capture.2"
+FORMAT = "nlblocks.capture.3"
+READ = ("nlblocks.capture.2", FORMAT)
+"""What can be read. Version 2 lacks the structure, all of training in float32, the values on the way in float32, and
+the steps of training that nobody asked for."""
+STRUCTURE = "structure"
+"""The trace, beside those of the passes, by which parameters are paired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
-    """What a capture file holds; a side of a comparison that ran once."""
+    """What a capture file holds; a side of a comparison that ran once.
+
+    ``traces`` and ``floors`` are by the names of passes; ``structure`` is one trace more. ``randomised`` says whether
+    constant tensors were made random, ``asked`` whether the user asked for the steps of training in ``history``.
+    """
 
     model: str
     framework: str
@@ -43,10 +52,12 @@ class Capture:
     inputs: tuple[Array, ...]
     state: State
     traces: Mapping[str, Trace]
-    floors: Mapping[str, Mapping[vocabulary.Key, float]]
+    floors: Mapping[str, Mapping[vocabulary.Key, Array]]
     dtype: str
     names: tuple[str, ...] = ()
     history: History | None = None
+    asked: bool = False
+    randomised: bool = True
 
     @property
     def title(self) -> str:
@@ -56,23 +67,36 @@ class Capture:
     def repeatable(self) -> bool:
         return False
 
+    @property
+    def structure(self) -> Trace:
+        """What parameters are paired by."""
+        return self.traces.get(STRUCTURE, self.traces["eval"])
+
+    def holds(self, *, training: bool, dtype: str) -> bool:
+        return pass_name(training, dtype) in self.traces
+
     def run(self, *, training: bool, dtype: str = "float64", **_: Any) -> Trace:
         """The pass that was captured in this mode."""
-        return self.traces[_mode(training, dtype)]
+        return self.traces[pass_name(training, dtype)]
 
-    def noise(self, *, training: bool, dtype: str = "float64", **_: Any) -> Mapping[vocabulary.Key, float]:
-        """The noise floors that were measured when it was captured."""
-        return self.floors[_mode(training, dtype)]
+    def noise(self, *, training: bool, dtype: str = "float64", **_: Any) -> Mapping[vocabulary.Key, Array]:
+        """The noise floors that were measured when it was captured, decisions held."""
+        return self.floors[pass_name(training, dtype)]
+
+    def decided(self, **_: Any) -> Any:
+        """Nothing: what a run decides is known while it runs."""
+        return None
+
+    def jump(self, **_: Any) -> str:
+        """Not known: it takes runs that are nudged."""
+        return ""
 
     @property
     def trainable(self) -> bool:
-        """Whether steps of training were captured."""
-        return self.history is not None
+        return any(tensor.trainable for tensor in self.structure.state.values())
 
-    def train(self, maker: Callable[[list[Any]], Any], side: str, steps: int) -> History:
+    def train(self) -> History | None:
         """The steps that were captured: there are no others."""
-        if self.history is None:
-            raise InputError(f"the capture of {self.title} holds no training; capture it with --optimiser")
         return self.history
 
     def redrawn(self, masks: Mapping[str, Any]) -> Capture:
@@ -92,19 +116,27 @@ class Capture:
             "dtype": self.dtype,
             "inputs": len(self.inputs),
             "names": self.names,
+            "asked": self.asked,
+            "randomised": self.randomised,
             "history": None,
-            "floors": {mode: [[*key, value] for key, value in floor.items()] for mode, floor in self.floors.items()},
+            "floors": {
+                mode: [[*key, float(np.max(value, initial=0.0))] for key, value in floor.items()]
+                for mode, floor in self.floors.items()
+            },
             "traces": {},
         }
         if self.history is not None:
-            settings = None if self.history.settings is None else asdict(self.history.settings)
-            meta["history"] = [self.history.optimiser, settings, len(self.history.states)]
-            for step, state in enumerate(self.history.states):
-                tensors |= {f"step/{step}/{name}": array for name, array in state.items()}
+            meta["history"], states = _history_written(self.history)
+            tensors |= states
+        for mode, floor in self.floors.items():
+            tensors |= {f"floor/{mode}/{number}": array for number, array in enumerate(floor.values())}
         for mode, trace in self.traces.items():
             meta["traces"][mode] = trace.to_dict()
             tensors |= {f"{mode}/{name}": array for name, array in trace.arrays().items()}
-        tensors, meta["same"] = _once(tensors)
+        meta["order"] = list(tensors)  # the file is sorted
+        meta["complex"] = [name for name, array in tensors.items() if array.dtype.kind == "c"]
+        tensors, meta["same"] = _once({name: _in_parts(array) for name, array in tensors.items()})
+        tensors, meta["wide"] = _narrowed(tensors)
         text = json.dumps(meta)
         notes = {"format": FORMAT, "capture": text, "checksum": _checksum(text, tensors)}
         with replacing(target) as file, Sink(file) as sink:
@@ -132,12 +164,12 @@ def load_capture(path: str | Path) -> Capture:
         with safe_open(str(target), framework="numpy") as file:
             metadata = file.metadata() or {}
             written = metadata.get("format", "")
-            if written != FORMAT and written.startswith(FORMAT.rstrip("0123456789")):
+            if written not in READ and written.startswith(FORMAT.rstrip("0123456789")):
                 raise InputError(
-                    f"{target} was written by another version of nlblocks ({written}; this one reads {FORMAT}); "
-                    "capture the run again with this version"
+                    f"{target} was written by another version of nlblocks ({written}; this one reads "
+                    f"{' and '.join(READ)}); capture the run again with this version"
                 )
-            if written != FORMAT:
+            if written not in READ:
                 raise InputError(
                     f"{target} is no capture of a run; make one with: nlblocks capture MODEL --input ... --out FILE"
                 )
@@ -145,7 +177,10 @@ def load_capture(path: str | Path) -> Capture:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if metadata["checksum"] != _checksum(metadata["capture"], tensors):
                 raise ValueError("its checksum is wrong")
+            tensors |= {name: tensors[name].astype(np.float64) for name in meta.get("wide", ())}
             tensors |= {name: tensors[other] for name, other in meta["same"].items()}
+            tensors |= {name: tensors[name].view(np.complex128)[..., 0] for name in meta.get("complex", ())}
+            tensors = {name: tensors[name] for name in meta.get("order", tensors)}
     except InputError:
         raise
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
@@ -153,17 +188,20 @@ def load_capture(path: str | Path) -> Capture:
             f"{target} is cut short, damaged or no capture ({_line(error)}); capture the run again"
         ) from None
     try:
+        traces = {mode: Trace.from_dict(found, _within(mode, tensors)) for mode, found in meta["traces"].items()}
         return Capture(
             model=meta["model"],
             framework=meta["framework"],
             seed=meta["seed"],
             inputs=tuple(tensors[f"input/{i}"] for i in range(meta["inputs"])),
             state=_within("state", tensors),
-            traces={mode: Trace.from_dict(found, _within(mode, tensors)) for mode, found in meta["traces"].items()},
-            floors={mode: {(row[0], row[1]): row[2] for row in rows} for mode, rows in meta["floors"].items()},
+            traces=traces,
+            floors={mode: _floors(rows, mode, traces[mode], tensors) for mode, rows in meta["floors"].items()},
             dtype=meta["dtype"],
             names=tuple(meta["names"]),
             history=_history(meta, tensors),
+            asked=meta.get("asked", False),
+            randomised=meta.get("randomised", True),
         )
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
         raise InputError(
@@ -171,13 +209,29 @@ def load_capture(path: str | Path) -> Capture:
         ) from None
 
 
-def _mode(training: bool, dtype: str) -> str:
-    return dtype if dtype == "float32" else "train" if training else "eval"
+def _floors(
+    rows: Sequence[Sequence[Any]], mode: str, trace: Trace, tensors: Mapping[str, Array]
+) -> dict[vocabulary.Key, Array]:
+    """The noise floor of each element; the first versions wrote only one for a whole tensor, beside its name."""
+    results = trace.results()
+    found: dict[vocabulary.Key, Array] = {}
+    for number, (group, name, whole) in enumerate(rows):
+        own = tensors.get(f"floor/{mode}/{number}")
+        found[group, name] = np.full(results[group, name].shape, whole) if own is None else own
+    return found
 
 
 def _within(folder: str, tensors: Mapping[str, Array]) -> dict[str, Array]:
     start = f"{folder}/"
     return {name.removeprefix(start): array for name, array in tensors.items() if name.startswith(start)}
+
+
+def _in_parts(array: Array) -> Array:
+    """A complex array as float64 with a last axis of real and imaginary part: the format has no complex128."""
+    if array.dtype.kind != "c":
+        return array
+    whole = np.ascontiguousarray(array, np.complex128).reshape(array.shape)
+    return whole[..., None].view(np.float64)
 
 
 def _once(tensors: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, str]]:
@@ -195,6 +249,19 @@ def _once(tensors: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, str
     return kept, same
 
 
+def _narrowed(tensors: Mapping[str, Array]) -> tuple[dict[str, Array], list[str]]:
+    """Float64 arrays that float32 holds to the bit (weights, all of a pass in float32) as such, and which those are."""
+    found, wide = dict(tensors), []
+    for name, array in tensors.items():
+        if array.dtype == np.float64:
+            with np.errstate(over="ignore"):
+                narrow = array.astype(np.float32)
+            if np.array_equal(narrow.astype(np.float64).view(np.uint64), array.view(np.uint64)):
+                found[name] = narrow
+                wide.append(name)
+    return found, wide
+
+
 def _checksum(text: str, tensors: Mapping[str, Array]) -> str:
     """Against accidents: another bit would be read as a difference between the models."""
     found = zlib.crc32(text.encode())
@@ -203,17 +270,26 @@ def _checksum(text: str, tensors: Mapping[str, Array]) -> str:
     return f"{found:08x}"
 
 
+def _history_written(history: History) -> tuple[list[Any], dict[str, Array]]:
+    """What JSON holds of steps of training, and the states."""
+    settings = None if history.settings is None else asdict(history.settings)
+    tensors = {f"step/{i}/{name}": array for i, state in enumerate(history.states) for name, array in state.items()}
+    return [history.optimiser, settings, len(history.states), history.error], tensors
+
+
 def _history(meta: Mapping[str, Any], tensors: Mapping[str, Array]) -> History | None:
     if meta["history"] is None:
         return None
-    optimiser, settings, count = meta["history"]
+    optimiser, settings, count, *error = meta["history"]
     states: list[State] = [{} for _ in range(count)]
     for key, array in tensors.items():
         if key.startswith("step/"):
             _, step, name = key.split("/", 2)
             states[int(step)][name] = array
     known = None if settings is None else Settings(**settings)
-    return History(framework=meta["framework"], states=states, optimiser=optimiser, settings=known)
+    return History(
+        framework=meta["framework"], states=states, optimiser=optimiser, settings=known, error=error[0] if error else ""
+    )
 
 
 def _line(error: Exception) -> str:

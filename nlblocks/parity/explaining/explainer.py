@@ -44,10 +44,10 @@ class Explainer:
         return localise_gradient(left, right, wrong, error, tolerance)
 
     def buffer(
-        self, name: str, layers: tuple[str, str], before: Array, left: Trace, right: Trace, theirs: Array
-    ) -> Finding:
-        """Why a running statistic differs after one pass: the left's ``name``, ``theirs`` in the left's layout."""
-        return explain_buffer(name, self.pairs.names.get(name, name), layers, before, left, right, theirs)
+        self, name: str, layers: tuple[str, str], values: tuple[Array, Array, Array], left: Trace, right: Trace
+    ) -> list[Finding]:
+        """Why a running statistic differs after one pass: the left's ``name``, its values before, of left and right."""
+        return explain_buffer((name, self.pairs.names.get(name, name)), layers, values, left, right)
 
     def training(
         self, left: Sequence[State], right: Sequence[State], before: State, noise: Mapping[str, float]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from nlblocks.backend import Array
 from nlblocks.numerics.tolerance import TINY
 
@@ -10,5 +12,5 @@ NO_FACTOR = 1e-6
 
 
 def factor_between(mine: Array, theirs: Array) -> float:
-    """The factor that brings ``mine`` closest to ``theirs`` in the sum of squares; 0 where ``mine`` is zero."""
-    return float((mine * theirs).sum() / max((mine * mine).sum(), TINY))
+    """The real factor that brings ``mine`` closest to ``theirs`` in the sum of squares; 0 where ``mine`` is zero."""
+    return float(np.vdot(mine, theirs).real) / max(float(np.vdot(mine, mine).real), TINY)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlblocks.backend import Array
+from nlblocks.numerics import distance
 from nlblocks.numerics.tolerance import CEILING, TINY
 from nlblocks.parity.explaining.fit import NO_FACTOR, factor_between
 from nlblocks.parity.explaining.registry import Registry
@@ -52,7 +53,7 @@ class GradientHypothesis:
 Guess = tuple[str, str, float | None]
 """(cause, words, what is left of the difference)."""
 gradient_hypothesis: Registry[Callable[[GradientHypothesis], Guess | None]] = Registry(
-    "detached", "ties", "kink", "scaled"
+    "detached", "not_finite", "ties", "kink", "scaled"
 )
 """Why gradients part: what is known to go wrong in a backward pass alone, the first that holds."""
 
@@ -101,10 +102,9 @@ def _agree(left: Trace, right: Trace, number: int, other: int, tolerance: float)
         return None
     if a is None or b is None or a.size != b.size:
         return False
-    scale = max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
     if a.shape != b.shape:
         a, b = np.sort(a.ravel()), np.sort(b.ravel())
-    return bool(np.abs(a - b).max(initial=0.0) <= tolerance * scale)
+    return distance(a, b) <= tolerance
 
 
 def _finding(
@@ -184,6 +184,22 @@ def detached(at: GradientHypothesis) -> Guess | None:
     return "gradient.detached", f"the {side} lets no gradient through here: detached from the graph", None
 
 
+@gradient_hypothesis("values.not_finite")
+def not_finite(at: GradientHypothesis) -> Guess | None:
+    """NaN or infinity where the other side has a number."""
+    both = at.both()
+    if both is None:
+        return None
+    for side, own, other in (("left", *both), ("right", *both[::-1])):
+        count = int((~np.isfinite(own) & np.isfinite(other)).sum())
+        if count:
+            text = (
+                f"the gradient of the {side} is NaN or infinite in {count} of {own.size} elements, the other's is not"
+            )
+            return "values.not_finite", text, None
+    return None
+
+
 @gradient_hypothesis("gradient.ties")
 def ties(at: GradientHypothesis) -> Guess | None:
     """The gradient goes to other ones of equal maxima."""
@@ -191,7 +207,7 @@ def ties(at: GradientHypothesis) -> Guess | None:
     if both is None or not at.kinds & PICKING:
         return None
     mine, theirs = both
-    gap = abs(float(mine.sum() - theirs.sum()))
+    gap = float(np.abs(mine.sum() - theirs.sum()))
     if not gap <= CEILING * max(np.abs(mine).sum(), TINY):
         return None
     apart = int(_elements_apart(both).sum())
@@ -230,5 +246,5 @@ def scaled(at: GradientHypothesis) -> Guess | None:
 
 def _elements_apart(gradients: tuple[Array, Array]) -> Array:
     """Which elements differ."""
-    a, b = (np.abs(gradient).max() for gradient in gradients)
-    return np.asarray(np.abs(gradients[0] - gradients[1]) > CEILING * max(a, b))
+    scale = max(np.abs(gradient[np.isfinite(gradient)]).max(initial=0.0) for gradient in gradients)
+    return np.asarray(np.abs(gradients[0] - gradients[1]) > CEILING * scale)

@@ -11,7 +11,7 @@ from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.matching import Alignment
 from nlblocks.parity.pairing import Pairing
-from nlblocks.parity.tracing import Op, Trace, TraceGraph
+from nlblocks.parity.tracing import Op, Trace, TraceGraph, vocabulary
 
 ROUNDING = 1e-16
 """The least noise floor: float64 rounds to 1e-16 of a number."""
@@ -51,7 +51,7 @@ def localise(
     wrong: dict[str, set[int]] = {}
     for position, (side, trace) in enumerate(traces.items()):
         seeds = [trace.outputs[names[position]] for names in wrong_outputs if names[position] in trace.outputs]
-        whole = trace.error or traces[OTHER[side]].error or not seeds
+        whole = trace.stopped or traces[OTHER[side]].stopped or not seeds
         wrong[side] = alignment.wrong(side, alignment.unmatched(side) if whole else seeds)
     frontier = {side: alignment.frontier(side, wrong[side]) for side in wrong}
     found = explain(Hypothesis(alignment, pairing, wrong, frontier, seed))
@@ -103,7 +103,10 @@ def _finding(
 def _unexplained(left: Op | None, right: Op | None) -> str:
     if left is None or right is None:
         return "no known cause makes the two sides meet"
-    return f"inputs agree and results do not: {left} on the left, {right} on the right; no known cause makes them meet"
+    why = "no known cause makes them meet"
+    if vocabulary.UNTRACED in (left.kind, right.kind):
+        why = "what is untraced is computed out of sight, in compiled code or in NumPy"
+    return f"inputs agree and results do not: {left} on the left, {right} on the right; {why}"
 
 
 def _joining(graph: TraceGraph, op: Op | None) -> Op | None:

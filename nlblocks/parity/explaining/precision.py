@@ -10,9 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from nlblocks.backend import Array
 from nlblocks.numerics import distance
-from nlblocks.numerics.tolerance import EPSILON
+from nlblocks.numerics.tolerance import EPSILON, RATIO
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.tracing import Op, Trace, TraceGraph
@@ -41,7 +43,12 @@ def lost_precision(exact: Trace, own: Trace) -> Loss | None:
     graph = TraceGraph(own)
     for backward in (False, True):
         groups = (exact.grads, own.grads) if backward else (exact.values, own.values)
-        errors = {n: distance(groups[0][twin[n]], a) for n, a in groups[1].items() if _alike(a, groups[0], twin.get(n))}
+        zero = _zero(groups[0])
+        errors = {
+            n: distance(groups[0][twin[n]], a)
+            for n, a in groups[1].items()
+            if twin.get(n) not in zero and _alike(a, groups[0], twin.get(n))
+        }
         found: list[Loss] = []
         for op in own.ops:
             given, made = (op.outputs, op.inputs) if backward else (op.inputs, op.outputs)
@@ -124,8 +131,15 @@ def _ends(side: str, name: str, partner: Mapping[str, str]) -> tuple[str, str]:
     return (name, other) if side == "left" else (other, name)
 
 
+def _zero(exact: Mapping[int, Array]) -> set[int]:
+    """What is zero but for rounding, and so another in every dtype: the gradient of a bias before a BatchNorm."""
+    size = {n: float(np.abs(a).max(initial=0.0)) for n, a in exact.items() if a.dtype.kind == "f"}
+    largest = max((s for s in size.values() if np.isfinite(s)), default=0.0)
+    return {n for n, s in size.items() if s <= RATIO * EPSILON["float64"] * largest}
+
+
 def _alike(a: Array, others: Mapping[int, Array], twin: int | None) -> bool:
-    return twin is not None and twin in others and a.shape == others[twin].shape and a.dtype.kind == "f"
+    return twin is not None and twin in others and a.shape == others[twin].shape and a.dtype.kind in "fc"
 
 
 def _known(errors: Mapping[int, float], numbers: Iterable[int]) -> list[float]:

@@ -64,6 +64,7 @@ class Registry(Generic[Function]):
 
 hypothesis: Registry[Callable[[Hypothesis], Iterator[Explanation]]] = Registry(
     # one operation, done otherwise
+    "ties",
     "attributes",
     "layout",
     "operands",
@@ -73,6 +74,7 @@ hypothesis: Registry[Callable[[Hypothesis], Iterator[Explanation]]] = Registry(
     # operations, put together otherwise
     "order",
     "padding",
+    "narrowed",
     "missing",
     "moved",
     "selected",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -58,8 +59,8 @@ class BufferHypothesis:
         return f"momentum (weight of the new statistic): {left:.6g} on the left, {right:.6g} on the right"
 
 
-BufferGuess = tuple[str, Array, str]
-"""(cause, what the left would hold, words)."""
+BufferGuess = tuple[Array, Mapping[str, str]]
+"""What the left would hold, and the causes that it takes together, each in words."""
 buffer_hypothesis: Registry[Callable[[BufferHypothesis], Iterator[BufferGuess]]] = Registry(
     "variance", "momentum", "momentum_and_variance"
 )
@@ -67,31 +68,35 @@ buffer_hypothesis: Registry[Callable[[BufferHypothesis], Iterator[BufferGuess]]]
 
 
 def explain_buffer(
-    name: str, right_name: str, layers: tuple[str, str], before: Array, left: Trace, right: Trace, theirs: Array
-) -> Finding:
-    """The finding for a running statistic that differs: momentum, variance estimator, or unknown."""
-    mine = left.buffers_after[name]
+    names: tuple[str, str], layers: tuple[str, str], values: tuple[Array, Array, Array], left: Trace, right: Trace
+) -> list[Finding]:
+    """The findings for a running statistic that differs, one for each cause that it takes: all of it, or unknown.
+
+    ``values`` are the statistic before, the left's and the right's after one pass.
+    """
+    before, mine, theirs = values
     gap = distance(mine, theirs)
     at = BufferHypothesis(
-        name=name, before=before, mine=mine, theirs=theirs, traces=(left, right),
-        ops=(_user(left, name), _user(right, right_name)),
+        name=names[0], before=before, mine=mine, theirs=theirs, traces=(left, right),
+        ops=(_user(left, names[0]), _user(right, names[1])),
     )  # fmt: skip
-    cause, rest, text = None, None, f"{name} differs by {gap:.1e} after one pass"
-    for tried, value, words in (guess for registered in buffer_hypothesis for guess in registered.function(at)):
+    found = partial(
+        Finding, phase="buffers", place="buffers", layer_left=layers[0], layer_right=layers[1], error=gap
+    )  # fmt: skip
+    if (np.isfinite(mine) != np.isfinite(theirs)).any():
+        text = f"{names[0]} is NaN or infinite after one pass on one side only"
+        return [found(cause="values.not_finite", explanation=text)]
+    for value, words in (guess for registered in buffer_hypothesis for guess in registered.function(at)):
         after = distance(value, theirs)
         if after <= STATISTICS_MEET and after <= HELPS * gap:
-            cause, rest, text = tried, after, f"{words}; so the difference falls from {gap:.0e} to {after:.0e}"
-            break
-    return Finding(
-        phase="buffers",
-        place="buffers",
-        layer_left=layers[0],
-        layer_right=layers[1],
-        cause=cause,
-        explanation=text,
-        error=gap,
-        error_explained=rest,
-    )
+            falls = f"so the difference falls from {gap:.0e} to {after:.0e}"
+            if len(words) > 1:
+                falls = f"with {' and '.join(words)} together, {falls[3:]}"
+            return [
+                found(cause=cause, explanation=f"{text}; {falls}", error_explained=after)
+                for cause, text in words.items()
+            ]
+    return [found(explanation=f"{names[0]} differs by {gap:.1e} after one pass")]
 
 
 @buffer_hypothesis("batch_norm.variance")
@@ -99,24 +104,26 @@ def variance(at: BufferHypothesis) -> Iterator[BufferGuess]:
     """The other estimator of the variance, where the momentum is the same."""
     if at.momenta is None:
         for value, words in _estimators(at):
-            yield "batch_norm.variance", value, words
+            yield value, {"batch_norm.variance": words}
 
 
 @buffer_hypothesis("batch_norm.momentum")
 def momentum(at: BufferHypothesis) -> Iterator[BufferGuess]:
-    """Another share of the new statistic."""
-    if abs(at.factor - 1) > NO_FACTOR:
-        yield "batch_norm.momentum", at.before + (at.mine - at.before) * at.factor, at.momentum_words
+    """Another share of the new statistic: that of the attributes, or else the one that fits all channels."""
+    known = at.momenta is not None and at.momenta[0]
+    factor = at.momenta[1] / at.momenta[0] if at.momenta is not None and known else at.factor
+    if abs(factor - 1) > NO_FACTOR and (known or at.mine.size > 1):  # one channel fits any factor
+        yield at.before + (at.mine - at.before) * factor, {"batch_norm.momentum": at.momentum_words}
 
 
-@buffer_hypothesis("batch_norm.momentum")
+@buffer_hypothesis("batch_norm.momentum", "batch_norm.variance")
 def momentum_and_variance(at: BufferHypothesis) -> Iterator[BufferGuess]:
     """Both at once: the momentum is said first."""
     if at.momenta is not None:
         left, right = at.momenta
         for value, words in _estimators(at):
             moved = at.before + (value - at.before) * right / (left or 1.0)
-            yield "batch_norm.momentum", moved, f"{at.momentum_words}, and {words}"
+            yield moved, {"batch_norm.momentum": at.momentum_words, "batch_norm.variance": words}
 
 
 def _estimators(at: BufferHypothesis) -> Iterator[tuple[Array, str]]:
@@ -169,7 +176,7 @@ StepGuess = tuple[str, str, str]
 Steps = list[tuple[int, float, str]]
 """(step, largest difference in units of the way that a weight went, tensor)."""
 step_hypothesis: Registry[Callable[[StepHypothesis], StepGuess | None]] = Registry(
-    "gradients_kept", "first_step", "learning_rate", "remembered"
+    "not_finite", "gradients_kept", "first_step", "learning_rate", "remembered"
 )
 """Why weights train apart: nothing is computed anew, the states tell; the last holds where no other does."""
 
@@ -184,16 +191,22 @@ def explain_training(
     """
     owner = {ref.name: (a, b) for ref, _, role, a, b in pairs.roles() if not role.startswith("running")}
     steps: Steps = []
-    last = before, before
+    last: tuple[State, State] | None = None
     for step, (mine, theirs) in enumerate(zip(left, right, strict=True), 1):
         other = pairs.mirrored(theirs, mine)
-        names = [n for n in mine if n in owner and n in other and noise.get(n, 0.0) < 1.0]
-        gaps = {name: _way_apart(mine[name], other[name], before[name]) for name in names}
+        both = {name: other.beside(name, mine[name]) for name in mine if name in owner and name in other}
+        start = {name: other.beside(name, before[name])[0] for name in both}
+        after = {name: pair[0] for name, pair in both.items()}, {name: pair[1] for name, pair in both.items()}
+        gaps: dict[str, float] = {}
+        for name, pair in both.items():
+            gap = _way_apart(*pair, start[name])
+            if noise.get(name, 0.0) < 1.0 or math.isinf(gap):
+                gaps[name] = gap
         worst = max(gaps, key=lambda n: gaps[n], default="")
         steps.append((step, gaps.get(worst, 0.0), worst))
         apart = [name for name in owner if gaps.get(name, 0.0) > max(TRAINED, noise.get(name, 0.0))]
         if apart:
-            at = StepHypothesis(step=step, apart=apart, after=(mine, other), before=last)
+            at = StepHypothesis(step=step, apart=apart, after=after, before=last or (start, start))
             guesses = (registered.function(at) for registered in step_hypothesis)
             cause, name, text = next(guess for guess in guesses if guess is not None)
             a, b = owner[name]
@@ -207,16 +220,33 @@ def explain_training(
                 explanation=f"after step {step} {name} is {gaps[name]:.1e} of its way apart; {text}",
             )
             return found, steps
-        last = mine, other
+        last = after
     return None, steps
 
 
 def _way_apart(mine: Array, other: Array, before: Array) -> float:
-    """How far two trained weights are apart, in units of the longer way that one of them went; NaN has no partner."""
-    known = np.isfinite(other)
-    ways = np.abs(mine - before).max(initial=0.0), np.abs(other - before)[known].max(initial=0.0)
-    way = max(float(length) for length in ways)
-    return float(np.abs(mine - other)[known].max(initial=0.0)) / way if way else 0.0
+    """How far two trained weights are apart, in units of the longer way that one of them went.
+
+    What is NaN on both sides, or the same infinity, is left out; beside anything else it is infinitely far.
+    """
+    finite = np.isfinite(mine) & np.isfinite(other)
+    if not ((mine == other) | (np.isnan(mine) & np.isnan(other)) | finite).all():
+        return math.inf
+    mine, other, before = mine[finite], other[finite], before[finite]
+    way = max(float(np.abs(side - before).max(initial=0.0)) for side in (mine, other))
+    return float(np.abs(mine - other).max(initial=0.0)) / way if way else 0.0
+
+
+@step_hypothesis("values.not_finite")
+def not_finite(at: StepHypothesis) -> StepGuess | None:
+    """NaN or infinity in the weights of one side."""
+    for name in at.apart:
+        for side, own, other in zip(("left", "right"), at.after, at.after[::-1], strict=True):
+            count = int((~np.isfinite(own[name]) & np.isfinite(other[name])).sum())
+            if count:
+                text = f"on the {side} {count} of its {own[name].size} elements are NaN or infinite, on the other not"
+                return "values.not_finite", name, text
+    return None
 
 
 @step_hypothesis("optimiser.gradients_kept")

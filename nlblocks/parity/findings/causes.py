@@ -239,6 +239,8 @@ CAUSES = Causes({
     "loss.reduction": Cause("the reduction of a loss", "give both the same reduction="),
     "smooth_l1.beta": Cause("the threshold of SmoothL1 (or Huber's scaling)",
         "give Paddle's delta= torch's beta= and is_huber=False, or use torch's HuberLoss"),
+    "selection.ties": Cause("which of equal values a selection picks",
+        "break ties alike: sort both sides stably, or add the same tiny ramp to what is sorted"),
     # gradients and training
     "gradient.ties": Cause("who gets the gradient among equal maxima",
         "use torch's amax for Paddle's max: torch's max(dim) gives the first of them all of the gradient"),
@@ -266,6 +268,9 @@ CAUSES = Causes({
         "give inputs that both models take, or mend the model that raises"),
     "values.not_finite": Cause("NaN or infinity",
         "mend the operation that first makes NaN or infinity of finite numbers"),
+    "precision.cast": Cause("a tensor kept in a narrower dtype than the model's own, on one side",
+        "take the cast away, or cast to the dtype of the tensor it came from (torch: .to(x.dtype), Paddle: "
+        ".astype(x.dtype))"),
     "precision.float32": Cause("float64 agrees, the model's own dtype does not",
         "take the cast to float32 away, or write the operation without a difference of large numbers"),
 })

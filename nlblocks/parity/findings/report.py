@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -64,14 +65,16 @@ class ReportData:
         return ordered[0] if ordered else None
 
     def worst(self, phase: str) -> float | None:
-        """The largest relative difference in a phase, tensors that are zero but for rounding left out."""
-        found = [c for c in self.comparisons if c.phase == phase]
-        if not found:
+        """The largest relative difference in a phase, infinity for a problem; None where nothing was compared."""
+        found = self.worst_of(phase)
+        if found is None:
             return None
-        return max(
-            float("inf") if c.difference.problem else 0.0 if c.passed and c.zero else c.difference.relative
-            for c in found
-        )
+        return math.inf if found.difference.problem else found.difference.relative
+
+    def worst_of(self, phase: str) -> Comparison | None:
+        """The tensor of a phase that differs most, relative to its largest value."""
+        found = [c for c in self.comparisons if c.phase == phase]
+        return max(found, key=lambda c: (bool(c.difference.problem), c.difference.relative), default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, JSON-ready; NaN and infinity become null in a file.
@@ -79,13 +82,15 @@ class ReportData:
         ``verdict`` is "same", "different" or "not compared", ``same`` whether it is the first; ``finding`` what to read
         first (null where nothing is wrong), ``findings`` all of them, ``not_compared`` what the verdict does not cover,
         ``undecided`` what kept it from being reached. ``comparisons`` has a row per tensor (phase, group, name, dtype,
-        passed, undecided, problem, relative, error, scale, noise, ratio, index, values), ``layers`` one per operation
-        of the left model (op, left, right, error), ``steps`` one per step of training with the ``optimisers``;
+        passed, explained, accepted, undecided, problem, relative, error, scale, noise, ratio, index, values; a complex
+        value is its two parts), ``accept`` are the causes that were accepted, ``layers`` has a row per operation of the
+        left model (op, left, right, error), ``steps`` one per step of training with the ``optimisers``;
         ``pairs``, ``left_only``, ``right_only`` and ``ambiguous`` are the pairing; ``left``, ``right``, ``inputs``
         (shapes), ``seed`` and ``seconds`` tell what was run.
         """
         return {
             "same": bool(self),
+            "accept": list(self.accept),
             "verdict": self.verdict,
             "left": self.left,
             "right": self.right,
@@ -130,6 +135,8 @@ def _row(comparison: Comparison) -> dict[str, Any]:
         "name": comparison.name,
         "dtype": comparison.dtype,
         "passed": comparison.passed,
+        "explained": list(comparison.explained),
+        "accepted": comparison.accepted,
         "undecided": comparison.undecided,
         "problem": found.problem,
         "relative": found.relative,
@@ -138,5 +145,5 @@ def _row(comparison: Comparison) -> dict[str, Any]:
         "noise": comparison.floor,
         "ratio": comparison.ratio,
         "index": list(found.index),
-        "values": list(found.values),
+        "values": [[v.real, v.imag] if isinstance(v, complex) else v for v in found.values],
     }

@@ -73,9 +73,8 @@ def hard_swish(arrays: Arrays, attrs: Attrs) -> Array:
 
 
 def hard_sigmoid(arrays: Arrays, attrs: Attrs) -> Array:
-    """slope x + offset between 0 and 1, the slope as float32 holds it"""
-    slope = float(np.float32(attrs.get("slope", 1 / 6)))
-    return np.clip(arrays["x"] * slope + attrs.get("offset", 0.5), 0.0, 1.0)
+    """slope x + offset between 0 and 1"""
+    return np.clip(arrays["x"] * attrs.get("slope", 1 / 6) + attrs.get("offset", 0.5), 0.0, 1.0)
 
 
 def sigmoid(arrays: Arrays, attrs: Attrs) -> Array:

@@ -8,7 +8,10 @@ from nlblocks.backend import Array
 from nlblocks.init import generator
 
 Drawn = tuple[int, ...]
-"""What a mask is drawn for: its shape, and how many of that shape, its axes in any order, were drawn before."""
+"""What a mask is drawn for: its shape, and how many of that shape, its axes in any order, were drawn before. With ~n in
+place of n, the numbers are mirrored: 1 - u where they were u."""
+STEP = 2.0**-24
+"""The numbers are multiples of this: float32 holds every one of them, and 1 - STEP is the largest."""
 
 
 def dropout_draw(drawn: Drawn, seed: int) -> Array:
@@ -20,5 +23,9 @@ def dropout_draw(drawn: Drawn, seed: int) -> Array:
     *shape, count = drawn
     extents = [extent for extent in shape if extent != 1]
     order = sorted(range(len(extents)), key=lambda axis: extents[axis])
-    numbers = generator(seed, f"dropout:{sorted(extents)}:{count}").random(sorted(extents))
+    place = count if count >= 0 else ~count
+    numbers = generator(seed, f"dropout:{sorted(extents)}:{place}").random(sorted(extents))
+    numbers = np.floor(numbers / STEP) * STEP
+    if count < 0:
+        numbers = 1.0 - STEP - numbers
     return numbers.transpose(np.argsort(order)).reshape(tuple(shape))

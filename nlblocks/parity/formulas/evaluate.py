@@ -117,6 +117,13 @@ FORMULAS: dict[str, Formula] = POINTWISE | {
     "cross_entropy": losses.cross_entropy,
 }
 
+OF_COMPLEX = frozenset({
+    "abs", "add", "cat", "clone", "conv", "conv_transpose", "detach", "div", "einsum", "exp", "flip", "getitem",
+    "identity", "linear", "log", "masked_fill", "matmul", "mean", "mul", "neg", "pad", "pow", "roll", "rsqrt", "scale",
+    "sqrt", "square", "stack", "sub", "sum", "tanh", "where",
+})  # fmt: skip
+"""Kinds whose formula is that of complex numbers too: NumPy takes others of the real part, or orders what has none."""
+
 
 def evaluate(kind: str, arrays: Arrays, attrs: Attrs) -> Array:
     """The first output of an operation, in float64, from its inputs by role; weights of linear layers are [out, in].
@@ -125,8 +132,13 @@ def evaluate(kind: str, arrays: Arrays, attrs: Attrs) -> Array:
     """
     if kind not in FORMULAS:
         raise Unknown(kind)
+    if kind not in OF_COMPLEX and any(np.iscomplexobj(array) for array in arrays.values()):
+        raise Unknown(f"{kind} of complex numbers")
     with np.errstate(all="ignore"):
         try:
-            return FORMULAS[kind](arrays, attrs)
+            result = np.asarray(FORMULAS[kind](arrays, attrs))
         except (ValueError, IndexError, TypeError, KeyError, ZeroDivisionError, AttributeError) as error:
             raise Unknown(f"{kind}: {error}") from None
+    if result.dtype.kind not in "fciub":
+        raise Unknown(f"{kind}: an attribute is no real number")
+    return result

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.numerics import Comparison
-from nlblocks.numerics.tolerance import MODEL_LIMIT, MORE_NUDGES, NUDGES
+from nlblocks.numerics import Comparison, NoiseFloor
+from nlblocks.numerics.tolerance import EPSILON, MODEL_CEILING, MODEL_LIMIT, MORE_NUDGES, NUDGES, RATIO
 from nlblocks.parity.findings import Phase
+from nlblocks.parity.judging.alike import DecidedAlike, decided_alike
 from nlblocks.parity.judging.noise_floor import SideFloors
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.side import Side
+from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.tracing import Trace, vocabulary
+
+SWINGS = 4.0
+"""A jump is as far as nudges show where it is no more than this many times as far: several may add up."""
 
 
 class Comparer:
     """Both sides of a comparison. A noise floor is measured only where it is needed."""
 
-    def __init__(self, left: Side, right: Side) -> None:
-        self.left, self.right = left, right
-        self.floors = SideFloors(), SideFloors()
+    def __init__(self, left: Side, right: Side, pairs: Pairing) -> None:
+        self.left, self.right, self.pairs = left, right, pairs
+        self.floors = SideFloors(held=True), SideFloors(held=True)
+        self.falling = SideFloors(held=False), SideFloors(held=False)
+        self._jumps: dict[tuple[bool, str], str] = {}
+        self._alike: dict[tuple[bool, str], DecidedAlike | None] = {}
 
     def run(self, *, training: bool, dtype: str, keep: str) -> Pass:
         """One run of each side."""
@@ -49,35 +58,109 @@ class Comparer:
         *,
         other: str | None = None,
         extra: float = 0.0,
+        where: Array | None = None,
     ) -> Comparison:
         """Compare one pair of tensors, the right's by the name ``other``; ``extra`` is what else counts as noise.
 
-        In the models' own dtype the smaller floor counts: both compute the same function, so that it moves as little
-        on either side, and a side that loses precision must not excuse itself by it.
+        ``where`` says which elements of the left's whole tensor these are, if not all. In the models' own dtype the
+        smaller floor counts: both compute the same function, so that it moves as little on either side, and a side that
+        loses precision must not excuse itself by it. Integers and truth values are exact: rounding moves none of them
+        by a little.
         """
-        limit = MODEL_LIMIT if runs.dtype == "float64" else None
-        found = Comparison.of(*_alike(a, b), phase=phase, group=key[0], name=key[1], dtype=runs.dtype, limit=limit)
-        for nudges in (NUDGES,) if runs.dtype == "float64" else (NUDGES, MORE_NUDGES):
-            if found.passed or found.difference.problem:
+        a, b = _alike(a, b)
+        exact = a.dtype.kind not in "fc"
+        limit = 0.0 if exact else MODEL_LIMIT if runs.dtype == "float64" else None
+        found = Comparison.of(
+            a, b, alike=True, phase=phase, group=key[0], name=key[1], dtype=runs.dtype, limit=limit,
+            ceiling=MODEL_CEILING[runs.dtype],
+        )  # fmt: skip
+        if exact:
+            return found if runs.dtype == "float64" else _undecided(found)
+        if found.passed or found.difference.problem or found.undecided:
+            return found
+        largest = max(floors.largest(key[0], runs, right=bool(i)) for i, floors in enumerate(self.floors))
+        for nudges in (NUDGES, MORE_NUDGES):
+            floors = self._floors(self.floors, key, runs, other, nudges, a.shape, where)
+            measured = np.maximum(*floors) if runs.dtype == "float64" else np.minimum(*floors)
+            found = found.judged(a, b, np.maximum(measured, extra), largest)
+            if found.passed or found.undecided or self._beyond(found, measured):
                 break
-            floors = self._floors(key, runs, other, nudges)
-            measured = max(floors) if runs.dtype == "float64" else min(floors)
-            found = replace(found, noise=max(measured, extra))
+        return replace(found, undecided=self._jump(runs) or found.undecided) if found.undecided else found
+
+    def _beyond(self, found: Comparison, measured: Array) -> bool:
+        """Whether a difference is more than chance may hide: beyond what any element moved by, in float64."""
+        return found.dtype == "float64" and found.difference.error > RATIO * float(measured.max(initial=0.0))
+
+    def _jump(self, runs: Pass) -> str:
+        """The operation that jumps on one of the sides, in words; "" where none is known to."""
+        key = (runs.training, runs.dtype)
+        if key not in self._jumps:
+            how: dict[str, Any] = {"training": runs.training, "dtype": runs.dtype}
+            left = self.left.jump(**how)
+            place = left or self.right.jump(**how, given=runs.given)
+            self._jumps[key] = f"the {'left' if left else 'right'} model jumps at {place}" if place else ""
+        return self._jumps[key]
+
+    def decided_alike(self, runs: Pass) -> DecidedAlike | None:
+        """The pass in which the right decides as the left does at thresholds and ties; see :mod:`.alike`."""
+        key = (runs.training, runs.dtype)
+        if key not in self._alike:
+            self._alike[key] = decided_alike(self.left, self.right, runs)
+        return self._alike[key]
+
+    def jumping(
+        self, key: vocabulary.Key, a: Array, b: Array, runs: Pass, where: Array | None = None
+    ) -> tuple[int, bool]:
+        """(elements of a tensor beyond their own floors, whether nudges that are held to nothing move each as far)."""
+        a, b = _alike(a, b)
+        scale = max(float(np.abs(side).max(initial=0.0)) for side in (a, b))
+        floors = np.minimum(*self._floors(self.floors, key, runs, None, MORE_NUDGES, a.shape, where))
+        swings = self._floors(self.falling, key, runs, None, MORE_NUDGES, a.shape, where, smooth=False)
+        errors = np.abs(a.astype(np.result_type(a, np.float64)) - b)
+        apart = errors > RATIO * np.maximum(floors, EPSILON[runs.dtype] * scale)
+        return int(apart.sum()), bool((errors <= SWINGS * np.maximum(*swings))[apart].all())
+
+    def _floors(
+        self, floors: tuple[SideFloors, SideFloors], key: vocabulary.Key, runs: Pass, other: str | None, nudges: int,
+        shape: tuple[int, ...], where: Array | None, *, smooth: bool = True,
+    ) -> tuple[Array, Array]:  # fmt: skip
+        left, right = (self._floor(i, floors, key, runs, other, nudges, shape, where, smooth=smooth) for i in range(2))
+        return left, right
+
+    def _floor(
+        self, side: int, floors: tuple[SideFloors, SideFloors], key: vocabulary.Key, runs: Pass, other: str | None,
+        nudges: int, shape: tuple[int, ...], where: Array | None, *, smooth: bool,
+    ) -> Array:  # fmt: skip
+        """One side's floor of each element, in the left's layout; 0 where there is none."""
+        group, name = key
+        found = floors[side].of((self.left, self.right)[side], runs, right=bool(side), nudges=nudges)
+        if side and group in ("grad_params", "buffers"):
+            own = {n: value for (g, n), value in found.items() if g == group}
+            target = {name: np.broadcast_to(0.0, runs.left.state[name].shape)}
+            floor = self.pairs.mirrored(own, target).get(name)
+        else:
+            floor = found.get((group, other if side and other is not None else name))
+        if floor is None:
+            return np.zeros(shape)
+        floor = floor[where] if where is not None else floor
+        if floor.shape != shape:
+            return np.zeros(shape)
+        return NoiseFloor.smoothed(floor) if smooth else floor
+
+
+def _undecided(found: Comparison) -> Comparison:
+    """Integers that differ in the models' own dtype, though not in float64: a decision that rounding may turn."""
+    if found.passed or found.difference.problem:
         return found
-
-    def swing(self, key: vocabulary.Key, runs: Pass, other: str | None) -> float:
-        """The most that nudges moved a tensor on either side, after as many as are ever made."""
-        return max(self._floors(key, runs, other, MORE_NUDGES))
-
-    def _floors(self, key: vocabulary.Key, runs: Pass, other: str | None, nudges: int) -> tuple[float, float]:
-        left = self.floors[0].of(self.left, runs, right=False, nudges=nudges)
-        right = self.floors[1].of(self.right, runs, right=True, nudges=nudges)
-        return left.get(key, 0.0), right.get((key[0], other or key[1]), 0.0)
+    count = found.difference.size - found.difference.same
+    return replace(
+        found, undecided=f"{count} of {found.difference.size} integers fall otherwise in {found.dtype} alone"
+    )
 
 
 def _alike(a: Array, b: Array) -> tuple[Array, Array]:
     """In one dtype: another precision is no difference here, the outputs' own dtypes are judged by themselves."""
-    if a.dtype.kind == b.dtype.kind == "f":
+    if a.dtype.kind == b.dtype.kind and a.dtype.kind in "fc":
         wider = np.result_type(a, b)
         a, b = a.astype(wider, copy=False), b.astype(wider, copy=False)
     elif a.dtype.kind in "iub" and b.dtype.kind in "iub":

@@ -12,8 +12,9 @@ from nlblocks.parity.explaining import Explainer, Located
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.attributes import profile
 from nlblocks.parity.judging.comparer import Comparer
-from nlblocks.parity.judging.gradients import Gradients, Wrong, compare_gradients, where_gradients_part
-from nlblocks.parity.judging.outputs import finite, first_not_finite, paired_outputs
+from nlblocks.parity.judging.draws import drawn_otherwise
+from nlblocks.parity.judging.gradients import Gradients, Wrong, compare_gradients, spoilt, where_gradients_part
+from nlblocks.parity.judging.outputs import first_not_finite, paired_outputs
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.substitutions import Substitutions, partners_by_parameter, users_of
 from nlblocks.parity.matching import ByDigest
@@ -28,12 +29,14 @@ class Search:
     """What a search found: findings in order, what could not be judged, and the error of every operation.
 
     ``runs`` is the last pass, in which all that was found is helped over; None where that was not possible.
+    ``undecided`` is why the search ends where it does, where what differs there is no fault that can be told.
     """
 
     findings: list[Finding] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     layers: list[dict[str, Any]] = field(default_factory=list)
     runs: Pass | None = None
+    undecided: str = ""
 
 
 class FaultSearch:
@@ -57,22 +60,35 @@ class FaultSearch:
         given = self.substitutions.given(left)
         return self.comparer.beside(left, training=training, keep=keep, given=given)
 
-    def forward(self, training: bool, phase: Phase, *, known: Collection[object], profiled: bool) -> Search:
-        """Find the differences on the way to the outputs; the error of every operation only if not ``profiled`` yet."""
+    def forward(
+        self, training: bool, phase: Phase, *, known: Collection[object], profiled: bool, failed: bool
+    ) -> Search:
+        """Find the differences on the way to the outputs; the error of every operation only if not ``profiled`` yet.
+
+        A side that raises is a difference where one has ``failed`` before anything was found.
+        """
         search = Search()
         left = self.comparer.left.run(training=training, keep="values")
         while True:
             now = self._beside(left, training, "values")
             if not (profiled or search.layers):
                 search.layers = profile(left, now.right)
-            wrong = [] if left.error or now.right.error else self._outputs(now, phase)
-            if not wrong and not left.error and not now.right.error:
+            if now.stopped and (search.findings or not failed):
+                what = f"what follows {search.findings[-1].where}" if search.findings else "where the outputs part"
+                search.skipped.append(f"{what}, because in another run {now.errors}")
+                return search
+            wrong = [] if now.stopped else self._outputs(now, phase)
+            if not wrong and not now.stopped:
                 search.runs = now
                 return search
             if len(self._places) == PLACES:
                 search.skipped.append(f"what follows {PLACES} places that were found one by one")
                 return search
             located = self._parting(left, now.right, wrong, phase)
+            if isinstance(located, Located):
+                search.undecided = drawn_otherwise(left, now.right, located)
+                if search.undecided:
+                    return search
             finding = located.finding if isinstance(located, Located) else located
             self._places |= {finding.identity} - set(known)
             search.findings.append(finding)
@@ -93,38 +109,28 @@ class FaultSearch:
         """The outputs that differ."""
         pairs = paired_outputs(runs.left, runs.right)
         found = [
-            self.comparer.compare(phase, ("output", a), runs.left.output(a), runs.right.output(b), runs)
+            self.comparer.compare(phase, ("output", a), runs.left.output(a), runs.right.output(b), runs, other=b)
             for a, b in pairs
         ]
-        return [(pair, comparison) for pair, comparison in zip(pairs, found, strict=True) if not comparison.passed]
+        return [(pair, c) for pair, c in zip(pairs, found, strict=True) if not (c.passed or c.undecided)]
 
     def _parting(
         self, left: Trace, right: Trace, wrong: list[tuple[tuple[str, str], Comparison]], phase: Phase
     ) -> Finding | Located:
         """Where two forward passes part."""
-        if left.error or right.error:
+        if left.stopped or right.stopped:
             return self._raised(left, right, phase)
-        for side, trace in (("left", left), ("right", right)):
-            bad = None if finite(trace) else first_not_finite(trace)
+        failed = [comparison for _, comparison in wrong]
+        for side, trace, other in (("left", left, right), ("right", right, left)):
+            bad = first_not_finite(trace, other) if any(c.difference.spoilt == side for c in failed) else None
             if bad is not None:
                 return self.why.not_finite(left, right, side, bad, phase)
-        failed = [comparison for _, comparison in wrong]
         error = max((c.difference.relative for c in failed if not c.difference.problem), default=1.0)
         floor = max((c.floor / c.difference.scale for c in failed if c.difference.scale), default=0.0)
         return self.why.outputs(left, right, [pair for pair, _ in wrong], error, phase, floor)
 
     def _raised(self, left: Trace, right: Trace, phase: Phase) -> Finding:
-        """A model raises: the reason is where the traces part before, or the operation that raised."""
-        if left.error and right.error:
-            hint = "; compare without training (training=False, --eval-only)" if left.training else ""
-            return Finding(
-                phase=phase,
-                place="layer",
-                layer_left=left.error_scope,
-                layer_right=right.error_scope,
-                cause="input.rejected",
-                explanation=f"both fail: {left.error} / {right.error}{hint}",
-            )
+        """One model raises: the reason is where the traces part before, or the operation that raised."""
         found = self.why.outputs(left, right, [], 1.0, phase).finding
         if found.cause is not None:
             return found
@@ -153,11 +159,18 @@ class FaultSearch:
                 search.skipped.append(f"gradients behind {PLACES} places that were found one by one")
                 break
             now = self._beside(left, True, "values")
+            if now.failing:
+                search.skipped.append(f"the gradients of {_names(wrong)}, because in another run {now.errors}")
+                break
             located = where_gradients_part(left, now.right, self.why, wrong, gradients.comparisons)
             if isinstance(located, Finding):
+                if located.cause == "values.not_finite":
+                    search.findings.append(located)
+                    broken = spoilt(gradients.comparisons)
+                    wrong = [one for one in wrong if one not in broken]
+                    continue
                 if self.substitutions.values:
-                    names = ", ".join(name for _, name in wrong)
-                    search.skipped.append(f"the gradients of {names}, beside what was found before")
+                    search.skipped.append(f"the gradients of {_names(wrong)}, beside what was found before")
                 else:
                     search.findings.append(located)
                 break
@@ -171,6 +184,9 @@ class FaultSearch:
                 break
             kept = {name for _, name in wrong}
             now = replace(self._beside(left, True, "results"), left=runs.left)
+            if now.failing:
+                search.skipped.append(f"the gradients of {_names(wrong)}, because in another run {now.errors}")
+                break
             again = compare_gradients(self.comparer, self.pairs, now).wrong
             wrong = [(kind, name) for kind, name in again if name in kept]
         return search
@@ -189,3 +205,7 @@ class FaultSearch:
             if partners and not any(other.inputs[0] in by_digest.to_right[op.inputs[0]] for other in partners):
                 found |= {name for n in op.inputs if (name := runs.left.parameter(n)) is not None}
         return found
+
+
+def _names(wrong: Wrong) -> str:
+    return ", ".join(name for _, name in wrong)

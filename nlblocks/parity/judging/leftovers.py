@@ -11,6 +11,7 @@ from nlblocks.backend import State
 from nlblocks.numerics import distance
 from nlblocks.parity.findings import CAUSES, Finding
 from nlblocks.parity.pairing import Pairing
+from nlblocks.parity.tracing import Trace
 
 _finding = partial(Finding, phase="pairing", place="parameters")
 
@@ -22,9 +23,16 @@ def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) 
     yield from _unlike(pairs, None if transferred else states)
     for text in pairs.ambiguous:
         yield _finding(explanation=text, severity="note")
-    for side, unused in zip(("left", "right"), pairs.unused, strict=True):
-        if unused:
+    for side, unused, cut in zip(("left", "right"), pairs.unused, pairs.cut, strict=True):
+        if unused and not cut:
             yield _finding(explanation=f"never used on the {side}: {', '.join(unused)}", severity="note")
+
+
+def not_put_back(left: Trace, right: Trace) -> Iterator[Finding]:
+    """What the runs changed in a model and could not put back: said, for the model is not as it was."""
+    for side, trace in (("left", left), ("right", right)):
+        for text in trace.lost:
+            yield _finding(explanation=f"could not be put back on the {side}: {text}", severity="note")
 
 
 def _lacking(pairs: Pairing) -> Iterator[Finding]:
@@ -46,9 +54,9 @@ def _lacking(pairs: Pairing) -> Iterator[Finding]:
 
 
 def _alone(pairs: Pairing) -> Iterator[Finding]:
-    """Units without a partner."""
-    for side, units in (("left", pairs.left_only), ("right", pairs.right_only)):
-        for unit in units:
+    """Units without a partner, where the other side's run came to its end and used none."""
+    for side, units, cut in zip(("left", "right"), (pairs.left_only, pairs.right_only), pairs.cut[::-1], strict=True):
+        for unit in () if cut else units:
             names = ", ".join(str(ref) for ref in unit.refs.values())
             yield _finding(
                 layer_left=unit.name if side == "left" else "",

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nlblocks.backend import Array
 from nlblocks.numerics import Comparison, distance
-from nlblocks.numerics.tolerance import MODEL_LIMIT
+from nlblocks.numerics.tolerance import EQUAL, MODEL_LIMIT
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.passes import Pass
@@ -24,11 +25,11 @@ def paired_outputs(left: Trace, right: Trace) -> list[tuple[str, str]]:
     return [(name, name) for name in a if name in b] if set(a) & set(b) else list(zip(a, b, strict=False))
 
 
-def compare_outputs(comparer: Comparer, runs: Pass, phase: Phase, *, by_name: bool = False) -> list[Comparison]:
-    """Every output of the left beside its partner; ``by_name`` measures the right's noise by the right's own name."""
+def compare_outputs(comparer: Comparer, runs: Pass, phase: Phase) -> list[Comparison]:
+    """Every output of the left beside its partner."""
     left, right = runs.left, runs.right
     return [
-        comparer.compare(phase, ("output", a), left.output(a), right.output(b), runs, other=b if by_name else None)
+        comparer.compare(phase, ("output", a), left.output(a), right.output(b), runs, other=b)
         for a, b in paired_outputs(left, right)
     ]
 
@@ -84,21 +85,32 @@ def _listed(outputs: list[str]) -> str:
 
 def finite(trace: Trace) -> bool:
     """Whether all outputs are."""
-    outputs = [trace.values[n] for n in trace.outputs.values()]
-    return all(v.dtype.kind != "f" or bool(np.isfinite(v).all()) for v in outputs)
+    return all(bool(np.isfinite(trace.values[n]).all()) for n in trace.outputs.values())
 
 
-def first_not_finite(trace: Trace) -> Op | None:
-    """The first operation that makes NaN or infinity of finite numbers, if an output holds any."""
+def first_not_finite(trace: Trace, other: Trace | None = None) -> Op | None:
+    """The first operation that makes NaN or infinity of finite numbers, if an output holds any.
+
+    Where the ``other`` side makes the same result too, it comes after those that it does not make.
+    """
     if finite(trace):
         return None
     bad: set[int] = set()
+    first: Op | None = None
     for op in trace.ops:
         for number in op.outputs:
             value = trace.values.get(number)
-            if value is None or value.dtype.kind != "f" or np.isfinite(value).all() or op.kind in MASKS:
+            if value is None or np.isfinite(value).all() or (op.kind in MASKS and not np.isnan(value).any()):
+                continue
+            if other is not None and _made(value, other):
+                first = first or op
                 continue
             if not any(n in bad for n in op.inputs):
                 return op
             bad.add(number)
-    return None
+    return first
+
+
+def _made(value: Array, trace: Trace) -> bool:
+    """Whether a run holds this value too."""
+    return any(v.shape == value.shape and distance(v, value) <= EQUAL for v in trace.values.values())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from nlblocks.numerics import Comparison
 from nlblocks.parity.findings import CAUSES, Finding, Phase, ReportData
 
+PLACES: dict[str, Literal["output", "buffers"]] = {"output": "output", "grad_input": "output", "buffers": "buffers"}
+"""Where findings about a tensor of a group are; of others at the parameters."""
 COMPUTED: tuple[Phase, ...] = ("eval forward", "train forward", "backward")
 """Where a difference cannot be accepted, because the results differ by it."""
 R = TypeVar("R", bound=ReportData)
@@ -60,16 +62,40 @@ class ReportBuilder:
             self.findings.append(replace(finding, rank=len(before)))
 
     def _weighed(self, finding: Finding) -> Finding:
-        if finding.cause not in self.accept:
+        """A note, where the cause is accepted; what it hides is open where it could not be taken away to see."""
+        if finding.cause not in self.accept or finding.severity == "note":
             return finding
         if finding.phase in COMPUTED:
             text = f"{finding.explanation} (accepted, but it changes what is computed: make the models alike here)"
             return replace(finding, explanation=text)
+        if finding.phase == "training" and finding.place != "attributes" and finding.error_explained is None:
+            self.undecided(f"steps of training beside {finding.cause}, which is accepted and could not be taken away")
         return replace(finding, severity="note")
 
     def compare(self, comparisons: Iterable[Comparison]) -> None:
-        """Add comparisons."""
-        self.comparisons += comparisons
+        """Add comparisons, and say what is NaN or infinite on both sides."""
+        for comparison in comparisons:
+            self.comparisons.append(comparison)
+            self.say_not_finite(comparison)
+
+    def say_not_finite(self, comparison: Comparison, *, judged: bool = True) -> None:
+        """Say what is NaN or infinite on both sides; of a tensor that is no row of the report, also what is open."""
+        found, name = comparison.difference.not_finite, f"{comparison.group} {comparison.name}".rstrip()
+        if found and not comparison.undecided:
+            self.find(Finding(
+                phase=cast(Phase, comparison.phase), place=PLACES.get(comparison.group, "parameters"), severity="note",
+                cause="values.not_finite", explanation=f"{name}: {found}",
+            ))  # fmt: skip
+        if comparison.undecided and not judged:
+            self.undecided(f"{name} in {comparison.phase}: {comparison.undecided}")
+
+    def reopen(self, phase: Phase, text: str) -> None:
+        """What differs in a phase is not judged, and why."""
+        self.undecided(text)
+        self.comparisons = [
+            replace(c, undecided=text) if c.phase == phase and not c.passed and not c.accepted else c
+            for c in self.comparisons
+        ]
 
     def profile(self, layers: Iterable[dict[str, Any]]) -> None:
         """The error of every operation; the first that are told stay."""

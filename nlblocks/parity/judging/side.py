@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from nlblocks.backend import State
+from nlblocks.backend import Array, State
 from nlblocks.parity.running import History
 from nlblocks.parity.tracing import Trace, vocabulary
 
@@ -29,22 +29,40 @@ class Side(Protocol):
     def repeatable(self) -> bool:
         """Whether it can be run in another way. What was captured ran once."""
 
+    def holds(self, *, training: bool, dtype: str) -> bool:
+        """Whether there is such a pass. A model runs any; a capture may be without."""
+
     def run(
-        self, *, training: bool, dtype: str = "float64", keep: str = "values", given: vocabulary.Given | None = None
-    ) -> Trace:
-        """One pass, with backward in training."""
+        self, *, training: bool, dtype: str = "float64", keep: str = "values", given: vocabulary.Given | None = None,
+        decisions: Any = None,
+    ) -> Trace:  # fmt: skip
+        """One pass, with backward in training; held to ``decisions``, if there are any."""
+
+    def decided(self, *, training: bool, dtype: str, given: vocabulary.Given | None = None) -> Any:
+        """What one pass decides at thresholds and ties, as :meth:`run` takes it."""
 
     def noise(
-        self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: vocabulary.Given | None = None
-    ) -> Mapping[vocabulary.Key, float]:
-        """Per tensor of ``base``, the largest change when all that goes in moves by one unit in the last place."""
+        self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int],
+        given: vocabulary.Given | None = None, held: bool = True,
+    ) -> Mapping[vocabulary.Key, Array]:  # fmt: skip
+        """Per element of ``base``, the largest change when all that goes in moves by one unit in the last place.
+
+        What stands at a threshold or a tie is ``held`` there, or falls where it falls.
+        """
+
+    def jump(self, *, training: bool, dtype: str, given: vocabulary.Given | None = None) -> str:
+        """The first operation that jumps though it is held; "" where none is known to."""
 
     @property
     def trainable(self) -> bool:
         """Whether there is anything to train."""
 
-    def train(self, maker: Callable[[list[Any]], Any], side: str, steps: int) -> History:
-        """Steps of training with an optimiser; ``side`` is what errors call the model."""
+    @property
+    def asked(self) -> bool:
+        """Whether the user asked for steps of training."""
+
+    def train(self) -> History | None:
+        """What its steps of training leave behind; None where there are none."""
 
     def redrawn(self, masks: Mapping[str, tuple[int, ...]]) -> Side:
         """The same side, its dropout masks drawn for what the other side's are drawn for."""

@@ -17,11 +17,11 @@ def dropout_partners(left: Trace, right: Trace) -> dict[str, Drawn]:
     Those without a partner of the same extents are paired in order, where they have as many elements.
     """
     mine, theirs = list(_dropouts(left)), list(_dropouts(right))
-    same = {_key(drawn) for _, drawn in mine} & {_key(drawn) for _, drawn in theirs}
-    without = [drawn for _, drawn in mine if _key(drawn) not in same]
+    same = {key(drawn) for _, drawn in mine} & {key(drawn) for _, drawn in theirs}
+    without = [drawn for _, drawn in mine if key(drawn) not in same]
     found = {}
     for site, drawn in theirs:
-        if _key(drawn) in same:
+        if key(drawn) in same:
             continue
         partner = next((d for d in without if math.prod(d[:-1]) == math.prod(drawn[:-1])), None)
         if partner is not None:
@@ -36,5 +36,6 @@ def _dropouts(trace: Trace) -> Iterator[tuple[str, Drawn]]:
             yield op.site, tuple(op.attrs["drawn"])
 
 
-def _key(drawn: Drawn) -> tuple[object, ...]:
+def key(drawn: Drawn) -> tuple[object, ...]:
+    """What two draws that are given the same numbers have in common."""
     return drawn[-1], *sorted(extent for extent in drawn[:-1] if extent != 1)

@@ -23,7 +23,7 @@ class Pairing:
     """The pairs of units, and what has no partner.
 
     ``unused`` are the parameters that no operation used, left and right; ``ambiguous`` says what was paired by nothing
-    but chance.
+    but chance. ``cut`` are the sides whose run came to no end, left and right: nothing is known of what lies behind.
     """
 
     pairs: tuple[tuple[Unit, Unit], ...] = ()
@@ -31,6 +31,7 @@ class Pairing:
     right_only: tuple[Unit, ...] = ()
     unused: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     ambiguous: tuple[str, ...] = ()
+    cut: tuple[bool, bool] = (False, False)
 
     def roles(self) -> list[tuple[Ref, Ref, str, Unit, Unit]]:
         """Every pair of tensors with its role and units."""
@@ -53,11 +54,11 @@ class Pairing:
         """
         return transfer.moved([(a, b) for a, b, *_ in self.roles()], source, target)
 
-    def mirrored(self, values: State, target: State) -> State:
+    def mirrored(self, values: State, target: State) -> transfer.Mirrored:
         """Arrays by the right model's names (gradients, buffers) under the left's names and layouts, where paired.
 
-        ``target`` gives the left's shapes. A tensor that is a whole one on both sides is a view of the right's; rows
-        without a partner are NaN.
+        ``target`` gives the left's shapes. A tensor that is a whole one on both sides is a view of the right's; of
+        others it is known which elements have a partner.
         """
         return transfer.mirrored([(a, b) for a, b, *_ in self.roles()], values, target)
 
@@ -102,6 +103,7 @@ def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
         right_only=tuple(unit for j, unit in enumerate(b) if j not in taken),
         unused=(_unused(left, a), _unused(right, b)),
         ambiguous=tuple(ambiguous),
+        cut=(left.stopped, right.stopped),
     )
 
 

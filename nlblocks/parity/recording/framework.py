@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from nlblocks.backend import Array
-from nlblocks.parity.recording.rounding import Rounding
 from nlblocks.parity.tracing import vocabulary
 
 Undo = Callable[[], object]
@@ -50,7 +52,6 @@ class Framework(ABC):
         model_type: The class of all its models.
         tensor_type: The class of all its tensors.
         table: Its functions by name, each a line in the vocabulary (:mod:`nlblocks.parity.tracing.vocabulary`).
-        rounding: What its kernels hold as float32.
         inplace: How the name of a function that overwrites its argument ends, "" where there are none.
         kernel: How the name begins of a kernel that is called without the function around it.
         variadic: Functions that take a list of numbers or tensors as separate arguments as well.
@@ -59,16 +60,16 @@ class Framework(ABC):
         heads_inside: Whether attention takes [B, L, H, D], not [B, H, L, D].
         recurrent: By function, the reader of its arguments; None for what is not recorded, e.g. packed sequences.
         fused: By function, what writes down the operations that it stands for.
-        functions: What another framework's ``rounding`` needs to be imitated: clip(x, low, high), elu(x, alpha), and
-            steps(x, axis), the differences of neighbours, 0 for the first.
+        functions: What the lab calls itself, where there is one: softmax(x, axis) and clip(x, low, high).
+        casts: Methods that cast to a dtype of their own, by its name: {"float": "float32"}.
         batch_norm: The class of its blocks' own BatchNorm, with spec, weight, bias, running_mean and running_var.
+        lacking: What its errors say (regular expressions) where it has no kernel, or no memory, for what a model does.
     """
 
     name: ClassVar[str]
     model_type: ClassVar[type[Any]]
     tensor_type: ClassVar[type[Any]]
     table: ClassVar[Mapping[str, str]]
-    rounding: ClassVar[Rounding] = Rounding()
     inplace: ClassVar[str] = ""
     kernel: ClassVar[str] = ""
     variadic: ClassVar[frozenset[str]] = frozenset()
@@ -78,7 +79,9 @@ class Framework(ABC):
     recurrent: ClassVar[Mapping[str, Callable[[str, Sequence[Any]], Recurrent | None]]] = {}
     fused: ClassVar[Mapping[str, Fused]] = {}
     functions: ClassVar[Mapping[str, Callable[..., Any]]] = {}
+    casts: ClassVar[Mapping[str, str]] = {}
     batch_norm: ClassVar[type | None] = None
+    lacking: ClassVar[tuple[str, ...]] = ()
 
     # Models
 
@@ -96,15 +99,14 @@ class Framework(ABC):
 
     @abstractmethod
     def named(self, model: Any) -> dict[str, Any]:
-        """Floating parameters and buffers by name, each once; running statistics are running_mean and running_var."""
+        """Floating and complex parameters and buffers by name, each once.
+
+        Running statistics are running_mean and running_var.
+        """
 
     @abstractmethod
     def buffer_names(self, model: Any) -> set[str]:
         """Which of :meth:`named` are buffers."""
-
-    def buffers(self, module: Any) -> dict[str, Any]:
-        """The dict in which a module keeps its own buffers beside its attributes, if there is one."""
-        return vars(module).get("_buffers", {})
 
     @abstractmethod
     def around(self, module: Any, before: Callable[..., None], after: Callable[..., None]) -> Sequence[Undo]:
@@ -117,11 +119,14 @@ class Framework(ABC):
 
     @abstractmethod
     def to_numpy(self, tensor: Any) -> Array:
-        """The values, on the tensor's own memory where that can be; bfloat16 as float32."""
+        """The values, on the tensor's own memory where that can be; bfloat16 as float32, complex ones as they are."""
 
     @abstractmethod
     def input(self, array: Array, dtype: str, *, gradient: bool) -> Any:
-        """A tensor on memory of its own; floating ones as ``dtype``, and with a gradient if it is wanted."""
+        """A tensor on memory of its own, with a gradient if it is wanted, which integers have not.
+
+        Floating ones are made ``dtype``, complex ones the complex dtype of that precision.
+        """
 
     @abstractmethod
     def like(self, array: Array, tensor: Any) -> Any:
@@ -129,11 +134,18 @@ class Framework(ABC):
 
     @abstractmethod
     def copy(self, tensor: Any, dtype: str, values: Array | None) -> Any:
-        """A tensor on memory of its own, on the same device, floating ones as ``dtype``; with these values, if any."""
+        """A tensor on memory of its own, on the same device; with these values, if any. Dtypes as of :meth:`input`."""
 
     @abstractmethod
     def lent(self, tensors: Sequence[tuple[Any, Any]]) -> AbstractContextManager[object]:
-        """Within, each first tensor, a parameter, has the memory and dtype of the second, and no gradient yet."""
+        """Within, each first tensor, a parameter, has the memory and dtype of the second, and no gradient yet.
+
+        Its gradient, its hooks and whether it wants a gradient are put back as well.
+        """
+
+    def write(self, tensor: Any, array: Array) -> None:
+        """Other values, of the same shape and dtype, in the tensor's memory: no operation, and no new version."""
+        self.to_numpy(tensor)[...] = array
 
     def version(self, tensor: Any) -> int:
         """How often a tensor was written to; never, where a framework overwrites none."""
@@ -143,9 +155,38 @@ class Framework(ABC):
     def wants_gradient(self, tensor: Any) -> bool:
         """Whether a backward pass reaches a tensor."""
 
+    def cast(self, tensor: Any, dtype: str) -> Any:
+        """The tensor as this dtype; gradients pass."""
+        return tensor.astype(dtype)
+
+    def renamed(self, value: Any, meant: Callable[[str], str]) -> Any:
+        """A dtype among a call's arguments as ``meant`` reads its name; anything else as it is."""
+        return value
+
+    def node(self, tensor: Any) -> Hashable | None:
+        """What names a tensor's place in the graph of gradients, None where it has none."""
+        return None
+
+    def behind(self, tensor: Any, known: Container[Hashable]) -> Sequence[Hashable]:
+        """The places that a tensor's gradient comes to first, of those that are known."""
+        return ()
+
     def constant(self, tensor: Any) -> Any:
         """The values of a tensor, without its gradient."""
         return self.like(self.to_numpy(tensor), tensor)
+
+    def exchanged(self, tensor: Any, values: Any) -> Any:
+        """A tensor with other values, which are one without a gradient, whose gradient goes on to ``tensor`` as it is.
+
+        A framework that has functions with a backward pass of their own says it with one. Here the difference of what
+        is finite of the tensor is added, which is nothing: an infinity gets no gradient, and beside NaN nothing does.
+        """
+        clip = self.functions.get("clip")
+        if clip is not None:
+            most = float(np.finfo(dtype_name(tensor)).max)
+            tensor = clip(tensor, -most, most)
+        nothing = tensor - self.constant(tensor)
+        return values + nothing if np.isfinite(self.to_numpy(nothing)).all() else values
 
     # Running
 
@@ -157,16 +198,23 @@ class Framework(ABC):
     def within(self, dtype: str, *, gradients: bool) -> AbstractContextManager[object]:
         """Within, new tensors are ``dtype`` by default and gradients on or off; the random state is put back after."""
 
+    def seed(self, seed: int) -> None:  # noqa: B027
+        """Start the framework's own random numbers anew, where it has any."""
+
     @abstractmethod
     def observed(self, model: Any, observer: Any) -> AbstractContextManager[object]:
         """Within, each outermost call of a function or method goes through observer(name, function, args, kwargs).
 
-        Outermost: while ``observer.busy``, the function is called as it is (the observer does so as well).
+        Outermost: while ``observer.busy``, the function is called as it is (the observer does so as well). What kernels
+        hold as float32 is computed with the numbers of the call, as ``observer.held`` says.
         """
 
     @abstractmethod
-    def hook(self, tensor: Any, function: Callable[[Any], Any]) -> None:
-        """Call a function with the gradient that reaches a tensor; what it returns, if anything, goes on instead."""
+    def hook(self, tensor: Any, function: Callable[[Any], Any]) -> Undo:
+        """Call a function with the gradient that reaches a tensor; what it returns, if anything, goes on instead.
+
+        The function that comes back undoes it.
+        """
 
     @abstractmethod
     def backward(
@@ -190,3 +238,14 @@ class Framework(ABC):
     def message(self, error: Exception) -> str:
         """What an error of the framework says, in one line."""
         return " ".join(str(error).split())
+
+    def unable(self, error: Exception) -> bool:
+        """Whether an error is for want of a kernel or of memory, and not the model's own."""
+        if isinstance(error, NotImplementedError | MemoryError):
+            return True
+        return any(re.search(pattern, str(error)) for pattern in self.lacking)
+
+
+def dtype_name(tensor: Any) -> str:
+    """Such as "float32", in every framework."""
+    return str(tensor.dtype).rpartition(".")[2]

@@ -3,37 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import get_ident
+from typing import Any, ClassVar
 
 import numpy as np
 
-from nlblocks.parity.formulas import dropout_draw
+from nlblocks.parity.recording import draws
+from nlblocks.parity.recording.call import Call
 from nlblocks.parity.recording.framework import Framework, Recurrent
+from nlblocks.parity.recording.held import Held
+from nlblocks.parity.recording.named_dtypes import WRITES, NamedDtypes
 from nlblocks.parity.recording.options import RunOptions
-from nlblocks.parity.recording.recorder import Call, Recorder
+from nlblocks.parity.recording.recorder import Recorder
 from nlblocks.parity.tracing import vocabulary
-
-WRITES = {"__setitem__", "setitem"}
-"""Functions whose result is their first argument, written to."""
 
 
 class Observer:
-    """Called in place of each function that a model calls. While it is ``busy``, calls are not the model's own."""
+    """Called in place of each function that a model calls. While it is ``busy``, calls are not the model's own.
+
+    Nor are those of other threads, and those of another run that the model starts in the midst of its own.
+    """
+
+    running: ClassVar[list[Observer]] = []
+    """Those whose models run: one, and one more for each run inside a run."""
 
     def __init__(self, framework: Framework, recorder: Recorder, options: RunOptions) -> None:
         self.framework, self.recorder, self.options = framework, recorder, options
-        self.held = options.held if options.held else None
+        self.held = Held(options, recorder.trace)
+        self.dtypes = NamedDtypes(framework, options.own, options.dtype, recorder.trace)
         self.busy = False
+        self._thread = get_ident()
+
+    @property
+    def here(self) -> bool:
+        """Whether this is the thread in which the model runs."""
+        return get_ident() == self._thread
 
     def __call__(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        if self.busy:
+        if self.busy or not self.here:
             return function(*args, **kwargs)
         self.busy = True
         try:
             return self._seen(name, function, args, kwargs)
         finally:
             self.busy = False
+
+    @classmethod
+    def paused(cls) -> AbstractContextManager[None]:
+        """Within, what this thread calls is not the model's that it runs, if it runs one."""
+        own = [observer for observer in cls.running if observer._thread == get_ident()]
+        return own[-1].unseen() if own else nullcontext()
+
+    @contextmanager
+    def run(self) -> Iterator[None]:
+        """Within, its model runs."""
+        self.running.append(self)
+        try:
+            yield
+        finally:
+            self.running.remove(self)
+
+    def enter(self, path: str, leaf: bool, *given: Any) -> None:
+        """A module runs on what it is given."""
+        if self.here:
+            self._meet(given)
+            self.recorder.enter(path, leaf)
+
+    def leave(self, *given: Any) -> None:
+        """The module that was entered last gives what it gives."""
+        if self.here:
+            self._meet(given)
+            self.recorder.leave()
+
+    def _meet(self, given: Any) -> None:
+        """What no traced operation made is of the module that hands it on."""
+        with self.unseen():
+            for tensor in vocabulary.tensors_in(given, self.framework.tensor_type):
+                self.recorder.number(tensor)
 
     @contextmanager
     def unseen(self) -> Iterator[None]:
@@ -45,38 +92,46 @@ class Observer:
             self.busy = before
 
     def _seen(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        function, args, kwargs = self.dtypes.call(name, function, args, kwargs)
         reader = self.framework.recurrent.get(name)
         if reader is not None:
             read = reader(name, args)
             return function(*args, **kwargs) if read is None else self._recurrent(read, function, kwargs)
+        if name in vocabulary.ESCAPES:
+            self.recorder.unseen.escape(self.recorder.number(args[0]))
+            return function(*args, **kwargs)
         call = self.recorder.before(name, args, kwargs)
         args, kwargs = self.recorder.corrected(call, args, kwargs)
+        target, args = next(iter(args), None), self.recorder.exchange.copied(call, args)
+        args, kwargs = self.dtypes.arguments(name, call, args, kwargs)
         fused = self.framework.fused.get(call.name)
         if fused is not None:
             return fused(self, call, function, args, kwargs)
-        result = self._execute(function, call, args, kwargs)
+        result = draws.run(self.recorder, call, function, args, kwargs)
+        if result is None:
+            result = self._decided(function, call, args, kwargs)
+        result = self.dtypes.result(call, args, result)
         if call.name in WRITES:
-            self.recorder.after(call, None, target=args[0])
+            self.recorder.after(call, None, target=target)
             return result
         return self.recorder.after(call, result)
 
+    def _decided(self, function: Callable[..., Any], call: Call, args: Any, kwargs: Any) -> Any:
+        """What a call gives, decided as the run is held to decide."""
+        decisions = self.options.decisions
+        if decisions is None:
+            return self._execute(function, call, args, kwargs)
+        decisions.before(self.framework, call)
+        return decisions.after(self.framework, call, self._execute(function, call, args, kwargs))
+
     def _execute(self, function: Callable[..., Any], call: Call, args: Any, kwargs: Any) -> Any:
-        perturbed = self.options.perturbed
-        if self.held is not None:
-            formula = self.held.formula(self.framework, call, perturbed=perturbed)
-            if formula is not None:
-                return formula()
-            args, kwargs = self.held.arguments(call, args, kwargs, perturbed=perturbed)
         if call.kind in vocabulary.DROPOUTS and call.attrs["training"] and call.attrs["p"] > 0:
             return self._dropout(call)
         if call.kind == "attention" and call.signature is not None:
             args, kwargs = call.signature.replace(args, kwargs, "p", lambda p: 0.0)
             if self.recorder.capture:
                 self._attention(call)
-        result = function(*args, **kwargs)
-        if self.held is not None and perturbed:
-            return self.held.moved(self.framework, call, result, backward=self.options.backward)
-        return result
+        return function(*args, **kwargs)
 
     def _dropout(self, call: Call) -> Any:
         """The same mask as in every other framework."""
@@ -87,9 +142,7 @@ class Observer:
         if axes is not None:
             axes = (axes,) if isinstance(axes, int) else tuple(axes)
             shape = tuple(extent if axis in axes else 1 for axis, extent in enumerate(shape))
-        own = (*shape, self.recorder.count(shape))
-        drawn = call.attrs["drawn"] = self.options.masks.get(call.site, own)
-        kept = x * self.framework.like(dropout_draw(drawn, self.options.seed).reshape(shape) >= p, x)
+        kept = x * self.framework.like(draws.uniform(self.recorder, call, shape) >= p, x)
         if call.attrs["mode"] == "downscale_in_infer":
             return kept
         return kept * (1.0 / (1.0 - p) if p < 1 else 0.0)

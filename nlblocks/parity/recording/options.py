@@ -11,7 +11,7 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.init import generator
 from nlblocks.numerics import NoiseFloor
-from nlblocks.parity.recording.rounding import Rounding
+from nlblocks.parity.recording.decisions import Decisions
 from nlblocks.parity.tracing import vocabulary
 
 Keep = Literal["results", "digests", "values"]
@@ -21,15 +21,16 @@ Keep = Literal["results", "digests", "values"]
 class RunOptions:
     """How a model is run. ``inputs`` are float64 or integer arrays; floating ones are cast to ``dtype``.
 
-    What is ``held`` as float32 by another framework's kernels is rounded alike; with ``perturbed``, that and what
-    cannot be rounded alike is moved by as much as that may be off. The gradient of output k is the fixed random array
+    ``own`` is the model's own dtype, which the tracer fills in. With ``perturbed``, the constants that the framework's
+    kernels hold as float32 are moved by as much as that may be off. The gradient of output k is the fixed random array
     :func:`output_gradient` of its name and shape. ``keep`` says what the trace holds beside the results (outputs,
     buffers, gradients of inputs and parameters): "values" copies of every tensor and gradient on the way, "digests" a
     digest of every tensor. Where ``gradients`` is given, it is called with each gradient of an input or parameter as
     soon as that is known, and the trace holds none of them. What is ``given`` takes the place of the run's own.
     ``nudge`` moves the gradients of the outputs by one unit in the last place. ``names``, where there are any, are the
     keywords that the inputs are passed by. ``masks`` says, by site, what a dropout's mask is drawn for
-    (:mod:`nlblocks.parity.formulas.dropout`) if not for its own shape.
+    (:mod:`nlblocks.parity.formulas.dropout`) if not for its own shape. ``decisions`` are filled with what the run
+    decides, or those that it is held to (:mod:`nlblocks.parity.recording.decisions`).
     """
 
     inputs: tuple[Array, ...]
@@ -37,7 +38,7 @@ class RunOptions:
     dtype: str = "float64"
     backward: bool = False
     keep: Keep = "values"
-    held: Rounding = field(default_factory=Rounding)
+    own: str = ""
     perturbed: bool = False
     seed: int = 0
     gradients: Callable[[vocabulary.Key, Array], None] | None = None
@@ -45,16 +46,22 @@ class RunOptions:
     nudge: int | None = None
     names: tuple[str, ...] = ()
     masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    decisions: Decisions | None = None
 
     def call(self, model: Any, tensors: Sequence[Any]) -> Any:
         """What the model gives for its inputs."""
         return model(**dict(zip(self.names, tensors, strict=True))) if self.names else model(*tensors)
 
 
-def output_gradient(name: str, shape: Sequence[int], options: RunOptions) -> Array:
-    """The gradient that is sent into an output: standard normal, the same for both sides."""
-    drawn = generator(options.seed, f"grad:{name}").normal(size=tuple(shape))
-    gradient = drawn.astype(np.float32).astype(np.float64)
+def output_gradient(name: str, shape: Sequence[int], dtype: str, options: RunOptions) -> Array:
+    """The gradient that is sent into an output: standard normal, the same for both sides.
+
+    That of a complex output is complex: the loss is Σ of what both parts of output and gradient give, each times each.
+    """
+    stream = generator(options.seed, f"grad:{name}")
+    gradient = stream.normal(size=tuple(shape)).astype(np.float32).astype(np.float64)
+    if dtype.startswith("complex"):
+        gradient = gradient + 1j * stream.normal(size=tuple(shape)).astype(np.float32)
     if options.nudge is None:
         return gradient
     return NoiseFloor.nudged(gradient, options.nudge, f"grad:{name}", options.dtype)

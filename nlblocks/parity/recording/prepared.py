@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from nlblocks.backend import Array
+from nlblocks.parity.recording.alone import Interrupts, alone
 from nlblocks.parity.recording.framework import Framework
 from nlblocks.parity.recording.options import RunOptions
+from nlblocks.parity.recording.snapshot import Snapshot
+
+
+@dataclass(slots=True)
+class Ready:
+    """A model that is ready: what to run it under, the tensors that were there before, and what could not be put back.
+
+    ``lost`` is filled once the model is put back.
+    """
+
+    interrupts: Interrupts
+    there: list[Any]
+    lost: list[str] = field(default_factory=list)
 
 
 @contextmanager
-def prepared(framework: Framework, model: Any, options: RunOptions, state: Mapping[str, Array]) -> Iterator[None]:
-    """Within, parameters, buffers and tensors that are plain attributes hold ``state``, or copies of what they held."""
+def prepared(framework: Framework, model: Any, options: RunOptions, state: Mapping[str, Array]) -> Iterator[Ready]:
+    """Within, parameters, buffers and tensors that the model holds are ``state``, or copies of what they held."""
     names = {id(tensor): name for name, tensor in framework.named(model).items()}
     made: dict[int, Any] = {}
 
@@ -24,24 +39,14 @@ def prepared(framework: Framework, model: Any, options: RunOptions, state: Mappi
             made[id(tensor)] = framework.copy(tensor, options.dtype, None if name is None else state[name])
         return made[id(tensor)]
 
-    modules = list(framework.modules(model).values())
-    modes = [module.training for module in modules]
-    buffers = [(own_dict, dict(own_dict)) for own_dict in map(framework.buffers, modules)]
-    plain = [
-        {name: value for name, value in vars(module).items() if isinstance(value, framework.tensor_type)}
-        for module in modules
-    ]
-    with framework.within(options.dtype, gradients=options.backward):
-        try:
-            model.train() if options.training else model.eval()
-            with framework.lent([(parameter, own(parameter)) for parameter in framework.parameters(model)]):
-                for module, (held, tensors), found in zip(modules, buffers, plain, strict=True):
-                    held.update({name: own(tensor) for name, tensor in tensors.items() if tensor is not None})
-                    vars(module).update({name: own(tensor) for name, tensor in found.items()})
-                yield
-        finally:
-            for module, mode, (held, tensors), found in zip(modules, modes, buffers, plain, strict=True):
-                held.clear()
-                held.update(tensors)
-                vars(module).update(found)
-                module.training = mode
+    with alone(options.seed) as interrupts, ExitStack() as stack:
+        snapshot = Snapshot(framework, model)
+        ready = Ready(interrupts, list(snapshot.tensors.values()))
+        stack.callback(lambda: ready.lost.extend(snapshot.restore()))
+        stack.enter_context(framework.within(options.dtype, gradients=options.backward))
+        framework.seed(options.seed)
+        model.train() if options.training else model.eval()
+        stack.enter_context(framework.lent([(parameter, own(parameter)) for parameter in framework.parameters(model)]))
+        snapshot.exchange(own)
+        ready.there += made.values()
+        yield ready

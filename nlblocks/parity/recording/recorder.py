@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.framework import Framework
+from nlblocks.parity.recording.call import Call
+from nlblocks.parity.recording.exchange import Exchange
+from nlblocks.parity.recording.framework import Framework, Undo, dtype_name
 from nlblocks.parity.recording.options import RunOptions
+from nlblocks.parity.recording.untraced import Unseen
 from nlblocks.parity.tracing import Op, Trace, vocabulary
 
 LAYERS = vocabulary.NORMALISATIONS | {"conv", "conv_transpose", "linear", "matmul", "embedding", "prelu"}
@@ -24,14 +27,16 @@ SCALARS = frozenset({bool, int, float, str, type(None)})
 class Recorder:
     """Fills ``trace`` with what a framework's calls do."""
 
-    def __init__(self, framework: Framework, trace: Trace, options: RunOptions) -> None:
-        self.framework, self.trace, self.options = framework, trace, options
+    def __init__(self, framework: Framework, trace: Trace, options: RunOptions, unseen: Unseen) -> None:
+        self.framework, self.trace, self.options, self.unseen = framework, trace, options, unseen
+        self.exchange = Exchange(framework, options.given)
         self.sites: dict[str, int] = defaultdict(int)
         self.scopes: list[tuple[str, bool]] = [("", False)]
         self.numbers: dict[int, tuple[weakref.ref[Any], int, int]] = {}
         self.next = 0
-        self.dropouts: dict[tuple[int, ...], int] = defaultdict(int)
+        self.draws: dict[tuple[int | str, ...], int] = defaultdict(int)
         self.readings: dict[str, _Reading] = {}
+        self.hooks: list[Undo] = []
         self.tensor, self.prefix = framework.tensor_type, f"{framework.name}."
 
     @property
@@ -54,7 +59,8 @@ class Recorder:
         """The number of a tensor as it is now; one that was written through a view has become another."""
         known = self.numbers.get(id(tensor))
         if known is None or known[0]() is not tensor:
-            return self.introduce(tensor, "constant:")
+            made = self.unseen.made_from(tensor)
+            return self.introduce(tensor, "constant:") if made is None else self._untraced(tensor, made)
         _, number, version = known
         if self.framework.version(tensor) == version or (number in self.trace.origin and self.trace.parameter(number)):
             return number
@@ -62,11 +68,27 @@ class Recorder:
         self._append("mutated", "mutated", (number,), ("x",), {}, (fresh,))
         return fresh
 
-    def count(self, shape: tuple[int, ...]) -> int:
-        """How many dropouts of a shape, its axes in any order, there were before; axes of one do not count."""
-        key = tuple(sorted(extent for extent in shape if extent != 1))
-        self.dropouts[key] += 1
-        return self.dropouts[key] - 1
+    def _untraced(self, tensor: Any, made: tuple[int, ...]) -> int:
+        """Write down a tensor that something unseen made from these."""
+        fresh = self._new(tensor)
+        roles = tuple(f"from{i}" for i in range(len(made)))
+        self._append(vocabulary.UNTRACED, vocabulary.UNTRACED, made, roles, {}, (fresh,))
+        return fresh
+
+    def close(self) -> None:
+        """The run is over: no hook stays on a tensor that outlives it, and what it met is a constant in later ones."""
+        for undo in self.hooks:
+            undo()
+        self.unseen.done([reference for reference, *_ in self.numbers.values()])
+
+    def count(self, drawn: tuple[int | str, ...]) -> int:
+        """How many draws of a shape, its axes in any order, there were before; axes of one do not count.
+
+        What else than a shape is drawn for is text.
+        """
+        key = tuple(sorted((extent for extent in drawn if extent != 1), key=str))
+        self.draws[key] += 1
+        return self.draws[key] - 1
 
     def before(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
         """Read a call, before it runs and may overwrite its inputs."""
@@ -102,6 +124,9 @@ class Recorder:
             kind, attrs = "relu6", {}
         attrs = vocabulary.normalise(kind, attrs, ndim)
         self.framework.finish(kind, attrs, ndim)
+        read = self.unseen.read_before(kind) if not inputs else ()
+        if read:  # made of values that were read from tensors before, as far as anybody can tell
+            kind, inputs, roles = vocabulary.UNTRACED, list(read), [f"from{i}" for i in range(len(read))]
         return Call(
             kind, reading.name, tuple(inputs), tuple(roles), attrs, arguments, self.site(reading.name),
             reading.signature,
@@ -133,31 +158,14 @@ class Recorder:
         ``target`` is the tensor that a call without a result wrote to.
         """
         if target is None and self.options.given is not None:
-            result = self._given(call.site, result, self.options.given)
+            result = self.exchange.result(call, result)
+        elif self.options.given is not None:
+            self.exchange.result(call, target if call.copied is None else call.copied[1])
         made = list(vocabulary.tensors_in(result, self.tensor)) if target is None else [target]
         if made:
             numbers = tuple(self._new(tensor) for tensor in made)
             self._append(call.kind, call.name, call.inputs, call.roles, call.attrs, numbers, call.site)
         return result
-
-    def _given(self, site: str, result: Any, given: vocabulary.Given) -> Any:
-        """The result with what is given in its place; other than tensors and plain lists of them are left alone."""
-        if type(result) in (list, tuple):
-            return type(result)(self._exchanged((site, i), item, given) for i, item in enumerate(result))
-        return self._exchanged((site, 0), result, given)
-
-    def _exchanged(self, spot: vocabulary.Spot, tensor: Any, given: vocabulary.Given) -> Any:
-        """The tensor with values of others that its gradient passes by, and with another gradient behind it."""
-        if not isinstance(tensor, self.tensor):
-            return tensor
-        framework = self.framework
-        value, gradient = given.values.get(spot), given.gradients.get(spot)
-        if value is not None and value.shape == tuple(tensor.shape):
-            tensor = framework.like(value, tensor) + (tensor - framework.constant(tensor))
-        if gradient is not None and gradient.shape == tuple(tensor.shape) and framework.wants_gradient(tensor):
-            own = tensor
-            framework.hook(tensor, lambda _: framework.like(gradient, own))
-        return tensor
 
     def note(self, kind: str, inputs: Sequence[int], roles: Sequence[str], result: Array, **attrs: Any) -> int:
         """Write down an operation inside a fused one, from its value alone."""
@@ -217,6 +225,7 @@ class Recorder:
         self, kind: str, name: str, inputs: tuple[int, ...], roles: tuple[str, ...], attrs: dict[str, Any],
         outputs: tuple[int, ...], site: str = "",
     ) -> None:  # fmt: skip
+        self.unseen.use(inputs)
         scope, leaf = self.scopes[-1]
         if not leaf and kind in LAYERS and "part" not in attrs:
             names = [
@@ -237,6 +246,8 @@ class Recorder:
         if known is not None and known[0]() is tensor:
             self.trace.overwritten.add(known[1])
         self.numbers[id(tensor)] = (weakref.ref(tensor), number, self.framework.version(tensor))
+        if self.options.backward:
+            self.unseen.note(tensor, number)
         if self.options.keep != "results":
             self._keep(number, self.framework.to_numpy(tensor), own=False)
         if self.capture and self.options.backward and self.framework.wants_gradient(tensor):
@@ -250,7 +261,9 @@ class Recorder:
             if gradient is not None:
                 self.trace.grads[number] = private(self.framework.to_numpy(gradient))
 
-        self.framework.hook(tensor, keep)
+        undo = self.framework.hook(tensor, keep)
+        if self.trace.parameter(number) is not None:
+            self.hooks.append(undo)
 
     def _keep(self, number: int, array: Array, *, own: bool) -> None:
         """Keep of a tensor what the run keeps; ``own`` arrays are nobody else's."""
@@ -261,19 +274,6 @@ class Recorder:
             self.trace.values[number] = as_float64(array) if constant else private(array)
         elif self.options.keep == "digests" and name is None:
             self.trace.keep_digest(number, array)
-
-
-class Call:
-    """One call as it was read."""
-
-    __slots__ = ("arguments", "attrs", "inputs", "kind", "name", "roles", "signature", "site")
-
-    def __init__(
-        self, kind: str, name: str, inputs: tuple[int, ...], roles: tuple[str, ...], attrs: dict[str, Any],
-        arguments: dict[str, Any], site: str, signature: vocabulary.Signature | None = None,
-    ) -> None:  # fmt: skip
-        self.kind, self.name, self.inputs, self.roles, self.attrs = kind, name, inputs, roles, attrs
-        self.arguments, self.site, self.signature = arguments, site, signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +293,11 @@ class _Reading:
 
 
 def _reading(name: str, framework: Framework) -> _Reading:
-    """An operation that overwrites its argument reads as the one that does not: ``__iadd__`` as ``__add__``."""
+    """An operation that overwrites its argument reads as the one that does not: ``__iadd__`` as ``__add__``.
+
+    But for one that has a line of its own.
+    """
+    own = framework.table.get(name)
     if name.startswith("__i") and name.endswith("__") and name not in ("__invert__", "__index__", "__int__"):
         name = f"__{name[3:]}"
     elif framework.inplace and not name.endswith("__"):
@@ -302,7 +306,7 @@ def _reading(name: str, framework: Framework) -> _Reading:
     if reverse:
         name = f"__{name[3:]}"
     public = name.removeprefix(framework.kernel)
-    line = framework.table.get(name) or framework.table.get(public, "")
+    line = own or framework.table.get(name) or framework.table.get(public, "")
     read = vocabulary.signature(line) if line else None
     kind = read.kind if read is not None else public.strip("_")
     return _Reading(name, kind, read, reverse, public in framework.variadic)
@@ -326,18 +330,17 @@ def leaves(value: Any, tensor: type[Any], path: str = "") -> list[tuple[str, Any
 
 
 def private(array: Array) -> Array:
-    """A copy, floating values as float64."""
-    return np.array(array, dtype=np.float64 if array.dtype.kind == "f" else array.dtype)
+    """A copy, floating values as float64, complex ones as complex128."""
+    return np.array(array, dtype=_wide(array))
 
 
 def as_float64(array: Array) -> Array:
-    """Floating values as float64, without a copy where they are."""
-    return np.asarray(array, dtype=np.float64 if array.dtype.kind == "f" else array.dtype)
+    """Floating values as float64, complex ones as complex128, without a copy where they are."""
+    return np.asarray(array, dtype=_wide(array))
 
 
-def dtype_name(tensor: Any) -> str:
-    """Such as "float32", in every framework."""
-    return str(tensor.dtype).rpartition(".")[2]
+def _wide(array: Array) -> Any:
+    return np.result_type(array, np.float64) if array.dtype.kind in "fc" else array.dtype
 
 
 def _without_tensors(value: Any, tensor: type[Any]) -> Any:

@@ -8,12 +8,15 @@ from functools import partial
 from typing import Any
 
 from nlblocks.backend import Array
-from nlblocks.parity.recording.framework import Framework, Undo
+from nlblocks.parity.recording.alone import LOCK, streams
+from nlblocks.parity.recording.decisions import Decisions
+from nlblocks.parity.recording.framework import Framework, Undo, dtype_name
 from nlblocks.parity.recording.observer import Observer
 from nlblocks.parity.recording.options import RunOptions, output_gradient
 from nlblocks.parity.recording.own_batch_norm import as_operations
-from nlblocks.parity.recording.prepared import prepared
-from nlblocks.parity.recording.recorder import Recorder, dtype_name, private
+from nlblocks.parity.recording.prepared import Ready, prepared
+from nlblocks.parity.recording.recorder import Recorder, private
+from nlblocks.parity.recording.untraced import Unseen
 from nlblocks.parity.tracing import Trace, vocabulary
 
 MESSAGE = 300
@@ -23,13 +26,16 @@ MESSAGE = 300
 class Tracer(Framework):
     """Runs a framework's models for the lab. A backend derives one, and offers an object of it as ``tracer``."""
 
+    decisions = Decisions
+
     def owns(self, model: Any) -> bool:
         """Whether the model is a module of this framework."""
         return isinstance(model, self.model_type)
 
     def state(self, model: Any) -> dict[str, Array]:
         """Parameters and buffers by the model's own names, in its own layouts; views of its memory, to be read only."""
-        return {name: self.to_numpy(tensor) for name, tensor in self.named(model).items()}
+        with LOCK, Observer.paused():
+            return {name: self.to_numpy(tensor) for name, tensor in self.named(model).items()}
 
     def describe(self, model: Any) -> dict[str, vocabulary.Tensor]:
         """Shapes and kinds of what :meth:`state` holds."""
@@ -43,75 +49,111 @@ class Tracer(Framework):
         }  # fmt: skip
 
     def dtype(self, model: Any) -> str:
-        """The dtype of the model's floating parameters."""
-        return next((dtype_name(tensor) for tensor in self.named(model).values()), self.default_dtype())
+        """The dtype of the model's floating parameters; of complex ones, that of their parts."""
+        own = next((dtype_name(tensor) for tensor in self.named(model).values()), self.default_dtype())
+        return next((real for real, whole in vocabulary.COMPLEX.items() if whole == own), own)
 
     def run(self, model: Any, state: Mapping[str, Array], **how: Any) -> Trace:
         """Run the model with this state, and leave it as it was; what it raises is the trace's ``error``.
 
         ``how`` are the fields of :class:`~nlblocks.parity.recording.options.RunOptions`.
         """
-        options = RunOptions(**how)
-        trace = Trace(
-            framework=self.name, model=type(model).__name__, training=options.training, dtype=options.dtype,
-            state=self.describe(model),
-            layers={path: type(module).__name__ for path, module in self.modules(model).items()},
-        )  # fmt: skip
-        with prepared(self, model, options, state):
-            self._run(model, options, trace)
+        options = RunOptions(own=self.dtype(model), **how)
+        with LOCK, Observer.paused():
+            trace = Trace(
+                framework=self.name, model=type(model).__name__, training=options.training, dtype=options.dtype,
+                state=self.describe(model),
+                layers={path: type(module).__name__ for path, module in self.modules(model).items()},
+            )  # fmt: skip
+            with prepared(self, model, options, state) as ready:
+                self._run(model, options, trace, ready)
+            trace.lost = ready.lost
         return trace
 
     def train(
-        self, model: Any, state: Mapping[str, Array], *, steps: int, optimiser: Callable[..., Any], **how: Any
-    ) -> list[dict[str, Array]]:
-        """The state after each optimiser step on Σ output · gradient; the model is left as it was."""
-        options, states = RunOptions(**{**how, "keep": "results"}), []
-        with prepared(self, model, options, state):
-            rule = optimiser([p for p in self.parameters(model) if self.wants_gradient(p)])
+        self, model: Any, state: Mapping[str, Array], *, steps: int, optimiser: Callable[..., Any],
+        done: Callable[[dict[str, Array]], None], **how: Any,
+    ) -> None:  # fmt: skip
+        """Call ``done`` with the state after each optimiser step on Σ output · gradient; the model is left as it was.
+
+        What the model or its optimiser raises goes on.
+        """
+        options = RunOptions(**{**how, "keep": "results", "own": self.dtype(model)})
+        with LOCK, Observer.paused(), prepared(self, model, options, state) as ready:
+            names = self.named(model).keys()  # before forward registers more
+            with ready.interrupts.taken():
+                rule = optimiser([p for p in self.parameters(model) if self.wants_gradient(p)])
             for _ in range(steps):
                 trace = Trace(framework=self.name, model=type(model).__name__, training=True, dtype=options.dtype)
-                recorder = Recorder(self, trace, options)
-                inputs = [self.input(array, options.dtype, gradient=options.backward) for array in options.inputs]
-                found = self._forward(model, recorder, options, inputs)
-                if not self._backward(found, options, {}, lambda key, gradient: None):
-                    raise RuntimeError(f"{trace.model}: no output has a gradient")
-                self.step(rule)
-                states.append({name: private(self.to_numpy(tensor)) for name, tensor in self.named(model).items()})
-        return states
+                with self._recording(model, options, trace, ready) as (recorder, inputs):
+                    found = self._forward(model, recorder, inputs, ready)
+                    if not self._backward(found, options, {}, lambda key, gradient: None, ready):
+                        raise RuntimeError(f"{trace.model}: no output has a gradient")
+                with ready.interrupts.taken():
+                    self.step(rule)
+                now = self.named(model)
+                done({name: private(self.to_numpy(now[name])) for name in names if name in now})
 
-    def _run(self, model: Any, options: RunOptions, trace: Trace) -> None:
-        recorder = Recorder(self, trace, options)
+    @contextmanager
+    def deciding(self, model: Any, decisions: Decisions) -> Iterator[None]:
+        """Within, what the model is called for fills decisions, or is held to them; nothing else is written down."""
+        trace = Trace(framework=self.name, model=type(model).__name__, training=False, dtype="")
+        options = RunOptions(inputs=(), keep="results", decisions=decisions)
+        with LOCK:
+            recorder = Recorder(self, trace, options, Unseen(self, trace, model, ()))
+            try:
+                with self._followed(model, recorder, options):
+                    yield
+            finally:
+                recorder.close()
+
+    def _run(self, model: Any, options: RunOptions, trace: Trace, ready: Ready) -> None:
+        def deliver(key: vocabulary.Key, gradient: Array) -> None:
+            (trace.grad_inputs if key[0] == "grad_input" else trace.grad_params)[key[1]] = gradient
+
+        with self._recording(model, options, trace, ready) as (recorder, inputs):
+            targets = {("grad_input", str(index)): tensor for index, tensor in enumerate(inputs)}
+            targets |= {("grad_params", name): tensor for name, tensor in self.named(model).items()}
+            try:
+                found = self._forward(model, recorder, inputs, ready)
+                sent = options.gradients or deliver
+                if options.backward:
+                    self._backward(found, options, targets, sent, ready)
+            except Exception as error:
+                trace.error = f"{type(error).__name__}: {self.message(error)[:MESSAGE]}"
+                trace.error_scope = recorder.scopes[-1][0]
+                trace.unable = self.unable(error)
+        trace.buffers_after = {
+            name: private(self.to_numpy(tensor))
+            for name, tensor in self.named(model).items()
+            if name in trace.state and trace.state[name].buffer
+        }
+
+    @contextmanager
+    def _recording(
+        self, model: Any, options: RunOptions, trace: Trace, ready: Ready
+    ) -> Iterator[tuple[Recorder, list[Any]]]:
+        """A recorder that knows the model's tensors and inputs, and the inputs."""
+        recorder = Recorder(self, trace, options, Unseen(self, trace, model, ready.there))
         inputs = [self.input(array, options.dtype, gradient=options.backward) for array in options.inputs]
-        targets: dict[vocabulary.Key, Any] = {("grad_input", str(index)): tensor for index, tensor in enumerate(inputs)}
         for index, tensor in enumerate(inputs):
             recorder.introduce(tensor, f"input:{index}")
         for name, tensor in self.named(model).items():
             recorder.introduce(tensor, f"parameter:{name}")
-            targets["grad_params", name] = tensor
-
-        def deliver(key: vocabulary.Key, gradient: Array) -> None:
-            (trace.grad_inputs if key[0] == "grad_input" else trace.grad_params)[key[1]] = gradient
-
         try:
-            found = self._forward(model, recorder, options, inputs)
-            if options.backward and not self._backward(found, options, targets, options.gradients or deliver):
-                trace.error = f"{trace.model}: no output has a gradient"
-        except Exception as error:
-            trace.error = f"{type(error).__name__}: {self.message(error)[:MESSAGE]}"
-            trace.error_scope = recorder.scopes[-1][0]
-        trace.buffers_after = {
-            name: private(self.to_numpy(tensor))
-            for name, tensor in self.named(model).items()
-            if trace.state[name].buffer
-        }
+            yield recorder, inputs
+        finally:
+            recorder.close()
 
-    def _forward(self, model: Any, recorder: Recorder, options: RunOptions, inputs: list[Any]) -> dict[str, Any]:
+    def _forward(self, model: Any, recorder: Recorder, inputs: list[Any], ready: Ready) -> dict[str, Any]:
         """Run the model under observation; its outputs by the name of their gradient."""
-        with self._followed(model, recorder, options):
+        trace, options = recorder.trace, recorder.options
+        before = streams()
+        with self._followed(model, recorder, options), ready.interrupts.taken():
             result = options.call(model, inputs)
+        trace.streams = {name: place for name, place in streams().items() if place != before[name]}
         found = recorder.finish(result)
         if not found:
-            trace = recorder.trace
             trace.error = f"{trace.model} returned {type(result).__name__}, which holds no tensor"
         return found
 
@@ -122,16 +164,14 @@ class Tracer(Framework):
         modules = self.modules(model)
         undo: list[Undo] = []
 
-        def leave(*_: Any) -> None:
-            recorder.leave()
-
         with ExitStack() as stack:
+            stack.enter_context(observer.run())
             if self.batch_norm is not None:
                 norms = (module for module in modules.values() if isinstance(module, self.batch_norm))
                 stack.enter_context(as_operations(norms, observer))
             stack.callback(lambda: [put_back() for put_back in undo])
             for path, module in modules.items():
-                undo += self.around(module, partial(_enter, recorder, path, self._leaf(path, module)), leave)
+                undo += self.around(module, partial(observer.enter, path, self._leaf(path, module)), observer.leave)
             stack.enter_context(self.observed(model, observer))
             yield
 
@@ -144,15 +184,15 @@ class Tracer(Framework):
 
     def _backward(
         self, found: Mapping[str, Any], options: RunOptions, targets: Mapping[vocabulary.Key, Any],
-        done: Callable[[vocabulary.Key, Array], None],
+        done: Callable[[vocabulary.Key, Array], None], ready: Ready,
     ) -> bool:  # fmt: skip
         """Send the fixed gradients into the outputs; False where none of them takes one."""
         outputs = {path: tensor for path, tensor in found.items() if self.wants_gradient(tensor)}
-        sent = [self.like(output_gradient(path, tensor.shape, options), tensor) for path, tensor in outputs.items()]
+        sent = [
+            self.like(output_gradient(path, tensor.shape, dtype_name(tensor), options), tensor)
+            for path, tensor in outputs.items()
+        ]
         if outputs:
-            self.backward(list(outputs.values()), sent, targets, done)
+            with ready.interrupts.taken():
+                self.backward(list(outputs.values()), sent, targets, done)
         return bool(outputs)
-
-
-def _enter(recorder: Recorder, path: str, leaf: bool, *_: Any) -> None:
-    recorder.enter(path, leaf)

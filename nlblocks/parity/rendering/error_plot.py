@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from nlblocks.parity.rendering.upwards import upwards
+
 FLOOR, TOP = -18.0, 2.0
 """The picture's powers of ten: below float64's rounding, and above any share of the largest value that says more."""
 HEIGHT, LEFT, RIGHT, HEAD, FOOT = 300, 48, 16, 30, 34
@@ -64,7 +66,7 @@ def value(row: Mapping[str, Any]) -> str:
 
 
 def number(error: float) -> str:
-    return "0" if error == 0 else f"{error:.1e}"
+    return "0" if error == 0 else upwards(error)
 
 
 def _grid(width: int) -> list[str]:

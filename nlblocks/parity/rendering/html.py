@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from nlblocks.numerics.tolerance import RATIO
 from nlblocks.parity.rendering.error_plot import COLOURS, kind, number, picture, value
+from nlblocks.parity.rendering.text import said
 
 VERDICTS = {"same": "THE SAME", "different": "DIFFERENT", "not compared": "NOT COMPARED"}
 STYLE = """
@@ -69,7 +70,7 @@ def page(report: Mapping[str, Any], summary: str) -> str:
         _others(report["findings"], report["finding"]),
         _pairs(report),
         _layers(report["layers"]),
-        _comparisons(report["comparisons"]),
+        _comparisons(report["comparisons"], report["accept"]),
     ]
     body = "\n".join(part for part in parts if part)
     return (
@@ -113,25 +114,27 @@ def _where(finding: Mapping[str, Any]) -> str:
 
 def _phases(report: Mapping[str, Any]) -> str:
     rows = []
-    faulty = {f["phase"] for f in report["findings"] if f["severity"] == "fault"}
     for phase in dict.fromkeys(c["phase"] for c in report["comparisons"]):
         found = [c for c in report["comparisons"] if c["phase"] == phase]
-        failed = sum(not c["passed"] and not c["undecided"] for c in found)
-        undecided = sum(bool(c["undecided"]) for c in found)
-        zero = [0.0 if c["passed"] and c["noise"] * RATIO >= c["scale"] else c["relative"] for c in found]
-        state = '<span class="good">agree</span>' if not failed else f'<span class="bad">{failed} differ</span>'
-        if failed and phase not in faulty:
-            state = f'<span class="note">{failed} differ, accepted</span>'
-        if undecided and not failed:
-            state = f'<span class="note">{undecided} not compared</span>'
+        states = [_state(c, report["accept"]) for c in found]
+        counts = Counter((kind, word) for kind, word in states if kind != "good")
+        state = ", ".join(
+            f'<span class="{kind}">{count} {escape(word)}</span>' for (kind, word), count in counts.items()
+        )
         ratio = max(c["ratio"] for c in found)
         problem = next((c["problem"] for c in found if c["problem"]), "")
-        worst = escape(problem) or number(max(zero))
+        worst = escape(problem) or number(max(c["relative"] for c in found))
+        state = state or '<span class="good">agree</span>'
         rows.append((escape(phase), str(len(found)), worst, f"{ratio:.3g}" if ratio else "–", state))
     if report["steps"]:
         steps, rules = report["steps"], " / ".join(dict.fromkeys(report["optimisers"]))
-        bad = any(f["phase"] == "training" and f["severity"] == "fault" for f in report["findings"])
-        state = '<span class="bad">differ</span>' if bad else '<span class="good">agree</span>'
+        found = [f for f in report["findings"] if f["phase"] == "training"]
+        accepted = dict.fromkeys(f["cause"] for f in found if f["severity"] == "note" and f["error"] is not None)
+        state = '<span class="good">agree</span>'
+        if any(f["severity"] == "fault" for f in found):
+            state = '<span class="bad">differ</span>'
+        elif accepted:
+            state = f'<span class="note">{escape(said(list(accepted), report["accept"]))}</span>'
         worst = f"{number(max(step['error'] for step in steps))} of a weight's way"
         rows.append((f"training, {len(steps)} step{'s' * (len(steps) > 1)}: {escape(rules)}", "", worst, "–", state))
     heads = ("phase", "tensors", "worst difference", "in noise floors", "")
@@ -197,7 +200,7 @@ def _layers(layers: Sequence[Mapping[str, Any]]) -> str:
     return f'<div class="card"><h2>Operation by operation</h2>{_search("layers", len(rows))}{table}</div>'
 
 
-def _comparisons(comparisons: Sequence[Mapping[str, Any]]) -> str:
+def _comparisons(comparisons: Sequence[Mapping[str, Any]], accept: Sequence[str]) -> str:
     rows = [
         (
             escape(c["phase"]),
@@ -206,8 +209,10 @@ def _comparisons(comparisons: Sequence[Mapping[str, Any]]) -> str:
             escape(c["dtype"]),
             escape(c["problem"]) or number(c["relative"]),
             f"{c['ratio']:.3g}" if c["ratio"] else "–",
-            "" if c["passed"] or c["problem"] else f"{c['index']}: {c['values'][0]:.9g} and {c['values'][1]:.9g}",
-            _judged(c),
+            ""
+            if c["passed"] or c["problem"]
+            else f"{c['index']}: {_value(c['values'][0])} and {_value(c['values'][1])}",
+            _judged(c, accept),
         )
         for c in comparisons
     ]
@@ -216,10 +221,26 @@ def _comparisons(comparisons: Sequence[Mapping[str, Any]]) -> str:
     return f'<div class="card"><h2>Every tensor</h2>{_search("tensors", len(rows))}{table}</div>'
 
 
-def _judged(comparison: Mapping[str, Any]) -> str:
+def _judged(comparison: Mapping[str, Any], accept: Sequence[str]) -> str:
+    kind, word = _state(comparison, accept)
+    why = f": {comparison['undecided']}" if comparison["undecided"] else ""
+    return f'<span class="{kind}">{escape(word + why)}</span>'
+
+
+def _state(comparison: Mapping[str, Any], accept: Sequence[str]) -> tuple[str, str]:
+    """The class and the words for how a tensor was judged."""
+    if comparison["passed"]:
+        return "good", "agrees"
     if comparison["undecided"]:
-        return f'<span class="note">not compared: {escape(comparison["undecided"])}</span>'
-    return '<span class="good">agrees</span>' if comparison["passed"] else '<span class="bad">differs</span>'
+        return "note", "not compared"
+    if comparison["explained"]:
+        return "note", said(comparison["explained"], accept)
+    return "bad", "differ"
+
+
+def _value(value: Any) -> str:
+    """A number, or the two parts of a complex one."""
+    return f"{complex(*value) if isinstance(value, list) else value:.9g}"
 
 
 def _search(name: str, rows: int) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nlblocks.numerics import Comparison
 from nlblocks.parity.findings import Finding, ReportData
+from nlblocks.parity.rendering.upwards import upwards
 
 VERDICTS = {"same": "the same", "different": "DIFFERENT", "not compared": "NOT COMPARED"}
 SHOWN = 3
@@ -48,21 +49,39 @@ def _phase(report: ReportData, phase: str) -> Iterator[str]:
     """How many tensors of a phase agree, the worst of them, and the first that does not."""
     found = [c for c in report.comparisons if c.phase == phase]
     agree = sum(c.passed for c in found)
+    differ = [c for c in found if not (c.passed or c.undecided or c.explained)]
     ratio = max((c.ratio for c in found), default=0.0)
     noise = f", {ratio:.2g} noise floors" if ratio else ""
     open_ = [c for c in found if c.undecided]
-    differ = len(found) - agree - len(open_)
-    wanted = bool(differ) and not any(f.phase == phase for f in report.faults)
-    worst = report.worst(phase)
-    mark = "·" if wanted else "✗" if differ else "?" if open_ else "✓"
-    rest = ", the rest is accepted" if wanted else ""
-    yield f"  {phase:14} {mark} worst {worst:.1e}{noise}, {agree} of {len(found)} agree{rest}"
-    if differ and not wanted:
-        yield f"  {'':16} {_apart(next(c for c in found if not c.passed and not c.undecided))}"
+    worst, most = report.worst(phase), report.worst_of(phase)
+    rounding = most is not None and most.passed and most.zero and most.difference.error > 0
+    zero = f" ({_name(most)}, which is zero but for rounding)" if most is not None and rounding else ""
+    mark = "✗" if differ else "?" if open_ else "✓" if agree == len(found) else "·"
+    rest = "".join(f", {len(rows)} {words}" for words, rows in _following(report, found).items())
+    more = f", {len(open_)} not compared" if open_ else ""
+    yield f"  {phase:14} {mark} worst {upwards(worst or 0.0)}{zero}{noise}, {agree} of {len(found)} agree{rest}{more}"
+    if differ:
+        yield f"  {'':16} {_apart(differ[0])}"
     for comparison in open_[:SHOWN]:
         yield f"  {'':16} {_name(comparison)} not compared: {comparison.undecided}"
     if len(open_) > SHOWN:
         yield f"  {'':16} and {len(open_) - SHOWN} more tensors not compared"
+
+
+def _following(report: ReportData, found: list[Comparison]) -> dict[str, list[Comparison]]:
+    """The comparisons that differ because of what is said elsewhere, by that in words."""
+    groups: dict[str, list[Comparison]] = {}
+    for comparison in found:
+        if comparison.explained:
+            words = said(comparison.explained, report.accept)
+            groups.setdefault(words, []).append(comparison)
+    return groups
+
+
+def said(explained: Sequence[str], accept: Sequence[str]) -> str:
+    """What a difference follows from: accepted, where all of it is."""
+    word = "accepted: " if set(explained) <= set(accept) else "explained by "
+    return word + ", ".join(explained)
 
 
 def _apart(comparison: Comparison) -> str:
@@ -81,10 +100,13 @@ def _steps(report: ReportData) -> str:
     """The step of training that is furthest apart."""
     rules = " / ".join(dict.fromkeys(report.optimisers))
     step, error, name = max(report.steps, key=lambda row: row[1])
-    fault = any(f.phase == "training" and f.place != "attributes" for f in report.faults)
+    apart = [f for f in report.findings if f.phase == "training" and f.place != "attributes" and f.error is not None]
+    accepted = dict.fromkeys(str(f.cause) for f in apart if f.severity == "note")
+    fault = any(f.severity == "fault" for f in apart)
+    rest = f", accepted: {', '.join(accepted)}" if accepted else ""
     return (
-        f"  {'training':14} {'✗' if fault else '✓'} worst {error:.1e} of the way that a weight went "
-        f"({name or 'none moved'}, step {step}), {rules}"
+        f"  {'training':14} {'✗' if fault else '·' if accepted else '✓'} worst {upwards(error)} of the way that a "
+        f"weight went ({name or 'none moved'}, step {step}), {rules}{rest}"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from nlblocks.backend import Row, rows
+from nlblocks.backend import Row, rows, tracer_in
 from nlblocks.errors import InputError
 from nlblocks.parity.recording import Tracer
 
@@ -24,7 +24,7 @@ def tracer_of(model: Any) -> Tracer:
     for name, row in asked:
         if (row.framework or _framework(row)) not in homes:
             continue
-        tracer = _tracer(row)
+        tracer: Tracer | None = tracer_in(row.module)
         if tracer is not None and tracer.owns(model):
             return tracer
         if tracer is not None:
@@ -38,14 +38,3 @@ def _framework(row: Row) -> str | None:
         return str(getattr(importlib.import_module(row.module), "framework", row.module))
     except ModuleNotFoundError:
         return None
-
-
-def _tracer(row: Row) -> Tracer | None:
-    name = f"{row.module}.lab.tracing"
-    try:
-        tracer: Tracer = importlib.import_module(name).tracer
-    except ModuleNotFoundError as error:
-        if not name.startswith(error.name or name):  # something that it imports
-            raise
-        return None
-    return tracer

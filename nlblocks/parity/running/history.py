@@ -7,25 +7,36 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from nlblocks.backend import State
-from nlblocks.errors import InputError
-from nlblocks.parity.running.optimisers import Maker, Settings, checked, native, offers, settings_of, shown
+from nlblocks.numerics.tolerance import FLOAT32_EQUAL
+from nlblocks.parity.running.optimisers import (
+    Maker,
+    Refused,
+    Settings,
+    checked,
+    native,
+    offers,
+    settings_of,
+    shown,
+)
 
-Train = Callable[[Maker], list[State]]
-"""The states after each step with another optimiser."""
+Train = Callable[[Maker, list[State]], None]
+"""Trains with an optimiser, and adds the state after each step to a list: as far as it comes, where it raises."""
 Apart = Mapping[str, tuple[Any, Any]]
 """Settings that differ: name to (the left's, the right's)."""
-FLOAT32 = 2.0**-23
-"""Settings this close are equal: Paddle holds some as float32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What training left behind: the state after each step. ``train`` is None where it cannot be done again."""
+    """What training left behind: the state after each step, up to an ``error``.
+
+    ``train`` is None where it cannot be done again.
+    """
 
     framework: str
     states: list[State]
     optimiser: str
     settings: Settings | None
+    error: str = ""
     train: Train | None = None
 
     def differing(self, other: History) -> Apart:
@@ -39,11 +50,18 @@ class History:
         return {name: values for name, values in found.items() if not _same(*values)}
 
     def retrained(self, names: Sequence[str], other: History) -> list[State] | None:
-        """The states with some settings of another history's; None where the framework has no such optimiser."""
+        """The states with some settings of another history's; None where the framework cannot train with them."""
         if self.train is None or self.settings is None:
             return None
         changed = replace(self.settings, **{name: getattr(other.settings, name) for name in names})
-        return self.train(native(self.framework, changed)) if offers(self.framework, changed) else None
+        if not offers(self.framework, changed):
+            return None
+        states: list[State] = []
+        try:
+            self.train(native(self.framework, changed), states)
+        except Exception:  # whatever a framework raises for settings that nobody gave
+            return None
+        return states
 
     @staticmethod
     def words(apart: Apart) -> str:
@@ -55,28 +73,26 @@ class History:
         )
 
 
-def trained(framework: str, side: str, maker: Maker, train: Train) -> History:
-    """Train one side. Raises InputError where its optimiser cannot be made or training raises."""
-    kept: dict[str, Any] = {}
+def trained(framework: str, maker: Maker, train: Train) -> History:
+    """Train one side, as far as it comes."""
+    kept: list[Any] = []
+    states: list[State] = []
+    error = ""
     try:
-        states = train(checked(maker, side, kept))
-    except InputError:
-        raise
-    except Exception as error:
-        text = " ".join(str(error).split())[:300]
-        raise InputError(f"training the {side} model raises {type(error).__name__}: {text}") from None
-    made = kept[side]
-    settings = settings_of(framework, made)
+        train(checked(maker, kept), states)
+    except Refused as raised:
+        error = str(raised)
+    except Exception as raised:
+        error = f"training raises {type(raised).__name__}: {' '.join(str(raised).split())[:300]}"
+    settings = settings_of(framework, kept[0]) if kept else None
+    name = type(kept[0]).__name__ if kept else ""
     return History(
-        framework=framework,
-        states=states,
-        optimiser=f"{type(made).__name__} ({settings})" if settings else type(made).__name__,
-        settings=settings,
-        train=train,
-    )
+        framework=framework, states=states, optimiser=f"{name} ({settings})" if settings else name, settings=settings,
+        error=error, train=train,
+    )  # fmt: skip
 
 
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, float | int) and isinstance(b, float | int):
-        return abs(a - b) <= FLOAT32 * max(abs(a), abs(b))
+        return abs(a - b) <= FLOAT32_EQUAL * max(abs(a), abs(b))
     return bool(a == b)

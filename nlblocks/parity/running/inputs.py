@@ -16,7 +16,7 @@ from nlblocks.init import generator
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Float64 or integer arrays, their ``names`` where the user gave any, and the seed of what was drawn."""
+    """Float64, complex128 or integer arrays, their ``names`` where there are any, and the seed of what was drawn."""
 
     arrays: tuple[Array, ...]
     names: tuple[str, ...]
@@ -98,20 +98,22 @@ def _arrays(inputs: Any, seed: int = 0) -> tuple[Array, ...]:
             arrays += _arrays(tuple(value), seed + index)
             continue
         array = _array(value, index)
-        if array.dtype.kind not in "fiub":
+        if array.dtype.kind not in "fciub":
             raise InputError(f"inputs[{index}] has dtype {array.dtype}; give arrays of numbers, or a shape")
         if not array.size:
             raise InputError(
                 f"inputs[{index}] has shape {list(array.shape)} and holds nothing; nothing could be compared"
             )
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if not np.isfinite(array).all():
             raise InputError(f"inputs[{index}] holds NaN or infinity; nothing could be compared")
-        arrays.append(array.astype(np.float64) if array.dtype.kind == "f" else array)
+        arrays.append(array.astype(np.result_type(array, np.float64)) if array.dtype.kind in "fc" else array)
     return tuple(arrays)
 
 
 def _array(value: Any, index: int) -> Array:
     try:
+        if hasattr(value, "resolve_conj"):  # torch keeps a conjugate as a mark on the tensor
+            value = value.resolve_conj().resolve_neg()
         return np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") and hasattr(value, "cpu") else value)
     except Exception as error:  # whatever a foreign object's conversion raises
         text = f"inputs[{index}] is a {type(value).__name__}, which is no array: {' '.join(str(error).split())}"

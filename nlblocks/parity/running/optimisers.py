@@ -98,41 +98,47 @@ def _makers(optimiser: Any, frameworks: tuple[str, str]) -> tuple[Maker, Maker]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPlan:
-    """Steps of training to compare: how each side makes its optimiser, and whether the user ``asked`` for it."""
+    """One side's steps of training: how its optimiser is made, and whether the user ``asked`` for them."""
 
-    left: Maker
-    right: Maker
+    maker: Maker
     steps: int
     asked: bool
 
     @classmethod
-    def of(cls, left: Any, right: Any, optimiser: Optimiser | None, steps: int | None) -> TrainingPlan | None:
-        """The plan for two models, None where no training is wanted. Raises InputError for what describes none."""
+    def of(
+        cls, left: Any, right: Any, optimiser: Optimiser | None, steps: int | None
+    ) -> tuple[TrainingPlan, TrainingPlan] | tuple[None, None]:
+        """The plans of two models, None where no training is wanted. Raises InputError for what describes none."""
         if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 0):
             raise InputError(f"steps={steps!r} must be a whole number of at least 0")
-        left_rule, right_rule = _makers(optimiser or "sgd", (tracer_of(left).name, tracer_of(right).name))
+        makers = _makers(optimiser or "sgd", (tracer_of(left).name, tracer_of(right).name))
         count = steps if steps is not None else 1 if optimiser is None else STEPS
         asked = bool(steps) or optimiser is not None
-        return cls(left=left_rule, right=right_rule, steps=count, asked=asked) if count else None
+        if not count:
+            return None, None
+        a, b = (cls(maker=maker, steps=count, asked=asked) for maker in makers)
+        return a, b
 
 
-def checked(maker: Maker, side: str, keep: dict[str, Any]) -> Maker:
-    """The maker with its failures said in one line; what it makes is kept under the side's name."""
+class Refused(Exception):
+    """What was to make an optimiser makes none."""
+
+
+def checked(maker: Maker, keep: list[Any]) -> Maker:
+    """The maker with its failures said in one line, as :class:`Refused`; what it makes is kept."""
 
     def make(parameters: list[Any]) -> Any:
         try:
             made = maker(parameters)
         except Exception as error:
             text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise InputError(
-                f"the optimiser of the {side} model raises {text}; it is called with a list of parameters"
-            ) from None
+            raise Refused(f"the optimiser raises {text}; it is called with a list of parameters") from None
         if not callable(getattr(made, "step", None)):
-            raise InputError(
-                f"the optimiser of the {side} model is a {type(made).__name__}, which has no step(); "
+            raise Refused(
+                f"the optimiser is a {type(made).__name__}, which has no step(); "
                 "give a function from a list of parameters to an optimiser"
             )
-        keep[side] = made
+        keep.append(made)
         return made
 
     return make

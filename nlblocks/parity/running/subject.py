@@ -9,11 +9,12 @@ from typing import Any
 from nlblocks.backend import Array, State
 from nlblocks.errors import InputError
 from nlblocks.numerics import NoiseFloor, tolerance
-from nlblocks.parity.recording import Rounding, Tracer
+from nlblocks.parity.recording import Tracer
 from nlblocks.parity.running.find_tracer import tracer_of
 from nlblocks.parity.running.history import History, trained
 from nlblocks.parity.running.inputs import Inputs
-from nlblocks.parity.running.optimisers import Maker
+from nlblocks.parity.running.jump import first_jump
+from nlblocks.parity.running.optimisers import Maker, TrainingPlan
 from nlblocks.parity.tracing import Trace, vocabulary
 
 Progress = Callable[[str], None]
@@ -25,18 +26,18 @@ class Subject:
     """One model and how it is run; a :class:`Side`. ``own`` is a view of the model's memory, to be read only.
 
     ``state`` is what it is run with, ``masks`` what its dropout masks are drawn for where that is not their own shape,
-    ``held`` what the other side's framework holds as float32 and this one's does not: it is run with the same.
+    ``plan`` its steps of training, if any.
     """
 
     model: Any
     tracer: Tracer
     inputs: Inputs
     names: tuple[str, ...]
-    held: Rounding
     own: State
     state: State
     say: Progress
     masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    plan: TrainingPlan | None = None
 
     @staticmethod
     def check(model: Any) -> None:
@@ -54,25 +55,23 @@ class Subject:
     def both(
         cls, left: Any, right: Any, inputs: Any, seed: int, say: Progress | None = None
     ) -> tuple[Subject, Subject]:
-        """Two models, each run with what the other's framework holds as float32. Raises InputError for no models."""
+        """Two models on the same inputs. Raises InputError for no models."""
         a, b = _subjects({"left": left, "right": right}, Inputs.of(inputs, seed), say)
         return a, b
 
     @classmethod
     def alone(cls, model: Any, inputs: Any, seed: int) -> Subject:
-        """A model that will be compared with what is not known yet: any framework may hold what it holds as float32."""
+        """A model that will be compared with what is not known yet."""
         return _subjects({"captured": model}, Inputs.of(inputs, seed), None)[0]
 
     @staticmethod
-    def probes(left: Subject, right: Subject) -> tuple[Trace, Trace]:
-        """The structures of both. Raises InputError where both fail on their inputs."""
+    def structures(left: Subject, right: Subject, *, training: bool) -> tuple[Trace, Trace]:
+        """The structures of both. Raises InputError where both fail on their inputs in every way."""
         left.say("pairing")
-        found = left.probe(), right.probe()
-        if found[0].error and found[1].error:
-            raise InputError(
-                f"both models fail on inputs {left.inputs.words}: left: {found[0].error}; right: {found[1].error}"
-            )
-        return found
+        a, b = left.structure(training=training), right.structure(training=training)
+        if a.stopped and b.stopped:
+            raise InputError(f"both models fail on inputs {left.inputs.words}: left: {a.error}; right: {b.error}")
+        return a, b
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -99,16 +98,37 @@ class Subject:
         """Whether there is anything to train."""
         return any(tensor.trainable for tensor in self.tracer.describe(self.model).values())
 
+    @property
+    def asked(self) -> bool:
+        return self.plan is not None and self.plan.asked
+
+    def holds(self, *, training: bool, dtype: str) -> bool:
+        return True
+
     def with_state(self, state: State) -> Subject:
         """The same model, run with another state."""
         return replace(self, state=state)
 
+    def with_plan(self, plan: TrainingPlan | None) -> Subject:
+        """The same model, with other steps of training."""
+        return replace(self, plan=plan)
+
     def redrawn(self, masks: Mapping[str, tuple[int, ...]]) -> Subject:
         return replace(self, masks=masks)
 
-    def probe(self) -> Trace:
-        """The structure: one run that keeps no values."""
-        return self.tracer.run(self.model, self.own, **self._how(self.inputs.arrays, keep="results"))
+    def structure(self, *, training: bool) -> Trace:
+        """The structure: one run that keeps no values, in the first way in which the model runs.
+
+        That is float64 and evaluation, unless it fails so. Where it fails in every way, what it did in the first.
+        """
+        found: list[Trace] = []
+        for mode in (False, True) if training else (False,):
+            for dtype in ("float64", "float32"):
+                how = self._how(self.inputs.arrays, keep="results", training=mode, dtype=dtype)
+                found.append(self.tracer.run(self.model, self.own, **how))
+                if not found[-1].stopped:
+                    return found[-1]
+        return found[0]
 
     def run(
         self,
@@ -117,9 +137,10 @@ class Subject:
         dtype: str = "float64",
         keep: str = "values",
         given: vocabulary.Given | None = None,
+        decisions: Any = None,
     ) -> Trace:
         self.say(f"{self.framework}: {'train' if training else 'eval'}, {dtype}")
-        return self._pass(training=training, dtype=dtype, keep=keep, given=given)
+        return self._pass(training=training, dtype=dtype, keep=keep, given=given, decisions=decisions)
 
     def _pass(self, *, training: bool, dtype: str, nudge: int | None = None, **changes: Any) -> Trace:
         """One pass; ``nudge`` moves all that goes in by one unit in the last place."""
@@ -127,61 +148,83 @@ class Subject:
         state: Mapping[str, Array] = self.state if nudge is None else _Nudged(self.state, nudge, dtype)
         if nudge is not None:
             arrays = tuple(NoiseFloor.nudged(value, nudge, f"input:{i}", dtype) for i, value in enumerate(arrays))
-        how = self._how(arrays, training=training, backward=training, dtype=dtype, nudge=nudge, **changes)
+        changes = {"backward": training, **changes}
+        how = self._how(arrays, training=training, dtype=dtype, nudge=nudge, **changes)
         return self.tracer.run(self.model, state, **how)
 
     def _how(self, arrays: tuple[Array, ...], **changes: Any) -> dict[str, Any]:
         """How a pass is run, as the tracer takes it."""
-        own = {"names": self.names, "seed": self.inputs.seed, "held": self.held, "masks": self.masks}
+        own = {"names": self.names, "seed": self.inputs.seed, "masks": self.masks}
         return {"inputs": arrays, **own, **changes}
 
-    def train(self, maker: Maker, side: str, steps: int) -> History:
-        """Steps of training in float64; ``side`` is what errors call the model."""
+    def train(self) -> History | None:
+        """What steps of training in float64 leave behind."""
+        if self.plan is None:
+            return None
         self.say(f"{self.framework}: training")
-        how = self._how(self.inputs.arrays, training=True, backward=True)
+        plan, how = self.plan, self._how(self.inputs.arrays, training=True, backward=True)
 
-        def again(other: Maker) -> list[State]:
-            return self.tracer.train(self.model, self.state, steps=steps, optimiser=other, **how)
+        def again(maker: Maker, states: list[State]) -> None:
+            self.tracer.train(self.model, self.state, steps=plan.steps, optimiser=maker, done=states.append, **how)
 
-        return trained(self.framework, side, maker, again)
+        return trained(self.framework, plan.maker, again)
+
+    def decided(self, *, training: bool, dtype: str, given: vocabulary.Given | None = None) -> Any:
+        """What one run decides at thresholds and ties."""
+        found = self.tracer.decisions()
+        self._pass(training=training, dtype=dtype, keep="results", given=given, decisions=found, backward=False)
+        return found
 
     def noise(
-        self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int], given: vocabulary.Given | None = None
-    ) -> dict[vocabulary.Key, float]:
-        """Per tensor, the largest change when all that goes in moves by one unit in the last place, in each trial.
+        self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int],
+        given: vocabulary.Given | None = None, held: bool = True,
+    ) -> dict[vocabulary.Key, Array]:  # fmt: skip
+        """Per element, the largest change when all that goes in moves by one unit in the last place, in each trial.
 
-        That is the inputs, the weights and the gradients of the outputs. Against a framework that holds constants as
-        float32, also the change when the constants are off by as much.
+        That is the inputs, the weights and the gradients of the outputs. Where the framework's kernels hold constants
+        as float32, also the change when the constants are off by as much. The runs are ``held`` to what an un-nudged
+        one decides at thresholds and ties, or fall where they fall.
         """
         noise = NoiseFloor(base.results())
+        kept = self.decided(training=training, dtype=dtype, given=given).kept if held else None
 
         def moved(weight: float, **changes: Any) -> None:
             run = self._pass(
                 training=training, dtype=dtype, keep="results", given=given,
-                gradients=lambda key, value: noise.add(key, value, weight), **changes,
+                gradients=lambda key, value: noise.add(key, value, weight),
+                decisions=self.tracer.decisions(kept) if held else None, **changes,
             )  # fmt: skip
             noise.add_all(run.results(), weight)
 
         for trial in trials:
             moved(1.0, nudge=trial)
-        if 0 in trials and self.held and dtype == "float64":
+        if 0 in trials and base.held:
             moved(tolerance.HELD_WEIGHT, perturbed=True)
         return noise.floors
 
+    def jump(self, *, training: bool, dtype: str, given: vocabulary.Given | None = None) -> str:
+        """The first operation that a nudge makes jump though it is held to what it decided; "" where none does."""
+        decided = self.decided(training=training, dtype=dtype, given=given)
+        how: dict[str, Any] = {"training": training, "dtype": dtype, "keep": "values", "given": given}
+        base = self._pass(**how)
+        for trial in range(tolerance.NUDGES):
+            found = first_jump(base, self._pass(**how, nudge=trial, decisions=self.tracer.decisions(decided.kept)))
+            if found:
+                return found
+        return ""
+
 
 def _subjects(models: Mapping[str, Any], inputs: Inputs, say: Progress | None) -> list[Subject]:
-    """The models, by what they are called, each beside the other, or alone beside any framework that is known."""
+    """The models, by what they are called."""
     tracers = {side: tracer_of(model) for side, model in models.items()}
     names = inputs.keywords(models)
     found = []
     for side, model in models.items():
-        others = [tracer.rounding for other, tracer in tracers.items() if other != side]
-        held = others[0] if others else Rounding.declared()
         own = tracers[side].state(model)
         found.append(
             Subject(
-                model=model, tracer=tracers[side], inputs=inputs, names=names[side],
-                held=held.beyond(tracers[side].rounding), own=own, state=own, say=Subject.listener(say),
+                model=model, tracer=tracers[side], inputs=inputs, names=names[side], own=own, state=own,
+                say=Subject.listener(say),
             )
         )  # fmt: skip
     return found

@@ -56,11 +56,13 @@ def digest(array: Array) -> Digest:
     """Read a tensor once; NaN and infinities count in the sample only."""
     flat = array.reshape(-1)
     if flat.dtype not in (np.float64, np.float32):
-        flat = flat.astype(np.float64)
+        flat = flat.astype(np.result_type(flat, np.float64))
+    sample = flat[:: max(flat.size // SAMPLE, 1)].astype(np.result_type(flat, np.float64))
+    if flat.dtype.kind == "c":
+        flat = flat.view(np.float64)  # both parts count
     with np.errstate(all="ignore"):
         total, square = float(flat.sum(dtype=np.float64)), float(flat @ flat)
         if not math.isfinite(total) or not math.isfinite(square):
             finite = flat[np.isfinite(flat) & (np.abs(flat) < SQUARABLE)]  # in float32 that is infinity
             total, square = float(finite.sum()), float(finite @ finite)
-    sample = flat[:: max(flat.size // SAMPLE, 1)].astype(np.float64)
     return Digest(array.shape, total, square, sample)

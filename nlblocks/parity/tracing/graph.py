@@ -9,7 +9,7 @@ import numpy as np
 
 from nlblocks.numerics.tolerance import unmasked
 from nlblocks.parity.tracing.trace import Op, Trace
-from nlblocks.parity.tracing.vocabulary import AFFINE, CONSTANT, DROPOUTS, LAYOUT
+from nlblocks.parity.tracing.vocabulary import AFFINE, CONSTANT, DROPOUTS, LAYOUT, UNTRACED
 
 
 class TraceGraph:
@@ -30,7 +30,8 @@ class TraceGraph:
         """What depends on a tensor of such an origin: an input, a parameter."""
         found = {n for n, origin in self.trace.origin.items() if wanted(origin)}
         for op in self.trace.ops:
-            if op.kind not in CONSTANT and any(n in found for n in op.inputs):
+            unknown = op.kind == UNTRACED and not op.inputs
+            if unknown or (op.kind not in CONSTANT and any(n in found for n in op.inputs)):
                 found.update(op.outputs)
         return found
 
@@ -57,9 +58,11 @@ class TraceGraph:
     def norm(self, number: int) -> tuple[float, float]:
         """Two sums that no reordering changes."""
         if number not in self._norms:
-            array = unmasked(self.trace.values[number].astype(np.float64).ravel())
+            value = self.trace.values[number].ravel()
+            array = unmasked(value.astype(np.result_type(value, np.float64)))
             finite = array[np.isfinite(array)]
-            self._norms[number] = (float(np.abs(finite).sum()), float(finite.sum()))
+            total = finite.sum()
+            self._norms[number] = (float(np.abs(finite).sum()), float(total.real + total.imag))
         return self._norms[number]
 
     def around(self, op: Op | None, direction: int) -> str:

@@ -6,15 +6,18 @@ nothing of frameworks and can be saved to a file and compared on another machine
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
+
+import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.parity.tracing.digest import Digest, digest
 from nlblocks.parity.tracing.vocabulary import INCIDENTAL, Key, Spot, Tensor, same_number
 
-ARRAYS = ("values", "grads", "grad_inputs", "grad_params", "buffers_after")
+NUMBERED = ("values", "grads")
+ARRAYS = (*NUMBERED, "grad_inputs", "grad_params", "buffers_after")
 """The fields of a trace that hold arrays: the first two by the tensor's number, the others by name."""
 
 
@@ -59,7 +62,12 @@ class Op:
 class Trace:
     """One run of one model. ``origin`` names the tensors that no operation made: "parameter:x", "input:0".
 
-    ``overwritten`` are the tensors that an in-place operation took away: their gradients may be lost.
+    ``overwritten`` are the tensors that an in-place operation took away: their gradients may be lost. ``held`` says of
+    kernels what they hold as float32, and how far off their results were by that had it not been computed as given;
+    ``promoted``, by the site of a call, the dtype of a tensor that met wider ones and was cast. ``lost`` says what of
+    the model could not be put back after the run, ``streams`` which random generators outside the framework the run
+    drew from, and where they stood after. ``error`` is what the run raised, in the module ``error_scope``; ``unable``
+    tells that it is for want of a kernel or of memory, which says nothing about the model.
     """
 
     framework: str
@@ -79,8 +87,23 @@ class Trace:
     buffers_after: dict[str, Array] = field(default_factory=dict)
     layers: dict[str, str] = field(default_factory=dict)
     overwritten: set[int] = field(default_factory=set)
+    held: dict[str, tuple[str, float]] = field(default_factory=dict)
+    promoted: dict[str, str] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+    streams: dict[str, str] = field(default_factory=dict)
     error: str = ""
     error_scope: str = ""
+    unable: bool = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the forward pass came to no end; after an error in the backward pass the outputs are there."""
+        return bool(self.error) and not self.outputs
+
+    @property
+    def whole(self) -> bool:
+        """Whether every tensor on the way was kept."""
+        return all(number in self.values for op in self.ops for number in op.outputs)
 
     def parameter(self, tensor: int) -> str | None:
         """The name of the parameter or buffer that a tensor is, or None."""
@@ -89,6 +112,11 @@ class Trace:
 
     def output(self, name: str) -> Array:
         return self.values[self.outputs[name]]
+
+    @property
+    def differentiated(self) -> bool:
+        """Whether any gradient came back, to an input or a parameter."""
+        return bool(self.grad_inputs or self.grad_params)
 
     def shape(self, tensor: int) -> tuple[int, ...] | None:
         """The shape of a tensor, None where nothing was kept of it."""
@@ -125,19 +153,8 @@ class Trace:
         return found | {("buffers", name): value for name, value in self.buffers_after.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON can hold of a run without an error whose values were kept: all but :meth:`arrays`."""
-        return {
-            "framework": self.framework,
-            "model": self.model,
-            "training": self.training,
-            "dtype": self.dtype,
-            "ops": [asdict(op) for op in self.ops],
-            "origin": self.origin,
-            "outputs": self.outputs,
-            "output_dtypes": self.output_dtypes,
-            "state": {name: asdict(tensor) for name, tensor in self.state.items()},
-            "layers": self.layers,
-        }
+        """What JSON can hold of a run: all fields but the :meth:`arrays`."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in ARRAYS}
 
     def arrays(self) -> dict[str, Array]:
         """Every array, as "group/name"."""
@@ -147,29 +164,28 @@ class Trace:
     def from_dict(cls, data: Mapping[str, Any], arrays: Mapping[str, Array]) -> Trace:
         """The trace of a :meth:`to_dict`, before or after JSON, and its :meth:`arrays`.
 
-        Raises KeyError, TypeError, ValueError or AttributeError for what is none.
+        Fields that it lacks, because it was written before there were any, are as they are by default. Raises
+        KeyError, TypeError, ValueError or AttributeError for what is none.
         """
-        found: dict[str, dict[str, Array]] = {group: {} for group in ARRAYS}
+        found: dict[str, dict[Any, Array]] = {group: {} for group in ARRAYS}
         for key, array in arrays.items():
             group, _, name = key.partition("/")
-            found[group][name] = array
-        return cls(
-            framework=data["framework"],
-            model=data["model"],
-            training=data["training"],
-            dtype=data["dtype"],
-            ops=[_op(row) for row in data["ops"]],
-            values={int(number): array for number, array in found["values"].items()},
-            grads={int(number): array for number, array in found["grads"].items()},
-            origin={int(number): text for number, text in data["origin"].items()},
-            outputs=data["outputs"],
-            output_dtypes=data["output_dtypes"],
-            grad_inputs=found["grad_inputs"],
-            grad_params=found["grad_params"],
-            state={name: Tensor(**{**row, "shape": tuple(row["shape"])}) for name, row in data["state"].items()},
-            buffers_after=found["buffers_after"],
-            layers=data["layers"],
-        )
+            found[group][int(name) if group in NUMBERED else name] = array
+        read: dict[str, Any] = {name: _READERS.get(name, _as_it_is)(value) for name, value in data.items()}
+        return cls(**read | found)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold, field by field."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _op(row: Mapping[str, Any]) -> Op:
@@ -178,5 +194,24 @@ def _op(row: Mapping[str, Any]) -> Op:
     return Op(**{**row, **lists, "attrs": {name: _tupled(value) for name, value in row["attrs"].items()}})
 
 
+def _digest(row: Mapping[str, Any]) -> Digest:
+    return Digest(**{**row, "shape": tuple(row["shape"]), "sample": np.array(row["sample"], np.float64)})
+
+
 def _tupled(value: Any) -> Any:
     return tuple(_tupled(item) for item in value) if isinstance(value, list) else value
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "ops": lambda rows: [_op(row) for row in rows],
+    "digests": lambda rows: {int(number): _digest(row) for number, row in rows.items()},
+    "origin": lambda texts: {int(number): text for number, text in texts.items()},
+    "state": lambda rows: {name: Tensor(**{**row, "shape": tuple(row["shape"])}) for name, row in rows.items()},
+    "overwritten": set,
+    "held": lambda rows: {name: (str(row[0]), float(row[1])) for name, row in rows.items()},
+}
+"""How fields are read that JSON does not give back as they were: a test asks for each."""

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from nlblocks.backend import Array
+from nlblocks.numerics.tolerance import FLOAT32_EQUAL
 
 Key = tuple[str, str]
 """What a run is judged by: ("output", "grad_input", "grad_params" or "buffers", name)."""
@@ -25,8 +26,20 @@ LAYOUT = {
     "constant", "repeat", "mutated",
 }  # fmt: skip
 """Kinds that move elements and compute nothing."""
-CONSTANT = {"full", "full_like", "zeros", "zeros_like", "ones", "ones_like", "arange", "eye"}
-"""Kinds whose result depends on no values."""
+VALUELESS = {
+    "zeros", "zeros_like", "ones", "ones_like", "eye", "empty", "empty_like", "new_empty", "new_zeros", "new_ones",
+}  # fmt: skip
+"""Kinds whose result depends on shapes alone."""
+CONSTANT = VALUELESS | {"full", "full_like", "new_full", "arange"}
+"""Kinds whose result depends on no values of other tensors."""
+UNTRACED = "untraced"
+"""The kind of what made a tensor out of the tracer's sight: its inputs are what it may have been made from."""
+RANDOM = "random"
+"""The kind of a random draw, but for a dropout's."""
+ESCAPES = {
+    "item", "tolist", "numpy", "__float__", "__int__", "__index__", "__complex__", "__array__", "__dlpack__",
+}  # fmt: skip
+"""Functions that give the values of a tensor to Python or NumPy, out of the tracer's sight."""
 ACTIVATIONS = {
     "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "hard_swish", "hard_sigmoid", "sigmoid",
     "tanh", "softplus", "mish", "prelu", "softsign", "hardtanh",
@@ -38,11 +51,10 @@ NORMALISATIONS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rm
 INCIDENTAL = {"layout", "equation", "variance", "drawn", "align_mode", "antialias", "value", "part", "time_major"}
 """Attributes that say how a call is written, or that other evidence speaks for: not compared by value."""
 PER_AXIS = {"kernel", "stride", "padding", "dilation", "output_padding"}
+COMPLEX = {"float64": "complex128", "float32": "complex64"}
+"""The dtype of complex tensors in a run of each precision."""
 LONGEST = 60
 """Characters of an attribute's text that are kept; of what is longer, an array say, only its type's name is."""
-HELD = 2.0**-22
-"""Two numbers closer than this, relative to the larger, may be one: a constant that a framework holds as float32 is off
-by up to 2^-24, and one that it computed from another by a little more."""
 HELD_ZERO = 1e-30
 """Numbers this close to 0 are 0, whatever their ratio."""
 
@@ -211,7 +223,7 @@ def same_number(a: Any, b: Any) -> bool:
     if isinstance(a, bool) or isinstance(b, bool) or isinstance(a, str) or isinstance(b, str):
         return bool(a == b)
     if isinstance(a, int | float) and isinstance(b, int | float):
-        return math.isclose(a, b, rel_tol=HELD, abs_tol=HELD_ZERO)
+        return math.isclose(a, b, rel_tol=FLOAT32_EQUAL, abs_tol=HELD_ZERO)
     if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
         return all(same_number(x, y) for x, y in zip(a, b, strict=True))
     return bool(a == b)

@@ -18,6 +18,7 @@ from nlblocks.errors import InputError  # noqa: E402
 from nlblocks.parity.capturing.capture import capture  # noqa: E402
 from nlblocks.parity.capturing.file import FORMAT, load_capture  # noqa: E402
 from nlblocks.parity.compare_captures import compare_captures  # noqa: E402
+from nlblocks.parity.judging import PASSES  # noqa: E402
 from parity_tests.helpers.checkout import python  # noqa: E402
 from parity_tests.helpers.command_line import call  # noqa: E402
 from parity_tests.helpers.nets import ACCEPT, SHAPE, compare, paddle_net, torch_net  # noqa: E402
@@ -68,9 +69,8 @@ def test_without_a_framework_the_finding_is_that_of_the_live_comparison(
         for key in ("phase", "place", "layer_left", "layer_right", "cause"):
             assert found["finding"][key] == getattr(live.finding, key)
     else:
-        held = {c.phase for c in live.comparisons} - {"float32 train"}  # no capture holds that, and the report says so
-        assert {c["phase"] for c in found["comparisons"]} == held
-        assert any("in float32" in text for text in found["not_compared"])
+        assert {c["phase"] for c in found["comparisons"]} == {c.phase for c in live.comparisons}
+        assert found["not_compared"] == live.not_compared == []
         assert len(found["steps"]) == len(live.steps) == 3
 
 
@@ -93,11 +93,23 @@ def test_settings_of_optimisers_are_listed_where_they_cannot_be_tried(left: Path
     assert report.finding.explanation.endswith("eps: 1e-08 on the left, 0.0001 on the right")
 
 
+def test_steps_of_different_optimisers_that_nobody_chose_to_compare_are_no_finding(left: Path) -> None:
+    chosen = load_capture(left)  # by adam
+    first = capture(torch_net(), SHAPE)
+    for one, other in (
+        (chosen, capture(torch_net(), like=chosen)),
+        (first, capture(torch_net(), like=first, optimiser="adam")),
+    ):
+        report = compare_captures(one, other)
+        assert report, str(report)
+        assert report.not_compared == ["steps of training, which a capture does not hold"]
+
+
 def test_a_capture_says_what_it_does() -> None:
     said: list[str] = []
     capture(torch_net(), SHAPE, optimiser="sgd", progress=said.append)
-    runs = ["eval run", "eval noise floor", "train run", "train noise floor", "float32", "training"]
-    assert said == ["reading the structure", *runs]
+    runs = [f"{name} {what}" for name in PASSES for what in ("run", "noise floor")]
+    assert said == ["reading the structure", *runs, "training"]
 
 
 def test_a_capture_against_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +128,7 @@ def test_a_capture_against_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (("capture", f"{MODELS}:paddle_one", "--like", "a.safetensors", "--out", "b.safetensors"), "by name"),
         (("capture", f"{MODELS}:paddle_one", "--input", "2,4", "--out", "b.bin"), ".safetensors"),
         (("capture", f"{MODELS}:paddle_one", "--input", "2,4", "--out", "no/b.safetensors"), "there is no folder"),
-        (("capture", f"{MODELS}:torch_raises_in_training", "--input", "2,4", "--out", "b.safetensors"), "--eval-only"),
+        (("capture", f"{MODELS}:torch_raises", "--input", "2,4", "--out", "b.safetensors"), "no such head"),
         (("capture", f"{MODELS}:paddle_one", "--out", "b.safetensors"), "--input is missing"),
     ):
         result = call(*words)

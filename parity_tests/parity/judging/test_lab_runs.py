@@ -69,7 +69,10 @@ def test_the_models_keep_their_weights_dtypes_and_gradients() -> None:
         {n: (p.detach().numpy().copy(), p.grad.numpy().copy()) for n, p in model() if p.grad is not None}
         for model in models
     ]
+    held = [(p.grad, before[1][n][1]) for n, p in right.named_parameters() if p.grad is not None]
     compare(left, right)
+    assert held
+    assert all(np.array_equal(gradient.numpy(), known) for gradient, known in held)  # what a user holds of it, too
     for model, known in zip(models, before, strict=True):
         for name, parameter in model():
             assert "float32" in str(parameter.dtype)
@@ -97,19 +100,22 @@ def test_the_own_dtype_is_compared_in_training_too() -> None:
     assert max(c.ratio for c in report.comparisons if c.phase.startswith("float32")) < 32
 
 
-@pytest.mark.parametrize(("elements", "swing", "excused"), [(1, 1.0, True), (1, 1e-3, False), (50, 1.0, False)])
+@pytest.mark.parametrize(
+    ("elements", "shown", "excused", "said"), [(1, True, True, ""), (1, False, False, ""), (50, True, False, "50 of")]
+)
 def test_a_jump_is_excused_only_where_nudges_show_it_and_few_elements_move(
-    elements: int, swing: float, excused: bool
+    elements: int, shown: bool, excused: bool, said: str
 ) -> None:
     mine, theirs = np.zeros(1000), np.zeros(1000)
     theirs[:elements] = 1.0
-    comparer = Mock(swing=Mock(return_value=swing))
+    comparer = Mock(jumping=Mock(return_value=(elements, shown)))
     found = Comparison.of(
         mine, theirs, phase="float32 train", group="grad_params", name="w", dtype="float32", noise=1e-7
     )
     runs = Mock(left=Mock(grad_params={"w": mine}), right=Mock(grad_params={"w": theirs}))
-    note = OwnDtype(comparer, Mock(pairs=Mock(mirrored=lambda right, left: right)), set())._jump(
-        runs, "float32 train", found
-    )
-    assert (note is not None) == excused
-    assert note is None or note.severity == "note"
+    pairs = Mock(mirrored=lambda right, left: Mock(beside=lambda name, own: (own, right[name]), known={}))
+    notes, undecided = OwnDtype(comparer, Mock(pairs=pairs), {})._jump(runs, "float32 train", found)
+    assert bool(notes) == excused
+    assert all(note.severity == "note" for note in notes)
+    assert said in undecided
+    assert bool(undecided) == bool(said)

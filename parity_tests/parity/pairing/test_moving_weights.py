@@ -15,7 +15,7 @@ from parity_tests.helpers.nets import SHAPE, paddle_net, torch_net  # noqa: E402
 
 def test_weights_move_as_views_and_come_back() -> None:
     subjects = Subject.both(torch_net(), paddle_net(), np.zeros(SHAPE), 0)
-    pairing = pair(*Subject.probes(*subjects))
+    pairing = pair(*Subject.structures(*subjects, training=False))
     left, right = (subject.own for subject in subjects)
     state = pairing.moved(left, right)
     assert np.shares_memory(state["head.weight"], left["fc.weight"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
 import pytest
 
+from nlblocks.parity.tracing.digest import Digest
 from nlblocks.parity.tracing.trace import Op, Tensor, Trace
 
 
@@ -24,7 +26,10 @@ def example() -> Trace:
         origin={0: "input:0", 1: "parameter:fc.weight"}, outputs={"": 3}, output_dtypes={"": "float32"},
         grad_inputs={"0": np.ones(2)}, grad_params={"fc.weight": np.ones((2, 2))},
         state={"fc.weight": Tensor(shape=(2, 2), dtype="float32", trainable=True, buffer=False)},
-        buffers_after={"odd/name": np.zeros(1)}, layers={"fc": "Linear"},
+        buffers_after={"odd/name": np.zeros(1)}, layers={"fc": "Linear"}, overwritten={2, 0},
+        digests={2: Digest(shape=(1, 2), total=0.1, square=np.inf, sample=np.array([-np.inf, 1 / 3]))},
+        held={"interp": ("the ratio", 3e-8)}, promoted={"fc:linear:1": "float32"}, lost=["attribute x of fc"],
+        streams={"random": "ab12"}, error="RuntimeError: no", error_scope="fc", unable=True,
     )  # fmt: skip
 
 
@@ -38,6 +43,27 @@ def test_a_trace_comes_back_through_json() -> None:
     assert back.arrays().keys() == trace.arrays().keys()
     assert all(back.arrays()[name] is array for name, array in trace.arrays().items())
     assert set(back.results()) == set(trace.results())
+
+
+def test_no_field_is_lost_on_the_way_through_a_file() -> None:
+    trace = example()
+    back = Trace.from_dict(json.loads(json.dumps(trace.to_dict())), trace.arrays())
+    for f in fields(Trace):
+        default = f.default_factory() if f.default_factory is not MISSING else f.default
+        assert getattr(trace, f.name) != default, f"give {f.name} a value in example(), or nothing is tested here"
+        np.testing.assert_equal(_bare(getattr(back, f.name)), _bare(getattr(trace, f.name)), f.name)
+
+
+def _bare(value: Any) -> Any:
+    """What NumPy can compare to the bit: dataclasses without an equality, as theirs hold arrays."""
+    if isinstance(value, dict):
+        return {key: _bare(item) for key, item in value.items()}
+    return {f.name: getattr(value, f.name) for f in fields(value)} if isinstance(value, Digest) else value
+
+
+def test_what_was_written_before_a_field_was_there_is_read() -> None:
+    held = {name: value for name, value in example().to_dict().items() if name not in ("overwritten", "unable")}
+    assert Trace.from_dict(held, example().arrays()).overwritten == set()
 
 
 def test_arrays_are_named_by_group() -> None:

@@ -81,7 +81,7 @@ def _followed_alike(at: Hypothesis, side: str, op: Op, met: Met) -> bool:
     """Whether two results go into operations of a kind, or into none."""
     mine = at.graph(side).following(op.outputs[0])
     theirs = at.graph(OTHER[side]).following(met[0].outputs[0])
-    return bool(mine & theirs) or not (mine and theirs)
+    return bool(mine & theirs) or not (mine and theirs) or vocabulary.UNTRACED in mine | theirs
 
 
 def _words(cause: str) -> str:

@@ -33,6 +33,8 @@ Stock = list[tuple[Any, Op]]
 def elimination(at: Hypothesis) -> Iterator[Explanation]:
     """The two sides computed the same things, all or all but one."""
     stocks = {side: _stock(at, side) for side in OTHER}
+    if any(op.kind == vocabulary.UNTRACED for stock in stocks.values() for _, op in stock):
+        return  # that may be the like of anything
     counts = {side: Counter(key for key, _ in stock) for side, stock in stocks.items()}
     common = sum((counts["left"] & counts["right"]).values())
     if common < FEWEST:

@@ -42,13 +42,14 @@ def masks(at: Hypothesis) -> Iterator[Explanation]:
             cause = "attention.mask_sense"
         text = f"{op} on the left hides {shares[0]:.0%} of the scores, {other} on the right {shares[1]:.0%}"
         yield Explanation(cause=cause, text=f"{text}: where both keep them", left=op, right=other, before=None,
-                          after=gap, between=True)  # fmt: skip
+                          after=gap, between=True, joints=((op.outputs[0], other.outputs[0]),))  # fmt: skip
 
 
 def _masking(at: Hypothesis, side: str) -> list[Op]:
     """The operations at the frontier that hide scores."""
     values = at.graph(side).trace.values
     found = [op for op in at.front(side) if op.kind in MASKING and op.outputs[0] in values]
+    found = [op for op in found if np.isrealobj(at.output(side, op))]
     return [op for op in found if at.output(side, op).ndim > 1 and np.isneginf(unmasked(at.output(side, op))).any()]
 
 
@@ -59,6 +60,8 @@ def turned_masks(at: Hypothesis) -> Iterator[Explanation]:
             continue
         for role in op.roles:
             mask = arrays[role]
+            if np.iscomplexobj(mask):
+                continue
             low = mask.min(initial=0.0) if mask.dtype != bool else 0.0
             if low > HIDING or len(np.unique(mask)) != 2:
                 continue
@@ -72,7 +75,12 @@ def turned_masks(at: Hypothesis) -> Iterator[Explanation]:
 
 def after_softmax(at: Hypothesis, side: str, result: Array | None) -> Met | None:
     """What the other side's softmax of these scores met, if any are hidden: by what number does not count then."""
-    if result is None or result.ndim < 2 or not (np.isneginf(result).any() or (result < HIDDEN_SCORE).any()):
+    if (
+        result is None
+        or result.ndim < 2
+        or np.iscomplexobj(result)
+        or not (np.isneginf(result).any() or (result < HIDDEN_SCORE).any())
+    ):
         return None
     return at.found(OTHER[side], computed("softmax", {"x": result}, {"axis": -1}))
 

@@ -31,7 +31,7 @@ BY_KIND = {
     "add": "shift.constant",
     "sub": "shift.constant",
     "detach": "gradient.detached",
-    "cast": "precision.float32",
+    "cast": "precision.cast",
     "clip": "activation.missing",
     "softmax": "activation.missing",
     **dict.fromkeys(vocabulary.ACTIVATIONS, "activation.missing"),
@@ -42,7 +42,7 @@ BY_KIND = {
 @hypothesis(
     "activation.missing", "activation.order", "attention.causal", "attention.mask_missing", "attention.scale",
     "cat.order", "dropout.missing", "gradient.detached", "layer.missing", "layer.order", "output.flipped",
-    "precision.float32", "reshape.order", "residual.missing", "scale.missing", "shift.constant",
+    "precision.cast", "reshape.order", "residual.missing", "scale.missing", "shift.constant",
 )  # fmt: skip
 def missing(at: Hypothesis) -> Iterator[Explanation]:
     """One side does something more before going on as the other does: the least that explains it."""

@@ -17,7 +17,7 @@ SELECTING = {"mean", "sum", "max", "amax", "getitem"}
 def replaced(at: Hypothesis) -> Iterator[Explanation]:
     """The right's operation in place of the left's."""
     for op, other in itertools.product(at.front("left"), at.front("right")):
-        if op.kind == other.kind or not op.inputs or not other.inputs:
+        if op.kind == other.kind or vocabulary.UNTRACED in (op.kind, other.kind) or not op.inputs or not other.inputs:
             continue
         if other.inputs[0] not in at.alignment.to_right.get(op.inputs[0], ()):
             continue

@@ -86,7 +86,7 @@ def factor(at: Hypothesis) -> Iterator[Explanation]:
             cause = in_context(at.graph("left"), op, "scale.factor")
             text = f"{other} on the right is {times:.6g} times {op} on the left: scaled by it"
             yield at.held(cause, text, "left", op, (other, gap), between=True)
-        shift = float((theirs - mine).mean())
+        shift = (theirs - mine).mean()
         if abs(shift) > NO_SHIFT * np.abs(mine).max() and (gap := distance(mine + shift, theirs)) <= at.meets:
             text = f"{other} on the right is {op} on the left plus {shift:.6g}: with it"
             yield at.held("shift.constant", text, "left", op, (other, gap), between=True)

@@ -39,6 +39,7 @@ class ToyTracer(Tracer):
         "transpose": "transpose: x",
         **{name: f"{name}: x other" for name in ("add", "sub", "mul", "matmul")},
     }
+
     functions: ClassVar[dict[str, Any]] = {"clip": numtape.clip}
 
     def finish(self, kind: str, attrs: dict[str, Any], ndim: int) -> None:
@@ -124,8 +125,10 @@ class ToyTracer(Tracer):
             for name, function in own.items():
                 setattr(numtape, name, function)
 
-    def hook(self, tensor: Tensor, function: Callable[[Any], Any]) -> None:
-        vars(tensor).setdefault("watchers", []).append(function)
+    def hook(self, tensor: Tensor, function: Callable[[Any], Any]) -> Undo:
+        watchers = vars(tensor).setdefault("watchers", [])
+        watchers.append(function)
+        return partial(watchers.remove, function)
 
     def backward(
         self, outputs: Sequence[Tensor], gradients: Sequence[Tensor], targets: Mapping[vocabulary.Key, Tensor],
