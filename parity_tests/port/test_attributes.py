@@ -24,7 +24,12 @@ def ported(setting: str, attribute: str) -> Snippet:
 
 @pytest.mark.parametrize(
     ("setting", "attribute"),
-    [("a = None", "bias_attr=a"), ("a = False", "bias_attr=a"), ("a = True", "bias_attr=a"), ("a = None", "weight_attr=a")],
+    [
+        ("a = None", "bias_attr=a"),
+        ("a = False", "bias_attr=a"),
+        ("a = True", "bias_attr=a"),
+        ("a = None", "weight_attr=a"),
+    ],
 )
 def test_an_initialiser_that_the_run_did_not_pass_raises(setting: str, attribute: str) -> None:
     text = ported(setting, attribute).ported.text

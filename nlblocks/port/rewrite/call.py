@@ -354,9 +354,10 @@ def outcomes(node: cst.BaseExpression) -> set[str]:
         one, other = (node.body, node.orelse) if isinstance(node, cst.IfExp) else (node.left, node.right)
         found = outcomes(one), outcomes(other)
         return found[0] | found[1] if all(found) else set()
-    if isinstance(node, cst.Comparison) or (isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not)):
+    negated = isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not)
+    if negated or isinstance(node, cst.Comparison) or isinstance(literal(node), bool):
         return {"bool"}
-    return {"None"} if literal(node) is None else {"bool"} if isinstance(literal(node), bool) else set()
+    return {"None"} if literal(node) is None else set()
 
 
 def applied(start: cst.BaseExpression, parameter: str) -> str:
