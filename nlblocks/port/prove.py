@@ -73,7 +73,7 @@ def _compared(inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], padd
     """The lab's report, as data, and the verdict that follows from it.
 
     Compared are the evaluation forward, and the training forward, backward and buffers; no optimiser takes a step:
-    the port has no optimiser.
+    the port has no optimiser. ``error`` leaves the buffers out where an accepted cause is what they differ by.
     """
     prefix = ""
     if not inputs.plain:
@@ -83,23 +83,27 @@ def _compared(inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], padd
         report = compare(left, right, tuple(inputs.arrays), rename=rename, accept=ACCEPTED, steps=0)
     except InputError as error:
         return {"verdict": "not run", "why": str(error)}
-    data = report.data if hasattr(report, "data") else report
-    accepted = sorted({f.cause for f in data.findings if f.cause in ACCEPTED and f.severity == "note"})
-    if data.verdict == "same":
+    accepted = sorted({f.cause for f in report.findings if f.cause in ACCEPTED and f.severity == "note"})
+    if report.verdict == "same":
         verdict = "proven except" if accepted else "proven"
     else:
-        verdict = "different" if data.verdict == "different" else "not run"
-    worst = [data.worst(phase) for phase in ("eval forward", "train forward", "backward", "buffers")]
+        verdict = "different" if report.verdict == "different" else "not run"
+    phases = ("eval forward", "train forward", "backward", *(() if accepted else ("buffers",)))
+    worst = [report.worst(phase) for phase in phases]
     return {
         "verdict": verdict,
         "accepted": accepted,
-        "why": "" if verdict.startswith("proven") else str(data.finding or "; ".join(data.undecided) or "not compared"),
+        "why": "" if verdict.startswith("proven") else _why(report),
         "error": max((e for e in worst if e is not None), default=None),
-        "finding": data.finding.to_dict() if data.finding else None,
+        "finding": report.finding.to_dict() if report.finding else None,
         "text": str(report),
-        "undecided": list(data.undecided),
-        "not_compared": list(data.not_compared),
+        "undecided": list(report.undecided),
+        "not_compared": list(report.not_compared),
     }
+
+
+def _why(report: Any) -> str:
+    return str(report.finding or "; ".join(report.undecided) or "not compared")
 
 
 def _write(job: Job, pairs: Sequence[Move], source: Mapping[str, Any], target: Mapping[str, Any]) -> str:
