@@ -96,8 +96,8 @@ def by_name() -> dict[str, Row]:
 INNER = ("paddle.tensor", "paddle.nn.functional", "paddle.nn.initializer", "paddle.nn.layer", "paddle.nn.loss")
 """Packages whose modules hold what stands outside under its usual name: paddle.nn.layer.norm.LayerNorm."""
 
-ANOTHER = "paddle.nn.layer.layers."
-"""A module whose names mean another thing outside: its Parameter is that of static graphs."""
+ANOTHER = ("paddle.nn.layer.layers.", "paddle.nn.layer.container.Parameter")
+"""What means another thing outside: Parameter in there is that of static graphs."""
 
 
 def row_of(name: str) -> Row | None:
