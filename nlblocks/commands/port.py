@@ -35,7 +35,9 @@ def port(
     """Port a Paddle model to torch: readable source, converted weights, and a proof that both compute the same.
 
     ENTRY is MODULE:NAME, a class or function that makes the model; OUT a folder that is empty or not there yet. For
-    each package X that the model needs, OUT gets X_torch. Exit status 0: proven; 1: different; 2: refused or not run.
+    each package X that the model needs, OUT gets X_torch. The proof, in float64: the evaluation forward, and the
+    training forward, backward and buffers; no optimiser takes a step. Exit status 0: proven, or proven except for
+    named causes; 1: different; 2: refused or not run. Where source or weights cannot be used nothing is written.
 
     \b
     nlblocks port ppcls.arch.backbone.legendary_models.resnet:ResNet50_vd OUT --path PaddleClas --input 2,3,64,64

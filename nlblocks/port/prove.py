@@ -18,11 +18,15 @@ from nlblocks.port.inputs import Inputs
 from nlblocks.port.job import Job
 from nlblocks.port.live import SOURCE, TARGET, built, porting, prepare, said
 from nlblocks.port.rewrite.imports import SUFFIX
-from nlblocks.port.weights import Entry, Move, moves
-from nlblocks.weights.files import DTYPES, in_memory, open_checkpoint, write_checkpoint
+from nlblocks.port.weights import Entry, Move, moves, read
+from nlblocks.weights.files import DTYPES, in_memory, write_checkpoint
 
 ACCEPTED = ("batch_norm.variance",)
-"""Causes that a port may differ by, and be called proven but for them: torch's own layer keeps another variance."""
+"""Causes that a port may differ by, and be called "proven except" for them.
+
+Only what is a property of both frameworks' native layers, which no port of the source can mend: Paddle's BatchNorm
+keeps the biased running variance, torch's the unbiased one.
+"""
 
 
 def prove(job: Job) -> dict[str, Any]:
@@ -48,7 +52,7 @@ def prove(job: Job) -> dict[str, Any]:
         return {"verdict": "not run", "why": f"{entry} makes no model"}
     pairs = moves([Entry(*e) for e in paddle.entries(left)], [Entry(*e) for e in torch.entries(right)])
     if job.weights:
-        paddle.load(left, _read(job.weights, paddle.state(left)))
+        paddle.load(left, read(job.weights, paddle.state(left)))
     target = _write(job, pairs, paddle.state(left), torch.state(right))
     if not job.inputs:
         return {"verdict": "not run", "why": "no --input was given", "weights": target}
@@ -66,7 +70,11 @@ def torch_entry(entry: str) -> str:
 
 
 def _compared(inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], paddle: Any, torch: Any) -> dict[str, Any]:
-    """The lab's report, as data, and the verdict that follows from it."""
+    """The lab's report, as data, and the verdict that follows from it.
+
+    Compared are the evaluation forward, and the training forward, backward and buffers; no optimiser takes a step:
+    the port has no optimiser. ``error`` leaves the buffers out where an accepted cause is what they differ by.
+    """
     prefix = ""
     if not inputs.plain:
         left, right, prefix = paddle.wrapped(left, inputs.nested), torch.wrapped(right, inputs.nested), "model."
@@ -75,42 +83,27 @@ def _compared(inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], padd
         report = compare(left, right, tuple(inputs.arrays), rename=rename, accept=ACCEPTED, steps=0)
     except InputError as error:
         return {"verdict": "not run", "why": str(error)}
-    data = report.data if hasattr(report, "data") else report
-    accepted = sorted({f.cause for f in data.findings if f.cause in ACCEPTED and f.severity == "note"})
-    if data.verdict == "same":
+    accepted = sorted({f.cause for f in report.findings if f.cause in ACCEPTED and f.severity == "note"})
+    if report.verdict == "same":
         verdict = "proven except" if accepted else "proven"
     else:
-        verdict = "different" if data.verdict == "different" else "not run"
-    worst = [data.worst(phase) for phase in ("eval forward", "train forward", "backward", "buffers")]
+        verdict = "different" if report.verdict == "different" else "not run"
+    phases = ("eval forward", "train forward", "backward", *(() if accepted else ("buffers",)))
+    worst = [report.worst(phase) for phase in phases]
     return {
         "verdict": verdict,
         "accepted": accepted,
-        "why": "" if verdict.startswith("proven") else str(data.finding or "; ".join(data.undecided) or "not compared"),
+        "why": "" if verdict.startswith("proven") else _why(report),
         "error": max((e for e in worst if e is not None), default=None),
-        "finding": data.finding.to_dict() if data.finding else None,
+        "finding": report.finding.to_dict() if report.finding else None,
         "text": str(report),
-        "undecided": list(data.undecided),
-        "not_compared": list(data.not_compared),
+        "undecided": list(report.undecided),
+        "not_compared": list(report.not_compared),
     }
 
 
-def _read(files: Sequence[str], state: Mapping[str, Any]) -> dict[str, Any]:
-    """The arrays of weight files for a Paddle model's state: all of them, and no others. Raises InputError."""
-    found: dict[str, Any] = {}
-    for file in files:
-        found |= open_checkpoint(file).state()
-    missing = [name for name in state if name not in found]
-    unknown = [name for name in found if name not in state]
-    wrong = [n for n in state if n in found and tuple(found[n].shape) != tuple(state[n].shape)]
-    for names, what in (
-        (missing, "lacks"),
-        (unknown, "holds what the model does not have:"),
-        (wrong, "has another shape for"),
-    ):
-        if names:
-            more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-            raise InputError(f"{', '.join(files)} {what} {', '.join(names[:4])}{more}")
-    return {name: found[name].astype(state[name].dtype) for name in state}
+def _why(report: Any) -> str:
+    return str(report.finding or "; ".join(report.undecided) or "not compared")
 
 
 def _write(job: Job, pairs: Sequence[Move], source: Mapping[str, Any], target: Mapping[str, Any]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 from nlblocks.errors import InputError
+from nlblocks.weights.files import open_checkpoint
 
 RENAMED = {"_mean": "running_mean", "_variance": "running_var", "scale": "weight", "_weight": "weight"}
 """What torch's layers call their tensors otherwise. "scale" is InstanceNorm's, "_weight" PReLU's."""
@@ -58,5 +60,24 @@ def moves(paddle: Sequence[Entry], torch: Sequence[Entry]) -> list[Move]:
     lacking += [f"{e.full} of the port has no source" for e in places.values() if e.name != "num_batches_tracked"]
     if lacking:
         more = f", and {len(lacking) - 5} more" if len(lacking) > 5 else ""
-        raise InputError(f"the weights do not fit: {'; '.join(lacking[:5])}{more}")
+        raise InputError(f"the port does not hold the tensors of the model: {'; '.join(lacking[:5])}{more}")
     return found
+
+
+def read(files: Sequence[str], state: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of weight files for a Paddle model's state: all of them, and no others. Raises InputError."""
+    found: dict[str, Any] = {}
+    for file in files:
+        found |= open_checkpoint(file).state()
+    missing = [name for name in state if name not in found]
+    unknown = [name for name in found if name not in state]
+    wrong = [n for n in state if n in found and tuple(found[n].shape) != tuple(state[n].shape)]
+    for names, what in (
+        (missing, "lacks"),
+        (unknown, "holds what the model does not have:"),
+        (wrong, "has another shape for"),
+    ):
+        if names:
+            more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+            raise InputError(f"{', '.join(files)} {what} {', '.join(names[:4])}{more}")
+    return {name: found[name].astype(state[name].dtype) for name in state}

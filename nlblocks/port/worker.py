@@ -19,6 +19,7 @@ from nlblocks.port.job import Job
 from nlblocks.port.live import SOURCE, built, porting, prepare, said
 from nlblocks.port.observe import Watcher, watched_imports
 from nlblocks.port.prove import prove
+from nlblocks.port.weights import read
 
 
 def observe(job: Job) -> dict[str, Any]:
@@ -32,6 +33,8 @@ def observe(job: Job) -> dict[str, Any]:
         errors = []
         for entry in job.entries:
             model = built(entry, job.kwargs)
+            if job.weights and entry == job.entries[0] and hasattr(model, "forward"):
+                read(job.weights, naming.state(model))  # before anything is written: they must fit
             if not job.inputs or not hasattr(model, "forward"):
                 continue
             inputs = Inputs.of(job.inputs, job.seed).for_model(model.forward)

@@ -204,8 +204,11 @@ def _same(a: Any, b: Any, check: str, tolerance: float, what: str = "result", le
         assert np.array_equal(a, b), f"{what} differs"
         return
     assert np.array_equal(np.isnan(a), np.isnan(b)), f"{what}: not a number in different places"
-    scale = max(float(np.nanmax(np.abs(a), initial=0)), least, 1e-30)
     wide = np.result_type(a, np.float64)
+    endless = np.isinf(a) | np.isinf(b)
+    assert np.array_equal(a[endless], b[endless]), f"{what}: infinite in different places"
+    a, b = np.where(endless, 0, a), np.where(endless, 0, b)
+    scale = max(float(np.nanmax(np.abs(a), initial=0)), least, 1e-30)
     worst = np.nanmax(np.abs(a.astype(wide) - b.astype(wide)), initial=0) / scale
     assert worst < tolerance, f"{what} differs by {worst:.1e}"
 

@@ -7,6 +7,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("libcst")
@@ -15,6 +16,7 @@ from nlblocks.errors import InputError
 from nlblocks.port import port
 from nlblocks.port.job import Job
 from nlblocks.port.port import _worker
+from parity_tests.helpers.command_line import call
 
 REGISTRY = '''
 """Networks by name."""
@@ -97,10 +99,22 @@ def sources(tmp_path_factory) -> Path:
     return folder
 
 
+def arrays_of_net() -> dict[str, np.ndarray]:
+    """Weights of the Paddle network."""
+    shapes = {"head.weight": (6, 3), "head.bias": (3,)}
+    for n, (inner, outer) in enumerate(((3, 4), (4, 6))):
+        shapes[f"body.{n}.conv.weight"] = (outer, inner, 3, 3)
+        shapes |= {f"body.{n}.norm.{name}": (outer,) for name in ("weight", "bias", "_mean", "_variance")}
+    draw = np.random.default_rng(0)
+    return {name: draw.uniform(0.5, 2, size=shape).astype("float32") for name, shape in shapes.items()}
+
+
 @pytest.fixture(scope="module")
 def ported(sources, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "torch"
-    return port("shop.net:Net", out, path=[sources], inputs="2,3,5,6"), out
+    weights = tmp_path_factory.mktemp("weights") / "trained.npz"
+    np.savez(weights, **arrays_of_net())
+    return port("shop.net:Net", out, path=[sources], inputs="2,3,5,6", weights=[weights]), out
 
 
 def test_it_is_proven_but_for_the_variance(ported, require) -> None:
@@ -146,7 +160,12 @@ def test_the_weights_are_strict_for_the_port(ported, require, monkeypatch) -> No
     monkeypatch.syspath_prepend(str(out))
     from shop_torch.net import Net  # type: ignore[import-not-found]
 
-    Net().load_state_dict(torch.load(report.weights), strict=True)
+    assert Path(report.weights) == out / "trained.pth"
+    net = Net()
+    net.load_state_dict(torch.load(report.weights), strict=True)
+    own = arrays_of_net()
+    assert np.array_equal(net.head.weight.detach().numpy(), own["head.weight"].T)
+    assert np.array_equal(net.body[1].norm.running_var.numpy(), own["body.1.norm._variance"])
     for name in [name for name in sys.modules if name.startswith("shop_torch")]:
         del sys.modules[name]
 
@@ -183,6 +202,28 @@ def test_bad_input_is_one_line_and_writes_nothing(sources, tmp_path, entry, give
         port(entry, out, **{"path": [sources], **given})
     assert "\n" not in str(error.value)
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "there"),
+    [("lacks", False), ("has another shape for", True), ("does not have", False), ("unreadable", True)],
+)
+def test_weights_that_do_not_fit_leave_out_as_it_was(sources, tmp_path, require, fault, there) -> None:
+    require("torch", "paddle")
+    file, out = tmp_path / "weights.npz", tmp_path / "out"
+    other = {"head.bias": np.ones(4)} if fault.startswith("has") else {"more": np.ones(1)} if "not" in fault else {}
+    arrays = {**arrays_of_net(), **other}
+    np.savez(file, **{name: value for name, value in arrays.items() if fault != "lacks" or name != "head.bias"})
+    if fault == "unreadable":
+        file.write_bytes(b"PK\3\4 and no more")
+    if there:
+        out.mkdir()
+    done = call("port", "shop.net:Net", out, "--path", sources, "--input", "2,3,5,6", "--weights", file)
+    assert done.exit_code == 2, done.output
+    (said,) = [line for line in done.output.splitlines() if "weights.npz" in line]
+    assert fault in said or fault == "unreadable"
+    assert "Traceback" not in done.output
+    assert sorted(tmp_path.rglob("*")) == ([out] if there else []) + [file]
 
 
 def test_a_full_folder_is_left_alone(sources, tmp_path) -> None:

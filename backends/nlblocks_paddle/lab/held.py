@@ -170,6 +170,13 @@ def rrelu(held: Held, kernel: Kernel, own: Tensor, x: Tensor, low: float, high: 
     return paddle.where(x >= 0, x, x * held.number((low + high) / 2)) if testing else None
 
 
+def dropout(
+    held: Held, kernel: Kernel, own: Tensor, x: Tensor, seed: Any, p: float, testing: bool, mode: str, number: int, fixed: bool
+) -> Tensor | None:
+    """x times the share that is kept, where evaluation scales; what is drawn in training is left to the kernel."""
+    return x * (1.0 - held.number(p)) if testing and mode == "downgrade_in_infer" else None
+
+
 def softshrink(held: Held, kernel: Kernel, own: Tensor, x: Tensor, threshold: float) -> Tensor:
     """x nearer to 0 by a threshold."""
     by, none = held.number(threshold), paddle.zeros_like(x)
@@ -327,6 +334,7 @@ WRITTEN: Mapping[str, tuple[str, Rule]] = {
     "celu": ("alpha", celu),
     "selu": ("scale and alpha", selu),
     "rrelu": ("the slope", rrelu),
+    "dropout": ("the share that is dropped", dropout),
     "softshrink": ("the threshold", softshrink),
     "thresholded_relu": ("the value", thresholded_relu),
     "stanh": ("both factors", stanh),

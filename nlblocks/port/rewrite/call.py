@@ -250,16 +250,19 @@ class Call:
                 raise Refusal("values of a Linear weight are given the other way round in torch")
             found.starts[fate.name] = argument.node
             return []
-        kinds = argument.kinds
+        possible = outcomes(argument.node)
+        kinds = possible or argument.kinds
         plain = bool(kinds) and kinds <= {"None", "bool"}
         if not plain:
             found.starts[fate.name] = argument.node
-        elif "None" not in kinds and flag is not None:
-            return flag(argument.text)
+        elif not possible:  # an initialiser that this run did not pass, and another may, is not dropped in silence
+            values = (None, True) if flag is None else (True, False) if kinds == {"bool"} else (None, True, False)
+            found.checks.append(self._check(argument, values))
         if flag is None:
-            found.checks.append(f"{self.file.helper('expect')}({argument.text} is not False, True)")
+            if not plain or possible:
+                found.checks.append(f"{self.file.helper('expect')}({_atom(argument.node)} is not False, True)")
             return []
-        return flag(f"{argument.text} is not False")
+        return flag(argument.text if kinds == {"bool"} else f"{_atom(argument.node)} is not False")
 
     def _call(self, target: Target, outputs: Sequence[tuple[str, Argument]], rest: Sequence[cst.Arg]) -> cst.Call:
         """The call, its arguments in the order, layout and style of the original."""
@@ -357,6 +360,18 @@ def _as_it_is(fate: Fate | None, torch: str) -> bool:
 def is_start(node: cst.BaseExpression) -> bool:
     """Whether an expression is a function that starts a parameter, as the port writes it."""
     return isinstance(node, cst.Call) and code(node.func) in ("partial", "functools.partial", "fixed")
+
+
+def outcomes(node: cst.BaseExpression) -> set[str]:
+    """The kinds of an expression that gives None or a truth value whatever its names hold; none for any other."""
+    if isinstance(node, cst.IfExp | cst.BooleanOperation):
+        one, other = (node.body, node.orelse) if isinstance(node, cst.IfExp) else (node.left, node.right)
+        found = outcomes(one), outcomes(other)
+        return found[0] | found[1] if all(found) else set()
+    negated = isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not)
+    if negated or isinstance(node, cst.Comparison) or isinstance(literal(node), bool):
+        return {"bool"}
+    return {"None"} if literal(node) is None else set()
 
 
 def applied(start: cst.BaseExpression, parameter: str) -> str:

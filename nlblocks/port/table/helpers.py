@@ -293,11 +293,20 @@ class CrossEntropyLoss(nn.Module):
         return cross_entropy(input, label, **self.settings)
 ''', "nn", "cross_entropy")  # fmt: skip
 
+for name in ("BCELoss", "BCEWithLogitsLoss", "KLDivLoss"):
+    helper(name, f'''
+class {name}(nn.{name}):
+    """Labels have no gradient, as in Paddle."""
+
+    def forward(self, input, target):
+        return super().forward(input, target.detach())
+''', "nn")  # fmt: skip
+
 helper("sigmoid_focal_loss", '''
 def sigmoid_focal_loss(logit, label, normalizer=None, alpha=0.25, gamma=2.0, reduction="sum"):
     """The focal loss of logits, which torch alone does not have."""
     chance = torch.sigmoid(logit)
-    loss = F.binary_cross_entropy_with_logits(logit, label, reduction="none")
+    loss = F.binary_cross_entropy_with_logits(logit, label.detach(), reduction="none")  # as in Paddle
     loss = loss * (alpha * label + (1 - alpha) * (1 - label))
     loss = loss * (1 - chance * label - (1 - chance) * (1 - label)) ** gamma
     if normalizer is not None:

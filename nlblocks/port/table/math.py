@@ -123,6 +123,7 @@ ROWS = (
         case("x.clip(-0.5, y)", x="f3,4", y="f1"),
         case("paddle.clip(x, -y, y)", x="f3,4", y="p1"),
         case("x.clip(0, 3)", x="i3,4:9", grad=False),
+        case("(paddle.round(x).detach() + (x - x.detach())).clip(-1, 1)"),  # the gradient at the bounds
         also="Tensor.clip paddle.clamp Tensor.clamp",
         method="clamp",
         variants=(
