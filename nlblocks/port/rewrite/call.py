@@ -14,6 +14,7 @@ from nlblocks.port.rewrite.convert import CONVERTERS, same_literal
 from nlblocks.port.rewrite.file import IMPORTS, File
 from nlblocks.port.rewrite.layout import commas, keyword, spliced
 from nlblocks.port.rewrite.spelling import in_own_words
+from nlblocks.port.rewrite.starts import atom, is_start, outcomes
 from nlblocks.port.table.helpers import HELPERS
 from nlblocks.port.table.row import (
     PLACEHOLDER,
@@ -260,9 +261,9 @@ class Call:
             found.checks.append(self._check(argument, values))
         if flag is None:
             if not plain or possible:
-                found.checks.append(f"{self.file.helper('expect')}({_atom(argument.node)} is not False, True)")
+                found.checks.append(f"{self.file.helper('expect')}({atom(argument.node)} is not False, True)")
             return []
-        return flag(argument.text if kinds == {"bool"} else f"{_atom(argument.node)} is not False")
+        return flag(argument.text if kinds == {"bool"} else f"{atom(argument.node)} is not False")
 
     def _call(self, target: Target, outputs: Sequence[tuple[str, Argument]], rest: Sequence[cst.Arg]) -> cst.Call:
         """The call, its arguments in the order, layout and style of the original."""
@@ -332,7 +333,7 @@ class Call:
         def fill(match: Any) -> str:
             star, name = match.groups()
             if name == "self" and self.receiver is not None:
-                return _atom(self.receiver)
+                return atom(self.receiver)
             argument = arguments.get(name)
             if argument is None:
                 raise Refusal(f"needs the argument {name!r}")
@@ -341,13 +342,13 @@ class Call:
                 if isinstance(node, cst.List | cst.Tuple):
                     return ", ".join(code(e.value) for e in node.elements)
                 return (
-                    f"*{_atom(node)}"
+                    f"*{atom(node)}"
                     if argument.kinds <= {"int"} - argument.kinds or not argument.fits("int")
                     else code(node)
                 )
             before, after = match.string[: match.start()], match.string[match.end() :]
             alone = before.endswith(("(", ", ", "=", "[")) and after.startswith((")", ",", "]"))
-            return code(node) if alone and not isinstance(node, cst.GeneratorExp) else _atom(node)
+            return code(node) if alone and not isinstance(node, cst.GeneratorExp) else atom(node)
 
         return PLACEHOLDER.sub(fill, text)
 
@@ -355,31 +356,6 @@ class Call:
 def _as_it_is(fate: Fate | None, torch: str) -> bool:
     """Whether an argument is torch's of that name, its value unchanged."""
     return isinstance(fate, To) and fate.name == torch and fate.convert in ("", "pair", "padding", "items", "axes")
-
-
-def is_start(node: cst.BaseExpression) -> bool:
-    """Whether an expression is a function that starts a parameter, as the port writes it."""
-    return isinstance(node, cst.Call) and code(node.func) in ("partial", "functools.partial", "fixed")
-
-
-def outcomes(node: cst.BaseExpression) -> set[str]:
-    """The kinds of an expression that gives None or a truth value whatever its names hold; none for any other."""
-    if isinstance(node, cst.IfExp | cst.BooleanOperation):
-        one, other = (node.body, node.orelse) if isinstance(node, cst.IfExp) else (node.left, node.right)
-        found = outcomes(one), outcomes(other)
-        return found[0] | found[1] if all(found) else set()
-    negated = isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not)
-    if negated or isinstance(node, cst.Comparison) or isinstance(literal(node), bool):
-        return {"bool"}
-    return {"None"} if literal(node) is None else set()
-
-
-def applied(start: cst.BaseExpression, parameter: str) -> str:
-    """The call that starts a parameter."""
-    if is_start(start) and isinstance(start, cst.Call) and start.args and code(start.func) != "fixed":
-        first, *others = [code(arg).rstrip().rstrip(",") for arg in start.args]
-        return f"{first}({', '.join([parameter, *others])})"
-    return f"{_atom(start)}({parameter})"
 
 
 def _named(text: str, file: File) -> str:
@@ -392,15 +368,3 @@ def _named(text: str, file: File) -> str:
 
     roots = "|".join(map(re.escape, [*IMPORTS, *HELPERS]))
     return re.sub(rf"(?<![\w.{{*])(?:{roots})(?![\w}}])(?=[.(,)])", used, text)
-
-
-def _atom(node: cst.BaseExpression) -> str:
-    """The text of an expression, in brackets where an operator beside it would tear it apart."""
-    plain = (
-        cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.Integer, cst.Float, cst.SimpleString, cst.List, cst.Tuple,
-        cst.Dict, cst.ListComp,
-    )  # fmt: skip
-    text = code(node)
-    if node.lpar or (isinstance(node, plain) and not isinstance(node, cst.Tuple)):
-        return text
-    return f"({text})"

@@ -8,8 +8,9 @@ from typing import Any
 import libcst as cst
 
 from nlblocks.port.rewrite.argument import UNKNOWN, Refusal, code, expression
-from nlblocks.port.rewrite.call import Call, Written, is_start
+from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import Walk
+from nlblocks.port.rewrite.starts import is_start
 
 Rule = Callable[[Call, Any, Walk], Written]
 RULES: dict[str, Rule] = {}

@@ -12,11 +12,12 @@ from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvide
 from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code, expression
 from nlblocks.port.rewrite.by_text import by_text
-from nlblocks.port.rewrite.call import Call, Written, applied
+from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import File
 from nlblocks.port.rewrite.imports import Imports
 from nlblocks.port.rewrite.meaning import Meaning
 from nlblocks.port.rewrite.rules import RULES
+from nlblocks.port.rewrite.starts import applied
 from nlblocks.port.table import row_of
 from nlblocks.port.table.row import Row
 

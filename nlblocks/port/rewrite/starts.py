@@ -1,0 +1,44 @@
+"""Functions that start a parameter, as the port writes them."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from nlblocks.port.rewrite.argument import code, literal
+
+
+def is_start(node: cst.BaseExpression) -> bool:
+    """Whether an expression is a function that starts a parameter, as the port writes it."""
+    return isinstance(node, cst.Call) and code(node.func) in ("partial", "functools.partial", "fixed")
+
+
+def outcomes(node: cst.BaseExpression) -> set[str]:
+    """The kinds of an expression that gives None or a truth value whatever its names hold; none for any other."""
+    if isinstance(node, cst.IfExp | cst.BooleanOperation):
+        one, other = (node.body, node.orelse) if isinstance(node, cst.IfExp) else (node.left, node.right)
+        found = outcomes(one), outcomes(other)
+        return found[0] | found[1] if all(found) else set()
+    negated = isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not)
+    if negated or isinstance(node, cst.Comparison) or isinstance(literal(node), bool):
+        return {"bool"}
+    return {"None"} if literal(node) is None else set()
+
+
+def applied(start: cst.BaseExpression, parameter: str) -> str:
+    """The call that starts a parameter."""
+    if is_start(start) and isinstance(start, cst.Call) and start.args and code(start.func) != "fixed":
+        first, *others = [code(arg).rstrip().rstrip(",") for arg in start.args]
+        return f"{first}({', '.join([parameter, *others])})"
+    return f"{atom(start)}({parameter})"
+
+
+def atom(node: cst.BaseExpression) -> str:
+    """The text of an expression, in brackets where an operator beside it would tear it apart."""
+    plain = (
+        cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.Integer, cst.Float, cst.SimpleString, cst.List, cst.Tuple,
+        cst.Dict, cst.ListComp,
+    )  # fmt: skip
+    text = code(node)
+    if node.lpar or (isinstance(node, plain) and not isinstance(node, cst.Tuple)):
+        return text
+    return f"({text})"
