@@ -23,8 +23,7 @@ from nlblocks.port.table.row import Row
 
 MODULES = {
     "paddle": "torch", "paddle.nn": "nn", "paddle.nn.functional": "F", "paddle.nn.initializer": "nn.init",
-    "paddle.linalg": "torch.linalg", "paddle.fft": "torch.fft",
-    "paddle.nn.layer.activation": "nn.modules.activation",
+    "paddle.linalg": "torch.linalg", "paddle.fft": "torch.fft", "paddle.nn.layer.activation": "nn.modules.activation",
 }  # fmt: skip
 """Paddle's modules where they are values themselves, as in ``getattr(F, name)``."""
 
