@@ -75,6 +75,12 @@ class PaddleTracer(Tracer):
         names = {_renamed(name) for name, _ in model.named_buffers()}
         return names | {name for name in self.named(model) if name.rpartition(".")[2] in RENAMED.values()}
 
+    def unsaved_names(self, model: Any) -> set[str]:
+        layers = self.modules(model).items()
+        return {
+            f"{path}.{name}".lstrip(".") for path, layer in layers for name in layer._non_persistable_buffer_names_set
+        }
+
     def around(
         self, module: nn.Layer, before: Callable[..., None], after: Callable[..., None]
     ) -> list[Callable[[], object]]:

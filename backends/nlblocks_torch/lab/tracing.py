@@ -75,6 +75,10 @@ class TorchTracer(Tracer):
     def buffer_names(self, model: nn.Module) -> set[str]:
         return {name for name, _ in model.named_buffers()}
 
+    def unsaved_names(self, model: Any) -> set[str]:
+        layers = self.modules(model).items()
+        return {f"{path}.{name}".lstrip(".") for path, layer in layers for name in layer._non_persistent_buffers_set}
+
     def around(
         self, module: nn.Module, before: Callable[..., None], after: Callable[..., None]
     ) -> list[Callable[[], object]]:

@@ -59,7 +59,7 @@ def _free(trace: Trace, taken: Collection[str]) -> Iterator[Ref]:
     """The buffers of a model that are not ``taken``."""
     for name, tensor in trace.state.items():
         if tensor.buffer and name not in taken:
-            yield Ref(name, None, False, tensor.shape, buffer=True)
+            yield Ref(name, None, False, tensor.shape, buffer=True, constant=not tensor.saved)
 
 
 def _alone(ref: Ref) -> Unit:

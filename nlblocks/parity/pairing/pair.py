@@ -67,11 +67,15 @@ class Pairing:
     def randomised(self, state: State, seed: int) -> State:
         """The state with every constant tensor (zero gates, gammas of one, fresh statistics, zero biases) made random.
 
-        Tensors that hold distinct values stay as they are. Values are such as float32 holds.
+        Tensors that hold distinct values stay as they are; so do constants that are in no checkpoint, which are code.
+        Values are such as float32 holds.
         """
+        every = [*(unit for both in self.pairs for unit in both), *self.left_only, *self.right_only]
+        constants = {ref.name for unit in every for ref in unit.refs.values() if ref.constant}
         left = [*(unit for unit, _ in self.pairs), *self.left_only]
         roles = {ref.name: (role, ref.buffer) for unit in left for role, ref in unit.refs.items()}
-        return transfer.randomised(roles, state, seed)
+        drawn = transfer.randomised(roles, state, seed)
+        return {name: state[name] if name in constants else value for name, value in drawn.items()}
 
     def states(self, own: tuple[State, State], seed: int, *, randomise: bool, transfer: bool) -> tuple[State, State]:
         """What the left and the right are run with: their own, made random where constant, and the left's moved."""

@@ -34,13 +34,17 @@ PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj"}
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A parameter, or some rows of one, as an operation uses it; ``shape`` is the canonical one, which is [out, in]."""
+    """A parameter, or some rows of one, as an operation uses it; ``shape`` is the canonical one, which is [out, in].
+
+    A ``constant`` is a buffer that no checkpoint holds.
+    """
 
     name: str
     rows: tuple[int, int] | None
     transposed: bool
     shape: tuple[int, ...]
     buffer: bool = False
+    constant: bool = False
 
     def read(self, state: Mapping[str, Array]) -> Array:
         """The tensor as [out, in]: a view into the state."""
@@ -328,7 +332,7 @@ def _ref(trace: Trace, view: _View, op: Op, role: str) -> Ref:
     tensor = trace.state[whole]
     shape = tensor.shape if rows is None else (rows[1] - rows[0], *tensor.shape[1:])
     transposed = _is_transposed(op, role, shape, view.turned) or _is_transposed_linear(trace, whole, op, shape)
-    return Ref(whole, rows, transposed, shape[::-1] if transposed else shape, tensor.buffer)
+    return Ref(whole, rows, transposed, shape[::-1] if transposed else shape, tensor.buffer, not tensor.saved)
 
 
 def _is_transposed(op: Op, role: str, shape: Sequence[int], turned: bool) -> bool:

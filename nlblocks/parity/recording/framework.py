@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -124,6 +124,10 @@ class Framework(ABC):
     @abstractmethod
     def buffer_names(self, model: Any) -> set[str]:
         """Which of :meth:`named` are buffers."""
+
+    def unsaved_names(self, model: Any) -> Collection[str]:
+        """Which of them are in no checkpoint; none where the framework saves them all."""
+        return ()
 
     @abstractmethod
     def around(self, module: Any, before: Callable[..., None], after: Callable[..., None]) -> Sequence[Undo]:

@@ -216,3 +216,15 @@ def test_each_side_may_have_fused_what_the_other_has_apart() -> None:
     assert found.names["0.qkv.weight[4:8]"] == "0.k.weight"
     assert found.names["2.q.weight"] == "2.qkv.weight[0:4]"
     assert len(found.names) == 12
+
+
+def test_a_constant_that_no_checkpoint_holds_may_be_code_on_the_other_side() -> None:
+    def biased(zeros: Callable[[Any], torch.Tensor]) -> nn.Module:
+        return net(Hand({"q": (4,), "v": (4,)}, lambda s, x: x.repeat(1, 1, 3) + torch.cat((s.q, zeros(s), s.v))))
+
+    left = biased(lambda s: s.k)
+    left[1].register_buffer("k", torch.zeros(4), persistent=False)  # type: ignore[index, operator]
+    right = biased(lambda s: torch.zeros_like(s.v))
+    assert parity.compare(left, right, ROWS).verdict == "same"
+    left[1].register_buffer("k", torch.zeros(4))  # type: ignore[index, operator]
+    assert parity.compare(left, right, ROWS).verdict == "different"  # a checkpoint may hold another number
