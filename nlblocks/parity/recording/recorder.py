@@ -203,8 +203,14 @@ class Recorder:
         return attention, number
 
     def rows(self, whole: Any, start: int, values: Array) -> int:
-        """A number for some rows of a parameter, by their values: "parameter:in_proj_weight[0:64]"."""
-        name = self.trace.parameter(self.number(whole)) or ""
+        """A number for some rows of a parameter, by their values: "parameter:in_proj_weight[0:64]".
+
+        Of what was computed (a weight that is normalised on its way) they are a result like others.
+        """
+        source = self.number(whole)
+        name = self.trace.parameter(source)
+        if name is None:
+            return self.note("slice", (source,), ("x",), values)
         number = self.next
         self.next += 1
         self.trace.origin[number] = f"parameter:{name}[{start}:{start + len(values)}]"

@@ -53,3 +53,38 @@ def test_a_linear_weight_keeps_its_layout_though_another_operation_takes_it_firs
     assert parity.compare(PaddleQuantised(), TorchQuantised(), x).verdict == "same"
     assert parity.compare(TorchQuantised(turned=True), PaddleQuantised(), x).verdict == "different"
     assert parity.compare(TorchQuantised(turned=True), TorchQuantised(), x).verdict == "different"
+
+
+class Heads(torch.nn.Module):
+    """Multi-head attention whose fused weight is normalised on its way."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        super().__init__()
+        self.heads, self.scale = torch.nn.MultiheadAttention(8, 2), scale
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        own, out = self.heads, self.heads.out_proj
+        weight, bias = torch.tanh(own.in_proj_weight) * self.scale, own.in_proj_bias * self.scale
+        found = torch.nn.functional.multi_head_attention_forward(
+            x, x, x, 8, 2, weight, bias, None, None, False, 0.0, out.weight, out.bias
+        )
+        return found[0]
+
+
+class NormedHeads(torch.nn.Module):
+    """The same layer with torch's own normalisation of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        heads = torch.nn.MultiheadAttention(8, 2)
+        self.heads = torch.nn.utils.parametrizations.weight_norm(heads, "in_proj_weight")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.heads(x, x, x)[0]
+
+
+def test_rows_of_a_weight_that_is_computed_are_results() -> None:
+    x = np.random.default_rng(0).normal(size=(5, 2, 8)).astype(np.float32)
+    assert parity.compare(Heads(), Heads(), x).verdict == "same"
+    assert parity.compare(Heads(), Heads(1.1), x).verdict == "different"
+    assert parity.compare(NormedHeads(), NormedHeads(), x).verdict == "same"
