@@ -171,7 +171,16 @@ def rrelu(held: Held, kernel: Kernel, own: Tensor, x: Tensor, low: float, high: 
 
 
 def dropout(
-    held: Held, kernel: Kernel, own: Tensor, x: Tensor, seed: Any, p: float, testing: bool, mode: str, number: int, fixed: bool
+    held: Held,
+    kernel: Kernel,
+    own: Tensor,
+    x: Tensor,
+    seed: Any,
+    p: float,
+    testing: bool,
+    mode: str,
+    number: int,
+    fixed: bool,
 ) -> Tensor | None:
     """x times the share that is kept, where evaluation scales; what is drawn in training is left to the kernel."""
     return x * (1.0 - held.number(p)) if testing and mode == "downgrade_in_infer" else None
