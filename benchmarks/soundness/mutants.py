@@ -15,7 +15,7 @@ from benchmarks.soundness.edits import EDITS
 from benchmarks.soundness.outcome import Compare, Outcome, judge
 from benchmarks.soundness.places import Mutation, Place
 from benchmarks.soundness.source import INSIDE
-from benchmarks.soundness.tampering import TAMPERINGS, TAMPERS, Effects
+from benchmarks.soundness.tampering import DTYPES, TAMPERINGS, TAMPERS, Effects
 from benchmarks.soundness.tensors import TENSORS
 from benchmarks.soundness.truth import DIFFERS, SAME, SIDES, Seen, apart, in_paddle_names, observe
 from nlblocks import parity
@@ -70,7 +70,10 @@ def mutants(seed: int, index: int, compare: Compare = parity.compare, only: str 
             kind="mutant" if spoiled else "equivalent", index=index, recipe=str(recipe), mutation=recipe.mutation,
             difference=difference, where=where, dropped=dict(dropped),
         )  # fmt: skip
-        models, inputs, keeps = built(recipe)
+        with ExitStack() as stack:
+            for side in SIDES.values() if recipe.mutation in DTYPES else ():
+                stack.enter_context(side.float64())  # to a float32 model a cast to float32 does nothing
+            models, inputs, keeps = built(recipe)
         judge(outcome, compare, models[0], models[1], inputs, transfer=not keeps)
         found.append(outcome)
         dropped.clear()

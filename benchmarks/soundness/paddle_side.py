@@ -116,9 +116,10 @@ def tracks(value: Any) -> bool:
 
 
 def hooked(value: Any, change: Callable[[Any], Any]) -> Any:
-    """The same values; the gradient is changed on its way back."""
+    """The same values; the gradient is changed on its way back, where one is wanted at all."""
     value = value.clone()
-    value.register_hook(change)
+    if tracks(value):
+        value.register_hook(change)
     return value
 
 

@@ -120,6 +120,7 @@ TABLE: dict[str, str] = {
     "__matmul__": f"matmul: {_BINARY}",
     "bmm": f"matmul: {_BINARY}",
     "mm": "matmul: x|input other|mat2",
+    **dict.fromkeys(("addmm", "baddbmm"), "addmm: added|input x other|y beta=1.0 alpha=1.0"),
     "einsum": "einsum: equation x",
     "mean": f"mean: {_REDUCE}",
     "sum": "sum: x axis=None _dtype|dtype keepdim=False",

@@ -31,7 +31,11 @@ def recurrent(name: str, args: Sequence[Any]) -> Recurrent:
     return Recurrent(
         kind=str(args[10]).lower(), x=args[0], states=args[1], weights=args[2],
         groups=(("weight_ih", "weight_hh"), ("bias_ih", "bias_hh")), layers=args[9], bidirectional=args[6],
-        time_major=True, args=[*args[:5], 0.0, *args[6:]], results=lambda result: [result[0], *result[2]],
+        time_major=True, args=[*args[:5], 0.0, *args[6:]], p=float(args[5]) if args[9] > 1 else 0.0,
+        dropping=not args[12], single=lambda x, states, weights: [
+            x, states, weights, *args[3:5], 0.0, args[6], x.shape[-1], args[8], 1, *args[10:],
+        ],
+        results=lambda result: [result[0], *result[2]],
         returned=lambda result, made: (made[0], result[1], made[1:], *result[3:]),
     )  # fmt: skip
 
@@ -51,7 +55,11 @@ class PaddleTracer(Tracer):
     heads_inside = True
     recurrent = {"C.rnn": recurrent}  # noqa: RUF012
     casts = CASTS
-    functions = {"softmax": paddle.nn.functional.softmax}  # noqa: RUF012
+    functions = {  # noqa: RUF012
+        "softmax": paddle.nn.functional.softmax,
+        "concat": paddle.concat,
+        "moveaxis": paddle.moveaxis,
+    }
     batch_norm = BatchNorm
     lacking = LACKING
     finish = staticmethod(finish)
@@ -66,6 +74,12 @@ class PaddleTracer(Tracer):
     def buffer_names(self, model: nn.Layer) -> set[str]:
         names = {_renamed(name) for name, _ in model.named_buffers()}
         return names | {name for name in self.named(model) if name.rpartition(".")[2] in RENAMED.values()}
+
+    def unsaved_names(self, model: Any) -> set[str]:
+        layers = self.modules(model).items()
+        return {
+            f"{path}.{name}".lstrip(".") for path, layer in layers for name in layer._non_persistable_buffer_names_set
+        }
 
     def around(
         self, module: nn.Layer, before: Callable[..., None], after: Callable[..., None]

@@ -106,6 +106,8 @@ TABLE: dict[str, str] = {
     "__matmul__": f"matmul: {_BINARY}",
     "bmm": "matmul: x|input other|mat2",
     "mm": "matmul: x|input other|mat2",
+    **dict.fromkeys(("addmm", "baddbmm"), "addmm: added|input x|mat1|batch1 other|mat2|batch2 beta=1 alpha=1"),
+    "addcmul": "addcmul: added|input x|tensor1 other|tensor2 factor|value=1",
     "einsum": "einsum: equation x",
     "mean": "mean: x|input axis|dim=None keepdim=False",
     "sum": "sum: x|input axis|dim=None keepdim=False",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -20,11 +21,12 @@ MULTI_HEAD = vocabulary.signature(
 
 
 def multi_head(observer: Observer, call: Any, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Run F.multi_head_attention_forward without dropout, and write down its steps."""
+    """Run F.multi_head_attention_forward, with the dropout of every framework's, and write down its steps."""
     recorder = observer.recorder
-    args, kwargs = MULTI_HEAD.replace(args, kwargs, "dropout_p", lambda p: 0.0)
-    result = function(*args, **kwargs)
     read = MULTI_HEAD.read(args, kwargs)
+    kept = _kept(observer, call, read)
+    with nullcontext() if kept is None else _dropping(kept):
+        result = function(*args, **kwargs)
     width, heads = int(read["embed_dim"]), int(read["num_heads"])
     numbers: list[int] = []
     for part, name in enumerate(("query", "key", "value")):
@@ -53,6 +55,8 @@ def multi_head(observer: Observer, call: Any, function: Callable[..., Any], args
             values = split
     mask, mask_number = _masks(recorder, read, query.shape[0], heads)
     attention, number = recorder.attention_steps(query, key, (numbers[0], numbers[1]), None, mask, mask_number, False)
+    if kept is not None and kept.shape == attention.shape:
+        attention, number = recorder.dropped(attention, number, kept, float(read["dropout_p"]))
     mixed = attention @ values
     number = recorder.note("matmul", (number, numbers[2]), ("x", "other"), mixed)
     joined = mixed.transpose(2, 0, 1, 3).reshape(mixed.shape[2], -1, width)
@@ -64,7 +68,44 @@ def multi_head(observer: Observer, call: Any, function: Callable[..., Any], args
     if read["out_proj_bias"] is not None:
         inputs.append(recorder.number(read["out_proj_bias"]))
         roles.append("bias")
-    return recorder.after(recorder.call("linear", "out_proj", inputs, roles, part="out"), result)
+    out = recorder.call("linear", "out_proj", inputs, roles, part="out")
+    if kept is not None:
+        out.site, out.attrs["distribution"], out.attrs["drawn"] = call.site, "bernoulli", call.attrs["drawn"]
+    return recorder.after(out, result)
+
+
+def _kept(observer: Observer, call: Any, read: dict[str, Any]) -> Array | None:
+    """What the map [B, H, L, S] is multiplied by; None where nothing is dropped."""
+    p = float(read["dropout_p"] or 0.0)
+    if p == 0 or not read["training"]:
+        return None
+    query, key = read["query"], read["key"]
+    batch = query.shape[1] if query.ndim == 3 else 1
+    more = (read["bias_k"] is not None) + bool(read["add_zero_attn"])
+    return observer.kept(call, (batch, int(read["num_heads"]), query.shape[0], key.shape[0] + more), p)
+
+
+@contextmanager
+def _dropping(kept: Array) -> Iterator[None]:
+    """Within, torch's own functions drop this of an attention map."""
+    functional = torch.nn.functional
+    own = functional.dropout, functional.scaled_dot_product_attention
+
+    def dropout(attention: torch.Tensor, **how: Any) -> torch.Tensor:
+        return attention * torch.from_numpy(kept).to(attention).reshape(attention.shape)
+
+    def attend(
+        query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any = None, p: float = 0.0,
+        causal: bool = False,
+    ) -> torch.Tensor:  # fmt: skip
+        unit = torch.eye(key.shape[-2]).to(key).expand(*key.shape[:-1], key.shape[-2])
+        return dropout(own[1](query, key, unit, mask, 0.0, causal)) @ value
+
+    functional.dropout, functional.scaled_dot_product_attention = dropout, attend  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        functional.dropout, functional.scaled_dot_product_attention = own
 
 
 def _masks(recorder: Any, read: dict[str, Any], batch: int, heads: int) -> tuple[Any, int | None]:

@@ -35,11 +35,14 @@ def recurrent(name: str, args: Sequence[Any]) -> Recurrent | None:
     """lstm(x, states, weights, biased, layers, dropout, train, bidirectional, batch_first)."""
     if not isinstance(args[2], list | tuple) or not isinstance(args[3], bool):  # packed sequences
         return None
-    x, states, weights, biased, layers, _, _, bidirectional, batch_first = args[:9]
+    x, states, weights, biased, layers, p, training, bidirectional, batch_first = args[:9]
+    several = isinstance(states, list | tuple)
     return Recurrent(
-        kind=name, x=x, states=states if isinstance(states, list | tuple) else [states], weights=weights,
+        kind=name, x=x, states=states if several else [states], weights=weights,
         groups=(("weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if biased else [])),), layers=layers,
         bidirectional=bidirectional, time_major=not batch_first, args=[*args[:5], 0.0, *args[6:]],
+        p=float(p) if layers > 1 else 0.0, dropping=bool(training),
+        single=lambda x, states, weights: [x, states if several else states[0], weights, biased, 1, 0.0, *args[6:]],
     )  # fmt: skip
 
 
@@ -57,7 +60,7 @@ class TorchTracer(Tracer):
     recurrent = dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), recurrent)
     fused = {"multi_head_attention_forward": multi_head}  # noqa: RUF012
     casts = CASTS
-    functions = {"softmax": torch.softmax}  # noqa: RUF012
+    functions = {"softmax": torch.softmax, "concat": torch.cat, "moveaxis": torch.moveaxis}  # noqa: RUF012
     batch_norm = BatchNorm
     lacking = LACKING
     finish = staticmethod(finish)
@@ -71,6 +74,10 @@ class TorchTracer(Tracer):
 
     def buffer_names(self, model: nn.Module) -> set[str]:
         return {name for name, _ in model.named_buffers()}
+
+    def unsaved_names(self, model: Any) -> set[str]:
+        layers = self.modules(model).items()
+        return {f"{path}.{name}".lstrip(".") for path, layer in layers for name in layer._non_persistent_buffers_set}
 
     def around(
         self, module: nn.Module, before: Callable[..., None], after: Callable[..., None]

@@ -96,7 +96,9 @@ def explain_buffer(
                 found(cause=cause, explanation=f"{text}; {falls}", error_explained=after)
                 for cause, text in words.items()
             ]
-    return [found(explanation=f"{names[0]} differs by {gap:.1e} after one pass")]
+    still = [side for side, value in (("left", mine), ("right", theirs)) if np.array_equal(value, before)]
+    kept = f", and is as before on the {still[0]}" if still else ""
+    return [found(explanation=f"{names[0]} differs by {gap:.1e} after one pass{kept}")]
 
 
 @buffer_hypothesis("batch_norm.variance")
@@ -112,7 +114,8 @@ def momentum(at: BufferHypothesis) -> Iterator[BufferGuess]:
     """Another share of the new statistic: that of the attributes, or else the one that fits all channels."""
     known = at.momenta is not None and at.momenta[0]
     factor = at.momenta[1] / at.momenta[0] if at.momenta is not None and known else at.factor
-    if abs(factor - 1) > NO_FACTOR and (known or at.mine.size > 1):  # one channel fits any factor
+    fits = at.mine.size > 1 and factor != 0  # one channel fits any factor, and what stays put has none
+    if abs(factor - 1) > NO_FACTOR and (known or fits):
         yield at.before + (at.mine - at.before) * factor, {"batch_norm.momentum": at.momentum_words}
 
 

@@ -27,6 +27,11 @@ def add(arrays: Arrays, attrs: Attrs) -> Array:
     return x + other * (attrs.get("alpha", 1) or 1)
 
 
+def addcmul(arrays: Arrays, attrs: Attrs) -> Array:
+    """added + α x other"""
+    return arrays["added"] + attrs.get("factor", 1) * arrays["x"] * arrays["other"]
+
+
 def rsqrt(arrays: Arrays, attrs: Attrs) -> Array:
     """1 / √x"""
     return 1.0 / np.sqrt(arrays["x"])

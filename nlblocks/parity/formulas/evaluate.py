@@ -57,6 +57,7 @@ FORMULAS: dict[str, Formula] = POINTWISE | {
     "prelu": activations.prelu,
     "glu": activations.glu,
     "add": arithmetic.add,
+    "addcmul": arithmetic.addcmul,
     "sub": of_two(np.subtract),
     "mul": of_two(np.multiply),
     "div": of_two(np.divide),
@@ -87,6 +88,7 @@ FORMULAS: dict[str, Formula] = POINTWISE | {
     "log_softmax": normalisations.log_softmax,
     "linear": products.linear,
     "matmul": products.matmul,
+    "addmm": products.addmm,
     "einsum": products.einsum,
     "attention": products.attention,
     "conv": windowed.conv,
@@ -118,9 +120,9 @@ FORMULAS: dict[str, Formula] = POINTWISE | {
 }
 
 OF_COMPLEX = frozenset({
-    "abs", "add", "cat", "clone", "conv", "conv_transpose", "detach", "div", "einsum", "exp", "flip", "getitem",
-    "identity", "linear", "log", "masked_fill", "matmul", "mean", "mul", "neg", "pad", "pow", "roll", "rsqrt", "scale",
-    "sqrt", "square", "stack", "sub", "sum", "tanh", "where",
+    "abs", "add", "addcmul", "addmm", "cat", "clone", "conv", "conv_transpose", "detach", "div", "einsum", "exp",
+    "flip", "getitem", "identity", "linear", "log", "masked_fill", "matmul", "mean", "mul", "neg", "pad", "pow",
+    "roll", "rsqrt", "scale", "sqrt", "square", "stack", "sub", "sum", "tanh", "where",
 })  # fmt: skip
 """Kinds whose formula is that of complex numbers too: NumPy takes others of the real part, or orders what has none."""
 

@@ -22,6 +22,11 @@ def matmul(arrays: Arrays, attrs: Attrs) -> Array:
     return left @ right
 
 
+def addmm(arrays: Arrays, attrs: Attrs) -> Array:
+    """β added + α x other"""
+    return attrs.get("beta", 1) * arrays["added"] + attrs.get("alpha", 1) * (arrays["x"] @ arrays["other"])
+
+
 def einsum(arrays: Arrays, attrs: Attrs) -> Array:
     """The sum of products that the equation names"""
     operands = [value for role, value in arrays.items() if role.startswith("x")]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.parity.formulas.formula import Arrays, Attrs, Formula, logistic
+from nlblocks.parity.formulas.formula import Arrays, Attrs, Formula, Unknown, logistic
 
 Cell = Callable[[Array, Array, Array, Array], tuple[Array, Array]]
 """One step: from what the input gives to the gates, what the state gives to them, the state and the cell."""
@@ -46,6 +46,8 @@ def recurrence(cell: Cell, gates: int) -> Formula:
     """
 
     def formula(arrays: Arrays, attrs: Attrs) -> Array:
+        if attrs.get("p") and attrs.get("training"):
+            raise Unknown(f"a dropout between its layers: {attrs['p']}")
         swap = bool(attrs.get("time_major")) == bool(attrs.get("swapped"))  # whether the first axis is the batch
         x = np.swapaxes(arrays["x"], 0, 1) if swap else arrays["x"]  # [T, B, I]
         directions = 2 if attrs.get("bidirectional") else 1

@@ -18,6 +18,7 @@ AUDITED = {
     "instance_norm": ("eps",), "dropout": ("p", "mode"), "dropout_channels": ("p",), "leaky_relu": ("slope",),
     "embedding": ("padding_index",), "max_pool": ("ceil_mode",), "avg_pool": ("count_include_pad", "ceil_mode"),
     "gelu": ("approximate",), "grid_sample": ("padding_mode", "mode", "align_corners"),
+    **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), ("p",)),
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics import Comparison, NoiseFloor
-from nlblocks.numerics.tolerance import EPSILON, MODEL_CEILING, MODEL_LIMIT, MORE_NUDGES, NUDGES, RATIO
+from nlblocks.numerics.tolerance import EPSILON, MODEL_CEILING, MODEL_LIMIT, MORE_NUDGES, NUDGES, RATIO, ZERO_CEILING
 from nlblocks.parity.findings import Phase
 from nlblocks.parity.judging.alike import DecidedAlike, decided_alike
 from nlblocks.parity.judging.noise_floor import SideFloors
@@ -78,7 +78,7 @@ class Comparer:
             return found if runs.dtype == "float64" else _undecided(found)
         if found.passed or found.difference.problem or found.undecided:
             return found
-        largest = max(floors.largest(key[0], runs, right=bool(i)) for i, floors in enumerate(self.floors))
+        largest = self._largest(key[0], runs, found.difference.scale)
         for nudges in (NUDGES, MORE_NUDGES):
             floors = self._floors(self.floors, key, runs, other, nudges, a.shape, where)
             measured = np.maximum(*floors) if runs.dtype == "float64" else np.minimum(*floors)
@@ -86,6 +86,16 @@ class Comparer:
             if found.passed or found.undecided or self._beyond(found, measured):
                 break
         return replace(found, undecided=self._jump(runs) or found.undecided) if found.undecided else found
+
+    def _largest(self, group: str, runs: Pass, scale: float) -> float:
+        """The largest value beside which a tensor of this ``scale`` may be zero but for rounding: in its group.
+
+        An input may be the only one. Its gradient is beside those of the parameters, where it is nothing to them.
+        """
+        groups = (group, "grad_params") if group == "grad_input" else (group,)
+        found = [max(f.largest(g, runs, right=bool(i)) for i, f in enumerate(self.floors)) for g in groups]
+        nothing = scale <= RATIO * ZERO_CEILING[runs.dtype] * found[-1]
+        return max(found) if nothing else found[0]
 
     def _beyond(self, found: Comparison, measured: Array) -> bool:
         """Whether a difference is more than chance may hide: beyond what any element moved by, in float64."""

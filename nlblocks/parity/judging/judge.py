@@ -35,6 +35,7 @@ from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.tracing import Trace
 
 R = TypeVar("R", bound=ReportData)
+HELPED = "the right is given the left's attributes and values at what was found in evaluation: what else differs"
 EVAL_ONLY = "; compare without training (training=False, --eval-only)"
 UNHELD = "steps of training, which a capture does not hold"
 
@@ -58,7 +59,7 @@ class Judge:
         self._at_ties = False  # whether rounding decides them
         self._undecided: dict[str, list[str]] = {}  # what, by the reason
         self._hinted: set[str] = set()  # reasons by which evaluation is all that can be compared
-        self._apart: dict[str, Array] = {}  # by how much buffers differ in float64
+        self._apart: dict[str, Array] = {}  # by how much buffers differ in float64; in later steps they may
         self._rounding: dict[str, float] = {}  # how far gradients may be apart; from 1 on they are rounding
 
     @property
@@ -101,10 +102,7 @@ class Judge:
             self.report.skip("the training pass, because of what was found in evaluation")
             return
         if self.search.substitutions:
-            text = (
-                "the right is given the left's attributes and values at what was found in evaluation: what else differs"
-            )
-            self.report.find(Finding(phase="train forward", place="output", severity="note", explanation=text))
+            self.report.find(Finding(phase="train forward", place="output", severity="note", explanation=HELPED))
         passed = self._forward(self._run(training=True), "train forward")
         if passed is None:
             return
@@ -364,12 +362,12 @@ class Judge:
     def _histories(self, left: Side, right: Side) -> None:
         """The states after each step, as far as both sides came, and the optimisers' settings."""
         mine, theirs = left.train(), right.train()
-        if (
-            mine is None or theirs is None or left.asked != right.asked
-        ):  # one that nobody chose tells nothing of another
+        # What nobody chose on one side tells nothing of the other's.
+        if mine is None or theirs is None or left.asked != right.asked:
             self.report.skip(UNHELD)
             return
-        found = compare_training(self.why, mine, theirs, self.left.state, self._rounding)
+        rounding = self._rounding | dict.fromkeys(self._apart, 1.0)
+        found = compare_training(self.why, mine, theirs, self.left.state, rounding)
         self.report.train((mine.optimiser, theirs.optimiser), found.steps)
         self.report.find(*found.findings)
         for comparison in found.not_finite:

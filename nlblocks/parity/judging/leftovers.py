@@ -63,7 +63,7 @@ def _alone(pairs: Pairing) -> Iterator[Finding]:
                 layer_right=unit.name if side == "right" else "",
                 cause="parameters.unpaired",
                 # A constant that the other side writes into its code: the outputs tell what it does without it.
-                severity="note" if all(ref.buffer for ref in unit.refs.values()) else "fault",
+                severity="note" if unit.buffers else "fault",
                 explanation=f"{unit} on the {side} has no partner ({names}); use rename= if it has one",
             )
 

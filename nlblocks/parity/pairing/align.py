@@ -50,7 +50,7 @@ def _worth(a: Unit, b: Unit) -> float:
         base, named = TWINS if shape == other_shape else RESIZED
     elif shape != other_shape:
         return STRANGERS
-    elif "tensor" in (kind, other_kind):
+    elif "tensor" in (kind, other_kind) and a.buffers == b.buffers:
         base, named = UNBOUND
     elif kind in FAMILIES and FAMILIES[kind] == FAMILIES.get(other_kind):
         base, named = RELATED

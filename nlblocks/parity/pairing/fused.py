@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from nlblocks.parity.pairing.names import tokens
@@ -15,15 +15,20 @@ ROWS = {"q": 0, "k": 1, "v": 2}
 
 
 def split_fused(
-    units: Sequence[Unit], graph: TraceGraph, others: Sequence[Unit], others_graph: TraceGraph
-) -> list[Unit]:
-    """The units, with every linear layer that stands for several of the other side's split into its rows."""
+    units: Sequence[Unit], graph: TraceGraph, others: Sequence[Unit], others_graph: TraceGraph,
+    alone: Collection[int] = (),
+) -> list[Unit]:  # fmt: skip
+    """The units, with every linear layer that stands for several of the other side's split into its rows.
+
+    That is one of a shape that the other side has fewer of, or one that is ``alone``, by its position.
+    """
     have = Counter(unit.signature for unit in units)
     want = Counter(unit.signature for unit in others)
     found: list[Unit] = []
-    for unit in units:
+    for i, unit in enumerate(units):
         matrix = unit.kind == "linear" and len(unit.refs["weight"].shape) == 2
-        group = _consecutive(others, unit) if matrix and want[unit.signature] < have[unit.signature] else []
+        without = i in alone or want[unit.signature] < have[unit.signature]
+        group = _consecutive(others, unit) if matrix and without else []
         found += _rows(unit, group, _by_use(group, others_graph, _uses(unit, len(group), graph))) if group else [unit]
     return found
 

@@ -1,7 +1,7 @@
 """Which parameter of one model is which of the other: by what uses it, in which order, of which shape, and by name.
 
 Both models are read as sequences of units. What a hint joins is joined; names decide where they are the same on both
-sides, and help elsewhere; then order; then kind and shape alone.
+sides, and help elsewhere; then order; then kind and shape alone. At last come the tensors that this leaves over.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from nlblocks.backend import State
 from nlblocks.parity.pairing import transfer
 from nlblocks.parity.pairing.align import Matches, in_order, leftovers, same_names
+from nlblocks.parity.pairing.buffers import with_buffers
 from nlblocks.parity.pairing.fused import split_fused
+from nlblocks.parity.pairing.loose import pair_loose
 from nlblocks.parity.pairing.rename import Rename, check_rename, hinted
 from nlblocks.parity.pairing.units import Ref, Unit, units
 from nlblocks.parity.tracing import Trace, TraceGraph
@@ -65,10 +67,15 @@ class Pairing:
     def randomised(self, state: State, seed: int) -> State:
         """The state with every constant tensor (zero gates, gammas of one, fresh statistics, zero biases) made random.
 
-        Tensors that hold distinct values stay as they are. Values are such as float32 holds.
+        Tensors that hold distinct values stay as they are; so do constants that are in no checkpoint, which are code.
+        Values are such as float32 holds.
         """
+        every = [*(unit for both in self.pairs for unit in both), *self.left_only, *self.right_only]
+        constants = {ref.name for unit in every for ref in unit.refs.values() if ref.constant}
         left = [*(unit for unit, _ in self.pairs), *self.left_only]
-        return transfer.randomised({ref.name: role for unit in left for role, ref in unit.refs.items()}, state, seed)
+        roles = {ref.name: (role, ref.buffer) for unit in left for role, ref in unit.refs.items()}
+        drawn = transfer.randomised(roles, state, seed)
+        return {name: state[name] if name in constants else value for name, value in drawn.items()}
 
     def states(self, own: tuple[State, State], seed: int, *, randomise: bool, transfer: bool) -> tuple[State, State]:
         """What the left and the right are run with: their own, made random where constant, and the left's moved."""
@@ -88,29 +95,58 @@ def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
     a, b = units(left), units(right)
     a = split_fused(a, graphs[0], b, graphs[1])
     b = split_fused(b, graphs[1], a, graphs[0])
-    found = hinted(a, b, rename)
-    found |= _still_free(same_names(a, b), found)
-    taken = set(found.values())
-    rest_a = [i for i in range(len(a)) if i not in found]
-    rest_b = [j for j in range(len(b)) if j not in taken]
-    found |= in_order(a, b, rest_a, rest_b)
+    found = _aligned(a, b, rename)
+    parted = _parted((a, b), graphs, found)
+    if sum(map(len, parted)) > len(a) + len(b):
+        again = _aligned(*parted, rename)
+        if sum(map(len, parted)) - 2 * len(again) < len(a) + len(b) - 2 * len(found):
+            (a, b), found = parted, again
     more, ambiguous = leftovers(a, b, found)
     found |= more
+    mine, theirs = dict(enumerate(a)), dict(enumerate(b))
+    loose = pair_loose(mine, theirs, found)
+    found = {i: j for i, j in sorted(found.items()) if i in mine and j in theirs}
     taken = set(found.values())
+    pairs = with_buffers([*((mine[i], theirs[j]) for i, j in found.items()), *loose], left, right)
     return Pairing(
-        pairs=tuple((a[i], b[j]) for i, j in sorted(found.items())),
-        left_only=tuple(unit for i, unit in enumerate(a) if i not in found),
-        right_only=tuple(unit for j, unit in enumerate(b) if j not in taken),
+        pairs=tuple(pairs),
+        left_only=_alone([unit for i, unit in sorted(mine.items()) if i not in found], [unit for unit, _ in pairs]),
+        right_only=_alone([unit for j, unit in sorted(theirs.items()) if j not in taken], [unit for _, unit in pairs]),
         unused=(_unused(left, a), _unused(right, b)),
         ambiguous=tuple(ambiguous),
         cut=(left.stopped, right.stopped),
     )
 
 
+def _aligned(a: Sequence[Unit], b: Sequence[Unit], rename: Rename | None) -> Matches:
+    """The units that a hint, their names or their order join."""
+    found = hinted(a, b, rename)
+    found |= _still_free(same_names(a, b), found)
+    taken = set(found.values())
+    return found | in_order(
+        a, b, [i for i in range(len(a)) if i not in found], [j for j in range(len(b)) if j not in taken]
+    )
+
+
+def _parted(
+    sides: tuple[list[Unit], list[Unit]], graphs: tuple[TraceGraph, TraceGraph], found: Matches
+) -> tuple[list[Unit], list[Unit]]:
+    """Both sides, with the layers that have no partner split where they stand for several of the other's."""
+    a, b = sides
+    parted = split_fused(a, graphs[0], b, graphs[1], set(range(len(a))) - found.keys())
+    return parted, split_fused(b, graphs[1], a, graphs[0], set(range(len(b))) - set(found.values()))
+
+
 def _still_free(matches: Matches, known: Matches) -> Matches:
     """The matches of units that have no partner yet, on either side."""
     taken = set(known.values())
     return {i: j for i, j in matches.items() if i not in known and j not in taken}
+
+
+def _alone(own: Sequence[Unit], paired: Sequence[Unit]) -> tuple[Unit, ...]:
+    """The units of a side of which something has no partner."""
+    names = {str(ref) for unit in paired for ref in unit.refs.values()}
+    return tuple(unit for unit in own if not names.issuperset(map(str, unit.refs.values())))
 
 
 def _unused(trace: Trace, own: Sequence[Unit]) -> tuple[str, ...]:

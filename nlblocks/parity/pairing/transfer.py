@@ -86,20 +86,24 @@ def _written(
     return result, written
 
 
-def randomised(roles: Mapping[str, str], state: State, seed: int) -> State:
-    """The state with every constant tensor made random, as its role asks (:meth:`.pair.Pairing.randomised`)."""
+def randomised(roles: Mapping[str, tuple[str, bool]], state: State, seed: int) -> State:
+    """The state with every constant tensor made random, as its role asks (:meth:`.pair.Pairing.randomised`).
+
+    ``roles`` also tells which are buffers: what was positive there stays so, for a root may be taken of it.
+    """
     result = dict(state)
     for name, array in state.items():
         if not array.size or (array != array.flat[0]).any():
             continue
         stream = generator(seed, f"lab:{name}")
-        role = roles.get(name, "")
+        role, buffer = roles.get(name, ("", False))
         if role == "running_var" or name.endswith("running_var"):
             value = stream.uniform(*SCALE, array.shape)
         elif role == "running_mean" or name.endswith(("running_mean", "bias")) or role.startswith("bias"):
             value = stream.normal(0.0, SHIFT, array.shape)
         elif array.ndim <= 1 or max(array.shape) == array.size:
-            sign = np.where(stream.random(array.shape) < NEGATIVE, -1.0, 1.0)
+            negative = 0.0 if buffer and (array > 0).all() else NEGATIVE
+            sign = np.where(stream.random(array.shape) < negative, -1.0, 1.0)
             value = sign * stream.uniform(*SCALE, array.shape)
         else:
             value = stream.normal(0.0, 1.0 / np.sqrt(max(array[0].size, 1)), array.shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -24,8 +24,10 @@ class Recurrent:
     """A call of a whole recurrent network.
 
     ``groups`` says how the weights are listed: those of the first group layer by layer and direction by direction, then
-    those of the next. ``args`` are the call's, without dropout. ``results`` are the tensors of what the call gives;
-    ``returned`` is what the model gets once others may have taken their places.
+    those of the next. ``args`` are the call's, without dropout; ``p`` is that of the dropout between its layers, where
+    it has any, and ``dropping`` whether it is active. ``single`` gives the arguments of a call of one layer, from its
+    input, states and weights. ``results`` are the tensors of what a call gives; ``returned`` is what the model gets
+    once others may have taken their places.
     """
 
     kind: str
@@ -37,8 +39,22 @@ class Recurrent:
     bidirectional: bool
     time_major: bool
     args: Sequence[Any]
+    p: float
+    dropping: bool
+    single: Callable[[Any, Sequence[Any], Sequence[Any]], Sequence[Any]]
     results: Callable[[Any], Any] = lambda result: result
     returned: Callable[[Any, Any], Any] = lambda result, made: made
+
+    def layer(self, index: int, x: Any) -> Sequence[Any]:
+        """The arguments of a call of one of the layers on what the one before gives."""
+        directions = 2 if self.bidirectional else 1
+        weights, start = list[Any](), 0
+        for group in self.groups:
+            size = directions * len(group)
+            weights += self.weights[start + index * size : start + (index + 1) * size]
+            start += self.layers * size
+        states = [state[index * directions : (index + 1) * directions] for state in self.states]
+        return self.single(x, states, weights)
 
 
 class Framework(ABC):
@@ -60,7 +76,8 @@ class Framework(ABC):
         heads_inside: Whether attention takes [B, L, H, D], not [B, H, L, D].
         recurrent: By function, the reader of its arguments; None for what is not recorded, e.g. packed sequences.
         fused: By function, what writes down the operations that it stands for.
-        functions: What the lab calls itself, where there is one: softmax(x, axis) and clip(x, low, high).
+        functions: What the lab calls itself, where there is one: softmax(x, axis), clip(x, low, high),
+            concat(xs, axis), moveaxis(x, source, destination).
         casts: Methods that cast to a dtype of their own, by its name: {"float": "float32"}.
         batch_norm: The class of its blocks' own BatchNorm, with spec, weight, bias, running_mean and running_var.
         lacking: What its errors say (regular expressions) where it has no kernel, or no memory, for what a model does.
@@ -107,6 +124,10 @@ class Framework(ABC):
     @abstractmethod
     def buffer_names(self, model: Any) -> set[str]:
         """Which of :meth:`named` are buffers."""
+
+    def unsaved_names(self, model: Any) -> Collection[str]:
+        """Which of them are in no checkpoint; none where the framework saves them all."""
+        return ()
 
     @abstractmethod
     def around(self, module: Any, before: Callable[..., None], after: Callable[..., None]) -> Sequence[Undo]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import get_ident
 from typing import Any, ClassVar
 
 import numpy as np
 
+from nlblocks.backend import Array
 from nlblocks.parity.recording import draws
 from nlblocks.parity.recording.call import Call
 from nlblocks.parity.recording.framework import Framework, Recurrent
@@ -129,8 +130,11 @@ class Observer:
             return self._dropout(call)
         if call.kind == "attention" and call.signature is not None:
             args, kwargs = call.signature.replace(args, kwargs, "p", lambda p: 0.0)
+            kept = self._kept_attention(call)
             if self.recorder.capture:
-                self._attention(call)
+                self._attention(call, kept)
+            if kept is not None:
+                return self._dropped_attention(call, kept, function, args, kwargs)
         return function(*args, **kwargs)
 
     def _dropout(self, call: Call) -> Any:
@@ -147,7 +151,44 @@ class Observer:
             return kept
         return kept * (1.0 / (1.0 - p) if p < 1 else 0.0)
 
-    def _attention(self, call: Call) -> None:
+    def kept(self, call: Call, shape: Sequence[int], p: float) -> Array:
+        """What a dropout inside a call multiplies by: 0 or 1 / (1 - p), the same as in every other framework."""
+        kept = draws.uniform(self.recorder, call, tuple(shape)) >= p
+        call.attrs["distribution"] = "bernoulli"
+        return kept / (1.0 - p) if p < 1 else 0.0 * kept
+
+    def _kept_attention(self, call: Call) -> Array | None:
+        """What the dropout of a fused attention multiplies its map by; None where it drops nothing."""
+        p = float(call.arguments.get("p") or 0.0)
+        if p == 0 or not call.arguments.get("_training", True):
+            return None
+        *lead, length, _ = self._heads_first(call.arguments["query"].shape)
+        return self.kept(call, (*lead, length, self._heads_first(call.arguments["key"].shape)[-2]), p)
+
+    def _heads_first(self, shape: Sequence[int]) -> list[int]:
+        """[..., H, L, D], wherever the heads are."""
+        *lead, third, second, last = shape
+        return [*lead, second, third, last] if self.framework.heads_inside else list(shape)
+
+    def _dropped_attention(self, call: Call, kept: Array, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """A fused attention with its map multiplied: the framework's own map is what it gives of the unit matrix."""
+        framework, move = self.framework, self.framework.functions["moveaxis"]
+        value, inside, signature = call.arguments["value"], framework.heads_inside, call.signature
+        assert signature is not None
+        *lead, size, _ = self._heads_first(call.arguments["key"].shape)
+        unit = np.broadcast_to(np.eye(size), (*lead, size, size))
+        unit = np.array(np.swapaxes(unit, 1, 2) if inside else unit)
+        args, kwargs = signature.replace(args, kwargs, "value", lambda value: framework.like(unit, value))
+        attention = function(*args, **kwargs)
+        if inside:
+            attention, value = move(attention, 1, 2), move(value, 1, 2)
+        if len(lead) > 1 and value.shape[-3] != kept.shape[-3]:  # several queries to one head of the values
+            heads = np.repeat(np.arange(value.shape[-3]), kept.shape[-3] // value.shape[-3])
+            value = value[:, heads.tolist()]
+        mixed = (attention * framework.like(kept, attention)) @ value
+        return move(mixed, 1, 2) if inside else mixed
+
+    def _attention(self, call: Call, kept: Array | None) -> None:
         """Write down the steps of a fused attention, softmax(Q Kᵀ · scale + mask) V, but for the last."""
         recorder, framework, inside = self.recorder, self.framework, self.framework.heads_inside
         numbers = dict(zip(call.roles, call.inputs, strict=True))
@@ -159,6 +200,8 @@ class Observer:
             query, key, (numbers["query"], numbers["key"]), call.attrs.get("scale"),
             None if mask is None else framework.to_numpy(mask), numbers.get("mask"), bool(call.attrs.get("causal")),
         )  # fmt: skip
+        if kept is not None:
+            attention, number = recorder.dropped(attention, number, kept, float(call.arguments["p"]))
         product = (number, numbers["value"]), ("x", "other")
         if inside:
             value = np.swapaxes(framework.to_numpy(call.arguments["value"]), 1, 2)
@@ -175,7 +218,23 @@ class Observer:
         numbers = [self.recorder.number(tensor) for tensor in (read.x, *read.states, *read.weights)]
         call = self.recorder.call(
             read.kind, read.kind, numbers, roles[: len(numbers)], layers=read.layers,
-            bidirectional=bool(read.bidirectional), time_major=read.time_major,
+            bidirectional=bool(read.bidirectional), time_major=read.time_major, p=read.p, training=read.dropping,
         )  # fmt: skip
-        result = function(*read.args, **kwargs)
-        return read.returned(result, self.recorder.after(call, read.results(result)))
+        if read.dropping and read.p > 0:
+            result, made = self._layers(read, call, function, kwargs)
+        else:
+            result = function(*read.args, **kwargs)
+            made = read.results(result)
+        return read.returned(result, self.recorder.after(call, made))
+
+    def _layers(self, read: Recurrent, call: Call, function: Callable[..., Any], kwargs: Any) -> tuple[Any, Any]:
+        """The layers one by one, with a dropout between them: what the last gives, and the tensors of the whole."""
+        x, ends = read.x, list[Any]()
+        for index in range(read.layers):
+            if index:
+                x = x * self.framework.like(self.kept(call, x.shape, read.p), x)
+            result = function(*read.layer(index, x), **kwargs)
+            x, *states = read.results(result)
+            ends.append(states)
+        concat = self.framework.functions["concat"]
+        return result, type(read.results(result))([x, *(concat(list(parts), 0) for parts in zip(*ends, strict=True))])

@@ -196,6 +196,12 @@ class Recorder:
         attention = shifted / shifted.sum(-1, keepdims=True)
         return attention, self.note("softmax", (number,), ("x",), attention, axis=attention.ndim - 1)
 
+    def dropped(self, attention: Array, number: int, kept: Array, p: float) -> tuple[Array, int]:
+        """Write down the dropout of an attention map that is multiplied by ``kept``; returns the map and its number."""
+        attention = attention * kept
+        number = self.note("dropout", (number,), ("x",), attention, p=p, training=True, mode="upscale_in_train")
+        return attention, number
+
     def rows(self, whole: Any, start: int, values: Array) -> int:
         """A number for some rows of a parameter, by their values: "parameter:in_proj_weight[0:64]"."""
         name = self.trace.parameter(self.number(whole)) or ""

@@ -39,11 +39,11 @@ class Tracer(Framework):
 
     def describe(self, model: Any) -> dict[str, vocabulary.Tensor]:
         """Shapes and kinds of what :meth:`state` holds."""
-        buffers = self.buffer_names(model)
+        buffers, unsaved = self.buffer_names(model), self.unsaved_names(model)
         return {
             name: vocabulary.Tensor(
                 shape=tuple(tensor.shape), dtype=dtype_name(tensor), buffer=name in buffers,
-                trainable=name not in buffers and self.wants_gradient(tensor),
+                trainable=name not in buffers and self.wants_gradient(tensor), saved=name not in unsaved,
             )
             for name, tensor in self.named(model).items()
         }  # fmt: skip

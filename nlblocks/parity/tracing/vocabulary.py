@@ -61,12 +61,16 @@ HELD_ZERO = 1e-30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
-    """A parameter or buffer of a model, by its own name and in its own layout."""
+    """A parameter or buffer of a model, by its own name and in its own layout.
+
+    What is not ``saved`` is in no checkpoint: a constant of the model's code.
+    """
 
     shape: tuple[int, ...]
     dtype: str
     trainable: bool
     buffer: bool
+    saved: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,5 +93,5 @@ def factor(at: Hypothesis) -> Iterator[Explanation]:
 
 
 def _ordinary(value: Array) -> bool:
-    """Whether values are finite, and not all zero."""
-    return bool(np.isfinite(value).all() and value.any())
+    """Whether values are numbers, finite, and not all zero."""
+    return value.dtype.kind != "b" and bool(np.isfinite(value).all() and value.any())

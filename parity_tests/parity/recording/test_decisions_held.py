@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlblocks.numerics.ulp import nudged
+from nlblocks.numerics import NoiseFloor
 from nlblocks.parity.recording.decisions import KINKS, _Larger, _Sides, _sides, _sign
 from nlblocks.parity.recording.order import held_order, ranks
 
@@ -55,7 +55,7 @@ def test_every_element_stays_on_its_side_of_every_kink(kind: str, dtype: str) ->
     at = np.array([*thresholds, *[np.nextafter(t, 9) for t in thresholds if t], 0.0, 1e-30, -1e-30, 7.0, -7.0], dtype)
     kept = _Sides.of(at, thresholds)
     for seed in range(20):
-        moved = nudged(rounded(at, seed), seed, kind)
+        moved = NoiseFloor.nudged(rounded(at, seed), seed, kind)
         held = kept.held(moved)
         assert held.dtype == at.dtype
         for number in thresholds:

@@ -1,0 +1,104 @@
+"""Buffers after a training pass: what a layer forgets, keeps in copies, or keeps where evaluation never looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+paddle = pytest.importorskip("paddle")
+
+from nlblocks import parity  # noqa: E402
+
+INPUT = np.random.default_rng(0).normal(size=(3, 2, 4, 4)).astype(np.float32)
+KNOWN = ("batch_norm.variance",)
+
+
+class Forgetting(paddle.nn.BatchNorm2D):
+    """Statistics are put back after each pass."""
+
+    def forward(self, x: Any) -> Any:
+        mean, variance = self._mean.clone(), self._variance.clone()
+        result = super().forward(x)
+        self._mean.set_value(mean)
+        self._variance.set_value(variance)
+        return result
+
+
+class Copying(torch.nn.BatchNorm2d):
+    """Statistics are updated in copies; these are written back if it ``keeps`` them."""
+
+    keeps = False
+
+    def forward(self, x: Any) -> Any:
+        mean, variance = self.running_mean.clone(), self.running_var.clone()
+        result = torch.nn.functional.batch_norm(
+            x, mean, variance, self.weight, self.bias, self.training, self.momentum, self.eps
+        )
+        if self.keeps:
+            with torch.no_grad():
+                self.running_mean.copy_(mean)
+                self.running_var.copy_(variance)
+        return result
+
+
+class Keeping(Copying):
+    keeps = True
+
+
+class Averaging(torch.nn.Module):
+    """Training keeps an average of the features, which nothing uses."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.conv, self.rate = torch.nn.Conv2d(2, 3, 1), rate
+        self.register_buffer("average", torch.zeros(3))
+
+    def forward(self, x: Any) -> Any:
+        y = self.conv(x)
+        if self.training:
+            with torch.no_grad():
+                self.average.lerp_(y.mean((0, 2, 3)), self.rate)
+        return y
+
+
+def torch_net(norm: type[Any] = torch.nn.BatchNorm2d) -> Any:
+    return torch.nn.Sequential(torch.nn.Conv2d(2, 3, 1), norm(3), torch.nn.ReLU())
+
+
+def paddle_net(norm: type[Any] = paddle.nn.BatchNorm2D) -> Any:
+    return paddle.nn.Sequential(paddle.nn.Conv2D(2, 3, 1), norm(3), paddle.nn.ReLU())
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (torch_net(), paddle_net(Forgetting)),
+        (paddle_net(Forgetting), paddle_net()),
+        (torch_net(Copying), torch_net()),
+        (torch_net(), torch_net(Copying)),
+        (paddle_net(), torch_net(Copying)),
+    ],
+)
+def test_statistics_that_one_side_forgets_differ_whoever_copies_them(left: Any, right: Any) -> None:
+    report = parity.compare(left, right, INPUT, accept=(*KNOWN, "batch_norm.momentum"))
+    buffers = {c.name.rpartition(".")[2] for c in report.comparisons if c.group == "buffers" and not c.passed}
+    assert report.verdict == "different"
+    assert {"running_mean", "running_var"} <= buffers
+    assert {(f.phase, f.cause) for f in report.faults} == {("buffers", None)}
+    assert all("as before on the" in f.explanation for f in report.faults)
+
+
+def test_statistics_that_are_copied_and_kept_are_the_same() -> None:
+    report = parity.compare(torch_net(Keeping), torch_net(), INPUT)
+    assert report.verdict == "same"
+    assert {c.name for c in report.comparisons if c.group == "buffers"} == {"1.running_mean", "1.running_var"}
+
+
+def test_an_average_that_evaluation_never_uses_is_compared() -> None:
+    assert parity.compare(Averaging(0.1), Averaging(0.1), INPUT).verdict == "same"
+    report = parity.compare(Averaging(0.1), Averaging(0.2), INPUT)
+    assert report.verdict == "different"
+    assert [f.phase for f in report.faults] == ["buffers"]
