@@ -97,7 +97,8 @@ PADDLE = {
         lambda x: PF.thresholded_relu(x, 0.3, 0.7), lambda x: torch.where(x > 0.3, x, 0 * x + 0.7), "thresholded_relu"
     ),
     "dropout": Row(
-        lambda x: PF.dropout(x, 0.2, training=False, mode="downscale_in_infer"), lambda x: x * (1 - 0.2), "dropout"
+        lambda x: PF.dropout(x, 0.2, training=False, mode="downscale_in_infer"), lambda x: x * (1 - 0.2), "dropout",
+        (4, 5),
     ),
     "stanh": Row(paddle.stanh, lambda x: 1.7159 * torch.tanh(0.67 * x), "stanh"),
     "pow": Row(lambda x: paddle.pow(x * x + 1, 2.1), lambda x: torch.pow(x * x + 1, 2.1), "pow"),
