@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,8 @@ from nlblocks.port.rewrite.imports import SUFFIX
 from nlblocks.port.weights import Entry, Move, moves, read
 from nlblocks.weights.files import DTYPES, in_memory, write_checkpoint
 
+PHASES = ("eval forward", "train forward", "backward", "buffers")
+"""What is compared in float64."""
 ACCEPTED = ("batch_norm.variance",)
 """Causes that a port may differ by, and be called "proven except" for them.
 
@@ -73,7 +76,8 @@ def _compared(inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], padd
     """The lab's report, as data, and the verdict that follows from it.
 
     Compared are the evaluation forward, and the training forward, backward and buffers; no optimiser takes a step:
-    the port has no optimiser. ``error`` leaves the buffers out where an accepted cause is what they differ by.
+    the port has no optimiser. ``error`` is over what is to be equal: without what an accepted cause explains, and what
+    is zero but for rounding.
     """
     prefix = ""
     if not inputs.plain:
@@ -88,18 +92,23 @@ def _compared(inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], padd
         verdict = "proven except" if accepted else "proven"
     else:
         verdict = "different" if report.verdict == "different" else "not run"
-    phases = ("eval forward", "train forward", "backward", *(() if accepted else ("buffers",)))
-    worst = [report.worst(phase) for phase in phases]
     return {
         "verdict": verdict,
         "accepted": accepted,
         "why": "" if verdict.startswith("proven") else _why(report),
-        "error": max((e for e in worst if e is not None), default=None),
+        "error": _error(report),
         "finding": report.finding.to_dict() if report.finding else None,
         "text": str(report),
         "undecided": list(report.undecided),
         "not_compared": list(report.not_compared),
     }
+
+
+def _error(report: Any) -> float | None:
+    """The largest relative difference in float64 of what is to be equal; infinity where a tensor has a problem."""
+    compared = [c for c in report.comparisons if c.phase in PHASES and not c.accepted and not (c.passed and c.zero)]
+    found = [math.inf if c.difference.problem else c.difference.relative for c in compared]
+    return max(found, default=None)
 
 
 def _why(report: Any) -> str:
