@@ -34,7 +34,8 @@ CAPTION = (
     "Worst float64 error, relative to the tensor's largest value: forward, attention map, gradients, running "
     "statistics, and gradients against the reference's directional derivative. float32: worst error in noise floors. "
     "bits: share of all elements equal after rounding float64 to float32; gradients that are zero but for rounding "
-    "hardly ever are. s: seconds."
+    "hardly ever are. *: but for gradients that are zero but for rounding, whose error is as large as they are. "
+    "s: seconds."
 )
 
 
@@ -118,13 +119,22 @@ def table(reports: Sequence[Report]) -> Table:
         result.add_column(heading, justify="right", no_wrap=True)
     for report in reports:
         failed = {check.group for check in report.failures if check.dtype == "float64"}
-        cells = [_cell(report.worst(group), "{:.0e}", group in failed) for group in tolerance.GROUPS]
+        cells = [_error(*report.worst(group), group in failed) for group in tolerance.GROUPS]
         single = any(check.dtype == "float32" for check in report.failures)
         cells.append(_cell(report.worst_ratio(), "{:.1f}", single))
         bits = report.bits()  # rounded down: 100 % is all of them
         cells.append(_cell(None if bits is None else math.floor(bits * 1e4) / 1e4, "{:.2%}", False))
         result.add_row(("" if report else "[bold red]✗[/] ") + describe(report.spec), *cells, f"{report.seconds:.1f}")
     return result
+
+
+def _error(value: float | None, zeros: bool, failed: bool) -> str:
+    """A relative error in one digit, rounded up; with a star where what is zero but for rounding is left out."""
+    if value is None or not math.isfinite(value):
+        return _cell(value, "{:.0e}", failed)
+    digit, _, power = f"{value:.0e}".partition("e")
+    up = float(f"{digit}e{power}") if float(f"{digit}e{power}") >= value else (int(digit) + 1) * 10.0 ** int(power)
+    return _cell(up, "{:.0e}" + "*" * zeros, failed)
 
 
 def _cell(value: float | None, form: str, failed: bool) -> str:

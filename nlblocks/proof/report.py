@@ -29,12 +29,17 @@ class Report:
         """The checks that failed, in the order of the computation."""
         return [check for check in self.checks if not (check.passed or check.accepted)]
 
-    def worst(self, group: str) -> float | None:
-        """The largest relative float64 error of a group; infinity for a problem, None where nothing was compared."""
+    def worst(self, group: str) -> tuple[float | None, bool]:
+        """The largest relative float64 error of a group, and whether tensors that are zero but for rounding exceed it.
+
+        Of these a relative error says nothing. Infinity stands for a problem, None for nothing compared.
+        """
         checks = [c for c in self.checks if c.group == group and c.dtype == "float64"]
-        if not checks:
-            return None
-        return max(float("inf") if c.difference.problem else c.difference.relative for c in checks)
+        errors = [
+            (float("inf") if c.difference.problem else c.difference.relative, c.passed and c.zero) for c in checks
+        ]
+        found = max((error for error, zero in errors if not zero), default=0.0 if errors else None)
+        return found, any(zero and error > (found or 0.0) for error, zero in errors)
 
     def worst_ratio(self, dtype: str = "float32") -> float | None:
         """The largest error in noise floors among the checks in ``dtype``."""
