@@ -1,7 +1,7 @@
 """The benchmark of soundness: ``python -m benchmarks.soundness``.
 
-Exit status 1 where a mutant is missed or a right pair alarms. A mutant that changes nothing on its inputs, and alarms all
-the same, differs in what is written: it is printed and counted.
+Exit status 1 where a mutant is missed or a right pair alarms. A mutant that changes nothing on its inputs, and alarms
+all the same, differs in what is written: it is printed and counted.
 """
 
 from __future__ import annotations
