@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -88,9 +89,12 @@ class Judge:
                 self.report.skip(f"which layers of the {other} have no partner, because the {side} came to no end")
 
     def evaluation(self) -> None:
-        """The outputs in evaluation mode."""
+        """The outputs in evaluation mode, and buffers that are written to in it."""
         runs = self._run(training=False)
-        self._through = self._forward(runs, "eval forward") is not None
+        passed = self._forward(runs, "eval forward")
+        self._through = passed is not None
+        if passed is not None and passed.moves_buffers(self.left.state, self.right.state):
+            self._buffers(passed)
         if not self.report.profiled:
             self.report.profile(profile(runs.left, runs.right))
 
@@ -123,13 +127,8 @@ class Judge:
 
     def _run(self, *, training: bool, dtype: str = "float64") -> Pass:
         """A pass with digests, in which both sides draw the same random numbers."""
-
-        def run() -> Pass:
-            if dtype == "float64":
-                return self.search.run(training=training)
-            return self.comparer.run(training=training, dtype=dtype, keep="digests")
-
-        return drawn_alike(self.comparer, run)
+        own = partial(self.comparer.run, training=training, dtype=dtype, keep="digests")
+        return drawn_alike(self.comparer, partial(self.search.run, training=training) if dtype == "float64" else own)
 
     def _forward(self, runs: Pass, phase: Phase) -> Pass | None:
         """The pass whose outputs agree, after all differences that were found; None where some are not passed.
@@ -222,7 +221,7 @@ class Judge:
         return search.runs
 
     def _buffers(self, runs: Pass) -> None:
-        """Running statistics after one training pass."""
+        """Running statistics, and what else is kept in buffers, after one pass."""
         left, right, before = runs.left, runs.right, self.left.state
         names, known = {name for name, tensor in left.state.items() if tensor.buffer}, self.search.unjudged(runs)
         theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)

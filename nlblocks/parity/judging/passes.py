@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from nlblocks.backend import State
 from nlblocks.parity.tracing import Trace, vocabulary
 
 OWN = "float32"
@@ -33,6 +36,15 @@ class Pass:
     def stopped(self) -> bool:
         """Whether a forward pass came to no end."""
         return self.left.stopped or self.right.stopped
+
+    def moves_buffers(self, left: State, right: State) -> bool:
+        """Whether a side's buffers are not what they were before, in its state."""
+        sides = (self.left, left), (self.right, right)
+        return any(
+            not np.array_equal(value, before[name], equal_nan=True)
+            for trace, before in sides
+            for name, value in trace.buffers_after.items()
+        )
 
     @property
     def words(self) -> str:
