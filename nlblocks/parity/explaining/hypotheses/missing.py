@@ -78,8 +78,8 @@ def _with(
     """The other side's operation on a tensor of this side, ``extra`` for ``taken``; how much leads to it."""
     graph = at.graph(side)
     value = graph.trace.values[extra]
-    if value.size != arrays[role].size:
-        return None
+    if value.size != arrays[role].size or (arrays[role].dtype == bool) != (value.dtype == bool):
+        return None  # numbers are no truth values
     met = at.found(side, at.run(op, {**arrays, role: value.reshape(arrays[role].shape)}))
     if met is None or met[0].index <= graph.producer[extra].index:
         return None
