@@ -17,7 +17,7 @@ from benchmarks.soundness.places import Mutation, Place
 from benchmarks.soundness.source import INSIDE
 from benchmarks.soundness.tampering import DTYPES, TAMPERINGS, TAMPERS, Effects
 from benchmarks.soundness.tensors import TENSORS
-from benchmarks.soundness.truth import DIFFERS, SAME, SIDES, Seen, apart, in_paddle_names, observe
+from benchmarks.soundness.truth import DIFFERS, SIDES, UNCHANGED, Seen, apart, in_paddle_names, observe
 from nlblocks import parity
 
 Array = np.ndarray[Any, Any]
@@ -156,7 +156,7 @@ def truth(recipe: Recipe) -> tuple[str, float, str]:
             return "the mutant does not run", 0.0, ""
     if recipe.mutation in TAMPERS and not Effects.count:
         return "the mutation is not reached", 0.0, ""
-    return ("the truth is unclear" if SAME < found[0] <= DIFFERS else ""), *found
+    return ("the truth is unclear" if UNCHANGED < found[0] <= DIFFERS else ""), *found
 
 
 def _seen(recipe: Recipe, index: int, model: Any, inputs: tuple[Array, ...]) -> Seen:

@@ -19,6 +19,9 @@ Seen = dict[str, dict[str, Array]]
 SIDES: Mapping[str, Any] = {"torch": torch_side, "paddle": paddle_side}
 DIFFERS, SAME = 1e-6, 1e-10
 """Beyond the first two models differ, below the second they are the same; what lies between judges nobody."""
+UNCHANGED = 1e-13
+"""A mutant changes nothing where it is no further apart than the roundings of so small a model: an eps of 1.5e-12 for
+1e-12, or scores that are shifted by a large number, differ by more, and by less than what is clear."""
 SMALL = 1e-4
 """Of the largest tensor of its group: what is smaller is measured against this share of it, being rounding mostly."""
 
