@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nlblocks
+from nlblocks import parity
 from nlblocks.proof import sample
 from nlblocks.specs import BlockSpec
 from nlblocks.specs.base import describe
@@ -69,3 +70,33 @@ def test_half_precision_is_finite_with_gradients(spec: BlockSpec, dtype: Any) ->
     x = torch.randn(spec.example_shape(), device="cuda", dtype=getattr(torch, dtype), requires_grad=True)
     module(x).float().square().mean().backward()
     assert torch.isfinite(x.grad).all()
+
+
+class Attention(torch.nn.Module):
+    """Convolution, normalisation, attention with a mask, dropout, a product: what runs on other kernels there."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 8, 3, padding=1, bias=False)
+        self.norm = torch.nn.BatchNorm2d(8)
+        self.attention = torch.nn.MultiheadAttention(8, 2, batch_first=True, dropout=0.1)
+        self.head = torch.nn.Linear(8, 5)
+        self.scale = scale
+
+    def forward(self, x: Any) -> Any:
+        x = torch.relu(self.norm(self.conv(x))).flatten(2).transpose(1, 2)
+        hidden = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).triu(1)
+        x = x + self.attention(x, x, x, attn_mask=hidden)[0] * self.scale
+        return self.head(torch.nn.functional.dropout(x, 0.1, self.training).mean(1))
+
+
+def test_compare_takes_models_on_the_device() -> None:
+    left, right, wrong = Attention(), Attention().cuda(), Attention(1.01).cuda()
+    for model in (right, wrong):
+        model.load_state_dict(left.state_dict())
+    report = parity.compare(left, right, (2, 3, 6, 6))
+    assert report, str(report)
+    assert next(right.parameters()).device.type == "cuda"
+    assert parity.compare(right, right, (2, 3, 6, 6))
+    report = parity.compare(right, wrong, (2, 3, 6, 6))
+    assert report.verdict == "different", str(report)

@@ -95,7 +95,7 @@ class PaddleTracer(Tracer):
         shared = tensor.place.is_cpu_place() and tensor._is_initialized() and tensor.numel() > 0
         return np.from_dlpack(tensor) if shared else tensor.numpy()
 
-    def input(self, array: Array, dtype: str, *, gradient: bool) -> paddle.Tensor:
+    def input(self, array: Array, dtype: str, model: nn.Layer, *, gradient: bool) -> paddle.Tensor:
         if array.dtype.kind not in "fc":
             return paddle.to_tensor(array)
         own = vocabulary.COMPLEX[dtype] if array.dtype.kind == "c" else dtype

@@ -118,7 +118,7 @@ def _masks(recorder: Any, read: dict[str, Any], batch: int, heads: int) -> tuple
             continue
         number = recorder.number(mask)
         if mask.dtype == torch.bool:
-            mask = torch.zeros(mask.shape, dtype=read["query"].dtype).masked_fill(mask, float("-inf"))
+            mask = torch.zeros_like(mask, dtype=read["query"].dtype).masked_fill(mask, float("-inf"))
         if name == "key_padding_mask":
             mask = mask.reshape(batch, 1, 1, -1)
         elif mask.ndim == 3:

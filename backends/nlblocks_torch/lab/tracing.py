@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -88,8 +89,9 @@ class TorchTracer(Tracer):
         tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
         return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
-    def input(self, array: Array, dtype: str, *, gradient: bool) -> torch.Tensor:
-        tensor = torch.from_numpy(np.array(array))
+    def input(self, array: Array, dtype: str, model: nn.Module, *, gradient: bool) -> torch.Tensor:
+        like = next(chain(model.parameters(), model.buffers()), None)
+        tensor = torch.from_numpy(np.array(array)).to(None if like is None else like.device)
         own = _dtype(tensor, dtype)
         return tensor if own is None else tensor.to(own).requires_grad_(gradient)
 
@@ -148,7 +150,7 @@ class TorchTracer(Tracer):
         default = torch.get_default_dtype()
         torch.set_default_dtype(getattr(torch, dtype))
         try:
-            with torch.random.fork_rng(_generators()), torch.set_grad_enabled(gradients):
+            with torch.random.fork_rng(_generators()), torch.set_grad_enabled(gradients), _whole_numbers():
                 yield
         finally:
             torch.set_default_dtype(default)
@@ -279,6 +281,21 @@ def _dtype(tensor: torch.Tensor, dtype: str) -> torch.dtype | None:
     if tensor.is_complex():
         return getattr(torch, vocabulary.COMPLEX[dtype])
     return getattr(torch, dtype) if tensor.is_floating_point() else None
+
+
+@contextmanager
+def _whole_numbers() -> Iterator[None]:
+    """Within, float32 on a GPU is float32: left alone, its convolutions multiply 10 bits of each number."""
+    if not torch.cuda.is_initialized():
+        yield
+        return
+    products = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(products)
 
 
 def _generators() -> list[int]:

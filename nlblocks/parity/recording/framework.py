@@ -143,8 +143,8 @@ class Framework(ABC):
         """The values, on the tensor's own memory where that can be; bfloat16 as float32, complex ones as they are."""
 
     @abstractmethod
-    def input(self, array: Array, dtype: str, *, gradient: bool) -> Any:
-        """A tensor on memory of its own, with a gradient if it is wanted, which integers have not.
+    def input(self, array: Array, dtype: str, model: Any, *, gradient: bool) -> Any:
+        """A tensor on memory of its own, on the model's device, with a gradient if wanted, which integers have not.
 
         Floating ones are made ``dtype``, complex ones the complex dtype of that precision.
         """

@@ -135,7 +135,7 @@ class Tracer(Framework):
     ) -> Iterator[tuple[Recorder, list[Any]]]:
         """A recorder that knows the model's tensors and inputs, and the inputs."""
         recorder = Recorder(self, trace, options, Unseen(self, trace, model, ready.there))
-        inputs = [self.input(array, options.dtype, gradient=options.backward) for array in options.inputs]
+        inputs = [self.input(array, options.dtype, model, gradient=options.backward) for array in options.inputs]
         for index, tensor in enumerate(inputs):
             recorder.introduce(tensor, f"input:{index}")
         for name, tensor in self.named(model).items():

@@ -84,7 +84,7 @@ class ToyTracer(Tracer):
     def to_numpy(self, tensor: Tensor) -> Array:
         return tensor.data
 
-    def input(self, array: Array, dtype: str, *, gradient: bool) -> Tensor:
+    def input(self, array: Array, dtype: str, model: Any, *, gradient: bool) -> Tensor:
         floating = array.dtype.kind == "f"
         return Tensor(np.array(array, dtype if floating else None), trainable=gradient and floating)
 
