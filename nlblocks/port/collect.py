@@ -236,15 +236,17 @@ class Closure:
         if name not in module.top:
             self._star(name, module)
             return
-        if (module.name, name) in self._done:
+        target = module.top[name] or ""
+        brought = target != f"{module.name}.{name}"  # it came there by an import
+        wanted = rest if brought else name
+        if (module.name, wanted) in self._done:
             return
-        self._done.add((module.name, name))
-        target = module.top[name]
-        if target != f"{module.name}.{name}":  # it came there by an import
+        self._done |= {(module.name, wanted), (module.name, name)}
+        if brought:
             self.want(module).imports.add(name)
             if home is not module:
                 self.want(module).exports.add(name)
-            self._refer(target or "", None)
+            self._refer(f"{target}{rest.removeprefix(name)}", None)
         self._queue.append((module, name))
 
     def _imported(self, dotted: str, home: Module) -> None:

@@ -299,8 +299,10 @@ class Call:
             if default == REQUIRED or not same_literal(argument.node, default):
                 passed = next((i for i, arg in enumerate(args) if arg.star == "**"), None)
                 if passed is not None:  # unless what is passed on gives it
-                    whole = f"{{{torch!r}: {argument.text}, **{code(args[passed].value)}}}"
-                    args[passed] = args[passed].with_changes(value=expression(whole))
+                    whole = args[passed].value
+                    assert isinstance(whole, cst.Call)
+                    more = [*whole.args, keyword(None, torch, argument.node)]
+                    args[passed] = args[passed].with_changes(value=whole.with_changes(args=commas(more, whole.args)))
                     continue
                 args.append(keyword(None, torch, argument.node))
         function = self.function

@@ -11,12 +11,12 @@ from nlblocks.port.observe.record import FileRecord
 from nlblocks.port.resolve import Module, Program
 from nlblocks.port.table import row_of
 
-TENSOR, LAYER, OTHER = "Tensor", "Layer", "other"
+TENSOR, LAYER, INITIALIZER, OTHER = "Tensor", "Layer", "Initializer", "other"
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 class Guess:
-    """Asked about places of one file: "Tensor", "Layer", "other", or "" where nothing tells."""
+    """Asked about places of one file: "Tensor", "Layer", "Initializer", "other", or "" where nothing tells."""
 
     def __init__(self, module: Module, program: Program, seen: FileRecord) -> None:
         self.module, self.program, self.seen = module, program, seen
@@ -25,6 +25,16 @@ class Guess:
         """What an attribute at a site is looked up on."""
         node = self._attributes.get(site)
         return self._kind(node.value, self._owner(node), 0) if node is not None else ""
+
+    def called(self, site: Site) -> str:
+        """What is called at a site."""
+        node = self._functions.get(site)
+        return self._kind(node, self._owner(node), 0) if node is not None else ""
+
+    @cached_property
+    def _functions(self) -> dict[Site, ast.expr]:
+        found = (node.func for node in ast.walk(self.module.tree) if isinstance(node, ast.Call))
+        return {self.module.sites.of(node): node for node in found}
 
     @cached_property
     def _attributes(self) -> dict[Site, ast.Attribute]:
@@ -119,7 +129,9 @@ class Guess:
             row = row_of(dotted)
             if row is None:
                 return ""
-            return LAYER if (row.torch or "").startswith("nn.") and "init" not in dotted else TENSOR
+            if row.rule == "start":
+                return INITIALIZER
+            return LAYER if (row.torch or "").startswith("nn.") else TENSOR
         if dotted.partition(".")[0] in ("numpy", "math"):
             return OTHER
         if isinstance(node.func, ast.Attribute):
@@ -159,6 +171,7 @@ class Guess:
 def _of(kinds: set[str]) -> str:
     if kinds <= {"Tensor", "Parameter", "LinearWeight"}:
         return TENSOR
-    if all(kind.startswith("Layer:") for kind in kinds):
-        return LAYER
+    for prefix, found in (("Layer:", LAYER), ("Initializer:", INITIALIZER)):
+        if all(kind.startswith(prefix) for kind in kinds):
+            return found
     return OTHER if not any(kind in ("Tensor", "Parameter") for kind in kinds) else ""

@@ -32,6 +32,7 @@ ELSEWHERE = frozenset(
         "argmin",
         "argsort",
         "astype",
+        "block",
         "clip",
         "copy",
         "cumprod",
@@ -145,7 +146,7 @@ class Meaning:
                 if row_of(f"Layer.{attribute}") is not None and (attribute[0] != "_" or attribute in ANY_LAYERS)
                 else ""
             )
-        if row is None or guess == "other":
+        if row is None or guess in ("other", "Initializer"):
             return ""
         if guess == "Tensor" or attribute not in ELSEWHERE:
             return "Tensor"
@@ -167,7 +168,15 @@ class Meaning:
         alias = self.alias(site)
         if alias and row_of(alias) is not None:
             return alias, None, updated.func
+        if self._fills(site, place):
+            return "Initializer.__call__", updated.func, None
         return self._seen(place, updated.func)
+
+    def _fills(self, site: Site, place: Place | None) -> bool:
+        """Whether one of Paddle's own initialisers is called on a parameter."""
+        if place is None or not place.callees:
+            return self.guess.called(site) == "Initializer"
+        return all(c.startswith("Initializer:paddle.") and c != OWN_INITIALIZER for c in place.callees)
 
     def _method(self, original: cst.Call, updated: cst.Call, transform: Walk, place: Place | None) -> Found | None:
         function = original.func
@@ -226,6 +235,8 @@ class Meaning:
 ANY_LAYERS = frozenset({"_sub_layers", "_dtype", "_full_name"})
 """Private attributes that nn.Layer itself sets."""
 OF_PARAMETERS = frozenset({"trainable"})
+OWN_INITIALIZER = "Initializer:paddle.nn.initializer.Initializer"
+"""What is called where a class of the user's derives from it."""
 
 
 def _is_paddle(name: str) -> bool:

@@ -10,7 +10,7 @@ import libcst as cst
 from nlblocks.port.rewrite.argument import UNKNOWN, Refusal, code, expression
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import Walk
-from nlblocks.port.rewrite.starts import is_start
+from nlblocks.port.rewrite.starts import applied, is_start
 
 Rule = Callable[[Call, Any, Walk], Written]
 RULES: dict[str, Rule] = {}
@@ -34,6 +34,16 @@ def start(call: Call, original: Any, transform: Walk) -> Written:
         return Written(node.func, written.checks, dropped=written.dropped)
     first = cst.Arg(node.func, comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
     written.node = node.with_changes(func=cst.Name("partial"), args=[first, *node.args])
+    return written
+
+
+@rule
+def fill(call: Call, original: Any, transform: Walk) -> Written:
+    """A parameter that an initialiser fills: torch's function itself where it stands in the call."""
+    written = call.written()
+    bound, _ = call._bound()
+    if call.receiver is not None and is_start(call.receiver):
+        written.node = expression(applied(call.receiver, bound["param"].text))
     return written
 
 

@@ -54,9 +54,9 @@ def torch_dtype(dtype):
 ''', "torch")  # fmt: skip
 
 helper("torch_arguments", '''
-def torch_arguments(arguments, renamed, expected):
+def torch_arguments(arguments, renamed, expected, **defaults):
     """Paddle's keyword arguments in torch's words; what torch always does is expected, and left out."""
-    found = {}
+    found = defaults
     for name, value in arguments.items():
         if callable(value) or value not in expected.get(name, (value,)):
             raise NotImplementedError(f"this port is not for {name}={value!r}")
