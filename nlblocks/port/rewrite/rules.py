@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from nlblocks.port.rewrite.argument import UNKNOWN, Refusal, code, expression
+from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import Walk
 from nlblocks.port.rewrite.starts import applied, is_start
@@ -129,24 +129,34 @@ def add_sublayer(call: Call, original: Any, transform: Walk) -> Written:
 def create_parameter(call: Call, original: Any, transform: Walk) -> Written:
     """A parameter of a given shape: zeros for a bias, else what the initialiser or Paddle's own start makes of it."""
     written = call.written()
+    written.starts = {}
     bound, _ = call._bound()
-    fill = bound["attr"].node if "attr" in bound and is_start(bound["attr"].node) else None
-    if fill is None and "default_initializer" in bound and bound["default_initializer"].value is not None:
-        fill = bound["default_initializer"].node
-    if fill is not None and is_start(fill) and _is_zero(fill):
+    attr, default = (bound.get(name) for name in ("attr", "default_initializer"))
+    fill = attr.node if attr is not None and is_start(attr.node) else None
+    if fill is None and default is not None and default.value is not None:
+        fill = default.node
+    loose = attr if attr is not None and _is_loose(attr) else None
+    if loose is None and fill is not None and is_start(fill) and _is_zero(fill):
         return written
     bias = bound["is_bias"].value if "is_bias" in bound else False
     if bias is UNKNOWN:
         raise Refusal("is_bias is not literal")
-    if fill is None and bias:
+    if fill is None and bias and loose is None:
         return written
     if fill is None:
         given = bound["shape"].node
         several = isinstance(given, cst.List | cst.Tuple) and len(given.elements) > 1
-        name = call.file.named("nn.init.xavier_uniform_") if several else call.file.helper("xavier_uniform")
-        fill = expression(name)
+        start = "nn.init.zeros_" if bias else "nn.init.xavier_uniform_" if several else "xavier_uniform"
+        fill = expression(call.file.named(start))
+    if loose is not None:  # what it holds comes before
+        fill = expression(f"{_text(loose.node)} or {code(fill)}")
     written.starts = {"": fill}
     return written
+
+
+def _is_loose(attr: Argument) -> bool:
+    """Whether a ParamAttr in a variable may hold an initialiser: of what only says whether there is one, no."""
+    return attr.value is UNKNOWN and not is_start(attr.node) and not (attr.kinds and attr.kinds <= {"None", "bool"})
 
 
 def _is_zero(fill: cst.BaseExpression) -> bool:

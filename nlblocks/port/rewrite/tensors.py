@@ -6,7 +6,7 @@ from typing import Any
 
 import libcst as cst
 
-from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression
+from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression, literal
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import Walk
 from nlblocks.port.rewrite.rules import _is_read_only, _text, rule
@@ -194,3 +194,30 @@ def default_dtype(call: Call, original: Any, transform: Walk) -> Written:
     if isinstance(transform.parent(original), cst.Comparison | cst.ComparisonTarget | cst.FormattedStringExpression):
         written.node = expression(f'str({code(written.node)}).removeprefix("torch.")')
     return written
+
+
+@rule
+def set_value(call: Call, original: Any, transform: Walk) -> Written:
+    """Values written into a tensor; a multiple of its own is torch's mul_."""
+    bound, _ = call._bound()
+    value, receiver = bound["value"].node, call.receiver
+    if receiver is None or not isinstance(value, cst.BinaryOperation) or not isinstance(value.operator, cst.Multiply):
+        return call.written()
+    if code(value.left) != code(receiver):
+        return call.written()
+    own = code(original.func.value) if _is_number(value.right, original, transform) else _text(receiver)
+    return Written(expression(f"{own}.data.mul_({code(value.right)})"))
+
+
+def _is_number(node: cst.BaseExpression, original: Any, transform: Walk) -> bool:
+    """Whether an expression is a number: a literal, or a parameter whose default is one."""
+    if isinstance(literal(node), int | float):
+        return True
+    function = original
+    while not isinstance(function, cst.FunctionDef | cst.Module):
+        function = transform.parent(function)
+    if isinstance(function, cst.Module):
+        return False
+    parameters = [*function.params.params, *function.params.kwonly_params]
+    defaults = {code(p.name): literal(p.default) for p in parameters if p.default is not None}
+    return isinstance(defaults.get(code(node)), int | float)

@@ -11,6 +11,7 @@ from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvide
 
 from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code, expression
+from nlblocks.port.rewrite.assigned import assigned
 from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import File
@@ -169,34 +170,23 @@ class Transform(cst.CSTTransformer):
         return self._attribute(original, updated)
 
     def leave_Assign(self, original: cst.Assign, updated: cst.Assign) -> cst.BaseSmallStatement:
-        """``x.stop_gradient = True``, or ``x.requires_grad = False``, cuts a tensor off; a parameter is not trained.
+        return assigned(original, updated, self)
 
-        A module's variable that is None until a program sets up its logger holds the logger: a port has no set-up.
-        """
-        target = original.targets[0].target
-        logger = self.file.seen.loggers.get(code(target)) if not self.depth else None
-        if logger is not None and code(updated.value) == "None":
-            return updated.with_changes(value=expression(f"{self.file.use('logging')}.getLogger({logger!r})"))
-        if len(original.targets) != 1 or not isinstance(target, cst.Attribute):
-            return updated
-        stops = {"stop_gradient": "True", "requires_grad": "False"}.get(target.attr.value)
-        if stops is None:
-            return updated
-        place = self.place(target)
-        kinds = place.receiver.kinds if place is not None else set()
-        to = updated.targets[0].target
-        assert isinstance(to, cst.Attribute)
-        guess = self.meaning.guess.receiver(self.site(target)) if not kinds else ""
-        cut = (kinds == {"Tensor"} or guess == "Tensor") and code(updated.value) == stops
-        if cut and isinstance(to.value, cst.Name):
-            return updated.with_changes(
-                targets=[cst.AssignTarget(to.value)], value=expression(f"{code(to.value)}.detach()")
-            )
-        if target.attr.value == "requires_grad":
-            return updated
-        opposite = {"True": "False", "False": "True"}.get(code(updated.value), f"not ({code(updated.value)})")
-        named = to.with_changes(attr=cst.Name("requires_grad"))
-        return updated.with_changes(targets=[cst.AssignTarget(named)], value=expression(opposite))
+    def leave_BinaryOperation(self, original: cst.BinaryOperation, updated: cst.BinaryOperation) -> Any:
+        return updated.with_changes(
+            left=self._as_paddles(original.left, updated.left), right=self._as_paddles(original.right, updated.right)
+        )
+
+    def leave_Subscript(self, original: cst.Subscript, updated: cst.Subscript) -> cst.BaseExpression:
+        return updated.with_changes(value=self._as_paddles(original.value, updated.value))
+
+    def _as_paddles(self, original: cst.BaseExpression, updated: cst.BaseExpression) -> cst.BaseExpression:
+        """An operand as Paddle has it: a linear layer's weight is [out, in] in torch."""
+        place = (
+            self.place(original) if isinstance(original, cst.Attribute) and original.attr.value == "weight" else None
+        )
+        turned = place is not None and place.receiver.kinds == {"Layer:paddle.nn.Linear"}
+        return expression(f"{code(updated)}.t()") if turned else updated
 
     def _name(self, original: cst.BaseExpression, updated: Any) -> cst.BaseExpression:
         api = self.meaning.api(self.site(original))

@@ -195,7 +195,12 @@ ROWS = (
             layer="nn.Sequential(nn.Linear(5, 5), nn.Linear(5, 5))",
             grad=False,
         ),
+        case("layer.weight.set_value(layer.weight * 0.5)\nlayer(x)", layer="nn.Linear(5, 4)", grad=False),
+        case("layer.weight.set_value(layer.weight * x)\nlayer(x)", layer="nn.Linear(4, 4)", x="f4,4", grad=False),
+        case("layer.weight.set_value(layer.weight - 1.0)\nlayer(x)", layer="nn.Linear(5, 4)", grad=False),
+        case("layer.bias.set_value(layer.bias * 0.5)\nlayer(x)", layer="nn.Linear(5, 4)", grad=False),
         also="Parameter.set_value",
+        rule="set_value",
     ),
     api(
         "Tensor.copy_(other, blocking=True)",

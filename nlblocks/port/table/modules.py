@@ -50,6 +50,10 @@ ROWS = (
         case(layer=net("self.w = self.create_parameter([3, 4], is_bias=True)", "self.fc(x) + self.w.sum()")),
         case(layer=net("self.w = self.create_parameter(shape=(3, 4), default_initializer=nn.initializer.Constant(2.0))",
                        "self.fc(x) + self.w.sum()")),
+        case(layer=net("self.w = self.create_parameter([3, 4], default_initializer=nn.initializer.Constant(0.0))",
+                       "self.fc(x) + self.w.sum()")),
+        case(layer=net("self.fc.bias = self.create_parameter([4], default_initializer=nn.initializer.Constant(0.0))",
+                       "self.fc(x)")),
         case(layer=net("self.w = self.create_parameter([3, 4], dtype='float64')", "self.fc(x) + self.w.sum()")),
         case(layer=net("self.w = self.create_parameter([3, 4], attr=paddle.ParamAttr(initializer="
                        "nn.initializer.Uniform(-0.5, 0.5)))", "self.fc(x) + self.w.sum()")),
