@@ -6,7 +6,9 @@ import pytest
 
 pytest.importorskip("libcst")
 pytest.importorskip("paddle")
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
 
 from nlblocks.port.table.modules import net
 from nlblocks.port.table.row import case
