@@ -146,6 +146,8 @@ class Meaning:
                 if row_of(f"Layer.{attribute}") is not None and (attribute[0] != "_" or attribute in ANY_LAYERS)
                 else ""
             )
+        if attribute in LAYERS_ALONE and guess == "":
+            return "Layer"
         if row is None or guess in ("other", "Initializer"):
             return ""
         if guess == "Tensor" or attribute not in ELSEWHERE:
@@ -232,6 +234,10 @@ class Meaning:
         return (apis[0] if len(apis) == 1 else tuple(apis)), None, function
 
 
+LAYERS_ALONE = frozenset(
+    ["add_sublayer", "sublayers", "named_sublayers", "add_parameter", "create_parameter", "set_state_dict", "set_dict"]
+)
+"""Methods that nothing but a layer has."""
 ANY_LAYERS = frozenset({"_sub_layers", "_dtype", "_full_name"})
 """Private attributes that nn.Layer itself sets."""
 OF_PARAMETERS = frozenset({"trainable"})

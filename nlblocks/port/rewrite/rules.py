@@ -10,7 +10,7 @@ import libcst as cst
 from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import Walk
-from nlblocks.port.rewrite.starts import applied, is_start
+from nlblocks.port.rewrite.starts import applied, is_start, plainly
 
 Rule = Callable[[Call, Any, Walk], Written]
 RULES: dict[str, Rule] = {}
@@ -43,7 +43,8 @@ def fill(call: Call, original: Any, transform: Walk) -> Written:
     written = call.written()
     bound, _ = call._bound()
     if call.receiver is not None and is_start(call.receiver):
-        written.node = expression(applied(call.receiver, bound["param"].text))
+        (text,) = applied(call.receiver, bound["param"].text)
+        written.node = expression(text)
     return written
 
 
@@ -62,11 +63,12 @@ def param_attr(call: Call, original: Any, transform: Walk) -> Written:
     given = bound.get("initializer")
     if given is not None:
         written.node = given.node
-    if trainable is None or trainable.fits((True,)):
+    if trainable is None or trainable.value is True:
         return written
     fill = code(written.node)
-    fixed = f"{call.file.helper('fixed')}({'' if fill == 'None' else fill})"
-    written.node = expression(fixed if trainable.value is False else f"{fill} if {_text(trainable.node)} else {fixed}")
+    told = "" if trainable.value is False else f"trainable={code(plainly(trainable.node))}"
+    call.file.helper("fixed")
+    written.node = expression(f"fixed({', '.join(text for text in (fill if fill != 'None' else '', told) if text)})")
     return written
 
 

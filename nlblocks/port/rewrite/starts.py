@@ -24,12 +24,26 @@ def outcomes(node: cst.BaseExpression) -> set[str]:
     return {"None"} if literal(node) is None else set()
 
 
-def applied(start: cst.BaseExpression, parameter: str) -> str:
-    """The call that starts a parameter."""
-    if is_start(start) and isinstance(start, cst.Call) and start.args and code(start.func) != "fixed":
+def applied(start: cst.BaseExpression, parameter: str) -> list[str]:
+    """The statements that start a parameter."""
+    if isinstance(start, cst.Call) and code(start.func) == "fixed":
+        fills = [arg.value for arg in start.args if arg.keyword is None]
+        told = next((code(arg.value) for arg in start.args if arg.keyword is not None), "False")
+        return [*(text for fill in fills for text in applied(fill, parameter)), f"{parameter}.requires_grad_({told})"]
+    if is_start(start) and isinstance(start, cst.Call) and start.args:
         first, *others = [code(arg).rstrip().rstrip(",") for arg in start.args]
-        return f"{first}({', '.join([parameter, *others])})"
-    return f"{atom(start)}({parameter})"
+        return [f"{first}({', '.join([parameter, *others])})"]
+    return [f"{atom(start)}({parameter})"]
+
+
+def plainly(node: cst.BaseExpression) -> cst.BaseExpression:
+    """A truth value that a condition chooses, as that condition: ``not frozen`` for ``False if frozen else True``."""
+    if not isinstance(node, cst.IfExp):
+        return node
+    chosen = literal(node.body), literal(node.orelse)
+    if chosen == (False, True):
+        return cst.UnaryOperation(cst.Not(), cst.parse_expression(atom(node.test)))
+    return node.test if chosen == (True, False) else node
 
 
 def atom(node: cst.BaseExpression) -> str:

@@ -358,7 +358,7 @@ class Transform(cst.CSTTransformer):
             name = code(target)
             self.blocks[-1].after += [f"{name}.{parameter} = None" for parameter in written.lacking]
             for parameter, start in written.starts.items():
-                self.blocks[-1].after.append(applied(start, f"{name}.{parameter}".rstrip(".")))
+                self.blocks[-1].after += applied(start, f"{name}.{parameter}".rstrip("."))
             return written.node
         if "" in written.starts:
             return expression(f"{self.file.helper('started')}({code(written.node)}, {code(written.starts[''])})")

@@ -77,6 +77,10 @@ class NotPorted:
 
     def __getattr__(self, name):
         raise NotImplementedError(f"not ported: {self.what}")
+
+    def __mro_entries__(self, bases):
+        """What derives from it is defined, and raises where it is built."""
+        return (type("NotPorted", (), {"__init__": self.__call__}),)
 ''', "torch")  # fmt: skip
 
 helper("add_module", '''
@@ -231,13 +235,13 @@ def assign(parameter, value):
 ''', "torch")  # fmt: skip
 
 helper("fixed", '''
-def fixed(fill=None):
-    """A start for a parameter that is not trained: what fills it, or torch's own."""
+def fixed(fill=None, trainable=False):
+    """A start for a parameter that is not trained, or only where told: what fills it, or torch's own."""
 
     def start(parameter):
         if fill is not None:
             fill(parameter)
-        parameter.requires_grad_(False)
+        parameter.requires_grad_(trainable)
 
     return start
 ''', "torch")  # fmt: skip

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from nlblocks.port.table.helpers import helper
 from nlblocks.port.table.row import Fates, api, attr, case, dropped, only, to, when
+
+for _n in (1, 2, 3):
+    helper(
+        f"ToldBatchNorm{_n}d",
+        f'''
+class ToldBatchNorm{_n}d(nn.BatchNorm{_n}d):
+    """Paddle's use_global_stats says whose statistics count in both modes: the running ones, or the batch's."""
+
+    def __init__(self, num_features, use_global_stats=None, **kwargs):
+        super().__init__(num_features, **kwargs)
+        self.use_global_stats = use_global_stats
+
+    def forward(self, x):
+        training = self.training if self.use_global_stats is None else not self.use_global_stats
+        state = self.running_mean, self.running_var, self.weight, self.bias
+        return F.batch_norm(x, *state, training, self.momentum, self.eps)
+''',
+        "nn",
+        "F",
+    )
 
 EPSILON: Fates = {"epsilon": "eps"}
 NORM: Fates = {**EPSILON, "weight_attr": attr("weight", may_lack=True), "bias_attr": attr("bias", may_lack=True)}
 FORMATS = {1: ("NCL", "NC"), 2: ("NCHW",), 3: ("NCDHW",)}
 VARIANCE = (
     "keeps the biased variance as running statistic, torch the unbiased one; epsilon is held as float32; Paddle gives a"
-    " weight without a bias no gradient"
+    " weight without a bias no gradient, and where it uses the batch's statistics in evaluation not their derivative"
 )
 
 
@@ -21,9 +42,12 @@ def _batch(n: int, shape: str):  # type: ignore[no-untyped-def]
         {
             **EPSILON, "momentum": to("momentum", "one_minus"), "weight_attr": attr("weight", may_lack=True),
             "bias_attr": attr("bias", may_lack=True), "data_format": only(*FORMATS[n]),
-            "use_global_stats": only(None, False),
+            "use_global_stats": only(None),
         },
         case(layer=f"nn.BatchNorm{n}D(3)", x=shape),
+        *(case(f"layer.{mode}()\nlayer(x)", layer=f"nn.BatchNorm{n}D(3, epsilon=1e-3, use_global_stats={told})",
+               x=shape, held=True, grad=told or mode == "train")
+          for mode in ("train", "eval") for told in (True, False)),
         case(layer=f"nn.BatchNorm{n}D(3, momentum=0.8, epsilon=1e-3, bias_attr=None)", x=shape, held=True),
         case(layer=f"nn.BatchNorm{n}D(3, weight_attr=False, bias_attr=False)", x=shape),
         case(layer=f"nn.Sequential(nn.BatchNorm{n}D(3, bias_attr=False))", x=shape, grad=False),
@@ -31,7 +55,10 @@ def _batch(n: int, shape: str):  # type: ignore[no-untyped-def]
         case("layer.eval()\nlayer(x)", layer=f"nn.BatchNorm{n}D(3)", x=shape),
         variants=(
             when(f"nn.BatchNorm{n}d(num_features, eps=1e-05, momentum=0.1, affine=True)",
-                 {"weight_attr": to("affine"), "bias_attr": only(False)}, weight_attr=(False,), bias_attr=(False,)),
+                 {"weight_attr": to("affine"), "bias_attr": only(False)}, weight_attr=(False,), bias_attr=(False,),
+                 use_global_stats=(None,)),
+            when(f"ToldBatchNorm{n}d(num_features, eps=1e-05, momentum=0.1, use_global_stats=None)",
+                 use_global_stats="any bool"),
         ),
         notes=VARIANCE,
     )  # fmt: skip
@@ -77,10 +104,15 @@ ROWS = (
         case(layer="nn.BatchNorm(3)", x="f4,3"),
         case(layer="nn.BatchNorm(3)", x="f4,3,5"),
         case(layer="nn.BatchNorm(3, act='relu')"),
+        case(layer="nn.BatchNorm(3, trainable_statistics=True)"),
+        case("layer.eval()\nlayer(x)", layer="nn.BatchNorm(3, trainable_statistics=True)", grad=False),
         variants=(
             when("nn.BatchNorm1d(num_features, eps=1e-05, momentum=0.1)", ndim=(2, 3)),
             when("nn.BatchNorm3d(num_features, eps=1e-05, momentum=0.1)", ndim=(5,)),
             when("ActivatedBatchNorm2d(num_features, act, eps=1e-05, momentum=0.1)", {"act": "act"}, act="any text"),
+            when("ToldBatchNorm2d(num_features, eps=1e-05, momentum=0.1, use_global_stats=None)",
+                 {"trainable_statistics": to("use_global_stats", "negated"), "use_global_stats": only(False, None)},
+                 trainable_statistics=(True,)),
         ),
         notes=VARIANCE,
     ),
@@ -153,11 +185,21 @@ ROWS = (
         " eps=1e-05)",
         {
             "x": "input", "momentum": to("momentum", "one_minus"), **EPSILON,
-            "data_format": only("NCHW", "NCL", "NC", "NCDHW"), "use_global_stats": only(None, False),
+            "data_format": only("NCHW", "NCL", "NC", "NCDHW"), "use_global_stats": only(None),
         },
         case("F.batch_norm(x, m.detach(), v.detach(), w, b, training=True, momentum=0.8, epsilon=1e-3)",
              x="f2,3,4,5", m="f3", v="p3", w="f3", b="f3", held=True),
         case("F.batch_norm(x, m.detach(), v.detach(), w, b)", x="f2,3,4,5", m="f3", v="p3", w="f3", b="f3"),
+        *(case(f"F.batch_norm(x, m.detach(), v.detach(), w, b, training={training}, use_global_stats={told})",
+               x="f2,3,4,5", m="f3", v="p3", w="f3", b="f3", grad=told or training)
+          for training in (True, False) for told in (True, False)),
+        variants=(
+            when("F.batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1,"
+                 " eps=1e-05)",
+                 {"training": dropped("use_global_stats says which statistics are used, whatever the mode"),
+                  "use_global_stats": to("training", "negated")},
+                 use_global_stats="bool"),
+        ),
         notes=VARIANCE,
     ),
     api(
