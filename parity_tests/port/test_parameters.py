@@ -41,6 +41,7 @@ def test_it_says_so_inside_an_expression(frozen: bool) -> None:
         "layer.create_parameter([3], attr=start) + x.sum()",
         "start = paddle.ParamAttr(initializer=nn.initializer.Constant(0.25))\n"
         "layer.create_parameter([3], attr=start, default_initializer=nn.initializer.Constant(0.5)) + x.sum()",
+        "start = paddle.ParamAttr(learning_rate=0.5)\nlayer.create_parameter([3, 4], attr=start).sum() * 0 + x.sum()",
         "w = layer.create_parameter([1], default_initializer=nn.initializer.Constant(0.0))\nw + x.sum()",
     ],
 )
