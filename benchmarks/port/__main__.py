@@ -1,7 +1,7 @@
 """Port real models one by one, and write the table of docs/port.md.
 
 python -m benchmarks.port DIR [NAME ...]     # DIR holds the packages, and gets them if it does not
-python -m benchmarks.port DIR --rows MODELS.json
+python -m benchmarks.port DIR --rows benchmarks/port/unseen.json     # other rows: their table is printed
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.port import corpus
 
 ROOT = Path(__file__).parents[2]
+MODELS = corpus.HERE / "models.json"
 TIMEOUT = 600.0
 BEGIN, END = "<!-- models: made by make port -->", "<!-- end of models -->"
 ENTRY = "from {module} import {name}\n{imports}\n\ndef net():\n    return {name}({kwargs})\n"
@@ -32,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*")
-    parser.add_argument("--rows", type=Path, default=corpus.HERE / "models.json")
+    parser.add_argument("--rows", type=Path, default=MODELS)
     given = parser.parse_args()
     rows = [row for row in corpus.rows(given.rows) if not given.names or row["name"] in given.names]
     given.folder.mkdir(parents=True, exist_ok=True)
@@ -45,6 +46,9 @@ def main() -> None:
         found[key] = ported(given.folder.resolve(), row)
         results.write_text(json.dumps(found, indent=1))
         print(f"{found[key]['verdict']:14} {key}  {found[key]['why'][:160]}", flush=True)
+    if not given.rows.samefile(MODELS):
+        print(table({key: found[key] for key in (f"{row['module']}:{row['name']}" for row in rows)}))
+        return
     page = ROOT / "docs" / "port.md"
     page.write_text(written(page.read_text(encoding="utf-8"), found), encoding="utf-8")
 

@@ -1,8 +1,9 @@
 """Real Paddle models to port: public packages from the package index, one row a model in models.json.
 
 A row has: wheel, family, module, name (class or factory in the module), kwargs (Python text; M("mod") imports a
-module of the same package), inputs (";"-separated: f2,3,64,64 normal float32; i2,7:60 integers in [1, 60);
-Kname=... by keyword; a leading D: one dict {"image": x}; a leading L: one list of all).
+module), inputs (";"-separated: f2,3,64,64 normal float32; i2,7:60 integers in [1, 60); Kname=... by keyword; a
+leading D: one dict of name=..., or {"image": x}; a leading L: one list of all). A wheel that is no NAME==VERSION is
+a folder of sources that must lie there already: PROJECT@COMMIT, or a folder in it.
 
 Model files import much that a model does not need (datasets, metrics, OpenCV). The finder here stands in for
 it: packages in BARE are empty (their __init__ does not run), modules in STUB answer to any name.
@@ -10,6 +11,8 @@ it: packages in BARE are empty (their __init__ does not run), modules in STUB an
 
 from __future__ import annotations
 
+import collections
+import collections.abc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -45,10 +48,17 @@ BARE = {
     " passl.modules",
     "paddlevideo": "paddlevideo paddlevideo.modeling paddlevideo.modeling.backbones paddlevideo.modeling.heads"
     " paddlevideo.modeling.losses",
-    "ppdiffusers": "",
-    "paddlenlp": "",
+    "paddlers": "paddlers paddlers.custom_models paddlers.custom_models.cd",
+    "paddlesci": "ppsci ppsci.arch ppsci.utils",
+    "paddle3d": "paddle3d paddle3d.models paddle3d.models.voxel_encoders",
+    "paddlespeech": "paddlespeech.audio paddlespeech.audiotools paddlespeech.cls.models paddlespeech.t2s"
+    " paddlespeech.t2s.models paddlespeech.t2s.models.wavernn paddlespeech.t2s.audio",
+    "paddlevit@5ac7d89/semantic_segmentation": "src src.models",
+    "papc@d2013ae": "PAPC PAPC.models PAPC.models.classify",
+    "phat-ktran_paddleocr@e661436": "ppocr ppocr.utils ppocr.data",
 }
-NEEDS = {"ppdiffusers==0.29.0": ["paddlenlp==2.8.1"]}
+"""Packages whose __init__ does not run. What is not here has none to leave out."""
+NEEDS = {"ppdiffusers==0.29.0": ["paddlenlp==2.8.1"], "paddle3d==1.0.0": ["paddleseg==2.8.0"]}
 EXTRA = [
     "pyyaml",
     "tqdm",
@@ -138,6 +148,11 @@ STUB = {
     "fsspec",
     "sse_starlette",
     "starlette",
+    "loguru",
+    "ffmpeg",
+    "ffmpy",
+    "flatten_dict",
+    "soundfile",
 }
 
 
@@ -220,8 +235,10 @@ def install(folder: str | Path, wheel: str) -> list[str]:
     global _finder
     wheels = [wheel, *NEEDS.get(wheel, [])]
     roots = [str(Path(folder) / w / ROOTS.get(_package(w), "")) for w in wheels]
-    bare = {name for w in wheels for name in BARE[_package(w)].split()}
+    bare = {name for w in wheels for name in BARE.get(_package(w), "").split()}
     stub = {name for name in STUB if importlib.util.find_spec(name) is None}
+    for name in set(collections.abc.__all__) - set(dir(collections)):  # where packages of older Pythons look for them
+        setattr(collections, name, getattr(collections.abc, name))
     sys.path[:0] = roots
     _finder = _Finder(roots, bare, stub)
     sys.meta_path.insert(0, _finder)
@@ -249,7 +266,8 @@ def arrays(row: dict[str, Any]) -> Any:
 
     spec = row["inputs"]
     if spec[0] == "D":
-        return [{"image": one(spec[1:])}], {}
+        named = [text.rpartition("=") for text in spec[1:].split(";")]
+        return [{name or "image": one(text) for name, _, text in named}], {}
     if spec[0] == "L":
         return [[one(text) for text in spec[1:].split(";")]], {}
     args, kwargs = [], {}
@@ -268,6 +286,8 @@ def fetch(folder: str | Path, wheels: list[str]) -> None:
         target = Path(folder) / wheel
         if target.exists():
             continue
+        if "==" not in wheel:
+            raise SystemExit(f"no wheel holds {wheel}: put the project's sources of that commit into {target}")
         command = [
             sys.executable,
             "-m",
