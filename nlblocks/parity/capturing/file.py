@@ -99,6 +99,10 @@ class Capture:
         """The steps that were captured: there are no others."""
         return self.history
 
+    def deciding(self, decisions: Any) -> Capture:
+        """The same: it has decided."""
+        return self
+
     def redrawn(self, masks: Mapping[str, Any]) -> Capture:
         """The same: its masks are drawn."""
         return self

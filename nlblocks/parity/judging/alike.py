@@ -1,7 +1,9 @@
-"""The right run once more, held to what the left decides at thresholds and ties.
+"""Runs that are held to what other runs decide at thresholds and ties: the right's, or the same model's in float64.
 
 Where two sides differ because a number stands so close to a threshold that rounding puts it on either side, they meet
-when both fall on the same one: that proves all the rest of the tensor, which no allowance for jumps can.
+when both fall on the same one: that proves all the rest of the tensor, which no allowance for jumps can. Two sides that
+agree in float64 can differ in float32 by a decision that only one of them uses: a factor that is 1 in float64, by what
+stands at a tie, and is dropped on the other side. They meet where each decides as its own float64 does.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Any
 
 from nlblocks.numerics.tolerance import ALIKE
 from nlblocks.parity.judging.passes import Pass
+from nlblocks.parity.judging.rules import other_rules
 from nlblocks.parity.judging.side import Side
 from nlblocks.parity.matching import ByDigest
 from nlblocks.parity.tracing import Op, Trace
@@ -22,10 +25,24 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class DecidedAlike:
-    """The pass in which the right decides as the left does, and ``where`` it would not have."""
+    """The pass in which both decide alike, ``where`` they would not have, and whose decisions these are, in words."""
 
     runs: Pass
     where: str
+    held: str = "the right decides as the left does"
+
+    @property
+    def words(self) -> str:
+        return f"at {self.where}; where {self.held}, they agree"
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedExactly:
+    """Both sides, each held to what it decides in float64 itself, and their pass."""
+
+    left: Side
+    right: Side
+    alike: DecidedAlike
 
 
 def decided_alike(left: Side, right: Side, runs: Pass) -> DecidedAlike | None:
@@ -44,10 +61,49 @@ def decided_alike(left: Side, right: Side, runs: Pass) -> DecidedAlike | None:
     again = right.run(**how, keep="results", given=runs.given, decisions=decisions)
     if again.error or not decisions.moved or not decisions.near(runs.dtype, decided.largest):
         return None
-    found = [(op, decisions.moved[other.site][0]) for op, other in partners if other.site in decisions.moved]
+    found = [(str(op), decisions.moved[other.site][0]) for op, other in partners if other.site in decisions.moved]
+    return DecidedAlike(replace(runs, right=again), _listed(found))
+
+
+def decided_exactly(left: Side, right: Side, runs: Pass) -> DecidedExactly | None:
+    """Both sides of a pass in float32 as they decide in float64.
+
+    None where they do so already, where a side is further off its float64 than rounding, as it loses precision then,
+    and where the two go by other rules. What is large on one side alone is no measure of rounding.
+    """
+    if not (left.repeatable and right.repeatable):
+        return None
+    exact, own = (
+        (left.decided(training=runs.training, dtype=dtype), right.decided(training=runs.training, dtype=dtype))
+        for dtype in ("float64", runs.dtype)
+    )
+    if other_rules(own, exact):
+        return None
+    largest = min(decisions.largest for decisions in exact)
+    again: list[Trace] = []
+    found: dict[str, int] = {}
+    for side, decisions in zip((left, right), exact, strict=True):
+        held = decisions.exact()
+        trace = side.run(training=runs.training, dtype=runs.dtype, keep="results", decisions=held)
+        if trace.error or not held.near(runs.dtype, largest):
+            return None
+        again.append(trace)
+        for op in trace.ops:
+            if op.site in held.moved:
+                found[str(op)] = max(found.get(str(op), 0), held.moved[op.site][0])
+    if not found:
+        return None
+    alike = DecidedAlike(
+        replace(runs, left=again[0], right=again[1]), _listed(list(found.items())), "each decides as in float64"
+    )
+    sides = [side.deciding(decisions.exact()) for side, decisions in zip((left, right), exact, strict=True)]
+    return DecidedExactly(sides[0], sides[1], alike)
+
+
+def _listed(found: list[tuple[str, int]]) -> str:
+    """The first operations, with how many elements they decided otherwise."""
     words = [f"{op} ({count} element{'s' * (count != 1)})" for op, count in found[:SHOWN]]
-    more = [f"{len(found) - SHOWN} more"] if len(found) > SHOWN else []
-    return DecidedAlike(replace(runs, right=again), ", ".join([*words, *more]))
+    return ", ".join([*words, *([f"{len(found) - SHOWN} more"] if len(found) > SHOWN else [])])
 
 
 def _partners(left: Trace, right: Trace, kept: Mapping[str, Any]) -> list[tuple[Op, Op]]:

@@ -12,7 +12,7 @@ from nlblocks.backend import Array
 from nlblocks.numerics import Comparison, NoiseFloor
 from nlblocks.numerics.tolerance import EPSILON, MODEL_CEILING, MODEL_LIMIT, MORE_NUDGES, NUDGES, RATIO, ZERO_CEILING
 from nlblocks.parity.findings import Phase
-from nlblocks.parity.judging.alike import DecidedAlike, decided_alike
+from nlblocks.parity.judging.alike import DecidedAlike, decided_alike, decided_exactly
 from nlblocks.parity.judging.noise_floor import SideFloors
 from nlblocks.parity.judging.passes import Pass
 from nlblocks.parity.judging.side import Side
@@ -117,6 +117,11 @@ class Comparer:
         if key not in self._alike:
             self._alike[key] = decided_alike(self.left, self.right, runs)
         return self._alike[key]
+
+    def exactly(self, runs: Pass) -> tuple[Comparer, DecidedAlike] | None:
+        """The same sides where each decides as it does in float64, and their pass; see :mod:`.alike`."""
+        found = decided_exactly(self.left, self.right, runs)
+        return None if found is None else (Comparer(found.left, found.right, self.pairs), found.alike)
 
     def jumping(
         self, key: vocabulary.Key, a: Array, b: Array, runs: Pass, where: Array | None = None

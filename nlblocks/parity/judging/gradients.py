@@ -80,7 +80,7 @@ def at_ties(comparisons: Iterable[Comparison], met: Collection[tuple[str, str]])
 
 
 def near_ties(
-    comparisons: Sequence[Comparison], met: Collection[tuple[str, str]], where: str, phase: Phase
+    comparisons: Sequence[Comparison], met: Collection[tuple[str, str]], words: str, phase: Phase
 ) -> list[Finding]:
     """The note on tensors that differ, and meet where both sides fall on the same side of thresholds and ties."""
     failed = [c for c in comparisons if not c.passed and not c.undecided and (c.group, c.name) in met]
@@ -88,7 +88,7 @@ def near_ties(
         return []
     text = (
         f"{len(failed)} tensor{'s differ' if len(failed) > 1 else ' differs'} because rounding puts numbers on either "
-        f"side of a threshold or tie, at {where}; where the right decides as the left does, they agree"
+        f"side of a threshold or tie, {words}"
     )
     return [Finding(phase=phase, place="output", severity="note", explanation=text)]
 

@@ -287,7 +287,7 @@ class Judge:
             return gradients
         again = compare_gradients(self.comparer, self.pairs, alike.runs)
         met = {(c.group, c.name) for c in again.comparisons if c.passed}
-        notes = near_ties(gradients.comparisons, met, alike.where, "backward")
+        notes = near_ties(gradients.comparisons, met, alike.words, "backward")
         self.report.find(*notes)
         self._at_ties = bool(notes)
         return Gradients(

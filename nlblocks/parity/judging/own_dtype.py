@@ -55,7 +55,7 @@ class OwnDtype:
             judged.undecided.append((what, excuse(self.comparer, runs)))
         if runs.stopped:
             return judged
-        comparisons, lacking = self._compare(runs, phase)
+        comparisons, lacking = self._compare(self.comparer, runs, phase)
         judged.comparisons, judged.findings = self._near_ties(runs, phase, comparisons)
         failed = [c for c in judged.comparisons if not (c.passed or c.undecided or c.accepted)]
         if lacking or failed:
@@ -64,10 +64,10 @@ class OwnDtype:
             judged.findings.append(self._lost(training, phase, worst))
         return judged
 
-    def _compare(self, runs: Pass, phase: Phase) -> tuple[list[Comparison], bool]:
+    def _compare(self, comparer: Comparer, runs: Pass, phase: Phase) -> tuple[list[Comparison], bool]:
         """Everything that a pass is judged by, and whether gradients lack on one side."""
         left, right = runs.left, runs.right
-        found = compare_outputs(self.comparer, runs, phase)
+        found = compare_outputs(comparer, runs, phase)
         if not runs.training:
             return found, False
         theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
@@ -75,10 +75,10 @@ class OwnDtype:
             mine, other = theirs.beside(name, left.buffers_after[name])
             apart, where = self.apart.get(name, np.zeros(())), theirs.known.get(name)
             if np.isfinite(apart).all():
-                found.append(self.comparer.compare(phase, ("buffers", name), mine + apart, other, runs, where=where))
+                found.append(comparer.compare(phase, ("buffers", name), mine + apart, other, runs, where=where))
         if runs.failing:
             return found, False
-        gradients = compare_gradients(self.comparer, self.pairs, runs, phase)
+        gradients = compare_gradients(comparer, self.pairs, runs, phase)
         compared = {(c.group, c.name) for c in gradients.comparisons}
         groups = {"input": "grad_input", "parameter": "grad_params", "frozen": "frozen"}
         lacking = any((groups[kind], name) not in compared for kind, name in gradients.wrong)
@@ -88,15 +88,21 @@ class OwnDtype:
         self, runs: Pass, phase: Phase, comparisons: list[Comparison]
     ) -> tuple[list[Comparison], list[Finding]]:
         """The comparisons with those accepted that differ only by what falls on either side of a tie, and the notes."""
-        if all(c.passed or c.undecided for c in comparisons):
-            return comparisons, []
-        alike = self.comparer.decided_alike(runs)
-        if alike is not None:
-            met = {(c.group, c.name) for c in self._compare(alike.runs, phase)[0] if c.passed}
-            notes = near_ties(comparisons, met, alike.where, phase)
-            comparisons = at_ties(comparisons, met)
-        else:
-            notes = []
+        notes: list[Finding] = []
+        if not all(c.passed or c.undecided for c in comparisons):
+            alike = self.comparer.decided_alike(runs)
+            if alike is not None:
+                met = self._met(self.comparer, alike.runs, phase)
+                notes += near_ties(comparisons, met, alike.words, phase)
+                comparisons = at_ties(comparisons, met)
+        if runs.training in self.exact and not all(c.passed or c.accepted for c in comparisons):
+            exactly = self.comparer.exactly(runs)
+            if exactly is not None:
+                held, alike = exactly
+                met = self._met(held, alike.runs, phase)
+                comparisons = [replace(c, undecided="") if (c.group, c.name) in met else c for c in comparisons]
+                notes += near_ties(comparisons, met, alike.words, phase)
+                comparisons = at_ties(comparisons, met)
         for index, found in enumerate(comparisons):
             if found.passed or found.undecided or found.accepted or found.group != "grad_params":
                 continue
@@ -105,6 +111,10 @@ class OwnDtype:
             tied = replace(found, explained=(TIE,), accepted=True)
             comparisons[index] = tied if note else replace(found, undecided=undecided)
         return comparisons, notes
+
+    def _met(self, comparer: Comparer, runs: Pass, phase: Phase) -> set[tuple[str, str]]:
+        """What agrees in a pass in which both sides decide alike."""
+        return {(c.group, c.name) for c in self._compare(comparer, runs, phase)[0] if c.passed}
 
     def _jump(self, runs: Pass, phase: Phase, found: Comparison) -> tuple[list[Finding], str]:
         """The note on a gradient in few elements of which the sides differ, each as far as nudges move it.

@@ -64,5 +64,8 @@ class Side(Protocol):
     def train(self) -> History | None:
         """What its steps of training leave behind; None where there are none."""
 
+    def deciding(self, decisions: Any) -> Side:
+        """The same side, all of whose runs are held to ``decisions``."""
+
     def redrawn(self, masks: Mapping[str, tuple[int, ...]]) -> Side:
         """The same side, its dropout masks drawn for what the other side's are drawn for."""

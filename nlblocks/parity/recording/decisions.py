@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
+from nlblocks.numerics.tolerance import HIDDEN, unmasked
 from nlblocks.parity.recording.framework import Framework
 from nlblocks.parity.recording.order import held_order, ranks
 from nlblocks.parity.tracing import vocabulary
@@ -70,6 +71,11 @@ WRAPPED = {"remainder", "mod", "floor_mod", "fmod", "frac"}
 NEAR = {"float64": 1e-12, "float32": 1e-4}
 """A number may be put on the other side of a threshold over this share of the largest number in the run: not farther
 than two correct runs are apart. What decides otherwise by more differs, and is held to nothing."""
+GRID = ":grid"
+"""Ends the site of a sampling, where it reads."""
+NEAR_EXACT = 1e-5
+"""The same for a float32 run that is held to what the same model decides in float64: a hundred roundings of the largest
+number. A decision on what is further off its own float64 has lost precision."""
 CLOSE = 16.0
 """Numbers this many units in the last place around a threshold are at it: kernels compute it in more ways than one."""
 
@@ -150,20 +156,31 @@ class _Larger:
 class Decisions:
     """What one run decided, by the call's site. A run that is given them is ``held`` to them, any other fills them.
 
-    ``largest`` is the largest number that the run computed. ``moved`` is how far a held run was put back, by site: the
-    number of elements, and the longest way.
+    ``largest`` is the largest number that the run computed, but for those that mask. ``moved`` is how far a held run
+    was put back, by site: the number of elements, and the longest way. ``operands`` are the numbers that integers and
+    steps were made of, by site: a run that is given these as well tells how far off its own are where it was put back.
     """
 
-    def __init__(self, kept: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, kept: Mapping[str, Any] | None = None, operands: Mapping[str, Any] | None = None) -> None:
         self.held = kept is not None
         self.kept: dict[str, Any] = dict(kept or {})
+        self.operands: dict[str, tuple[Array, ...]] = dict(operands or {})
+        self._exact = operands is not None
         self.largest = 0.0
         self.moved: dict[str, tuple[int, float]] = {}
         self._before: dict[str, tuple[Array, Any]] = {}
 
     def near(self, dtype: str, largest: float) -> bool:
         """Whether the run was put back no further than two correct runs are apart, beside its largest number."""
-        return all(way <= NEAR[dtype] * largest for _, way in self.moved.values())
+        return all(way <= (NEAR_EXACT if self._exact else NEAR[dtype]) * largest for _, way in self.moved.values())
+
+    def exact(self) -> Decisions:
+        """What is to hold a run of the same model in a lesser dtype to this one, made in float64.
+
+        Where a sampling reads is left to the run: it is no decision but by its last digits.
+        """
+        kept = {site: one for site, one in self.kept.items() if not site.endswith(GRID)}
+        return Decisions(kept, self.operands)
 
     def for_run_of(self, other: Decisions) -> Decisions:
         """What is to hold a run of another model to these: as many decisions of one shape are the same, in order."""
@@ -184,7 +201,7 @@ class Decisions:
         if own.dtype.kind != "f" or not own.size:
             return
         other = _other(framework, call)
-        if call.kind in WRAPPED:
+        if call.kind in STEPPED | WRAPPED:  # some write over what they are given
             self._before[call.site] = own.copy(), other
         elif call.kind == "grid_sample":
             self._grid(framework, call)
@@ -198,15 +215,19 @@ class Decisions:
     def after(self, framework: Framework, call: Any, result: Any) -> Any:
         """Keep what a call gave, where that is a decision, or give the same."""
         if call.kind in WRAPPED:
-            self._wrapped(framework, call.site, result)
+            self._wrapped(framework, call, result)
             return result
         if type(result) in (bool, int):
-            return self.kept.setdefault(f"{call.site}:", result)
+            kept = self.kept.setdefault(f"{call.site}:", result)
+            self._made_of(framework, call, int(kept != result))
+            return kept
         stepped = call.kind in STEPPED or bool(call.attrs.get("rounding_mode"))
         if isinstance(result, framework.tensor_type):
-            return self._result(framework, f"{call.site}:0", result, stepped)
-        for place, tensor in enumerate(vocabulary.tensors_in(result, framework.tensor_type)):
-            self._result(framework, f"{call.site}:{place}", tensor, stepped)
+            result = self._result(framework, call, 0, result, stepped)
+        else:
+            for place, tensor in enumerate(vocabulary.tensors_in(result, framework.tensor_type)):
+                self._result(framework, call, place, tensor, stepped)
+        self._before.pop(call.site, None)
         return result
 
     def _hold(self, framework: Framework, site: str, x: Any, own: Array, made: Callable[[], Any], *rest: Any) -> None:
@@ -224,49 +245,82 @@ class Decisions:
                 self.moved[site] = count, float(np.abs(back - own)[apart].max())
             framework.write(x, back)
 
+    def _made_of(self, framework: Framework, call: Any, turned: int) -> None:
+        """Keep the floating tensors that a decision was made of; where it was ``turned``, how far off they are now."""
+        if self.held and not (self._exact and turned):
+            return
+        x = self._before[call.site][0] if call.site in self._before else None
+        given = [t for n, t in call.arguments.items() if n != "x" or x is None]
+        arrays = [framework.to_numpy(tensor) for tensor in vocabulary.tensors_in(given, framework.tensor_type)]
+        now = tuple(a for a in ([] if x is None else [x]) + arrays if a.dtype.kind == "f")
+        if not self.held:
+            self.operands[call.site] = tuple(np.array(a) for a in now)
+        else:
+            self.moved[call.site] = turned, _farthest(self.operands.get(call.site, ()), now)
+
     def _grid(self, framework: Framework, call: Any) -> None:
         """The places of a sampling: between which neighbours they lie is decided by them alone."""
         grid = call.arguments.get("grid")
         if isinstance(grid, framework.tensor_type):
             own = framework.to_numpy(grid)
-            kept = self.kept.setdefault(f"{call.site}:grid", own.copy())
+            kept = self.kept.setdefault(f"{call.site}{GRID}", own.copy())
             if self.held and kept.shape == own.shape and (kept != own).any():
                 framework.write(grid, kept)
 
-    def _wrapped(self, framework: Framework, site: str, result: Any) -> None:
-        before = self._before.pop(site, None)
-        if before is None or not isinstance(result, framework.tensor_type):
+    def _wrapped(self, framework: Framework, call: Any, result: Any) -> None:
+        if call.site not in self._before or not isinstance(result, framework.tensor_type):
             return
-        x, divisor = before
+        x, divisor = self._before[call.site]
         divisor = 1.0 if divisor is None else divisor
         left = framework.to_numpy(result)
         with np.errstate(all="ignore"):
             whole = np.rint((x - left) / divisor)
-        kept = self.kept.setdefault(site, whole)
+        kept = self.kept.setdefault(call.site, whole)
+        self._made_of(framework, call, _apart(kept, whole))
+        del self._before[call.site]
         if self.held and kept.shape == whole.shape and (kept != whole).any():
             framework.write(
                 result, np.asarray(np.where(kept == whole, left, left + (whole - kept) * divisor), left.dtype)
             )
 
-    def _result(self, framework: Framework, site: str, tensor: Any, stepped: bool) -> Any:
-        own = framework.to_numpy(tensor)
+    def _result(self, framework: Framework, call: Any, place: int, tensor: Any, stepped: bool) -> Any:
+        own, site = framework.to_numpy(tensor), f"{call.site}:{place}"
         if not self.held and own.dtype.kind == "f":
-            self.largest = max(
-                self.largest, float(np.abs(own, where=np.isfinite(own), out=np.zeros_like(own)).max(initial=0.0))
-            )
+            counted = np.isfinite(own) & (own > HIDDEN)
+            self.largest = max(self.largest, float(np.abs(own, where=counted, out=np.zeros_like(own)).max(initial=0.0)))
         if own.dtype.kind not in "iub" and not (stepped and own.dtype.kind == "f"):
             return tensor
         if not self.held:
             self.kept[site] = own.copy()
+            self._made_of(framework, call, 0)
             return tensor
         kept = self.kept.get(site)
-        if kept is None or kept.dtype != own.dtype:
+        if kept is None or kept.dtype.kind != own.dtype.kind:
             return tensor
+        kept = kept.astype(own.dtype, copy=False)
+        self._made_of(framework, call, _apart(kept, own))
         if kept.shape != own.shape:
             return framework.like(kept, tensor)
         if not np.array_equal(kept, own):
             framework.write(tensor, kept)
         return tensor
+
+
+def _apart(a: Array, b: Array) -> int:
+    """How many elements differ; one where the shapes do."""
+    return int((a != b).sum()) if a.shape == b.shape else 1
+
+
+def _farthest(before: Sequence[Array], now: Sequence[Array]) -> float:
+    """How far tensors are from what they were; infinity where there are none, or others."""
+    if not before or [a.shape for a in before] != [a.shape for a in now]:
+        return np.inf
+    farthest = 0.0
+    for a, b in zip(map(unmasked, before), map(unmasked, now), strict=True):
+        with np.errstate(all="ignore"):
+            way = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+        farthest = max(farthest, float(np.where(np.isnan(way), np.inf, way).max(initial=0.0)))
+    return farthest
 
 
 def _by_shape(kept: Mapping[str, Any]) -> dict[Any, list[str]]:

@@ -26,7 +26,7 @@ class Subject:
     """One model and how it is run; a :class:`Side`. ``own`` is a view of the model's memory, to be read only.
 
     ``state`` is what it is run with, ``masks`` what its dropout masks are drawn for where that is not their own shape,
-    ``plan`` its steps of training, if any.
+    ``plan`` its steps of training, if any. Where there are ``decisions``, every run is held to them.
     """
 
     model: Any
@@ -38,6 +38,7 @@ class Subject:
     say: Progress
     masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     plan: TrainingPlan | None = None
+    decisions: Any = None
 
     @staticmethod
     def check(model: Any) -> None:
@@ -113,6 +114,9 @@ class Subject:
         """The same model, with other steps of training."""
         return replace(self, plan=plan)
 
+    def deciding(self, decisions: Any) -> Subject:
+        return replace(self, decisions=decisions)
+
     def redrawn(self, masks: Mapping[str, tuple[int, ...]]) -> Subject:
         return replace(self, masks=masks)
 
@@ -140,7 +144,8 @@ class Subject:
         decisions: Any = None,
     ) -> Trace:
         self.say(f"{self.framework}: {'train' if training else 'eval'}, {dtype}")
-        return self._pass(training=training, dtype=dtype, keep=keep, given=given, decisions=decisions)
+        changes = {} if decisions is None else {"decisions": decisions}
+        return self._pass(training=training, dtype=dtype, keep=keep, given=given, **changes)
 
     def _pass(self, *, training: bool, dtype: str, nudge: int | None = None, **changes: Any) -> Trace:
         """One pass; ``nudge`` moves all that goes in by one unit in the last place."""
@@ -148,9 +153,13 @@ class Subject:
         state: Mapping[str, Array] = self.state if nudge is None else _Nudged(self.state, nudge, dtype)
         if nudge is not None:
             arrays = tuple(NoiseFloor.nudged(value, nudge, f"input:{i}", dtype) for i, value in enumerate(arrays))
-        changes = {"backward": training, **changes}
+        changes = {"backward": training, "decisions": self._held(), **changes}
         how = self._how(arrays, training=training, dtype=dtype, nudge=nudge, **changes)
         return self.tracer.run(self.model, state, **how)
+
+    def _held(self) -> Any:
+        """The decisions that every run is held to, for one run."""
+        return None if self.decisions is None else self.tracer.decisions(self.decisions.kept)
 
     def _how(self, arrays: tuple[Array, ...], **changes: Any) -> dict[str, Any]:
         """How a pass is run, as the tracer takes it."""
@@ -171,6 +180,8 @@ class Subject:
 
     def decided(self, *, training: bool, dtype: str, given: vocabulary.Given | None = None) -> Any:
         """What one run decides at thresholds and ties."""
+        if self.decisions is not None:
+            return self.decisions
         found = self.tracer.decisions()
         self._pass(training=training, dtype=dtype, keep="results", given=given, decisions=found, backward=False)
         return found
