@@ -37,13 +37,17 @@ POSITIONAL = frozenset({"input", "tensors", "tensor", "other", "condition", "dat
 
 @dataclass
 class Written:
-    """What a call becomes: the expression, checks to make before, the starts of parameters and those to take away."""
+    """What a call becomes: the expression, checks to make before, the starts of parameters and those to take away.
+
+    ``after`` are statements that follow the one it stands in.
+    """
 
     node: cst.BaseExpression
     checks: list[str] = field(default_factory=list)
     starts: dict[str, cst.BaseExpression] = field(default_factory=dict)
     lacking: list[str] = field(default_factory=list)
     dropped: list[tuple[str, str]] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
 
 
 @dataclass

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import libcst as cst
+from libcst import matchers
 
 from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression
 from nlblocks.port.rewrite.call import Call, Written
@@ -92,9 +93,13 @@ def _is_read_only(original: Any, transform: Walk) -> bool:
     parent = transform.parent(original)
     if isinstance(parent, cst.Subscript) and parent.value is original:
         whole = any(isinstance(e.slice, cst.Slice) for e in parent.slice)
-        return _is_read_only(parent, transform) if whole else not isinstance(transform.parent(parent), cst.AssignTarget)
+        holder = transform.parent(parent)
+        changed = isinstance(holder, cst.AssignTarget | cst.Del) or getattr(holder, "target", None) is parent
+        return _is_read_only(parent, transform) if whole else not changed
     if isinstance(parent, cst.Assign):
-        return all(isinstance(t.target, cst.Tuple | cst.List) for t in parent.targets)
+        return all(
+            isinstance(t.target, cst.Tuple | cst.List) or _is_only_read(t.target, transform) for t in parent.targets
+        )
     if isinstance(parent, cst.Arg):
         function = transform.parent(parent)
         return not isinstance(function, cst.Call) or code(function.func) != "isinstance"
@@ -105,26 +110,23 @@ def _is_read_only(original: Any, transform: Walk) -> bool:
     return isinstance(parent, cst.StarredElement | cst.CompFor | cst.For | cst.FormattedStringExpression | cst.Return)
 
 
-@rule
-def add_sublayer(call: Call, original: Any, transform: Walk) -> Written:
-    """add_sublayer gives its layer back, add_module nothing: the layer is assigned first where it is used."""
-    bound, _ = call._bound()
-    assert call.receiver is not None
-    name, layer = bound["name"], bound["sublayer"]
-    text = name.text
-    if isinstance(name.value, str):
-        text = repr(name.value.replace(".", "_")) if "." in name.value else text
-    elif name.values is None or any("." in str(v) for v in name.values):
-        text = (
-            f'{_text(name.node)}.replace(".", "_")'
-            if isinstance(name.node, cst.Name)
-            else f'({text}).replace(".", "_")'
-        )
-    parent = transform.parent(original)
-    if isinstance(parent, cst.Expr):
-        return Written(expression(f"{code(call.receiver)}.add_module({text}, {layer.text})"))
-    call.file.helper("add_module")
-    return Written(expression(f"add_module({code(call.receiver)}, {text}, {layer.text})"))
+def _is_only_read(target: cst.BaseExpression, transform: Walk) -> bool:
+    """Whether a tuple does as well as a list in a local name, wherever its function reads it."""
+    scope: Any = target
+    while not isinstance(scope, cst.FunctionDef | cst.Module):
+        scope = transform.parent(scope)
+    if not isinstance(target, cst.Name) or isinstance(scope, cst.Module):
+        return False
+    for use in matchers.findall(scope, matchers.Name(target.value)):
+        parent = transform.parent(use)
+        names_another = (isinstance(parent, cst.Attribute) and parent.attr is use) or getattr(
+            parent, "keyword", 0
+        ) is use
+        if names_another or isinstance(parent, cst.AssignTarget):
+            continue
+        if not isinstance(parent, cst.Subscript) or parent.value is not use or not _is_read_only(use, transform):
+            return False  # also where it goes elsewhere: who knows what is done there
+    return True
 
 
 @rule
@@ -195,50 +197,6 @@ def _only_assigned_back(receiver: cst.BaseExpression, original: Any, transform: 
     back = isinstance(parent, cst.Assign) and [code(t.target) for t in parent.targets] == [code(receiver)]
     if isinstance(receiver, cst.Name | cst.Attribute | cst.Subscript) and not back:
         raise Refusal(f"{code(receiver)} itself is reshaped, which torch does not do to a tensor")
-
-
-@rule
-def sequential(call: Call, original: Any, transform: Walk) -> Written:
-    """Named layers, given as pairs, are an OrderedDict in torch."""
-    kinds = {kind for seen in (call.place.arguments.values() if call.place else ()) for kind in seen.kinds}
-    if (
-        len(call.node.args) == 1
-        and call.node.args[0].star == "*"
-        and kinds
-        and all(k.startswith("tuple[") for k in kinds)
-    ):
-        call.file.use("OrderedDict")
-        layers = code(call.node.args[0].value)
-        return Written(expression(f"{call.file.use('nn')}.Sequential(OrderedDict({layers}))"))
-    pairs = [arg.value for arg in call.node.args if not arg.star]
-    if (
-        pairs
-        and all(isinstance(p, cst.Tuple) and len(p.elements) == 2 for p in pairs)
-        and len(pairs) == len(call.node.args)
-    ):
-        call.file.use("OrderedDict")
-        inside = "".join(code(arg) for arg in call.node.args)
-        return Written(expression(f"{call.file.use('nn')}.Sequential(OrderedDict([{inside}]))"))
-    return call.written()
-
-
-@rule
-def sublayers(call: Call, original: Any, transform: Walk) -> Written:
-    """The parts of a layer: torch counts the layer itself among them, first."""
-    bound, _ = call._bound()
-    method = "modules" if call.api.endswith(".sublayers") else "named_modules"
-    assert call.receiver is not None
-    text = f"{_text(call.receiver)}.{method}()"
-    every = bound.pop("include_self", None)
-    written = Written(expression(f"list({text})[1:]"))
-    for name, argument in bound.items():
-        call._only(name, argument, call.row.args[name].values, written)  # type: ignore[union-attr]
-    if every is None or every.value is False:
-        return written
-    if every.value is not True:
-        raise Refusal("include_self is not literal")
-    written.node = expression(text if method == "named_modules" else f"list({text})")
-    return written
 
 
 @rule

@@ -323,6 +323,7 @@ class Transform(cst.CSTTransformer):
         for name, reason in written.dropped:
             self.file.note(api, self.site(original)[0], f"{name} is left out: {reason}")
         self._check(written.checks)
+        self.blocks[-1].after += written.after
         result = self._started(original, written)
         return (
             _in_brackets(result, original)
