@@ -109,6 +109,7 @@ class Closure:
         for wanted in list(self.wanted.values()):
             for unit in self.units(wanted.module):
                 known = {name for home, name in self._done if home == wanted.module.name}
+                known -= self.record.of(wanted.module.name).loggers.keys()  # what is logged changes nothing
                 if unit.lines[0] not in wanted.lines and unit.changes & known:
                     self._keep(wanted.module, unit)
 
@@ -130,8 +131,10 @@ class Closure:
         if unit.lines[0] in wanted.lines:
             return
         wanted.lines |= {unit.lines[0], unit.node.lineno}
-        for name in unit.binds:
-            self._done.add((module.name, name))
+        for name in unit.binds:  # other statements may bind it too
+            if (module.name, name) not in self._done:
+                self._done.add((module.name, name))
+                self._queue.append((module, name))
         first, last = unit.lines
         registering = self._registering(module, unit)
         wanted.dropped |= set(registering)
@@ -250,10 +253,12 @@ class Closure:
         self._queue.append((module, name))
 
     def _imported(self, dotted: str, home: Module) -> None:
-        """Want the import that gave a module the name."""
+        """Want the import that gave a module the name, and the condition that it stands under."""
         for name, target in home.top.items():
             if target and (dotted == target or dotted.startswith(f"{target}.")):
                 self.want(home).imports.add(name)
+                if target.partition(".")[0] != "paddle":
+                    self._define(home, name)
 
     def _star(self, name: str, module: Module, tried: set[str] | None = None) -> bool:
         """Follow a name through star imports, each module once; whether it was found."""

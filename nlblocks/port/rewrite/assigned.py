@@ -1,4 +1,4 @@
-"""Assignments whose target says what they do: what is cut off from training, what a program sets up later."""
+"""Assignments whose target says what they do: cut off from training, set up a logger, change Paddle itself."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 import libcst as cst
 
 from nlblocks.port.rewrite.argument import code, expression
+from nlblocks.port.rewrite.file import Walk
 
 
-def assigned(original: cst.Assign, updated: cst.Assign, transform: Any) -> cst.Assign:
+def assigned(original: cst.Assign, updated: cst.Assign, transform: Walk) -> Any:
     """``x.stop_gradient = True``, or ``x.requires_grad = False``, cuts a tensor off; a parameter is not trained.
 
     A module's variable that is None until a program sets up its logger holds the logger: a port has no set-up.
+    What is put in the place of an API, ``paddle.rand = own_rand``, is put into Paddle: torch stays as it is.
     """
     target, file = original.targets[0].target, transform.file
     logger = file.seen.loggers.get(code(target)) if not transform.depth else None
@@ -20,6 +22,10 @@ def assigned(original: cst.Assign, updated: cst.Assign, transform: Any) -> cst.A
         return updated.with_changes(value=expression(f"{file.use('logging')}.getLogger({logger!r})"))
     if len(original.targets) != 1 or not isinstance(target, cst.Attribute):
         return updated
+    api = transform.meaning.api(transform.site(target))
+    if api:
+        file.refuse(api, transform.site(target)[0], "it is replaced in Paddle itself, and torch's is not")
+        return cst.RemoveFromParent()
     stops = {"stop_gradient": "True", "requires_grad": "False"}.get(target.attr.value)
     if stops is None:
         return updated

@@ -33,6 +33,8 @@ class Walk(Protocol):
     """A syntax tree on the way: where a node stands, what is around it, and what was seen there."""
 
     meaning: Any
+    file: File
+    depth: int
 
     def site(self, node: cst.CSTNode) -> Site: ...
 

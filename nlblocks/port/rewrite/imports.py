@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 from functools import cache
@@ -28,8 +29,8 @@ class Imports:
         self.absent: list[Any] = []
         self.roots = {name.partition(".")[0] for name in program.modules}
 
-    def statement(self, original: cst.SimpleStatementLine, updated: cst.SimpleStatementLine) -> Any:
-        """The line in its new form; None where it is no import."""
+    def statement(self, original: cst.SimpleStatementLine, updated: cst.SimpleStatementLine, *, at_top: bool) -> Any:
+        """The line in its new form; None where it is no import. Torch's stand where one at the top was Paddle's."""
         if not any(isinstance(part, cst.Import | cst.ImportFrom) for part in original.body):
             return None
         kept: list[Any] = []
@@ -41,7 +42,7 @@ class Imports:
                 self.absent += changed
             elif changed is not None:
                 kept.append(changed)
-        if dropped and not self.marked:
+        if dropped and not self.marked and at_top:
             self.marked = True
             mark = cst.parse_statement(f"{MARK}\n").with_changes(leading_lines=updated.leading_lines)
             return cst.FlattenSentinel([mark, updated.with_changes(body=kept, leading_lines=())]) if kept else mark
@@ -162,4 +163,9 @@ def placed(text: str, lines: list[str]) -> str:
     block = "\n".join(lines)
     if MARK in text:
         return re.sub(rf"^{MARK}\n", f"{block}\n" if block else "", text, count=1, flags=re.M)
-    return f"{block}\n{text}" if block else text
+    if not block:
+        return text
+    first = next(iter(ast.parse(text).body), None)
+    above = first.end_lineno or 0 if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) else 0
+    lines_of = text.splitlines()
+    return "\n".join([*lines_of[:above], block, *lines_of[above:]]) + "\n"

@@ -160,9 +160,12 @@ class Meaning:
         """The API of a call; None where it is none of Paddle's."""
         site = transform.site(original.func)
         api = self.api(site)
-        if api:
-            return api, None, None
         place = transform.place(original)
+        if api:
+            own = sorted(callee for callee in place.callees if self._is_own(callee)) if place is not None else ()
+            if own:
+                raise Refusal(f"{own[0].replace(':', '.')} was put in the place of {api}")
+            return api, None, None
         if isinstance(original.func, cst.Attribute) and not self.is_name(site):
             found = self._method(original, updated, transform, place)
             if found is not None:
@@ -222,9 +225,10 @@ class Meaning:
 
     def _is_ported(self, place: Place | None) -> bool:
         """Whether what was called is a definition of the ported modules."""
-        return place is not None and any(
-            callee.partition(":")[0] in self.file.program.modules for callee in place.callees if ":" in callee
-        )
+        return place is not None and any(map(self._is_own, place.callees))
+
+    def _is_own(self, callee: str) -> bool:
+        return ":" in callee and callee.partition(":")[0] in self.file.program.modules
 
     def _seen(self, place: Place | None, function: cst.BaseExpression) -> Found | None:
         """A callee in a variable: what was seen in it."""

@@ -11,6 +11,7 @@ from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvide
 
 from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code, expression
+from nlblocks.port.rewrite.around import in_brackets, is_caught, safe
 from nlblocks.port.rewrite.assigned import assigned
 from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.call import Call, Written
@@ -110,7 +111,9 @@ class Transform(cst.CSTTransformer):
         block = self.blocks[-1]
         before, block.before = block.before, []
         after, block.after = block.after, []
-        changed = self.imports.statement(original, updated)
+        if not updated.body:
+            return cst.RemoveFromParent()
+        changed = self.imports.statement(original, updated, at_top=id(original) in self.top)
         if changed is not None:
             return changed
         if not before and not after:
@@ -131,14 +134,19 @@ class Transform(cst.CSTTransformer):
     def visit_Annotation(self, node: cst.Annotation) -> None:
         self.annotations += 1
 
+    def visit_Decorator(self, node: cst.Decorator) -> bool:
+        return not self._is_dropped(node)
+
     def leave_Decorator(self, original: cst.Decorator, updated: cst.Decorator) -> Any:
+        return cst.RemoveFromParent() if self._is_dropped(original) else updated
+
+    def _is_dropped(self, node: cst.Decorator) -> bool:
+        """One that only registers what it stands at, or says how Paddle compiles it: torch runs what it reads."""
         wanted = self.imports.wanted
-        if wanted is not None and self.site(original.decorator) in wanted.dropped:
-            return cst.RemoveFromParent()
-        function = original.decorator.func if isinstance(original.decorator, cst.Call) else original.decorator
-        if self.meaning.api(self.site(function)) in ("paddle.jit.to_static", "paddle.jit.not_to_static"):
-            return cst.RemoveFromParent()  # torch runs what it reads
-        return updated
+        if wanted is not None and self.site(node.decorator) in wanted.dropped:
+            return True
+        function = node.decorator.func if isinstance(node.decorator, cst.Call) else node.decorator
+        return self.meaning.api(self.site(function)) in ("paddle.jit.to_static", "paddle.jit.not_to_static")
 
     def leave_Annotation(self, original: cst.Annotation, updated: cst.Annotation) -> cst.Annotation:
         self.annotations -= 1
@@ -169,7 +177,7 @@ class Transform(cst.CSTTransformer):
             return updated  # the statement decides
         return self._attribute(original, updated)
 
-    def leave_Assign(self, original: cst.Assign, updated: cst.Assign) -> cst.BaseSmallStatement:
+    def leave_Assign(self, original: cst.Assign, updated: cst.Assign) -> Any:
         return assigned(original, updated, self)
 
     def leave_BinaryOperation(self, original: cst.BinaryOperation, updated: cst.BinaryOperation) -> Any:
@@ -194,12 +202,12 @@ class Transform(cst.CSTTransformer):
             renamed = self.imports.renamed(self.meaning.names.get(self.site(original), ""), code(original))
             return expression(renamed) if renamed else updated
         parent = self.parent(original)
-        if isinstance(parent, cst.Call) and parent.func is original:
+        if isinstance(parent, cst.AssignTarget) or (isinstance(parent, cst.Call) and parent.func is original):
             return updated
         row = row_of(api)
         text = self.file.named(MODULES[api]) if api in MODULES else self._value(row, api) if row is not None else ""
         if text:
-            return _in_brackets(expression(text), original)
+            return in_brackets(expression(text), original)
         if self.annotations:
             return cst.SimpleString(f'"{api}"')
         return self._refuse(api, original, "the table has no row for it as a value", lazily=True)
@@ -245,7 +253,8 @@ class Transform(cst.CSTTransformer):
         try:
             found = self.meaning.call(original, updated, self)
         except Refusal as why:
-            return self._refuse(f"Tensor.{code(original.func).rpartition('.')[2]}", original, str(why))
+            api = self.meaning.api(self.site(original.func))
+            return self._refuse(api or f"Tensor.{code(original.func).rpartition('.')[2]}", original, str(why))
         if found is None:
             return updated
         api, receiver, function = found
@@ -326,18 +335,10 @@ class Transform(cst.CSTTransformer):
         self.blocks[-1].after += written.after
         result = self._started(original, written)
         return (
-            _in_brackets(result, original)
+            in_brackets(result, original)
             if not isinstance(original, cst.Call) or original.lpar
-            else self._safe(result, original)
+            else safe(result, original, self)
         )
-
-    def _safe(self, result: cst.BaseExpression, original: cst.BaseExpression) -> cst.BaseExpression:
-        """In brackets where it is an operation in the place of a call, and something binds tighter around it."""
-        loose = (cst.BinaryOperation, cst.UnaryOperation, cst.BooleanOperation, cst.Comparison, cst.IfExp, cst.Lambda)
-        free = (cst.Assign, cst.Return, cst.Arg, cst.Expr, cst.AugAssign, cst.AnnAssign, cst.Element, cst.Index)
-        if isinstance(result, loose) and not result.lpar and not isinstance(self.parent(original), free):
-            return result.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-        return result
 
     def _check(self, checks: Sequence[str]) -> None:
         for text in checks:
@@ -375,17 +376,10 @@ class Transform(cst.CSTTransformer):
         """What raises, where it is reached, in the place of what is not ported."""
         line = self.site(original)[0]
         self.file.refuse(api, line, why)
-        helper = "NotPorted" if lazily or not self.depth else "not_ported"
+        helper = "NotPorted" if lazily or not (self.depth or is_caught(original, self)) else "not_ported"
         what = f"{api} ({self.file.module.name}, line {line}): {why}"
         return expression(f"{self.file.helper(helper)}({what!r})")
 
 
 def code_of(starts: Mapping[str, cst.BaseExpression]) -> str:
     return "".join(f"{name}={code(start)}" for name, start in starts.items())
-
-
-def _in_brackets(result: cst.BaseExpression, original: cst.BaseExpression) -> cst.BaseExpression:
-    """A result with the brackets that its original had."""
-    if original.lpar and not result.lpar:
-        return result.with_changes(lpar=original.lpar, rpar=original.rpar)
-    return result

@@ -1,0 +1,39 @@
+"""What stands around an expression: the brackets that it needs there, and who catches what it raises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from nlblocks.port.rewrite.argument import code
+from nlblocks.port.rewrite.file import Walk
+
+LOOSE = (cst.BinaryOperation, cst.UnaryOperation, cst.BooleanOperation, cst.Comparison, cst.IfExp, cst.Lambda)
+FREE = (cst.Assign, cst.Return, cst.Arg, cst.Expr, cst.AugAssign, cst.AnnAssign, cst.Element, cst.Index)
+CATCHING = ("Exception", "BaseException", "NotImplementedError", "RuntimeError")
+"""What catches NotImplementedError."""
+
+
+def in_brackets(result: Any, original: cst.BaseExpression) -> cst.BaseExpression:
+    """A result with the brackets that its original had."""
+    if original.lpar and not result.lpar:
+        return result.with_changes(lpar=original.lpar, rpar=original.rpar)
+    return result
+
+
+def safe(result: cst.BaseExpression, original: cst.BaseExpression, walk: Walk) -> cst.BaseExpression:
+    """In brackets where it is an operation in the place of a call, and something binds tighter around it."""
+    if isinstance(result, LOOSE) and not result.lpar and not isinstance(walk.parent(original), FREE):
+        return result.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    return result
+
+
+def is_caught(node: cst.CSTNode, walk: Walk) -> bool:
+    """Whether a program that tries an expression goes on where that is not ported."""
+    while not isinstance(node, cst.Module):
+        outer = walk.parent(node)
+        if isinstance(outer, cst.Try) and outer.body is node:
+            return any(handler.type is None or code(handler.type) in CATCHING for handler in outer.handlers)
+        node = outer
+    return False
