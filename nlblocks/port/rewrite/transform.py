@@ -253,8 +253,8 @@ class Transform(cst.CSTTransformer):
         try:
             found = self.meaning.call(original, updated, self)
         except Refusal as why:
-            api = self.meaning.api(self.site(original.func))
-            return self._refuse(api or f"Tensor.{code(original.func).rpartition('.')[2]}", original, str(why))
+            named = self.meaning.api(self.site(original.func))
+            return self._refuse(named or f"Tensor.{code(original.func).rpartition('.')[2]}", original, str(why))
         if found is None:
             return updated
         api, receiver, function = found
