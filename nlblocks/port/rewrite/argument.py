@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,17 @@ def code(node: cst.CSTNode) -> str:
 
 def expression(text: str) -> cst.BaseExpression:
     return cst.parse_expression(text)
+
+
+def items_of(node: cst.CSTNode) -> Sequence[cst.BaseElement]:
+    """The items of a literal list or tuple; none where another list is unpacked into it, for how many is not known."""
+    items = node.elements if isinstance(node, cst.List | cst.Tuple) else ()
+    return () if any(isinstance(item, cst.StarredElement) for item in items) else items
+
+
+def item_text(item: cst.BaseElement) -> str:
+    """An item of a list as it is written, its star with it."""
+    return f"{'*' if isinstance(item, cst.StarredElement) else ''}{code(item.value)}"
 
 
 DTYPES = frozenset(

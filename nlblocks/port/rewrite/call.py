@@ -9,7 +9,7 @@ from typing import Any
 import libcst as cst
 
 from nlblocks.port.observe import Place
-from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression, literal
+from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression, item_text, literal
 from nlblocks.port.rewrite.convert import CONVERTERS, same_literal
 from nlblocks.port.rewrite.file import IMPORTS, File
 from nlblocks.port.rewrite.layout import commas, keyword, spliced
@@ -346,7 +346,7 @@ class Call:
             node = argument.node
             if star:
                 if isinstance(node, cst.List | cst.Tuple):
-                    return ", ".join(code(e.value) for e in node.elements)
+                    return ", ".join(map(item_text, node.elements))
                 return (
                     f"*{atom(node)}"
                     if argument.kinds <= {"int"} - argument.kinds or not argument.fits("int")

@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, expression, literal
+from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, expression, item_text, items_of, literal
 from nlblocks.port.rewrite.file import File
 
 Converter = Callable[[Argument, File], cst.BaseExpression]
@@ -111,7 +111,7 @@ def items(argument: Argument, file: File) -> cst.BaseExpression:
 
 
 def _tuple(node: cst.List) -> cst.BaseExpression:
-    inside = ", ".join(cst.Module([]).code_for_node(element.value) for element in node.elements)
+    inside = ", ".join(item_text(item) for item in node.elements)
     return expression(f"({inside},)" if len(node.elements) == 1 else f"({inside})")
 
 
@@ -119,8 +119,8 @@ def _tuple(node: cst.List) -> cst.BaseExpression:
 def pair(argument: Argument, file: File) -> cst.BaseExpression:
     """A number, or a list of numbers as a tuple; a list of one number is that number."""
     node = argument.node
-    if isinstance(node, cst.List | cst.Tuple) and len(node.elements) == 1:
-        return node.elements[0].value
+    if len(items_of(node)) == 1:
+        return items_of(node)[0].value
     return items(argument, file)
 
 

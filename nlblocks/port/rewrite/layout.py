@@ -21,7 +21,7 @@ def spliced(argument: Argument, arg: cst.Arg) -> list[cst.Arg]:
     """An argument for torch's *parameter: the items of a literal list, else the expression with a star."""
     node = argument.node
     if isinstance(node, cst.List | cst.Tuple):
-        return [cst.Arg(value=element.value) for element in node.elements]
+        return [cst.Arg(value=e.value, star="*" if isinstance(e, cst.StarredElement) else "") for e in node.elements]
     if argument.fits("int") or argument.fits("text"):
         return [arg.with_changes(keyword=None, equal=cst.MaybeSentinel.DEFAULT)]
     return [arg.with_changes(keyword=None, equal=cst.MaybeSentinel.DEFAULT, star="*")]

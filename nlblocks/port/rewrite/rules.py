@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 from libcst import matchers
 
-from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression
+from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression, item_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import Walk
 from nlblocks.port.rewrite.starts import applied, is_start, plainly
@@ -176,11 +176,15 @@ def reshape(call: Call, original: Any, transform: Walk) -> Written:
     if call.api.endswith("_"):
         _only_assigned_back(receiver, original, transform)
     if isinstance(shape.node, cst.List | cst.Tuple):
-        texts = []
-        for index, element in enumerate(shape.node.elements):
-            zero = code(element.value) == "0"
-            texts.append(f"{_text(receiver)}.shape[{index}]" if zero else code(element.value))
-        if any(code(element.value) == "0" for element in shape.node.elements):
+        elements = shape.node.elements
+        zeros = [index for index, element in enumerate(elements) if code(element.value) == "0"]
+        unpacked = [index for index, element in enumerate(elements) if isinstance(element, cst.StarredElement)]
+        if zeros and (matchers.findall(receiver, matchers.Call()) or any(index < zeros[-1] for index in unpacked)):
+            return _reshaped_once(call, receiver, shape.node, _ranks(call, original, transform), zeros)
+        if zeros:
+            texts = list(map(item_text, elements))
+            for index in zeros:
+                texts[index] = f"{_text(receiver)}.shape[{index}]"
             call.node = call.node.with_changes(
                 args=[a.with_changes(value=expression(f"[{', '.join(texts)}]")) if a.value is shape.node else a
                       for a in call.node.args]
@@ -189,6 +193,24 @@ def reshape(call: Call, original: Any, transform: Walk) -> Written:
         call.file.helper("reshape")
         return Written(expression(f"reshape({code(receiver)}, {shape.text})"))
     return call.written()
+
+
+def _reshaped_once(call: Call, receiver: Any, shape: Any, ranks: set[int], zeros: list[int]) -> Written:
+    """A receiver that is written once, for a call in it may draw numbers or change buffers."""
+    extents = [code(element.value) for element in shape.elements]
+    if extents == [*("0" for _ in zeros), "-1"] and ranks and min(ranks) > len(zeros):
+        return Written(expression(f"{_text(receiver)}.flatten({len(zeros)})"))
+    call.file.helper("reshape")
+    return Written(expression(f"reshape({code(receiver)}, {code(shape)})"))
+
+
+def _ranks(call: Call, original: Any, transform: Walk) -> set[int]:
+    """The ranks that what is reshaped had."""
+    if call.receiver is None:
+        seen = call._bound()[0]["x"].seen
+        return seen.ranks if seen is not None else set()
+    place = transform.place(original.func)
+    return place.receiver.ranks if place is not None else set()
 
 
 def _only_assigned_back(receiver: cst.BaseExpression, original: Any, transform: Walk) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import libcst as cst
 
-from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression, literal
+from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression, items_of, literal
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import Walk
 from nlblocks.port.rewrite.rules import _is_read_only, _text, rule
@@ -108,7 +108,7 @@ def split(call: Call, original: Any, transform: Walk) -> Written:
     bound, _ = call._bound()
     sizes, x = bound["num_or_sections"], bound["x"]
     axis = bound.get("axis", Argument(expression("0")))
-    elements = sizes.node.elements if isinstance(sizes.node, cst.List | cst.Tuple) else ()
+    elements = items_of(sizes.node)
     texts = [code(element.value) for element in elements]
     if "-1" in texts:
         others = "".join(f" - {_text(e.value)}" for e, text in zip(elements, texts, strict=True) if text != "-1")
@@ -133,8 +133,8 @@ def unsqueeze(call: Call, original: Any, transform: Walk) -> Written:
     """Axes in a list are added one after another, in the list's order."""
     bound, _ = call._bound()
     x, axis = bound["x"], bound["axis"]
-    if isinstance(axis.node, cst.List | cst.Tuple):
-        chain = "".join(f".unsqueeze({code(element.value)})" for element in axis.node.elements)
+    if items_of(axis.node):
+        chain = "".join(f".unsqueeze({code(element.value)})" for element in items_of(axis.node))
         return Written(expression(f"{_tensor(x)}{chain}"))
     if axis.value is UNKNOWN and not axis.fits("int"):
         return Written(expression(f"{call.file.helper('unsqueeze')}({_tensor(x)}, {axis.text})"))
@@ -148,7 +148,7 @@ def slice_(call: Call, original: Any, transform: Walk) -> Written:
     x = next(iter(bound.values()))
     axes = bound["axes"].value
     given = [bound[name] for name in ("starts", "ends", "strides") if name in bound]
-    lists = [a.node.elements for a in given if isinstance(a.node, cst.List | cst.Tuple)]
+    lists = [items for a in given if (items := items_of(a.node))]
     literal = isinstance(axes, list | tuple) and all(isinstance(axis, int) and axis >= 0 for axis in axes)
     if not literal or len(lists) < len(given) or any(len(items) != len(axes) for items in lists):
         inside = ", ".join([_tensor(x), *(argument.text for argument in [bound["axes"], *given])])
@@ -168,7 +168,7 @@ def pad(call: Call, original: Any, transform: Walk) -> Written:
     left = bound["pad_from_left_axis"].value if "pad_from_left_axis" in bound else True
     if mode not in ("constant", UNKNOWN) or left is False:
         return call.written()
-    elements = sizes.node.elements if isinstance(sizes.node, cst.List | cst.Tuple) else None
+    elements = items_of(sizes.node)
     lengths = {len(elements)} if elements else {len(v) for v in sizes.values or [] if isinstance(v, list | tuple)}
     ranks = set(x.seen.ranks) if x.seen is not None else set()
     if lengths and ranks and not any(2 * rank in lengths for rank in ranks):
