@@ -20,8 +20,8 @@ class Lines:
         self.folder = str(folder.resolve()) + "/"
         self.ran: dict[str, set[int]] = defaultdict(set)
 
-    def missed(self, model: Any, inputs: Inputs, torch: Any) -> dict[str, list[list[int]]]:
-        """By file, the lines that no forward pass reached of the functions that one entered, as [first, last]."""
+    def run(self, model: Any, inputs: Inputs, torch: Any) -> None:
+        """Run a model forward, and remember what ran."""
         sys.settrace(self._trace)
         try:
             for mode in ("eval", "train"):
@@ -33,6 +33,9 @@ class Lines:
             pass
         finally:
             sys.settrace(None)
+
+    def missed(self) -> dict[str, list[list[int]]]:
+        """By file, the lines that no forward pass reached of the functions that one entered, as [first, last]."""
         found = {path: list(_ranges(path, lines)) for path, lines in self.ran.items()}
         return {path.removeprefix(self.folder): ranges for path, ranges in sorted(found.items()) if ranges}
 

@@ -49,10 +49,23 @@ class Job:
                     raise InputError(f"{noun} {file} is no file")
         _check_kwargs(kwargs)
         return cls(
-            entries=tuple(entries), out=str(target.resolve()), paths=paths, kwargs=kwargs, inputs=tuple(inputs),
-            weights=tuple(str(Path(file).resolve()) for file in weights),
+            entries=tuple(dict.fromkeys(entries)), out=str(target.resolve()), paths=paths, kwargs=kwargs,
+            inputs=tuple(inputs), weights=tuple(str(Path(file).resolve()) for file in weights),
             setup=str(Path(setup).resolve()) if setup else "",
         )  # fmt: skip
+
+    def weights_of(self, entry: str) -> tuple[str, ...]:
+        """The weight files of an entry: those that are given are the first one's."""
+        return self.weights if entry == self.entries[0] else ()
+
+    def stem(self, entry: str) -> str:
+        """What an entry's converted weights are called: like its weight file, or like the entry."""
+        given = [Path(self.weights[0]).stem] if self.weights else []
+        if self.weights_of(entry):
+            return given[0]
+        name = entry.partition(":")[2]
+        taken = given + [other.partition(":")[2] for other in self.entries if other != entry]
+        return entry.replace(":", ".") if name in taken else name
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

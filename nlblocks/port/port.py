@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,9 @@ def port(
             proof = _worker("prove", job)
         except InputError as error:
             proof = {"verdict": "not run", "why": str(error)}
-    return PortReport.of(job, files, written, proof, time.perf_counter() - begun)
+    paths = _paths(texts)
+    by_path = {str(paths[name]): found for name, found in texts.items()}
+    return PortReport.of(job, by_path, written, proof, time.perf_counter() - begun)
 
 
 def translate(job: Job, record: Record) -> dict[str, Ported]:
@@ -82,24 +84,29 @@ def _target(module: str) -> str:
     return f"{root}{SUFFIX}{dot}{rest}"
 
 
+def _paths(modules: Iterable[str]) -> dict[str, Path]:
+    """The files under OUT of modules and of the packages that they lie in, by name."""
+    packages = {".".join(name.split(".")[:n]) for name in modules for n in range(1, name.count(".") + 1)}
+    return {
+        name: Path(*name.split("."), "__init__.py") if name in packages else Path(*name.split(".")).with_suffix(".py")
+        for name in sorted(packages | set(modules))
+    }
+
+
 def _write(job: Job, texts: Mapping[str, str]) -> list[str]:
     """The files under OUT, each package with an __init__.py: all of them, or none."""
     out = Path(job.out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    packages = {".".join(name.split(".")[:n]) for name in texts for n in range(1, name.count(".") + 1)}
-    written = []
+    paths = _paths(texts)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as made:
-        for name in sorted(packages | set(texts)):
-            inner = Path(*name.split("."))
-            path = inner / "__init__.py" if name in packages else inner.with_suffix(".py")
+        for name, path in paths.items():
             target = Path(made) / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(texts.get(name, ""), encoding="utf-8")
-            written.append(str(path))
         if out.exists():
             out.rmdir()
         shutil.copytree(made, out)
-    return written
+    return [str(path) for path in paths.values()]
 
 
 def _worker(stage: str, job: Job) -> dict[str, Any]:

@@ -30,39 +30,62 @@ ACCEPTED = ("batch_norm.variance",)
 Only what is a property of both frameworks' native layers, which no port of the source can mend: Paddle's BatchNorm
 keeps the biased running variance, torch's the unbiased one.
 """
+WORST_FIRST = ("different", "not run", "proven except", "proven")
 
 
 def prove(job: Job) -> dict[str, Any]:
-    """What the lab says of the first entry and its port; the weights are written beside the port."""
+    """What the lab says of each entry and its port; the weights are written beside the port."""
     begun = time.perf_counter()
     sys.path.insert(0, job.out)
-    entry = job.entries[0]
-    ported = torch_entry(entry)
-    try:
-        importlib.import_module(ported.partition(":")[0])  # before the setup: torch alone must do
-    except Exception as error:
-        return {"verdict": "not run", "why": f"the port cannot be imported: {said(error)}"}
+    for entry in job.entries:
+        try:
+            importlib.import_module(torch_entry(entry).partition(":")[0])  # before the setup: torch alone must do
+        except Exception as error:
+            return {"verdict": "not run", "why": f"the port cannot be imported: {said(error)}"}
     prepare(job)
+    lines = Lines(Path(job.out))
+    found = []
+    for entry in job.entries:
+        try:
+            found.append({"entry": entry, **_proof(job, entry, lines)})
+        except InputError as error:
+            found.append({"entry": entry, "verdict": "not run", "why": str(error)})
+    return {**_together(found), "entries": found, "unproven": lines.missed(), "seconds": time.perf_counter() - begun}
+
+
+def _proof(job: Job, entry: str, lines: Lines) -> dict[str, Any]:
+    """What the lab says of one entry. Raises InputError where one of the two cannot be run."""
     paddle, torch = porting(SOURCE), porting(TARGET)
     paddle.seed(job.seed)
     left = built(entry, job.kwargs)
     torch.seed(job.seed)
-    try:
-        right = built(ported, job.kwargs)
-    except InputError as error:
-        return {"verdict": "not run", "why": str(error)}
+    right = built(torch_entry(entry), job.kwargs)
     if not hasattr(left, "forward") or not hasattr(right, "forward"):
         return {"verdict": "not run", "why": f"{entry} makes no model"}
     pairs = moves([Entry(*e) for e in paddle.entries(left)], [Entry(*e) for e in torch.entries(right)])
-    if job.weights:
-        paddle.load(left, read(job.weights, paddle.state(left)))
-    target = _write(job, pairs, paddle.state(left), torch.state(right))
+    weights = job.weights_of(entry)
+    if weights:
+        paddle.load(left, read(weights, paddle.state(left)))
+    target = _write(Path(job.out) / f"{job.stem(entry)}.pth", pairs, paddle.state(left), torch.state(right))
     if not job.inputs:
         return {"verdict": "not run", "why": "no --input was given", "weights": target}
     inputs = Inputs.of(job.inputs, job.seed).for_model(left.forward)
     found = _compared(inputs, left, right, pairs, paddle, torch)
-    unproven = Lines(Path(job.out)).missed(right, inputs, torch)
-    return {**found, "unproven": unproven, "weights": target, "seconds": time.perf_counter() - begun}
+    lines.run(right, inputs, torch)
+    return {**found, "weights": target}
+
+
+def _together(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One verdict for all entries: the worst of theirs, and why."""
+    worst = min(found, key=lambda one: WORST_FIRST.index(one["verdict"]))
+    why = worst["why"] and (f"{worst['entry']}: {worst['why']}" if len(found) > 1 else worst["why"])
+    return {
+        "verdict": worst["verdict"],
+        "why": why,
+        "accepted": sorted({cause for one in found for cause in one.get("accepted", ())}),
+        "error": max((one["error"] for one in found if one.get("error") is not None), default=None),
+        "weights": found[0].get("weights", ""),
+    }
 
 
 def torch_entry(entry: str) -> str:
@@ -97,10 +120,8 @@ def _compared(inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], padd
         "accepted": accepted,
         "why": "" if verdict.startswith("proven") else _why(report),
         "error": _error(report),
-        "finding": report.finding.to_dict() if report.finding else None,
         "text": str(report),
-        "undecided": list(report.undecided),
-        "not_compared": list(report.not_compared),
+        "lab": report.to_dict(),
     }
 
 
@@ -115,16 +136,14 @@ def _why(report: Any) -> str:
     return str(report.finding or "; ".join(report.undecided) or "not compared")
 
 
-def _write(job: Job, pairs: Sequence[Move], source: Mapping[str, Any], target: Mapping[str, Any]) -> str:
-    """The weights as the port's state dict, beside it."""
+def _write(path: Path, pairs: Sequence[Move], source: Mapping[str, Any], target: Mapping[str, Any]) -> str:
+    """The weights as the port's state dict, beside it; the path, "" where there are none."""
     arrays = {name: np.array(value) for name, value in target.items()}
     for move in pairs:
         value = source[move.paddle]
         arrays[move.torch] = np.ascontiguousarray(value.T if move.transposed else value).reshape(
             arrays[move.torch].shape
         )
-    stem = Path(job.weights[0]).name.partition(".")[0] if job.weights else job.entries[0].partition(":")[2]
-    path = Path(job.out) / f"{stem}.pth"
     if not arrays:
         return ""
     write_checkpoint(

@@ -7,20 +7,14 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
+from nlblocks.port.aligned import Sources
 from nlblocks.port.job import Job
+from nlblocks.port.page import page
 from nlblocks.port.rewrite import Ported, Refused
-
-PAGE = """<!doctype html>
-<meta charset="utf-8">
-<title>nlblocks port: {title}</title>
-<style>body {{ font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 60em }} pre {{ white-space: pre-wrap }}</style>
-<h1>{title}</h1>
-<pre>{text}</pre>
-"""
+from nlblocks.weights.files.atomic import replacing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +22,8 @@ class PortReport:
     """True where the port is proven, or proven but for accepted causes.
 
     ``verdict`` is "proven", "proven except", "different", "not run" or "refused". ``files`` are those written, under
-    ``out``; ``rows`` count the table's rows that were used; ``unproven`` are lines of forward code, by file, that the
-    proof never ran.
+    ``out``, ``sources`` what they were ported from; ``rows`` count the table's rows that were used; ``unproven`` are
+    lines of forward code, by file, that the proof never ran; ``proof`` is what the lab says of each entry.
     """
 
     out: str
@@ -44,6 +38,7 @@ class PortReport:
     rows: Mapping[str, int] = field(default_factory=dict)
     unproven: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
     proof: Mapping[str, Any] = field(default_factory=dict)
+    sources: tuple[Sources, ...] = ()
     seconds: float = 0.0
 
     def __bool__(self) -> bool:
@@ -65,7 +60,13 @@ class PortReport:
             error=proof.get("error"), files=tuple(written), weights=proof.get("weights", ""), refused=refused,
             notes=tuple(one for found in files.values() for one in found.notes), rows=dict(rows.most_common()),
             unproven=proof.get("unproven", {}), proof=proof, seconds=seconds,
+            sources=tuple(Sources(one.module, path, one.source, one.text) for path, one in files.items()),
         )  # fmt: skip
+
+    @property
+    def entries(self) -> Sequence[Mapping[str, Any]]:
+        """What the lab says of each entry; none where nothing was proven."""
+        return self.proof.get("entries", ())
 
     @property
     def status(self) -> int:
@@ -73,8 +74,11 @@ class PortReport:
         return 0 if self else 1 if self.verdict == "different" else 2
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, JSON-ready."""
-        found = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("refused", "notes")}
+        """Everything but the sources and the lab's tables, JSON-ready."""
+        apart = ("refused", "notes", "sources", "proof")
+        found = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in apart}
+        entries = [{name: said for name, said in one.items() if name != "lab"} for one in self.entries]
+        found["proof"] = {**self.proof, "entries": entries}
         found["refused"] = [asdict(one) for one in self.refused]
         found["notes"] = [asdict(one) for one in self.notes]
         return found
@@ -82,9 +86,11 @@ class PortReport:
     def save(self, path: Path) -> None:
         """Write the report: a page for .html, else JSON."""
         if path.suffix == ".html":
-            path.write_text(PAGE.format(title=escape(self.verdict), text=escape(str(self))), encoding="utf-8")
+            whole = page(self.to_dict(), self.entries, self.sources, str(self))
         else:
-            path.write_text(json.dumps(finite(self.to_dict()), indent=1), encoding="utf-8")
+            whole = json.dumps(finite(self.to_dict()), indent=1)
+        with replacing(path) as file:
+            file.write(whole.encode())
 
     def __str__(self) -> str:
         head = self.verdict.upper()
@@ -93,6 +99,7 @@ class PortReport:
         if self.error is not None and self:
             head += f" (largest relative difference in float64: {self.error:.1e})"
         lines = [head, *([self.why] if self.why else [])]
+        lines += [f"{one['verdict']}: {one['entry']}" for one in self.entries if len(self.entries) > 1]
         for api, found in _grouped(self.refused).items():
             places = ", ".join(f"{one.module}:{one.line}" for one in found[:3])
             lines.append(f"refused {len(found)} × {api} ({places}{', ...' if len(found) > 3 else ''}): {found[0].why}")

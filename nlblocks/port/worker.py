@@ -33,8 +33,8 @@ def observe(job: Job) -> dict[str, Any]:
         errors = []
         for entry in job.entries:
             model = built(entry, job.kwargs)
-            if job.weights and entry == job.entries[0] and hasattr(model, "forward"):
-                read(job.weights, naming.state(model))  # before anything is written: they must fit
+            if job.weights_of(entry) and hasattr(model, "forward"):
+                read(job.weights_of(entry), naming.state(model))  # before anything is written: they must fit
             if not job.inputs or not hasattr(model, "forward"):
                 continue
             inputs = Inputs.of(job.inputs, job.seed).for_model(model.forward)

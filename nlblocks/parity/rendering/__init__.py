@@ -1,5 +1,7 @@
 """A report as people read it: terminal text, HTML, pictures."""
 
+from nlblocks.parity.rendering import elements
+from nlblocks.parity.rendering.html import lab_cards
 from nlblocks.parity.rendering.report import LabReport, check_report_path
 
-__all__ = ["LabReport", "check_report_path"]
+__all__ = ["LabReport", "check_report_path", "elements", "lab_cards"]

@@ -19,9 +19,10 @@ from nlblocks.port.table.helpers import HELPERS
 
 @dataclass(frozen=True, slots=True)
 class Ported:
-    """A file in torch: its text, what was refused in it and what was left out, with reasons."""
+    """A file in torch: its ``source``, its text, what was refused in it and what was left out, with reasons."""
 
     module: str
+    source: str
     text: str
     refused: tuple[Refused, ...]
     notes: tuple[Refused, ...]
@@ -47,7 +48,7 @@ def ported(module: Module, program: Program, record: Record, wanted: Wanted | No
     text = _with_helpers(placed(body, missing), helpers)
     if wanted is not None:
         text = without_unused(text, exports | file.by_text)
-    return Ported(module.name, text, tuple(file.refused), tuple(file.notes), dict(file.rows))
+    return Ported(module.name, module.source, text, tuple(file.refused), tuple(file.notes), dict(file.rows))
 
 
 def used_names(text: str) -> set[str]:
