@@ -25,7 +25,13 @@ class Module:
 
     @cached_property
     def tree(self) -> ast.Module:
-        return ast.parse(self.source, self.path)
+        tree = ast.parse(self.source, self.path)
+        return _Untyped().visit(tree) if self.is_paddles else tree
+
+    @property
+    def is_paddles(self) -> bool:
+        """Whether it comes with Paddle, whose own types its annotations name: they are left out of a port."""
+        return self.name.startswith("paddle.")
 
     @cached_property
     def sites(self) -> Sites:
@@ -89,6 +95,22 @@ class Module:
             base = self._dotted(node.value, scopes)
             return f"{base}.{node.attr}" if base else None
         return None
+
+
+class _Untyped(ast.NodeTransformer):
+    """A tree without its annotations."""
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        found = ast.Pass() if node.value is None else ast.Assign([node.target], node.value)
+        return ast.copy_location(found, node)
 
 
 def absolute(node: ast.ImportFrom, package: str) -> str:

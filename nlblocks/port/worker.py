@@ -28,6 +28,8 @@ def observe(job: Job) -> dict[str, Any]:
     naming = porting(SOURCE)
     watcher = Watcher(naming)
     with watched_imports(watcher, [Path(path) for path in job.paths]):
+        for module in naming.models():
+            watcher.run_again(module)
         prepare(job)
         naming.seed(job.seed)
         errors = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -27,6 +28,9 @@ HOMES = (
     "paddle.utils.download",
 )  # fmt: skip
 """Where Paddle shows its API; the first one that shows an object names it."""
+
+MODELS = "paddle.vision.models"
+"""Models that come with Paddle, written in its own API: a port of what is built on them needs their source too."""
 
 
 class PaddlePorting:
@@ -101,6 +105,11 @@ class PaddlePorting:
 
         walk(model, ())
         return found
+
+    def models(self) -> list[ModuleType]:
+        """The modules of the models that come with Paddle, the package last."""
+        names = sorted((name for name in sys.modules if name.startswith(f"{MODELS}.")), key=lambda n: "_utils" not in n)
+        return [sys.modules[name] for name in [*names, MODELS]]
 
     def tensor(self, array: Any) -> paddle.Tensor:
         return paddle.to_tensor(array)

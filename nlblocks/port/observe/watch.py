@@ -50,6 +50,11 @@ class Watcher:
         self.record.files[module] = path
         exec(compile(tree, path, "exec", dont_inherit=True), namespace)
 
+    def run_again(self, module: ModuleType) -> None:
+        """Execute a module that was imported before there was a watcher, watched: its definitions are new ones."""
+        path = Path(module.__file__ or "")
+        self.run(path.read_text(encoding="utf-8"), module.__name__, str(path), vars(module))
+
     def finish(self) -> None:
         """Note what variables of the watched modules hold now, where that is a logger."""
         for name, found in self.record.modules.items():

@@ -62,6 +62,7 @@ class File:
     seen: FileRecord
     record: Record
     used: set[str] = field(default_factory=set)
+    modules: set[str] = field(default_factory=set)
     helpers: dict[str, None] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     notes: list[Refused] = field(default_factory=list)

@@ -27,7 +27,7 @@ class Imports:
         self.file, self.program, self.wanted = file, program, wanted
         self.marked = False
         self.absent: list[Any] = []
-        self.roots = {name.partition(".")[0] for name in program.modules}
+        self.roots = {name.partition(".")[0] for name in program.modules} - {"paddle"}
 
     def statement(self, original: cst.SimpleStatementLine, updated: cst.SimpleStatementLine, *, at_top: bool) -> Any:
         """The line in its new form; None where it is no import. Torch's stand where one at the top was Paddle's."""
@@ -60,18 +60,25 @@ class Imports:
         if not isinstance(part, cst.ImportFrom):
             return part
         module = code(part.module) if part.module is not None else ""
-        if not part.relative and module.partition(".")[0] in ("paddle", "__future__"):
+        if not part.relative and module == "__future__":
             return None
-        if not part.relative and module.partition(".")[0] in self.roots:
+        absolute = self._absolute(original)
+        if not part.relative and (module.partition(".")[0] in self.roots or is_paddle(module)):
             part = part.with_changes(module=_renamed(part.module))
         if isinstance(part.names, cst.ImportStar):
-            return part if self._is_wanted(f"*{self._absolute(original)}") else None
-        names = [alias for alias in part.names if self._is_wanted(_bound(alias))]
+            ours = not is_paddle(absolute) or absolute in self.program.modules
+            return part if ours and self._is_wanted(f"*{absolute}") else None
+        names = [a for a in part.names if self._is_wanted(_bound(a)) and self._is_ours(f"{absolute}.{code(a.name)}")]
         return part.with_changes(names=_trimmed(names, part)) if names else None
+
+    def _is_ours(self, dotted: str) -> bool:
+        """Whether a name is not Paddle's, or of those of its models whose source is ported."""
+        return not is_paddle(dotted) or self.program.split(dotted)[0] is not None
 
     def _moved(self, alias: cst.ImportAlias) -> cst.ImportAlias:
         """A ported package under its new name."""
-        inside = code(alias.name).partition(".")[0] in self.roots
+        name = code(alias.name)
+        inside = name.partition(".")[0] in self.roots or is_paddle(name)
         return alias.with_changes(name=_renamed(alias.name)) if inside else alias
 
     def _absolute(self, part: cst.ImportFrom) -> str:
@@ -95,7 +102,9 @@ class Imports:
         return list(cst.parse_statement(f"{line}\n").body)  # type: ignore[arg-type]
 
     def _kept(self, alias: cst.ImportAlias) -> bool:
-        return code(alias.name).partition(".")[0] != "paddle" and self._is_wanted(_bound(alias))
+        name = code(alias.name)
+        ported = not is_paddle(name) or (alias.asname is not None and name in self.program.modules)
+        return ported and self._is_wanted(_bound(alias))
 
     def _is_wanted(self, name: str) -> bool:
         return self.wanted is None or name in self.wanted.imports
@@ -108,6 +117,12 @@ class Imports:
         """A dotted name that starts at a ported package, under the package's new name; "" where it is none."""
         root, dot, rest = text.partition(".")
         if root in self.roots and dotted == text:
+            return f"{root}{SUFFIX}{dot}{rest}"
+        _, module, _ = self.program.split(dotted) if is_paddle(dotted) else (None, "", "")
+        bound = self.file.module.top.get(root) or ""
+        if module and is_paddle(bound) and not self._is_ours(bound):  # it came by Paddle's own name, which is not there
+            root, dot, rest = dotted.partition(".")
+            self.file.modules.add(f"{root}{SUFFIX}{module.removeprefix(root)}")
             return f"{root}{SUFFIX}{dot}{rest}"
         return ""
 
@@ -125,15 +140,19 @@ def _root(part: Any) -> str:
 @cache
 def is_there(package: str) -> bool:
     """Whether a package is installed, or is Paddle, whose names are translated."""
-    return package in ("paddle", "__future__") or importlib.util.find_spec(package) is not None
+    return is_paddle(package) or package == "__future__" or importlib.util.find_spec(package) is not None
 
 
 def _imports_paddle(part: Any) -> bool:
     if isinstance(part, cst.Import):
-        return any(code(alias.name).partition(".")[0] == "paddle" for alias in part.names)
+        return any(is_paddle(code(alias.name)) for alias in part.names)
     if isinstance(part, cst.ImportFrom) and part.module is not None and not part.relative:
-        return code(part.module).partition(".")[0] == "paddle"
+        return is_paddle(code(part.module))
     return False
+
+
+def is_paddle(dotted: str) -> bool:
+    return dotted.partition(".")[0] == "paddle"
 
 
 def _bound(alias: cst.ImportAlias) -> str:
@@ -155,7 +174,8 @@ def _trimmed(names: list[cst.ImportAlias], part: Any = None) -> list[cst.ImportA
 
 def needed(file: File, names: set[str]) -> list[str]:
     """The imports that the file needs for what was written, in the order of habit; ``names`` are those it reads."""
-    return [IMPORTS[name][0] for name in IMPORTS if name in file.used and name in names]
+    found = [IMPORTS[name][0] for name in IMPORTS if name in file.used and name in names]
+    return [*found, *(f"import {module}" for module in sorted(file.modules))]
 
 
 def placed(text: str, lines: list[str]) -> str:

@@ -103,20 +103,24 @@ class Meaning:
         if dotted.startswith("?"):
             dotted = self.file.program.origin(dotted, self.file.module)
         found = dotted
-        if not _is_paddle(found):
+        if not self._is_api(found):
             module, _, rest = self.file.program.split(dotted)
             if module is None or not rest or module is self.file.module:
                 return ""
             found = self.file.program.origin(dotted)
             if rest.partition(".")[0] in module.aliases:
                 return ""
-        return found if _is_paddle(found) and ".__dict__" not in found else ""
+        return found if self._is_api(found) and ".__dict__" not in found else ""
+
+    def _is_api(self, dotted: str) -> bool:
+        """Whether a name is Paddle's, and its source is none of those that are ported."""
+        return _is_paddle(dotted) and self.file.program.split(dotted)[0] is None
 
     def alias(self, site: Site) -> str:
         """The Paddle API that a name of some ported module was given to."""
         dotted = self.names.get(site, "")
         found = self.file.program.origin(dotted, self.file.module) if dotted else ""
-        return found if _is_paddle(found) else ""
+        return found if self._is_api(found) else ""
 
     def receiver(self, place: Place | None, attribute: str, site: Site, *, called: bool = False) -> str:
         """What an attribute is looked up on, as a prefix of the table's rows: "Tensor", "Layer", ...; "" for none.
@@ -250,4 +254,4 @@ OWN_INITIALIZER = "Initializer:paddle.nn.initializer.Initializer"
 
 
 def _is_paddle(name: str) -> bool:
-    return name == "paddle" or name.startswith("paddle.")
+    return (name == "paddle" or name.startswith("paddle.")) and ":" not in name

@@ -131,8 +131,9 @@ class Transform(cst.CSTTransformer):
         self.depth -= 1
         return updated
 
-    def visit_Annotation(self, node: cst.Annotation) -> None:
+    def visit_Annotation(self, node: cst.Annotation) -> bool:
         self.annotations += 1
+        return not self.file.module.is_paddles
 
     def visit_Decorator(self, node: cst.Decorator) -> bool:
         return not self._is_dropped(node)

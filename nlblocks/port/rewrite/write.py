@@ -14,6 +14,7 @@ from nlblocks.port.resolve import Module, Program
 from nlblocks.port.rewrite.file import File, Refused
 from nlblocks.port.rewrite.imports import Imports, needed, placed
 from nlblocks.port.rewrite.transform import translated
+from nlblocks.port.rewrite.untyped import untyped
 from nlblocks.port.table.helpers import HELPERS
 
 
@@ -38,13 +39,15 @@ def ported(module: Module, program: Program, record: Record, wanted: Wanted | No
     file = File(module, program, record.of(module.name), record, taken=taken)
     imports = Imports(file, program, wanted)
     body = translated(file, imports)
+    if module.is_paddles:
+        body = untyped(body)
     helpers = [HELPERS[name].text for name in file.helpers]
     absent = "".join(cst.Module([]).code_for_node(cst.SimpleStatementLine([part])) for part in imports.absent)
     if absent:
         helpers.append(absent.rstrip("\n"))
     bare = _with_helpers(placed(body, []), helpers)
     exports = wanted.exports if wanted is not None else set(module.top)
-    missing = [line for line in needed(file, used_names(bare) | file.by_text) if line not in bare]
+    missing = [line for line in needed(file, used_names(bare) | file.by_text) if line not in bare.splitlines()]
     text = _with_helpers(placed(body, missing), helpers)
     if wanted is not None:
         text = without_unused(text, exports | file.by_text)

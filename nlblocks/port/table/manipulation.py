@@ -101,6 +101,8 @@ ROWS = (
         case("shape = [2, -1]\nx.reshape(shape)"),
         case("shape = [0, -1]\nx.reshape(shape)"),
         case("x.reshape(2, 12, 5)"),
+        case("rest = [12, 5]\nx.reshape([2, *rest])"),
+        case("rest = [2, 12]\nx.reshape((*rest, -1)) + x.reshape([*rest[:1], 0, -1]).sum()"),
         case("n = 2\nx.reshape(n, 0, -1)"),
         case("shape = [2, 0, -1]\nx.reshape(*shape)"),
         rule="reshape",

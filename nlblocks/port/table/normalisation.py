@@ -116,6 +116,13 @@ ROWS = (
         ),
         notes=VARIANCE,
     ),
+    api(
+        "paddle.nn.layer.norm._BatchNormBase", None, {},
+        case("isinstance(layer, nn.layer.norm._BatchNormBase)", layer="nn.BatchNorm2D(3)", grad=False),
+        case("isinstance(layer, nn.layer.norm._BatchNormBase)", layer="nn.InstanceNorm2D(3)", grad=False),
+        value="nn.modules.batchnorm._BatchNorm",
+        notes="torch's builds none itself; Paddle's first BatchNorm is none of them",
+    ),
     _batch(1, "f4,3"),
     _batch(2, "f2,3,4,5"),
     _batch(3, "f2,3,2,3,2"),
