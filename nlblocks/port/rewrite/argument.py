@@ -104,6 +104,8 @@ class Argument:
         """What it can be, as the watcher names kinds; empty where that is not known."""
         if self.value is not UNKNOWN:
             return {_kind(self.value)}
+        if is_text(self.node):
+            return {"str"}
         return set(self.seen.kinds) if self.seen is not None else set()
 
     @property
@@ -121,6 +123,15 @@ class Argument:
         if wanted.startswith("any "):  # one such value is enough
             return any(KINDS[wanted[4:]](kind) for kind in kinds)
         return bool(kinds) and all(KINDS[wanted](kind) for kind in kinds)
+
+
+def is_text(node: cst.CSTNode) -> bool:
+    """Whether an expression gives text whatever its names hold: a literal, or one that is filled or joined."""
+    if isinstance(node, cst.BinaryOperation):
+        return is_text(node.left) and isinstance(node.operator, cst.Modulo | cst.Add)
+    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "format":
+        return is_text(node.func.value)
+    return isinstance(node, cst.FormattedString) or isinstance(literal(node), str)
 
 
 def _kind(value: Any) -> str:

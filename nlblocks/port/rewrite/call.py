@@ -13,6 +13,7 @@ from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, exp
 from nlblocks.port.rewrite.convert import CONVERTERS, same_literal
 from nlblocks.port.rewrite.file import IMPORTS, File
 from nlblocks.port.rewrite.layout import commas, keyword, spliced
+from nlblocks.port.rewrite.passed_on import by_keyword, check_places, with_default
 from nlblocks.port.rewrite.spelling import in_own_words
 from nlblocks.port.rewrite.starts import atom, is_start, outcomes
 from nlblocks.port.table.helpers import HELPERS
@@ -79,6 +80,7 @@ class Call:
         if text is None:
             raise Refusal((variant.why if variant else "") or self.row.notes or "torch has nothing that does the same")
         target = self._target(text)
+        rest = [self._passed_on(arg, bound, variant) for arg in rest]
         found = Written(self.node)
         outputs: list[tuple[str, Argument]] = []
         for name, default in self.row.signature.parameters.items():
@@ -117,7 +119,7 @@ class Call:
                 if name not in signature.parameters:
                     raise Refusal(f"the table does not know the argument {name!r}")
             elif arg.star:
-                rest.append(arg if arg.star == "*" and signature.variadic else self._passed_on(arg, index, bound))
+                rest.append(arg)
                 continue
             elif index < len(names):
                 key, name = str(index), names[index]
@@ -127,48 +129,33 @@ class Call:
             else:
                 raise Refusal(f"more arguments than the table knows: {index + 1}")
             bound[name] = Argument(arg.value, seen.get(key), original=arg)
-            if name == "name" and not any(bound[name].fits(kind) for kind in ("text", "none", "bool")):
+            label = name == "name" and isinstance(self.row.fate(name), Dropped)
+            if label and not any(bound[name].fits(kind) for kind in ("text", "none", "bool")):
                 raise Refusal(f"{bound[name].text} is no name: the table does not know the call in this form")
         if self._receiver_name and self.receiver is not None:
             bound[self._receiver_name] = Argument(self.receiver)
         return bound, rest
 
-    def _passed_on(self, arg: cst.Arg, index: int, bound: Mapping[str, Argument]) -> cst.Arg:
-        """Arguments that are passed on by a star: as they are where torch has them in the same places and words.
-
-        Those by keyword go through a helper that knows Paddle's words. What torch has otherwise is refused where seen.
-        """
-        target = Target(self.row.torch or "").signature
-        if target is None or self.place is None:
-            raise Refusal(f"arguments passed on by {arg.star}")
-        names = [n for n in self.row.signature.parameters if n != self._receiver_name]
-        if arg.star == "*":
-            count = sum(name.isdigit() for name in self.place.arguments)
-            for name, torch in list(zip(names, target.parameters, strict=False))[index:count]:
-                if not _as_it_is(self.row.fate(name), torch):
-                    raise Refusal(f"{name} is passed on by a star, and is not torch's argument in that place")
+    def _passed_on(self, arg: cst.Arg, bound: Mapping[str, Argument], variant: Variant | None) -> cst.Arg:
+        if not arg.star or (arg.star == "*" and self.row.signature.variadic):
             return arg
-        renamed, expected = {}, {}
-        for name in (n for n in names if n not in bound):
-            fate = self.row.fate(name)
-            default = self.row.signature.parameters[name]
-            if isinstance(fate, To) and _as_it_is(fate, fate.name):
-                if fate.name != name:
-                    renamed[name] = fate.name
-            elif isinstance(fate, Only):
-                expected[name] = fate.values
-            elif isinstance(fate, Attr) and fate.flag:
-                renamed[name] = fate.flag
-            elif name in self.place.arguments:
-                raise Refusal(f"{name} is passed on by stars")
-            elif default != REQUIRED:
-                expected[name] = (literal(expression(default)),)
-        return arg.with_changes(
-            value=expression(f"{self.file.helper('torch_arguments')}({code(arg.value)}, {renamed!r}, {expected!r})")
-        )
+        index = next(index for index, other in enumerate(self.node.args) if other is arg)
+        names = [name for name in self.row.signature.parameters if name != self._receiver_name]
+        fates = {name: self.row.fate(name, variant) for name in self.row.signature.parameters}
+        torch = Target((variant.torch if variant else self.row.torch) or "").signature
+        if torch is None or (self.place is None and arg.star == "*"):
+            raise Refusal(f"arguments passed on by {arg.star}")
+        seen = set(self.place.arguments) if self.place is not None else set()
+        if arg.star == "*":
+            count = sum(name.isdigit() for name in seen)
+            check_places(names[index:count], fates, list(torch.parameters)[len(fates) - len(names) + index :])
+            return arg
+        others = {name: text for name, text in self.row.signature.parameters.items() if name not in bound}
+        return by_keyword(arg, others, fates, self.row, seen, self.file)
 
     def _variant(self, bound: dict[str, Argument]) -> Variant | None:
         defaults = self.row.signature.parameters
+        starred = any(arg.star == "**" for arg in self.node.args)
 
         def argument(name: str) -> Argument:
             if name == "ndim":
@@ -177,6 +164,10 @@ class Call:
                     if self.place and self.place.ranks
                     else expression("ndim")
                 )
+            if name not in bound and starred and self.place is not None and name in self.place.arguments:
+                found = Argument(expression(name), self.place.arguments[name])
+                default = literal(expression(defaults[name].replace(REQUIRED, "...")))
+                return replace(found, given=not found.fits((default,)))
             return bound.get(name) or Argument(
                 expression(defaults.get(name, "None").replace(REQUIRED, "None")), given=False
             )
@@ -303,10 +294,7 @@ class Call:
             if default == REQUIRED or not same_literal(argument.node, default):
                 passed = next((i for i, arg in enumerate(args) if arg.star == "**"), None)
                 if passed is not None:  # unless what is passed on gives it
-                    whole = args[passed].value
-                    assert isinstance(whole, cst.Call)
-                    more = [*whole.args, keyword(None, torch, argument.node)]
-                    args[passed] = args[passed].with_changes(value=whole.with_changes(args=commas(more, whole.args)))
+                    args[passed] = with_default(args[passed], torch, argument.node)
                     continue
                 args.append(keyword(None, torch, argument.node))
         function = self.function
@@ -357,11 +345,6 @@ class Call:
             return code(node) if alone and not isinstance(node, cst.GeneratorExp) else atom(node)
 
         return PLACEHOLDER.sub(fill, text)
-
-
-def _as_it_is(fate: Fate | None, torch: str) -> bool:
-    """Whether an argument is torch's of that name, its value unchanged."""
-    return isinstance(fate, To) and fate.name == torch and fate.convert in ("", "pair", "padding", "items", "axes")
 
 
 def _named(text: str, file: File) -> str:

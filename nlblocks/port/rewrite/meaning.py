@@ -7,7 +7,7 @@ from typing import Any
 import libcst as cst
 
 from nlblocks.port.observe import Place, Site
-from nlblocks.port.rewrite.argument import Refusal, code
+from nlblocks.port.rewrite.argument import Refusal, code, is_text
 from nlblocks.port.rewrite.file import File, Walk
 from nlblocks.port.rewrite.guess import Guess
 from nlblocks.port.table import row_of
@@ -195,6 +195,8 @@ class Meaning:
         base = self._base(place, name)
         if base:
             return base, None, updated.func
+        if _is_of_text(name, original, transform.place(function)):
+            return None
         kind = self.receiver(transform.place(function), name, transform.site(function), called=True)
         if not kind:
             return None
@@ -251,6 +253,11 @@ ANY_LAYERS = frozenset({"_sub_layers", "_dtype", "_full_name"})
 OF_PARAMETERS = frozenset({"trainable"})
 OWN_INITIALIZER = "Initializer:paddle.nn.initializer.Initializer"
 """What is called where a class of the user's derives from it."""
+
+
+def _is_of_text(name: str, call: cst.Call, place: Place | None) -> bool:
+    """Whether a method that never ran is one of text's: it is given text alone, or nothing, as no tensor's split is."""
+    return place is None and name == "split" and all(is_text(arg.value) for arg in call.args)
 
 
 def _is_paddle(name: str) -> bool:

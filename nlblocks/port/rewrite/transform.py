@@ -18,6 +18,7 @@ from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import File
 from nlblocks.port.rewrite.imports import Imports
 from nlblocks.port.rewrite.meaning import Meaning
+from nlblocks.port.rewrite.passed_on import with_seen_stars
 from nlblocks.port.rewrite.rules import RULES
 from nlblocks.port.rewrite.starts import applied
 from nlblocks.port.table import row_of
@@ -315,16 +316,12 @@ class Transform(cst.CSTTransformer):
         self, original: cst.BaseExpression, row: Row, api: str, node: cst.Call, receiver: Any, function: Any
     ) -> cst.BaseExpression:
         self.file.rows[row.names[0]] += 1
-        attribute = original.func if isinstance(original, cst.Call) else original
-        place = self.place(attribute)
-        if (
-            receiver is not None
-            and place is not None
-            and api.startswith(("Tensor.", "Parameter."))
-            and place.receiver.kinds == {"LinearWeight"}
-        ):
+        place = self.place(original.func if isinstance(original, cst.Call) else original)
+        linear = place is not None and place.receiver.kinds == {"LinearWeight"}
+        if receiver is not None and linear and api.startswith(("Tensor.", "Parameter.")):
             receiver = expression(f"{code(receiver)}.t()")  # torch's is [out, in]
-        call = Call(row, api, node, self.file, self.place(original), receiver, function)
+        place = with_seen_stars(self.place(original), original, self)
+        call = Call(row, api, node, self.file, place, receiver, function)
         try:
             rule = RULES.get(row.rule)
             written = rule(call, original, self) if rule is not None else call.written()

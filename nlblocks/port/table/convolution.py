@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nlblocks.port.table.row import Fates, api, attr, case, only, to, when
+from nlblocks.port.table.row import Fates, api, attr, case, dropped, only, to, when
 
 SETTINGS: Fates = {
     "kernel_size": to("kernel_size", "pair"), "stride": to("stride", "pair"), "padding": to("padding", "padding"),
@@ -10,8 +10,13 @@ SETTINGS: Fates = {
 }  # fmt: skip
 TAKES = "in_channels, out_channels, kernel_size, stride=1, padding=0, "
 UNPADDED = "in_channels, out_channels, kernel_size, stride=1, dilation=1, groups=1, bias=True"
+UNDILATED_SAME = UNPADDED.replace("dilation=1, groups", "*, groups")
+PADDED = "in_channels, out_channels, kernel_size, stride=1, padding=0, *, groups=1, bias=True"
 NO_PADDING: Fates = {"padding": only("VALID", "valid"), "padding_mode": only("zeros")}
-SAME: Fates = {"padding": only("SAME", "same"), "padding_mode": only("zeros"), "dilation": only(1, [1, 1], (1, 1))}
+NATIVE: Fates = {"padding": to("padding"), "padding_mode": only("zeros"), "dilation": only(1)}
+"""Where windows lie densely torch's own padding by name does the same; of others it raises."""
+UNDILATED = dropped("Paddle dilates nothing where the padding is SAME")
+SAME: Fates = {"padding": only("SAME", "same"), "padding_mode": only("zeros"), "dilation": UNDILATED}
 
 
 def _conv(n: int, formats: tuple[str, ...], *cases):  # type: ignore[no-untyped-def]
@@ -23,9 +28,10 @@ def _conv(n: int, formats: tuple[str, ...], *cases):  # type: ignore[no-untyped-
         *cases,
         variants=(
             when(f"nn.Conv{n}d({UNPADDED})".replace("dilation", "*, dilation"), NO_PADDING, padding=("VALID", "valid")),
-            when(f"SameConv{n}d({UNPADDED})", SAME, padding=("SAME", "same")),
+            when(f"nn.Conv{n}d({PADDED})", NATIVE, padding=("same",), stride=(1, [1] * n), dilation=(1,)),
+            when(f"SameConv{n}d({UNDILATED_SAME})", SAME, padding=("SAME", "same")),
             when(f"SameConv{n}d({UNPADDED.replace('stride=1,', 'stride=1, padding=0,')})",
-                 {"padding_mode": only("zeros"), "dilation": only(1, [1, 1], (1, 1))}, padding="any text"),
+                 {"padding_mode": only("zeros")}, padding="any text"),
         ),
     )  # fmt: skip
 
@@ -56,6 +62,10 @@ ROWS = (
         case(layer="nn.Conv2D(3, 4, 3, padding='VALID')"),
         case(layer="nn.Conv2D(3, 4, 3, stride=2, padding='SAME')", x="f2,3,8,7"),
         case(layer="nn.Conv2D(3, 4, 2, padding='SAME')"),
+        case(layer="nn.Conv2D(3, 4, 2, padding='same', stride=[1, 1])"),
+        case(layer="pad = 'same'\nnn.Conv2D(3, 4, 3, 1, pad)"),
+        case(layer="nn.Conv2D(3, 4, 3, stride=2, padding='same', dilation=2)", x="f2,3,8,7"),
+        case(layer="nn.Sequential(*[nn.Conv2D(3, 3, 3, padding=p, dilation=2) for p in ('same', 1)])"),
         case(layer="nn.Sequential(*[nn.Conv2D(3, 3, 3, padding=p) for p in ('SAME', 1)])"),
     ),
     _conv(

@@ -133,11 +133,13 @@ def same_pad(x, kernel_size, stride):
 for _n in (1, 2, 3):
     helper(f"SameConv{_n}d", f'''
 class SameConv{_n}d(nn.Conv{_n}d):
-    """A convolution with Paddle's SAME padding, which follows the input's size."""
+    """A convolution with Paddle's SAME padding, which follows the input's size and goes without dilation."""
 
-    def __init__(self, *args, padding="SAME", **kwargs):
+    def __init__(self, *args, padding="SAME", dilation=1, **kwargs):
         self.same = padding in ("SAME", "same")
-        super().__init__(*args, padding=0 if self.same else padding, **kwargs)
+        if self.same:
+            padding, dilation = 0, 1
+        super().__init__(*args, padding=padding, dilation=dilation, **kwargs)
 
     def forward(self, x):
         return super().forward(same_pad(x, self.kernel_size, self.stride) if self.same else x)
