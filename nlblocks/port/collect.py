@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nlblocks.port.observe import Record, Site
+from nlblocks.port.observe import Place, Record, Site
 from nlblocks.port.resolve import Module, Program, bound
 
 
@@ -195,6 +195,8 @@ class Closure:
             if first <= site[0] <= last and not any(_within(site, one) for one in self.want(module).dropped):
                 for callee in place.callees:
                     self._seen(callee)
+                for dotted in _looked_up(place):
+                    self._refer(dotted, module)
                 for kind in (*place.result.kinds, *(k for seen in place.arguments.values() for k in seen.kinds)):
                     if kind.startswith("class:"):
                         self._seen(kind.removeprefix("class:"))
@@ -276,6 +278,14 @@ class Closure:
                 self.want(module).imports.add(f"*{star}")
                 return True
         return False
+
+
+def _looked_up(place: Place) -> Iterator[str]:
+    """What a call looked up on modules by text, in dotted form."""
+    if place.callees <= {"builtins:getattr", "builtins:hasattr"} and {"0", "1"} <= place.arguments.keys():
+        homes = [kind.removeprefix("module:") for kind in place.arguments["0"].kinds if kind.startswith("module:")]
+        for name in place.arguments["1"].values or ():
+            yield from (f"{home}.{name}" for home in homes)
 
 
 def _within(site: Site, outer: Site) -> bool:

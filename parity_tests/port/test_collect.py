@@ -10,18 +10,21 @@ import pytest
 pytest.importorskip("libcst")
 
 from nlblocks.port.job import Job
-from nlblocks.port.observe import Record
+from nlblocks.port.observe import Place, Record, Seen
+from nlblocks.port.observe.record import FileRecord
 from nlblocks.port.port import translate
 
 
-def written(folder: Path, entry: str, files: Mapping[str, str]) -> dict[str, str]:
-    """The texts of a port of files that never ran, by module."""
+def written(
+    folder: Path, entry: str, files: Mapping[str, str], seen: Mapping[str, FileRecord] | None = None
+) -> dict[str, str]:
+    """The texts of a port of files, by module; nothing ran but what was ``seen``."""
     for name, text in files.items():
         path = folder / "sources" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     job = Job.of([entry], folder / "out", path=[folder / "sources"], kwargs="", inputs=(), weights=(), setup=None)
-    return {name: found.text for name, found in translate(job, Record()).items()}
+    return {name: found.text for name, found in translate(job, Record(dict(seen or {}))).items()}
 
 
 def test_what_is_looked_up_on_a_module_that_another_shows_is_kept(tmp_path) -> None:
@@ -32,3 +35,15 @@ def test_what_is_looked_up_on_a_module_that_another_shows_is_kept(tmp_path) -> N
         "shop/tools/inner/sizes.py": "SMALL = 1\nMIDDLE = 2\nLARGE = 3\n",
     }
     assert written(tmp_path, "shop.net:size", files)["shop.tools.inner.sizes"] == "SMALL = 1\nLARGE = 3\n"
+
+
+def test_what_is_looked_up_on_a_module_by_text_is_shown_there(tmp_path) -> None:
+    files = {
+        "shop/net.py": "from shop import parts\n\n\ndef size(kind):\n    return getattr(parts, kind)()\n",
+        "shop/parts/__init__.py": "from .sizes import small, large\n",
+        "shop/parts/sizes.py": "def small():\n    return 1\n\n\ndef large():\n    return 2\n",
+    }
+    given = {"0": Seen({"module:shop.parts"}), "1": Seen({"str"}, ["large"])}
+    place = Place(callees={"builtins:getattr"}, arguments=given)
+    found = written(tmp_path, "shop.net:size", files, {"shop.net": FileRecord({(5, 11, 5, 31): place})})
+    assert found["shop.parts"] == "from .sizes import large\n"

@@ -32,7 +32,8 @@ def by_keyword(
     the default is expected. Raises Refusal.
     """
     renamed, expected = {}, {}
-    words = TORCHS | {name for one in (row, *row.variants) for name in _parameters(one.torch)}
+    targets = [row.torch, *(variant.torch for variant in row.variants)]
+    words = TORCHS | {name for target in targets for name in _parameters(target)}
     for name, default in defaults.items():
         fate = fates[name]
         if isinstance(fate, To) and _as_it_is(fate, fate.name):

@@ -19,8 +19,8 @@ ALIKE = "kernel_size, stride=None, "
 def _max(n: int):  # type: ignore[no-untyped-def]
     x = f"f2,3,{'7,' * n}".rstrip(",")
     variants = (
-        when(f"SameMaxPool{n}d({ALIKE}ceil_mode=False)", {"padding": only("SAME"), "return_mask": only(False)},
-             padding=("SAME",)),
+        when(f"SameMaxPool{n}d({ALIKE}ceil_mode=False)", {"padding": only("SAME", "same"), "return_mask": only(False)},
+             padding=("SAME", "same")),
     )  # fmt: skip
     return api(
         f"paddle.nn.MaxPool{n}D({ALIKE}padding=0, return_mask=False, ceil_mode=False"
@@ -70,8 +70,8 @@ def _average(n: int):  # type: ignore[no-untyped-def]
         *([case(layer=f"nn.AvgPool{n}D(2, 2, padding='SAME', ceil_mode=True)", x=x, held=True),
            case(layer=f"nn.AvgPool{n}D(2, 1, padding='SAME')", x=x, held=True)] if n == 2 else []),
         variants=(
-            *([when(same, {"padding": only("SAME"),
-                           "divisor_override": only(None)}, padding=("SAME",))] if n == 2 else
+            *([when(same, {"padding": only("SAME", "same"),
+                           "divisor_override": only(None)}, padding=("SAME", "same"))] if n == 2 else
               [when(None, padding="text", why="padding by name")]),
             when(plain, {"exclusive": only(True, False)}, padding=(0,), ceil_mode=(False,)),
             *OVERRIDDEN[: 2 * (n > 1)],
@@ -88,8 +88,12 @@ def _average(n: int):  # type: ignore[no-untyped-def]
         case(f"F.avg_pool{n}d(x, 3, stride=2, padding=1)", x=x, held=True),
         case(f"F.avg_pool{n}d(x, kernel_size=2)", x=x, held=True),
         case(f"F.avg_pool{n}d(x, 3, 2, 1, exclusive=False, ceil_mode=True)", x=x, held=True),
+        *([case("F.avg_pool2d(x, kernel_size=3, stride=2, padding='same')", x=x, held=True)] if n == 2 else []),
         *([case(f"F.avg_pool{n}d(x, 3, 2, 1, False, False, 5)", x=x, held=True)] if n > 1 else []),
         variants=(
+            *([when("SameAvgPool2d({kernel_size}, {stride})({input})",
+                    {"padding": only("SAME", "same"), "exclusive": only(True), "ceil_mode": only(False),
+                     "divisor_override": only(None)}, padding=("SAME", "same"))] if n == 2 else []),
             when(None, padding="text", why="padding by name"),
             when(plain.replace(f"nn.AvgPool{n}d(", f"F.avg_pool{n}d(input, "), {"exclusive": only(True, False)},
                  padding=(0,), ceil_mode=(False,)),
