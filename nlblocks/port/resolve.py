@@ -67,6 +67,21 @@ class Module:
         return frozenset(own - defined - self.aliases.keys())
 
     @cached_property
+    def bound_by(self) -> dict[int, frozenset[str]]:
+        """The names that each function binds, by the line of its first statement."""
+        found = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                names = {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
+                found[node.body[0].lineno] = frozenset(names | bound(node.body, self.package).keys())
+        return found
+
+    @cached_property
+    def local(self) -> frozenset[str]:
+        """The names that functions bind."""
+        return frozenset(name for names in self.bound_by.values() for name in names)
+
+    @cached_property
     def stars(self) -> list[str]:
         """The modules whose names are all imported."""
         return [

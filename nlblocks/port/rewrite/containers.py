@@ -28,8 +28,7 @@ def add_sublayer(call: Call, original: Any, transform: Walk) -> Written:
         if code(target) != f"{holder}.{name[1:-1]}":
             written.after.append(f"{holder}.add_module({name}, {code(target)})")
         return written
-    call.file.helper("add_module")
-    return Written(expression(f"add_module({holder}, {name}, {layer.text})"))
+    return Written(expression(f"{call.file.helper('add_module')}({holder}, {name}, {layer.text})"))
 
 
 def _without_dots(name: Argument) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -69,11 +70,14 @@ class File:
     by_text: set[str] = field(default_factory=set)
     rows: Counter[str] = field(default_factory=Counter)
     taken: frozenset[str] = frozenset()
+    """Names that the file gives to something of its own at its top."""
+    local: list[frozenset[str]] = field(default_factory=list)
+    """The names that functions bind, of those around the statement at hand."""
 
     def use(self, name: str) -> str:
         """The name under which the file has torch, nn, F, ...: it will be imported."""
         self.used.add(name)
-        if name in ("nn", "F") and name in self.taken:
+        if name in ("nn", "F") and (name in self.taken or any(name in names for names in self.local)):
             self.used.add("torch")
             return IMPORTS[name][1]
         return name
@@ -94,7 +98,19 @@ class File:
                 else:
                     self.use(other)
             self.helpers[name] = None
-        return name
+        return self._name_of(name)
+
+    def _name_of(self, helper: str) -> str:
+        return f"{helper}_" if helper in self.taken | self.module.local else helper
+
+    @property
+    def helper_texts(self) -> list[str]:
+        """The helpers that the file needs, under names that nothing else in it has."""
+        called = "|".join(self.helpers)
+        return [
+            re.sub(rf"(?<![\w.])({called})(?=[(:])", lambda found: self._name_of(found.group()), HELPERS[name].text)
+            for name in self.helpers
+        ]
 
     def refuse(self, api: str, line: int, why: str) -> None:
         self.refused.append(Refused(api, self.module.name, line, why))

@@ -68,8 +68,8 @@ def param_attr(call: Call, original: Any, transform: Walk) -> Written:
         return written
     fill = code(written.node)
     told = "" if trainable.value is False else f"trainable={code(plainly(trainable.node))}"
-    call.file.helper("fixed")
-    written.node = expression(f"fixed({', '.join(text for text in (fill if fill != 'None' else '', told) if text)})")
+    fixed = call.file.helper("fixed")
+    written.node = expression(f"{fixed}({', '.join(text for text in (fill if fill != 'None' else '', told) if text)})")
     return written
 
 
@@ -190,8 +190,7 @@ def reshape(call: Call, original: Any, transform: Walk) -> Written:
                       for a in call.node.args]
             )  # fmt: skip
     elif shape.values is not None and any(isinstance(v, list | tuple) and 0 in v for v in shape.values):
-        call.file.helper("reshape")
-        return Written(expression(f"reshape({code(receiver)}, {shape.text})"))
+        return Written(expression(f"{call.file.helper('reshape')}({code(receiver)}, {shape.text})"))
     return call.written()
 
 
@@ -200,8 +199,7 @@ def _reshaped_once(call: Call, receiver: Any, shape: Any, ranks: set[int], zeros
     extents = [code(element.value) for element in shape.elements]
     if extents == [*("0" for _ in zeros), "-1"] and ranks and min(ranks) > len(zeros):
         return Written(expression(f"{_text(receiver)}.flatten({len(zeros)})"))
-    call.file.helper("reshape")
-    return Written(expression(f"reshape({code(receiver)}, {code(shape)})"))
+    return Written(expression(f"{call.file.helper('reshape')}({code(receiver)}, {code(shape)})"))
 
 
 def _ranks(call: Call, original: Any, transform: Walk) -> set[int]:

@@ -9,7 +9,12 @@ from nlblocks.port.rewrite.argument import code, literal
 
 def is_start(node: cst.BaseExpression) -> bool:
     """Whether an expression is a function that starts a parameter, as the port writes it."""
-    return isinstance(node, cst.Call) and code(node.func) in ("partial", "functools.partial", "fixed")
+    return isinstance(node, cst.Call) and (code(node.func) in ("partial", "functools.partial") or _is_fixed(node))
+
+
+def _is_fixed(node: cst.Call) -> bool:
+    """Whether it is the helper's start of a parameter that is not trained."""
+    return code(node.func).rstrip("_") == "fixed"
 
 
 def outcomes(node: cst.BaseExpression) -> set[str]:
@@ -26,7 +31,7 @@ def outcomes(node: cst.BaseExpression) -> set[str]:
 
 def applied(start: cst.BaseExpression, parameter: str) -> list[str]:
     """The statements that start a parameter."""
-    if isinstance(start, cst.Call) and code(start.func) == "fixed":
+    if isinstance(start, cst.Call) and _is_fixed(start):
         fills = [arg.value for arg in start.args if arg.keyword is None]
         told = next((code(arg.value) for arg in start.args if arg.keyword is not None), "False")
         return [*(text for fill in fills for text in applied(fill, parameter)), f"{parameter}.requires_grad_({told})"]

@@ -127,9 +127,11 @@ class Transform(cst.CSTTransformer):
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         self.depth += 1
+        self.file.local.append(self.file.module.bound_by.get(self.site(node.body.body[0])[0], frozenset()))
 
     def leave_FunctionDef(self, original: cst.FunctionDef, updated: cst.FunctionDef) -> cst.FunctionDef:
         self.depth -= 1
+        self.file.local.pop()
         return updated
 
     def visit_Annotation(self, node: cst.Annotation) -> bool:

@@ -15,7 +15,6 @@ from nlblocks.port.rewrite.file import File, Refused
 from nlblocks.port.rewrite.imports import Imports, needed, placed
 from nlblocks.port.rewrite.transform import translated
 from nlblocks.port.rewrite.untyped import untyped
-from nlblocks.port.table.helpers import HELPERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ def ported(module: Module, program: Program, record: Record, wanted: Wanted | No
     body = translated(file, imports)
     if module.is_paddles:
         body = untyped(body)
-    helpers = [HELPERS[name].text for name in file.helpers]
+    helpers = file.helper_texts
     absent = "".join(cst.Module([]).code_for_node(cst.SimpleStatementLine([part])) for part in imports.absent)
     if absent:
         helpers.append(absent.rstrip("\n"))
