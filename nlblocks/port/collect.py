@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nlblocks.port.observe import Place, Record, Site
+from nlblocks.errors import InputError
+from nlblocks.port.observe import Place, Record, Site, source_of
 from nlblocks.port.resolve import Module, Program, bound
 
 
@@ -68,8 +69,12 @@ class Sources:
         return None, dotted
 
     def _add(self, name: str, path: Path) -> None:
-        source = path.read_text(encoding="utf-8")
-        self.program.modules[name] = Module(name, str(path), source, path.name == "__init__.py")
+        try:
+            module = Module(name, str(path), source_of(path), path.name == "__init__.py")
+            _ = module.tree  # read here, once
+        except (SyntaxError, ValueError) as error:
+            raise InputError(f"{path} is no Python that can be read: {error}") from error
+        self.program.modules[name] = module
 
     def _find(self, name: str) -> Path | None:
         inner = Path(*name.split("."))

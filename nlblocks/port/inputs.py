@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from nlblocks.errors import InputError
 from nlblocks.init import generator
+from nlblocks.port.live import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,7 @@ class Inputs:
                 args += made.args
                 kwargs |= made.kwargs
             elif text.endswith((".npz", ".npy")):
-                with np.load(text, allow_pickle=False) if text.endswith(".npz") else _one(text) as arrays:
-                    named = dict(arrays)
+                named = _arrays(text)
                 if all(name.startswith("arr_") for name in named):
                     args += named.values()
                 else:
@@ -45,7 +47,10 @@ class Inputs:
     @classmethod
     def _made(cls, text: str) -> Inputs:
         module, _, name = text.partition(":")
-        found = getattr(importlib.import_module(module), name)()
+        try:
+            found = getattr(importlib.import_module(module), name)()
+        except BaseException as error:
+            raise InputError(f"--input {text} raises {said(error)}") from error
         if (
             isinstance(found, tuple)
             and len(found) == 2
@@ -98,16 +103,24 @@ class Inputs:
         return [each(value) for value in self.args], {name: each(value) for name, value in self.kwargs.items()}
 
 
-def _one(path: str) -> Any:
-    from contextlib import nullcontext
-
-    return nullcontext({"arr_0": np.load(path, allow_pickle=False)})
+def _arrays(path: str) -> dict[str, Any]:
+    """What an .npz file, or an .npy file, holds. Raises InputError."""
+    try:
+        with open(path, "rb") as file:
+            found = np.load(file, allow_pickle=False)
+            return {"arr_0": found} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
+    except (OSError, EOFError, ValueError, BadZipFile) as error:
+        raise InputError(f"--input {path} cannot be read: {' '.join(str(error).split())}") from error
 
 
 def check_inputs(given: Sequence[str]) -> None:
     """Raise InputError for an input that is none of the three kinds."""
     for text in given:
-        if ":" in text or text.endswith((".npz", ".npy")):
+        if text.endswith((".npz", ".npy")):
+            if not Path(text).is_file():
+                raise InputError(f"--input {text} is no file")
+            continue
+        if ":" in text:
             continue
         try:
             fine = all(int(n) >= 1 for n in text.split(","))

@@ -55,7 +55,7 @@ def said(error: BaseException) -> str:
     frames = [
         f
         for f in traceback.extract_tb(error.__traceback__)
-        if "nlblocks/port" not in f.filename and "importlib" not in f.filename
+        if not any(own in f.filename for own in ("nlblocks/port", "importlib", "<string>"))
     ]
     where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}{where}"

@@ -67,12 +67,16 @@ def moves(paddle: Sequence[Entry], torch: Sequence[Entry]) -> list[Move]:
 def read(files: Sequence[str], state: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays of weight files for a Paddle model's state: all of them, and no others. Raises InputError."""
     found: dict[str, Any] = {}
+    twice: list[str] = []
     for file in files:
-        found |= open_checkpoint(file).state()
+        read_now = open_checkpoint(file).state()
+        twice += [name for name in read_now if name in found]
+        found |= read_now
     missing = [name for name in state if name not in found]
     unknown = [name for name in found if name not in state]
     wrong = [n for n in state if n in found and tuple(found[n].shape) != tuple(state[n].shape)]
     for names, what in (
+        (twice, "hold twice:"),
         (missing, "lacks"),
         (unknown, "holds what the model does not have:"),
         (wrong, "has another shape for"),

@@ -35,9 +35,11 @@ def observe(job: Job) -> dict[str, Any]:
         errors = []
         for entry in job.entries:
             model = built(entry, job.kwargs)
-            if job.weights_of(entry) and hasattr(model, "forward"):
+            if not hasattr(model, "forward"):
+                raise InputError(f"{entry} makes a {type(model).__name__}, which is no layer; give what makes a model")
+            if job.weights_of(entry):
                 read(job.weights_of(entry), naming.state(model))  # before anything is written: they must fit
-            if not job.inputs or not hasattr(model, "forward"):
+            if not job.inputs:
                 continue
             inputs = Inputs.of(job.inputs, job.seed).for_model(model.forward)
             for mode in ("eval", "train"):
@@ -46,8 +48,10 @@ def observe(job: Job) -> dict[str, Any]:
                 try:
                     model(*args, **kwargs)
                 except Exception as error:
-                    errors.append(f"{entry} fails on its input in {mode} mode: {said(error)}")
-                    break
+                    why = f"{entry} fails on its input in {mode} mode: {said(error)}"
+                    if mode == "eval":
+                        raise InputError(why) from error
+                    errors.append(why)  # what ran in evaluation is ported
     watcher.finish()
     return {"record": watcher.record.to_dict(), "errors": errors}
 

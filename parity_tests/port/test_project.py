@@ -51,7 +51,9 @@ SOURCES = {
 
         class Lost(Net):
             def forward(self, x):
-                return x.unheard_of() if x is None else self.gone
+                if self.training:
+                    raise ValueError("no labels")
+                return super().forward(x)
         """,
 }
 
@@ -87,8 +89,9 @@ def test_a_model_that_cannot_be_run_is_the_verdict(sources, tmp_path, require) -
     require("torch", "paddle")
     report = port(["shop.first:Net", "shop.second:Lost"], tmp_path / "out", path=[sources], inputs="2,3")
     assert report.verdict == "not run"
-    assert "shop.second:Lost fails on its input" in report.why
+    assert "shop.second:Lost fails on its input in train mode: ValueError: no labels" in report.why
     assert report.status == 2
+    assert "shop_torch/second.py" in report.files
 
 
 def test_weights_never_take_anothers_name(sources, tmp_path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Sequence
+from importlib.util import decode_source
+from pathlib import Path
 
 CALLED = "__nlblocks_called__"
 LOOKED = "__nlblocks_looked__"
@@ -32,6 +34,11 @@ class Sites:
     def _column(self, line: int, offset: int) -> int:
         text = self.lines[line - 1] if line <= len(self.lines) else ""
         return offset if text.isascii() else len(text.encode()[:offset].decode(errors="ignore"))
+
+
+def source_of(path: Path) -> str:
+    """A file's text, in the encoding that it names. Raises SyntaxError or UnicodeDecodeError for what is no Python."""
+    return decode_source(path.read_bytes())
 
 
 def instrumented(source: str, path: str) -> tuple[ast.Module, list[Site]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Protocol
 
-from nlblocks.port.observe.instrument import CALLED, DECORATOR, GAVE, LOOKED, Site, instrumented
+from nlblocks.port.observe.instrument import CALLED, DECORATOR, GAVE, LOOKED, Site, instrumented, source_of
 from nlblocks.port.observe.record import FileRecord, Place, Record, Seen
 
 PLAIN = (bool, int, float, str, type(None))
@@ -190,8 +190,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        source = self.get_source(module.__name__) or ""
-        self.watcher.run(source, module.__name__, self.path, module.__dict__)
+        self.watcher.run(source_of(Path(self.path)), module.__name__, self.path, module.__dict__)
 
 
 class _Finder(importlib.abc.MetaPathFinder):
