@@ -47,3 +47,8 @@ def test_what_is_looked_up_on_a_module_by_text_is_shown_there(tmp_path) -> None:
     place = Place(callees={"builtins:getattr"}, arguments=given)
     found = written(tmp_path, "shop.net:size", files, {"shop.net": FileRecord({(5, 11, 5, 31): place})})
     assert found["shop.parts"] == "from .sizes import large\n"
+
+
+def test_what_is_left_out_leaves_its_blank_lines(tmp_path) -> None:
+    files = {"net.py": "def size():\n    return LARGE\n\n\n# too few\nSMALL = 1\nLARGE = 2\n"}
+    assert written(tmp_path, "net:size", files)["net"] == "def size():\n    return LARGE\n\n\nLARGE = 2\n"

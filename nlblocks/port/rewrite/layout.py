@@ -1,8 +1,9 @@
-"""Arguments as they are written: by keyword or not, with the commas and blank space of the original."""
+"""Arguments as they are written: by keyword or not, with the commas and blank space of the original; blank lines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import libcst as cst
 
@@ -44,3 +45,22 @@ def commas(args: list[cst.Arg], original: Sequence[cst.Arg]) -> list[cst.Arg]:
     last = original[-1].comma if original else cst.MaybeSentinel.DEFAULT
     after = original[-1].whitespace_after_arg if original else cst.SimpleWhitespace("")
     return [*spaced, args[-1].with_changes(comma=last, whitespace_after_arg=after)]
+
+
+def blank_lines(statement: Any) -> int:
+    """How many blank lines stand right before a statement, or before its comments."""
+    count = 0
+    for line in statement.leading_lines:
+        if line.comment is not None:
+            break
+        count += 1
+    return count
+
+
+def with_blank_lines(statement: Any, count: int) -> Any:
+    """A statement, or several, with at least so many blank lines before."""
+    if isinstance(statement, cst.FlattenSentinel):
+        first, *others = statement
+        return cst.FlattenSentinel([with_blank_lines(first, count), *others])
+    missing = [cst.EmptyLine(indent=False)] * (count - blank_lines(statement))
+    return statement.with_changes(leading_lines=[*missing, *statement.leading_lines])

@@ -17,6 +17,7 @@ from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import File
 from nlblocks.port.rewrite.imports import Imports
+from nlblocks.port.rewrite.layout import blank_lines, with_blank_lines
 from nlblocks.port.rewrite.meaning import Meaning
 from nlblocks.port.rewrite.passed_on import with_seen_stars
 from nlblocks.port.rewrite.rules import RULES
@@ -61,6 +62,7 @@ class Transform(cst.CSTTransformer):
         self.annotations = 0
         self.evaluated = 0
         self.top: set[int] = set()
+        self.gap = 0  # blank lines before what was just left out
         self.docstrings: list[cst.CSTNode] = []
 
     def site(self, node: cst.CSTNode) -> Site:
@@ -86,9 +88,14 @@ class Transform(cst.CSTTransformer):
         return super().on_visit(node)
 
     def on_leave(self, original: Any, updated: Any) -> Any:
-        if id(original) in self.top and not self._kept(original):
-            return cst.RemoveFromParent()
-        return super().on_leave(original, updated)
+        if id(original) not in self.top:
+            return super().on_leave(original, updated)
+        found = super().on_leave(original, updated) if self._kept(original) else cst.RemoveFromParent()
+        if found is cst.RemoveFromParent():
+            self.gap = max(self.gap, blank_lines(original))
+            return found
+        found, self.gap = with_blank_lines(found, self.gap), 0
+        return found
 
     def _kept(self, node: cst.CSTNode) -> bool:
         if isinstance(node, cst.SimpleStatementLine):
