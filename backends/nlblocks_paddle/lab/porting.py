@@ -75,7 +75,7 @@ class PaddlePorting:
         if isinstance(value, paddle.nn.initializer.initializer.Initializer):
             return f"Initializer:{self.class_name(type(value))}"
         if isinstance(value, paddle.ParamAttr):
-            return "ParamAttr"
+            return "ParamAttr" if value.initializer is not None or not value.trainable else "ParamAttr without a start"
         if isinstance(value, super):
             return self._of_super(value)
         return ""

@@ -75,6 +75,10 @@ def literal(node: cst.CSTNode) -> Any:
         return UNKNOWN
 
 
+STARTLESS = frozenset({"None", "bool", "ParamAttr without a start"})
+"""Kinds of what may stand for a ParamAttr, and holds no initialiser."""
+
+
 @dataclass
 class Argument:
     """``seen`` is None where the place never ran; ``given`` is False for a default that is written out."""

@@ -9,10 +9,10 @@ from typing import Any
 import libcst as cst
 
 from nlblocks.port.observe import Place
-from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression, item_text, literal
+from nlblocks.port.rewrite.argument import STARTLESS, UNKNOWN, Argument, Refusal, code, expression, item_text, literal
 from nlblocks.port.rewrite.convert import CONVERTERS, same_literal
 from nlblocks.port.rewrite.file import IMPORTS, File
-from nlblocks.port.rewrite.layout import commas, keyword, spliced
+from nlblocks.port.rewrite.layout import commas, keyword, quoted, spliced
 from nlblocks.port.rewrite.passed_on import by_keyword, check_places, with_default
 from nlblocks.port.rewrite.spelling import in_own_words
 from nlblocks.port.rewrite.starts import atom, is_start, outcomes
@@ -224,7 +224,7 @@ class Call:
         found.checks.append(self._check(argument, values))
 
     def _check(self, argument: Argument, values: Sequence[Any]) -> str:
-        return f"{self.file.helper('expect')}({argument.text}, {', '.join(map(repr, values))})"
+        return f"{self.file.helper('expect')}({argument.text}, {', '.join(map(quoted, values))})"
 
     def _attr(self, name: str, argument: Argument, fate: Attr, found: Written) -> list[tuple[str, Argument]]:
         """A ParamAttr: its initialiser starts the parameter; False means that there is none."""
@@ -248,14 +248,14 @@ class Call:
             return []
         possible = outcomes(argument.node)
         kinds = possible or argument.kinds
-        plain = bool(kinds) and kinds <= {"None", "bool"}
+        plain = bool(kinds) and kinds <= STARTLESS
         if not plain:
             found.starts[fate.name] = argument.node
         elif not possible:  # an initialiser that this run did not pass, and another may, is not dropped in silence
             values = (None, True) if flag is None else (True, False) if kinds == {"bool"} else (None, True, False)
             found.checks.append(self._check(argument, values))
         if flag is None:
-            if not plain or possible:
+            if "bool" in possible:
                 found.checks.append(f"{self.file.helper('expect')}({atom(argument.node)} is not False, True)")
             return []
         return flag(argument.text if kinds == {"bool"} else f"{atom(argument.node)} is not False")

@@ -64,3 +64,9 @@ def with_blank_lines(statement: Any, count: int) -> Any:
         return cst.FlattenSentinel([with_blank_lines(first, count), *others])
     missing = [cst.EmptyLine(indent=False)] * (count - blank_lines(statement))
     return statement.with_changes(leading_lines=[*missing, *statement.leading_lines])
+
+
+def quoted(value: Any) -> str:
+    """A value as it is written: text in the quotes of habit."""
+    text = repr(value)
+    return f'"{text[1:-1]}"' if isinstance(value, str) and text[0] == "'" and '"' not in text else text

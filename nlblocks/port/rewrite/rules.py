@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 from libcst import matchers
 
-from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression, item_text
+from nlblocks.port.rewrite.argument import STARTLESS, UNKNOWN, Argument, Refusal, code, expression, item_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import Walk
 from nlblocks.port.rewrite.starts import applied, is_start, plainly
@@ -160,7 +160,7 @@ def create_parameter(call: Call, original: Any, transform: Walk) -> Written:
 
 def _is_loose(attr: Argument) -> bool:
     """Whether a ParamAttr in a variable may hold an initialiser: of what only says whether there is one, no."""
-    return attr.value is UNKNOWN and not is_start(attr.node) and not (attr.kinds and attr.kinds <= {"None", "bool"})
+    return attr.value is UNKNOWN and not is_start(attr.node) and not (attr.kinds and attr.kinds <= STARTLESS)
 
 
 def _is_zero(fill: cst.BaseExpression) -> bool:

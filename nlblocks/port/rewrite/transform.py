@@ -15,6 +15,7 @@ from nlblocks.port.rewrite.around import in_brackets, is_caught, safe
 from nlblocks.port.rewrite.assigned import assigned
 from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.call import Call, Written
+from nlblocks.port.rewrite.checks import at_the_head
 from nlblocks.port.rewrite.file import File
 from nlblocks.port.rewrite.imports import Imports
 from nlblocks.port.rewrite.layout import blank_lines, with_blank_lines
@@ -139,7 +140,7 @@ class Transform(cst.CSTTransformer):
     def leave_FunctionDef(self, original: cst.FunctionDef, updated: cst.FunctionDef) -> cst.FunctionDef:
         self.depth -= 1
         self.file.local.pop()
-        return updated
+        return at_the_head(updated, self.file.helper("expect")) if "expect" in self.file.helpers else updated
 
     def visit_Annotation(self, node: cst.Annotation) -> bool:
         self.annotations += 1

@@ -42,8 +42,11 @@ helper("initialised", '''
 def initialised(module, **initial):
     """Start parameters as Paddle's ParamAttr says: each has a function that fills it, or keeps torch's own start."""
     for name, fill in initial.items():
-        if callable(fill) and getattr(module, name) is not None:
-            fill(getattr(module, name))
+        parameter = getattr(module, name)
+        if fill is False and parameter is not None:
+            raise NotImplementedError(f"this port has no {type(module).__name__} without {name}")
+        if callable(fill) and parameter is not None:
+            fill(parameter)
     return module
 ''', "torch")  # fmt: skip
 
