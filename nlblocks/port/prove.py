@@ -57,7 +57,8 @@ def _proof(job: Job, entry: str, lines: Lines) -> dict[str, Any]:
     """What the lab says of one entry. Raises InputError where one of the two cannot be run."""
     paddle, torch = porting(SOURCE), porting(TARGET)
     paddle.seed(job.seed)
-    left = built(entry, job.kwargs)
+    with paddle.named_anew():
+        left = built(entry, job.kwargs)
     torch.seed(job.seed)
     right = built(torch_entry(entry), job.kwargs)
     if not hasattr(left, "forward") or not hasattr(right, "forward"):

@@ -34,7 +34,8 @@ def observe(job: Job) -> dict[str, Any]:
         naming.seed(job.seed)
         errors = []
         for entry in job.entries:
-            model = built(entry, job.kwargs)
+            with naming.named_anew():
+                model = built(entry, job.kwargs)
             if not hasattr(model, "forward"):
                 raise InputError(f"{entry} makes a {type(model).__name__}, which is no layer; give what makes a model")
             if job.weights_of(entry):

@@ -70,14 +70,17 @@ class Snippet:
         space: dict[str, Any] = {"__name__": "snippet"}
         paddle.set_default_dtype("float64")
         try:
-            watcher.run(self.source, "snippet", "snippet.py", space)
-            self.paddle_layer = space["build"]() if case.layer else None
-            if self.paddle_layer is not None:
-                tensors = self.paddle_layer.state_dict().values()
-                if any(t.dtype == paddle.float32 for t in tensors):  # recurrent layers cannot be cast
-                    self.paddle_layer.to(dtype="float64")
-                self.start = paddle_porting.state(self.paddle_layer)  # before it ran: some layers change as they run
-            self.paddle = self._run_paddle(space["run"])
+            with paddle_porting.named_anew():
+                watcher.run(self.source, "snippet", "snippet.py", space)
+                self.paddle_layer = space["build"]() if case.layer else None
+                if self.paddle_layer is not None:
+                    tensors = self.paddle_layer.state_dict().values()
+                    if any(t.dtype == paddle.float32 for t in tensors):  # recurrent layers cannot be cast
+                        self.paddle_layer.to(dtype="float64")
+                    self.start = paddle_porting.state(
+                        self.paddle_layer
+                    )  # before it ran: some layers change as they run
+                self.paddle = self._run_paddle(space["run"])
         finally:
             paddle.set_default_dtype("float32")
         self.ported = self._port(watcher.record)

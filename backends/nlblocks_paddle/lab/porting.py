@@ -117,6 +117,10 @@ class PaddlePorting:
     def seed(self, seed: int) -> None:
         paddle.seed(seed)
 
+    def named_anew(self) -> Any:
+        """Within, a model may name its parameters as another one in this process did, which Paddle refuses."""
+        return paddle.utils.unique_name.guard()
+
     def load(self, model: nn.Layer, arrays: Mapping[str, Any]) -> None:
         """Write arrays into a model's tensors, by their names in its state."""
         for path, name, _, _, full in self.entries(model):

@@ -242,11 +242,13 @@ def assign(parameter, value):
 helper("fixed", '''
 def fixed(fill=None, trainable=False):
     """A start for a parameter that is not trained, or only where told: what fills it, or torch's own."""
+    if trainable:
+        return fill
 
     def start(parameter):
         if fill is not None:
             fill(parameter)
-        parameter.requires_grad_(trainable)
+        parameter.requires_grad_(False)
 
     return start
 ''', "torch")  # fmt: skip
