@@ -31,7 +31,8 @@ def at_the_head(function: cst.FunctionDef, expect: str) -> cst.FunctionDef:
     found = {name: values for name, values in found.items() if values}
     if not found:
         return function
-    body = list(function.body.visit(_Without(found, check)).body)  # type: ignore[union-attr]
+    rest: Any = function.body.visit(_Without(found, check))
+    body = list(rest.body)
     at = _head(body)
     checks = [cst.parse_statement(f"{expect}({name}, {', '.join(values)})\n") for name, values in found.items()]
     return function.with_changes(body=function.body.with_changes(body=[*body[:at], *checks, *body[at:]]))
@@ -42,11 +43,9 @@ def _kept(function: cst.FunctionDef) -> set[str]:
     parameters = function.params
     names = {parameter.name.value for parameter in (*parameters.params, *parameters.kwonly_params)}
     binding: Any = matchers.AssignTarget() | matchers.AugAssign() | matchers.AnnAssign() | matchers.NamedExpr()
-    binding = binding | matchers.For() | matchers.CompFor()
-    stored = {name for node in matchers.findall(function.body, binding) for name in _names(node.target)}  # type: ignore[attr-defined]
-    return (
-        names - stored - {n for node in matchers.findall(function.body, matchers.AsName()) for n in _names(node.name)}
-    )  # type: ignore[attr-defined]
+    binding = binding | matchers.For() | matchers.CompFor() | matchers.AsName()
+    bound: Any = matchers.findall(function.body, binding)
+    return names - {name for node in bound for name in _names(getattr(node, "target", None) or node.name)}
 
 
 def _names(target: Any) -> set[str]:
@@ -85,10 +84,11 @@ class _Without(cst.CSTTransformer):
         body: list[Any] = []
         above: list[cst.EmptyLine] = []
         for statement in updated.body:
+            own = statement.leading_lines  # type: ignore[attr-defined]
             if matchers.matches(statement, self.check) and self._is_made(statement):
-                above += statement.leading_lines  # type: ignore[union-attr]
+                above += own
                 continue
-            lines = [*above, *statement.leading_lines]  # type: ignore[union-attr]
+            lines = [*above, *own]
             body.append(statement.with_changes(leading_lines=lines))
             above = []
         return updated.with_changes(body=body)
