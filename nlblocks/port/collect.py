@@ -229,6 +229,8 @@ class Closure:
 
     def _refer(self, dotted: str, home: Module | None) -> None:
         """Follow a name from where it is used to where it is defined."""
+        if dotted in self.record.put:
+            dotted, home = self.record.put[dotted].replace(":", "."), None
         if dotted.startswith("?"):
             if home is None:
                 return

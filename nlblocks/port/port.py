@@ -20,7 +20,7 @@ from nlblocks.port.job import Job
 from nlblocks.port.observe import Record
 from nlblocks.port.report import PortReport
 from nlblocks.port.rewrite import Ported, ported
-from nlblocks.port.rewrite.imports import SUFFIX
+from nlblocks.port.rewrite.file import SUFFIX
 
 
 def port(

@@ -18,7 +18,7 @@ from nlblocks.port.coverage import Lines
 from nlblocks.port.inputs import Inputs
 from nlblocks.port.job import Job
 from nlblocks.port.live import SOURCE, TARGET, built, porting, prepare, said
-from nlblocks.port.rewrite.imports import SUFFIX
+from nlblocks.port.rewrite.file import SUFFIX
 from nlblocks.port.weights import Entry, Move, moves, read
 from nlblocks.weights.files import DTYPES, in_memory, write_checkpoint
 

@@ -52,17 +52,30 @@ import paddle
 
 
 def own_rand(shape, generator=None):
-    return paddle.zeros(shape)
+    return paddle.full(shape, 2.0)
 
 
-if not hasattr(paddle, "own_rand"):
+if not hasattr(paddle, "drawn"):
     GIVEN = paddle.rand
     paddle.rand = own_rand
+    paddle.nn.Doubled = type("Doubled", (), {})
+"""
+NOISE = """
+import paddle
+from paddle import nn
+
+from . import patch
 
 
-class Noise(paddle.nn.Layer):
+class Noise(nn.Layer):
+    def __init__(self, scaled=False):
+        super().__init__()
+        if scaled:
+            self.scale = paddle.rand([1])
+        self.given = patch.GIVEN
+
     def forward(self, x):
-        return x + paddle.rand(x.shape), GIVEN
+        return x + paddle.rand(x.shape, generator=None)
 """
 NET = """
 from paddle import nn
@@ -99,13 +112,16 @@ def test_a_name_that_is_bound_twice_is_bound_twice(package) -> None:
     assert "LEVELS = 1\nLEVELS = LEVELS + 1\n" in package.text("hut.flags")
 
 
-def test_torch_is_left_as_it_is_where_paddle_is_changed(tmp_path, monkeypatch) -> None:
+def test_what_a_package_puts_into_paddle_is_called_where_it_is_defined(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(paddle, "rand", paddle.rand)
-    package = Package(tmp_path, {"noise.py": PATCH}, "noise:Noise", "2,4")
-    assert "torch.rand = own_rand" not in package.text("noise")
-    whys = [one.why for one in package.ported["noise"].refused if one.api == "paddle.rand"]
-    assert "noise.own_rand was put in the place of paddle.rand" in whys
-    assert package.text("noise").count("not_ported('paddle.rand") == 1
+    monkeypatch.setattr(paddle.nn, "Doubled", None, raising=False)
+    package = Package(tmp_path, {"fog/patch.py": PATCH, "fog/net.py": NOISE}, "fog.net:Noise", "2,4")
+    text = package.text("fog.net")
+    assert "from fog_torch.patch import own_rand\n" in text
+    assert "return x + own_rand(x.shape, generator=None)" in text
+    assert "self.scale = own_rand([1])" in text
+    assert "torch.rand = " not in package.text("fog.patch")
+    package.check()
 
 
 def test_what_is_logged_is_no_reason_to_stay(package) -> None:

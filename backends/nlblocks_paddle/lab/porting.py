@@ -6,9 +6,9 @@ import importlib
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import paddle
@@ -64,6 +64,17 @@ class PaddlePorting:
         if isinstance(value, paddle.dtype):
             return f"paddle.{str(value).rpartition('.')[2]}"
         return self._names.get(id(value), "")
+
+    def put(self, modules: Container[str]) -> dict[str, str]:
+        """Paddle's names, of tensors' and layers' methods too, under which modules put something of their own."""
+        found = {}
+        places: list[tuple[str, Any]] = [(home, sys.modules.get(home)) for home in HOMES]
+        for home, place in [*places, ("Tensor", paddle.Tensor), ("Layer", nn.Layer)]:
+            for name, value in list(vars(place).items()) if place is not None else ():
+                origin = value.__module__ if isinstance(value, FunctionType | type) else ""
+                if origin in modules and origin.partition(".")[0] != "paddle":
+                    found[f"{home}.{name}"] = f"{value.__module__}:{value.__qualname__}"
+        return found
 
     def kind(self, value: Any) -> str:
         if isinstance(value, paddle.Tensor):

@@ -107,21 +107,26 @@ class FileRecord:
 
 @dataclass(slots=True)
 class Record:
-    """What one run showed, by module; ``files`` are the paths of the modules that were watched."""
+    """What one run showed, by module; ``files`` are the paths of the modules that were watched.
+
+    ``put`` are the framework's names under which they had put something of their own: "module:name".
+    """
 
     modules: dict[str, FileRecord] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    put: dict[str, str] = field(default_factory=dict)
 
     def of(self, module: str) -> FileRecord:
         return self.modules.setdefault(module, FileRecord())
 
     def to_dict(self) -> dict[str, Any]:
-        return {"modules": {name: found.to_dict() for name, found in self.modules.items()}, "files": self.files}
+        modules = {name: found.to_dict() for name, found in self.modules.items()}
+        return {"modules": modules, "files": self.files, "put": self.put}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
         modules = {name: FileRecord.from_dict(found) for name, found in data["modules"].items()}
-        return cls(modules, dict(data["files"]))
+        return cls(modules, dict(data["files"]), dict(data["put"]))
 
 
 def merged(kinds: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ import importlib.machinery
 import logging
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -31,6 +31,9 @@ class Naming(Protocol):
 
     def name(self, value: Any) -> str:
         """The public name of one of the framework's functions and classes; "" for anything else."""
+
+    def put(self, modules: Container[str]) -> dict[str, str]:
+        """The framework's names under which these modules had put something of their own: "module:name"."""
 
     def layer_built(self, value: Any, place: Place) -> None:
         """Remember where a layer was built, to tell the rank of what it is called with."""
@@ -56,7 +59,8 @@ class Watcher:
         self.run(path.read_text(encoding="utf-8"), module.__name__, str(path), vars(module))
 
     def finish(self) -> None:
-        """Note what variables of the watched modules hold now, where that is a logger."""
+        """Note what the watched modules put into the framework, and which of their variables hold a logger."""
+        self.record.put = self.naming.put(self.record.files)
         for name, found in self.record.modules.items():
             for variable, value in vars(sys.modules.get(name, ModuleType(name))).items():
                 if isinstance(value, logging.Logger):

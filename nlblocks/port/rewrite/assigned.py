@@ -24,7 +24,8 @@ def assigned(original: cst.Assign, updated: cst.Assign, transform: Walk) -> Any:
         return updated
     api = transform.meaning.api(transform.site(target))
     if api:
-        file.refuse(api, transform.site(target)[0], "it is replaced in Paddle itself, and torch's is not")
+        told = file.note if api in file.record.put else file.refuse
+        told(api, transform.site(target)[0], "it is changed in Paddle itself, and torch is left as it is")
         return cst.RemoveFromParent()
     stops = {"stop_gradient": "True", "requires_grad": "False"}.get(target.attr.value)
     if stops is None:

@@ -30,6 +30,10 @@ IMPORTS: Mapping[str, tuple[str, str]] = {
 """What the table's texts may name, how a file imports it, and what that is."""
 
 
+SUFFIX = "_torch"
+"""What a ported package's name ends in."""
+
+
 class Walk(Protocol):
     """A syntax tree on the way: where a node stands, what is around it, and what was seen there."""
 
@@ -67,6 +71,7 @@ class File:
     helpers: dict[str, None] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     notes: list[Refused] = field(default_factory=list)
+    brought: dict[str, None] = field(default_factory=dict)
     by_text: set[str] = field(default_factory=set)
     rows: Counter[str] = field(default_factory=Counter)
     taken: frozenset[str] = frozenset()
@@ -102,6 +107,16 @@ class File:
 
     def _name_of(self, helper: str) -> str:
         return f"{helper}_" if helper in self.taken | self.module.local else helper
+
+    def bring(self, module: str, name: str) -> str:
+        """The name under which the file has a definition of some ported module: it will be imported."""
+        if module == self.module.name:
+            return name
+        root, dot, rest = module.partition(".")
+        own = f"{name}_" if name in self.taken | self.module.local else name
+        line = f"from {root}{SUFFIX}{dot}{rest} import {name}{f' as {own}' if own != name else ''}"
+        self.brought.setdefault(line)
+        return own
 
     @property
     def helper_texts(self) -> list[str]:

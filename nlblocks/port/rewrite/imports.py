@@ -13,9 +13,8 @@ import libcst as cst
 from nlblocks.port.collect import Wanted
 from nlblocks.port.resolve import Program
 from nlblocks.port.rewrite.argument import code
-from nlblocks.port.rewrite.file import IMPORTS, File
+from nlblocks.port.rewrite.file import IMPORTS, SUFFIX, File
 
-SUFFIX = "_torch"
 MARK = "__nlblocks_imports__"
 """Stands where Paddle was imported first, until it is known what the file needs."""
 

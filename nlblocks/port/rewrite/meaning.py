@@ -116,6 +116,14 @@ class Meaning:
         """Whether a name is Paddle's, and its source is none of those that are ported."""
         return _is_paddle(dotted) and self.file.program.split(dotted)[0] is None
 
+    def put(self, api: str, depth: int) -> tuple[str, str] | None:
+        """The module and the name of what a package put in an API's place.
+
+        Paddle's own is still there at the top of the module that does it: it is kept for later.
+        """
+        home, _, name = self.file.record.put.get(api, "").partition(":")
+        return (home, name) if home and (depth or home != self.file.module.name) else None
+
     def alias(self, site: Site) -> str:
         """The Paddle API that a name of some ported module was given to."""
         dotted = self.names.get(site, "")
@@ -166,10 +174,7 @@ class Meaning:
         api = self.api(site)
         place = transform.place(original)
         if api:
-            own = sorted(callee for callee in place.callees if self._is_own(callee)) if place is not None else ()
-            if own:
-                raise Refusal(f"{own[0].replace(':', '.')} was put in the place of {api}")
-            return api, None, None
+            return (api, None, None) if self.put(api, transform.depth) is None else None
         if isinstance(original.func, cst.Attribute) and not self.is_name(site):
             found = self._method(original, updated, transform, place)
             if found is not None:
@@ -200,6 +205,9 @@ class Meaning:
         kind = self.receiver(transform.place(function), name, transform.site(function), called=True)
         if not kind:
             return None
+        put = self.file.record.put.get(f"{kind}.{name}")
+        if put and (place is None or not place.callees):
+            raise Refusal(f"this never ran, and {put.replace(':', '.')} was put in its place")
         if self._is_ported(place) or (kind == "Layer" and row_of(f"Layer.{name}") is None):
             return None
         if kind == "Layer" and place is None and code(function.value) == "self":
@@ -231,10 +239,9 @@ class Meaning:
 
     def _is_ported(self, place: Place | None) -> bool:
         """Whether what was called is a definition of the ported modules."""
-        return place is not None and any(map(self._is_own, place.callees))
-
-    def _is_own(self, callee: str) -> bool:
-        return ":" in callee and callee.partition(":")[0] in self.file.program.modules
+        return place is not None and any(
+            callee.partition(":")[0] in self.file.program.modules for callee in place.callees if ":" in callee
+        )
 
     def _seen(self, place: Place | None, function: cst.BaseExpression) -> Found | None:
         """A callee in a variable: what was seen in it."""

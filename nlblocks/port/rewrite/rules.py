@@ -279,3 +279,15 @@ OF_TENSORS = frozenset(
     for n in ["cast", "concat", "stack", "slice", "prod", "gather", "add", "subtract", "multiply", "divide"]
 )
 """What computes with the extents as a tensor."""
+
+
+@rule
+def truth(call: Call, original: Any, transform: Walk) -> Written:
+    """A truth value for an object or None: where nothing else is asked of it."""
+    node, parent = original, transform.parent(original)
+    while isinstance(parent, cst.BooleanOperation | cst.UnaryOperation):
+        node, parent = parent, transform.parent(parent)
+    asked = isinstance(parent, cst.If | cst.While | cst.IfExp | cst.Assert) and parent.test is node
+    if not asked and not isinstance(node, cst.UnaryOperation):
+        raise Refusal("torch has its truth alone, and here the object is used")
+    return call.written()

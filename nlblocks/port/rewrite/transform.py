@@ -214,7 +214,14 @@ class Transform(cst.CSTTransformer):
             renamed = self.imports.renamed(self.meaning.names.get(self.site(original), ""), code(original))
             return expression(renamed) if renamed else updated
         parent = self.parent(original)
-        if isinstance(parent, cst.AssignTarget) or (isinstance(parent, cst.Call) and parent.func is original):
+        if isinstance(parent, cst.AssignTarget):
+            return updated
+        put = self.meaning.put(api, self.depth)
+        if put is not None and put[1].isidentifier():
+            return expression(self.file.bring(*put))
+        if put is not None:
+            return self._refuse(api, original, f"{'.'.join(put)} was put in its place", lazily=True)
+        if isinstance(parent, cst.Call) and parent.func is original:
             return updated
         row = row_of(api)
         text = self.file.named(MODULES[api]) if api in MODULES else self._value(row, api) if row is not None else ""

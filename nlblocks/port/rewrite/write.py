@@ -47,7 +47,7 @@ def ported(module: Module, program: Program, record: Record, wanted: Wanted | No
     bare = _with_helpers(placed(body, []), helpers)
     exports = wanted.exports if wanted is not None else set(module.top)
     missing = [line for line in needed(file, used_names(bare) | file.by_text) if line not in bare.splitlines()]
-    text = _with_helpers(placed(body, missing), helpers)
+    text = _with_helpers(placed(body, [*missing, *file.brought]), helpers)
     if wanted is not None:
         text = without_unused(text, exports | file.by_text)
     return Ported(module.name, module.source, text, tuple(file.refused), tuple(file.notes), dict(file.rows))

@@ -31,6 +31,16 @@ ROWS = (
         case("with paddle.set_grad_enabled(False):\n    y = x * 2\nx + y"),
         case("with paddle.set_grad_enabled(mode=True):\n    y = x * 2\ny"),
     ),
+    api(
+        "paddle.amp.auto_cast.amp_state()",
+        "torch.is_autocast_enabled()",
+        {},
+        case("from paddle.amp.auto_cast import amp_state\nx * 2 if amp_state() or x.ndim == 4 else x"),
+        case("from paddle.amp.auto_cast import amp_state\nx * 2 if not amp_state() else x"),
+        also="paddle.fluid.dygraph.amp.auto_cast.amp_state",
+        notes="Paddle's is the state itself, or None.",
+        rule="truth",
+    ),
     api("paddle.is_grad_enabled()", "torch.is_grad_enabled()", {}, case("paddle.is_grad_enabled()", grad=False)),
     api(
         "paddle.grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, only_inputs=True,"

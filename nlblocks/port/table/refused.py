@@ -73,8 +73,8 @@ REASONS = {
         paddle.fluid.layers.fill_constant paddle.fluid.layers.less_than paddle.fluid.layers.reduce_mean
         paddle.fluid.layers.reduce_sum paddle.fluid.layers.resize_nearest paddle.fluid.layers.split
         paddle.fluid.layers.squeeze paddle.fluid.layers.uniform_random paddle.fluid.dygraph.LayerList
-        paddle.fluid.data_feeder.convert_dtype paddle.fluid.dygraph.amp.auto_cast.amp_state
-        paddle.amp.auto_cast.amp_state paddle.dtype_guard paddle.one_hot
+        paddle.fluid.data_feeder.convert_dtype
+        paddle.dtype_guard paddle.one_hot
         paddle.nn.functional.scaled_dot_product_attention_ paddle.nn.functional.quick_gelu
         paddle.nn.functional.gelu_python paddle.utils.checkpoint.checkpoint""",
     "a matter of training or reporting, not of a model": """
