@@ -25,10 +25,10 @@ def ported(setting: str, attribute: str) -> Snippet:
 @pytest.mark.parametrize(
     ("setting", "attribute"),
     [
-        ("a = None", "bias_attr=a"),
+        ("a = [None][0]", "bias_attr=a"),
         ("a = False", "bias_attr=a"),
         ("a = True", "bias_attr=a"),
-        ("a = None", "weight_attr=a"),
+        ("a = [None][0]", "weight_attr=a"),
     ],
 )
 def test_an_initialiser_that_the_run_did_not_pass_raises(setting: str, attribute: str) -> None:

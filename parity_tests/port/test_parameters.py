@@ -54,3 +54,63 @@ def test_what_never_ran_is_still_a_layers_where_nothing_else_has_the_name() -> N
     snippet = Snippet(Case(code, {"x": "f2,5"}, "nn.Linear(5, 4)"))
     snippet.check()
     assert "part.short.add_module('pool', nn.ReLU())" in snippet.ported.text
+
+
+def _text(layer: str) -> str:
+    snippet = Snippet(case(layer=layer, x="f2,5", grad=False))
+    snippet.check()
+    return snippet.ported.text
+
+
+def test_an_attribute_in_a_variable_is_read_where_it_is_used() -> None:
+    text = _text(
+        f"rate = 0.1\nattr = paddle.ParamAttr(initializer={HALF}, learning_rate=rate)\n"
+        "layer = nn.Linear(5, 4, weight_attr=attr, bias_attr=attr)\nlayer"
+    )
+    assert "nn.init.constant_(layer.weight, val=0.5)" in text
+    assert "attr" not in text
+    assert "rate" not in text
+    assert "expect" not in text
+
+
+def test_one_that_says_nothing_of_a_start_is_left_out() -> None:
+    text = _text("attr = paddle.ParamAttr(learning_rate=0.1)\nnn.Sequential(nn.Linear(5, 4, weight_attr=attr))")
+    assert "nn.Sequential(nn.Linear(5, 4))" in text
+    assert "attr" not in text
+
+
+def test_one_that_is_given_twice_stays_a_variable() -> None:
+    text = _text(
+        f"attr = paddle.ParamAttr(initializer={HALF})\na = nn.Linear(5, 4, weight_attr=attr)\n"
+        "attr = paddle.ParamAttr(initializer=nn.initializer.Constant(2.0))\n"
+        "b = nn.Linear(4, 3, weight_attr=attr)\nnn.Sequential(a, b)"
+    )
+    assert "attr = partial(nn.init.constant_, val=2.0)" in text
+
+
+def test_so_is_one_whose_own_variables_change() -> None:
+    text = _text(
+        "bound = 0.5\nattr = paddle.ParamAttr(initializer=nn.initializer.Constant(bound))\n"
+        "bound = 2.0\nlayer = nn.Linear(5, 4, weight_attr=attr)\nlayer"
+    )
+    assert "attr = partial(nn.init.constant_, val=bound)" in text
+
+
+def test_what_only_a_label_was_made_of_goes_with_it() -> None:
+    text = _text(
+        "name = 'conv1'\nif name == 'conv1':\n    label = 'bn_' + name\nelse:\n    label = 'bn' + name[3:]\n"
+        "nn.Linear(5, 4, weight_attr=paddle.ParamAttr(name=label + '_scale'))"
+    )
+    assert "label" not in text
+    assert "if " not in text
+
+
+def test_a_variable_that_calls_something_stays() -> None:
+    text = _text("def told():\n    return 0.1\nrate = told()\nnn.Linear(5, 4, paddle.ParamAttr(learning_rate=rate))")
+    assert "rate = told()" in text
+
+
+def test_a_layer_that_is_added_and_assigned_starts_by_a_statement() -> None:
+    text = _text(f"net = nn.Layer()\npart = net.add_sublayer('part', nn.Linear(5, 4, weight_attr={HALF}))\npart")
+    assert "part = nn.Linear(5, 4)\n" in text
+    assert "nn.init.constant_(part.weight, val=0.5)" in text

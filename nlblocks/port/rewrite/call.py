@@ -241,8 +241,11 @@ class Call:
             return []
         if value is not UNKNOWN:
             raise Refusal(f"{name}={argument.text} is no ParamAttr")
-        if is_start(argument.node):
-            if self.row.names[0] == "paddle.nn.Linear" and "assign" in argument.text:
+        held = self.file.held.get(argument.text)
+        if held is not None and literal(held) is None:
+            return []
+        if is_start(held or argument.node):
+            if self.row.names[0] == "paddle.nn.Linear" and "assign" in code(held or argument.node):
                 raise Refusal("values of a Linear weight are given the other way round in torch")
             found.starts[fate.name] = argument.node
             return []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
 from nlblocks.port.rewrite.argument import code, literal
@@ -9,6 +11,8 @@ from nlblocks.port.rewrite.argument import code, literal
 
 def is_start(node: cst.BaseExpression) -> bool:
     """Whether an expression is a function that starts a parameter, as the port writes it."""
+    if isinstance(node, cst.Attribute):
+        return re.fullmatch(r"(torch\.)?nn\.init\.\w+_", code(node)) is not None
     return isinstance(node, cst.Call) and (code(node.func) in ("partial", "functools.partial") or _is_fixed(node))
 
 

@@ -17,12 +17,13 @@ from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.checks import at_the_head
 from nlblocks.port.rewrite.file import File
+from nlblocks.port.rewrite.held import fits, without_unread
 from nlblocks.port.rewrite.imports import Imports
 from nlblocks.port.rewrite.layout import blank_lines, with_blank_lines
 from nlblocks.port.rewrite.meaning import Meaning
 from nlblocks.port.rewrite.passed_on import with_seen_stars
 from nlblocks.port.rewrite.rules import RULES
-from nlblocks.port.rewrite.starts import applied
+from nlblocks.port.rewrite.started import started
 from nlblocks.port.table import row_of
 from nlblocks.port.table.row import Row
 
@@ -62,6 +63,7 @@ class Transform(cst.CSTTransformer):
         self.depth = 0
         self.annotations = 0
         self.evaluated = 0
+        self.functions: list[tuple[cst.FunctionDef, dict[str, cst.BaseExpression]]] = []
         self.top: set[int] = set()
         self.gap = 0  # blank lines before what was just left out
         self.docstrings: list[cst.CSTNode] = []
@@ -136,10 +138,14 @@ class Transform(cst.CSTTransformer):
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         self.depth += 1
         self.file.local.append(self.file.module.bound_by.get(self.site(node.body.body[0])[0], frozenset()))
+        self.functions.append((node, self.file.held))
+        self.file.held = {}
 
     def leave_FunctionDef(self, original: cst.FunctionDef, updated: cst.FunctionDef) -> cst.FunctionDef:
         self.depth -= 1
         self.file.local.pop()
+        _, self.file.held = self.functions.pop()
+        updated = without_unread(original, updated)
         return at_the_head(updated, self.file.helper("expect")) if "expect" in self.file.helpers else updated
 
     def visit_Annotation(self, node: cst.Annotation) -> bool:
@@ -190,6 +196,11 @@ class Transform(cst.CSTTransformer):
         return self._attribute(original, updated)
 
     def leave_Assign(self, original: cst.Assign, updated: cst.Assign) -> Any:
+        target = original.targets[0].target
+        if len(original.targets) == 1 and isinstance(target, cst.Name) and self.functions:
+            function, _ = self.functions[-1]
+            if fits(target.value, updated.value, function):
+                self.file.held[target.value] = updated.value
         return assigned(original, updated, self)
 
     def leave_BinaryOperation(self, original: cst.BinaryOperation, updated: cst.BinaryOperation) -> Any:
@@ -362,30 +373,9 @@ class Transform(cst.CSTTransformer):
                 self.blocks[-1].before.append(text)
 
     def _started(self, original: cst.BaseExpression, written: Written) -> cst.BaseExpression:
-        """The layer with its parameters started: by statements after it where it is assigned, else by a helper."""
-        if not written.starts and not written.lacking:
-            return written.node
-        parent = self.parent(original)
-        target = parent.targets[0].target if isinstance(parent, cst.Assign) and len(parent.targets) == 1 else None
-        if isinstance(target, cst.Name | cst.Attribute) and all(
-            isinstance(start, cst.Call | cst.Attribute) or parameter == ""
-            for parameter, start in written.starts.items()
-        ):
-            self.file.used.add("nn")
-            name = code(target)
-            self.blocks[-1].after += [f"{name}.{parameter} = None" for parameter in written.lacking]
-            for parameter, start in written.starts.items():
-                self.blocks[-1].after += applied(start, f"{name}.{parameter}".rstrip("."))
-            return written.node
-        if "" in written.starts:
-            return expression(f"{self.file.helper('started')}({code(written.node)}, {code(written.starts[''])})")
-        text = code(written.node)
-        if written.lacking:
-            text = f"{self.file.helper('without')}({text}, {', '.join(map(repr, written.lacking))})"
-        if written.starts:
-            starts = ", ".join(f"{name}={code(start)}" for name, start in written.starts.items())
-            text = f"{self.file.helper('initialised')}({text}, {starts})"
-        return expression(text)
+        node, after = started(original, written, self.file, self)
+        self.blocks[-1].after += after
+        return node
 
     def _refuse(self, api: str, original: cst.BaseExpression, why: str, lazily: bool = False) -> cst.BaseExpression:
         """What raises, where it is reached, in the place of what is not ported."""
