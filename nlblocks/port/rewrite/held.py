@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import libcst as cst
 import libcst.matchers as m
@@ -136,7 +137,7 @@ class _Without(cst.CSTTransformer):
         gone = _is_empty(updated.body) and updated.orelse is None and _is_pure(updated.test)
         return cst.RemoveFromParent() if gone else updated
 
-    def leave_Else(self, original: cst.Else, updated: cst.Else) -> cst.Else | cst.RemovalSentinel:
+    def leave_Else(self, original: cst.Else, updated: cst.Else) -> Any:
         return cst.RemoveFromParent() if _is_empty(updated.body) else updated
 
 
