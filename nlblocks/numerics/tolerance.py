@@ -43,6 +43,9 @@ float32; a float32 floor beyond this would excuse a tenth of the tensor."""
 ZERO_CEILING = {"float64": CEILING / RATIO, "float32": 1e-2 / RATIO}
 """The same in units of the largest value in the tensor's group. A gradient that is zero in exact arithmetic is nothing
 but the rounding of what cancels in it: that is small beside the other gradients, not beside itself."""
+NOTHING = 2.0**-80
+"""A gradient that is smaller than this share of the largest beside it is none: half the bits of a rounding's own
+rounding. A fused kernel gives 1e-27 where a softmax of one element has a gradient of zero."""
 SPREAD = 32.0
 """How many times the median of a tensor's floors one of its elements may be given by the others. Changes of elements
 that are alike reach some 8 times their median; those of unlike ones more. What jumps is orders above."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.numerics import Comparison, NoiseFloor
+from nlblocks.numerics import Comparison, NoiseFloor, tolerance
 from nlblocks.numerics.tolerance import EPSILON, MODEL_CEILING, MODEL_LIMIT, MORE_NUDGES, NUDGES, RATIO, ZERO_CEILING
 from nlblocks.parity.findings import Phase
 from nlblocks.parity.judging.alike import DecidedAlike, decided_alike, decided_exactly
@@ -19,6 +19,8 @@ from nlblocks.parity.judging.side import Side
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.tracing import Trace, vocabulary
 
+GRADIENTS = ("grad_input", "grad_params")
+"""The groups of gradients."""
 SWINGS = 4.0
 """A jump is as far as nudges show where it is no more than this many times as far: several may add up."""
 
@@ -79,10 +81,11 @@ class Comparer:
         if found.passed or found.difference.problem or found.undecided:
             return found
         largest = self._largest(key[0], runs, found.difference.scale)
+        nothing = tolerance.NOTHING * largest / RATIO if key[0] in GRADIENTS else 0.0
         for nudges in (NUDGES, MORE_NUDGES):
             floors = self._floors(self.floors, key, runs, other, nudges, a.shape, where)
             measured = np.maximum(*floors) if runs.dtype == "float64" else np.minimum(*floors)
-            found = found.judged(a, b, np.maximum(measured, extra), largest)
+            found = found.judged(a, b, np.maximum(measured, max(extra, nothing)), largest)
             if found.passed or found.undecided or self._beyond(found, measured):
                 break
         return replace(found, undecided=self._jump(runs) or found.undecided) if found.undecided else found

@@ -110,7 +110,7 @@ class Observer:
             return fused(self, call, function, args, kwargs)
         result = draws.run(self.recorder, call, function, args, kwargs)
         if result is None:
-            result = self._decided(function, call, args, kwargs)
+            result = self.options.rounded(self.framework, call, self._decided(function, call, args, kwargs))
         result = self.dtypes.result(call, args, result)
         if call.name in WRITES:
             self.recorder.after(call, None, target=target)

@@ -12,9 +12,12 @@ from nlblocks.backend import Array
 from nlblocks.init import generator
 from nlblocks.numerics import NoiseFloor
 from nlblocks.parity.recording.decisions import Decisions
+from nlblocks.parity.recording.framework import Framework
 from nlblocks.parity.tracing import vocabulary
 
 Keep = Literal["results", "digests", "values"]
+SATURATING = {"tanh", "sigmoid", "softmax"}
+"""Kinds that come to a stand at 1, and whose gradient is computed from what they give."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +30,11 @@ class RunOptions:
     buffers, gradients of inputs and parameters): "values" copies of every tensor and gradient on the way, "digests" a
     digest of every tensor. Where ``gradients`` is given, it is called with each gradient of an input or parameter as
     soon as that is known, and the trace holds none of them. What is ``given`` takes the place of the run's own.
-    ``nudge`` moves the gradients of the outputs by one unit in the last place. ``names``, where there are any, are the
-    keywords that the inputs are passed by. ``masks`` says, by site, what a dropout's mask is drawn for
-    (:mod:`nlblocks.parity.formulas.dropout`) if not for its own shape. ``decisions`` are filled with what the run
-    decides, or those that it is held to (:mod:`nlblocks.parity.recording.decisions`).
+    ``nudge`` moves the gradients of the outputs by one unit in the last place, and what :data:`SATURATING` kinds give:
+    where that stands still, its last digit is the kernel's own, and all that is left of its gradient. ``names``, where
+    there are any, are the keywords that the inputs are passed by. ``masks`` says, by site, what a dropout's mask is
+    drawn for (:mod:`nlblocks.parity.formulas.dropout`) if not for its own shape. ``decisions`` are filled with what the
+    run decides, or those that it is held to (:mod:`nlblocks.parity.recording.decisions`).
     """
 
     inputs: tuple[Array, ...]
@@ -47,6 +51,14 @@ class RunOptions:
     names: tuple[str, ...] = ()
     masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     decisions: Decisions | None = None
+
+    def rounded(self, framework: Framework, call: Any, result: Any) -> Any:
+        """What a call gave; in a nudged run as another kernel would round it, in its own memory."""
+        if self.nudge is not None and call.kind in SATURATING and isinstance(result, framework.tensor_type):
+            own = framework.to_numpy(result)
+            if own.dtype.name == self.dtype:
+                framework.write(result, np.clip(NoiseFloor.nudged(own, self.nudge, call.site), -1.0, 1.0))
+        return result
 
     def call(self, model: Any, tensors: Sequence[Any]) -> Any:
         """What the model gives for its inputs."""
