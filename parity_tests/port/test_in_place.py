@@ -29,3 +29,28 @@ def test_same(code: str) -> None:
 )
 def test_a_tensor_that_is_reshaped_itself_is_refused(code: str) -> None:
     assert "itself is reshaped" in Snippet(case(code)).ported.refused[0].why
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "y = x * 2\nz = y\nz += x\ny * z",
+        "y = [x * 2, x * 3]\nz = y[0]\nz -= x * 2\nz *= x + 1\ny[0] * z",
+        "y = [x * 2]\nkept = y[0]\ny[0] /= 2 if x.ndim else 3\nkept * y[0]",
+        "import types\ny = types.SimpleNamespace(z=x * 2)\nkept = y.z\ny.z **= 2\nkept * y.z",
+        "total = 0\nfor n in range(3):\n    total += x\ntotal",
+    ],
+)
+def test_what_paddle_makes_anew_is_not_changed(code: str) -> None:
+    Snippet(case(code)).check()
+
+
+def test_numbers_and_lists_are_changed_as_before() -> None:
+    made = Snippet(case("n, some = 1, []\nn += 1\nsome += [x]\nsome[0] * n"))
+    made.check()
+    assert "n += 1\n    some += [x]\n" in made.ported.text
+
+
+def test_what_never_ran_is_known_by_the_source() -> None:
+    text = Snippet(case("y = x * 2\nif x.ndim == 1:\n    y += x\n    x.ndim\ny")).ported.text
+    assert "y = y + x" in text

@@ -17,6 +17,10 @@ DECORATOR = "__nlblocks_decorator__"
 OF_THE_FRAME = frozenset({"super", "locals", "globals", "vars", "dir", "eval", "exec", "breakpoint"})
 """Builtins that read their caller's frame: of these only the result is seen."""
 
+READ_AGAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop,
+              ast.expr_context)  # fmt: skip
+"""What may be read once more than the program does."""
+
 Site = tuple[int, int, int, int]
 """Where an expression stands: line and column of its start and end, columns in characters from 0."""
 
@@ -27,7 +31,7 @@ class Sites:
     def __init__(self, source: str) -> None:
         self.lines = source.splitlines()
 
-    def of(self, node: ast.expr) -> Site:
+    def of(self, node: ast.expr | ast.stmt) -> Site:
         end_line, end = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
         return node.lineno, self._column(node.lineno, node.col_offset), end_line, self._column(end_line, end)
 
@@ -50,13 +54,16 @@ def instrumented(source: str, path: str) -> tuple[ast.Module, list[Site]]:
 
 
 class _Watch(ast.NodeTransformer):
-    """f(a) becomes CALLED(n, f, a), x.name becomes LOOKED(n, x).name, and eval(a) becomes GAVE(n, a, eval(a))."""
+    """f(a) becomes CALLED(n, f, a), x.name becomes LOOKED(n, x).name, and eval(a) becomes GAVE(n, a, eval(a)).
+
+    x += a becomes x += GAVE(n, x, a).
+    """
 
     def __init__(self, sites: Sites) -> None:
         self.sites = sites
         self.found: list[Site] = []
 
-    def _number(self, node: ast.expr) -> ast.Constant:
+    def _number(self, node: ast.expr | ast.stmt) -> ast.Constant:
         self.found.append(self.sites.of(node))
         return ast.Constant(len(self.found) - 1)
 
@@ -73,6 +80,17 @@ class _Watch(ast.NodeTransformer):
         number = self._number(node)
         self.generic_visit(node)
         node.value = _call(LOOKED, [number, node.value], [], node.value)
+        return node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        number = self._number(node)
+        changed = copy.deepcopy(node.target)
+        self.generic_visit(node)
+        if all(isinstance(part, READ_AGAIN) for part in ast.walk(changed)):
+            for part in ast.walk(changed):
+                if isinstance(getattr(part, "ctx", None), ast.Store):
+                    part.ctx = ast.Load()  # type: ignore[attr-defined]
+            node.value = _call(GAVE, [number, changed, node.value], [], node.value)
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:

@@ -31,6 +31,16 @@ class Guess:
         node = self._functions.get(site)
         return self._kind(node, self._owner(node), 0) if node is not None else ""
 
+    def changed(self, site: Site) -> str:
+        """What a statement such as ``x += y`` at a site changes."""
+        node = self._augmented.get(site)
+        return self._kind(node, self._owner(node), 0) if node is not None else ""
+
+    @cached_property
+    def _augmented(self) -> dict[Site, ast.expr]:
+        found = (node for node in ast.walk(self.module.tree) if isinstance(node, ast.AugAssign))
+        return {self.module.sites.of(node): node.target for node in found}
+
     @cached_property
     def _functions(self) -> dict[Site, ast.expr]:
         found = (node.func for node in ast.walk(self.module.tree) if isinstance(node, ast.Call))

@@ -13,6 +13,7 @@ from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code, expression
 from nlblocks.port.rewrite.around import in_brackets, is_caught, safe
 from nlblocks.port.rewrite.assigned import assigned
+from nlblocks.port.rewrite.augmented import augmented
 from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.checks import at_the_head
@@ -202,6 +203,9 @@ class Transform(cst.CSTTransformer):
             if fits(target.value, updated.value, function):
                 self.file.held[target.value] = updated.value
         return assigned(original, updated, self)
+
+    def leave_AugAssign(self, original: cst.AugAssign, updated: cst.AugAssign) -> cst.BaseSmallStatement:
+        return augmented(original, updated, self)
 
     def leave_BinaryOperation(self, original: cst.BinaryOperation, updated: cst.BinaryOperation) -> Any:
         return updated.with_changes(
