@@ -6,7 +6,7 @@ from typing import Any
 
 import libcst as cst
 
-from nlblocks.port.rewrite.argument import code
+from nlblocks.port.rewrite.argument import code, expression
 from nlblocks.port.rewrite.file import Walk
 
 LOOSE = (cst.BinaryOperation, cst.UnaryOperation, cst.BooleanOperation, cst.Comparison, cst.IfExp, cst.Lambda)
@@ -37,3 +37,11 @@ def is_caught(node: cst.CSTNode, walk: Walk) -> bool:
             return any(handler.type is None or code(handler.type) in CATCHING for handler in outer.handlers)
         node = outer
     return False
+
+
+def as_paddles(original: cst.BaseExpression, updated: cst.BaseExpression, transform: Walk) -> cst.BaseExpression:
+    """An operand as Paddle has it: a linear layer's weight is [out, in] in torch."""
+    weight = isinstance(original, cst.Attribute) and original.attr.value == "weight"
+    place = transform.place(original) if weight else None
+    turned = place is not None and place.receiver.kinds == {"Layer:paddle.nn.Linear"}
+    return expression(f"{code(updated)}.t()") if turned else updated

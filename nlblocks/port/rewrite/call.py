@@ -89,7 +89,7 @@ class Call:
             argument = bound.get(name) or Argument(expression(default), given=False)
             fate = self.row.fate(name, variant)
             asked = any("linear weight" in str(other.when.get(name)) for other in self.row.variants)
-            if not asked and argument.fits("linear weight") and self.row.rule != "start":
+            if not asked and argument.fits("linear weight") and self.row.rule not in ("start", "fill"):
                 argument = replace(argument, node=expression(f"{argument.text}.t()"))  # torch's is [out, in]
             outputs += self._apply(name, argument, fate, found, target)
         found.node = self._call(target, outputs, rest) if target.signature else self._expression(target, outputs, rest)

@@ -38,6 +38,8 @@ def dtype(argument: Argument, file: File) -> cst.BaseExpression:
         return argument.node
     if argument.kinds and "str" not in argument.kinds:
         return argument.node
+    if not argument.kinds and argument.text.endswith(".dtype") and argument.text != "self.dtype":
+        return argument.node  # a tensor's, which torch refuses where it is an array's
     return expression(f"{file.helper('torch_dtype')}({argument.text})")
 
 

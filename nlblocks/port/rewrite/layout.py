@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from nlblocks.port.rewrite.argument import Argument, code
+from nlblocks.port.rewrite.argument import Argument, code, expression
 
 
 def keyword(arg: cst.Arg | None, name: str, value: cst.BaseExpression) -> cst.Arg:
@@ -70,3 +70,20 @@ def quoted(value: Any) -> str:
     """A value as it is written: text in the quotes of habit."""
     text = repr(value)
     return f'"{text[1:-1]}"' if isinstance(value, str) and text[0] == "'" and '"' not in text else text
+
+
+WIDTH = 79
+"""How long a line may be on which a call is joined: Paddle's own code keeps to it."""
+
+
+def joined(call: cst.BaseExpression, original: cst.BaseExpression, column: int) -> cst.BaseExpression:
+    """A call that lost arguments, on one line where that is short, and holds no comment."""
+    if not isinstance(call, cst.Call) or not isinstance(original, cst.Call) or len(call.args) >= len(original.args):
+        return call
+    text = code(call)
+    if "\n" not in text or "#" in text:
+        return call
+    plain = cst.SimpleWhitespace("")
+    args = [arg.with_changes(comma=cst.MaybeSentinel.DEFAULT, whitespace_after_arg=plain) for arg in call.args]
+    line = f"{code(call.func)}({', '.join(map(code, args))})"
+    return call if "\n" in line or column + len(line) > WIDTH else expression(line)

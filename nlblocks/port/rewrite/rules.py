@@ -11,7 +11,7 @@ from libcst import matchers
 from nlblocks.port.rewrite.argument import STARTLESS, UNKNOWN, Argument, Refusal, code, expression, item_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import Walk
-from nlblocks.port.rewrite.starts import applied, is_start, plainly
+from nlblocks.port.rewrite.starts import applied, is_start, is_zero, plainly
 
 Rule = Callable[[Call, Any, Walk], Written]
 RULES: dict[str, Rule] = {}
@@ -40,11 +40,17 @@ def start(call: Call, original: Any, transform: Walk) -> Written:
 
 @rule
 def fill(call: Call, original: Any, transform: Walk) -> Written:
-    """A parameter that an initialiser fills: torch's function itself where it stands in the call."""
-    written = call.written()
+    """A parameter that an initialiser fills: torch's function itself where it stands in the call.
+
+    Of a linear weight only given values stand otherwise in torch: a distribution does not care, and takes its fans from
+    [out, in] as Paddle's does from [in, out].
+    """
     bound, _ = call._bound()
-    if call.receiver is not None and is_start(call.receiver):
-        (text,) = applied(call.receiver, bound["param"].text)
+    values = call.place is not None and any("Assign" in callee for callee in call.place.callees)
+    parameter = f"{bound['param'].text}.t()" if values and bound["param"].fits("linear weight") else bound["param"].text
+    written = call.written()
+    if call.receiver is not None:
+        text, *_ = applied(call.receiver, parameter)
         written.node = expression(text)
     return written
 
@@ -140,7 +146,7 @@ def create_parameter(call: Call, original: Any, transform: Walk) -> Written:
     if fill is None and default is not None and default.value is not None:
         fill = default.node
     loose = attr if attr is not None and _is_loose(attr) else None
-    if loose is None and fill is not None and is_start(fill) and _is_zero(fill):
+    if loose is None and fill is not None and is_zero(fill, call.file):
         return written
     bias = bound["is_bias"].value if "is_bias" in bound else False
     if bias is UNKNOWN:
@@ -161,10 +167,6 @@ def create_parameter(call: Call, original: Any, transform: Walk) -> Written:
 def _is_loose(attr: Argument) -> bool:
     """Whether a ParamAttr in a variable may hold an initialiser: of what only says whether there is one, no."""
     return attr.value is UNKNOWN and not is_start(attr.node) and not (attr.kinds and attr.kinds <= STARTLESS)
-
-
-def _is_zero(fill: cst.BaseExpression) -> bool:
-    return code(fill) in ("partial(nn.init.zeros_)", "partial(nn.init.constant_, val=0.0)", "nn.init.zeros_")
 
 
 @rule

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from typing import Any
 
 import libcst as cst
 
 from nlblocks.port.rewrite.argument import code, literal
+from nlblocks.port.rewrite.file import File
 
 
 def is_start(node: cst.BaseExpression) -> bool:
@@ -19,6 +22,36 @@ def is_start(node: cst.BaseExpression) -> bool:
 def _is_fixed(node: cst.Call) -> bool:
     """Whether it is the helper's start of a parameter that is not trained."""
     return code(node.func).rstrip("_") == "fixed"
+
+
+def is_zero(fill: cst.BaseExpression, file: File) -> bool:
+    """Whether an initialiser, here or at the top of a module, fills with zeros."""
+    if isinstance(fill, cst.Name):
+        return _constant(fill.value, file) == 0
+    if not isinstance(fill, cst.Call) or code(fill.func) != "partial":
+        return code(fill) == "nn.init.zeros_"
+    name, *settings = fill.args
+    values = [literal(arg.value) for arg in settings if arg.keyword is None or arg.keyword.value == "val"]
+    return code(name.value) == "nn.init.zeros_" or (code(name.value) == "nn.init.constant_" and values == [0])
+
+
+def _constant(name: str, file: File) -> Any:
+    """What the initialiser that a module's name holds fills with, where that is one literal value; else None."""
+    if any(name in names for names in file.local):
+        return None
+    module, _, own = file.program.split(file.program.origin(file.module.top.get(name) or "", file.module))
+    given = [
+        node.value
+        for node in (module.tree.body if module is not None else ())
+        if isinstance(node, ast.Assign) and [t.id for t in node.targets if isinstance(t, ast.Name)] == [own]
+    ]
+    if module is None or len(given) != 1 or not isinstance(given[0], ast.Call):
+        return None
+    api = module.names.get(module.sites.of(given[0].func), "")
+    values = [*given[0].args, *(keyword.value for keyword in given[0].keywords)]
+    if file.program.origin(api, module) != "paddle.nn.initializer.Constant" or len(values) != 1:
+        return None
+    return literal(cst.parse_expression(ast.unparse(values[0])))
 
 
 def outcomes(node: cst.BaseExpression) -> set[str]:

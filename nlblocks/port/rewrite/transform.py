@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import libcst as cst
@@ -11,7 +12,7 @@ from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvide
 
 from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code, expression
-from nlblocks.port.rewrite.around import in_brackets, is_caught, safe
+from nlblocks.port.rewrite.around import as_paddles, in_brackets, is_caught, safe
 from nlblocks.port.rewrite.assigned import assigned
 from nlblocks.port.rewrite.augmented import augmented
 from nlblocks.port.rewrite.by_text import by_text
@@ -20,11 +21,12 @@ from nlblocks.port.rewrite.checks import at_the_head
 from nlblocks.port.rewrite.file import File
 from nlblocks.port.rewrite.held import fits, without_unread
 from nlblocks.port.rewrite.imports import Imports
-from nlblocks.port.rewrite.layout import blank_lines, with_blank_lines
+from nlblocks.port.rewrite.layout import blank_lines, joined, with_blank_lines
 from nlblocks.port.rewrite.meaning import Meaning
 from nlblocks.port.rewrite.passed_on import with_seen_stars
 from nlblocks.port.rewrite.rules import RULES
 from nlblocks.port.rewrite.started import started
+from nlblocks.port.rewrite.statements import each_once, without_nothing
 from nlblocks.port.table import row_of
 from nlblocks.port.table.row import Row
 
@@ -68,6 +70,7 @@ class Transform(cst.CSTTransformer):
         self.top: set[int] = set()
         self.gap = 0  # blank lines before what was just left out
         self.docstrings: list[cst.CSTNode] = []
+        self.following: dict[int, cst.CSTNode] = {}
 
     def site(self, node: cst.CSTNode) -> Site:
         found = self.get_metadata(PositionProvider, node)
@@ -84,6 +87,7 @@ class Transform(cst.CSTTransformer):
     def visit_Module(self, node: cst.Module) -> None:
         self.top = {id(statement) for statement in node.body}
         self.docstrings = list(node.body[:1])
+        self.following = {id(one): other for one, other in pairwise(node.body)}
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         """A statement at the top that is not kept is not looked at."""
@@ -107,7 +111,8 @@ class Transform(cst.CSTTransformer):
                 return True
             first = node.body[0]
             if isinstance(first, cst.Expr) and isinstance(first.value, cst.SimpleString | cst.ConcatenatedString):
-                return node in self.docstrings
+                following = self.following.get(id(node))  # text is a comment on what it stands above
+                return node in self.docstrings or (following is not None and self._kept(following))
         return self.imports.keeps(self.site(node)[0])
 
     def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
@@ -207,21 +212,20 @@ class Transform(cst.CSTTransformer):
     def leave_AugAssign(self, original: cst.AugAssign, updated: cst.AugAssign) -> cst.BaseSmallStatement:
         return augmented(original, updated, self)
 
+    def leave_With(self, original: cst.With, updated: cst.With) -> Any:
+        return without_nothing(original, updated)
+
+    def leave_Tuple(self, original: cst.Tuple, updated: cst.Tuple) -> cst.Tuple:
+        parent = self.parent(original)
+        return each_once(original, updated, parent, self.parent(parent)) if isinstance(parent, cst.Arg) else updated
+
     def leave_BinaryOperation(self, original: cst.BinaryOperation, updated: cst.BinaryOperation) -> Any:
         return updated.with_changes(
-            left=self._as_paddles(original.left, updated.left), right=self._as_paddles(original.right, updated.right)
+            left=as_paddles(original.left, updated.left, self), right=as_paddles(original.right, updated.right, self)
         )
 
     def leave_Subscript(self, original: cst.Subscript, updated: cst.Subscript) -> cst.BaseExpression:
-        return updated.with_changes(value=self._as_paddles(original.value, updated.value))
-
-    def _as_paddles(self, original: cst.BaseExpression, updated: cst.BaseExpression) -> cst.BaseExpression:
-        """An operand as Paddle has it: a linear layer's weight is [out, in] in torch."""
-        place = (
-            self.place(original) if isinstance(original, cst.Attribute) and original.attr.value == "weight" else None
-        )
-        turned = place is not None and place.receiver.kinds == {"Layer:paddle.nn.Linear"}
-        return expression(f"{code(updated)}.t()") if turned else updated
+        return updated.with_changes(value=as_paddles(original.value, updated.value, self))
 
     def _name(self, original: cst.BaseExpression, updated: Any) -> cst.BaseExpression:
         api = self.meaning.api(self.site(original))
@@ -363,6 +367,7 @@ class Transform(cst.CSTTransformer):
             self.file.note(api, self.site(original)[0], f"{name} is left out: {reason}")
         self._check(written.checks)
         self.blocks[-1].after += written.after
+        written.node = joined(written.node, original, self.site(original)[1])
         result = self._started(original, written)
         return (
             in_brackets(result, original)

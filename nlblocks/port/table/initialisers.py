@@ -154,6 +154,10 @@ ROWS = (
         case("if x.ndim == 1:\n    fill = nn.initializer.Constant(value=0.5)\n    fill(layer.weight, None)\nlayer(x)",
              layer="nn.Linear(5, 4)"),
         case("nn.initializer.Constant(0.5).__call__(layer.weight, None)\nlayer(x)", layer="nn.Linear(5, 4)"),
+        case("fill = nn.initializer.Assign(np.arange(16.0).reshape([4, 4]))\nfill(layer.weight)\nlayer(x)",
+             layer="nn.Linear(4, 4)", x="f2,4"),
+        case("nn.initializer.KaimingNormal()(layer.weight)\nlayer.weight.flatten()",
+             layer="nn.Linear(400, 40)", grad=False, check="distribution"),
         rule="fill",
     ),
     api(

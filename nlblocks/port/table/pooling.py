@@ -54,7 +54,7 @@ def _average(n: int):  # type: ignore[no-untyped-def]
     layer = f"nn.AvgPool{n}d({ALIKE}padding=0, ceil_mode=False, count_include_pad=True{divisor})"
     plain = layer.replace(", count_include_pad=True", "").replace(", divisor", ", *, divisor")
     exclusive: Fates = {"exclusive": to("count_include_pad", "negated")}
-    same = f"SameAvgPool{n}d({ALIKE}ceil_mode=False, count_include_pad=True)"
+    same = f"SameAvgPool{n}d({ALIKE}ceil_mode=False)"
     no_mask = {k: v for k, v in SIZES.items() if k != "return_mask"}
     return api(
         f"paddle.nn.AvgPool{n}D({ALIKE}padding=0, "
@@ -70,7 +70,7 @@ def _average(n: int):  # type: ignore[no-untyped-def]
         *([case(layer=f"nn.AvgPool{n}D(2, 2, padding='SAME', ceil_mode=True)", x=x, held=True),
            case(layer=f"nn.AvgPool{n}D(2, 1, padding='SAME')", x=x, held=True)] if n == 2 else []),
         variants=(
-            *([when(same, {"padding": only("SAME", "same"),
+            *([when(same, {"padding": only("SAME", "same"), "exclusive": only(True),
                            "divisor_override": only(None)}, padding=("SAME", "same"))] if n == 2 else
               [when(None, padding="text", why="padding by name")]),
             when(plain, {"exclusive": only(True, False)}, padding=(0,), ceil_mode=(False,)),
