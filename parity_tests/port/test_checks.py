@@ -55,19 +55,18 @@ def test_a_name_that_is_set_is_checked_where_it_is_used() -> None:
 
 @pytest.mark.parametrize("started", ["paddle.ParamAttr(name='w')", "paddle.ParamAttr(trainable=bool(1))"])
 def test_an_attribute_without_a_start_is_checked_and_not_applied(started: str) -> None:
-    text = ported(f"attr = {started}\nnn.Conv2D(3, 2, 1, weight_attr=attr)")
+    text = ported(f"def made(attr):\n    return nn.Conv2D(3, 2, 1, weight_attr=attr)\nmade({started})")
     assert "initialised" not in text
     space: dict[str, object] = {"__name__": "snippet_torch"}
-    exec(re.sub("attr = .*", f"attr = {OTHER}", text, count=1), space)
+    exec(re.sub(r"return made\(.*\)", f"return made({OTHER})", text, count=1), space)
     with pytest.raises(NotImplementedError, match="this port is for"):
         space["build"]()  # type: ignore[operator]
 
 
 def test_a_start_that_is_false_elsewhere_raises() -> None:
-    text = ported(
-        "attr = paddle.ParamAttr(initializer=nn.initializer.Constant(0.5))\nnn.BatchNorm2D(3, weight_attr=attr)"
-    )
+    start = "paddle.ParamAttr(initializer=nn.initializer.Constant(0.5))"
+    text = ported(f"def made(attr):\n    return nn.BatchNorm2D(3, weight_attr=attr)\nmade({start})")
     space: dict[str, object] = {"__name__": "snippet_torch"}
-    exec(text.replace("attr = partial(nn.init.constant_, val=0.5)", "attr = False"), space)
+    exec(re.sub(r"return made\(.*\)", "return made(False)", text, count=1), space)
     with pytest.raises(NotImplementedError, match="without weight"):
         space["build"]()  # type: ignore[operator]
