@@ -89,6 +89,15 @@ class Inputs:
         rest = iter(values)
         return self._map(lambda array: next(rest))
 
+    def doubled(self) -> Inputs:
+        """Two samples where there is one: each array beside its mirror image."""
+
+        def two(array: Any) -> Any:
+            alone = array.ndim > 0 and array.shape[0] == 1
+            return np.concatenate([array, np.flip(array, -1)]) if alone else array
+
+        return Inputs(*self._map(two))
+
     def tensors(self, tensor: Callable[[Any], Any]) -> tuple[list[Any], dict[str, Any]]:
         return self._map(tensor)
 

@@ -30,6 +30,11 @@ ACCEPTED = ("batch_norm.variance",)
 Only what is a property of both frameworks' native layers, which no port of the source can mend: Paddle's BatchNorm
 keeps the biased running variance, torch's the unbiased one.
 """
+SINGLE = "batch_norm.single"
+"""Torch's BatchNorm does not train on one value a channel, where Paddle's gives its bias. Accepted likewise.
+
+In training two samples are compared then: the given one, and its mirror image.
+"""
 WORST_FIRST = ("different", "not run", "proven except", "proven")
 
 
@@ -71,8 +76,9 @@ def _proof(job: Job, entry: str, lines: Lines) -> dict[str, Any]:
     if not job.inputs:
         return {"verdict": "not run", "why": "no --input was given", "weights": target}
     inputs = Inputs.of(job.inputs, job.seed).for_model(left.forward)
-    found = _compared(inputs, left, right, pairs, paddle, torch)
-    lines.run(right, inputs, torch)
+    single = torch.is_single(right, *inputs.tensors(torch.tensor))
+    found = _compared(inputs, left, right, pairs, paddle, torch, single=single)
+    lines.run(right, inputs.doubled() if single else inputs, torch)
     return {**found, "weights": target}
 
 
@@ -96,7 +102,9 @@ def torch_entry(entry: str) -> str:
     return f"{root}{SUFFIX}{dot}{rest}:{name}"
 
 
-def _compared(inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], paddle: Any, torch: Any) -> dict[str, Any]:
+def _compared(
+    inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], paddle: Any, torch: Any, *, single: bool
+) -> dict[str, Any]:
     """The lab's report, as data, and the verdict that follows from it.
 
     Compared are the evaluation forward, and the training forward, backward and buffers; no optimiser takes a step:
@@ -107,21 +115,28 @@ def _compared(inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], padd
     if not inputs.plain:
         left, right, prefix = paddle.wrapped(left, inputs.nested), torch.wrapped(right, inputs.nested), "model."
     rename = {f"{prefix}{paddle.lab_name(move.paddle)}": f"{prefix}{move.torch}" for move in pairs}
+    settings: dict[str, Any] = {"rename": rename, "accept": ACCEPTED, "steps": 0}
     try:
-        report = compare(left, right, tuple(inputs.arrays), rename=rename, accept=ACCEPTED, steps=0)
+        if single:
+            reports = [compare(left, right, tuple(inputs.arrays), training=False, **settings)]
+            reports.append(compare(left, right, tuple(inputs.doubled().arrays), **settings))
+        else:
+            reports = [compare(left, right, tuple(inputs.arrays), **settings)]
     except InputError as error:
         return {"verdict": "not run", "why": str(error)}
-    accepted = sorted({f.cause for f in report.findings if f.cause in ACCEPTED and f.severity == "note"})
+    report = next((report for report in reports if report.verdict != "same"), reports[-1])
+    accepted = {f.cause for r in reports for f in r.findings if f.cause in ACCEPTED and f.severity == "note"}
+    accepted |= {SINGLE} if single else set()
     if report.verdict == "same":
         verdict = "proven except" if accepted else "proven"
     else:
         verdict = "different" if report.verdict == "different" else "not run"
     return {
         "verdict": verdict,
-        "accepted": accepted,
+        "accepted": sorted(accepted),
         "why": "" if verdict.startswith("proven") else _why(report),
-        "error": _error(report),
-        "text": str(report),
+        "error": max((error for error in map(_error, reports) if error is not None), default=None),
+        "text": "\n".join(map(str, reports)),
         "lab": report.to_dict(),
     }
 

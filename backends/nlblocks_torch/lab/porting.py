@@ -47,6 +47,20 @@ class TorchPorting:
     def without_gradients(self) -> Any:
         return torch.no_grad()
 
+    def is_single(self, model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+        """Whether a batch normalisation of the model does not train on these inputs: they are one value a channel."""
+        state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        was = model.training
+        try:
+            with torch.no_grad():
+                model.train()(*args, **kwargs)
+        except Exception as error:
+            return "more than 1 value per channel" in str(error)
+        finally:
+            model.load_state_dict(state)
+            model.train(was)
+        return False
+
     def state(self, model: nn.Module) -> dict[str, Any]:
         """The arrays of a model's state, by name."""
         return {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
