@@ -291,7 +291,7 @@ class Call:
                 args.append(keyword(arg, torch, argument.node))
         args += rest
         for torch, argument in outputs:
-            if argument.given or torch in target.placeholders:
+            if argument.given or torch in target.placeholders or (self.place is not None and self.place.beforehand):
                 continue
             default = signature.parameters.get(torch, REQUIRED)
             if default == REQUIRED or not same_literal(argument.node, default):

@@ -11,6 +11,7 @@ from libcst import matchers
 from nlblocks.port.rewrite.argument import STARTLESS, UNKNOWN, Argument, Refusal, code, expression, item_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import Walk
+from nlblocks.port.rewrite.layout import commas, keyword
 from nlblocks.port.rewrite.starts import applied, is_start, is_zero, plainly
 
 Rule = Callable[[Call, Any, Walk], Written]
@@ -252,13 +253,10 @@ def _smallest(value: Any) -> int:
 def affine(call: Call, original: Any, transform: Walk) -> Written:
     """InstanceNorm has a scale and a bias in Paddle unless told otherwise, and none in torch."""
     written = call.written()
-    if isinstance(written.node, cst.Call) and call._variant(call._bound()[0]) is None:
-        arg = cst.Arg(
-            cst.Name("True"), keyword=cst.Name("affine"), equal=cst.AssignEqual(*[cst.SimpleWhitespace("")] * 2)
-        )
-        comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-        args = written.node.args
-        written.node = written.node.with_changes(args=[*args[:-1], args[-1].with_changes(comma=comma), arg])
+    told = call.place is not None and call.place.beforehand
+    if isinstance(written.node, cst.Call) and call._variant(call._bound()[0]) is None and not told:
+        args = [*written.node.args, keyword(None, "affine", cst.Name("True"))]
+        written.node = written.node.with_changes(args=commas(args, written.node.args))
     return written
 
 

@@ -15,6 +15,7 @@ from nlblocks.port.rewrite.argument import Refusal, code, expression
 from nlblocks.port.rewrite.around import as_paddles, in_brackets, is_caught, safe
 from nlblocks.port.rewrite.assigned import assigned
 from nlblocks.port.rewrite.augmented import augmented
+from nlblocks.port.rewrite.beforehand import compared, given_beforehand
 from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.checks import at_the_head
@@ -224,6 +225,9 @@ class Transform(cst.CSTTransformer):
             left=as_paddles(original.left, updated.left, self), right=as_paddles(original.right, updated.right, self)
         )
 
+    def leave_Comparison(self, original: cst.Comparison, updated: cst.Comparison) -> cst.BaseExpression:
+        return compared(original, updated, self)
+
     def leave_Subscript(self, original: cst.Subscript, updated: cst.Subscript) -> cst.BaseExpression:
         return updated.with_changes(value=as_paddles(original.value, updated.value, self))
 
@@ -286,7 +290,7 @@ class Transform(cst.CSTTransformer):
         looked_up = by_text(original, updated, self.place(original), self.file)
         if looked_up is not None:
             return looked_up
-        if self.meaning.names.get(self.site(original.func)) == "functools.partial" and len(original.args) > 1:
+        if self.meaning.names.get(self.site(original.func)) == "functools.partial" and original.args:
             return self._partial(original, updated)
         try:
             found = self.meaning.call(original, updated, self)
@@ -309,22 +313,12 @@ class Transform(cst.CSTTransformer):
         row = row_of(api) if api else None
         if row is None:
             return updated
-        place = self.place(original)
-        shifted = None
-        if place is not None:
-            arguments = {str(int(n) - 1) if n.isdigit() else n: seen for n, seen in place.arguments.items() if n != "0"}
-            shifted = Place(arguments=arguments)
-        first, *others = updated.args
-        inner = updated.with_changes(func=first.value, args=others)
         try:
-            written = Call(row, api, inner, self.file, shifted, None, first.value).written()
+            written = given_beforehand(original, updated, row, api, self.file, self, RULES)
         except Refusal as why:
-            return self._refuse(api, original, str(why))
-        node = written.node
-        if written.starts or written.lacking or not isinstance(node, cst.Call):
-            return self._refuse(api, original, "initial values that are given beforehand")
+            return updated if len(original.args) == 1 else self._refuse(api, original, str(why))
         self._check(written.checks)
-        return updated.with_changes(args=[first.with_changes(comma=original.args[0].comma), *node.args])
+        return written.node
 
     def _several(self, original: cst.Call, updated: cst.Call, apis: Sequence[str], function: Any) -> cst.BaseExpression:
         """A variable that held several APIs: ported where the call reads the same for all of them."""

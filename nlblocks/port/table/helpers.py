@@ -50,6 +50,18 @@ def initialised(module, **initial):
     return module
 ''', "torch")  # fmt: skip
 
+helper("starting", '''
+def starting(kind, **initial):
+    """A class of modules whose parameters start as Paddle's ParamAttr says."""
+
+    class Starting(kind):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            initialised(self, **initial)
+
+    return Starting
+''', "initialised")  # fmt: skip
+
 helper("torch_dtype", '''
 def torch_dtype(dtype):
     """The dtype that Paddle's name or another library's type says."""

@@ -1,0 +1,49 @@
+"""Layers whose arguments are given beforehand, by functools.partial."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("libcst")
+pytest.importorskip("paddle")
+pytest.importorskip("torch")
+
+from nlblocks.port.table.row import case
+from parity_tests.port.snippets import Snippet
+
+FIXED = "paddle.ParamAttr(initializer=nn.initializer.Constant(2.0), trainable=False)"
+
+
+def _text(layer: str) -> str:
+    snippet = Snippet(case(layer=f"from functools import partial\n{layer}", x="f2,3,4,5"))
+    snippet.check()
+    return snippet.ported.text
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("nn.InstanceNorm2D, epsilon=1e-5", "partial(nn.InstanceNorm2d, eps=1e-5, affine=True)"),
+        ("nn.InstanceNorm2D", "partial(nn.InstanceNorm2d, affine=True)"),
+        ("nn.InstanceNorm2D, weight_attr=False, bias_attr=False", "partial(nn.InstanceNorm2d)"),
+        ("nn.BatchNorm2D, momentum=0.5", "partial(nn.BatchNorm2d, momentum=0.5)"),
+        ("nn.BatchNorm2D, use_global_stats=False", "partial(ToldBatchNorm2d, use_global_stats=False)"),
+        (
+            f"nn.InstanceNorm2D, weight_attr={FIXED}, bias_attr={FIXED}",
+            "partial(starting(nn.InstanceNorm2d, weight=fixed(",
+        ),
+    ],
+)
+def test_the_call_adds_nothing_to_what_was_given(given: str, said: str) -> None:
+    text = _text(f"kind = partial({given})\nnn.Sequential(nn.Conv2D(3, 3, 1), kind(3))")
+    assert said in text
+    assert "kind(3))" in text
+
+
+@pytest.mark.parametrize("kind", ["InstanceNorm2D", "BatchNorm2D"])
+def test_what_it_is_of_is_asked_as_before(kind: str) -> None:
+    text = _text(
+        f"kind = partial(nn.{kind}, weight_attr={FIXED}, bias_attr={FIXED})\n"
+        "bias = kind.func == nn.InstanceNorm2D\nnn.Sequential(nn.Conv2D(3, 3, 1, bias_attr=bias), kind(3))"
+    )
+    assert "bias = issubclass(kind.func, nn.InstanceNorm2d)" in text
