@@ -35,7 +35,7 @@ class Net(nn.Layer):
         return self.conv(x)
 """
 RIGHT = """import torch
-import torch.nn as nn
+from torch import nn
 
 
 class Net(nn.Module):

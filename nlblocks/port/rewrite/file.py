@@ -17,7 +17,7 @@ from nlblocks.port.table.helpers import HELPERS
 
 IMPORTS: Mapping[str, tuple[str, str]] = {
     "torch": ("import torch", "torch"),
-    "nn": ("import torch.nn as nn", "torch.nn"),
+    "nn": ("from torch import nn", "torch.nn"),
     "F": ("import torch.nn.functional as F", "torch.nn.functional"),
     "partial": ("from functools import partial", "functools.partial"),
     "nullcontext": ("from contextlib import nullcontext", "contextlib.nullcontext"),

@@ -15,6 +15,7 @@ from nlblocks.port.rewrite.file import File, Refused
 from nlblocks.port.rewrite.imports import Imports, needed, placed
 from nlblocks.port.rewrite.transform import translated
 from nlblocks.port.rewrite.untyped import untyped
+from nlblocks.port.rewrite.unused import used_names, without_idle, without_unused
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,42 +50,8 @@ def ported(module: Module, program: Program, record: Record, wanted: Wanted | No
     missing = [line for line in needed(file, used_names(bare) | file.by_text) if line not in bare.splitlines()]
     text = _with_helpers(placed(body, [*missing, *file.brought]), helpers)
     if wanted is not None:
-        text = without_unused(text, exports | file.by_text)
+        text = without_unused(without_idle(text, module.tree), exports | file.by_text)
     return Ported(module.name, module.source, text, tuple(file.refused), tuple(file.notes), dict(file.rows))
-
-
-def used_names(text: str) -> set[str]:
-    """The names that a file reads."""
-    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-
-
-def without_unused(text: str, exports: set[str]) -> str:
-    """The text without imports at its top that nothing uses any more."""
-    tree = ast.parse(text)
-    used = used_names(text) | exports | _listed(tree)
-    lines = text.splitlines()
-    for node in reversed(tree.body):
-        if not isinstance(node, ast.Import | ast.ImportFrom):
-            continue
-        kept = [a for a in node.names if a.name == "*" or (a.asname or a.name.partition(".")[0]) in used]
-        if len(kept) == len(node.names):
-            continue
-        first, last = node.lineno - 1, node.end_lineno or node.lineno
-        if kept:
-            node.names = kept
-            lines[first:last] = [ast.unparse(node)]
-        else:
-            lines[first:last] = []
-    return "\n".join(lines).rstrip() + "\n" if lines else ""
-
-
-def _listed(tree: ast.Module) -> set[str]:
-    """Text constants of __all__."""
-    found: set[str] = set()
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
-            found |= {c.value for c in ast.walk(node) if isinstance(c, ast.Constant) and isinstance(c.value, str)}
-    return found
 
 
 def _with_helpers(text: str, helpers: list[str]) -> str:
