@@ -114,3 +114,22 @@ def test_a_layer_that_is_added_and_assigned_starts_by_a_statement() -> None:
     text = _text(f"net = nn.Layer()\npart = net.add_sublayer('part', nn.Linear(5, 4, weight_attr={HALF}))\npart")
     assert "part = nn.Linear(5, 4)\n" in text
     assert "nn.init.constant_(part.weight, val=0.5)" in text
+
+
+@pytest.mark.parametrize("value", ["False", "told"])
+def test_a_parameter_that_is_told_not_to_be_trained_is_not(value: str) -> None:
+    given = f"told = False\nfor parameter in layer.parameters():\n    parameter.trainable = {value}\nlayer(x)"
+    snippet = Snippet(case(given, layer="nn.Linear(5, 4)", x="f2,5"))
+    snippet.check()
+    assert f"parameter.requires_grad = {value}" in snippet.ported.text
+
+
+def test_nor_where_it_never_ran_unless_the_attribute_is_ones_own() -> None:
+    given = (
+        "class Own:\n    def set(self, parts):\n        self.trainable = False\n        for part in parts:\n"
+        "            part.trainable = True\nlayer(x)"
+    )
+    snippet = Snippet(Case(given, {"x": "f2,5"}, "nn.Linear(5, 4)"))
+    snippet.check()
+    assert "self.trainable = False" in snippet.ported.text
+    assert "part.requires_grad = True" in snippet.ported.text

@@ -13,6 +13,8 @@ from nlblocks.port.rewrite.file import Walk
 def assigned(original: cst.Assign, updated: cst.Assign, transform: Walk) -> Any:
     """``x.stop_gradient = True``, or ``x.requires_grad = False``, cuts a tensor off; a parameter is not trained.
 
+    Nor is it where ``trainable`` says so, which torch would take for an attribute of one's own.
+
     A module's variable that is None until a program sets up its logger holds the logger: a port has no set-up.
     What is put in the place of an API, ``paddle.rand = own_rand``, is put into Paddle: torch stays as it is.
     """
@@ -27,6 +29,9 @@ def assigned(original: cst.Assign, updated: cst.Assign, transform: Walk) -> Any:
         told = file.note if api in file.record.put else file.refuse
         told(api, transform.site(target)[0], "it is changed in Paddle itself, and torch is left as it is")
         return cst.RemoveFromParent()
+    if target.attr.value == "trainable" and _is_parameter(target, transform):
+        changed = updated.targets[0].with_changes(target=_named(updated.targets[0].target, "requires_grad"))
+        return updated.with_changes(targets=[changed])
     stops = {"stop_gradient": "True", "requires_grad": "False"}.get(target.attr.value)
     if stops is None:
         return updated
@@ -43,5 +48,16 @@ def assigned(original: cst.Assign, updated: cst.Assign, transform: Walk) -> Any:
     if target.attr.value == "requires_grad":
         return updated
     opposite = {"True": "False", "False": "True"}.get(code(updated.value), f"not ({code(updated.value)})")
-    named = to.with_changes(attr=cst.Name("requires_grad"))
-    return updated.with_changes(targets=[cst.AssignTarget(named)], value=expression(opposite))
+    return updated.with_changes(targets=[cst.AssignTarget(_named(to, "requires_grad"))], value=expression(opposite))
+
+
+def _named(target: Any, name: str) -> Any:
+    return target.with_changes(attr=cst.Name(name))
+
+
+def _is_parameter(target: cst.Attribute, transform: Walk) -> bool:
+    """Whether an attribute is set on a parameter, as far as is known; a class of the user's may have one of its own."""
+    place = transform.place(target)
+    if place is not None and place.receiver.kinds:
+        return place.receiver.kinds <= {"Parameter", "LinearWeight"}
+    return transform.meaning.guess.receiver(transform.site(target)) in ("", "Tensor") and code(target.value) != "self"

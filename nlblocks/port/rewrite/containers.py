@@ -104,6 +104,15 @@ def sequential(call: Call, original: Any, transform: Walk) -> Written:
 
 
 @rule
+def iterated(call: Call, original: Any, transform: Walk) -> Written:
+    """A list in Paddle, one after the other in torch: that does where a loop takes them."""
+    written = call.written()
+    if not isinstance(transform.parent(original), cst.For | cst.CompFor):
+        written.node = expression(f"list({code(written.node)})")
+    return written
+
+
+@rule
 def sublayers(call: Call, original: Any, transform: Walk) -> Written:
     """The parts of a layer: torch counts the layer itself among them, first."""
     bound, _ = call._bound()

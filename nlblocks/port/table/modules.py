@@ -98,9 +98,13 @@ ROWS = (
     ),
     api(
         "Layer.parameters(include_sublayers=True)",
-        "list({self}.parameters())",
-        {"include_sublayers": only(True)},
+        "{self}.parameters(recurse=True)",
+        {"include_sublayers": "recurse"},
         case("len(layer.parameters())", layer=STACK, grad=False),
+        case("len(layer.parameters(include_sublayers=False))", layer=STACK, grad=False),
+        case("for p in layer.parameters():\n    p.trainable = False\nlayer(x).sum()", layer=STACK),
+        case("[p.ndim for p in layer.parameters()]", layer=STACK, grad=False),
+        rule="iterated",
     ),
     api(
         "Layer.set_state_dict(state_dict, use_structured_name=True)",
