@@ -15,7 +15,7 @@ from nlblocks.port.rewrite.file import IMPORTS, File
 from nlblocks.port.rewrite.layout import commas, keyword, quoted, spliced
 from nlblocks.port.rewrite.passed_on import by_keyword, check_places, with_default
 from nlblocks.port.rewrite.spelling import in_own_words
-from nlblocks.port.rewrite.starts import atom, is_start, outcomes
+from nlblocks.port.rewrite.starts import atom, is_start, is_there, outcomes
 from nlblocks.port.table.helpers import HELPERS
 from nlblocks.port.table.row import (
     PLACEHOLDER,
@@ -261,7 +261,7 @@ class Call:
             if "bool" in possible:
                 found.checks.append(f"{self.file.helper('expect')}({atom(argument.node)} is not False, True)")
             return []
-        return flag(argument.text if kinds == {"bool"} else f"{atom(argument.node)} is not False")
+        return flag(argument.text if kinds == {"bool"} else is_there(argument.node))
 
     def _call(self, target: Target, outputs: Sequence[tuple[str, Argument]], rest: Sequence[cst.Arg]) -> cst.Call:
         """The call, its arguments in the order, layout and style of the original."""

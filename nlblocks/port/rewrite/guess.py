@@ -12,7 +12,63 @@ from nlblocks.port.resolve import Module, Program
 from nlblocks.port.table import row_of
 
 TENSOR, LAYER, INITIALIZER, OTHER = "Tensor", "Layer", "Initializer", "other"
+BUILTINS = frozenset({"str", "int", "float", "bool", "bytes", "list", "tuple", "dict", "set"})
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+ELSEWHERE = frozenset(
+    name
+    for kind in (str, bytes, list, tuple, dict, set, int, float, complex, slice, type, object)
+    for name in dir(kind)
+) | frozenset(
+    [
+        "T",
+        "all",
+        "any",
+        "argmax",
+        "argmin",
+        "argsort",
+        "astype",
+        "block",
+        "clip",
+        "copy",
+        "cumprod",
+        "cumsum",
+        "dtype",
+        "fill",
+        "flatten",
+        "imag",
+        "item",
+        "itemsize",
+        "max",
+        "mean",
+        "min",
+        "nbytes",
+        "ndim",
+        "nonzero",
+        "prod",
+        "real",
+        "repeat",
+        "reshape",
+        "round",
+        "shape",
+        "size",
+        "sort",
+        "split",
+        "squeeze",
+        "std",
+        "sum",
+        "take",
+        "tolist",
+        "transpose",
+        "var",
+        "view",
+        "numpy",
+        "cpu",
+        "cuda",
+        "to",
+    ]
+)
+"""Attributes that NumPy's arrays or Python's own values have too: of an unknown receiver they say nothing."""
 
 
 class Guess:
@@ -123,6 +179,9 @@ class Guess:
         known = {self._kind(value, owner, depth + 3) for value in values} - {""}
         if known:
             return known.pop() if len(known) == 1 else ""
+        used = self._used(node.id, function)
+        if used:
+            return used
         if (
             isinstance(function, ast.FunctionDef)
             and function.name == "forward"
@@ -132,6 +191,34 @@ class Guess:
             names = [a.arg for a in function.args.args[1:]]
             return TENSOR if node.id in names[:1] and not values else ""
         return ""
+
+    def _used(self, name: str, function: Function) -> str:
+        """What a function takes a name for: by its annotation, by isinstance, or by methods that tensors alone have."""
+        arguments = [*function.args.args, *function.args.kwonlyargs]
+        notes = [
+            a.annotation for a in arguments if a.arg == name and isinstance(a.annotation, ast.Name | ast.Attribute)
+        ]
+        kinds = {self._class(one) for one in notes}
+        for node in ast.walk(function):
+            if not isinstance(node, ast.Call):
+                continue
+            if isinstance(node.func, ast.Name) and node.func.id == "isinstance" and _is(node.args[0], name):
+                asked = node.args[1]  # what is asked to be a list may be a tensor all the same
+                kinds |= {self._class(one) for one in getattr(asked, "elts", [asked])} - {OTHER}
+            elif isinstance(node.func, ast.Attribute) and _is(node.func.value, name):
+                method = node.func.attr
+                if method not in ELSEWHERE and row_of(f"Tensor.{method}") and not row_of(f"Layer.{method}"):
+                    return TENSOR
+        return kinds.pop() if len(kinds) == 1 else ""
+
+    def _class(self, node: ast.expr) -> str:
+        """What an object of a class is."""
+        dotted = self.module.names.get(self.module.sites.of(node), "")
+        found = self.program.origin(dotted, self.module) if dotted else ""
+        if found.startswith("paddle."):
+            row = row_of(found)
+            return TENSOR if found == "paddle.Tensor" else LAYER if row and (row.torch or "").startswith("nn.") else ""
+        return OTHER if found.removeprefix("?") in BUILTINS else ""
 
     def _call(self, node: ast.Call, owner: tuple[Function, ast.ClassDef | None] | None, depth: int) -> str:
         dotted = self.module.names.get(self.module.sites.of(node.func), "")
@@ -185,3 +272,7 @@ def _of(kinds: set[str]) -> str:
         if all(kind.startswith(prefix) for kind in kinds):
             return found
     return OTHER if not any(kind in ("Tensor", "Parameter") for kind in kinds) else ""
+
+
+def _is(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name

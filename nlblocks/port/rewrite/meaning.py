@@ -9,7 +9,7 @@ import libcst as cst
 from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code, is_text
 from nlblocks.port.rewrite.file import File, Walk
-from nlblocks.port.rewrite.guess import Guess
+from nlblocks.port.rewrite.guess import ELSEWHERE, Guess
 from nlblocks.port.table import row_of
 
 TENSORS = frozenset({"Tensor", "Parameter", "LinearWeight"})
@@ -18,61 +18,6 @@ Found = tuple[str | tuple[str, ...], Any, Any]
 
 Several APIs where a variable held several: "" stands for what is called as before.
 """
-
-ELSEWHERE = frozenset(
-    name
-    for kind in (str, bytes, list, tuple, dict, set, int, float, complex, slice, type, object)
-    for name in dir(kind)
-) | frozenset(
-    [
-        "T",
-        "all",
-        "any",
-        "argmax",
-        "argmin",
-        "argsort",
-        "astype",
-        "block",
-        "clip",
-        "copy",
-        "cumprod",
-        "cumsum",
-        "dtype",
-        "fill",
-        "flatten",
-        "imag",
-        "item",
-        "itemsize",
-        "max",
-        "mean",
-        "min",
-        "nbytes",
-        "ndim",
-        "nonzero",
-        "prod",
-        "real",
-        "repeat",
-        "reshape",
-        "round",
-        "shape",
-        "size",
-        "sort",
-        "split",
-        "squeeze",
-        "std",
-        "sum",
-        "take",
-        "tolist",
-        "transpose",
-        "var",
-        "view",
-        "numpy",
-        "cpu",
-        "cuda",
-        "to",
-    ]
-)
-"""Attributes that NumPy's arrays or Python's own values have too: of an unknown receiver they say nothing."""
 
 
 class Meaning:

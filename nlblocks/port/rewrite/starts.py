@@ -78,6 +78,17 @@ def applied(start: cst.BaseExpression, parameter: str) -> list[str]:
     return [f"{atom(start)}({parameter})"]
 
 
+def is_there(node: cst.BaseExpression) -> str:
+    """Whether there is a parameter, of what is False for none: a condition that chooses between the two, itself."""
+    if isinstance(node, cst.IfExp) and outcomes(node):
+        one, other = (literal(side) for side in (node.body, node.orelse))
+        if one is False and other is None:
+            return f"not {atom(node.test)}"
+        if one is None and other is False:
+            return code(node.test)
+    return f"{atom(node)} is not False"
+
+
 def plainly(node: cst.BaseExpression) -> cst.BaseExpression:
     """A truth value that a condition chooses, as that condition: ``not frozen`` for ``False if frozen else True``."""
     if not isinstance(node, cst.IfExp):
