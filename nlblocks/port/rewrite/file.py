@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -114,7 +115,7 @@ class File:
         if module == self.module.name:
             return name
         root, dot, rest = module.partition(".")
-        own = f"{name}_" if name in self.taken | self.module.local else name
+        own = f"{name}_" if name in self.taken | self.module.local or name in vars(builtins) else name
         line = f"from {root}{SUFFIX}{dot}{rest} import {name}{f' as {own}' if own != name else ''}"
         self.brought.setdefault(line)
         return own
