@@ -19,7 +19,8 @@ class Place:
 class Mutation:
     """One way to spoil a model. ``find`` lists the places of a model where it can be made, in an order that lasts.
 
-    ``keeps`` says that it changes values of weights: such a pair is compared with the weights that each side has.
+    ``keeps`` says that it changes values of weights, or which layer has them: such a pair is compared with the weights
+    that each side has.
     """
 
     name: str
