@@ -10,6 +10,7 @@ from libcst import matchers
 
 from nlblocks.port.rewrite.argument import STARTLESS, UNKNOWN, Argument, Refusal, code, expression, item_text
 from nlblocks.port.rewrite.call import Call, Written
+from nlblocks.port.rewrite.extents import are_reckoned_with
 from nlblocks.port.rewrite.file import Walk
 from nlblocks.port.rewrite.layout import commas, keyword
 from nlblocks.port.rewrite.starts import applied, is_start, is_zero, plainly
@@ -268,17 +269,9 @@ def shape_tensor(call: Call, original: Any, transform: Walk) -> Written:
     parent = transform.parent(original)
     if isinstance(parent, cst.Arg):
         function = transform.parent(parent)
-        api = transform.meaning.api(transform.site(function.func)) if isinstance(function, cst.Call) else ""
-        if api in OF_TENSORS:
+        if isinstance(function, cst.Call) and are_reckoned_with(parent, function, transform, call.file):
             return Written(expression(f"{call.file.use('torch')}.tensor({plain})"))
     return Written(expression(plain))
-
-
-OF_TENSORS = frozenset(
-    f"paddle.{n}"
-    for n in ["cast", "concat", "stack", "slice", "prod", "gather", "add", "subtract", "multiply", "divide"]
-)
-"""What computes with the extents as a tensor."""
 
 
 @rule

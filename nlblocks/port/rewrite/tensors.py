@@ -171,7 +171,10 @@ def pad(call: Call, original: Any, transform: Walk) -> Written:
     elements = items_of(sizes.node)
     lengths = {len(elements)} if elements else {len(v) for v in sizes.values or [] if isinstance(v, list | tuple)}
     ranks = set(x.seen.ranks) if x.seen is not None else set()
-    if lengths and ranks and not any(2 * rank in lengths for rank in ranks):
+    some = bool(lengths and ranks) and not any(2 * rank in lengths for rank in ranks)
+    if sizes.fits("tensor") or (some and "data_format" in bound and bound["data_format"].fits(CHANNELS_LAST)):
+        return _some_axes(call, sizes, bound.get("data_format"))
+    if some:
         return call.written()
     if elements and ranks == {len(elements) // 2}:
         texts = [code(element.value) for element in elements]
@@ -185,6 +188,22 @@ def pad(call: Call, original: Any, transform: Walk) -> Written:
     if mode is UNKNOWN:
         raise Refusal("the mode and the rank of what is padded are not known")
     return Written(expression(f"{call.file.helper('pad')}({_tensor(x)}, {sizes.text}{value})"))
+
+
+CHANNELS_LAST = ("NLC", "NHWC", "NDHWC")
+
+
+def _some_axes(call: Call, sizes: Argument, data_format: Argument | None) -> Written:
+    """Padding that leaves out batch and channels: torch takes numbers, and counts channels that come last."""
+    texts = [code(element.value) for element in items_of(sizes.node) or ()]
+    listed = f"{_text(sizes.node)}.tolist()" if sizes.fits("tensor") else _text(sizes.node)
+    if data_format is not None and data_format.fits(CHANNELS_LAST):
+        listed = f"[{', '.join(['0', '0', *(texts or [f'*{listed}'])])}]"
+        kept = [arg for arg in call.node.args if arg.value is not data_format.node]
+        call.node = call.node.with_changes(args=kept)
+    args = [a.with_changes(value=expression(listed)) if a.value is sizes.node else a for a in call.node.args]
+    call.node = call.node.with_changes(args=args)
+    return call.written()
 
 
 @rule

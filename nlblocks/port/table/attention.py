@@ -22,10 +22,11 @@ class MultiHeadAttention(nn.Module):
     def __init__(self, embed_dim, num_heads, dropout=0.0, kdim=None, vdim=None, need_weights=False, bias=True):
         super().__init__()
         self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
+        self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
         self.dropout, self.need_weights = dropout, need_weights
         self.q_proj = nn.Linear(embed_dim, embed_dim, bias=bias)
-        self.k_proj = nn.Linear(kdim or embed_dim, embed_dim, bias=bias)
-        self.v_proj = nn.Linear(vdim or embed_dim, embed_dim, bias=bias)
+        self.k_proj = nn.Linear(self.kdim, embed_dim, bias=bias)
+        self.v_proj = nn.Linear(self.vdim, embed_dim, bias=bias)
         self.out_proj = nn.Linear(embed_dim, embed_dim, bias=bias)
 
     def forward(self, query, key=None, value=None, attn_mask=None):
@@ -166,6 +167,7 @@ ROWS = (
         case(
             "layer(x, y, y, attn_mask=m.astype('float64'))", layer="nn.MultiHeadAttention(8, 2)", **SEEN, m="i2,1,3,5:2"
         ),
+        case("layer.kdim + layer.vdim", layer="nn.MultiHeadAttention(8, 2, vdim=4)", x="f2,3,8", grad=False),
         case("layer(x, y, z)", layer="nn.MultiHeadAttention(8, 2, kdim=6, vdim=4)", x="f2,3,8", y="f2,5,6", z="f2,5,4"),
         variants=(when(f"MultiHeadAttention({HEADS}, bias=True)", {"bias_attr": to("bias")}, bias_attr=(False,)),),
         also="paddle.nn.layer.transformer.MultiHeadAttention",

@@ -253,6 +253,10 @@ ROWS = (
         case("sizes = [1, 2, 0, 3, 1, 1, 2, 0]\nF.pad(x, sizes, value=2.0)"),
         case("F.pad(x, [1, 2, 0, 3], mode='constant', value=0)"),
         case("F.pad(x, [1, 2, 0, 3], pad_from_left_axis=False)", x="f2,3"),
+        case("F.pad(x, [1, 2, 0, 3], data_format='NHWC', value=2.0)"),
+        case("sizes = [1, 2]\nF.pad(x, sizes, data_format='NLC')", x="f2,3,4"),
+        case("F.pad(x, paddle.to_tensor([1, 2, 0, 3], dtype='int32'), data_format='NHWC')"),
+        case("sizes = paddle.to_tensor([1, 2, 0, 3], dtype='int32')\nF.pad(x, sizes, 'constant', 1.0)"),
         variants=(
             when(
                 "F.pad(input, pad, mode='constant')",
