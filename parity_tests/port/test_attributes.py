@@ -26,8 +26,8 @@ def ported(setting: str, attribute: str) -> Snippet:
     ("setting", "attribute"),
     [
         ("a = [None][0]", "bias_attr=a"),
-        ("a = False", "bias_attr=a"),
-        ("a = True", "bias_attr=a"),
+        ("a = [False][0]", "bias_attr=a"),
+        ("a = [True][0]", "bias_attr=a"),
         ("a = [None][0]", "weight_attr=a"),
     ],
 )
@@ -50,8 +50,8 @@ def test_an_expression_of_truth_values_needs_no_check(setting: str, attribute: s
 
 def test_a_bias_that_the_run_did_not_need_is_not_lost() -> None:
     """False in the run, None in another configuration: that has a bias in Paddle."""
-    text = ported("a = False", "bias_attr=a").ported.text
+    text = ported("a = [False][0]", "bias_attr=a").ported.text
     space: dict[str, object] = {"__name__": "snippet_torch"}
-    exec(text.replace("a = False", "a = None"), space)
+    exec(text.replace("a = [False][0]", "a = None"), space)
     with pytest.raises(NotImplementedError):
         space["build"]()  # type: ignore[operator]

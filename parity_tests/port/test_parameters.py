@@ -133,3 +133,22 @@ def test_nor_where_it_never_ran_unless_the_attribute_is_ones_own() -> None:
     snippet.check()
     assert "self.trainable = False" in snippet.ported.text
     assert "part.requires_grad = True" in snippet.ported.text
+
+
+def test_a_weight_that_is_turned_back_is_itself() -> None:
+    given = (
+        "a = list(layer.parameters())[0].transpose([1, 0])\nb = layer.weight.t()\nc = layer.weight.T\n"
+        "layer(x).sum() + (a * 2 + b * 3 + c * 5).sum()"
+    )
+    snippet = Snippet(case(given, layer="nn.Linear(5, 4)", x="f2,5"))
+    snippet.check()
+    for line in ("a = list(layer.parameters())[0]\n", "b = layer.weight\n", "c = layer.weight\n"):
+        assert line in snippet.ported.text
+
+
+def test_a_variable_that_only_holds_truth_values_needs_no_check() -> None:
+    text = _text(
+        "wide = 5\nif wide > 4:\n    bias = wide == 5\nelse:\n    bias = not wide\nnn.Linear(wide, 4, bias_attr=bias)"
+    )
+    assert "expect" not in text
+    assert "bias=bias)" in text

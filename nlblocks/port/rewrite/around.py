@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import libcst as cst
@@ -27,6 +28,13 @@ def safe(result: cst.BaseExpression, original: cst.BaseExpression, walk: Walk) -
     if isinstance(result, LOOSE) and not result.lpar and not isinstance(walk.parent(original), FREE):
         return result.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
     return result
+
+
+def not_turned_twice(result: cst.BaseExpression) -> cst.BaseExpression:
+    """A matrix itself, where what a linear weight is turned by is turned back: ``w.t().permute(1, 0)``."""
+    again = r"t\(\)|permute\((1, 0|\*range\(.*\)\[::-1\])\)|transpose\((0, 1|1, 0)\)"
+    plain = re.sub(rf"\.t\(\)\.({again})$", "", code(result))
+    return result if plain == code(result) else expression(plain)
 
 
 def is_caught(node: cst.CSTNode, walk: Walk) -> bool:

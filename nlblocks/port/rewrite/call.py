@@ -249,7 +249,7 @@ class Call:
                 raise Refusal("values of a Linear weight are given the other way round in torch")
             found.starts[fate.name] = argument.node
             return []
-        possible = outcomes(argument.node)
+        possible = outcomes(argument.node) or self.file.truths.get(argument.text, set())
         kinds = possible or argument.kinds
         plain = bool(kinds) and kinds <= STARTLESS
         if not plain:

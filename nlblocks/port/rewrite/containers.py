@@ -105,9 +105,12 @@ def sequential(call: Call, original: Any, transform: Walk) -> Written:
 
 @rule
 def iterated(call: Call, original: Any, transform: Walk) -> Written:
-    """A list in Paddle, one after the other in torch: that does where a loop takes them."""
+    """A list in Paddle, one after the other in torch: that does where a loop or a list takes them."""
     written = call.written()
-    if not isinstance(transform.parent(original), cst.For | cst.CompFor):
+    parent = transform.parent(original)
+    function = transform.parent(parent) if isinstance(parent, cst.Arg) else None
+    listed = isinstance(function, cst.Call) and code(function.func) in ("list", "tuple", "set", "iter")
+    if not listed and not isinstance(parent, cst.For | cst.CompFor):
         written.node = expression(f"list({code(written.node)})")
     return written
 

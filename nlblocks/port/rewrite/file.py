@@ -70,6 +70,7 @@ class File:
     used: set[str] = field(default_factory=set)
     modules: set[str] = field(default_factory=set)
     held: dict[str, cst.BaseExpression] = field(default_factory=dict)
+    truths: dict[str, set[str]] = field(default_factory=dict)
     helpers: dict[str, None] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     notes: list[Refused] = field(default_factory=list)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 import libcst as cst
 import libcst.matchers as m
 
 from nlblocks.port.rewrite.argument import code, literal
-from nlblocks.port.rewrite.starts import is_start
+from nlblocks.port.rewrite.starts import is_start, outcomes
 
 PURE = frozenset({"partial", "fixed", "float", "int", "len", "max", "min", "round", "range", "math.sqrt", "np.sqrt"})
 """Functions whose call changes nothing: what nothing reads of it can go."""
@@ -24,6 +24,13 @@ def fits(name: str, value: cst.BaseExpression, function: cst.FunctionDef) -> boo
         return False
     given = _Names.of(function).given
     return given[name] == 1 and all(given[one] <= 1 for one in _Names.of(value).read)
+
+
+def truths(function: cst.FunctionDef) -> dict[str, set[str]]:
+    """The kinds of variables that only ever hold None or a truth value, whatever happens."""
+    names = _Names.of(function)
+    found = {name: [outcomes(value) for value in values] for name, values in names.values.items()}
+    return {n: set().union(*kinds) for n, kinds in found.items() if all(kinds) and len(kinds) == names.given[n]}
 
 
 def without_unread(original: cst.FunctionDef, updated: cst.FunctionDef) -> cst.FunctionDef:
@@ -47,6 +54,7 @@ class _Names(cst.CSTVisitor):
         self.read: set[str] = set()
         self.given: Counter[str] = Counter()
         self.pure: Counter[str] = Counter()
+        self.values: defaultdict[str, list[cst.BaseExpression]] = defaultdict(list)
 
     @classmethod
     def of(cls, node: cst.CSTNode) -> _Names:
@@ -76,8 +84,9 @@ class _Names(cst.CSTVisitor):
 
     def visit_Assign(self, node: cst.Assign) -> None:
         target = node.targets[0].target
-        if len(node.targets) == 1 and isinstance(target, cst.Name) and _is_pure(node.value):
-            self.pure[target.value] += 1
+        if len(node.targets) == 1 and isinstance(target, cst.Name):
+            self.values[target.value].append(node.value)
+            self.pure[target.value] += _is_pure(node.value)
 
     def visit_AssignTarget(self, node: cst.AssignTarget) -> bool:
         self._gives(node.target)

@@ -12,7 +12,7 @@ from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvide
 
 from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code, expression
-from nlblocks.port.rewrite.around import as_paddles, in_brackets, is_caught, safe
+from nlblocks.port.rewrite.around import as_paddles, in_brackets, is_caught, not_turned_twice, safe
 from nlblocks.port.rewrite.assigned import assigned
 from nlblocks.port.rewrite.augmented import augmented
 from nlblocks.port.rewrite.beforehand import compared, given_beforehand
@@ -20,7 +20,7 @@ from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.checks import at_the_head
 from nlblocks.port.rewrite.file import File
-from nlblocks.port.rewrite.held import fits, without_unread
+from nlblocks.port.rewrite.held import fits, truths, without_unread
 from nlblocks.port.rewrite.imports import Imports
 from nlblocks.port.rewrite.layout import blank_lines, joined, with_blank_lines
 from nlblocks.port.rewrite.meaning import Meaning
@@ -67,7 +67,7 @@ class Transform(cst.CSTTransformer):
         self.depth = 0
         self.annotations = 0
         self.evaluated = 0
-        self.functions: list[tuple[cst.FunctionDef, dict[str, cst.BaseExpression]]] = []
+        self.functions: list[tuple[cst.FunctionDef, dict[str, cst.BaseExpression], dict[str, set[str]]]] = []
         self.top: set[int] = set()
         self.gap = 0  # blank lines before what was just left out
         self.docstrings: list[cst.CSTNode] = []
@@ -145,13 +145,13 @@ class Transform(cst.CSTTransformer):
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         self.depth += 1
         self.file.local.append(self.file.module.bound_by.get(self.site(node.body.body[0])[0], frozenset()))
-        self.functions.append((node, self.file.held))
-        self.file.held = {}
+        self.functions.append((node, self.file.held, self.file.truths))
+        self.file.held, self.file.truths = {}, truths(node)
 
     def leave_FunctionDef(self, original: cst.FunctionDef, updated: cst.FunctionDef) -> cst.FunctionDef:
         self.depth -= 1
         self.file.local.pop()
-        _, self.file.held = self.functions.pop()
+        _, self.file.held, self.file.truths = self.functions.pop()
         updated = without_unread(original, updated)
         return at_the_head(updated, self.file.helper("expect")) if "expect" in self.file.helpers else updated
 
@@ -204,10 +204,9 @@ class Transform(cst.CSTTransformer):
 
     def leave_Assign(self, original: cst.Assign, updated: cst.Assign) -> Any:
         target = original.targets[0].target
-        if len(original.targets) == 1 and isinstance(target, cst.Name) and self.functions:
-            function, _ = self.functions[-1]
-            if fits(target.value, updated.value, function):
-                self.file.held[target.value] = updated.value
+        name = target.value if len(original.targets) == 1 and isinstance(target, cst.Name) else ""
+        if name and self.functions and fits(name, updated.value, self.functions[-1][0]):
+            self.file.held[name] = updated.value
         return assigned(original, updated, self)
 
     def leave_AugAssign(self, original: cst.AugAssign, updated: cst.AugAssign) -> cst.BaseSmallStatement:
@@ -359,6 +358,8 @@ class Transform(cst.CSTTransformer):
             return self._refuse(api, original, str(why))
         for name, reason in written.dropped:
             self.file.note(api, self.site(original)[0], f"{name} is left out: {reason}")
+        if linear:
+            written.node = not_turned_twice(written.node)
         self._check(written.checks)
         self.blocks[-1].after += written.after
         written.node = joined(written.node, original, self.site(original)[1])
