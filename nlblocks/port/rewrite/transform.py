@@ -22,6 +22,7 @@ from nlblocks.port.rewrite.checks import at_the_head
 from nlblocks.port.rewrite.file import File
 from nlblocks.port.rewrite.held import fits, truths, without_unread
 from nlblocks.port.rewrite.imports import Imports
+from nlblocks.port.rewrite.instances import instances
 from nlblocks.port.rewrite.layout import blank_lines, joined, with_blank_lines
 from nlblocks.port.rewrite.meaning import Meaning
 from nlblocks.port.rewrite.passed_on import with_seen_stars
@@ -286,6 +287,7 @@ class Transform(cst.CSTTransformer):
 
     def leave_Call(self, original: cst.Call, updated: cst.Call) -> cst.BaseExpression:
         self.evaluated -= code(original.func) == "eval"
+        updated = instances(original, updated, self)
         looked_up = by_text(original, updated, self.place(original), self.file)
         if looked_up is not None:
             return looked_up
