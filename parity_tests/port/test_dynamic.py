@@ -27,3 +27,13 @@ def test_same(given, said: str) -> None:
     snippet = Snippet(given)
     snippet.check()
     assert said in snippet.ported.text
+
+
+def test_a_class_that_was_never_built_calls_its_base_in_torchs_words() -> None:
+    code = (
+        "class Never(nn.Conv2D):\n    def __init__(self, outer):\n"
+        "        super().__init__(3, outer, kernel_size=1, bias_attr=False)\nlayer(x)"
+    )
+    snippet = Snippet(case(code, layer="nn.Linear(5, 4)"))
+    snippet.check()
+    assert "super().__init__(3, outer, kernel_size=1, bias=False)" in snippet.ported.text

@@ -102,6 +102,18 @@ class Guess:
         found = (node.func for node in ast.walk(self.module.tree) if isinstance(node, ast.Call))
         return {self.module.sites.of(node): node for node in found}
 
+    def base(self, site: Site) -> str:
+        """What the only base of a class is, of ``super().__init__`` in it; "" for anything else."""
+        node = self._attributes.get(site)
+        if node is None or not (isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name)):
+            return ""
+        owner = self._owner(node)
+        home = owner[1] if owner is not None else None
+        if home is None or node.value.func.id != "super" or len(home.bases) != 1:
+            return ""
+        dotted = self.module.names.get(self.module.sites.of(home.bases[0]), "")
+        return self.program.origin(dotted, self.module) if dotted else ""
+
     @cached_property
     def _attributes(self) -> dict[Site, ast.Attribute]:
         found = (node for node in ast.walk(self.module.tree) if isinstance(node, ast.Attribute))

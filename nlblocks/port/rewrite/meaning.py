@@ -142,7 +142,7 @@ class Meaning:
         assert isinstance(function, cst.Attribute)
         assert isinstance(updated.func, cst.Attribute)
         name = function.attr.value
-        base = self._base(place, name)
+        base = self._base(place, name, transform.site(function))
         if base:
             return base, None, updated.func
         if _is_of_text(name, original, transform.place(function)):
@@ -172,9 +172,14 @@ class Meaning:
             raise Refusal("the table knows it as an attribute, and here it is called")
         return f"{kind}.{name}", updated.func.value, None
 
-    def _base(self, place: Place | None, name: str) -> str:
-        """The API whose own __init__ a subclass calls."""
-        if name != "__init__" or place is None or len(place.callees) != 1:
+    def _base(self, place: Place | None, name: str, site: Site) -> str:
+        """The API whose own __init__ a subclass calls: what was seen, or where it never ran its only base."""
+        if name != "__init__":
+            return ""
+        if place is None:
+            api = self.guess.base(site)
+            return "Layer.__init__" if api == "paddle.nn.Layer" else api if self._is_api(api) and row_of(api) else ""
+        if len(place.callees) != 1:
             return ""
         (callee,) = place.callees
         if not callee.startswith("Layer:paddle.") or not callee.endswith(".__init__"):

@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+from nlblocks.port.table.helpers import helper
 from nlblocks.port.table.row import Check, Fates, Row, api, case, only
+
+helper("SpectralNorm", '''
+class SpectralNorm(nn.Module):
+    """Divides a weight by its largest singular value; two vectors of its own, which stay, begin the estimate."""
+
+    def __init__(self, weight_shape, dim=0, power_iters=1, eps=1e-12):
+        super().__init__()
+        self.dim, self.power_iters, self.eps = dim, power_iters, eps
+        height = weight_shape[dim]
+        self.weight_u = nn.Parameter(torch.randn(height), requires_grad=False)
+        self.weight_v = nn.Parameter(torch.randn(math.prod(weight_shape) // height), requires_grad=False)
+
+    def forward(self, x):
+        matrix = x.movedim(self.dim, 0).flatten(1)
+        u, v = self.weight_u, self.weight_v
+        with torch.no_grad():
+            for _ in range(self.power_iters):
+                v = matrix.t() @ u
+                v = v / (v.norm() + self.eps)
+                u = matrix @ v
+                u = u / (u.norm() + self.eps)
+        return x / (u @ matrix @ v)
+''', "torch", "nn", "math")  # fmt: skip
 
 FANS: Fates = {"fan_in": only(None), "fan_out": only(None)}
 
@@ -60,8 +84,11 @@ ROWS = (
     ),
     api(
         "paddle.nn.SpectralNorm(weight_shape, dim=0, power_iters=1, eps=1e-12, dtype='float32')",
-        None,
-        {},
-        notes="torch has it as a wrapper of a layer, not as one of a tensor",
+        "SpectralNorm(weight_shape, dim=0, power_iters=1, eps=1e-12)",
+        {"dtype": only("float32", "float64")},
+        case(layer="nn.SpectralNorm([3, 4, 5], dim=1, power_iters=2, eps=1e-3)", x="f3,4,5", grad=False, held=True),
+        case("layer(x) + layer(x)", layer="nn.SpectralNorm(weight_shape=[4, 3])", x="f4,3", grad=False),
+        case("layer.eval()\nlayer(x)", layer="nn.SpectralNorm([4, 3])", x="f4,3", grad=False),
+        notes="Paddle's own gradient is not the derivative of what it computes, also where the estimate is exact",
     ),
 )
