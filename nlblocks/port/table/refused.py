@@ -6,9 +6,9 @@ from nlblocks.port.table.row import Row, api
 
 REASONS = {
     "torch's files are others: give the weights to the port, or torch.load a converted file": """
-        paddle.load paddle.save paddle.jit.save paddle.jit.load paddle.static.load_inference_model
+        paddle.jit.save paddle.jit.load paddle.static.load_inference_model
         paddle.utils.download.get_weights_path_from_url paddle.utils.download.get_path_from_url
-        paddle.static.save paddle.static.load paddle.framework.io.load""",
+        paddle.static.save paddle.static.load""",
     "a part of static graphs, which a port does not have": """
         paddle.static.InputSpec paddle.static.data paddle.static.Executor paddle.static.Program paddle.static.Scope
         paddle.static.default_main_program paddle.static.default_startup_program paddle.static.program_guard
