@@ -1,4 +1,4 @@
-"""What never ran is known by its annotation, by isinstance, or by methods that tensors alone have; else refused."""
+"""What never ran, guessed from what ran elsewhere."""
 
 from __future__ import annotations
 
@@ -8,43 +8,33 @@ pytest.importorskip("libcst")
 pytest.importorskip("paddle")
 pytest.importorskip("torch")
 
-from nlblocks.port import WatchedText
-from parity_tests.port.snippets import HEAD
+from nlblocks.port.table.row import case
+from parity_tests.port.snippets import Snippet
+
+NET = """
+class Net(nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.style = nn.Linear(5, 4)
+        self.scale = self.create_parameter([4])
+        self.sizes = [1, 2]
+
+    def forward(self, x):
+        assert self.scale.ndim == 1 and self.sizes.copy()
+        return self.style(x) * self.scale
+
+    def never(self, x):
+        self.sizes.copy()
+        return self.style(x).mean(0, keepdim=True) + self.scale.reshape([1, 4]).sum(axis=0)
+
+Net()
+"""
 
 
-def ported(function: str) -> tuple[str, list[str]]:
-    watched = WatchedText(f"{HEAD}{function}\n\n\ndone = 1\n")
-    watched.run(["done"])
-    made = watched.port()
-    return made.text, [why for _, why in made.refused]
-
-
-@pytest.mark.parametrize(
-    ("function", "told"),
-    [
-        ("def f(x: paddle.Tensor):\n    return x.transpose([1, 0])", "return x.permute(1, 0)"),
-        ("def f(x):\n    x = x.transpose([1, 0])\n    return x.multiply(x)", "x = x.permute(1, 0)"),
-        ("def f(a):\n    if isinstance(a, nn.Conv2D):\n        w = a.weight.transpose([1, 0, 2, 3])\n        return w",
-         "w = a.weight.permute(1, 0, 2, 3)"),
-        ("def f(name: str):\n    return name.split('.')", "return name.split('.')"),
-    ],
-)  # fmt: skip
-def test_known(function: str, told: str) -> None:
-    text, refused = ported(function)
-    assert told in text
-    assert not refused
-
-
-@pytest.mark.parametrize(
-    "function",
-    ["def f(x):\n    return x.transpose([1, 0])", "def f(x):\n    if isinstance(x, list):\n        return x.split(2)"],
-)
-def test_refused(function: str) -> None:
-    assert "this never ran" in ported(function)[1][0]
-
-
-def test_a_choice_between_a_bias_and_none_is_its_condition() -> None:
-    text, _ = ported("def f(a):\n    return nn.Linear(2, 2, bias_attr=None if a > 1 else False)")
-    assert "nn.Linear(2, 2, bias=a > 1)" in text
-    text, _ = ported("def f(a):\n    return nn.Linear(2, 2, bias_attr=False if a > 1 else None)")
-    assert "nn.Linear(2, 2, bias=not (a > 1))" in text
+def test_what_self_holds_is_what_it_was_elsewhere_in_the_class() -> None:
+    snippet = Snippet(case(layer=NET.strip(), x="f2,5"))
+    snippet.check()
+    text = snippet.ported.text
+    assert "self.style(x).mean(0, keepdim=True) + self.scale.reshape(1, 4).sum(dim=0)" in text
+    assert "self.sizes.copy()\n" in text
+    assert not snippet.ported.refused

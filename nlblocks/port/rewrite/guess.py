@@ -252,7 +252,31 @@ class Guess:
                 return _of(place.result.kinds)
             if base == OTHER:
                 return OTHER
+            return self._of_self(node.func, owner, "called")
         return ""
+
+    def _of_self(self, node: ast.Attribute, owner: tuple[Function, ast.ClassDef | None] | None, how: str) -> str:
+        """What an attribute of ``self`` was elsewhere in the class, or gave there where it was called."""
+        home = owner[1] if owner is not None else None
+        kinds = self._seen_parts.get((id(home), node.attr, how)) if _is(node.value, "self") else None
+        return _of(kinds) if kinds else ""
+
+    @cached_property
+    def _seen_parts(self) -> dict[tuple[int, str, str], set[str]]:
+        """The kinds of what ``self`` holds, by class: of the attribute itself, and of what its call gave."""
+        found: dict[tuple[int, str, str], set[str]] = defaultdict(set)
+        for node in ast.walk(self.module.tree):
+            if not isinstance(node, ast.Call | ast.Attribute):
+                continue
+            part = node.func if isinstance(node, ast.Call) else node.value
+            if not isinstance(part, ast.Attribute) or not _is(part.value, "self"):
+                continue
+            place, owner = self.seen.place(self.module.sites.of(node)), self._owner(part)
+            if place is not None and owner is not None:
+                called = isinstance(node, ast.Call)
+                kinds = place.result.kinds if called else place.receiver.kinds
+                found[id(owner[1]), part.attr, "called" if called else "held"] |= kinds
+        return found
 
     def _attribute(self, node: ast.Attribute, owner: tuple[Function, ast.ClassDef | None] | None, depth: int) -> str:
         base = self._kind(node.value, owner, depth + 1)
@@ -260,6 +284,8 @@ class Guess:
             return TENSOR if node.attr in ("T", "grad") else OTHER
         if base == LAYER and node.attr in ("weight", "bias"):
             return TENSOR
+        if base == LAYER:
+            return self._of_self(node, owner, "held")
         return ""
 
     def _is_layer(self, home: ast.ClassDef) -> bool:
