@@ -1,88 +1,22 @@
-"""What an entry needs: from its definition on, every definition that is named there or that was seen to be called."""
+"""What an entry needs: from its definition on, every definition that is named there or that was seen to be called.
+
+What never ran is put off (:mod:`nlblocks.port.unrun`): methods of the classes that are kept, and functions and classes
+that only code for another configuration names.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-from nlblocks.errors import InputError
-from nlblocks.port.observe import Place, Record, Site, source_of
-from nlblocks.port.resolve import Module, Program, bound
-
-
-@dataclass
-class Unit:
-    """One statement at the top of a module: the lines it covers, the names that it binds, and those it changes."""
-
-    node: ast.stmt
-    binds: frozenset[str]
-    changes: frozenset[str]
-
-    @property
-    def lines(self) -> tuple[int, int]:
-        decorators = getattr(self.node, "decorator_list", [])
-        first = min([self.node.lineno, *(d.lineno for d in decorators)])
-        return first, self.node.end_lineno or first
+from nlblocks.port.observe import Place, Record, Site
+from nlblocks.port.resolve import Module
+from nlblocks.port.sources import Left, Sources, Unit, Wanted, looks_up, within
+from nlblocks.port.unrun import CARRIED, LARGE, Method, Ran, parted, read
 
 
-@dataclass
-class Wanted:
-    """What is kept of one module: its units by the line that each starts on, and the imported names that are used.
-
-    ``exports`` are imported names that other modules take from here; ``dropped`` decorators that are left out.
-    """
-
-    module: Module
-    lines: set[int] = field(default_factory=set)
-    imports: set[str] = field(default_factory=set)
-    exports: set[str] = field(default_factory=set)
-    dropped: set[Site] = field(default_factory=set)
-
-
-class Sources:
-    """Modules by name: those that were run, and those under the folders that were not."""
-
-    def __init__(self, record: Record, folders: Sequence[Path]) -> None:
-        self.folders = folders
-        self.program = Program({})
-        for name, path in record.files.items():
-            self._add(name, Path(path))
-
-    def module(self, name: str) -> Module | None:
-        """The module of a name; None where it is none of the ported ones."""
-        if name not in self.program.modules:
-            path = self._find(name)
-            if path is None:
-                return None
-            self._add(name, path)
-        return self.program.modules[name]
-
-    def split(self, dotted: str) -> tuple[Module | None, str]:
-        """The module that a dotted name lies in, read if need be, and the rest of the name."""
-        parts = dotted.split(".")
-        for count in range(len(parts), 0, -1):
-            module = self.module(".".join(parts[:count]))
-            if module is not None:
-                return module, ".".join(parts[count:])
-        return None, dotted
-
-    def _add(self, name: str, path: Path) -> None:
-        try:
-            module = Module(name, str(path), source_of(path), path.name == "__init__.py")
-            _ = module.tree  # read here, once
-        except (SyntaxError, ValueError) as error:
-            raise InputError(f"{path} is no Python that can be read: {error}") from error
-        self.program.modules[name] = module
-
-    def _find(self, name: str) -> Path | None:
-        inner = Path(*name.split("."))
-        for folder in self.folders:
-            for path in (folder / inner.with_suffix(".py"), folder / inner / "__init__.py"):
-                if path.is_file():
-                    return path
-        return None
+class _Full(Exception):
+    """There is no room for what is to be carried."""
 
 
 class Closure:
@@ -91,14 +25,35 @@ class Closure:
     def __init__(self, sources: Sources, record: Record) -> None:
         self.sources, self.record = sources, record
         self.wanted: dict[str, Wanted] = {}
-        self._units: dict[str, list[Unit]] = {}
+        self.ran = Ran(sources, record)
+        self.changed: dict[str, str] = {}
         self._queue: list[tuple[Module, str]] = []
         self._done: set[tuple[str, str]] = set()
+        self._apis: set[str] = set()
+        self._offers: dict[tuple[str, str], list[tuple[str, Module]]] = {}
+        self._spared: list[Method] = []
+        self._room: int | None = None
 
     def add(self, dotted: str) -> None:
         """Want a definition, and all that it needs."""
         self._refer(dotted, None)
         self._run()
+        found = True
+        while found:
+            found = bool(sum(self._take(offer) for offer in list(self._offers)))
+
+    def left(self) -> None:
+        """Note what is left out, once everything that is wanted is known."""
+        for (home, name), asked in self._offers.items():
+            module = self.sources.program.modules[home]
+            unit = self.ran.definition(module, name)
+            left = Left(f"{home}.{name}", unit.lines[0] if unit is not None else 0, LARGE, True)
+            for dotted, asker in asked:
+                self._miss(left, dotted, asker, module, name)
+        for method in parted(self._spared, self.sources, self.wanted, self._done):
+            for site, dotted in method.module.names.items():
+                if method.covers(site[0]):
+                    self._refer(dotted, method.module)
 
     def _run(self) -> None:
         while self._queue:
@@ -110,24 +65,23 @@ class Closure:
                 self._read()
 
     def _changing(self) -> None:
-        """Want the statements that change what is wanted: ``CONFIG["x"] = 1``, ``NAMES.append(...)``."""
+        """Want the statements that change what is wanted: ``CONFIG["x"] = 1``, ``NAMES.append(...)``.
+
+        Those that change an API of the framework's, ``nn.X.forward = f``, count in every module that was run.
+        """
         for wanted in list(self.wanted.values()):
-            for unit in self.units(wanted.module):
+            for unit in self.sources.units(wanted.module):
                 known = {name for home, name in self._done if home == wanted.module.name}
                 known -= self.record.of(wanted.module.name).loggers.keys()  # what is logged changes nothing
                 if unit.lines[0] not in wanted.lines and unit.changes & known:
                     self._keep(wanted.module, unit)
-
-    def units(self, module: Module) -> list[Unit]:
-        if module.name not in self._units:
-            self._units[module.name] = [
-                Unit(node, frozenset(bound([node], module.package)), frozenset(_changed(node)))
-                for node in module.tree.body
-            ]
-        return self._units[module.name]
+        for module, unit, api in self.ran.changes:
+            if not self._is_kept(module, unit) and not self._apis.isdisjoint((api, api.rpartition(".")[0])):
+                self.changed[api.rpartition(".")[0]] = module.name
+                self._keep(module, unit)
 
     def _define(self, module: Module, name: str) -> None:
-        for unit in self.units(module):
+        for unit in self.sources.units(module):
             if name in unit.binds and not isinstance(unit.node, ast.Import | ast.ImportFrom):
                 self._keep(module, unit)
 
@@ -140,15 +94,91 @@ class Closure:
             if (module.name, name) not in self._done:
                 self._done.add((module.name, name))
                 self._queue.append((module, name))
+        if self._is_logger(module, unit):
+            return
         first, last = unit.lines
         registering = self._registering(module, unit)
         wanted.dropped |= set(registering)
+        self._count(unit)
+        spared = self._spare(module, unit)
+        based = [module.sites.of(node) for node in _bases(unit.node)]
         for site, dotted in module.names.items():
-            if first <= site[0] <= last and not any(_within(site, one) for one in registering):
-                self._refer(dotted, module)
+            if first <= site[0] <= last and not spared(site[0]) and not any(within(site, one) for one in registering):
+                self._refer(dotted, module, must=any(within(site, one) for one in based))
         self._called(module, first, last)
-        if _looks_up(unit.node):
+        if looks_up(node for node in ast.walk(unit.node) if not spared(getattr(node, "lineno", 0))):
             self._named(module)
+
+    def _spare(self, module: Module, unit: Unit) -> Callable[[int], bool]:
+        """Which lines of a class are of methods that never ran: these are seen to when all else is known."""
+        never = []
+        for name, found in unit.functions.items() if self._room is None else ():
+            if not any(self.ran.entered(module, one) for one in found):
+                never.append(Method(module, unit, name, tuple(found)))
+        self._spared += never
+        return lambda line: any(method.covers(line) for method in never)
+
+    def _count(self, unit: Unit) -> None:
+        """Take the lines of what is kept from the room that there is for it."""
+        if self._room is not None:
+            first, last = unit.lines
+            self._room -= last - first + 1
+            if self._room < 0:
+                raise _Full
+
+    def _is_kept(self, module: Module, unit: Unit) -> bool:
+        return module.name in self.wanted and unit.lines[0] in self.wanted[module.name].lines
+
+    def _offer(self, dotted: str, home: Module) -> bool:
+        """Put off what never ran; whether a name is that of such a definition."""
+        if self._room is not None or not self.record.whole:
+            return False
+        found = self.sources.definition(dotted, home)
+        if found is None or (found[0].name, found[1]) in self._done:
+            return False
+        if self.ran.has(found[0], found[1]):
+            return False
+        self._offers.setdefault((found[0].name, found[1]), []).append((dotted, home))
+        return True
+
+    def _take(self, offer: tuple[str, str]) -> bool:
+        """Carry a definition that never ran, if it brings no more than there is room for; whether it is carried."""
+        before = self.wanted, self._done, self._apis, self.changed, self._queue
+        names = ".".join(offer)
+        asked = self._offers[offer]
+        if offer not in self._done:
+            self.wanted = {name: one.copy() for name, one in self.wanted.items()}
+            self._done, self._apis, self.changed = set(self._done), set(self._apis), dict(self.changed)
+            self._room, self._queue = CARRIED, []
+            try:
+                self._refer(names, None)
+                self._run()
+            except _Full:
+                self.wanted, self._done, self._apis, self.changed, self._queue = before
+                return False
+            finally:
+                self._room = None
+        del self._offers[offer]
+        for dotted, home in asked:
+            self._refer(dotted, home)
+        self._run()
+        return True
+
+    def _miss(self, left: Left, dotted: str, home: Module, module: Module, name: str) -> None:
+        """Note what is left out where it is named: under the name that it has there."""
+        begins = [(own, to) for own, to in home.top.items() if to and f"{dotted}.".startswith(f"{to}.")]
+        names = [own for own, to in begins if self.sources.definition(to, None) == (module, name, "")]
+        if names or not begins:
+            local = dotted.removeprefix("?").partition(".")[0] if dotted.startswith("?") else name
+            self.want(home).names[names[0] if names else local] = left
+        else:  # looked up on a module
+            self.want(home).imports.add(begins[0][0])
+            self.want(module).names[name] = left
+
+    def _is_logger(self, module: Module, unit: Unit) -> bool:
+        """Whether a statement makes a logger of the package's own, which a port has from Python."""
+        found = self.record.modules.get(module.name)
+        return found is not None and isinstance(unit.node, ast.Assign) and not unit.binds.isdisjoint(found.own_loggers)
 
     def _registering(self, module: Module, unit: Unit) -> list[Site]:
         """The decorators that gave back what they got: they register it with something of the ported packages."""
@@ -170,7 +200,7 @@ class Closure:
         back = False
         for wanted in list(self.wanted.values()):
             for site in list(wanted.dropped):
-                inside = [d for s, d in wanted.module.names.items() if _within(s, site)]
+                inside = [d for s, d in wanted.module.names.items() if within(s, site)]
                 if any(self._is_read(dotted, wanted.module) for dotted in inside):
                     wanted.dropped.discard(site)
                     for dotted in inside:
@@ -186,10 +216,14 @@ class Closure:
         name = rest.partition(".")[0]
         if (module.name, name) in self._done:
             return True
-        for unit in self.units(module):
+        for unit in self.sources.units(module):
             if name in unit.binds and isinstance(unit.node, ast.FunctionDef):
+                nodes = (n for n in ast.walk(unit.node) if isinstance(n, ast.Attribute))
+                stored = {n.attr for n in nodes if isinstance(n.ctx, ast.Store)}
+                if stored and not stored.isdisjoint(read(self.sources, self.wanted, self._spared)):
+                    return True
                 used = {n.id for n in ast.walk(unit.node) if isinstance(n, ast.Name)}
-                variables = {n for u in self.units(module) if isinstance(u.node, ast.Assign) for n in u.binds}
+                variables = {n for u in self.sources.units(module) if isinstance(u.node, ast.Assign) for n in u.binds}
                 return any((module.name, n) in self._done for n in used & variables)
         return False
 
@@ -197,26 +231,30 @@ class Closure:
         """What was seen to be called, or looked up, in these lines."""
         found = self.record.modules.get(module.name)
         for site, place in found.places.items() if found is not None else ():
-            if first <= site[0] <= last and not any(_within(site, one) for one in self.want(module).dropped):
+            if first <= site[0] <= last and not any(within(site, one) for one in self.want(module).dropped):
                 for callee in place.callees:
                     self._seen(callee)
+                    self._apis.add(callee)
                 for dotted in _looked_up(place):
                     self._refer(dotted, module)
                 for kind in (*place.result.kinds, *(k for seen in place.arguments.values() for k in seen.kinds)):
                     if kind.startswith("class:"):
-                        self._seen(kind.removeprefix("class:"))
+                        self._seen(kind.removeprefix("class:"), shown=True)
 
-    def _seen(self, callee: str) -> None:
+    def _seen(self, callee: str, shown: bool = False) -> None:
+        """Want what was seen; a class that was only ``shown``, as every one is to its metaclass, where it ran too."""
         home, colon, name = callee.partition(":")
         if colon and home in self.record.files and name:
-            self._refer(f"{home}.{name.partition('.')[0]}", None)
+            name = name.partition(".")[0]
+            if not shown or self.ran.has(self.sources.program.modules[home], name):
+                self._refer(f"{home}.{name}", None)
 
     def _named(self, module: Module) -> None:
         """Of a module that looks names up by text: its definitions whose names stand as text in what is kept."""
         kept = self.want(module)
         shown = {
             node.value
-            for unit in self.units(module)
+            for unit in self.sources.units(module)
             if unit.lines[0] in kept.lines
             for node in ast.walk(unit.node)
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
@@ -227,10 +265,14 @@ class Closure:
     def want(self, module: Module) -> Wanted:
         return self.wanted.setdefault(module.name, Wanted(module))
 
-    def _refer(self, dotted: str, home: Module | None) -> None:
-        """Follow a name from where it is used to where it is defined."""
+    def _refer(self, dotted: str, home: Module | None, *, must: bool = False) -> None:
+        """Follow a name from where it is used to where it is defined; what never ran is put off where it may lack."""
         if dotted in self.record.put:
             dotted, home = self.record.put[dotted].replace(":", "."), None
+        if dotted.startswith("paddle."):
+            self._apis.add(dotted)
+        if home is not None and not must and self._offer(dotted, home):
+            return
         if dotted.startswith("?"):
             if home is None:
                 return
@@ -263,7 +305,7 @@ class Closure:
 
     def _imported(self, dotted: str, home: Module) -> None:
         """Want the import that gave a module the name, and the condition that it stands under."""
-        for name, target in home.top.items():
+        for name, target in (*home.top.items(), *home.inner):
             if target and (dotted == target or dotted.startswith(f"{target}.")):
                 self.want(home).imports.add(name)
                 if target.partition(".")[0] != "paddle":
@@ -295,46 +337,8 @@ def _looked_up(place: Place) -> Iterator[str]:
             yield from (f"{home}.{name}" for home in homes)
 
 
-def _within(site: Site, outer: Site) -> bool:
-    return outer[:2] <= site[:2] and site[2:] <= outer[2:]
-
-
-def _changed(node: ast.stmt) -> Iterator[str]:
-    """The names whose objects a statement at the top of a module changes."""
-    if isinstance(node, ast.If) and _is_main(node):
-        return
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        function = node.value.func
-        if isinstance(function, ast.Attribute):
-            yield from _root(function.value)
-        elif isinstance(function, ast.Name) and function.id == "setattr" and node.value.args:
-            yield from _root(node.value.args[0])
-    targets: Iterable[ast.expr] = node.targets if isinstance(node, ast.Assign) else ()
-    if isinstance(node, ast.AugAssign):
-        targets = [node.target]
-    for target in targets:
-        if isinstance(target, ast.Subscript | ast.Attribute):
-            yield from _root(target)
-    if isinstance(node, ast.For | ast.While | ast.With | ast.If | ast.Try):
-        for inner in ast.iter_child_nodes(node):
-            if isinstance(inner, ast.stmt):
-                yield from _changed(inner)
-
-
-def _root(node: ast.expr) -> Iterator[str]:
-    while isinstance(node, ast.Attribute | ast.Subscript):
-        node = node.value
-    if isinstance(node, ast.Name):
-        yield node.id
-
-
-def _is_main(node: ast.If) -> bool:
-    return isinstance(node.test, ast.Compare) and "__name__" in ast.dump(node.test)
-
-
-def _looks_up(node: ast.stmt) -> bool:
-    """Whether a statement finds definitions by text."""
-    return any(
-        isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id in ("globals", "eval")
-        for inner in ast.walk(node)
-    )
+def _bases(node: ast.stmt) -> list[ast.expr]:
+    """What a class is made from."""
+    if not isinstance(node, ast.ClassDef):
+        return []
+    return [*node.bases, *(keyword.value for keyword in node.keywords), *node.decorator_list]

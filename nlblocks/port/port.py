@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from nlblocks.errors import InputError
-from nlblocks.port.collect import Closure, Sources
+from nlblocks.port.collect import Closure
 from nlblocks.port.inputs import check_inputs
 from nlblocks.port.job import Job
 from nlblocks.port.observe import Record
 from nlblocks.port.report import PortReport
 from nlblocks.port.rewrite import Ported, ported
 from nlblocks.port.rewrite.file import SUFFIX
+from nlblocks.port.sources import Sources
 
 
 def port(
@@ -76,7 +77,11 @@ def translate(job: Job, record: Record) -> dict[str, Ported]:
         closure.add(entry.replace(":", "."))
     if not closure.wanted:
         raise InputError(f"{job.entries[0].partition(':')[0]} lies under none of the --path folders")
-    return {name: ported(wanted.module, sources.program, record, wanted) for name, wanted in closure.wanted.items()}
+    closure.left()
+    return {
+        name: ported(wanted.module, sources.program, record, wanted, closure.changed)
+        for name, wanted in closure.wanted.items()
+    }
 
 
 def _target(module: str) -> str:

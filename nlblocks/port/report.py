@@ -23,7 +23,8 @@ class PortReport:
 
     ``verdict`` is "proven", "proven except", "different", "not run" or "refused". ``files`` are those written, under
     ``out``, ``sources`` what they were ported from; ``rows`` count the table's rows that were used; ``unproven`` are
-    lines of forward code, by file, that the proof never ran; ``proof`` is what the lab says of each entry.
+    lines of forward code, by file, that the proof never ran; ``left`` are methods that never ran and were left out;
+    ``proof`` is what the lab says of each entry.
     """
 
     out: str
@@ -35,6 +36,7 @@ class PortReport:
     weights: str = ""
     refused: tuple[Refused, ...] = ()
     notes: tuple[Refused, ...] = ()
+    left: tuple[str, ...] = ()
     rows: Mapping[str, int] = field(default_factory=dict)
     unproven: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
     proof: Mapping[str, Any] = field(default_factory=dict)
@@ -58,7 +60,8 @@ class PortReport:
         return cls(
             out=job.out, verdict=verdict, why=proof.get("why", ""), accepted=tuple(proof.get("accepted", ())),
             error=proof.get("error"), files=tuple(written), weights=proof.get("weights", ""), refused=refused,
-            notes=tuple(one for found in files.values() for one in found.notes), rows=dict(rows.most_common()),
+            notes=tuple(one for found in files.values() for one in found.notes),
+            left=tuple(one.name for found in files.values() for one in found.left), rows=dict(rows.most_common()),
             unproven=proof.get("unproven", {}), proof=proof, seconds=seconds,
             sources=tuple(Sources(one.module, path, one.source, one.text) for path, one in files.items()),
         )  # fmt: skip
@@ -103,6 +106,9 @@ class PortReport:
         for api, found in _grouped(self.refused).items():
             places = ", ".join(f"{one.module}:{one.line}" for one in found[:3])
             lines.append(f"refused {len(found)} × {api} ({places}{', ...' if len(found) > 3 else ''}): {found[0].why}")
+        if self.left:
+            more = f" and {len(self.left) - 6} more" if len(self.left) > 6 else ""
+            lines.append(f"left out, as they never ran and need what is not carried: {', '.join(self.left[:6])}{more}")
         for path, ranges in self.unproven.items():
             told = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges)
             lines.append(f"not proven: {path}, lines {told}")

@@ -82,6 +82,19 @@ class Module:
         return frozenset(name for names in self.bound_by.values() for name in names)
 
     @cached_property
+    def inner(self) -> list[tuple[str, str]]:
+        """The names that imports in functions and classes bind, and what each is."""
+        return [
+            (name, dotted)
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            for name, dotted in bound(
+                (i for i in ast.walk(node) if isinstance(i, ast.Import | ast.ImportFrom)), self.package
+            ).items()
+            if dotted
+        ]
+
+    @cached_property
     def stars(self) -> list[str]:
         """The modules whose names are all imported."""
         return [

@@ -32,7 +32,7 @@ def observe(job: Job) -> dict[str, Any]:
             watcher.run_again(module)
         prepare(job)
         naming.seed(job.seed)
-        errors = []
+        errors, ran = [], 0
         for entry in job.entries:
             with naming.named_anew():
                 model = built(entry, job.kwargs)
@@ -53,7 +53,9 @@ def observe(job: Job) -> dict[str, Any]:
                     if mode == "eval":
                         raise InputError(why) from error
                     errors.append(why)  # what ran in evaluation is ported
+                ran += mode == "eval"
     watcher.finish()
+    watcher.record.whole = ran == len(job.entries)
     return {"record": watcher.record.to_dict(), "errors": errors}
 
 

@@ -12,6 +12,7 @@ CALLED = "__nlblocks_called__"
 LOOKED = "__nlblocks_looked__"
 GAVE = "__nlblocks_gave__"
 DECORATOR = "__nlblocks_decorator__"
+ENTERED = "__nlblocks_entered__"
 """Names under which the watched module finds the watcher's functions."""
 
 OF_THE_FRAME = frozenset({"super", "locals", "globals", "vars", "dir", "eval", "exec", "breakpoint"})
@@ -57,6 +58,7 @@ class _Watch(ast.NodeTransformer):
     """f(a) becomes CALLED(n, f, a), x.name becomes LOOKED(n, x).name, and eval(a) becomes GAVE(n, a, eval(a)).
 
     x += a becomes x += GAVE(n, x, a).
+    A function says first that it was entered, by the line of its "def".
     """
 
     def __init__(self, sites: Sites) -> None:
@@ -107,6 +109,10 @@ class _Watch(ast.NodeTransformer):
         decorators, node.decorator_list = node.decorator_list, []
         self.generic_visit(node)
         node.returns, node.decorator_list = returns, self._decorators(decorators)
+        first = node.body[0]
+        told = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)  # a docstring stays the first
+        entered = _call(ENTERED, [ast.Constant(node.lineno)], [], first)
+        node.body.insert(int(told), ast.copy_location(ast.Expr(entered), first))
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
@@ -134,6 +140,6 @@ class _Watch(ast.NodeTransformer):
         return node  # a pattern is no expression
 
 
-def _call(name: str, arguments: Sequence[ast.expr], keywords: list[ast.keyword], at: ast.expr) -> ast.Call:
+def _call(name: str, arguments: Sequence[ast.expr], keywords: list[ast.keyword], at: ast.expr | ast.stmt) -> ast.Call:
     found = ast.Call(func=ast.Name(name, ast.Load()), args=list(arguments), keywords=keywords)
     return ast.copy_location(found, at)

@@ -91,45 +91,55 @@ class Place:
 
 @dataclass(slots=True)
 class FileRecord:
-    """What was seen in one file: places by their site, and the loggers that its variables held in the end, by name."""
+    """What was seen in one file: places by their site, and the loggers that its variables held in the end, by name.
+
+    ``own_loggers`` are variables that held an object of the packages' own with a logger in it, by the logger's name;
+    ``entered`` are the lines of the functions that ran, each that of its "def".
+    """
 
     places: dict[Site, Place] = field(default_factory=dict)
     loggers: dict[str, str] = field(default_factory=dict)
+    own_loggers: dict[str, str] = field(default_factory=dict)
+    entered: set[int] = field(default_factory=set)
 
     def place(self, site: Site) -> Place | None:
         return self.places.get(site)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"places": [[*site, place.to_dict()] for site, place in self.places.items()], "loggers": self.loggers}
+        places = [[*site, place.to_dict()] for site, place in self.places.items()]
+        loggers = {"loggers": self.loggers, "own_loggers": self.own_loggers}
+        return {"places": places, **loggers, "entered": sorted(self.entered)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FileRecord:
         places = {tuple(row[:4]): Place.from_dict(row[4]) for row in data["places"]}
-        return cls(places, dict(data["loggers"]))
+        return cls(places, dict(data["loggers"]), dict(data["own_loggers"]), set(data["entered"]))
 
 
 @dataclass(slots=True)
 class Record:
     """What one run showed, by module; ``files`` are the paths of the modules that were watched.
 
-    ``put`` are the framework's names under which they had put something of their own: "module:name".
+    ``put`` are the framework's names under which they had put something of their own: "module:name". ``whole`` says
+    that every model was built and ran on an input: what never ran is not what the models need.
     """
 
     modules: dict[str, FileRecord] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     put: dict[str, str] = field(default_factory=dict)
+    whole: bool = False
 
     def of(self, module: str) -> FileRecord:
         return self.modules.setdefault(module, FileRecord())
 
     def to_dict(self) -> dict[str, Any]:
         modules = {name: found.to_dict() for name, found in self.modules.items()}
-        return {"modules": modules, "files": self.files, "put": self.put}
+        return {"modules": modules, "files": self.files, "put": self.put, "whole": self.whole}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
         modules = {name: FileRecord.from_dict(found) for name, found in data["modules"].items()}
-        return cls(modules, dict(data["files"]), dict(data["put"]))
+        return cls(modules, dict(data["files"]), dict(data["put"]), data["whole"])
 
 
 def merged(kinds: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Protocol
 
-from nlblocks.port.observe.instrument import CALLED, DECORATOR, GAVE, LOOKED, Site, instrumented, source_of
+from nlblocks.port.observe.instrument import CALLED, DECORATOR, ENTERED, GAVE, LOOKED, Site, instrumented, source_of
 from nlblocks.port.observe.record import FileRecord, Place, Record, Seen
 
 PLAIN = (bool, int, float, str, type(None))
@@ -65,6 +65,11 @@ class Watcher:
             for variable, value in vars(sys.modules.get(name, ModuleType(name))).items():
                 if isinstance(value, logging.Logger):
                     found.loggers[variable] = value.name
+                elif type(value).__module__ in self.record.files:
+                    held = getattr(value, "__dict__", {}).values()
+                    names = [one.name for one in held if isinstance(one, logging.Logger)]
+                    if len(names) == 1:
+                        found.own_loggers[variable] = names[0]
 
     def _functions(self, found: FileRecord, sites: Sequence[Site]) -> dict[str, Callable[..., Any]]:
         places = found.places
@@ -119,7 +124,11 @@ class Watcher:
 
             return decorated
 
-        return {CALLED: called, LOOKED: looked, GAVE: gave, DECORATOR: decorator}
+        def entered(line: int) -> None:
+            if not self.busy:
+                found.entered.add(line)
+
+        return {CALLED: called, LOOKED: looked, GAVE: gave, DECORATOR: decorator, ENTERED: entered}
 
     def _gave(self, place: Place, function: Any, arguments: Any, named: Any, result: Any) -> None:
         """Note what a call gave."""

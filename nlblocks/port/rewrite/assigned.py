@@ -7,7 +7,8 @@ from typing import Any
 import libcst as cst
 
 from nlblocks.port.rewrite.argument import code, expression
-from nlblocks.port.rewrite.file import Walk
+from nlblocks.port.rewrite.file import File, Walk
+from nlblocks.port.table import row_of
 
 
 def assigned(original: cst.Assign, updated: cst.Assign, transform: Walk) -> Any:
@@ -16,15 +17,19 @@ def assigned(original: cst.Assign, updated: cst.Assign, transform: Walk) -> Any:
     Nor is it where ``trainable`` says so, which torch would take for an attribute of one's own.
 
     A module's variable that is None until a program sets up its logger holds the logger: a port has no set-up.
+    A logger of the package's own make becomes the one of Python's that it hands on to.
     What is put in the place of an API, ``paddle.rand = own_rand``, is put into Paddle: torch stays as it is.
     """
     target, file = original.targets[0].target, transform.file
-    logger = file.seen.loggers.get(code(target)) if not transform.depth else None
-    if logger is not None and code(updated.value) == "None":
+    logger = (file.seen.loggers if code(updated.value) == "None" else file.seen.own_loggers).get(code(target))
+    if logger is not None and not transform.depth:
         return updated.with_changes(value=expression(f"{file.use('logging')}.getLogger({logger!r})"))
     if len(original.targets) != 1 or not isinstance(target, cst.Attribute):
         return updated
     api = transform.meaning.api(transform.site(target))
+    held = _held(api, file)
+    if held:
+        return updated.with_changes(targets=[cst.AssignTarget(expression(held))])
     if api:
         told = file.note if api in file.record.put else file.refuse
         told(api, transform.site(target)[0], "it is changed in Paddle itself, and torch is left as it is")
@@ -61,3 +66,11 @@ def _is_parameter(target: cst.Attribute, transform: Walk) -> bool:
     if place is not None and place.receiver.kinds:
         return place.receiver.kinds <= {"Parameter", "LinearWeight"}
     return transform.meaning.guess.receiver(transform.site(target)) in ("", "Tensor") and code(target.value) != "self"
+
+
+def _held(api: str, file: File) -> str:
+    """A member of one of Paddle's classes which torch has not, and whose port this file holds; "" for another."""
+    home, _, name = api.rpartition(".")
+    row = row_of(home) if home else None
+    held = (row.torch or "").partition("(")[0] if row is not None else ""
+    return f"{file.helper(held)}.{name}" if file.homes.get(held) == file.module.name else ""

@@ -23,6 +23,7 @@ IMPORTS: Mapping[str, tuple[str, str]] = {
     "partial": ("from functools import partial", "functools.partial"),
     "nullcontext": ("from contextlib import nullcontext", "contextlib.nullcontext"),
     "OrderedDict": ("from collections import OrderedDict", "collections.OrderedDict"),
+    "namedtuple": ("from collections import namedtuple", "collections.namedtuple"),
     "logging": ("import logging", "logging"),
     "math": ("import math", "math"),
     "np": ("import numpy as np", "numpy"),
@@ -77,6 +78,8 @@ class File:
     brought: dict[str, None] = field(default_factory=dict)
     by_text: set[str] = field(default_factory=set)
     rows: Counter[str] = field(default_factory=Counter)
+    homes: Mapping[str, str] = field(default_factory=dict)
+    """The modules that hold helpers for all others: classes that they change."""
     taken: frozenset[str] = frozenset()
     """Names that the file gives to something of its own at its top."""
     local: list[frozenset[str]] = field(default_factory=list)
@@ -99,6 +102,9 @@ class File:
 
     def helper(self, name: str) -> str:
         """The name of a helper, which will stand in the file."""
+        home = self.homes.get(name, self.module.name)
+        if home != self.module.name:
+            return self.bring(home, name)
         if name not in self.helpers:
             for other in HELPERS[name].needs:
                 if other in HELPERS:

@@ -10,10 +10,10 @@ from typing import Any
 
 import libcst as cst
 
-from nlblocks.port.collect import Wanted
 from nlblocks.port.resolve import Program
 from nlblocks.port.rewrite.argument import code
 from nlblocks.port.rewrite.file import IMPORTS, SUFFIX, File
+from nlblocks.port.sources import Left, Wanted
 
 MARK = "__nlblocks_imports__"
 """Stands where Paddle was imported first, until it is known what the file needs."""
@@ -60,7 +60,7 @@ class Imports:
             return part
         module = code(part.module) if part.module is not None else ""
         if not part.relative and module == "__future__":
-            return None
+            return part if any(code(alias.name) == "annotations" for alias in part.names) else None
         absolute = self._absolute(original)
         if not part.relative and (module.partition(".")[0] in self.roots or is_paddle(module)):
             part = part.with_changes(module=_renamed(part.module))
@@ -107,6 +107,18 @@ class Imports:
 
     def _is_wanted(self, name: str) -> bool:
         return self.wanted is None or name in self.wanted.imports
+
+    def left(self, line: int) -> Left | None:
+        """The method that is left out, of those that start on a line."""
+        return self.wanted.methods.get(line) if self.wanted is not None else None
+
+    def missing(self) -> list[str]:
+        """What stands for the definitions that are named in the file, and were left out."""
+        lines = []
+        for name, left in (self.wanted.names if self.wanted is not None else {}).items():
+            self.file.refuse(left.name, left.line, left.why)
+            lines.append(f"{name} = {self.file.helper('NotPorted')}({f'{left.name}: {left.why}'!r})")
+        return lines
 
     def keeps(self, line: int) -> bool:
         """Whether the statement at the top of the file that starts on a line is kept."""
@@ -184,7 +196,10 @@ def placed(text: str, lines: list[str]) -> str:
         return re.sub(rf"^{MARK}\n", f"{block}\n" if block else "", text, count=1, flags=re.M)
     if not block:
         return text
-    first = next(iter(ast.parse(text).body), None)
-    above = first.end_lineno or 0 if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) else 0
+    above = 0
+    for node in ast.parse(text).body[:2]:
+        if isinstance(node, ast.Expr) or getattr(node, "module", "") == "__future__":
+            above = node.end_lineno or 0
     lines_of = text.splitlines()
+    above = above or next((index for index, line in enumerate(lines_of) if not line.startswith("#")), 0)
     return "\n".join([*lines_of[:above], block, *lines_of[above:]]) + "\n"

@@ -29,6 +29,9 @@ from nlblocks.port.rewrite.passed_on import with_seen_stars
 from nlblocks.port.rewrite.rules import RULES
 from nlblocks.port.rewrite.started import started
 from nlblocks.port.rewrite.statements import each_once, without_nothing
+from nlblocks.port.rewrite.unported import raising, without
+from nlblocks.port.rewrite.values import of_class, value_of
+from nlblocks.port.sources import Left
 from nlblocks.port.table import row_of
 from nlblocks.port.table.row import Row
 
@@ -50,7 +53,7 @@ class Block:
 
 def translated(file: File, imports: Imports) -> str:
     """The torch source of a file, its imports and helpers not yet in it."""
-    wrapper = MetadataWrapper(cst.parse_module(file.module.source), unsafe_skip_copy=True)
+    wrapper = MetadataWrapper(cst.parse_module(without(file.module, imports)), unsafe_skip_copy=True)
     transform = Transform(file, imports)
     return wrapper.visit(transform).code
 
@@ -93,11 +96,14 @@ class Transform(cst.CSTTransformer):
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         """A statement at the top that is not kept is not looked at."""
-        if id(node) in self.top and not self._kept(node):
+        if (id(node) in self.top and not self._kept(node)) or self._left(node) is not None:
             return False
         return super().on_visit(node)
 
     def on_leave(self, original: Any, updated: Any) -> Any:
+        left = self._left(original)
+        if left is not None:
+            return raising(original, left, self.file) if left.stub else cst.RemoveFromParent()
         if id(original) not in self.top:
             return super().on_leave(original, updated)
         found = super().on_leave(original, updated) if self._kept(original) else cst.RemoveFromParent()
@@ -106,6 +112,9 @@ class Transform(cst.CSTTransformer):
             return found
         found, self.gap = with_blank_lines(found, self.gap), 0
         return found
+
+    def _left(self, node: cst.CSTNode) -> Left | None:
+        return self.imports.left(self.site(node)[0]) if isinstance(node, cst.FunctionDef) else None
 
     def _kept(self, node: cst.CSTNode) -> bool:
         if isinstance(node, cst.SimpleStatementLine):
@@ -247,20 +256,12 @@ class Transform(cst.CSTTransformer):
         if isinstance(parent, cst.Call) and parent.func is original:
             return updated
         row = row_of(api)
-        text = self.file.named(MODULES[api]) if api in MODULES else self._value(row, api) if row is not None else ""
+        text = self.file.named(MODULES[api]) if api in MODULES else value_of(row, self.file) or of_class(api, self.file)
         if text:
             return in_brackets(expression(text), original)
         if self.annotations:
             return cst.SimpleString(f'"{api}"')
         return self._refuse(api, original, "the table has no row for it as a value", lazily=True)
-
-    def _value(self, row: Row, api: str) -> str:
-        text = row.value
-        if not text and row.torch is not None and not row.torch.startswith("{"):
-            text = row.torch.partition("(")[0]
-        if not text or "{" in text:
-            return ""
-        return self.file.named(text)
 
     def _attribute(self, original: cst.Attribute, updated: cst.Attribute) -> cst.BaseExpression:
         kind = self.meaning.receiver(self.place(original), original.attr.value, self.site(original))

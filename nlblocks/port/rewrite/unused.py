@@ -26,7 +26,7 @@ def without_unused(text: str, exports: set[str]) -> str:
     used = used_names(text) | exports | _listed(tree)
     lines = text.splitlines()
     for node in reversed(tree.body):
-        if not isinstance(node, ast.Import | ast.ImportFrom):
+        if not isinstance(node, ast.Import | ast.ImportFrom) or getattr(node, "module", "") == "__future__":
             continue
         kept = [a for a in node.names if a.name == "*" or (a.asname or a.name.partition(".")[0]) in used]
         if len(kept) == len(node.names):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from nlblocks.port.collect import Wanted
 from nlblocks.port.observe import Record
 from nlblocks.port.resolve import Module, Program
 from nlblocks.port.rewrite.file import File, Refused
@@ -16,11 +15,17 @@ from nlblocks.port.rewrite.imports import Imports, needed, placed
 from nlblocks.port.rewrite.transform import translated
 from nlblocks.port.rewrite.untyped import untyped
 from nlblocks.port.rewrite.unused import used_names, without_idle, without_unused
+from nlblocks.port.sources import Left, Wanted
+from nlblocks.port.table import row_of
+from nlblocks.port.table.helpers import HELPERS
 
 
 @dataclass(frozen=True, slots=True)
 class Ported:
-    """A file in torch: its ``source``, its text, what was refused in it and what was left out, with reasons."""
+    """A file in torch: its ``source``, its text, what was refused in it and what was left out, with reasons.
+
+    ``left`` are the methods that never ran and that nothing names: nothing stands in their place.
+    """
 
     module: str
     source: str
@@ -28,21 +33,27 @@ class Ported:
     refused: tuple[Refused, ...]
     notes: tuple[Refused, ...]
     rows: Mapping[str, int]
+    left: tuple[Left, ...] = ()
 
 
-def ported(module: Module, program: Program, record: Record, wanted: Wanted | None = None) -> Ported:
+def ported(
+    module: Module, program: Program, record: Record, wanted: Wanted | None = None,
+    changed: Mapping[str, str] | None = None,
+) -> Ported:  # fmt: skip
     """A module's source in torch: the definitions that are wanted, all where none are named.
 
+    ``changed`` are the framework's classes that a module changes: its file is the home of torch's class.
     Raises SyntaxError where it is no Python.
     """
     taken = frozenset(name for name, dotted in module.top.items() if not (dotted or "").startswith("paddle"))
-    file = File(module, program, record.of(module.name), record, taken=taken)
+    file = File(module, program, record.of(module.name), record, taken=taken, homes=_homes(changed or {}))
     imports = Imports(file, program, wanted)
     body = translated(file, imports)
     if module.is_paddles:
         body = untyped(body)
-    helpers = file.helper_texts
     absent = "".join(cst.Module([]).code_for_node(cst.SimpleStatementLine([part])) for part in imports.absent)
+    absent += "".join(f"{line}\n" for line in imports.missing())
+    helpers = file.helper_texts
     if absent:
         helpers.append(absent.rstrip("\n"))
     bare = _with_helpers(placed(body, []), helpers)
@@ -51,7 +62,23 @@ def ported(module: Module, program: Program, record: Record, wanted: Wanted | No
     text = _with_helpers(placed(body, [*missing, *file.brought]), helpers)
     if wanted is not None:
         text = without_unused(without_idle(text, module.tree), exports | file.by_text)
-    return Ported(module.name, module.source, text, tuple(file.refused), tuple(file.notes), dict(file.rows))
+    left = {one.name: one for one in wanted.methods.values() if not one.stub} if wanted is not None else {}
+    told = tuple(file.refused), tuple(file.notes), dict(file.rows)
+    return Ported(module.name, module.source, text, *told, tuple(left.values()))
+
+
+def _homes(changed: Mapping[str, str]) -> dict[str, str]:
+    """The module that holds each helper which is a class that some module changes, or a part of it."""
+    found: dict[str, str] = {}
+    for api, home in changed.items():
+        row = row_of(api)
+        waiting = [(row.torch or "").partition("(")[0]] if row is not None else []
+        while waiting:
+            name = waiting.pop()
+            if name in HELPERS and name not in found:
+                found[name] = home
+                waiting += HELPERS[name].needs
+    return found
 
 
 def _with_helpers(text: str, helpers: list[str]) -> str:

@@ -17,7 +17,10 @@ def additive_mask(mask, dtype):
 
 helper("MultiHeadAttention", '''
 class MultiHeadAttention(nn.Module):
-    """Attention with a projection each for queries, keys and values, as Paddle keeps them."""
+    """Attention with a projection each for queries, keys and values, as Paddle keeps them; a cache is for decoding."""
+
+    Cache = namedtuple("Cache", ["k", "v"])
+    StaticCache = namedtuple("StaticCache", ["k", "v"])
 
     def __init__(self, embed_dim, num_heads, dropout=0.0, kdim=None, vdim=None, need_weights=False, bias=True):
         super().__init__()
@@ -29,20 +32,36 @@ class MultiHeadAttention(nn.Module):
         self.v_proj = nn.Linear(self.vdim, embed_dim, bias=bias)
         self.out_proj = nn.Linear(embed_dim, embed_dim, bias=bias)
 
-    def forward(self, query, key=None, value=None, attn_mask=None):
+    def heads(self, x):
+        return x.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
+
+    def compute_kv(self, key, value):
+        return self.heads(self.k_proj(key)), self.heads(self.v_proj(value))
+
+    def gen_cache(self, key, value=None, type=Cache):
+        if type is self.StaticCache:
+            return self.StaticCache(*self.compute_kv(key, value))
+        if value is None:
+            empty = key.new_zeros(len(key), self.num_heads, 0, self.head_dim)
+            return self.Cache(empty, empty)
+        return self.Cache(key, value)
+
+    def forward(self, query, key=None, value=None, attn_mask=None, cache=None):
         key = query if key is None else key
         value = query if value is None else value
-        q, k, v = (
-            projection(x).unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
-            for projection, x in ((self.q_proj, query), (self.k_proj, key), (self.v_proj, value))
-        )
+        q = self.heads(self.q_proj(query))
+        k, v = cache if isinstance(cache, self.StaticCache) else self.compute_kv(key, value)
+        if isinstance(cache, self.Cache):
+            k, v = torch.cat([cache.k, k], dim=2), torch.cat([cache.v, v], dim=2)
+            cache = self.Cache(k, v)
         scores = (q * self.head_dim**-0.5) @ k.transpose(-2, -1)
         if attn_mask is not None:
             scores = scores + additive_mask(attn_mask, scores.dtype)
         weights = F.dropout(F.softmax(scores, dim=-1), self.dropout, training=self.training)
         out = self.out_proj((weights @ v).transpose(1, 2).flatten(2))
-        return (out, weights) if self.need_weights else out
-''', "nn", "F", "additive_mask")  # fmt: skip
+        outs = [out, *([weights] if self.need_weights else []), *([cache] if cache is not None else [])]
+        return out if len(outs) == 1 else tuple(outs)
+''', "torch", "nn", "F", "namedtuple", "additive_mask")  # fmt: skip
 
 helper("TransformerEncoderLayer", '''
 class TransformerEncoderLayer(nn.Module):
@@ -169,9 +188,30 @@ ROWS = (
         ),
         case("layer.kdim + layer.vdim", layer="nn.MultiHeadAttention(8, 2, vdim=4)", x="f2,3,8", grad=False),
         case("layer(x, y, z)", layer="nn.MultiHeadAttention(8, 2, kdim=6, vdim=4)", x="f2,3,8", y="f2,5,6", z="f2,5,4"),
+        case(
+            "first, cache = layer(x, x, x, None, layer.gen_cache(x))\n[first, layer(x, x, x, None, cache)[0]]",
+            layer="nn.MultiHeadAttention(8, 2)",
+            x="f2,3,8",
+        ),
+        case(
+            "cache = layer.gen_cache(y, y, type=nn.MultiHeadAttention.StaticCache)\nlayer(x, y, y, None, cache)[0]",
+            layer="nn.MultiHeadAttention(8, 2)",
+            **SEEN,
+        ),
         variants=(when(f"MultiHeadAttention({HEADS}, bias=True)", {"bias_attr": to("bias")}, bias_attr=(False,)),),
         also="paddle.nn.layer.transformer.MultiHeadAttention",
-        notes="caches of decoding are refused: the layer takes none",
+    ),
+    api(
+        "paddle.nn.MultiHeadAttention.Cache(k, v)",
+        "MultiHeadAttention.Cache(k, v)",
+        {},
+        case("cache = nn.MultiHeadAttention.Cache(x, y)\n[cache.k, cache.v]", x="f2,3", y="f2,3"),
+    ),
+    api(
+        "paddle.nn.MultiHeadAttention.StaticCache(k, v)",
+        "MultiHeadAttention.StaticCache(k, v)",
+        {},
+        case("cache = nn.MultiHeadAttention.StaticCache(k=x, v=y)\n[cache.k, cache.v]", x="f2,3", y="f2,3"),
     ),
     api(
         f"paddle.nn.TransformerEncoderLayer({LAYER}, weight_attr=None, bias_attr=None, layer_norm_eps=1e-05)",

@@ -96,6 +96,9 @@ class NotPorted:
     def __mro_entries__(self, bases):
         """What derives from it is defined, and raises where it is built."""
         return (type("NotPorted", (), {"__init__": self.__call__}),)
+
+    def __instancecheck__(self, instance):
+        return False  # there are none
 ''', "torch")  # fmt: skip
 
 helper("add_module", '''

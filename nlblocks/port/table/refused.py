@@ -84,7 +84,6 @@ REASONS = {
         paddle.nn.ClipGradByNorm paddle.nn.ClipGradByValue paddle.set_flags paddle.get_flags paddle.Model
         paddle.io.DataLoader paddle.io.Dataset""",
     "caches of decoding are not carried": """
-        paddle.nn.MultiHeadAttention.Cache paddle.nn.MultiHeadAttention.StaticCache
         paddle.nn.decode.dynamic_decode paddle.nn.dynamic_decode paddle.nn.BeamSearchDecoder
         paddle.nn.decode.BeamSearchDecoder.tile_beam_merge_with_batch paddle.text.ViterbiDecoder""",
     "written by Paddle's own means of importing or mapping: write it out": """

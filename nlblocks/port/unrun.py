@@ -1,0 +1,173 @@
+"""What the models ran of their packages, and what becomes of the rest: carried where it is small, else left out.
+
+A base class of a whole package names files, downloads and sharing out over devices, which a model's computation never
+reaches. By the source alone all of it is needed.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from nlblocks.port.observe import Record
+from nlblocks.port.resolve import Module
+from nlblocks.port.sources import Function, Left, Sources, Unit, Wanted
+from nlblocks.port.table import row_of
+
+CARRIED = 300
+"""Lines that a definition that never ran may bring along: a layer that another configuration takes is shorter, what
+loads, saves or generates is longer."""
+LARGE = f"it never ran, and brings more than {CARRIED} lines along"
+ALONE = "it never ran, and needs what is not carried"
+
+CHANGES = re.compile(r"^\w+(\.\w+)+ = ", re.M)
+INSTALLED = frozenset(sys.stdlib_module_names) | {"numpy", "paddle"}
+
+
+class Ran:
+    """Asked about definitions: whether any of their code ran. Of a run that was not whole, everything may have."""
+
+    def __init__(self, sources: Sources, record: Record) -> None:
+        self.sources, self.record = sources, record
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def definition(self, module: Module, name: str) -> Unit | None:
+        """The function or class of a name at the top of a module; None where it is something else."""
+        for unit in self.sources.units(module):
+            if name in unit.binds and isinstance(unit.node, Function | ast.ClassDef):
+                return unit
+        return None
+
+    def has(self, module: Module, name: str) -> bool:
+        """Whether what a name stands for ran; yes, where it is no function and no class."""
+        if not self.record.whole:
+            return True
+        if (module.name, name) not in self._known:
+            unit = self.definition(module, name)
+            self._known[module.name, name] = unit is None or self.entered(module, unit)
+        return self._known[module.name, name]
+
+    def entered(self, module: Module, unit: Unit) -> bool:
+        """Whether a function, or any function in a class, was entered."""
+        found = self.record.modules.get(module.name)
+        if not self.record.whole or found is None or not found.entered:
+            return not self.record.whole
+        return any(isinstance(node, Function) and node.lineno in found.entered for node in ast.walk(unit.node))
+
+    @cached_property
+    def changes(self) -> list[tuple[Module, Unit, str]]:
+        """Statements that put what ran onto the framework's own classes and modules, and the API that each changes."""
+        found = []
+        for name in self.record.files:
+            module = self.sources.program.modules[name]
+            if not CHANGES.search(module.source):
+                continue
+            for unit in self.sources.units(module):
+                target = unit.node.targets[0] if isinstance(unit.node, ast.Assign) else None
+                api = module.names.get(module.sites.of(target), "") if isinstance(target, ast.Attribute) else ""
+                if api.startswith("paddle.") and self._gives_what_ran(module, unit):
+                    found.append((module, unit, api))
+        return found
+
+    def _gives_what_ran(self, module: Module, unit: Unit) -> bool:
+        assert isinstance(unit.node, ast.Assign)
+        for node in ast.walk(unit.node.value):
+            where = module.names.get(module.sites.of(node), "") if isinstance(node, ast.Name) else ""
+            found = self.sources.definition(where, module) if where else None
+            if found is not None and self.definition(found[0], found[1]) and self.has(found[0], found[1]):
+                return True
+        return False
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of a kept class that never ran: all definitions of its name there."""
+
+    module: Module
+    owner: Unit
+    name: str
+    units: tuple[Unit, ...]
+
+    @property
+    def full(self) -> str:
+        return f"{getattr(self.owner.node, 'name', '')}.{self.name}"
+
+    def covers(self, line: int) -> bool:
+        return any(first <= line <= last for first, last in (unit.lines for unit in self.units))
+
+
+def parted(
+    methods: Iterable[Method], sources: Sources, wanted: Mapping[str, Wanted], done: set[tuple[str, str]]
+) -> list[Method]:
+    """Of the methods that never ran those that are kept: all that they name is kept too. The others are noted.
+
+    A method that is left out stands as one that raises where something that is kept names it, or it takes the place of
+    another; else nothing stands there.
+    """
+    methods = list(methods)
+    out = [method for method in methods if not all(_at_hand(method, sources, wanted, done))]
+    left = {id(method) for method in out}
+    reads = {
+        id(method): {text for unit in method.units for _, texts in unit.parts for text in texts} for method in methods
+    }
+    defined = {part.name for part, _ in _kept(sources, wanted, methods) if isinstance(part, Function)}
+    while True:
+        gone = {method.name for method in methods if id(method) in left}
+        gone -= defined | {method.name for method in methods if id(method) not in left}
+        more = [m for m in methods if id(m) not in left and not gone.isdisjoint(reads[id(m)] - {m.name})]
+        if not more:
+            break
+        left |= {id(method) for method in more}
+    stays = [method for method in methods if id(method) not in left]
+    named = read(sources, wanted, methods).union(*(reads[id(method)] for method in stays))
+    defined |= {method.name for method in stays}
+    for method in methods:
+        if id(method) in left:
+            stub = method.name in named | defined or method.name.startswith("__") or _is_a_layers(method.name)
+            for unit in method.units:
+                found = Left(method.full, unit.node.lineno, ALONE, stub)
+                for line in (unit.lines[0], unit.node.lineno):
+                    wanted[method.module.name].methods[line] = found
+    return stays
+
+
+def _is_a_layers(name: str) -> bool:
+    return row_of(f"Layer.{name}") is not None
+
+
+def _at_hand(
+    method: Method, sources: Sources, wanted: Mapping[str, Wanted], done: set[tuple[str, str]]
+) -> Iterator[bool]:
+    """Of every name in a method, whether it is there without more being carried."""
+    module = method.module
+    for site, dotted in module.names.items():
+        if not method.covers(site[0]):
+            continue
+        if dotted.startswith("?") and hasattr(builtins, dotted[1:].partition(".")[0]):
+            continue
+        found = sources.definition(dotted, module)
+        if found is not None:
+            yield (found[0].name, found[1]) in done
+        elif dotted.partition(".")[0] not in INSTALLED:
+            names = {name for name, target in module.top.items() if target and f"{dotted}.".startswith(f"{target}.")}
+            yield not names.isdisjoint(wanted[module.name].imports)
+
+
+def read(sources: Sources, wanted: Mapping[str, Wanted], methods: Iterable[Method]) -> set[str]:
+    """The attributes and texts that what is kept reads, without the methods that never ran."""
+    return {text for _, texts in _kept(sources, wanted, methods) for text in texts}
+
+
+def _kept(
+    sources: Sources, wanted: Mapping[str, Wanted], methods: Iterable[Method]
+) -> Iterator[tuple[ast.AST, frozenset[str]]]:
+    never = {id(unit.node) for method in methods for unit in method.units}
+    for one in wanted.values():
+        for unit in sources.units(one.module):
+            if unit.lines[0] in one.lines:
+                yield from (part for part in unit.parts if id(part[0]) not in never)
