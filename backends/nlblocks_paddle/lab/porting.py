@@ -162,8 +162,8 @@ class PaddlePorting:
         return ""
 
     def layer_built(self, value: Any, place: Any) -> None:
-        if not isinstance(value, nn.Layer) or id(value) in self._built:
-            return
+        if not isinstance(value, nn.Layer) or id(value) in self._built or "_sub_layers" not in vars(value):
+            return  # one that is being built has no parts yet
         self._built[id(value)] = value, place
         for layer in value.sublayers(include_self=True):
             if isinstance(layer, nn.Linear) and layer.weight is not None:

@@ -37,6 +37,9 @@ def assigned(original: cst.Assign, updated: cst.Assign, transform: Walk) -> Any:
     if target.attr.value == "trainable" and _is_parameter(target, transform):
         changed = updated.targets[0].with_changes(target=_named(updated.targets[0].target, "requires_grad"))
         return updated.with_changes(targets=[changed])
+    kept = _kept_otherwise(target, updated, transform)
+    if kept is not None:
+        return kept
     stops = {"stop_gradient": "True", "requires_grad": "False"}.get(target.attr.value)
     if stops is None:
         return updated
@@ -66,6 +69,23 @@ def _is_parameter(target: cst.Attribute, transform: Walk) -> bool:
     if place is not None and place.receiver.kinds:
         return place.receiver.kinds <= {"Parameter", "LinearWeight"}
     return transform.meaning.guess.receiver(transform.site(target)) in ("", "Tensor") and code(target.value) != "self"
+
+
+def _kept_otherwise(target: cst.Attribute, updated: cst.Assign, transform: Walk) -> Any:
+    """What Paddle's own layers keep under another name than torch's, ``norm._epsilon = 1e-12``; None for the rest."""
+    place = transform.place(target)
+    kinds = place.receiver.kinds if place is not None else set()
+    row = row_of(f"Layer.{target.attr.value}")
+    own = not kinds or "Layer:paddle.nn.Layer" in kinds or not all(kind.startswith("Layer:") for kind in kinds)
+    text = (row.torch or "") if row is not None and "(" not in row.paddle else ""
+    if own or row is None or "{self}" not in text:
+        return None
+    name = text.removeprefix("{self}.")
+    if not name.isidentifier():
+        return cst.Expr(transform.refused(row.names[0], target, f"torch's layer has no such thing to set: {text}"))
+    to = updated.targets[0].target
+    assert isinstance(to, cst.Attribute)
+    return updated.with_changes(targets=[cst.AssignTarget(_named(to, name))])
 
 
 def _held(api: str, file: File) -> str:

@@ -49,6 +49,8 @@ class Walk(Protocol):
 
     def place(self, node: cst.CSTNode) -> Place | None: ...
 
+    def refused(self, api: str, original: Any, why: str) -> cst.BaseExpression: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:

@@ -19,7 +19,8 @@ from nlblocks.port.rewrite.beforehand import compared, given_beforehand
 from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.checks import at_the_head
-from nlblocks.port.rewrite.file import File
+from nlblocks.port.rewrite.classes import in_own_words
+from nlblocks.port.rewrite.file import SUFFIX, File
 from nlblocks.port.rewrite.held import fits, truths, without_unread
 from nlblocks.port.rewrite.imports import Imports
 from nlblocks.port.rewrite.instances import instances
@@ -165,6 +166,9 @@ class Transform(cst.CSTTransformer):
         updated = without_unread(original, updated)
         return at_the_head(updated, self.file.helper("expect")) if "expect" in self.file.helpers else updated
 
+    def leave_ClassDef(self, original: cst.ClassDef, updated: cst.ClassDef) -> cst.ClassDef:
+        return in_own_words(original, updated, self)
+
     def visit_Annotation(self, node: cst.Annotation) -> bool:
         self.annotations += 1
         return not self.file.module.is_paddles
@@ -252,7 +256,7 @@ class Transform(cst.CSTTransformer):
         if put is not None and put[1].isidentifier():
             return expression(self.file.bring(*put))
         if put is not None:
-            return self._refuse(api, original, f"{'.'.join(put)} was put in its place", lazily=True)
+            return self.refused(api, original, f"{'.'.join(put)} was put in its place", lazily=True)
         if isinstance(parent, cst.Call) and parent.func is original:
             return updated
         row = row_of(api)
@@ -261,7 +265,7 @@ class Transform(cst.CSTTransformer):
             return in_brackets(expression(text), original)
         if self.annotations:
             return cst.SimpleString(f'"{api}"')
-        return self._refuse(api, original, "the table has no row for it as a value", lazily=True)
+        return self.refused(api, original, "the table has no row for it as a value", lazily=True)
 
     def _attribute(self, original: cst.Attribute, updated: cst.Attribute) -> cst.BaseExpression:
         kind = self.meaning.receiver(self.place(original), original.attr.value, self.site(original))
@@ -271,7 +275,7 @@ class Transform(cst.CSTTransformer):
         row = row_of(api)
         if row is None:
             if kind.startswith(("Tensor", "Initializer")):
-                return self._refuse(api, original, "the table has no row for it")
+                return self.refused(api, original, "the table has no row for it")
             return updated
         return self._written(original, row, api, cst.Call(func=updated), updated.value, None)
 
@@ -282,6 +286,10 @@ class Transform(cst.CSTTransformer):
 
     def leave_SimpleString(self, original: cst.SimpleString, updated: cst.SimpleString) -> cst.BaseExpression:
         """Text that is evaluated names torch's modules."""
+        module = updated.raw_value
+        if module in self.file.program.modules and "." in module:  # a ported one, by name
+            root, _, rest = module.partition(".")
+            return updated.with_changes(value=updated.value.replace(module, f"{root}{SUFFIX}.{rest}"))
         if not self.evaluated:
             return updated
         return updated.with_changes(value=updated.value.replace("nn.layer.activation.", "nn.modules.activation."))
@@ -298,7 +306,7 @@ class Transform(cst.CSTTransformer):
             found = self.meaning.call(original, updated, self)
         except Refusal as why:
             named = self.meaning.api(self.site(original.func))
-            return self._refuse(named or f"Tensor.{code(original.func).rpartition('.')[2]}", original, str(why))
+            return self.refused(named or f"Tensor.{code(original.func).rpartition('.')[2]}", original, str(why))
         if found is None:
             return updated
         api, receiver, function = found
@@ -306,7 +314,7 @@ class Transform(cst.CSTTransformer):
             return self._several(original, updated, api, function)
         row = row_of(api)
         if row is None:
-            return self._refuse(api, original, "the table has no row for it")
+            return self.refused(api, original, "the table has no row for it")
         return self._written(original, row, api, updated, receiver, function)
 
     def _partial(self, original: cst.Call, updated: cst.Call) -> cst.BaseExpression:
@@ -318,7 +326,7 @@ class Transform(cst.CSTTransformer):
         try:
             written = given_beforehand(original, updated, row, api, self.file, self, RULES)
         except Refusal as why:
-            return updated if len(original.args) == 1 else self._refuse(api, original, str(why))
+            return updated if len(original.args) == 1 else self.refused(api, original, str(why))
         self._check(written.checks)
         return written.node
 
@@ -328,18 +336,18 @@ class Transform(cst.CSTTransformer):
         for api in apis:
             row = row_of(api) if api else None
             if api and row is None:
-                return self._refuse(api, original, "the table has no row for it")
+                return self.refused(api, original, "the table has no row for it")
             if row is None:
                 texts[code(updated)] = Written(updated)
                 continue
             try:
                 written = Call(row, api, updated, self.file, self.place(original), None, function).written()
             except Refusal as why:
-                return self._refuse(api, original, str(why))
+                return self.refused(api, original, str(why))
             texts[code(written.node) + code_of(written.starts)] = written
         if len(texts) > 1:
             named = ", ".join(api or "others" for api in apis)
-            return self._refuse(named, original, "what is called here differs, and so do torch's words for it")
+            return self.refused(named, original, "what is called here differs, and so do torch's words for it")
         (written,) = texts.values()
         self._check(written.checks)
         return self._started(original, written)
@@ -358,7 +366,7 @@ class Transform(cst.CSTTransformer):
             rule = RULES.get(row.rule)
             written = rule(call, original, self) if rule is not None else call.written()
         except Refusal as why:
-            return self._refuse(api, original, str(why))
+            return self.refused(api, original, str(why))
         for name, reason in written.dropped:
             self.file.note(api, self.site(original)[0], f"{name} is left out: {reason}")
         if linear:
@@ -384,7 +392,7 @@ class Transform(cst.CSTTransformer):
         self.blocks[-1].after += after
         return node
 
-    def _refuse(self, api: str, original: cst.BaseExpression, why: str, lazily: bool = False) -> cst.BaseExpression:
+    def refused(self, api: str, original: cst.BaseExpression, why: str, lazily: bool = False) -> cst.BaseExpression:
         """What raises, where it is reached, in the place of what is not ported."""
         line = self.site(original)[0]
         self.file.refuse(api, line, why)

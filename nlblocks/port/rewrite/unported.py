@@ -30,12 +30,11 @@ def raising(node: cst.FunctionDef, left: Left, file: File) -> cst.FunctionDef:
 
 
 def without(module: Module, imports: Imports) -> str:
-    """A module's source, a number in the place of each definition that is not kept: reading these takes time."""
+    """A module's source, numbers in the place of the definitions that are not kept: to read these takes time."""
     lines = module.source.splitlines(keepends=True)
-    above = 0
     for node in module.tree.body:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not imports.keeps(first):
-            lines[above : node.end_lineno] = ["\n"] * ((node.end_lineno or first) - above - 1) + ["0\n"]
-        above = node.end_lineno or first
+            last = node.end_lineno or first
+            lines[first - 1 : last] = ["0\n"] * (last - first + 1)
     return "".join(lines)
