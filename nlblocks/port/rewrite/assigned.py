@@ -29,7 +29,7 @@ def assigned(original: cst.Assign, updated: cst.Assign, transform: Walk) -> Any:
     api = transform.meaning.api(transform.site(target))
     held = _held(api, file)
     if held:
-        return updated.with_changes(targets=[cst.AssignTarget(expression(held))])
+        return updated.with_changes(targets=[cst.AssignTarget(cst.ensure_type(expression(held), cst.Attribute))])
     if api:
         told = file.note if api in file.record.put else file.refuse
         told(api, transform.site(target)[0], "it is changed in Paddle itself, and torch is left as it is")

@@ -60,7 +60,7 @@ class Imports:
             return part
         module = code(part.module) if part.module is not None else ""
         if not part.relative and module == "__future__":
-            return part if any(code(alias.name) == "annotations" for alias in part.names) else None
+            return part if re.search(r"\bannotations\b", code(part)) else None
         absolute = self._absolute(original)
         if not part.relative and (module.partition(".")[0] in self.roots or is_paddle(module)):
             part = part.with_changes(module=_renamed(part.module))
@@ -123,6 +123,13 @@ class Imports:
     def keeps(self, line: int) -> bool:
         """Whether the statement at the top of the file that starts on a line is kept."""
         return self.wanted is None or line in self.wanted.lines
+
+    def in_text(self, text: str) -> str:
+        """A literal that is a ported module's dotted name, by its new name; any other as it is."""
+        module = text.strip("\"'")
+        root, dot, rest = module.partition(".")
+        known = dot and module in self.program.modules and root in self.roots
+        return text.replace(module, f"{root}{SUFFIX}.{rest}") if known else text
 
     def renamed(self, dotted: str, text: str) -> str:
         """A dotted name that starts at a ported package, under the package's new name; "" where it is none."""

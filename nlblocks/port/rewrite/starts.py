@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import libcst as cst
@@ -109,3 +110,7 @@ def atom(node: cst.BaseExpression) -> str:
     if node.lpar or (isinstance(node, plain) and not isinstance(node, cst.Tuple)):
         return text
     return f"({text})"
+
+
+def code_of(starts: Mapping[str, cst.BaseExpression]) -> str:
+    return "".join(f"{name}={code(start)}" for name, start in starts.items())

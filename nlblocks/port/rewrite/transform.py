@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -20,7 +20,7 @@ from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.checks import at_the_head
 from nlblocks.port.rewrite.classes import in_own_words
-from nlblocks.port.rewrite.file import SUFFIX, File
+from nlblocks.port.rewrite.file import File
 from nlblocks.port.rewrite.held import fits, truths, without_unread
 from nlblocks.port.rewrite.imports import Imports
 from nlblocks.port.rewrite.instances import instances
@@ -29,6 +29,7 @@ from nlblocks.port.rewrite.meaning import Meaning
 from nlblocks.port.rewrite.passed_on import with_seen_stars
 from nlblocks.port.rewrite.rules import RULES
 from nlblocks.port.rewrite.started import started
+from nlblocks.port.rewrite.starts import code_of
 from nlblocks.port.rewrite.statements import each_once, without_nothing
 from nlblocks.port.rewrite.unported import raising, without
 from nlblocks.port.rewrite.values import of_class, value_of
@@ -286,10 +287,7 @@ class Transform(cst.CSTTransformer):
 
     def leave_SimpleString(self, original: cst.SimpleString, updated: cst.SimpleString) -> cst.BaseExpression:
         """Text that is evaluated names torch's modules."""
-        module = updated.raw_value
-        if module in self.file.program.modules and "." in module:  # a ported one, by name
-            root, _, rest = module.partition(".")
-            return updated.with_changes(value=updated.value.replace(module, f"{root}{SUFFIX}.{rest}"))
+        updated = updated.with_changes(value=self.imports.in_text(updated.value))
         if not self.evaluated:
             return updated
         return updated.with_changes(value=updated.value.replace("nn.layer.activation.", "nn.modules.activation."))
@@ -399,7 +397,3 @@ class Transform(cst.CSTTransformer):
         helper = "NotPorted" if lazily or not (self.depth or is_caught(original, self)) else "not_ported"
         what = f"{api} ({self.file.module.name}, line {line}): {why}"
         return expression(f"{self.file.helper(helper)}({what!r})")
-
-
-def code_of(starts: Mapping[str, cst.BaseExpression]) -> str:
-    return "".join(f"{name}={code(start)}" for name, start in starts.items())
