@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -129,13 +129,18 @@ class File:
         self.brought.setdefault(line)
         return own
 
-    @property
-    def helper_texts(self) -> list[str]:
-        """The helpers that the file needs, under names that nothing else in it has."""
+    def helper_texts(self, names: Collection[str]) -> list[str]:
+        """The helpers that a text which reads these names needs, under names that nothing else in the file has."""
         called = "|".join(self.helpers)
+        kept: set[str] = set()
+        waiting = [name for name in self.helpers if self._name_of(name) in names]
+        while waiting:
+            kept.add(name := waiting.pop())
+            waiting += [other for other in HELPERS[name].needs if other in HELPERS and other not in kept]
         return [
             re.sub(rf"(?<![\w.])({called})(?=[(:])", lambda found: self._name_of(found.group()), HELPERS[name].text)
             for name in self.helpers
+            if name in kept
         ]
 
     def refuse(self, api: str, line: int, why: str) -> None:

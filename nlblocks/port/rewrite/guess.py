@@ -82,6 +82,15 @@ class Guess:
         node = self._attributes.get(site)
         return self._kind(node.value, self._owner(node), 0) if node is not None else ""
 
+    def made(self, site: Site) -> str:
+        """The API whose call an attribute at a site is looked up on; "" for anything else."""
+        node = self._attributes.get(site)
+        if node is None or not isinstance(node.value, ast.Call):
+            return ""
+        dotted = self.module.names.get(self.module.sites.of(node.value.func), "")
+        found = self.program.origin(dotted, self.module) if dotted else ""
+        return found if found.startswith("paddle.") else ""
+
     def called(self, site: Site) -> str:
         """What is called at a site."""
         node = self._functions.get(site)

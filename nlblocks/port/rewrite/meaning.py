@@ -80,6 +80,9 @@ class Meaning:
 
         Raises Refusal for a call that never ran, and could be a tensor's method or something else's.
         """
+        made = self.guess.made(site)
+        if made and row_of(f"{made}.{attribute}") is not None:
+            return made
         if place is None or not place.receiver.kinds:
             return self._guessed(attribute, site, called)
         kinds = place.receiver.kinds

@@ -53,7 +53,7 @@ def ported(
         body = untyped(body)
     absent = "".join(cst.Module([]).code_for_node(cst.SimpleStatementLine([part])) for part in imports.absent)
     absent += "".join(f"{line}\n" for line in imports.missing())
-    helpers = file.helper_texts
+    helpers = file.helper_texts(used_names(body) | used_names(absent) | file.by_text)
     if absent:
         helpers.append(absent.rstrip("\n"))
     bare = _with_helpers(placed(body, []), helpers)

@@ -305,6 +305,21 @@ ROWS = (
         notes="marks a part of a static graph",
     ),
     api(
+        "paddle.distributed.ParallelEnv.nranks",
+        "world_size()",
+        {},
+        case("x * paddle.distributed.ParallelEnv().nranks"),
+        case("x if x.ndim else x * paddle.distributed.ParallelEnv().world_size"),
+        also="paddle.distributed.ParallelEnv.world_size",
+    ),
+    api(
+        "paddle.distributed.ParallelEnv.local_rank",
+        "rank()",
+        {},
+        case("x * (1 + paddle.distributed.ParallelEnv().local_rank)"),
+        also="paddle.distributed.ParallelEnv.rank",
+    ),
+    api(
         "paddle.distributed.ParallelEnv()",
         "ParallelEnv()",
         {},
