@@ -33,7 +33,7 @@ keeps the biased running variance, torch's the unbiased one.
 SINGLE = "batch_norm.single"
 """Torch's BatchNorm does not train on one value a channel, where Paddle's gives its bias. Accepted likewise.
 
-In training two samples are compared then: the given one, and its mirror image.
+In training four samples are compared then: the given one, and its mirror images.
 """
 WORST_FIRST = ("different", "not run", "proven except", "proven")
 
@@ -78,7 +78,7 @@ def _proof(job: Job, entry: str, lines: Lines) -> dict[str, Any]:
     inputs = Inputs.of(job.inputs, job.seed).for_model(left.forward)
     single = torch.is_single(right, *inputs.tensors(torch.tensor))
     found = _compared(inputs, left, right, pairs, paddle, torch, single=single)
-    lines.run(right, inputs.doubled() if single else inputs, torch)
+    lines.run(right, inputs.mirrored() if single else inputs, torch)
     return {**found, "weights": target}
 
 
@@ -119,7 +119,7 @@ def _compared(
     try:
         if single:
             reports = [compare(left, right, tuple(inputs.arrays), training=False, **settings)]
-            reports.append(compare(left, right, tuple(inputs.doubled().arrays), **settings))
+            reports.append(compare(left, right, tuple(inputs.mirrored().arrays), **settings))
         else:
             reports = [compare(left, right, tuple(inputs.arrays), **settings)]
     except InputError as error:

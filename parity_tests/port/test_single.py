@@ -29,16 +29,17 @@ class Net(nn.Layer):
 """
 
 
-def test_it_is_proven_on_two_samples_and_named(tmp_path) -> None:
+def test_it_is_proven_on_more_samples_and_named(tmp_path) -> None:
     (tmp_path / "net.py").write_text(NET)
     report = port("net:Net", tmp_path / "out", path=[tmp_path], inputs="1,3,4,4")
     assert report.verdict == "proven except"
     assert "batch_norm.single" in report.accepted
 
 
-def test_a_sample_stands_beside_its_mirror_image() -> None:
-    inputs = Inputs([np.arange(3.0)[None]], {"ids": [np.array([[1, 2]])], "size": np.array([3, 4]), "flag": True})
-    args, kwargs = inputs.doubled().args, inputs.doubled().kwargs
-    assert args[0].tolist() == [[0, 1, 2], [2, 1, 0]]
-    assert kwargs["ids"][0].tolist() == [[1, 2], [2, 1]]
-    assert kwargs["size"].tolist() == [3, 4]
+def test_a_sample_stands_beside_its_mirror_images() -> None:
+    image = np.arange(4.0).reshape(1, 1, 2, 2)
+    inputs = Inputs([image], {"ids": [np.array([[1, 2, 3]])], "size": np.array([3, 4]), "flag": True})
+    found = inputs.mirrored()
+    assert found.args[0].reshape(4, 4).tolist() == [[0, 1, 2, 3], [1, 0, 3, 2], [2, 3, 0, 1], [3, 2, 1, 0]]
+    assert found.kwargs["ids"][0].tolist() == [[1, 2, 3], [3, 2, 1], [3, 1, 2], [1, 3, 2]]
+    assert found.kwargs["size"].tolist() == [3, 4]
