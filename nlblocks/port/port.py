@@ -54,7 +54,9 @@ def port(
     seen = _worker("observe", job)
     record = Record.from_dict(seen["record"])
     say("translating")
+    started = time.perf_counter()
     files = translate(job, record)
+    translation = time.perf_counter() - started
     texts = {_target(module): found for module, found in files.items()}
     written = _write(job, {name: found.text for name, found in texts.items()})
     proof: Mapping[str, Any] = {"verdict": "not run", "why": "; ".join(seen["errors"]) or "the proof was not asked for"}
@@ -66,7 +68,7 @@ def port(
             proof = {"verdict": "not run", "why": str(error)}
     paths = _paths(texts)
     by_path = {str(paths[name]): found for name, found in texts.items()}
-    return PortReport.of(job, by_path, written, proof, time.perf_counter() - begun)
+    return PortReport.of(job, by_path, written, proof, translation, time.perf_counter() - begun)
 
 
 def translate(job: Job, record: Record) -> dict[str, Ported]:

@@ -24,7 +24,8 @@ class PortReport:
     ``verdict`` is "proven", "proven except", "different", "not run" or "refused". ``files`` are those written, under
     ``out``, ``sources`` what they were ported from; ``rows`` count the table's rows that were used; ``unproven`` are
     lines of forward code, by file, that the proof never ran; ``left`` are methods that never ran and were left out;
-    ``proof`` is what the lab says of each entry.
+    ``proof`` is what the lab says of each entry. Of all the ``seconds``, ``translation`` are those of the translation
+    alone.
     """
 
     out: str
@@ -41,6 +42,7 @@ class PortReport:
     unproven: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
     proof: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[Sources, ...] = ()
+    translation: float = 0.0
     seconds: float = 0.0
 
     def __bool__(self) -> bool:
@@ -48,8 +50,9 @@ class PortReport:
 
     @classmethod
     def of(
-        cls, job: Job, files: Mapping[str, Ported], written: Sequence[str], proof: Mapping[str, Any], seconds: float
-    ) -> PortReport:
+        cls, job: Job, files: Mapping[str, Ported], written: Sequence[str], proof: Mapping[str, Any],
+        translation: float, seconds: float,
+    ) -> PortReport:  # fmt: skip
         refused = tuple(one for found in files.values() for one in found.refused)
         verdict = proof["verdict"]
         if verdict != "proven" and "not ported: " in proof.get("why", ""):
@@ -62,7 +65,8 @@ class PortReport:
             error=proof.get("error"), files=tuple(written), weights=proof.get("weights", ""), refused=refused,
             notes=tuple(one for found in files.values() for one in found.notes),
             left=tuple(one.name for found in files.values() for one in found.left), rows=dict(rows.most_common()),
-            unproven=proof.get("unproven", {}), proof=proof, seconds=seconds,
+            unproven=proof.get("unproven", {}), proof=proof,
+            translation=translation, seconds=seconds,
             sources=tuple(Sources(one.module, path, one.source, one.text) for path, one in files.items()),
         )  # fmt: skip
 

@@ -76,6 +76,7 @@ class Guess:
 
     def __init__(self, module: Module, program: Program, seen: FileRecord) -> None:
         self.module, self.program, self.seen = module, program, seen
+        self._known: dict[int, dict[str, list[ast.expr]]] = {}
 
     def receiver(self, site: Site) -> str:
         """What an attribute at a site is looked up on."""
@@ -157,6 +158,17 @@ class Guess:
                 found[id(owner[0]), node.value.id] |= place.receiver.kinds
         return found
 
+    def _assigned(self, function: Function) -> dict[str, list[ast.expr]]:
+        """The values that a function assigns to names."""
+        if id(function) not in self._known:
+            found: dict[str, list[ast.expr]] = defaultdict(list)
+            for statement in ast.walk(function):
+                if isinstance(statement, ast.Assign):
+                    for name in {target.id for target in statement.targets if isinstance(target, ast.Name)}:
+                        found[name].append(statement.value)
+            self._known[id(function)] = found
+        return self._known[id(function)]
+
     def _kind(self, node: ast.expr, owner: tuple[Function, ast.ClassDef | None] | None, depth: int) -> str:
         if depth > 12:
             return ""
@@ -191,12 +203,7 @@ class Guess:
             return _of(kinds)
         if node.id == "self" and home is not None:
             return LAYER if self._is_layer(home) else OTHER
-        values = [
-            statement.value
-            for statement in ast.walk(function)
-            if isinstance(statement, ast.Assign)
-            and any(isinstance(t, ast.Name) and t.id == node.id for t in statement.targets)
-        ]
+        values = self._assigned(function).get(node.id, [])
         known = {self._kind(value, owner, depth + 3) for value in values} - {""}
         if known:
             return known.pop() if len(known) == 1 else ""

@@ -55,7 +55,7 @@ def without_idle(text: str, original: ast.Module) -> str:
     lines = text.split("\n")
     while True:
         functions = list(_functions(ast.parse("\n".join(lines)).body))
-        idle = [s for name, one in functions for s in _idle(one, one.body, read.get(name, set()), lines)]
+        idle = [s for name, one in functions for s in _idle(one.body, _unread(one, read.get(name, set())), lines)]
         if not idle:
             return "\n".join(lines)
         for statement in sorted(idle, key=lambda one: one.lineno, reverse=True):
@@ -87,17 +87,21 @@ def _reads(function: ast.AST) -> set[str]:
     return found
 
 
-def _idle(function: Function, body: Sequence[ast.stmt], read: set[str], lines: Sequence[str]) -> Iterator[ast.stmt]:
-    """The statements of a block that only give values to variables which nothing reads; never all of a block."""
+def _unread(function: Function, read: set[str]) -> set[str]:
+    """Of the names that were read those that a function does not read any more."""
     now = _reads(function)
-    names = read - now if not now & BY_NAME else set()
+    return read - now if not now & BY_NAME else set()
+
+
+def _idle(body: Sequence[ast.stmt], names: set[str], lines: Sequence[str]) -> Iterator[ast.stmt]:
+    """The statements of a block that only give values to variables of these names; never all of a block."""
     found = [statement for statement in body if _is_idle(statement, names, lines)]
     if len(found) < len(body):
         yield from found
     for statement in body:
         if statement not in found and not isinstance(statement, Function | ast.ClassDef):
             for block in ("body", "orelse", "finalbody"):
-                yield from _idle(function, getattr(statement, block, ()), read, lines)
+                yield from _idle(getattr(statement, block, ()), names, lines)
 
 
 def _is_idle(statement: ast.stmt, names: set[str], lines: Sequence[str]) -> bool:
