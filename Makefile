@@ -27,7 +27,7 @@ matrix: $(STAMP)
 
 # Fetches real Paddle packages to build/port, and ports the models in benchmarks/port/models.json.
 port: $(STAMP)
-	$(BIN)/python -m benchmarks.port build/port
+	$(BIN)/python -m benchmarks.port build/port --processes 2
 
 # The port's table judged by PaConvert's tests, in the folder TESTS; needs: pip install paconvert.
 peer: $(STAMP)

@@ -77,7 +77,9 @@ EXTRA = [
     "charset_normalizer",
     "certifi",
 ]
-"""Small packages that the model files really use: pip install --no-deps."""
+"""Small packages that the model files really use."""
+SITE = "extra"
+"""The folder beside the wheels' that these are installed to."""
 STUB = {
     "cv2",
     "visualdl",
@@ -236,10 +238,10 @@ def install(folder: str | Path, wheel: str) -> list[str]:
     wheels = [wheel, *NEEDS.get(wheel, [])]
     roots = [str(Path(folder) / w / ROOTS.get(_package(w), "")) for w in wheels]
     bare = {name for w in wheels for name in BARE.get(_package(w), "").split()}
-    stub = {name for name in STUB if importlib.util.find_spec(name) is None}
     for name in set(collections.abc.__all__) - set(dir(collections)):  # where packages of older Pythons look for them
         setattr(collections, name, getattr(collections.abc, name))
     sys.path[:0] = roots
+    stub = {name for name in STUB if importlib.util.find_spec(name) is None}
     _finder = _Finder(roots, bare, stub)
     sys.meta_path.insert(0, _finder)
     if _package(wheel) == "paddleclas":
@@ -307,3 +309,14 @@ def fetch(folder: str | Path, wheels: list[str]) -> None:
         with zipfile.ZipFile(found) as archive:
             archive.extractall(target)
         print(wheel, "->", target)
+
+
+def fetch_extra(folder: str | Path) -> None:
+    """Install the small packages beside the wheels: the project's own environment is left alone."""
+    target = Path(folder) / SITE
+    if target.exists():
+        return
+    making = target.with_name(f".{SITE}")
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--disable-pip-version-check"]
+    subprocess.run([*command, "--target", str(making), *EXTRA], check=True)
+    making.rename(target)

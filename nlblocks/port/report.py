@@ -24,8 +24,8 @@ class PortReport:
     ``verdict`` is "proven", "proven except", "different", "not run" or "refused". ``files`` are those written, under
     ``out``, ``sources`` what they were ported from; ``rows`` count the table's rows that were used; ``unproven`` are
     lines of forward code, by file, that the proof never ran; ``left`` are methods that never ran and were left out;
-    ``proof`` is what the lab says of each entry. Of all the ``seconds``, ``translation`` are those of the translation
-    alone.
+    ``proof`` is what the lab says of each entry. Of all the ``seconds``, ``translation`` are the processor's for the
+    translation alone.
     """
 
     out: str
