@@ -152,3 +152,16 @@ def test_a_variable_that_only_holds_truth_values_needs_no_check() -> None:
     )
     assert "expect" not in text
     assert "bias=bias)" in text
+
+
+@pytest.mark.parametrize("start", ["None", HALF])
+def test_an_initialiser_that_may_be_none_is_asked_for(start: str) -> None:
+    text = _text(
+        f"def made(start=None, frozen=False):\n"
+        "    attr = paddle.ParamAttr(initializer=start, trainable=False if frozen else True)\n"
+        "    layer = nn.Linear(5, 4, weight_attr=attr)\n    return layer\n"
+        f"made({start})"
+    )
+    assert "if start is not None:\n" in text
+    assert "start(layer.weight)\n" in text
+    assert "layer.weight.requires_grad_(not frozen)" in text

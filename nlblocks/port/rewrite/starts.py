@@ -72,7 +72,8 @@ def applied(start: cst.BaseExpression, parameter: str) -> list[str]:
     if isinstance(start, cst.Call) and _is_fixed(start):
         fills = [arg.value for arg in start.args if arg.keyword is None]
         told = next((code(arg.value) for arg in start.args if arg.keyword is not None), "False")
-        return [*(text for fill in fills for text in applied(fill, parameter)), f"{parameter}.requires_grad_({told})"]
+        texts = [text for fill in fills for text in (applied if is_start(fill) else _tried)(fill, parameter)]
+        return [*texts, f"{parameter}.requires_grad_({told})"]
     if is_start(start) and isinstance(start, cst.Call) and start.args:
         first, *others = [code(arg).rstrip().rstrip(",") for arg in start.args]
         return [f"{first}({', '.join([parameter, *others])})"]
@@ -88,6 +89,11 @@ def is_there(node: cst.BaseExpression) -> str:
         if one is None and other is False:
             return code(node.test)
     return f"{atom(node)} is not False"
+
+
+def _tried(fill: cst.BaseExpression, parameter: str) -> list[str]:
+    """The statement that starts a parameter by what may be None."""
+    return [f"if {atom(fill)} is not None:\n    {atom(fill)}({parameter})"]
 
 
 def plainly(node: cst.BaseExpression) -> cst.BaseExpression:
