@@ -92,7 +92,7 @@ class Inputs:
     def mirrored(self) -> Inputs:
         """Four samples where there is one: each array beside its mirror images.
 
-        Statistics of two values are plus and minus one, whatever the values, so that gradients vanish; four do.
+        Two would not do: normalised, two values are plus and minus one whatever they were: no gradient comes through.
         """
 
         def four(array: Any) -> Any:
