@@ -82,11 +82,12 @@ class Comparer:
             return found
         largest = self._largest(key[0], runs, found.difference.scale)
         nothing = tolerance.NOTHING * largest / RATIO if key[0] in GRADIENTS else 0.0
-        for nudges in (NUDGES, MORE_NUDGES):
-            floors = self._floors(self.floors, key, runs, other, nudges, a.shape, where)
+        narrow = [(NUDGES, False)] if runs.dtype == "float64" else []  # what passes by nudges alone needs no more
+        for nudges, constants in (*narrow, (NUDGES, True), (MORE_NUDGES, True)):
+            floors = self._floors(self.floors, key, runs, other, nudges, a.shape, where, constants=constants)
             measured = np.maximum(*floors) if runs.dtype == "float64" else np.minimum(*floors)
             found = found.judged(a, b, np.maximum(measured, max(extra, nothing)), largest)
-            if found.passed or found.undecided or self._beyond(found, measured):
+            if found.passed or found.undecided or (constants and self._beyond(found, measured)):
                 break
         return replace(found, undecided=self._jump(runs) or found.undecided) if found.undecided else found
 
@@ -140,22 +141,24 @@ class Comparer:
 
     def _floors(
         self, floors: tuple[SideFloors, SideFloors], key: vocabulary.Key, runs: Pass, other: str | None, nudges: int,
-        shape: tuple[int, ...], where: Array | None, *, smooth: bool = True,
+        shape: tuple[int, ...], where: Array | None, *, smooth: bool = True, constants: bool = True,
     ) -> tuple[Array, Array]:  # fmt: skip
-        left, right = (self._floor(i, floors, key, runs, other, nudges, shape, where, smooth=smooth) for i in range(2))
+        how = {"smooth": smooth, "constants": constants}
+        left, right = (self._floor(i, floors, key, runs, other, nudges, shape, where, **how) for i in range(2))
         return left, right
 
     def _floor(
         self, side: int, floors: tuple[SideFloors, SideFloors], key: vocabulary.Key, runs: Pass, other: str | None,
-        nudges: int, shape: tuple[int, ...], where: Array | None, *, smooth: bool,
+        nudges: int, shape: tuple[int, ...], where: Array | None, *, smooth: bool, constants: bool,
     ) -> Array:  # fmt: skip
         """One side's floor of each element, in the left's layout; 0 where there is none."""
         group, name = key
-        found = floors[side].of((self.left, self.right)[side], runs, right=bool(side), nudges=nudges)
+        own = (self.left, self.right)[side]
+        found = floors[side].of(own, runs, right=bool(side), nudges=nudges, constants=constants)
         if side and group in ("grad_params", "buffers"):
-            own = {n: value for (g, n), value in found.items() if g == group}
+            grouped = {n: value for (g, n), value in found.items() if g == group}
             target = {name: np.broadcast_to(0.0, runs.left.state[name].shape)}
-            floor = self.pairs.mirrored(own, target).get(name)
+            floor = self.pairs.mirrored(grouped, target).get(name)
         else:
             floor = found.get((group, other if side and other is not None else name))
         if floor is None:

@@ -43,11 +43,12 @@ class Side(Protocol):
 
     def noise(
         self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int],
-        given: vocabulary.Given | None = None, held: bool = True,
+        given: vocabulary.Given | None = None, held: bool = True, constants: bool = True,
     ) -> Mapping[vocabulary.Key, Array]:  # fmt: skip
         """Per element of ``base``, the largest change when all that goes in moves by one unit in the last place.
 
-        What stands at a threshold or a tie is ``held`` there, or falls where it falls.
+        What stands at a threshold or a tie is ``held`` there, or falls where it falls. ``constants`` that a framework
+        holds as float32 move by as much as they may be off.
         """
 
     def jump(self, *, training: bool, dtype: str, given: vocabulary.Given | None = None) -> str:

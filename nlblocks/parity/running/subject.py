@@ -188,13 +188,13 @@ class Subject:
 
     def noise(
         self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int],
-        given: vocabulary.Given | None = None, held: bool = True,
+        given: vocabulary.Given | None = None, held: bool = True, constants: bool = True,
     ) -> dict[vocabulary.Key, Array]:  # fmt: skip
         """Per element, the largest change when all that goes in moves by one unit in the last place, in each trial.
 
         That is the inputs, the weights and the gradients of the outputs. Where the framework's kernels hold constants
-        as float32, also the change when the constants are off by as much. The runs are ``held`` to what an un-nudged
-        one decides at thresholds and ties, or fall where they fall.
+        as float32, also the change when the ``constants`` are off by as much. The runs are ``held`` to what an
+        un-nudged one decides at thresholds and ties, or fall where they fall.
         """
         noise = NoiseFloor(base.results())
         kept = self.decided(training=training, dtype=dtype, given=given).kept if held else None
@@ -209,7 +209,7 @@ class Subject:
 
         for trial in trials:
             moved(1.0, nudge=trial)
-        if 0 in trials and base.held:
+        if constants and base.held:
             moved(tolerance.HELD_WEIGHT, perturbed=True)
         return noise.floors
 
