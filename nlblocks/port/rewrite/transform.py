@@ -30,7 +30,7 @@ from nlblocks.port.rewrite.passed_on import with_seen_stars
 from nlblocks.port.rewrite.rules import RULES
 from nlblocks.port.rewrite.started import started
 from nlblocks.port.rewrite.starts import code_of
-from nlblocks.port.rewrite.statements import each_once, without_nothing
+from nlblocks.port.rewrite.statements import without_nothing
 from nlblocks.port.rewrite.unported import raising, without
 from nlblocks.port.rewrite.values import of_class, value_of
 from nlblocks.port.sources import Left
@@ -229,10 +229,6 @@ class Transform(cst.CSTTransformer):
 
     def leave_With(self, original: cst.With, updated: cst.With) -> Any:
         return without_nothing(original, updated)
-
-    def leave_Tuple(self, original: cst.Tuple, updated: cst.Tuple) -> cst.Tuple:
-        parent = self.parent(original)
-        return each_once(original, updated, parent, self.parent(parent)) if isinstance(parent, cst.Arg) else updated
 
     def leave_BinaryOperation(self, original: cst.BinaryOperation, updated: cst.BinaryOperation) -> Any:
         return updated.with_changes(
