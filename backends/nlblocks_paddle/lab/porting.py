@@ -59,9 +59,9 @@ class PaddlePorting:
                 self._kept.append(value)
 
     def name(self, value: Any) -> str:
-        if isinstance(value, ModuleType):
+        if issubclass(type(value), ModuleType):
             return value.__name__ if value.__name__.partition(".")[0] == "paddle" else ""
-        if isinstance(value, paddle.dtype):
+        if issubclass(type(value), paddle.dtype):
             return f"paddle.{str(value).rpartition('.')[2]}"
         return self._names.get(id(value), "")
 
@@ -77,17 +77,19 @@ class PaddlePorting:
         return found
 
     def kind(self, value: Any) -> str:
-        if isinstance(value, paddle.Tensor):
-            if not isinstance(value, paddle.base.framework.EagerParamBase):
+        """What a value is, told by its class alone: a value may answer for itself."""
+        own = type(value)
+        if issubclass(own, paddle.Tensor):
+            if not issubclass(own, paddle.base.framework.EagerParamBase):
                 return "Tensor"
             return "LinearWeight" if id(value) in self._linear else "Parameter"
-        if isinstance(value, nn.Layer):
-            return f"Layer:{self.class_name(type(value))}"
-        if isinstance(value, paddle.nn.initializer.initializer.Initializer):
-            return f"Initializer:{self.class_name(type(value))}"
-        if isinstance(value, paddle.ParamAttr):
+        if issubclass(own, nn.Layer):
+            return f"Layer:{self.class_name(own)}"
+        if issubclass(own, paddle.nn.initializer.initializer.Initializer):
+            return f"Initializer:{self.class_name(own)}"
+        if issubclass(own, paddle.ParamAttr):
             return "ParamAttr" if value.initializer is not None or not value.trainable else "ParamAttr without a start"
-        if isinstance(value, super):
+        if issubclass(own, super):
             return self._of_super(value)
         return ""
 
@@ -162,14 +164,15 @@ class PaddlePorting:
         return ""
 
     def layer_built(self, value: Any, place: Any) -> None:
-        if not isinstance(value, nn.Layer) or id(value) in self._built or "_sub_layers" not in vars(value):
+        if not issubclass(type(value), nn.Layer) or id(value) in self._built or "_sub_layers" not in vars(value):
             return  # one that is being built has no parts yet
         self._built[id(value)] = value, place
         for layer in value.sublayers(include_self=True):
-            if isinstance(layer, nn.Linear) and layer.weight is not None:
-                self._linear[id(layer.weight)] = layer.weight
+            weight = layer._parameters.get("weight") if isinstance(layer, nn.Linear) else None
+            if weight is not None:
+                self._linear[id(weight)] = weight
         if type(value).__module__.partition(".")[0] == "paddle":
-            value.register_forward_pre_hook(partial(_ranks, place))  # type: ignore[arg-type]  # it changes nothing
+            value.register_forward_pre_hook(partial(_ranks, place))  # it changes nothing
 
 
 def _ranks(place: Any, layer: Any, inputs: Any) -> None:

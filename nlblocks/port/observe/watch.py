@@ -8,12 +8,12 @@ import importlib.machinery
 import logging
 import math
 import sys
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
-from types import CodeType, ModuleType
-from typing import Any, Protocol
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, Protocol, cast
 
 from nlblocks.port.observe.instrument import CALLED, DECORATOR, ENTERED, GAVE, LOOKED, Site, instrumented, source_of
 from nlblocks.port.observe.record import FileRecord, Place, Record, Seen
@@ -66,7 +66,7 @@ class Watcher:
                 if isinstance(value, logging.Logger):
                     found.loggers[variable] = value.name
                 elif type(value).__module__ in self.record.files:
-                    held = getattr(value, "__dict__", {}).values()
+                    held = (told(value, "__dict__") or {}).values()
                     names = [one.name for one in held if isinstance(one, logging.Logger)]
                     if len(names) == 1:
                         found.own_loggers[variable] = names[0]
@@ -118,8 +118,9 @@ class Watcher:
             def decorated(defined: Any) -> Any:
                 place = places.setdefault(sites[number], Place())
                 place.callees.add(self.callee(function))
+                held = _held(defined)
                 result = function(defined)
-                place.same = result is defined
+                place.same = result is defined and held == _held(defined)
                 return result
 
             return decorated
@@ -143,48 +144,70 @@ class Watcher:
         kind = self.naming.kind(value)
         if kind:
             seen.add(kind)
-            if isinstance(getattr(value, "ndim", None), int):
-                seen.ranks.add(value.ndim)
+            rank = told(value, "ndim")
+            if isinstance(rank, int):
+                seen.ranks.add(rank)
         elif type(value) in PLAIN:
             kind = "None" if value is None else type(value).__name__
             seen.add(kind, value, plain=_is_plain(value))
-        elif isinstance(value, list | tuple):
-            plain = len(value) <= SMALL and _is_plain(value)
-            inner = {self.naming.kind(item) or type(item).__name__ for item in value[:SMALL]}
-            name = "list" if isinstance(value, list) else "tuple"
-            kept = deepcopy(list(value) if name == "list" else tuple(value)) if plain else None
+        elif issubclass(type(value), list | tuple):
+            base = list if issubclass(type(value), list) else tuple
+            name, items = base.__name__, list(base.__iter__(value))
+            plain = len(items) <= SMALL and _is_plain(value)
+            inner = {self.naming.kind(item) or type(item).__name__ for item in items[:SMALL]}
+            kept = deepcopy(value) if plain else None
             seen.add(f"{name}[{', '.join(sorted(inner))}]", kept, plain=plain)
         else:
             seen.add(self._other(value))
 
     def callee(self, function: Any) -> str:
         """The name of what is called: a framework's API, a method of a kind, or a definition of some module."""
-        if isinstance(function, functools.partial):
+        if issubclass(type(function), functools.partial):
             return self.callee(function.func)
         name = self.naming.name(function)
         if name:
             return name
-        owner = getattr(function, "__self__", None)
-        own = getattr(function, "__module__", "") in self.record.modules  # put onto the framework's class by the module
-        if owner is not None and not own and not isinstance(owner, ModuleType):
+        owner = told(function, "__self__")
+        own = told(function, "__module__") in self.record.modules  # put onto the framework's class by the module
+        if owner is not None and not own and not issubclass(type(owner), ModuleType):
             kind = self.naming.kind(owner)
             if kind:
-                return f"{kind}.{getattr(function, '__name__', '?')}"
+                return f"{kind}.{told(function, '__name__') or '?'}"
         if self.naming.kind(function):
             return self.naming.kind(function)
-        return (
-            f"{getattr(function, '__module__', '') or ''}:{getattr(function, '__qualname__', type(function).__name__)}"
-        )
+        return f"{told(function, '__module__') or ''}:{told(function, '__qualname__') or type(function).__name__}"
 
     def _other(self, value: Any) -> str:
         name = self.naming.name(value)
         if name:
             return f"api:{name}"
-        if isinstance(value, type):
-            return f"class:{value.__module__}:{value.__qualname__}"
-        if isinstance(value, ModuleType):
-            return f"module:{value.__name__}"
+        if issubclass(type(value), type):
+            return f"class:{told(value, '__module__')}:{told(value, '__qualname__')}"
+        if issubclass(type(value), ModuleType):
+            return f"module:{told(value, '__name__')}"
         return f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+
+
+def told(value: Any, name: str) -> Any:
+    """An attribute of an object; None where it has none. No code runs that its class has for looking attributes up."""
+    if not _looks_up(cast(Hashable, type(value))):
+        return getattr(value, name, None)
+    try:
+        return object.__getattribute__(value, name)
+    except AttributeError:
+        return None
+
+
+def _held(defined: Any) -> dict[str, int]:
+    """What a class or a function holds, its docstring left out: which object under which name."""
+    return {name: id(value) for name, value in getattr(defined, "__dict__", {}).items() if name != "__doc__"}
+
+
+@functools.cache
+def _looks_up(kind: Any) -> bool:
+    """Whether a class has Python code for attributes."""
+    hooks = (vars(base).get(hook) for base in kind.__mro__ for hook in ("__getattr__", "__getattribute__"))
+    return any(isinstance(hook, FunctionType) for hook in hooks)
 
 
 def _is_plain(value: Any) -> bool:
