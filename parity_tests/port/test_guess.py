@@ -1,4 +1,4 @@
-"""What never ran, guessed from what ran elsewhere."""
+"""What never ran is known by its source: a part of a tensor is one."""
 
 from __future__ import annotations
 
@@ -11,30 +11,22 @@ pytest.importorskip("torch")
 from nlblocks.port.table.row import case
 from parity_tests.port.snippets import Snippet
 
-NET = """
-class Net(nn.Layer):
-    def __init__(self):
-        super().__init__()
-        self.style = nn.Linear(5, 4)
-        self.scale = self.create_parameter([4])
-        self.sizes = [1, 2]
-
-    def forward(self, x):
-        assert self.scale.ndim == 1 and self.sizes.copy()
-        return self.style(x) * self.scale
-
-    def never(self, x):
-        self.sizes.copy()
-        return self.style(x).mean(0, keepdim=True) + self.scale.reshape([1, 4]).sum(axis=0)
-
-Net()
-"""
+NEVER = "if x.ndim == 1:\n    {}\nx * 2"
 
 
-def test_what_self_holds_is_what_it_was_elsewhere_in_the_class() -> None:
-    snippet = Snippet(case(layer=NET.strip(), x="f2,5"))
-    snippet.check()
-    text = snippet.ported.text
-    assert "self.style(x).mean(0, keepdim=True) + self.scale.reshape(1, 4).sum(dim=0)" in text
-    assert "self.sizes.copy()\n" in text
-    assert not snippet.ported.refused
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        ("[each.item() for each in paddle.linspace(0, 1, 4)]", "each.item() for each in torch.linspace(0, 1, 4)"),
+        ("y = [float(row.sum()) for row in paddle.ones([2, 3])]", "row.sum()"),
+    ],
+)
+def test_what_a_loop_takes_out_of_a_tensor_is_one(line: str, written: str) -> None:
+    made = Snippet(case(NEVER.format(line)))
+    made.check()
+    assert written in made.ported.text
+
+
+def test_what_a_loop_takes_out_of_something_else_is_not() -> None:
+    (refused,) = Snippet(case(NEVER.format("[each.sum() for each in x.rows]"))).ported.refused
+    assert refused.api == "Tensor.sum"

@@ -22,6 +22,8 @@ from parity_tests.port.snippets import Snippet
         ("x.reshape([*x.shape[:1], 0, -1])", "reshape(x, [*x.shape[:1], 0, -1])"),
         ("F.relu(x).reshape([0, -1])", "F.relu(x).flatten(1)"),
         ("paddle.reshape(F.relu(x), [0, 0, -1])", "F.relu(x).flatten(2)"),
+        ("F.relu(x.flatten(2)).reshape([0, 0, -1, 5])", "F.relu(x.flatten(2)).unflatten(2, (-1, 5))"),
+        ("F.relu(x).reshape([0, 0, 2, 2, 5])", "reshape(F.relu(x), [0, 0, 2, 2, 5])"),
         ("F.relu(x).reshape([0, 4, -1])", "reshape(F.relu(x), [0, 4, -1])"),
     ],
 )

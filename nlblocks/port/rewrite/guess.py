@@ -205,6 +205,10 @@ class Guess:
             return LAYER if self._is_layer(home) else OTHER
         values = self._assigned(function).get(node.id, [])
         known = {self._kind(value, owner, depth + 3) for value in values} - {""}
+        loops = [loop for loop in ast.walk(function) if isinstance(loop, ast.comprehension | ast.For)]
+        over = [loop.iter for loop in loops if isinstance(loop.target, ast.Name) and loop.target.id == node.id]
+        if not known and over and all(self._kind(each, owner, depth + 3) == TENSOR for each in over):
+            return TENSOR
         if known:
             return known.pop() if len(known) == 1 else ""
         used = self._used(node.id, function)

@@ -203,6 +203,9 @@ def _reshaped_once(call: Call, receiver: Any, shape: Any, ranks: set[int], zeros
     extents = [code(element.value) for element in shape.elements]
     if extents == [*("0" for _ in zeros), "-1"] and ranks and min(ranks) > len(zeros):
         return Written(expression(f"{_text(receiver)}.flatten({len(zeros)})"))
+    leading = zeros == [*range(len(zeros))] and not any("*" in extent[:1] for extent in map(item_text, shape.elements))
+    if leading and ranks == {len(zeros) + 1} and len(extents) > len(zeros) + 1:
+        return Written(expression(f"{_text(receiver)}.unflatten({len(zeros)}, ({', '.join(extents[len(zeros) :])}))"))
     return Written(expression(f"{call.file.helper('reshape')}({code(receiver)}, {code(shape)})"))
 
 
