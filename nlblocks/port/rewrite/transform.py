@@ -21,7 +21,7 @@ from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.checks import at_the_head
 from nlblocks.port.rewrite.classes import in_own_words
 from nlblocks.port.rewrite.file import File
-from nlblocks.port.rewrite.held import fits, truths, without_unread
+from nlblocks.port.rewrite.held import Names
 from nlblocks.port.rewrite.imports import Imports
 from nlblocks.port.rewrite.instances import instances
 from nlblocks.port.rewrite.layout import blank_lines, joined, with_blank_lines
@@ -73,7 +73,7 @@ class Transform(cst.CSTTransformer):
         self.depth = 0
         self.annotations = 0
         self.evaluated = 0
-        self.functions: list[tuple[cst.FunctionDef, dict[str, cst.BaseExpression], dict[str, set[str]]]] = []
+        self.functions: list[tuple[Names, dict[str, cst.BaseExpression], dict[str, set[str]]]] = []
         self.top: set[int] = set()
         self.gap = 0  # blank lines before what was just left out
         self.docstrings: list[cst.CSTNode] = []
@@ -157,14 +157,14 @@ class Transform(cst.CSTTransformer):
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         self.depth += 1
         self.file.local.append(self.file.module.bound_by.get(self.site(node.body.body[0])[0], frozenset()))
-        self.functions.append((node, self.file.held, self.file.truths))
-        self.file.held, self.file.truths = {}, truths(node)
+        names = Names.of(node)
+        self.functions.append((names, self.file.held, self.file.truths))
+        self.file.held, self.file.truths = {}, names.truths()
 
     def leave_FunctionDef(self, original: cst.FunctionDef, updated: cst.FunctionDef) -> cst.FunctionDef:
         self.depth -= 1
         self.file.local.pop()
         _, self.file.held, self.file.truths = self.functions.pop()
-        updated = without_unread(original, updated)
         return at_the_head(updated, self.file.helper("expect")) if "expect" in self.file.helpers else updated
 
     def leave_ClassDef(self, original: cst.ClassDef, updated: cst.ClassDef) -> cst.ClassDef:
@@ -220,7 +220,7 @@ class Transform(cst.CSTTransformer):
     def leave_Assign(self, original: cst.Assign, updated: cst.Assign) -> Any:
         target = original.targets[0].target
         name = target.value if len(original.targets) == 1 and isinstance(target, cst.Name) else ""
-        if name and self.functions and fits(name, updated.value, self.functions[-1][0]):
+        if name and self.functions and self.functions[-1][0].hold(name, updated.value):
             self.file.held[name] = updated.value
         return assigned(original, updated, self)
 

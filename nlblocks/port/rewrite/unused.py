@@ -10,6 +10,10 @@ PURE = (
     ast.IfExp, ast.JoinedStr, ast.FormattedValue, ast.Tuple, ast.List, ast.Dict,
 )  # fmt: skip
 """Expressions that do nothing but give a value, where their parts do no more."""
+HARMLESS = frozenset(
+    {"partial", "fixed", "float", "int", "len", "max", "min", "round", "range", "math.sqrt", "np.sqrt"}
+)
+"""Functions whose call does no more than that."""
 BY_NAME = frozenset({"locals", "vars", "eval", "exec", "dir"})
 """What may read a variable without naming it."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -122,4 +126,5 @@ def _is_idle(statement: ast.stmt, names: set[str], lines: Sequence[str]) -> bool
 
 
 def _is_pure(node: ast.expr) -> bool:
-    return all(isinstance(inner, PURE) for inner in ast.walk(node) if isinstance(inner, ast.expr))
+    inside = (inner for inner in ast.walk(node) if isinstance(inner, ast.expr))
+    return all(isinstance(e, PURE) or (isinstance(e, ast.Call) and ast.unparse(e.func) in HARMLESS) for e in inside)

@@ -51,6 +51,7 @@ def ported(
     body = translated(file, imports)
     if module.is_paddles:
         body = untyped(body)
+    body = without_idle(body, module.tree)
     absent = "".join(cst.Module([]).code_for_node(cst.SimpleStatementLine([part])) for part in imports.absent)
     absent += "".join(f"{line}\n" for line in imports.missing())
     helpers = file.helper_texts(used_names(body) | used_names(absent) | file.by_text)
@@ -61,7 +62,7 @@ def ported(
     missing = [line for line in needed(file, used_names(bare) | file.by_text) if line not in bare.splitlines()]
     text = _with_helpers(placed(body, [*missing, *file.brought]), helpers)
     if wanted is not None:
-        text = without_unused(without_idle(text, module.tree), exports | file.by_text)
+        text = without_unused(text, exports | file.by_text)
     left = {one.name: one for one in wanted.methods.values() if not one.stub} if wanted is not None else {}
     told = tuple(file.refused), tuple(file.notes), dict(file.rows)
     return Ported(module.name, module.source, text, *told, tuple(left.values()))
