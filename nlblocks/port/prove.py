@@ -30,10 +30,11 @@ ACCEPTED = ("batch_norm.variance",)
 Only what is a property of both frameworks' native layers, which no port of the source can mend: Paddle's BatchNorm
 keeps the biased running variance, torch's the unbiased one.
 """
-SINGLE = "batch_norm.single"
-"""Torch's BatchNorm does not train on one value a channel, where Paddle's gives its bias. Accepted likewise.
+ALONE = {"single": "batch_norm.single", "layout": "batch_norm.layout"}
+"""Why torch's BatchNorm does not train on one sample: accepted likewise, with four samples compared in training.
 
-In training four samples are compared then: the given one, and its mirror images.
+They are the given one, and its mirror images. "single": it refuses one value a channel, where Paddle's gives its bias.
+"layout": it misreads the gradient of one sample that lies with its channels last, as behind flatten and transpose.
 """
 WORST_FIRST = ("different", "not run", "proven except", "proven")
 
@@ -76,9 +77,9 @@ def _proof(job: Job, entry: str, lines: Lines) -> dict[str, Any]:
     if not job.inputs:
         return {"verdict": "not run", "why": "no --input was given", "weights": target}
     inputs = Inputs.of(job.inputs, job.seed).for_model(left.forward)
-    single = torch.is_single(right, *inputs.tensors(torch.tensor))
-    found = _compared(inputs, left, right, pairs, paddle, torch, single=single)
-    lines.run(right, inputs.mirrored() if single else inputs, torch)
+    alone = torch.alone(right, *inputs.tensors(torch.tensor))
+    found = _compared(inputs, left, right, pairs, paddle, torch, alone=alone)
+    lines.run(right, inputs.mirrored() if alone else inputs, torch)
     return {**found, "weights": target}
 
 
@@ -103,7 +104,7 @@ def torch_entry(entry: str) -> str:
 
 
 def _compared(
-    inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], paddle: Any, torch: Any, *, single: bool
+    inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], paddle: Any, torch: Any, *, alone: str
 ) -> dict[str, Any]:
     """The lab's report, as data, and the verdict that follows from it.
 
@@ -117,7 +118,7 @@ def _compared(
     rename = {f"{prefix}{paddle.lab_name(move.paddle)}": f"{prefix}{move.torch}" for move in pairs}
     settings: dict[str, Any] = {"rename": rename, "accept": ACCEPTED, "steps": 0}
     try:
-        if single:
+        if alone:
             reports = [compare(left, right, tuple(inputs.arrays), training=False, **settings)]
             reports.append(compare(left, right, tuple(inputs.mirrored().arrays), **settings))
         else:
@@ -126,7 +127,7 @@ def _compared(
         return {"verdict": "not run", "why": str(error)}
     report = next((report for report in reports if report.verdict != "same"), reports[-1])
     accepted = {f.cause for r in reports for f in r.findings if f.cause in ACCEPTED and f.severity == "note"}
-    accepted |= {SINGLE} if single else set()
+    accepted |= {ALONE[alone]} if alone else set()
     if report.verdict == "same":
         verdict = "proven except" if accepted else "proven"
     else:

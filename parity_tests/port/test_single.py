@@ -1,4 +1,4 @@
-"""A batch normalisation that meets one value a channel: torch's does not train there, and the verdict says so."""
+"""A batch normalisation that meets one sample, on which torch's does not train, or wrongly: the verdict says so."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 pytest.importorskip("libcst")
 pytest.importorskip("paddle")
 pytest.importorskip("torch")
+
+import torch
 
 from nlblocks.port import port
 from nlblocks.port.inputs import Inputs
@@ -27,6 +29,43 @@ class Net(nn.Layer):
     def forward(self, x):
         return self.norm(self.pool(self.conv(x)))
 """
+
+
+BEHIND = """
+import paddle
+import paddle.nn as nn
+
+
+class Net(nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm2D(8)
+        self.norm = nn.LayerNorm(8)
+        self.fc = nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.fc(self.norm(self.bn(x).flatten(2).transpose([0, 2, 1])))
+"""
+
+
+def test_what_torch_misreads_is_proven_on_more_samples_and_named(tmp_path) -> None:
+    (tmp_path / "net.py").write_text(BEHIND)
+    report = port("net:Net", tmp_path / "out", path=[tmp_path], inputs="1,8,4,4")
+    assert report.verdict == "proven except", report
+    assert "batch_norm.layout" in report.accepted
+
+
+def test_several_samples_are_read_rightly() -> None:
+    from nlblocks_torch.lab.porting import porting
+
+    model = torch.nn.Sequential(torch.nn.BatchNorm2d(8), torch.nn.Flatten(2), Transposed(), torch.nn.LayerNorm(8))
+    assert [porting.alone(model, [torch.randn(n, 8, 4, 4)], {}) for n in (1, 2)] == ["layout", ""]
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+class Transposed(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.transpose(1, 2)
 
 
 def test_it_is_proven_on_more_samples_and_named(tmp_path) -> None:
