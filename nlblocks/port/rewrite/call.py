@@ -36,6 +36,10 @@ POSITIONAL = frozenset({"input", "tensors", "tensor", "other", "condition", "dat
 """Torch parameters that nobody writes by keyword where they come first."""
 
 
+FEW = 3
+"""Of more values than these, such as the layouts of all ranks, a check lets through those that were seen."""
+
+
 @dataclass
 class Written:
     """What a call becomes: the expression, checks to make before, the starts of parameters and those to take away.
@@ -215,7 +219,8 @@ class Call:
     def _only(self, name: str, argument: Argument, values: Sequence[Any], found: Written) -> None:
         if argument.fits(tuple(values)):
             if argument.value is UNKNOWN:
-                found.checks.append(self._check(argument, values))
+                seen = [value for value in values if value in (argument.values or ())]
+                found.checks.append(self._check(argument, values if len(values) <= FEW else seen))
             return
         if argument.value is not UNKNOWN or (argument.seen is not None and argument.seen.values):
             known = argument.values or []
