@@ -47,3 +47,16 @@ def test_what_it_is_of_is_asked_as_before(kind: str) -> None:
         "bias = kind.func == nn.InstanceNorm2D\nnn.Sequential(nn.Conv2D(3, 3, 1, bias_attr=bias), kind(3))"
     )
     assert "bias = issubclass(kind.func, nn.InstanceNorm2d)" in text
+
+
+def test_what_is_given_beforehand_to_some_alone_is_refused() -> None:
+    snippet = Snippet(
+        case(
+            layer="from functools import partial\nkinds = nn.InstanceNorm2D, partial(nn.InstanceNorm2D, epsilon=0.1)\n"
+            "nn.Sequential(*[kind(3) for kind in kinds])",
+            x="f2,3,4,5",
+        )
+    )
+    ((api, why),) = {(one.api, one.why) for one in snippet.ported.refused}
+    assert api == "paddle.nn.InstanceNorm2D"
+    assert why == "arguments were given beforehand to some of what is called here, and not to all"

@@ -50,8 +50,8 @@ class Place:
 
     ``receiver`` is what an attribute was looked up on. Of a call: the ``callees`` by name, the arguments by position
     ("0") or keyword, and the ``result``. ``same`` says of a call with one argument that it returned just that,
-    ``beforehand`` that functools.partial had given it arguments before. ``ranks`` are the ranks of the tensors that a
-    layer built here was called with; ``names`` the APIs that were looked up here by text.
+    ``beforehand`` whether functools.partial had given it arguments before, call by call. ``ranks`` are the ranks of the
+    tensors that a layer built here was called with; ``names`` the APIs that were looked up here by text.
     """
 
     receiver: Seen = field(default_factory=Seen)
@@ -59,7 +59,7 @@ class Place:
     arguments: dict[str, Seen] = field(default_factory=dict)
     result: Seen = field(default_factory=Seen)
     same: bool | None = None
-    beforehand: bool = False
+    beforehand: set[bool] = field(default_factory=set)
     ranks: set[int] = field(default_factory=set)
     names: dict[str, str] = field(default_factory=dict)
 
@@ -70,7 +70,7 @@ class Place:
             "arguments": {name: seen.to_dict() for name, seen in self.arguments.items()},
             "result": self.result.to_dict(),
             "same": self.same,
-            "beforehand": self.beforehand,
+            "beforehand": sorted(self.beforehand),
             "ranks": sorted(self.ranks),
             "names": self.names,
         }
@@ -83,7 +83,7 @@ class Place:
             {name: Seen.from_dict(seen) for name, seen in data["arguments"].items()},
             Seen.from_dict(data["result"]),
             data["same"],
-            data["beforehand"],
+            set(data["beforehand"]),
             set(data["ranks"]),
             dict(data["names"]),
         )

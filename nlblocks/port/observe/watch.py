@@ -81,7 +81,7 @@ class Watcher:
             self.busy = True
             try:
                 place.callees.add(self.callee(function))
-                place.beforehand |= isinstance(function, functools.partial)
+                place.beforehand.add(isinstance(function, functools.partial))
                 for index, value in enumerate(arguments):
                     self.see(place.arguments.setdefault(str(index), Seen()), value)
                 for name, value in named.items():

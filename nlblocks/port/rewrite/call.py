@@ -100,6 +100,14 @@ class Call:
         return found
 
     @property
+    def adds_defaults(self) -> bool:
+        """Whether defaults of Paddle's are written: not where arguments were given beforehand, with those defaults."""
+        told = self.place.beforehand if self.place is not None else set()
+        if len(told) == 2:
+            raise Refusal("arguments were given beforehand to some of what is called here, and not to all")
+        return told != {True}
+
+    @property
     def _receiver_name(self) -> str:
         """The parameter that the receiver of a method is; "" where the row is a method's itself."""
         is_method = self.api.startswith("Tensor.") and not self.row.paddle.startswith("Tensor.")
@@ -296,10 +304,10 @@ class Call:
                 args.append(keyword(arg, torch, argument.node))
         args += rest
         for torch, argument in outputs:
-            if argument.given or torch in target.placeholders or (self.place is not None and self.place.beforehand):
+            if argument.given or torch in target.placeholders:
                 continue
             default = signature.parameters.get(torch, REQUIRED)
-            if default == REQUIRED or not same_literal(argument.node, default):
+            if (default == REQUIRED or not same_literal(argument.node, default)) and self.adds_defaults:
                 passed = next((i for i, arg in enumerate(args) if arg.star == "**"), None)
                 if passed is not None:  # unless what is passed on gives it
                     args[passed] = with_default(args[passed], torch, argument.node)

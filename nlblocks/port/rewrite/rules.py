@@ -257,8 +257,7 @@ def _smallest(value: Any) -> int:
 def affine(call: Call, original: Any, transform: Walk) -> Written:
     """InstanceNorm has a scale and a bias in Paddle unless told otherwise, and none in torch."""
     written = call.written()
-    told = call.place is not None and call.place.beforehand
-    if isinstance(written.node, cst.Call) and call._variant(call._bound()[0]) is None and not told:
+    if isinstance(written.node, cst.Call) and call._variant(call._bound()[0]) is None and call.adds_defaults:
         args = [*written.node.args, keyword(None, "affine", cst.Name("True"))]
         written.node = written.node.with_changes(args=commas(args, written.node.args))
     return written

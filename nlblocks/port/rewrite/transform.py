@@ -321,6 +321,8 @@ class Transform(cst.CSTTransformer):
             written = given_beforehand(original, updated, row, api, self.file, self, RULES)
         except Refusal as why:
             return updated if len(original.args) == 1 else self.refused(api, original, str(why))
+        for name, reason in written.dropped:
+            self.file.note(api, self.site(original)[0], f"{name} is left out: {reason}")
         self._check(written.checks)
         return written.node
 
