@@ -135,6 +135,8 @@ def is_text(node: cst.CSTNode) -> bool:
         return is_text(node.left) and isinstance(node.operator, cst.Modulo | cst.Add)
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "format":
         return is_text(node.func.value)
+    if isinstance(node, cst.Attribute):
+        return code(node) in ("os.sep", "os.path.sep", "os.linesep", "os.pathsep")
     return isinstance(node, cst.FormattedString) or isinstance(literal(node), str)
 
 
