@@ -284,11 +284,11 @@ class Closure:
         if module is None:
             return
         self.want(module)
-        if not rest:
-            return
         name = rest.partition(".")[0]
         if name not in module.top:
-            self._star(name, module)
+            found = name and self._star(name, module)
+            if not found and "__getattr__" in module.top and self.ran.has(module, "__getattr__"):
+                self._refer(f"{module.name}.__getattr__", None)  # the module itself looks names up
             return
         target = module.top[name] or ""
         brought = target != f"{module.name}.{name}"  # it came there by an import
