@@ -28,6 +28,9 @@ class Closure:
         self.ran = Ran(sources, record)
         self.changed: dict[str, str] = {}
         self._queue: list[tuple[Module, str]] = []
+        put = record.put.items()
+        self._methods = {own for api, own in put if api.startswith(("Tensor.", "Layer."))}
+        """What a package made methods of the framework's classes: torch's are left as they are."""
         self._done: set[tuple[str, str]] = set()
         self._apis: set[str] = set()
         self._offers: dict[tuple[str, str], list[tuple[str, Module]]] = {}
@@ -244,6 +247,8 @@ class Closure:
     def _seen(self, callee: str, shown: bool = False) -> None:
         """Want what was seen; a class that was only ``shown``, as every one is to its metaclass, where it ran too."""
         home, colon, name = callee.partition(":")
+        if callee in self._methods:
+            return
         if colon and home in self.record.files and name:
             name = name.partition(".")[0]
             if not shown or self.ran.has(self.sources.program.modules[home], name):

@@ -59,11 +59,16 @@ def max(x):
     return x.amax()
 
 
+def contiguous(x):
+    return x
+
+
 if not hasattr(paddle, "drawn"):
     GIVEN = paddle.rand
     paddle.rand = own_rand
     paddle.max = max
     paddle.nn.Doubled = type("Doubled", (), {})
+paddle.Tensor.contiguous = contiguous
 """
 NOISE = """
 import paddle
@@ -80,6 +85,7 @@ class Noise(nn.Layer):
         self.given = patch.GIVEN
 
     def forward(self, x):
+        x = x.contiguous()
         return x + paddle.rand(x.shape, generator=None) * paddle.max(x) + max(1, 2)
 """
 NET = """
@@ -120,12 +126,15 @@ def test_a_name_that_is_bound_twice_is_bound_twice(package) -> None:
 def test_what_a_package_puts_into_paddle_is_called_where_it_is_defined(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(paddle, "rand", paddle.rand)
     monkeypatch.setattr(paddle, "max", paddle.max)
+    monkeypatch.setattr(paddle.Tensor, "contiguous", paddle.Tensor.contiguous)
     monkeypatch.setattr(paddle.nn, "Doubled", None, raising=False)
     package = Package(tmp_path, {"fog/patch.py": PATCH, "fog/net.py": NOISE}, "fog.net:Noise", "2,4")
     text = package.text("fog.net")
     assert "from fog_torch.patch import own_rand\n" in text
     assert "return x + own_rand(x.shape, generator=None) * max_(x) + max(1, 2)" in text
     assert "self.scale = own_rand([1])" in text
+    assert "x = x.contiguous()" in text
+    assert "contiguous" not in package.text("fog.patch")
     assert "torch.rand = " not in package.text("fog.patch")
     package.check()
 
