@@ -25,6 +25,9 @@ loads, saves or generates is longer."""
 LARGE = f"it never ran, and brings more than {CARRIED} lines along"
 ALONE = "it never ran, and needs what is not carried"
 
+SHOWING = frozenset({"__repr__", "__str__"})
+"""What only says what an object is: where it is left out, Python's own or torch's does."""
+
 CHANGES = re.compile(r"^\w+(\.\w+)+ = ", re.M)
 INSTALLED = frozenset(sys.stdlib_module_names) | {"numpy", "paddle"}
 
@@ -129,6 +132,7 @@ def parted(
     for method in methods:
         if id(method) in left:
             stub = method.name in named | defined or method.name.startswith("__") or _is_a_layers(method.name)
+            stub = stub and method.name not in SHOWING
             for unit in method.units:
                 found = Left(method.full, unit.node.lineno, ALONE, stub)
                 for line in (unit.lines[0], unit.node.lineno):

@@ -34,8 +34,15 @@ class Frozen(OrderedDict):
         raise TypeError("it is frozen")
 
 
+def as_text(settings):
+    return "; ".join(f"{name} is {value}" for name, value in settings.items())
+
+
 class Configured:
     file_name = None
+
+    def __repr__(self):
+        return f"{type(self).__name__}: {as_text(self._kept)}"
 
     def keep(self, **given):
         if self.file_name is None:
@@ -196,6 +203,11 @@ def test_a_constructor_that_is_wrapped_keeps_its_settings(painter) -> None:
     assert found["sample"] is found.sample
     assert found[1] is found.inner
     assert "@kept\n    def __init__" in painter.text("art.model")
+    assert not painter.refused
+
+
+def test_what_shows_a_model_is_torchs_where_it_is_left_out(painter) -> None:
+    assert "__repr__" not in painter.text("art.settings")
     assert not painter.refused
 
 
