@@ -90,7 +90,7 @@ def _idle(op: Op, name: str) -> bool:
     none = isinstance(padding, tuple) and not any(any(pair) for pair in padding if isinstance(pair, tuple))
     if name == "momentum":
         return "running_mean" not in op.roles  # it keeps no statistics here
-    return name == "count_include_pad" and none and not op.attrs.get("ceil_mode")
+    return name == "count_include_pad" and none
 
 
 def _undone(by_digest: ByDigest, op: Op, name: str) -> bool:
