@@ -165,3 +165,12 @@ def test_an_initialiser_that_may_be_none_is_asked_for(start: str) -> None:
     assert "if start is not None:\n" in text
     assert "start(layer.weight)\n" in text
     assert "layer.weight.requires_grad_(not frozen)" in text
+
+
+def test_an_attribute_that_a_function_gives_may_say_nothing() -> None:
+    """Another configuration's may: what calls it is asked first."""
+    text = _text(
+        f"def told():\n    return paddle.ParamAttr(initializer={HALF})\n"
+        "layer = nn.Linear(5, 4, weight_attr=told())\nlayer"
+    )
+    assert "layer = initialised(nn.Linear(5, 4), weight=told())" in text

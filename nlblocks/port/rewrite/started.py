@@ -7,7 +7,7 @@ import libcst as cst
 from nlblocks.port.rewrite.argument import code, expression
 from nlblocks.port.rewrite.call import Written
 from nlblocks.port.rewrite.file import File, Walk
-from nlblocks.port.rewrite.starts import applied
+from nlblocks.port.rewrite.starts import applied, is_start
 
 
 def started(
@@ -18,9 +18,8 @@ def started(
         return written.node, []
     target = _target(original, transform)
     starts = {parameter: file.held.get(code(start), start) for parameter, start in written.starts.items()}
-    if isinstance(target, cst.Name | cst.Attribute) and all(
-        isinstance(start, cst.Call | cst.Attribute) or parameter == "" for parameter, start in starts.items()
-    ):
+    sure = all(is_start(start) or parameter == "" for parameter, start in starts.items())  # others may be None
+    if isinstance(target, cst.Name | cst.Attribute) and sure:
         file.used.add("nn")
         name = code(target)
         after = [f"{name}.{parameter} = None" for parameter in written.lacking]
