@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nlblocks.backend import Array
 from nlblocks.errors import InputError
 from nlblocks.parity import compare
 from nlblocks.port.coverage import Lines
@@ -73,7 +74,9 @@ def _proof(job: Job, entry: str, lines: Lines) -> dict[str, Any]:
     weights = job.weights_of(entry)
     if weights:
         paddle.load(left, read(weights, paddle.state(left)))
-    target = _write(Path(job.out) / f"{job.stem(entry)}.pth", pairs, paddle.state(left), torch.state(right))
+    arrays = _moved(pairs, paddle.state(left), torch.state(right))
+    target = _write(Path(job.out) / f"{job.stem(entry)}.pth", arrays)
+    torch.load(right, arrays)
     if not job.inputs:
         return {"verdict": "not run", "why": "no --input was given", "weights": target}
     inputs = Inputs.of(job.inputs, job.seed).for_model(left.forward)
@@ -115,7 +118,10 @@ def _compared(
     prefix = ""
     if not inputs.plain:
         left, right, prefix = paddle.wrapped(left, inputs.nested), torch.wrapped(right, inputs.nested), "model."
-    rename = {f"{prefix}{paddle.lab_name(move.paddle)}": f"{prefix}{move.torch}" for move in pairs}
+    numbers = {name for name, array in paddle.state(left).items() if array.dtype.kind in "fc"}
+    rename = {
+        f"{prefix}{paddle.lab_name(move.paddle)}": f"{prefix}{move.torch}" for move in pairs if move.paddle in numbers
+    }
     settings: dict[str, Any] = {"rename": rename, "accept": ACCEPTED, "steps": 0}
     try:
         if alone:
@@ -125,21 +131,28 @@ def _compared(
             reports = [compare(left, right, tuple(inputs.arrays), **settings)]
     except InputError as error:
         return {"verdict": "not run", "why": str(error)}
-    report = next((report for report in reports if report.verdict != "same"), reports[-1])
+    report = next((report for report in reports if _verdict(report) != "proven"), reports[-1])
     accepted = {f.cause for r in reports for f in r.findings if f.cause in ACCEPTED and f.severity == "note"}
     accepted |= {ALONE[alone]} if alone else set()
-    if report.verdict == "same":
-        verdict = "proven except" if accepted else "proven"
-    else:
-        verdict = "different" if report.verdict == "different" else "not run"
+    verdict = _verdict(report)
     return {
-        "verdict": verdict,
+        "verdict": "proven except" if verdict == "proven" and accepted else verdict,
         "accepted": sorted(accepted),
-        "why": "" if verdict.startswith("proven") else _why(report),
+        "why": "" if verdict == "proven" else _why(report),
+        "not_compared": sorted({f"{c.phase}: {c.undecided}" for r in reports for c in r.comparisons if c.undecided}),
         "error": max((error for error in map(_error, reports) if error is not None), default=None),
         "text": "\n".join(map(str, reports)),
         "lab": report.to_dict(),
     }
+
+
+def _verdict(report: Any) -> str:
+    """What a report is a proof of. It is one in float64; what float32 alone leaves open is said, and no more."""
+    if report.verdict == "different":
+        return "different"
+    exact = [c for c in report.comparisons if c.phase in PHASES]
+    whole = exact and all(c.passed or c.accepted for c in exact) and not report.undecided
+    return "proven" if whole else "not run"
 
 
 def _error(report: Any) -> float | None:
@@ -150,17 +163,23 @@ def _error(report: Any) -> float | None:
 
 
 def _why(report: Any) -> str:
-    return str(report.finding or "; ".join(report.undecided) or "not compared")
+    left_open = [f"{c.group} {c.name} in {c.phase}: {c.undecided}" for c in report.comparisons if c.undecided]
+    return str(report.finding or "; ".join([*report.undecided, *left_open[:1]]) or "nothing was compared")
 
 
-def _write(path: Path, pairs: Sequence[Move], source: Mapping[str, Any], target: Mapping[str, Any]) -> str:
-    """The weights as the port's state dict, beside it; the path, "" where there are none."""
+def _moved(pairs: Sequence[Move], source: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, Array]:
+    """The arrays of the port's state: the model's, and what only the port has as it is."""
     arrays = {name: np.array(value) for name, value in target.items()}
     for move in pairs:
         value = source[move.paddle]
         arrays[move.torch] = np.ascontiguousarray(value.T if move.transposed else value).reshape(
             arrays[move.torch].shape
         )
+    return arrays
+
+
+def _write(path: Path, arrays: Mapping[str, Array]) -> str:
+    """The weights as the port's state dict, beside it; the path, "" where there are none."""
     if not arrays:
         return ""
     write_checkpoint(

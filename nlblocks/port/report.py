@@ -113,6 +113,7 @@ class PortReport:
         if self.left:
             more = f" and {len(self.left) - 6} more" if len(self.left) > 6 else ""
             lines.append(f"left out, as they never ran and need what is not carried: {', '.join(self.left[:6])}{more}")
+        lines += [f"not compared: {what}" for one in self.entries for what in one.get("not_compared", ())]
         for path, ranges in self.unproven.items():
             told = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges)
             lines.append(f"not proven: {path}, lines {told}")

@@ -76,6 +76,10 @@ class TorchPorting:
         """The arrays of a model's state, by name."""
         return {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
 
+    def load(self, model: nn.Module, arrays: Mapping[str, Any]) -> None:
+        """Write arrays into a model's state: all of it, and nothing else."""
+        model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+
     def wrapped(self, model: nn.Module, nested: Callable[..., tuple[Sequence[Any], Mapping[str, Any]]]) -> nn.Module:
         """The model behind a module that is called with tensors one by one, and nests them as the model takes them."""
         return _Nested(model, nested)
