@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from parity_tests.helpers.blocks import Require
 from parity_tests.helpers.checkout import ROOT, python
 
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BRING = """
 import torch
 import nlblocks
@@ -26,8 +29,17 @@ model.forward = lambda x: model.layer3(model.stem(x))
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, require: Require) -> None:
     require("torch", "paddle")
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    pytest.importorskip("libcst")
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(blocks) >= 5
+    (command,) = re.findall(r"^    nlblocks (port blog:\S+ OUT .+)$", README, re.MULTILINE)
+    words = [str(tmp_path / word) if word in ("OUT", "report.html") else word for word in command.split()]
+    ported = python("-W", "ignore", "-m", "nlblocks", *words)
+    assert ported.returncode == 0, ported.stdout + ported.stderr
+    assert ported.stdout.startswith("PROVEN EXCEPT: batch_norm.variance ")
+    assert (
+        "y = torch.reshape(y, (x.shape[0], -1, x.shape[2], x.shape[3]))" in (tmp_path / "OUT/blog_torch.py").read_text()
+    )
     script = tmp_path / "readme.py"
     script.write_text(BRING + "\n".join(blocks), encoding="utf-8")
     found = python("-W", "ignore", script, cwd=tmp_path)
@@ -37,7 +49,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, require: Require) -> None
 def test_the_commands_of_the_readme_exist() -> None:
     from nlblocks.cli import main
 
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = README
     commands = set(re.findall(r"^    nlblocks (\w+)", text, re.MULTILINE))
     assert commands <= set(main.commands)
     assert set(main.commands) <= commands | set(re.findall(r"`nlblocks (\w+)", text))
