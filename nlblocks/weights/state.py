@@ -13,6 +13,8 @@ from nlblocks.specs.base import BlockSpec
 from nlblocks.weights.files.pickle_vm import shown
 
 LARGEST = {"float64": np.inf, "float32": 3.4028234663852886e38, "float16": 65504.0, "bfloat16": 3.3895313892515355e38}
+HOST = 1
+"""DLPack's number for the memory that every framework reads; an accelerator's is read by its own alone."""
 
 
 def state_of(module: Any) -> State:
@@ -38,7 +40,8 @@ def load_state(module: Any, state: Mapping[str, Any]) -> None:
 def transfer(source_module: Any, target_module: Any) -> None:
     """Copy the weights and buffers of one block into another, of the same or another framework.
 
-    The frameworks exchange memory through DLPack: the one copy is the write into the target's own storage.
+    The frameworks exchange memory through DLPack: the one copy is the write into the target's own storage. What lies on
+    an accelerator goes to another framework by way of the host.
     Raises InputError, and changes nothing, unless both blocks have the same kind, names and shapes.
     """
     source, target = backend_of(source_module), backend_of(target_module)
@@ -51,8 +54,9 @@ def transfer(source_module: Any, target_module: Any) -> None:
     arrays = {name: source.to_numpy(tensor) for name, tensor in tensors.items()}
     checked_state(target_module.spec, arrays)
     _check_range(target_module.spec, arrays, target.dtype(target_module))
+    shared = source is target or all(tensor.__dlpack_device__()[0] == HOST for tensor in tensors.values())
     # NumPy has no bfloat16: such values go as float32, which holds them exactly.
-    target.assign(target_module, arrays if source.dtype(source_module) == "bfloat16" else tensors)
+    target.assign(target_module, tensors if shared and source.dtype(source_module) != "bfloat16" else arrays)
 
 
 def checked_state(spec: BlockSpec, state: Mapping[str, Any]) -> State:

@@ -168,6 +168,37 @@ def test_bfloat16_goes_anywhere_without_loss(backend: str, require: Require) -> 
             assert (array == nlblocks.state_of(source)[name]).all()
 
 
+class Elsewhere:
+    """A tensor in the memory of an accelerator: it is read where it was copied from there, and nowhere else."""
+
+    def __init__(self, tensor: Any) -> None:
+        self.tensor = tensor
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, 0
+
+    def __dlpack__(self, **how: Any) -> Any:
+        raise BufferError("a GPU's memory")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.tensor, name)
+
+
+@pytest.mark.parametrize("target", [name for name in BACKENDS if name != "torch"])
+def test_what_lies_on_an_accelerator_goes_by_way_of_the_host(
+    target: str, require: Require, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("torch")
+    require(target)
+    source = nlblocks.build(SPEC, backend="torch", dtype="float64", seed=2)
+    other = nlblocks.build(SPEC, backend=target, dtype="float64", seed=3)
+    expected, backend = nlblocks.state_of(source), nlblocks.backend.get("torch")
+    there = {name: Elsewhere(tensor) for name, tensor in backend.tensors(source).items()}
+    monkeypatch.setattr(type(backend), "tensors", lambda self, module: there)
+    nlblocks.transfer(source, other)
+    assert all((nlblocks.state_of(other)[name] == array).all() for name, array in expected.items())
+
+
 @pytest.mark.parametrize("dtype", [">f8", "longdouble", ">f4"])
 def test_other_byte_orders_and_widths_load(dtype: str) -> None:
     module = nlblocks.build(SPEC, backend="reference", dtype="float64")
