@@ -37,6 +37,15 @@ def not_turned_twice(result: cst.BaseExpression) -> cst.BaseExpression:
     return result if plain == code(result) else expression(plain)
 
 
+def undoubled(node: cst.UnaryOperation) -> cst.BaseExpression:
+    """``not x.stop_gradient``, which is not the opposite of torch's attribute, but that itself."""
+    inner = node.expression
+    if not (isinstance(node.operator, cst.Not) and isinstance(inner, cst.UnaryOperation)):
+        return node
+    told = isinstance(inner.operator, cst.Not) and code(inner.expression).endswith(".requires_grad")
+    return inner.expression if told else node
+
+
 def is_caught(node: cst.CSTNode, walk: Walk) -> bool:
     """Whether a program that tries an expression goes on where that is not ported."""
     while not isinstance(node, cst.Module):

@@ -12,7 +12,7 @@ from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvide
 
 from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code, expression
-from nlblocks.port.rewrite.around import as_paddles, in_brackets, is_caught, not_turned_twice, safe
+from nlblocks.port.rewrite.around import as_paddles, in_brackets, is_caught, not_turned_twice, safe, undoubled
 from nlblocks.port.rewrite.assigned import assigned
 from nlblocks.port.rewrite.augmented import augmented
 from nlblocks.port.rewrite.beforehand import compared, given_beforehand
@@ -198,11 +198,10 @@ class Transform(cst.CSTTransformer):
         """A dotted name that means one thing is replaced whole."""
         return not self.meaning.is_name(self.site(node))
 
-    def visit_ImportAlias(self, node: cst.ImportAlias) -> bool:
+    def visit_ImportFrom(self, node: Any) -> bool:
         return False
 
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
-        return False
+    visit_ImportAlias = visit_ImportFrom
 
     def leave_Name(self, original: cst.Name, updated: cst.Name) -> cst.BaseExpression:
         return self._name(original, updated)
@@ -216,6 +215,9 @@ class Transform(cst.CSTTransformer):
         if isinstance(parent, cst.AssignTarget | cst.Del) or getattr(parent, "target", None) is original:
             return updated  # the statement decides
         return self._attribute(original, updated)
+
+    def leave_UnaryOperation(self, original: cst.UnaryOperation, updated: cst.UnaryOperation) -> cst.BaseExpression:
+        return undoubled(updated)
 
     def leave_Assign(self, original: cst.Assign, updated: cst.Assign) -> Any:
         target = original.targets[0].target

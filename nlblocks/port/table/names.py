@@ -22,6 +22,7 @@ def _dtype(name: str) -> Row:
 
 ROWS = (
     *map(_dtype, DTYPES),
+    api("paddle.dtype", "torch.dtype", {}, case("isinstance(x.dtype, paddle.dtype)", grad=False)),
     api(
         "paddle.Tensor(*data)",
         "torch.FloatTensor(*data)",
