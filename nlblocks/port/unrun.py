@@ -29,6 +29,15 @@ SHOWING = frozenset({"__repr__", "__str__"})
 """What only says what an object is: where it is left out, Python's own or torch's does."""
 
 CHANGES = re.compile(r"^\w+(\.\w+)+ = ", re.M)
+TORCHS = """_apply _call_impl _compiled_call_impl _get_name _load_from_state_dict _named_members
+    _replicate_for_data_parallel _save_to_state_dict _slow_forward _version add_module bfloat16 compile cpu cuda double
+    extra_repr float get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia
+    named_modules register_backward_hook register_forward_hook register_full_backward_hook
+    register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
+    register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state
+    set_submodule share_memory to to_empty type xpu zero_grad"""
+OF_BASES = {*TORCHS.split(), *(name for kind in (dict, list, tuple, set, str, int, type) for name in dir(kind))}
+"""Methods that a class may have from Python's own, or from torch's Module: one of that name does not just go."""
 INSTALLED = frozenset(sys.stdlib_module_names) | {"numpy", "paddle"}
 
 
@@ -131,7 +140,7 @@ def parted(
     defined |= {method.name for method in stays}
     for method in methods:
         if id(method) in left:
-            stub = method.name in named | defined or method.name.startswith("__") or _is_a_layers(method.name)
+            stub = method.name in named | defined or method.name.startswith("__") or _is_inherited(method.name)
             stub = stub and method.name not in SHOWING
             for unit in method.units:
                 found = Left(method.full, unit.node.lineno, ALONE, stub)
@@ -140,8 +149,8 @@ def parted(
     return stays
 
 
-def _is_a_layers(name: str) -> bool:
-    return row_of(f"Layer.{name}") is not None
+def _is_inherited(name: str) -> bool:
+    return name in OF_BASES or row_of(f"Layer.{name}") is not None
 
 
 def _at_hand(

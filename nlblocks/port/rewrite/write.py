@@ -62,7 +62,7 @@ def ported(
     missing = [line for line in needed(file, used_names(bare) | file.by_text) if line not in bare.splitlines()]
     text = _with_helpers(placed(body, [*missing, *file.brought]), helpers)
     if wanted is not None:
-        text = without_unused(text, exports | file.by_text)
+        text = without_unused(text, exports | file.by_text).lstrip("\n")
     left = {one.name: one for one in wanted.methods.values() if not one.stub} if wanted is not None else {}
     told = tuple(file.refused), tuple(file.notes), dict(file.rows)
     return Ported(module.name, module.source, text, *told, tuple(left.values()))

@@ -72,7 +72,7 @@ class TransformerEncoderLayer(nn.Module):
         normalize_before=False, layer_norm_eps=1e-5,
     ):
         super().__init__()
-        self.config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        self._config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         self.normalize_before = normalize_before
         self.self_attn = MultiHeadAttention(d_model, nhead, dropout if attn_dropout is None else attn_dropout)
         self.linear1 = nn.Linear(d_model, dim_feedforward)
@@ -99,7 +99,7 @@ class TransformerEncoder(nn.Module):
 
     def __init__(self, encoder_layer, num_layers, norm=None):
         super().__init__()
-        others = [type(encoder_layer)(**encoder_layer.config) for _ in range(num_layers - 1)]
+        others = [type(encoder_layer)(**encoder_layer._config) for _ in range(num_layers - 1)]
         self.layers = nn.ModuleList([encoder_layer, *others])
         self.num_layers, self.norm = num_layers, norm
 
@@ -118,7 +118,7 @@ class TransformerDecoderLayer(nn.Module):
         normalize_before=False, layer_norm_eps=1e-5,
     ):
         super().__init__()
-        self.config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        self._config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         attn_dropout = dropout if attn_dropout is None else attn_dropout
         self.normalize_before = normalize_before
         self.self_attn = MultiHeadAttention(d_model, nhead, attn_dropout)
@@ -152,7 +152,7 @@ class TransformerDecoder(nn.Module):
 
     def __init__(self, decoder_layer, num_layers, norm=None):
         super().__init__()
-        others = [type(decoder_layer)(**decoder_layer.config) for _ in range(num_layers - 1)]
+        others = [type(decoder_layer)(**decoder_layer._config) for _ in range(num_layers - 1)]
         self.layers = nn.ModuleList([decoder_layer, *others])
         self.num_layers, self.norm = num_layers, norm
 

@@ -41,6 +41,12 @@ ROWS = (
         case("layer._normalized_shape", layer="nn.LayerNorm([4, 5])", grad=False)),
     kept("_num_embeddings", "num_embeddings", "nn.Embedding(7, 4)"),
     kept("_embedding_dim", "embedding_dim", "nn.Embedding(7, 4)"),
+    api("Layer._padding_idx", "{self}.padding_idx", {},
+        case("layer._padding_idx", layer="nn.Embedding(7, 4)", grad=False),
+        case("layer._padding_idx", layer="nn.Embedding(7, 4, padding_idx=2)", grad=False),
+        notes="a negative one is counted from the front in torch: the same row"),
+    api("Tensor.is_distributed", "False", {}, case("layer.weight.is_distributed", layer="nn.Linear(5, 4)", grad=False),
+        notes="a port runs on one device"),
     api("Layer._dtype", "str(torch.get_default_dtype()).removeprefix('torch.')", {},
         case("len(layer._dtype) > 3", layer="nn.Linear(5, 4)", grad=False)),
     api(
