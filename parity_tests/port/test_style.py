@@ -57,3 +57,8 @@ def test_an_initialiser_at_the_top_is_known_by_its_value() -> None:
 def test_a_linear_weight_is_started_as_it_lies() -> None:
     text = ported("fill = nn.initializer.TruncatedNormal(std=0.02)\nfill(layer.weight)\nlayer.weight.shape", grad=False)
     assert "fill(layer.weight)" in text
+
+
+def test_a_method_that_is_not_called_is_not_called() -> None:
+    text = ported(layer=net("self.forward = self.forward", "self.fc(x)"))
+    assert "self.forward = self.forward\n" in text

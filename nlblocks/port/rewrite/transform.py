@@ -276,6 +276,8 @@ class Transform(cst.CSTTransformer):
             if kind.startswith(("Tensor", "Initializer")):
                 return self.refused(api, original, "the table has no row for it")
             return updated
+        if kind == "Layer" and row.torch is not None and row.torch.startswith(f"{{self}}.{original.attr.value}("):
+            return updated  # a method of the same name that is not called here
         return self._written(original, row, api, cst.Call(func=updated), updated.value, None)
 
     # Calls
