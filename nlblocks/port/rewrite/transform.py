@@ -270,12 +270,10 @@ class Transform(cst.CSTTransformer):
         kind = self.meaning.receiver(self.place(original), original.attr.value, self.site(original))
         if not kind:
             return updated
-        api = f"{kind}.{original.attr.value}"
-        row = row_of(api)
+        row = row_of(api := f"{kind}.{original.attr.value}")
         if row is None:
-            if kind.startswith(("Tensor", "Initializer")):
-                return self.refused(api, original, "the table has no row for it")
-            return updated
+            refused = kind.startswith(("Tensor", "Initializer"))
+            return self.refused(api, original, "the table has no row for it") if refused else updated
         if kind == "Layer" and row.torch is not None and row.torch.startswith(f"{{self}}.{original.attr.value}("):
             return updated  # a method of the same name that is not called here
         return self._written(original, row, api, cst.Call(func=updated), updated.value, None)
