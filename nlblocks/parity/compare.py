@@ -45,7 +45,8 @@ def compare(
     say = Subject.listener(progress)
     plans = TrainingPlan.of(left, right, optimiser, steps)
     a, b = Subject.both(left, right, inputs, seed, say)
-    pairing = pair(*Subject.structures(a, b, training=training), rename)
+    trained = (lambda: (a.in_training(), b.in_training())) if training else None
+    pairing = pair(*Subject.structures(a, b, training=training), rename, trained)
     own = pairing.states((a.own, b.own), seed, randomise=randomise, transfer=transfer)
     a, b = a.with_state(own[0]).with_plan(plans[0]), b.with_state(own[1]).with_plan(plans[1])
     judge = Judge(a, b, pairing, seed, accept)

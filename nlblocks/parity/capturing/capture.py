@@ -52,7 +52,7 @@ def capture(
     structure = subject.structure(training=training)
     if structure.stopped:
         raise InputError(f"{type(model).__name__} fails on inputs {given.words}: {structure.error}")
-    subject = _prepared(subject, structure, source, rename, randomise=randomise).with_plan(plan)
+    subject = _prepared(subject, structure, source, rename, randomise=randomise, training=training).with_plan(plan)
     subject, traces, floors = _runs(subject, source, say, training=training)
     history = None
     if subject.plan is not None and subject.trainable and not traces["train"].error and traces["train"].differentiated:
@@ -76,13 +76,16 @@ def capture(
 
 
 def _prepared(
-    subject: Subject, structure: Trace, source: Capture | None, rename: Rename | None, *, randomise: bool
-) -> Subject:
+    subject: Subject, structure: Trace, source: Capture | None, rename: Rename | None, *, randomise: bool,
+    training: bool,
+) -> Subject:  # fmt: skip
     """The model with the state that a comparison runs it with: as the left, or as the right beside another capture."""
     if source is None:
-        alone = pair(structure, structure)
+        alone = pair(structure, structure, training=(lambda: (subject.in_training(),) * 2) if training else None)
         return subject.with_state(alone.randomised(subject.own, subject.inputs.seed) if randomise else subject.own)
-    pairing, states = pair(source.structure, structure, rename), (source.state, subject.own)
+    held = training and source.holds(training=True, dtype="float64")
+    trained = (lambda: (source.run(training=True), subject.in_training())) if held else None
+    pairing, states = pair(source.structure, structure, rename, trained), (source.state, subject.own)
     moved = pairing.states(states, source.seed, randomise=source.randomised, transfer=True)
     return subject.with_state(moved[1])
 

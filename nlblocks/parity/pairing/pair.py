@@ -6,8 +6,8 @@ sides, and help elsewhere; then order; then kind and shape alone. At last come t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from nlblocks.backend import State
 from nlblocks.parity.pairing import transfer
@@ -15,7 +15,7 @@ from nlblocks.parity.pairing.align import Matches, in_order, leftovers, same_nam
 from nlblocks.parity.pairing.buffers import with_buffers
 from nlblocks.parity.pairing.fused import split_fused
 from nlblocks.parity.pairing.loose import pair_loose
-from nlblocks.parity.pairing.rename import Rename, check_rename, hinted
+from nlblocks.parity.pairing.rename import Rename, check_rename, hinted, renamed
 from nlblocks.parity.pairing.units import Ref, Unit, units
 from nlblocks.parity.tracing import Trace, TraceGraph
 
@@ -85,12 +85,51 @@ class Pairing:
         return left, self.moved(left, self.randomised(own[1], seed) if randomise else own[1])
 
 
-def pair(left: Trace, right: Trace, rename: Rename | None = None) -> Pairing:
+def pair(
+    left: Trace, right: Trace, rename: Rename | None = None, training: Callable[[], tuple[Trace, Trace]] | None = None
+) -> Pairing:
     """Align two models. What is paired by nothing but chance is said to be ambiguous, never hidden.
 
+    ``training`` gives the runs in training, which are read for what both models leave unused: an auxiliary head.
     Raises InputError for a hint that is none, or names nothing.
     """
     check_rename(rename, left, right)
+    found = _paired(left, right, rename)
+    if training is None or not all(found.unused):
+        return found
+    others = training()
+    if any(trace.stopped for trace in others):
+        return found
+    return _widened(found, _paired(*others, _keeping(found.names, rename)))
+
+
+def _keeping(names: Mapping[str, str], rename: Rename | None) -> Rename:
+    """The hint that joins what is joined already, and else what the user's joins."""
+    return lambda name: names.get(name) or (renamed(name, rename) if rename else None) or ""
+
+
+def _widened(found: Pairing, more: Pairing) -> Pairing:
+    """A pairing, with what it says to be unused as another has it."""
+
+    def new(units: Sequence[Unit], side: int) -> list[Unit]:
+        return [u for u in units if all(ref.name in found.unused[side] for ref in u.refs.values())]
+
+    fresh = [(a, b) for a, b in more.pairs if new([a], 0) and new([b], 1)]
+    known = {ref.name for a, _ in fresh for ref in a.refs.values()}
+    kept = [(a, b) for a, b in found.pairs if not all(ref.name in known for ref in a.refs.values())]
+    left, right = (tuple(n for n in found.unused[side] if n in more.unused[side]) for side in (0, 1))
+    return replace(
+        found,
+        pairs=(*kept, *fresh),
+        left_only=(*found.left_only, *new(more.left_only, 0)),
+        right_only=(*found.right_only, *new(more.right_only, 1)),
+        unused=(left, right),
+        ambiguous=(*found.ambiguous, *(text for text in more.ambiguous if text not in found.ambiguous)),
+    )
+
+
+def _paired(left: Trace, right: Trace, rename: Rename | None) -> Pairing:
+    """The pairs of what two runs use."""
     graphs = TraceGraph(left), TraceGraph(right)
     a, b = units(left), units(right)
     a = split_fused(a, graphs[0], b, graphs[1])

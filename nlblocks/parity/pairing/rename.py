@@ -38,13 +38,14 @@ def hinted(a: Sequence[Unit], b: Sequence[Unit], rename: Rename | None) -> dict[
             owners.setdefault(str(ref), j)
     found = {}
     for i, unit in enumerate(a):
-        places = [owners[name] for ref in unit.refs.values() if (name := _renamed(str(ref), rename)) in owners]
+        places = [owners[name] for ref in unit.refs.values() if (name := renamed(str(ref), rename)) in owners]
         if places:
             found[i] = min(places)
     return found
 
 
-def _renamed(name: str, rename: Rename) -> str | None:
+def renamed(name: str, rename: Rename) -> str | None:
+    """What a hint makes of the left's name; None where it says nothing of it."""
     if callable(rename):
         try:
             return rename(name)

@@ -125,8 +125,16 @@ class Subject:
 
         That is float64 and evaluation, unless it fails so. Where it fails in every way, what it did in the first.
         """
+        return self._structure((False, True) if training else (False,))
+
+    def in_training(self) -> Trace:
+        """The structure of a run in training: what it uses may be more, or less."""
+        return self._structure((True,))
+
+    def _structure(self, modes: Sequence[bool]) -> Trace:
+        """The first run that comes to an end; else the first."""
         found: list[Trace] = []
-        for mode in (False, True) if training else (False,):
+        for mode in modes:
             for dtype in ("float64", "float32"):
                 how = self._how(self.inputs.arrays, keep="results", training=mode, dtype=dtype)
                 found.append(self.tracer.run(self.model, self.own, **how))
