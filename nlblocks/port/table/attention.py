@@ -46,20 +46,24 @@ class MultiHeadAttention(nn.Module):
             return self.Cache(empty, empty)
         return self.Cache(key, value)
 
-    def forward(self, query, key=None, value=None, attn_mask=None, cache=None):
-        key = query if key is None else key
-        value = query if value is None else value
+    def _prepare_qkv(self, query, key, value, cache=None):
         q = self.heads(self.q_proj(query))
         k, v = cache if isinstance(cache, self.StaticCache) else self.compute_kv(key, value)
         if isinstance(cache, self.Cache):
             k, v = torch.cat([cache.k, k], dim=2), torch.cat([cache.v, v], dim=2)
             cache = self.Cache(k, v)
+        return (q, k, v) if cache is None else (q, k, v, cache)
+
+    def forward(self, query, key=None, value=None, attn_mask=None, cache=None):
+        key = query if key is None else key
+        value = query if value is None else value
+        q, k, v, *cached = self._prepare_qkv(query, key, value, cache)
         scores = (q * self.head_dim**-0.5) @ k.transpose(-2, -1)
         if attn_mask is not None:
             scores = scores + additive_mask(attn_mask, scores.dtype)
         weights = F.dropout(F.softmax(scores, dim=-1), self.dropout, training=self.training)
         out = self.out_proj((weights @ v).transpose(1, 2).flatten(2))
-        outs = [out, *([weights] if self.need_weights else []), *([cache] if cache is not None else [])]
+        outs = [out, *([weights] if self.need_weights else []), *cached]
         return out if len(outs) == 1 else tuple(outs)
 ''', "torch", "nn", "F", "namedtuple", "additive_mask")  # fmt: skip
 
