@@ -61,3 +61,33 @@ def test_only_what_torch_has_otherwise_is_said(fill: str, written: str) -> None:
     made = Snippet(case(code.format(given), layer="nn.Linear(5, 4)", check="shape", grad=False))
     made.check()
     assert written in made.ported.text
+
+
+FILLED = """
+def start(w, *args, **settings):
+    return nn.initializer.{fill}(*args, **settings)(w)
+
+start(layer.weight, {given})
+layer(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("fill", "given", "written"),
+    [
+        ("Constant", "value=0.5", "nn.init.constant_(w, **torch_arguments(settings, {'value': 'val'}, {}, val=0.0))"),
+        ("Normal", "0.5, std=0.0", "    return nn.init.normal_(w, *args, **settings)"),
+    ],
+)
+def test_an_initialiser_takes_what_is_passed_on(fill: str, given: str, written: str) -> None:
+    made = Snippet(case(FILLED.format(fill=fill, given=given).strip(), layer="nn.Linear(5, 4)"))
+    made.check()
+    assert written in made.ported.text
+
+
+def test_an_initialiser_is_not_given_what_torch_has_in_another_place() -> None:
+    made = Snippet(case(FILLED.format(fill="Constant", given="value=0.5").strip(), layer="nn.Linear(5, 4)"))
+    space: dict[str, object] = {"__name__": "snippet_torch"}
+    exec(made.ported.text.replace("value=0.5)", "0.5)"), space)
+    with pytest.raises(NotImplementedError, match="this port is for"):
+        space["run"](space["build"](), None)  # type: ignore[operator]

@@ -13,7 +13,7 @@ from nlblocks.port.rewrite.argument import STARTLESS, UNKNOWN, Argument, Refusal
 from nlblocks.port.rewrite.convert import CONVERTERS, same_literal
 from nlblocks.port.rewrite.file import IMPORTS, File
 from nlblocks.port.rewrite.layout import commas, keyword, quoted, spliced
-from nlblocks.port.rewrite.passed_on import by_keyword, check_places, with_default
+from nlblocks.port.rewrite.passed_on import by_keyword, check_places, settings, with_default
 from nlblocks.port.rewrite.spelling import in_own_words
 from nlblocks.port.rewrite.starts import atom, is_start, is_there, outcomes
 from nlblocks.port.table.helpers import HELPERS
@@ -84,8 +84,8 @@ class Call:
         if text is None:
             raise Refusal((variant.why if variant else "") or self.row.notes or "torch has nothing that does the same")
         target = self._target(text)
-        rest = [self._passed_on(arg, bound, variant) for arg in rest]
         found = Written(self.node)
+        rest = [other for arg in rest if (other := self._passed_on(arg, bound, variant, found)) is not None]
         outputs: list[tuple[str, Argument]] = []
         for name, default in self.row.signature.parameters.items():
             if name not in bound and (default == REQUIRED or name == self._receiver_name):
@@ -148,20 +148,26 @@ class Call:
             bound[self._receiver_name] = Argument(self.receiver)
         return bound, rest
 
-    def _passed_on(self, arg: cst.Arg, bound: Mapping[str, Argument], variant: Variant | None) -> cst.Arg:
+    def _passed_on(
+        self, arg: cst.Arg, bound: Mapping[str, Argument], variant: Variant | None, found: Written
+    ) -> cst.Arg | None:
+        """An argument with a star in torch's words; None where it is to hold nothing."""
         if not arg.star or (arg.star == "*" and self.row.signature.variadic):
             return arg
         index = next(index for index, other in enumerate(self.node.args) if other is arg)
         names = [name for name in self.row.signature.parameters if name != self._receiver_name]
         fates = {name: self.row.fate(name, variant) for name in self.row.signature.parameters}
         torch = Target((variant.torch if variant else self.row.torch) or "").signature
-        if torch is None or (self.place is None and arg.star == "*"):
+        fills = self.row.rule == "start"  # a function of the parameter, which is torch's first
+        if torch is None or (self.place is None and arg.star == "*" and not fills):
             raise Refusal(f"arguments passed on by {arg.star}")
         seen = set(self.place.arguments) if self.place is not None else set()
         if arg.star == "*":
             count = sum(name.isdigit() for name in seen)
-            check_places(names[index:count], fates, list(torch.parameters)[len(fates) - len(names) + index :])
-            return arg
+            there = dict(list(torch.parameters.items())[len(fates) - len(names) + index + fills :])
+            check_places(names[index:count], fates, list(there))
+            given = {name: self.row.signature.parameters[name] for name in names[index:]}
+            return settings(arg, given, fates, there, self.file, found.checks) if fills else arg
         others = {name: text for name, text in self.row.signature.parameters.items() if name not in bound}
         return by_keyword(arg, others, fates, self.row, seen, self.file)
 

@@ -9,16 +9,40 @@ import libcst as cst
 
 from nlblocks.port.observe import Place
 from nlblocks.port.rewrite.argument import Refusal, code, expression, literal
+from nlblocks.port.rewrite.convert import same_literal
 from nlblocks.port.rewrite.file import File, Walk
 from nlblocks.port.rewrite.layout import commas, keyword
 from nlblocks.port.table.row import REQUIRED, Attr, Fate, Only, Row, Target, To
 
 
+def in_places(names: Sequence[str], fates: Mapping[str, Fate | None], torch: Sequence[str]) -> int:
+    """How many arguments, from the first on, torch has in the same places, their values unchanged."""
+    alike = [_as_it_is(fates[name], other) for name, other in zip(names, torch, strict=False)]
+    return [*alike, False].index(False)
+
+
 def check_places(names: Sequence[str], fates: Mapping[str, Fate | None], torch: Sequence[str]) -> None:
     """Raise Refusal unless torch has the arguments in the same places, their values unchanged."""
-    for index, name in enumerate(names):
-        if index >= len(torch) or not _as_it_is(fates[name], torch[index]):
-            raise Refusal(f"{name} is passed on by a star, and is not torch's argument in that place")
+    alike = in_places(names, fates, torch)
+    if alike < len(names):
+        raise Refusal(f"{names[alike]} is passed on by a star, and is not torch's argument in that place")
+
+
+def settings(
+    arg: cst.Arg, names: Mapping[str, str], fates: Mapping[str, Fate | None], torch: Mapping[str, str], file: File,
+    checks: list[str],
+) -> cst.Arg | None:  # fmt: skip
+    """An initialiser's settings by a star: those that torch has in the same places, both by name with their defaults.
+
+    Others, and those whose default is to be written, must not be given, which the port checks; None where none may be.
+    """
+    both = zip(names.values(), torch.values(), strict=False)
+    same = [default != REQUIRED and same_literal(expression(own), default) for own, default in both]
+    alike = min(in_places([*names], fates, [*torch]), [*same, False].index(False))
+    if alike < len(torch):
+        limit = f"len({code(arg.value)}) > {alike}, False" if alike else f"len({code(arg.value)}), 0"
+        checks.append(f"{file.helper('expect')}({limit})")
+    return arg if alike else None
 
 
 def by_keyword(

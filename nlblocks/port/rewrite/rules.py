@@ -33,6 +33,9 @@ def start(call: Call, original: Any, transform: Walk) -> Written:
     assert isinstance(node, cst.Call)
     if code(node.func) == "partial":
         return written
+    filled = transform.parent(original)
+    if any(arg.star == "*" for arg in node.args) and not (isinstance(filled, cst.Call) and filled.func is original):
+        raise Refusal("arguments passed on by *, and the parameter not yet known, which comes before them")
     if not node.args:
         return Written(node.func, written.checks, dropped=written.dropped)
     first = cst.Arg(node.func, comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
