@@ -84,6 +84,7 @@ class Sources:
 
     def __init__(self, record: Record, folders: Sequence[Path]) -> None:
         self.folders = folders
+        self.put = record.put
         self.program = Program({})
         self._absent: set[str] = set()
         self._units: dict[str, list[Unit]] = {}

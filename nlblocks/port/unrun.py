@@ -163,7 +163,7 @@ def _at_hand(
             continue
         if dotted.startswith("?") and hasattr(builtins, dotted[1:].partition(".")[0]):
             continue
-        found = sources.definition(dotted, module)
+        found = sources.definition(sources.put.get(dotted, dotted).replace(":", "."), module)
         if found is not None:
             yield (found[0].name, found[1]) in done
         elif dotted.partition(".")[0] not in INSTALLED:

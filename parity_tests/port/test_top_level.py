@@ -84,6 +84,9 @@ class Noise(nn.Layer):
             self.scale = paddle.rand([1])
         self.given = patch.GIVEN
 
+    def redraw(self, size):
+        return paddle.rand([size])
+
     def forward(self, x):
         x = x.contiguous()
         return x + paddle.rand(x.shape, generator=None) * paddle.max(x) + max(1, 2)

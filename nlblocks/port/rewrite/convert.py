@@ -15,7 +15,7 @@ CONVERTERS: dict[str, Converter] = {}
 
 DTYPES = {
     "float16": "float16", "bfloat16": "bfloat16", "float32": "float32", "float64": "float64", "int8": "int8",
-    "int16": "int16", "int32": "int32", "int64": "int64", "uint8": "uint8", "bool": "bool",
+    "int16": "int16", "int32": "int32", "int64": "int64", "uint8": "uint8", "byte": "int8", "bool": "bool",
     "complex64": "complex64", "complex128": "complex128", "int": "int64", "long": "int64", "half": "float16",
     "float": "float64", "double": "float64", "uint16": "bfloat16",
 }  # fmt: skip

@@ -91,6 +91,8 @@ class NotPorted:
         raise NotImplementedError(f"not ported: {self.what}")
 
     def __getattr__(self, name):
+        if name.startswith("__"):  # what typing asks of an annotation
+            raise AttributeError(name)
         raise NotImplementedError(f"not ported: {self.what}")
 
     def __mro_entries__(self, bases):

@@ -17,6 +17,7 @@ def _dtype(name: str) -> Row:
         {},
         case(f"x.astype(paddle.{name}).astype('float64')", grad=name in ("float32", "float64")),
         case(f"kind = paddle.{name}\npaddle.zeros([2, 3], dtype=kind)", grad=False),
+        *([case("(x * 100).cast('byte').astype('float64')", grad=False)] if name == "int8" else []),
     )
 
 
