@@ -165,22 +165,23 @@ class SameConv{_n}d(nn.Conv{_n}d):
         return super().forward(same_pad(x, self.kernel_size, self.stride) if self.same else x)
 ''', "nn", "same_pad")  # fmt: skip
 
-helper("SameMaxPool2d", '''
-class SameMaxPool2d(nn.MaxPool2d):
+for _n in (1, 2, 3):
+    helper(f"SameMaxPool{_n}d", f'''
+class SameMaxPool{_n}d(nn.MaxPool{_n}d):
     """Max pooling with Paddle's SAME padding, which follows the input's size."""
 
     def forward(self, x):
-        sizes = [(v, v) if isinstance(v, int) else v for v in (self.kernel_size, self.stride)]
+        sizes = [[v] * {_n} if isinstance(v, int) else v for v in (self.kernel_size, self.stride)]
         inside = same_pad(torch.ones_like(x[:1, :1]), *sizes) > 0
         return super().forward(same_pad(x, *sizes).masked_fill(~inside, float("-inf")))
 ''', "torch", "nn", "same_pad")  # fmt: skip
 
-helper("SameAvgPool2d", '''
-class SameAvgPool2d(nn.AvgPool2d):
+    helper(f"SameAvgPool{_n}d", f'''
+class SameAvgPool{_n}d(nn.AvgPool{_n}d):
     """Average pooling with Paddle's SAME padding, which follows the input's size and does not count."""
 
     def forward(self, x):
-        sizes = [(v, v) if isinstance(v, int) else v for v in (self.kernel_size, self.stride)]
+        sizes = [[v] * {_n} if isinstance(v, int) else v for v in (self.kernel_size, self.stride)]
         share = super().forward(same_pad(torch.ones_like(x[:1, :1]), *sizes))
         return super().forward(same_pad(x, *sizes)) / share
 ''', "torch", "nn", "same_pad")  # fmt: skip

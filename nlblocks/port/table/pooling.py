@@ -13,15 +13,13 @@ OVERRIDDEN = (
     when(None, divisor_override="int", ceil_mode=(True,), why="the divisor counts otherwise with ceil_mode"),
     when(None, divisor_override="int", exclusive=(True,), why="the divisor is not read where padding is not counted"),
 )
+NAMED = when(None, padding="text", why="padding by a name that is not SAME")
 ALIKE = "kernel_size, stride=None, "
 
 
 def _max(n: int):  # type: ignore[no-untyped-def]
     x = f"f2,3,{'7,' * n}".rstrip(",")
-    variants = (
-        when(f"SameMaxPool{n}d({ALIKE}ceil_mode=False)", {"padding": only("SAME", "same"), "return_mask": only(False)},
-             padding=("SAME", "same")),
-    )  # fmt: skip
+    same: Fates = {"padding": only("SAME", "same"), "return_mask": only(False)}
     return api(
         f"paddle.nn.MaxPool{n}D({ALIKE}padding=0, return_mask=False, ceil_mode=False"
         + (f", data_format={FORMAT[n]!r}" if n > 1 else "") + ", name=None)",
@@ -32,8 +30,9 @@ def _max(n: int):  # type: ignore[no-untyped-def]
         case(layer=f"nn.MaxPool{n}D(2, 2, ceil_mode=True)", x=x),
         case("y, i = layer(x)\ny * i.astype('float64')", layer=f"nn.MaxPool{n}D(2, 2, return_mask=True)", x=x),
         case(layer=f"nn.MaxPool{n}D(3, 2, 1, ceil_mode=True)", x=x),
-        *([case(layer=f"nn.MaxPool{n}D(3, 2, padding='SAME')", x=x)] if n == 2 else []),
-        variants=variants if n == 2 else (when(None, padding="text", why="padding by name"),),
+        case(layer=f"nn.MaxPool{n}D(3, 2, padding='SAME')", x=x),
+        case(layer=f"nn.MaxPool{n}D([2{', 3' * (n - 1)}], 1, padding='same')", x=x),
+        variants=(when(f"SameMaxPool{n}d({ALIKE}ceil_mode=False)", same, padding=("SAME", "same")), NAMED),
         rule="pool",
     ), api(
         f"paddle.nn.functional.max_pool{n}d(x, {ALIKE}padding=0, return_mask=False, ceil_mode=False"
@@ -43,7 +42,12 @@ def _max(n: int):  # type: ignore[no-untyped-def]
         case(f"F.max_pool{n}d(x, 3, stride=2, padding=1)", x=x),
         case(f"F.max_pool{n}d(x, kernel_size=2, ceil_mode=True)", x=x),
         case(f"y, i = F.max_pool{n}d(x, 3, 2, 1, return_mask=True)\ny * i.astype('float64')", x=x),
-        variants=(when(None, padding="text", why="padding by name"),),
+        case(f"F.max_pool{n}d(x, 3, stride=2, padding='SAME')", x=x),
+        variants=(
+            when(f"SameMaxPool{n}d({{kernel_size}}, {{stride}})({{input}})", {**same, "ceil_mode": only(False)},
+                 padding=("SAME", "same")),
+            NAMED,
+        ),
         rule="pool",
     )  # fmt: skip
 
@@ -56,6 +60,8 @@ def _average(n: int):  # type: ignore[no-untyped-def]
     exclusive: Fates = {"exclusive": to("count_include_pad", "negated")}
     same = f"SameAvgPool{n}d({ALIKE}ceil_mode=False)"
     no_mask = {k: v for k, v in SIZES.items() if k != "return_mask"}
+    no_divisor: Fates = {"divisor_override": only(None)} if n > 1 else {}
+    by_name: Fates = {"padding": only("SAME", "same"), "exclusive": only(True), **no_divisor}
     return api(
         f"paddle.nn.AvgPool{n}D({ALIKE}padding=0, "
         + ("exclusive=True, ceil_mode=False" if n == 1 else "ceil_mode=False, exclusive=True")
@@ -67,12 +73,11 @@ def _average(n: int):  # type: ignore[no-untyped-def]
         case(layer=f"nn.AvgPool{n}D(3, 2, 1, exclusive=False)", x=x, held=True),
         case(layer=f"nn.AvgPool{n}D(2, 2, ceil_mode=True)", x=x, held=True),
         *([case(layer=f"nn.AvgPool{n}D(3, 2, 0, divisor_override=5)", x=x, held=True)] if n > 1 else []),
-        *([case(layer=f"nn.AvgPool{n}D(2, 2, padding='SAME', ceil_mode=True)", x=x, held=True),
-           case(layer=f"nn.AvgPool{n}D(2, 1, padding='SAME')", x=x, held=True)] if n == 2 else []),
+        case(layer=f"nn.AvgPool{n}D(2, 2, padding='SAME', ceil_mode=True)", x=x, held=True),
+        case(layer=f"nn.AvgPool{n}D(2, 1, padding='SAME')", x=x, held=True),
         variants=(
-            *([when(same, {"padding": only("SAME", "same"), "exclusive": only(True),
-                           "divisor_override": only(None)}, padding=("SAME", "same"))] if n == 2 else
-              [when(None, padding="text", why="padding by name")]),
+            when(same, by_name, padding=("SAME", "same")),
+            NAMED,
             when(plain, {"exclusive": only(True, False)}, padding=(0,), ceil_mode=(False,)),
             *OVERRIDDEN[: 2 * (n > 1)],
             when(plain, {"exclusive": only(True)}, padding=(0,), ceil_mode=(True,)),
@@ -88,13 +93,12 @@ def _average(n: int):  # type: ignore[no-untyped-def]
         case(f"F.avg_pool{n}d(x, 3, stride=2, padding=1)", x=x, held=True),
         case(f"F.avg_pool{n}d(x, kernel_size=2)", x=x, held=True),
         case(f"F.avg_pool{n}d(x, 3, 2, 1, exclusive=False, ceil_mode=True)", x=x, held=True),
-        *([case("F.avg_pool2d(x, kernel_size=3, stride=2, padding='same')", x=x, held=True)] if n == 2 else []),
+        case(f"F.avg_pool{n}d(x, kernel_size=3, stride=2, padding='same')", x=x, held=True),
         *([case(f"F.avg_pool{n}d(x, 3, 2, 1, False, False, 5)", x=x, held=True)] if n > 1 else []),
         variants=(
-            *([when("SameAvgPool2d({kernel_size}, {stride})({input})",
-                    {"padding": only("SAME", "same"), "exclusive": only(True), "ceil_mode": only(False),
-                     "divisor_override": only(None)}, padding=("SAME", "same"))] if n == 2 else []),
-            when(None, padding="text", why="padding by name"),
+            when(f"SameAvgPool{n}d({{kernel_size}}, {{stride}})({{input}})", {**by_name, "ceil_mode": only(False)},
+                 padding=("SAME", "same")),
+            NAMED,
             when(plain.replace(f"nn.AvgPool{n}d(", f"F.avg_pool{n}d(input, "), {"exclusive": only(True, False)},
                  padding=(0,), ceil_mode=(False,)),
             *OVERRIDDEN[: 2 * (n > 1)],
