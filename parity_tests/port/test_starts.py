@@ -28,3 +28,26 @@ def test_an_initialiser_in_a_variable_comes_before_the_default(attr: str, start:
     space: dict[str, object] = {"__name__": "snippet_torch"}
     exec(made.ported.text, space)
     assert torch.equal(space["build"]().w, torch.full((3, 4), start))  # type: ignore[operator]
+
+
+def test_a_vector_starts_as_paddles_where_torch_takes_none() -> None:
+    both = "nn.initializer.XavierUniform(), nn.initializer.KaimingNormal()"
+    layer = f"def starts():\n    return {both}\n\nweight, bias = starts()\nnn.Linear(5, 4000, weight, bias)"
+    made = Snippet(case(layer=layer))
+    made.check()
+    assert "return nn.init.xavier_uniform_, partial(kaiming_normal, nonlinearity='relu')" in made.ported.text
+
+
+BIAS = "nn.initializer.Assign(np.ones(4))"
+
+
+@pytest.mark.parametrize("values", ["table", "paddle.reshape(paddle.arange(20.0), [5, 4])"])
+@pytest.mark.parametrize("layer", [f"nn.Linear(5, 4, {{}}, {BIAS})", "fill = {}\nlayer = nn.Linear(5, 4, fill)\nlayer"])
+def test_values_of_a_linear_weight_are_turned(layer: str, values: str) -> None:
+    code = layer.format(f"nn.initializer.Assign({values})")
+    made = Snippet(case(layer=f"table = np.arange(20.0).reshape([5, 4])\n{code}"))
+    made.check()
+    space: dict[str, object] = {"__name__": "snippet_torch"}
+    exec(made.ported.text, space)
+    assert torch.equal(space["build"]().weight, torch.arange(20.0).reshape(5, 4).t())  # type: ignore[operator]
+    assert made.ported.text.count(".t()") == 1

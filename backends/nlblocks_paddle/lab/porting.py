@@ -16,6 +16,7 @@ from paddle import nn
 
 from nlblocks_paddle.lab.tracing import RENAMED
 
+INITIALIZER = paddle.nn.initializer.initializer.Initializer
 HOMES = (
     "paddle", "paddle.nn", "paddle.nn.functional", "paddle.nn.initializer", "paddle.nn.utils", "paddle.linalg",
     "paddle.fft", "paddle.signal", "paddle.sparse", "paddle.geometric", "paddle.regularizer", "paddle.metric",
@@ -85,7 +86,7 @@ class PaddlePorting:
             return "LinearWeight" if id(value) in self._linear else "Parameter"
         if issubclass(own, nn.Layer):
             return f"Layer:{self.class_name(own)}"
-        if issubclass(own, paddle.nn.initializer.initializer.Initializer):
+        if issubclass(own, INITIALIZER):
             return f"Initializer:{self.class_name(own)}"
         if issubclass(own, paddle.ParamAttr):
             return "ParamAttr" if value.initializer is not None or not value.trainable else "ParamAttr without a start"
@@ -163,7 +164,9 @@ class PaddlePorting:
             return f"Layer:{self._names[id(rest[0])]}"
         return ""
 
-    def layer_built(self, value: Any, place: Any) -> None:
+    def built(self, value: Any, place: Any) -> None:
+        if issubclass(type(value), INITIALIZER) and "forward" not in vars(value):
+            value.forward = _telling(place, value.forward)
         if not issubclass(type(value), nn.Layer) or id(value) in self._built or "_sub_layers" not in vars(value):
             return  # one that is being built has no parts yet
         self._built[id(value)] = value, place
@@ -173,6 +176,16 @@ class PaddlePorting:
                 self._linear[id(weight)] = weight
         if type(value).__module__.partition(".")[0] == "paddle":
             value.register_forward_pre_hook(partial(_ranks, place))  # it changes nothing
+
+
+def _telling(place: Any, fill: Callable[..., Any]) -> Callable[..., Any]:
+    """An initialiser's function that notes the rank of what it fills. A plain function: copies of it are itself."""
+
+    def forward(parameter: Any, *block: Any, **named: Any) -> Any:
+        place.ranks.add(len(parameter.shape))
+        return fill(parameter, *block, **named)
+
+    return forward
 
 
 def _ranks(place: Any, layer: Any, inputs: Any) -> None:

@@ -51,7 +51,8 @@ class Place:
     ``receiver`` is what an attribute was looked up on. Of a call: the ``callees`` by name, the arguments by position
     ("0") or keyword, and the ``result``. ``same`` says of a call with one argument that it returned just that,
     ``beforehand`` whether functools.partial had given it arguments before, call by call. ``ranks`` are the ranks of the
-    tensors that a layer built here was called with; ``names`` the APIs that were looked up here by text.
+    tensors that a layer built here was called with, or an initialiser filled; ``names`` the APIs that were looked up
+    here by text.
     """
 
     receiver: Seen = field(default_factory=Seen)

@@ -35,8 +35,8 @@ class Naming(Protocol):
     def put(self, modules: Container[str]) -> dict[str, str]:
         """The framework's names under which these modules had put something of their own: "module:name"."""
 
-    def layer_built(self, value: Any, place: Place) -> None:
-        """Remember where a layer was built, to tell the rank of what it is called with."""
+    def built(self, value: Any, place: Place) -> None:
+        """Remember where a layer or an initialiser was built, to tell the rank of what it is called with."""
 
 
 class Watcher:
@@ -138,7 +138,7 @@ class Watcher:
             place.names[arguments[1]] = self.naming.name(result)
         if len(arguments) == 1 and not named and place.same is not False:
             place.same = result is arguments[0]
-        self.naming.layer_built(result, place)
+        self.naming.built(result, place)
 
     def see(self, seen: Seen, value: Any) -> None:
         kind = self.naming.kind(value)

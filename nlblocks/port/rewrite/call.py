@@ -15,7 +15,7 @@ from nlblocks.port.rewrite.file import IMPORTS, File
 from nlblocks.port.rewrite.layout import commas, keyword, quoted, spliced
 from nlblocks.port.rewrite.passed_on import by_keyword, check_places, settings, with_default
 from nlblocks.port.rewrite.spelling import in_own_words
-from nlblocks.port.rewrite.starts import atom, is_start, is_there, outcomes
+from nlblocks.port.rewrite.starts import atom, is_start, is_there, outcomes, turned
 from nlblocks.port.table.helpers import HELPERS
 from nlblocks.port.table.row import (
     PLACEHOLDER,
@@ -266,9 +266,9 @@ class Call:
         if held is not None and literal(held) is None:
             return []
         if is_start(held or argument.node):
-            if self.row.names[0] == "paddle.nn.Linear" and "assign" in code(held or argument.node):
-                raise Refusal("values of a Linear weight are given the other way round in torch")
-            found.starts[fate.name] = argument.node
+            linear = self.row.names[0] == "paddle.nn.Linear" and fate.name == "weight"
+            given = linear and "assign" in code(held or argument.node)
+            found.starts[fate.name] = turned(held or argument.node, self.file) if given else argument.node
             return []
         possible = outcomes(argument.node) or self.file.truths.get(argument.text, set())
         kinds = possible or argument.kinds

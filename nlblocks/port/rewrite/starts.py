@@ -9,12 +9,17 @@ from typing import Any
 
 import libcst as cst
 
-from nlblocks.port.rewrite.argument import code, literal
+from nlblocks.port.rewrite.argument import Refusal, code, literal
 from nlblocks.port.rewrite.file import File
+
+OF_VECTORS = frozenset({"xavier_uniform", "xavier_normal"})
+"""Helpers that start a parameter and need no arguments."""
 
 
 def is_start(node: cst.BaseExpression) -> bool:
     """Whether an expression is a function that starts a parameter, as the port writes it."""
+    if isinstance(node, cst.Name):
+        return node.value in OF_VECTORS
     if isinstance(node, cst.Attribute):
         return re.fullmatch(r"(torch\.)?nn\.init\.\w+_", code(node)) is not None
     return isinstance(node, cst.Call) and (code(node.func) in ("partial", "functools.partial") or _is_fixed(node))
@@ -78,6 +83,35 @@ def applied(start: cst.BaseExpression, parameter: str) -> list[str]:
         first, *others = [code(arg).rstrip().rstrip(",") for arg in start.args]
         return [f"{first}({', '.join([parameter, *others])})"]
     return [f"{atom(start)}({parameter})"]
+
+
+def turned(start: cst.BaseExpression, file: File) -> cst.BaseExpression:
+    """A start of a Linear weight, [in, out] in Paddle: values that it is given stand the other way round in torch.
+
+    Raises Refusal where they are not to be seen.
+    """
+    found = start.visit(_Turned(file))
+    assert isinstance(found, cst.BaseExpression)
+    if code(found) == code(start):
+        raise Refusal("values of a Linear weight are given the other way round in torch")
+    return found
+
+
+class _Turned(cst.CSTTransformer):
+    def __init__(self, file: File) -> None:
+        super().__init__()
+        self.file = file
+
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.Call:
+        args = updated_node.args
+        if code(updated_node.func) != "partial" or len(args) != 2 or code(args[0].value) != "assign":
+            return updated_node
+        value = args[1].value
+        made = isinstance(value, cst.Call) and re.fullmatch(r"torch\.\w+", code(value.func))
+        text = code(value) if made else f"{self.file.use('torch')}.as_tensor({code(value)})"
+        return updated_node.with_changes(
+            args=[args[0], args[1].with_changes(value=cst.parse_expression(f"{text}.t()"))]
+        )
 
 
 def is_there(node: cst.BaseExpression) -> str:

@@ -55,7 +55,7 @@ There is no other way: an argument without a fate makes the row fail its test. `
 A condition is a tuple of literal values, or a kind: "none", "text", "int", "bool", "number", "list", "tensor",
 "tensors" (a list of them), "array", "linear weight", "given"; "any text" where one of several observed values is.
 They hold for literals and for what was seen when the model ran. ``ndim`` stands for the rank of what a layer was
-called with.
+called with, or an initialiser filled.
 
 ``value="nn.Module"`` is what the name becomes where it is not called (a base class, isinstance, a default): without
 it, the part before torch's bracket. ``rule="tensor_shape"`` names a function of nlblocks/port/rewrite/rules.py for

@@ -123,15 +123,6 @@ def reshape(x, shape):
     return x.reshape([x.shape[i] if extent == 0 else extent for i, extent in enumerate(shape)])
 ''', "torch")  # fmt: skip
 
-helper("xavier_uniform", '''
-def xavier_uniform(parameter):
-    """How Paddle starts a parameter of a layer's own; unlike torch's, it takes vectors."""
-    if parameter.dim() > 1:
-        return nn.init.xavier_uniform_(parameter)
-    bound = math.sqrt(3.0 / parameter.numel())
-    return nn.init.uniform_(parameter, -bound, bound)
-''', "nn", "math")  # fmt: skip
-
 helper("without", '''
 def without(module, *names):
     """A module that lacks parameters which torch always builds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nlblocks.port.table.helpers import helper
 from nlblocks.port.table.row import api, attr, case, dropped, only, to, when
 
 OPTIMISER = "a matter of the optimiser: torch's take it by parameter group"
@@ -12,6 +13,31 @@ FANS = {"fan_in": to("fan_in"), "fan_out": to("fan_out")}
 def drawn(text: str, extents: str = "80, 80"):  # type: ignore[no-untyped-def]
     """A case: what a linear layer's weight starts as."""
     return case(TAKES_WEIGHT.format(extents, f"nn.initializer.{text}"), check="distribution", grad=False)
+
+
+def drawn_bias(text: str):  # type: ignore[no-untyped-def]
+    """A case: what a linear layer's bias starts as."""
+    return case(f"nn.Linear(2, 4000, bias_attr=nn.initializer.{text}).bias", check="distribution", grad=False)
+
+
+for _drawn, _from in (("uniform", "-math.sqrt(3.0) * {0}, math.sqrt(3.0) * {0}"), ("normal", "std={0}")):
+    helper(f"xavier_{_drawn}", f'''
+def xavier_{_drawn}(parameter, gain=1.0):
+    """Torch's start, that takes vectors too: in Paddle their length is both fans."""
+    if parameter.dim() > 1:
+        return nn.init.xavier_{_drawn}_(parameter, gain)
+    std = gain / math.sqrt(parameter.numel())
+    return nn.init.{_drawn}_(parameter, {_from.format("std")})
+''', "nn", "math")  # fmt: skip
+
+    helper(f"kaiming_{_drawn}", f'''
+def kaiming_{_drawn}(parameter, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+    """Torch's start, that takes vectors too: in Paddle their length is both fans."""
+    if parameter.dim() > 1:
+        return nn.init.kaiming_{_drawn}_(parameter, a, mode, nonlinearity)
+    std = nn.init.calculate_gain(nonlinearity, a) / math.sqrt(parameter.numel())
+    return nn.init.{_drawn}_(parameter, {_from.format("std")})
+''', "nn", "math")  # fmt: skip
 
 
 ROWS = (
@@ -63,11 +89,14 @@ ROWS = (
         "nn.init.xavier_uniform_(tensor, gain=1.0)", {"fan_in": only(None), "fan_out": only(None)},
         drawn("XavierUniform(gain=2.0)", "80, 300"),
         drawn("XavierUniform()"),
+        drawn_bias("XavierUniform()"),
+        drawn_bias("XavierUniform(gain=2.0)"),
         drawn("XavierUniform(fan_out=10)"),
         drawn("XavierUniform(fan_in=40, fan_out=10)"),
         variants=(
             when("xavier_uniform_of(tensor, fan_in=None, fan_out=None)", {"gain": only(1.0), **FANS}, fan_in="given"),
             when("xavier_uniform_of(tensor, fan_in=None, fan_out=None)", {"gain": only(1.0), **FANS}, fan_out="given"),
+            when("xavier_uniform(tensor, gain=1.0)", ndim=(1,)),
         ),
         rule="start",
     ),
@@ -76,6 +105,9 @@ ROWS = (
         "nn.init.xavier_normal_(tensor, gain=1.0)", {"fan_in": only(None), "fan_out": only(None)},
         drawn("XavierNormal(gain=2.0)", "80, 300"),
         drawn("XavierNormal()"),
+        drawn_bias("XavierNormal()"),
+        drawn_bias("XavierNormal(gain=2.0)"),
+        variants=(when("xavier_normal(tensor, gain=1.0)", ndim=(1,)),),
         rule="start",
     ),
     api(
@@ -84,6 +116,8 @@ ROWS = (
         {"fan_in": only(None), "negative_slope": "a"},
         drawn("KaimingNormal(mode='fan_out')", "80, 300"),
         drawn("KaimingNormal()"),
+        drawn_bias("KaimingNormal()"),
+        drawn_bias("KaimingNormal(negative_slope=0.5, nonlinearity='leaky_relu', mode='fan_out')"),
         drawn("KaimingNormal(fan_in=10)"),
         drawn("KaimingNormal(nonlinearity='leaky_relu', negative_slope=0.5)"),
         variants=(
@@ -91,6 +125,7 @@ ROWS = (
                  {"fan_in": to("fan_in"), "negative_slope": only(0.0, 0), "nonlinearity": only("relu"),
                   "mode": only("fan_in")},
                  fan_in="given"),
+            when("kaiming_normal(tensor, a=0, mode='fan_in', nonlinearity='leaky_relu')", ndim=(1,)),
         ),
         rule="start",
     ),
@@ -100,12 +135,15 @@ ROWS = (
         {"fan_in": only(None), "negative_slope": "a"},
         drawn("KaimingUniform(negative_slope=0.5, nonlinearity='leaky_relu', mode='fan_out')", "80, 300"),
         drawn("KaimingUniform()"),
+        drawn_bias("KaimingUniform()"),
+        drawn_bias("KaimingUniform(negative_slope=0.5, nonlinearity='leaky_relu', mode='fan_out')"),
         drawn("KaimingUniform(fan_in=10)"),
         variants=(
             when("partial(nn.init.uniform_, a=-math.sqrt(6.0 / {fan_in}), b=math.sqrt(6.0 / {fan_in}))",
                  {"fan_in": to("fan_in"), "negative_slope": only(0.0, 0), "nonlinearity": only("relu"),
                   "mode": only("fan_in")},
                  fan_in="given"),
+            when("kaiming_uniform(tensor, a=0, mode='fan_in', nonlinearity='leaky_relu')", ndim=(1,)),
         ),
         rule="start",
     ),
