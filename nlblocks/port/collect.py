@@ -66,6 +66,8 @@ class Closure:
                 self._changing()
             if not self._queue:
                 self._read()
+            if not self._queue:
+                self._found_by_text()
 
     def _changing(self) -> None:
         """Want the statements that change what is wanted: ``CONFIG["x"] = 1``, ``NAMES.append(...)``.
@@ -266,6 +268,18 @@ class Closure:
         }
         for name in shown & set(module.top):
             self._refer(f"{module.name}.{name}", None)
+
+    def _found_by_text(self) -> None:
+        """Of modules that look names up by text, want the imports of what is wanted: no code says their names."""
+        for wanted in list(self.wanted.values()):
+            module = wanted.module
+            kept = (unit for unit in self.sources.units(module) if unit.lines[0] in wanted.lines)
+            if not any(looks_up(ast.walk(unit.node)) for unit in kept):
+                continue
+            for name, dotted in (*module.top.items(), *module.inner):
+                found = self.sources.definition(dotted, None) if dotted and name not in wanted.imports else None
+                if found is not None and found[0] is not module and (found[0].name, found[1]) in self._done:
+                    self._refer(str(dotted), module)
 
     def want(self, module: Module) -> Wanted:
         return self.wanted.setdefault(module.name, Wanted(module))

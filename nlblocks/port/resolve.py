@@ -83,14 +83,14 @@ class Module:
 
     @cached_property
     def inner(self) -> list[tuple[str, str]]:
-        """The names that imports in functions and classes bind, and what each is."""
+        """The names that imports in functions and classes bind, and what each is: one name may be several."""
         return [
             (name, dotted)
             for node in ast.walk(self.tree)
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-            for name, dotted in bound(
-                (i for i in ast.walk(node) if isinstance(i, ast.Import | ast.ImportFrom)), self.package
-            ).items()
+            for inner in ast.walk(node)
+            if isinstance(inner, ast.Import | ast.ImportFrom)
+            for name, dotted in bound([inner], self.package).items()
             if dotted
         ]
 

@@ -24,7 +24,8 @@ def written(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     job = Job.of([entry], folder / "out", path=[folder / "sources"], kwargs="", inputs=(), weights=(), setup=None)
-    return {name: found.text for name, found in translate(job, Record(dict(seen or {}))).items()}
+    ran = {name: str(folder / "sources" / f"{name.replace('.', '/')}.py") for name in seen or {}}
+    return {name: found.text for name, found in translate(job, Record(dict(seen or {}), ran)).items()}
 
 
 def test_what_is_looked_up_on_a_module_that_another_shows_is_kept(tmp_path) -> None:
@@ -52,3 +53,21 @@ def test_what_is_looked_up_on_a_module_by_text_is_shown_there(tmp_path) -> None:
 def test_what_is_left_out_leaves_its_blank_lines(tmp_path) -> None:
     files = {"net.py": "def size():\n    return LARGE\n\n\n# too few\nSMALL = 1\nLARGE = 2\n"}
     assert written(tmp_path, "net:size", files)["net"] == "def size():\n    return LARGE\n\n\nLARGE = 2\n"
+
+
+def test_what_a_function_imports_and_finds_by_text_is_kept(tmp_path) -> None:
+    files = {
+        "shop/net.py": (
+            "def made(kind, name):\n"
+            '    if kind == "small":\n        from shop.small import Box\n'
+            "    else:\n        from shop.large import Bag, Box\n"
+            "    return eval(name)()\n"
+        ),
+        "shop/small.py": "class Box:\n    pass\n",
+        "shop/large.py": "class Box:\n    pass\n\n\nclass Bag:\n    pass\n",
+    }
+    place = Place(callees={"shop.large:Box"})
+    seen = {"shop.net": FileRecord({(6, 11, 6, 23): place}), "shop.large": FileRecord()}
+    found = written(tmp_path, "shop.net:made", files, seen)
+    assert "        from shop_torch.large import Box\n" in found["shop.net"]
+    assert found["shop.large"] == "class Box:\n    pass\n"
