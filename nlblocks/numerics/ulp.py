@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.init import generator
 from nlblocks.numerics.difference import CHUNK
+
+BITS: dict[str, Any] = {"float64": np.int64, "float32": np.int32}
+"""Integers of the same size: the next number outwards, of either sign, is one more."""
 
 
 def nudged(array: Array, trial: int, name: str, dtype: str | None = None) -> Array:
@@ -19,14 +24,15 @@ def nudged(array: Array, trial: int, name: str, dtype: str | None = None) -> Arr
     or what a ReLU left, and exact in every precision. Its neighbours are the smallest subnormals, some 300 decimal
     orders below any rounding, which one kernel flushes to zero and another does not, and which turn "equal to 0" and
     "tied" into something else: a nudge would show a jump that no rounding makes, and a floor that excuses too much.
+    What is infinite or NaN stays as well.
     """
     dtype = dtype or array.real.dtype.name
-    if array.dtype.kind not in "fc" or dtype not in ("float64", "float32"):
+    if array.dtype.kind not in "fc" or dtype not in BITS:
         return array
     result = np.array(array, dtype=dtype if array.dtype.kind == "f" else np.result_type(dtype, np.complex64), order="C")
     flat, stream = result.reshape(-1).view(dtype), generator(trial, f"nudge:{name}")
     for start in range(0, flat.size, CHUNK):
         part = flat[start : start + CHUNK]
-        up = stream.random(part.size) < 0.5
-        part[...] = np.where(part == 0, part, np.nextafter(part, np.where(up, np.inf, -np.inf).astype(part.dtype)))
+        outwards = (stream.random(part.size) < 0.5) == (part > 0)
+        part.view(BITS[dtype])[...] += np.where(outwards, np.int8(1), np.int8(-1)) * (np.isfinite(part) & (part != 0))
     return result

@@ -110,5 +110,6 @@ def _runs(
         if not trace.stopped:
             say(f"{name} noise floor")
             trials = range(NUDGES if dtype == "float64" else MORE_NUDGES)
-            floors[name] = subject.noise(training=train, dtype=dtype, base=trace, trials=trials)
+            decided = subject.decided(training=train, dtype=dtype)
+            floors[name] = subject.noise(training=train, dtype=dtype, base=trace, trials=trials, decisions=decided)
     return subject, traces, floors

@@ -45,8 +45,8 @@ class DecidedExactly:
     alike: DecidedAlike
 
 
-def decided_alike(left: Side, right: Side, runs: Pass) -> DecidedAlike | None:
-    """The pass, None where the right decides like the left already, or cannot be held to it."""
+def decided_alike(left: Side, right: Side, runs: Pass, decided: Any) -> DecidedAlike | None:
+    """The pass, None where the right decides like the left, as ``decided``, already, or cannot be held to it."""
     if not (left.repeatable and right.repeatable):
         return None
     how: dict[str, Any] = {"training": runs.training, "dtype": runs.dtype}
@@ -54,7 +54,6 @@ def decided_alike(left: Side, right: Side, runs: Pass) -> DecidedAlike | None:
         left.run(training=runs.training, keep="digests"),
         right.run(training=runs.training, keep="digests", given=runs.given),
     )
-    decided = left.decided(**how)
     kept = decided.of_inputs()
     partners = _partners(*digests, kept)
     decisions = type(decided)({other.site: kept[op.site] for op, other in partners})
@@ -74,7 +73,7 @@ def decided_exactly(left: Side, right: Side, runs: Pass) -> DecidedExactly | Non
     if not (left.repeatable and right.repeatable):
         return None
     exact, own = (
-        (left.decided(training=runs.training, dtype=dtype), right.decided(training=runs.training, dtype=dtype))
+        tuple(side.decided(training=runs.training, dtype=dtype, operands=True) for side in (left, right))
         for dtype in ("float64", runs.dtype)
     )
     if other_rules(own, exact):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -32,8 +33,16 @@ class Comparer:
         self.left, self.right, self.pairs = left, right, pairs
         self.floors = SideFloors(held=True), SideFloors(held=True)
         self.falling = SideFloors(held=False), SideFloors(held=False)
+        self.most = MORE_NUDGES
         self._jumps: dict[tuple[bool, str], str] = {}
         self._alike: dict[tuple[bool, str], DecidedAlike | None] = {}
+        self._exactly: dict[tuple[bool, str], tuple[Comparer, DecidedAlike] | None] = {}
+
+    def asking(self, most: int) -> Comparer:
+        """The same, floors and all, that asks for no more nudged runs than these."""
+        found = copy(self)
+        found.most = most
+        return found
 
     def run(self, *, training: bool, dtype: str, keep: str) -> Pass:
         """One run of each side."""
@@ -83,7 +92,7 @@ class Comparer:
         largest = self._largest(key[0], runs, found.difference.scale)
         nothing = tolerance.NOTHING * largest / RATIO if key[0] in GRADIENTS else 0.0
         narrow = [(NUDGES, False)] if runs.dtype == "float64" else []  # what passes by nudges alone needs no more
-        for nudges, constants in (*narrow, (NUDGES, True), (MORE_NUDGES, True)):
+        for nudges, constants in (*narrow, (NUDGES, True), *([(MORE_NUDGES, True)] if self.most > NUDGES else [])):
             floors = self._floors(self.floors, key, runs, other, nudges, a.shape, where, constants=constants)
             measured = np.maximum(*floors) if runs.dtype == "float64" else np.minimum(*floors)
             found = found.judged(a, b, np.maximum(measured, max(extra, nothing)), largest)
@@ -119,13 +128,20 @@ class Comparer:
         """The pass in which the right decides as the left does at thresholds and ties; see :mod:`.alike`."""
         key = (runs.training, runs.dtype)
         if key not in self._alike:
-            self._alike[key] = decided_alike(self.left, self.right, runs)
+            decided = self.floors[0].decided(self.left, runs, right=False)
+            self._alike.clear()  # of another pass: it holds a run
+            self._alike[key] = decided_alike(self.left, self.right, runs, decided)
         return self._alike[key]
 
     def exactly(self, runs: Pass) -> tuple[Comparer, DecidedAlike] | None:
         """The same sides where each decides as it does in float64, and their pass; see :mod:`.alike`."""
-        found = decided_exactly(self.left, self.right, runs)
-        return None if found is None else (Comparer(found.left, found.right, self.pairs), found.alike)
+        key = (runs.training, runs.dtype)
+        if key not in self._exactly:
+            self._exactly.clear()
+            found = decided_exactly(self.left, self.right, runs)
+            own = None if found is None else (Comparer(found.left, found.right, self.pairs), found.alike)
+            self._exactly[key] = own
+        return self._exactly[key]
 
     def jumping(
         self, key: vocabulary.Key, a: Array, b: Array, runs: Pass, where: Array | None = None
@@ -152,21 +168,30 @@ class Comparer:
         nudges: int, shape: tuple[int, ...], where: Array | None, *, smooth: bool, constants: bool,
     ) -> Array:  # fmt: skip
         """One side's floor of each element, in the left's layout; 0 where there is none."""
-        group, name = key
         own = (self.left, self.right)[side]
-        found = floors[side].of(own, runs, right=bool(side), nudges=nudges, constants=constants)
-        if side and group in ("grad_params", "buffers"):
-            grouped = {n: value for (g, n), value in found.items() if g == group}
-            target = {name: np.broadcast_to(0.0, runs.left.state[name].shape)}
-            floor = self.pairs.mirrored(grouped, target).get(name)
-        else:
-            floor = found.get((group, other if side and other is not None else name))
-        if floor is None:
-            return np.zeros(shape)
-        floor = floor[where] if where is not None else floor
-        if floor.shape != shape:
-            return np.zeros(shape)
+        every = floors[side].of(own, runs, right=bool(side), nudges=nudges, constants=constants)
+        found = [f for one in every if (f := self._in_left(side, one, key, runs, other)) is not None]
+        there = [floor if where is None else floor[where] for floor in found]
+        floor = _largest([floor for floor in there if floor.shape == shape] or [np.zeros(shape)])
         return NoiseFloor.smoothed(floor) if smooth else floor
+
+    def _in_left(
+        self, side: int, floors: Mapping[vocabulary.Key, Array], key: vocabulary.Key, runs: Pass, other: str | None
+    ) -> Array | None:
+        """A side's floor of a tensor in the left's layout, if it has one."""
+        group, name = key
+        if not side or group not in ("grad_params", "buffers"):
+            return floors.get((group, other if side and other is not None else name))
+        grouped = {n: value for (g, n), value in floors.items() if g == group}
+        return self.pairs.mirrored(grouped, {name: np.broadcast_to(0.0, runs.left.state[name].shape)}).get(name)
+
+
+def _largest(arrays: Sequence[Array]) -> Array:
+    """The largest of each element; the array itself where there is one."""
+    first, *others = arrays
+    for other in others:
+        first = np.maximum(first, other)
+    return first
 
 
 def _undecided(found: Comparison) -> Comparison:

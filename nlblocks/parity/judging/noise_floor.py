@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,46 +15,76 @@ from nlblocks.parity.judging.side import Side
 from nlblocks.parity.tracing import Trace, vocabulary
 
 
-class SideFloors:
-    """The noise floors of one side, by mode and dtype; more nudges are added to those already made.
+@dataclass(slots=True)
+class _Known:
+    """What is known of a side in the pass that is ``judged``: what it ``decided`` on what it was given, and its floors.
 
-    The nudged runs are ``held`` to what the side decides at thresholds and ties, or fall where they fall.
+    These are by so many ``nudges``, and by constants that move.
+    """
+
+    judged: tuple[bool, str] | None = None
+    decided: tuple[vocabulary.Given | None, Any] | None = None
+    nudges: int = 0
+    nudged: Mapping[vocabulary.Key, Array] = field(default_factory=dict)
+    constants: Mapping[vocabulary.Key, Array] | None = None
+    largest: Mapping[str, float] | None = None
+
+
+class SideFloors:
+    """The noise floors of one side in the pass that is judged; more nudges are added to those already made.
+
+    Those of the pass before are let go of: there is a floor for every weight. The nudged runs are ``held`` to what the
+    side decides at thresholds and ties, or fall where they fall.
     """
 
     def __init__(self, *, held: bool) -> None:
-        self.held = held
-        self._measured: dict[tuple[bool, str], tuple[int, Mapping[vocabulary.Key, Array]]] = {}
-        self._constants: dict[tuple[bool, str], Mapping[vocabulary.Key, Array]] = {}
-        self._whole: dict[tuple[bool, str], tuple[int, Mapping[vocabulary.Key, Array]]] = {}
-        self._largest: dict[tuple[bool, str], dict[str, float]] = {}
+        self.held, self._known = held, _Known()
 
     def of(
         self, side: Side, runs: Pass, *, right: bool, nudges: int, constants: bool = True
-    ) -> Mapping[vocabulary.Key, Array]:
-        """The floors after so many nudges of one side of a pass; ``constants`` that are held as float32 move too."""
-        key = (runs.training, runs.dtype)
-        how: dict[str, Any] = {
-            "training": runs.training, "dtype": runs.dtype, "base": runs.right if right else runs.left,
-            "given": runs.given if right else None, "held": self.held,
-        }  # fmt: skip
-        done, floor = self._measured.get(key, (0, {}))
-        if done < nudges:
-            floor = NoiseFloor.larger(floor, side.noise(trials=range(done, nudges), constants=False, **how))
-            done, self._measured[key] = nudges, (nudges, floor)
+    ) -> tuple[Mapping[vocabulary.Key, Array], ...]:
+        """The floors after so many nudges of one side of a pass, and those by ``constants`` that are held as float32.
+
+        The larger of each element counts. They are kept apart: some tensors are judged by nudges alone.
+        """
+        known, decisions = self._of(runs), self.decided(side, runs, right=right) if self.held else None
+        base = runs.right if right else runs.left
+        how: dict[str, Any] = {**_how(runs, right=right), "base": base, "decisions": decisions}
+        if known.nudges < nudges:
+            trials = range(known.nudges, nudges)
+            known.nudged = NoiseFloor.larger(known.nudged, side.noise(trials=trials, constants=False, **how))
+            known.nudges = nudges
         if not constants:
-            return floor
-        if key not in self._constants:
-            self._constants[key] = side.noise(trials=(), constants=True, **how)
-        if key not in self._whole or self._whole[key][0] < done:
-            self._whole[key] = done, NoiseFloor.larger(floor, self._constants[key])
-        return self._whole[key][1]
+            return (known.nudged,)
+        if known.constants is None:
+            known.constants = side.noise(trials=(), constants=True, **how)
+        return known.nudged, known.constants
+
+    def decided(self, side: Side, runs: Pass, *, right: bool) -> Any:
+        """What the side decides in a pass, as :meth:`Side.run` takes it, on what it is given now."""
+        known, how = self._of(runs), _how(runs, right=right)
+        if known.decided is None or known.decided[0] is not how["given"]:
+            known.decided = how["given"], side.decided(**how)
+        return known.decided[1]
 
     def largest(self, group: str, runs: Pass, *, right: bool) -> float:
         """The largest value in a group of a side's results."""
-        key = (runs.training, runs.dtype)
-        if key not in self._largest:
-            self._largest[key] = _largest(runs.right if right else runs.left)
-        return self._largest[key].get(group, 0.0)
+        known = self._of(runs)
+        if known.largest is None:
+            known.largest = _largest(runs.right if right else runs.left)
+        return known.largest.get(group, 0.0)
+
+    def _of(self, runs: Pass) -> _Known:
+        """What is known of this pass: nothing, where another was judged before."""
+        judged = runs.training, runs.dtype
+        if self._known.judged != judged:
+            self._known = _Known(judged)
+        return self._known
+
+
+def _how(runs: Pass, *, right: bool) -> dict[str, Any]:
+    """How a side of a pass is run again."""
+    return {"training": runs.training, "dtype": runs.dtype, "given": runs.given if right else None}
 
 
 def _largest(trace: Trace) -> dict[str, float]:

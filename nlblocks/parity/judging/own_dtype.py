@@ -9,6 +9,7 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics import Comparison
+from nlblocks.numerics.tolerance import MORE_NUDGES, NUDGES
 from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
@@ -55,8 +56,12 @@ class OwnDtype:
             judged.undecided.append((what, excuse(self.comparer, runs)))
         if runs.stopped:
             return judged
-        comparisons, lacking = self._compare(self.comparer, runs, phase)
-        judged.comparisons, judged.findings = self._near_ties(runs, phase, comparisons)
+        for most in (NUDGES, MORE_NUDGES):  # most of what fails is at a tie, and more nudges cost the most
+            comparisons, lacking = self._compare(self.comparer.asking(most), runs, phase)
+            judged.comparisons, judged.findings = self._near_ties(runs, phase, comparisons, most)
+            if all(c.passed or c.accepted for c in judged.comparisons):
+                break
+        self._jumping(runs, phase, judged)
         failed = [c for c in judged.comparisons if not (c.passed or c.undecided or c.accepted)]
         if lacking or failed:
             del runs
@@ -85,32 +90,35 @@ class OwnDtype:
         return found + gradients.comparisons, lacking
 
     def _near_ties(
-        self, runs: Pass, phase: Phase, comparisons: list[Comparison]
+        self, runs: Pass, phase: Phase, comparisons: list[Comparison], most: int
     ) -> tuple[list[Comparison], list[Finding]]:
         """The comparisons with those accepted that differ only by what falls on either side of a tie, and the notes."""
         notes: list[Finding] = []
         if not all(c.passed or c.undecided for c in comparisons):
             alike = self.comparer.decided_alike(runs)
             if alike is not None:
-                met = self._met(self.comparer, alike.runs, phase)
+                met = self._met(self.comparer.asking(most), alike.runs, phase)
                 notes += near_ties(comparisons, met, alike.words, phase)
                 comparisons = at_ties(comparisons, met)
         if runs.training in self.exact and not all(c.passed or c.accepted for c in comparisons):
             exactly = self.comparer.exactly(runs)
             if exactly is not None:
                 held, alike = exactly
-                met = self._met(held, alike.runs, phase)
+                met = self._met(held.asking(most), alike.runs, phase)
                 comparisons = [replace(c, undecided="") if (c.group, c.name) in met else c for c in comparisons]
                 notes += near_ties(comparisons, met, alike.words, phase)
                 comparisons = at_ties(comparisons, met)
-        for index, found in enumerate(comparisons):
+        return comparisons, notes
+
+    def _jumping(self, runs: Pass, phase: Phase, judged: Judged) -> None:
+        """Accept the gradients that differ by no more than jumps that nudges show, and say so."""
+        for index, found in enumerate(judged.comparisons):
             if found.passed or found.undecided or found.accepted or found.group != "grad_params":
                 continue
             note, undecided = self._jump(runs, phase, found)
-            notes += note
+            judged.findings += note
             tied = replace(found, explained=(TIE,), accepted=True)
-            comparisons[index] = tied if note else replace(found, undecided=undecided)
-        return comparisons, notes
+            judged.comparisons[index] = tied if note else replace(found, undecided=undecided)
 
     def _met(self, comparer: Comparer, runs: Pass, phase: Phase) -> set[tuple[str, str]]:
         """What agrees in a pass in which both sides decide alike."""

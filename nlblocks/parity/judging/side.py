@@ -38,17 +38,19 @@ class Side(Protocol):
     ) -> Trace:  # fmt: skip
         """One pass, with backward in training; held to ``decisions``, if there are any."""
 
-    def decided(self, *, training: bool, dtype: str, given: vocabulary.Given | None = None) -> Any:
-        """What one pass decides at thresholds and ties, as :meth:`run` takes it."""
+    def decided(
+        self, *, training: bool, dtype: str, given: vocabulary.Given | None = None, operands: bool = False
+    ) -> Any:
+        """What one pass decides at thresholds and ties, as :meth:`run` takes it; of what numbers, with ``operands``."""
 
     def noise(
         self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int],
-        given: vocabulary.Given | None = None, held: bool = True, constants: bool = True,
+        given: vocabulary.Given | None = None, decisions: Any = None, constants: bool = True,
     ) -> Mapping[vocabulary.Key, Array]:  # fmt: skip
         """Per element of ``base``, the largest change when all that goes in moves by one unit in the last place.
 
-        What stands at a threshold or a tie is ``held`` there, or falls where it falls. ``constants`` that a framework
-        holds as float32 move by as much as they may be off.
+        What stands at a threshold or a tie is held there by ``decisions``, or falls where it falls. ``constants`` that
+        a framework holds as float32 move by as much as they may be off.
         """
 
     def jump(self, *, training: bool, dtype: str, given: vocabulary.Given | None = None) -> str:

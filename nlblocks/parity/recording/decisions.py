@@ -17,7 +17,7 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.numerics.tolerance import HIDDEN, unmasked
 from nlblocks.parity.recording.framework import Framework
-from nlblocks.parity.recording.order import held_order, ranks
+from nlblocks.parity.recording.order import Order
 from nlblocks.parity.tracing import vocabulary
 
 Thresholds = Callable[[Mapping[str, Any]], Sequence[Any]]
@@ -113,27 +113,6 @@ class _Sides:
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
-    """The rank of each element, equal ones with one rank, and that of 0, if there is one."""
-
-    ranks: Array
-    zero: int
-
-    @property
-    def size(self) -> int:
-        return self.ranks.size
-
-    @classmethod
-    def of(cls, x: Array) -> _Order:
-        found = ranks(x)
-        zeros = found[x == 0]
-        return cls(found, int(zeros[0]) if zeros.size else -1)
-
-    def held(self, x: Array) -> Array:
-        return held_order(x, self.ranks, self.zero) if self.ranks.shape == x.shape else x
-
-
-@dataclass(frozen=True, slots=True)
 class _Larger:
     """Which of two tensors is larger (-1, 0, 1), element by element."""
 
@@ -158,7 +137,8 @@ class Decisions:
 
     ``largest`` is the largest number that the run computed, but for those that mask. ``moved`` is how far a held run
     was put back, by site: the number of elements, and the longest way. ``operands`` are the numbers that integers and
-    steps were made of, by site: a run that is given these as well tells how far off its own are where it was put back.
+    steps were made of, by site: a run that fills decisions keeps them where it is given somewhere to, and one that is
+    held to them and given them tells how far off its own are where it was put back.
     """
 
     def __init__(self, kept: Mapping[str, Any] | None = None, operands: Mapping[str, Any] | None = None) -> None:
@@ -190,7 +170,7 @@ class Decisions:
 
     def of_inputs(self) -> dict[str, Any]:
         """What was decided on what went into a call: it says how far another run is from deciding alike."""
-        return {site: kept for site, kept in self.kept.items() if isinstance(kept, _Sides | _Order | _Larger)}
+        return {site: kept for site, kept in self.kept.items() if isinstance(kept, _Sides | Order | _Larger)}
 
     def before(self, framework: Framework, call: Any) -> None:
         """Keep what a call will decide, or put its input back to where it decides alike."""
@@ -208,7 +188,7 @@ class Decisions:
         elif call.kind in COMPARED and isinstance(other, np.ndarray):
             self._hold(framework, call.site, x, own, lambda: _Larger(_sign(own, other)), other)
         elif call.kind in ORDERED and not np.isnan(own).any():
-            self._hold(framework, call.site, x, own, lambda: _Order.of(own))
+            self._hold(framework, call.site, x, own, lambda: Order.of(own))
         elif call.kind in KINKS:
             self._hold(framework, call.site, x, own, lambda: _Sides.of(own, KINKS[call.kind](call.attrs)))
 
@@ -247,7 +227,7 @@ class Decisions:
 
     def _made_of(self, framework: Framework, call: Any, turned: int) -> None:
         """Keep the floating tensors that a decision was made of; where it was ``turned``, how far off they are now."""
-        if self.held and not (self._exact and turned):
+        if not self._exact or (self.held and not turned):
             return
         x = self._before[call.site][0] if call.site in self._before else None
         given = [t for n, t in call.arguments.items() if n != "x" or x is None]

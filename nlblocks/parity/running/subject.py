@@ -186,32 +186,33 @@ class Subject:
 
         return trained(self.framework, plan.maker, again)
 
-    def decided(self, *, training: bool, dtype: str, given: vocabulary.Given | None = None) -> Any:
-        """What one run decides at thresholds and ties."""
+    def decided(
+        self, *, training: bool, dtype: str, given: vocabulary.Given | None = None, operands: bool = False
+    ) -> Any:
+        """What one run decides at thresholds and ties, with the ``operands`` of what it decides if they are wanted."""
         if self.decisions is not None:
             return self.decisions
-        found = self.tracer.decisions()
+        found = self.tracer.decisions(operands={} if operands else None)
         self._pass(training=training, dtype=dtype, keep="results", given=given, decisions=found, backward=False)
         return found
 
     def noise(
         self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int],
-        given: vocabulary.Given | None = None, held: bool = True, constants: bool = True,
+        given: vocabulary.Given | None = None, decisions: Any = None, constants: bool = True,
     ) -> dict[vocabulary.Key, Array]:  # fmt: skip
         """Per element, the largest change when all that goes in moves by one unit in the last place, in each trial.
 
         That is the inputs, the weights and the gradients of the outputs. Where the framework's kernels hold constants
-        as float32, also the change when the ``constants`` are off by as much. The runs are ``held`` to what an
-        un-nudged one decides at thresholds and ties, or fall where they fall.
+        as float32, also the change when the ``constants`` are off by as much. The runs are held to the
+        ``decisions`` of an un-nudged one at thresholds and ties, or fall where they fall.
         """
         noise = NoiseFloor(base.results())
-        kept = self.decided(training=training, dtype=dtype, given=given).kept if held else None
 
         def moved(weight: float, **changes: Any) -> None:
             run = self._pass(
                 training=training, dtype=dtype, keep="results", given=given,
                 gradients=lambda key, value: noise.add(key, value, weight),
-                decisions=self.tracer.decisions(kept) if held else None, **changes,
+                decisions=None if decisions is None else self.tracer.decisions(decisions.kept), **changes,
             )  # fmt: skip
             noise.add_all(run.results(), weight)
 

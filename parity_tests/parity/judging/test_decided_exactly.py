@@ -12,6 +12,8 @@ torch = pytest.importorskip("torch")
 paddle = pytest.importorskip("paddle")
 
 from nlblocks import parity  # noqa: E402
+from nlblocks.numerics.tolerance import MORE_NUDGES, NUDGES  # noqa: E402
+from nlblocks.parity.running import Subject  # noqa: E402
 
 ROWS = np.repeat(np.random.default_rng(0).normal(size=(16, 1)), 7, axis=1).astype(np.float32)
 """Rows of seven equal numbers: their mean is each of them in float64, and in float32 above or below some."""
@@ -81,6 +83,20 @@ def test_a_decision_that_float32_makes_otherwise_is_said_and_is_no_fault(pair: t
     notes = [f.explanation for f in report.findings if "as in float64" in f.explanation]
     assert len(notes) == 2 * (pair[0] is not pair[1]), report
     assert all("greater_equal" in note for note in notes)
+
+
+def test_more_nudges_are_made_only_where_such_decisions_do_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, noise = list[int](), Subject.noise
+
+    def noted(self: Any, *, trials: Any, **how: Any) -> Any:
+        asked.extend(trials)
+        return noise(self, trials=trials, **how)
+
+    monkeypatch.setattr(Subject, "noise", noted)
+    assert parity.compare(Left(kept), Right(dropped), ROWS).verdict == "same"
+    assert max(asked) < NUDGES
+    assert parity.compare(Left(kept), Right(FAULTS["another factor"][1]), ROWS).verdict == "different"
+    assert max(asked) == MORE_NUDGES - 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
