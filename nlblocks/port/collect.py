@@ -227,10 +227,15 @@ class Closure:
                 stored = {n.attr for n in nodes if isinstance(n.ctx, ast.Store)}
                 if stored and not stored.isdisjoint(read(self.sources, self.wanted, self._spared)):
                     return True
-                used = {n.id for n in ast.walk(unit.node) if isinstance(n, ast.Name)}
-                variables = {n for u in self.sources.units(module) if isinstance(u.node, ast.Assign) for n in u.binds}
-                return any((module.name, n) in self._done for n in used & variables)
+                first, last = unit.lines
+                used = {dotted for site, dotted in module.names.items() if first <= site[0] <= last}
+                return any(self._is_wanted_variable(dotted, module) for dotted in used)
         return False
+
+    def _is_wanted_variable(self, dotted: str, home: Module) -> bool:
+        """Whether a name is that of a variable, here or in another module, which something that is kept reads."""
+        found = self.sources.definition(dotted, home)
+        return found is not None and found[1] in found[0].variables and (found[0].name, found[1]) in self._done
 
     def _called(self, module: Module, first: int, last: int) -> None:
         """What was seen to be called, or looked up, in these lines."""
@@ -324,7 +329,7 @@ class Closure:
 
     def _imported(self, dotted: str, home: Module) -> None:
         """Want the import that gave a module the name, and the condition that it stands under."""
-        for name, target in (*home.top.items(), *home.inner):
+        for name, target in (*home.top.items(), *home.inner, *home.hidden.items()):
             if target and (dotted == target or dotted.startswith(f"{target}.")):
                 self.want(home).imports.add(name)
                 if target.partition(".")[0] != "paddle":

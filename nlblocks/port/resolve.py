@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import builtins
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeGuard
 
 from nlblocks.port.observe import Site, Sites
 
@@ -50,14 +52,23 @@ class Module:
 
     @cached_property
     def aliases(self) -> dict[str, str]:
-        """Names that the module gives to other names, as in ``Conv = nn.Conv2D``."""
+        """Names that the module gives to other names, as in ``Conv = nn.Conv2D``, and to nothing else."""
+        given = Counter(node.id for node in _statements(self.tree.body) if _is_stored(node))
+        given.update(name for node in ast.walk(self.tree) if isinstance(node, ast.Global) for name in node.names)
         found = {}
         for node in self.tree.body:
             if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-                dotted = self._dotted(node.value, [self.top])
-                if dotted and node.targets[0].id != dotted:
-                    found[node.targets[0].id] = dotted
+                name, dotted = node.targets[0].id, self._dotted(node.value, [self.top])
+                if dotted and name != dotted and given[name] == 1:
+                    found[name] = dotted
         return found
+
+    @cached_property
+    def hidden(self) -> Scope:
+        """Imported names that the module then gives to its own, as in ``class Linear(Linear)``: what they were."""
+        imports = [node for node in self.tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        own = {name for name, dotted in self.top.items() if dotted == f"{self.name}.{name}"}
+        return {name: dotted for name, dotted in bound(imports, self.package).items() if name in own}
 
     @cached_property
     def variables(self) -> frozenset[str]:
@@ -151,9 +162,19 @@ def absolute(node: ast.ImportFrom, package: str) -> str:
 
 
 def bound(body: Iterable[ast.AST], package: str) -> Scope:
-    """The names that statements bind, those in nested functions and classes left out."""
+    """The names that statements bind, those in nested functions and classes left out.
+
+    Of an import and what takes its place under a condition, or where it fails, a name is the import's.
+    """
     found: Scope = {}
+    body = list(body)
+    always = {id(node) for node in body} | {
+        id(t) for node in body if isinstance(node, ast.Assign) for t in node.targets
+    }
     for node in _statements(body):
+        if id(node) in always and (isinstance(node, INNER[:3]) or _is_stored(node)):
+            found[getattr(node, "name", "") or getattr(node, "id", "")] = None
+            continue
         if isinstance(node, ast.Import):
             for alias in node.names:
                 name = alias.asname or alias.name.partition(".")[0]
@@ -176,6 +197,10 @@ def bound(body: Iterable[ast.AST], package: str) -> Scope:
 
 INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def _is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
@@ -209,7 +234,8 @@ class _Resolver:
             self.walk([*node.args.defaults, *filter(None, node.args.kw_defaults)], scopes)
             self._function(node.args, [node.body], scopes)
         elif isinstance(node, ast.ClassDef):
-            self.walk([*node.decorator_list, *node.bases, *(k.value for k in node.keywords)], scopes)
+            before = [self.module.hidden] if len(scopes) == 1 and node.name in self.module.hidden else []
+            self.walk([*node.decorator_list, *node.bases, *(k.value for k in node.keywords)], [*scopes, *before])
             self.walk(node.body, [*scopes, _ClassScope(bound(node.body, self.module.package))])
         elif isinstance(node, COMPREHENSIONS):
             inner = bound([g.target for g in node.generators], self.module.package)

@@ -21,10 +21,13 @@ from nlblocks.port.observe import Watcher, watched_imports
 from nlblocks.port.prove import prove
 from nlblocks.port.weights import read
 
+DEEP = 10_000
+"""Calls within calls, ten times Python's own limit: a watched call is two."""
+
 
 def observe(job: Job) -> dict[str, Any]:
     """Run the Paddle models once in evaluation and once in training, watched."""
-    sys.setrecursionlimit(10 * sys.getrecursionlimit())  # a watched call is two
+    sys.setrecursionlimit(max(DEEP, sys.getrecursionlimit()))
     naming = porting(SOURCE)
     watcher = Watcher(naming)
     with watched_imports(watcher, [Path(path) for path in job.paths]):

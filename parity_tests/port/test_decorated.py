@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("libcst")
@@ -204,3 +206,33 @@ def test_a_decorator_that_changes_its_class_stays(package) -> None:
 
 def test_a_decorator_that_wraps_stays(package) -> None:
     assert "@timed\n    @float32\n    def step(self, x):" in package.text("deco.net")
+
+
+@pytest.mark.parametrize(
+    ("variable", "named"),
+    [("", "KNOWN: dict = {}"), ("KNOWN = {}\n", "from parts import KNOWN"), ("KNOWN = {}\n", "import parts")],
+)
+def test_a_registry_that_is_read_is_filled(variable: str, named: str, tmp_path: Path) -> None:
+    known = "parts.KNOWN" if named == "import parts" else "KNOWN"
+    text = f"""from paddle import nn
+{named}
+
+
+def register(cls):
+    {known}[cls.__name__] = cls
+    return cls
+
+
+@register
+class Double(nn.Layer):
+    def forward(self, x):
+        return x * 2
+
+
+class Net(nn.Layer):
+    def forward(self, x):
+        for kind in {known}.values():
+            x = kind()(x)
+        return x
+"""
+    Package(tmp_path, {"own.py": text, "parts.py": variable or "OTHER = 1\n"}, "own:Net", "2,5").check()

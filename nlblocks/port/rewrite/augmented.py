@@ -6,8 +6,9 @@ from typing import Any
 
 import libcst as cst
 
+from nlblocks.port.rewrite.again import is_repeatable
 from nlblocks.port.rewrite.argument import code
-from nlblocks.port.rewrite.around import LOOSE
+from nlblocks.port.rewrite.around import LOOSE, as_paddles
 from nlblocks.port.rewrite.file import Walk
 from nlblocks.port.rewrite.meaning import TENSORS
 
@@ -22,13 +23,14 @@ def augmented(original: cst.AugAssign, updated: cst.AugAssign, transform: Walk) 
         tensor = bool(place.arguments["0"].kinds & TENSORS)
     else:
         tensor = transform.meaning.guess.changed(transform.site(original)) == "Tensor"
-    if not tensor:
-        return updated
+    if not tensor or not is_repeatable(original.target):
+        return updated  # an item that is set again, or what is not to be read twice
     operator = getattr(cst, type(updated.operator).__name__.removesuffix("Assign"))()
     value = updated.value
     sum_of = isinstance(operator, cst.Add | cst.Subtract) and isinstance(value, cst.BinaryOperation)
     tight = sum_of and isinstance(value.operator, TIGHTER)  # type: ignore[attr-defined]
     if isinstance(value, LOOSE) and not tight and not value.lpar:
         value = value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    value = as_paddles(original.value, value, transform)
     read: Any = cst.parse_expression(code(updated.target))
     return cst.Assign([cst.AssignTarget(updated.target)], cst.BinaryOperation(read, operator, value))

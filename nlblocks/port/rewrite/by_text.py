@@ -5,6 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from nlblocks.port.observe import Place
+from nlblocks.port.rewrite.again import bound, named_once
 from nlblocks.port.rewrite.argument import UNKNOWN, code, expression, literal
 from nlblocks.port.rewrite.file import File
 from nlblocks.port.table import row_of
@@ -37,8 +38,10 @@ def by_text(original: cst.Call, updated: cst.Call, place: Place | None, file: Fi
     if known is not UNKNOWN:
         value = expression(repr(renamed.get(known, known)))
     else:
-        text = code(argument.value)
-        value = expression(f"{renamed!r}.get({text}, {text})")
+        found = f"{renamed!r}.get({{name}}, {{name}})"
+        names = named_once(found, {"name": argument.value})
+        text = names.get("name") or code(argument.value)
+        value = expression(bound(found.replace("{name}", text), names, {"name": argument.value}))
     args = list(updated.args)
     args[index] = argument.with_changes(value=value)
     return updated.with_changes(args=args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import libcst as cst
 
 from nlblocks.port.observe import Place
+from nlblocks.port.rewrite.again import bound, is_used_up, named_once
 from nlblocks.port.rewrite.argument import STARTLESS, UNKNOWN, Argument, Refusal, code, expression, item_text, literal
 from nlblocks.port.rewrite.convert import CONVERTERS, same_literal
 from nlblocks.port.rewrite.file import IMPORTS, File
@@ -270,6 +272,8 @@ class Call:
             given = linear and "assign" in code(held or argument.node)
             found.starts[fate.name] = turned(held or argument.node, self.file) if given else argument.node
             return []
+        if is_used_up(argument.node):
+            raise Refusal(f"{name}={argument.text} gives something else when it is asked again")
         possible = outcomes(argument.node) or self.file.truths.get(argument.text, set())
         kinds = possible or argument.kinds
         plain = bool(kinds) and kinds <= STARTLESS
@@ -339,7 +343,14 @@ class Call:
             arguments[self.row.signature.variadic] = Argument(
                 expression(f"[{', '.join(code(a).strip().rstrip(',') for a in rest)}]")
             )
-        text = self._filled(_named(target.text, self.file), arguments)
+        text = _named(target.text, self.file)
+        nodes = {name: argument.node for name, argument in arguments.items()}
+        if self.receiver is not None:
+            nodes["self"] = self.receiver
+        names = {} if text.startswith("partial(") else named_once(text, nodes)  # what starts a parameter is numbers
+        for name, own in names.items():
+            text = re.sub(rf"{{{name}}}", own, text)
+        text = bound(self._filled(text, arguments), names, nodes)
         try:
             return expression(text)
         except cst.ParserSyntaxError:
@@ -373,7 +384,6 @@ class Call:
 
 def _named(text: str, file: File) -> str:
     """A target's text, with the names that it uses imported."""
-    import re
 
     def used(match: re.Match[str]) -> str:
         name = match.group()

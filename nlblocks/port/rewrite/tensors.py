@@ -6,6 +6,7 @@ from typing import Any
 
 import libcst as cst
 
+from nlblocks.port.rewrite.again import is_repeatable
 from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression, items_of, literal
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.file import Walk
@@ -53,6 +54,18 @@ def transpose(call: Call, original: Any, transform: Walk) -> Written:
     if x is None or len(axes) != 2 or any(arg.star for arg in call.node.args):
         return call.written()
     return Written(expression(f"{_text(x)}.transpose({code(axes[0])}, {code(axes[1])})"))
+
+
+@rule
+def reversed_axes(call: Call, original: Any, transform: Walk) -> Written:
+    """x.T has all axes turned round: literal ones where the rank is known, and x is not to be written twice."""
+    place = transform.place(original)
+    ranks = place.receiver.ranks if place is not None else set()
+    assert call.receiver is not None
+    if len(ranks) != 1 or is_repeatable(call.receiver):
+        return call.written()
+    axes = ", ".join(str(axis) for axis in reversed(range(*ranks)))
+    return Written(expression(f"{_text(call.receiver)}.permute({axes})"))
 
 
 @rule
@@ -110,13 +123,14 @@ def split(call: Call, original: Any, transform: Walk) -> Written:
     axis = bound.get("axis", Argument(expression("0")))
     elements = items_of(sizes.node)
     texts = [code(element.value) for element in elements]
-    if "-1" in texts:
+    once = is_repeatable(x.node) and all(map(is_repeatable, elements))
+    if "-1" in texts and once:
         others = "".join(f" - {_text(e.value)}" for e, text in zip(elements, texts, strict=True) if text != "-1")
         rest = f"{_tensor(x)}.shape[{axis.text}]{others}"
         whole = expression(f"[{', '.join(rest if text == '-1' else text for text in texts)}]")
         args = [arg.with_changes(value=whole) if arg.value is sizes.node else arg for arg in call.node.args]
         call.node = call.node.with_changes(args=args)
-    elif not (elements or sizes.fits("int") or _without(sizes, -1)):
+    elif "-1" in texts or not (elements or sizes.fits("int") or _without(sizes, -1)):
         text = f"{call.file.helper('split')}({_tensor(x)}, {sizes.text}, {axis.text})"
         return _as_list(Written(expression(text)), original, transform)
     return _as_list(call.written(), original, transform)
