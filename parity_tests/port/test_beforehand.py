@@ -14,8 +14,8 @@ from parity_tests.port.snippets import Snippet
 FIXED = "paddle.ParamAttr(initializer=nn.initializer.Constant(2.0), trainable=False)"
 
 
-def _text(layer: str) -> str:
-    snippet = Snippet(case(layer=f"from functools import partial\n{layer}", x="f2,3,4,5"))
+def _text(layer: str, *, held: bool = False) -> str:
+    snippet = Snippet(case(layer=f"from functools import partial\n{layer}", held=held, x="f2,3,4,5"))
     snippet.check()
     return snippet.ported.text
 
@@ -46,7 +46,34 @@ def test_what_it_is_of_is_asked_as_before(kind: str) -> None:
         f"kind = partial(nn.{kind}, weight_attr={FIXED}, bias_attr={FIXED})\n"
         "bias = kind.func == nn.InstanceNorm2D\nnn.Sequential(nn.Conv2D(3, 3, 1, bias_attr=bias), kind(3))"
     )
-    assert "bias = issubclass(kind.func, nn.InstanceNorm2d)" in text
+    assert 'bias = getattr(kind.func, "unstarted", kind.func) == nn.InstanceNorm2d' in text
+
+
+@pytest.mark.parametrize("given", ["Own", "F.relu"])
+def test_what_derives_from_it_is_another(given: str) -> None:
+    _text(
+        f"class Own(nn.BatchNorm2D):\n    pass\nkind = partial({given})\n"
+        "nn.Conv2D(3, 3, 1, bias_attr=None if kind.func is nn.BatchNorm2D else False)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("api", "given", "call", "said"),
+    [
+        ("nn.AvgPool2D", "3, 1, padding=1", "", "partial(kind, 3, 1, padding=1, count_include_pad=False)"),
+        ("nn.BatchNorm2D", "momentum=0.7", "3", "partial(kind, momentum=0.3)"),
+        ("nn.InstanceNorm2D", "epsilon=1e-3", "3", "partial(kind, eps=1e-3, affine=True)"),
+    ],
+)
+def test_to_what_a_variable_holds(api: str, given: str, call: str, said: str) -> None:
+    text = _text(f"def make(kind):\n    return partial(kind, {given})\nmake({api})({call})", held=True)
+    assert said in text
+
+
+def test_to_one_of_several_is_refused() -> None:
+    layer = "from functools import partial\n"
+    layer += "nn.Sequential(*[partial(kind, momentum=0.7)(3) for kind in (nn.BatchNorm2D, nn.BatchNorm)])"
+    assert "one of several" in {one.why for one in Snippet(case(layer=layer)).ported.refused}.pop()
 
 
 def test_what_is_given_beforehand_to_some_alone_is_refused() -> None:

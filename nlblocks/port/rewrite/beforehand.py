@@ -17,13 +17,14 @@ from nlblocks.port.table.row import Row
 def given_beforehand(
     original: cst.Call, updated: cst.Call, row: Row, api: str, file: File, transform: Walk, rules: Mapping[str, Any]
 ) -> Written:
-    """``partial(nn.LayerNorm, epsilon=1e-6)`` in torch's words. Raises Refusal.
+    """``partial(nn.LayerNorm, epsilon=1e-6)`` in torch's words, also of a variable that held the API. Raises Refusal.
 
     Where the arguments say how parameters start, what is called is a class of its own that starts them so.
     """
     first, *others = updated.args
     inner = updated.with_changes(func=first.value, args=others)
-    call = Call(row, api, inner, file, _shifted(transform.place(original)))
+    kept = None if transform.meaning.api(transform.site(original.args[0].value)) else first.value
+    call = Call(row, api, inner, file, _shifted(transform.place(original)), None, kept)
     written: Written = rules[row.rule](call, original, transform) if row.rule in rules else call.written()
     node = written.node
     if written.lacking or not isinstance(node, cst.Call):
@@ -37,6 +38,24 @@ def given_beforehand(
     return Written(updated.with_changes(args=args), written.checks, dropped=written.dropped)
 
 
+def held(original: cst.Call, transform: Walk) -> str:
+    """The API whose arguments are given beforehand, by its name or in a variable; "" for what is none of Paddle's.
+
+    Raises Refusal where a variable held several, or what it holds is not known.
+    """
+    first = original.args[0].value
+    place, api = transform.place(original), transform.meaning.api(transform.site(first))
+    if api or len(original.args) == 1:
+        return api
+    kinds = place.arguments["0"].kinds if place is not None else set()
+    apis = {kind.removeprefix("api:") for kind in kinds if kind.startswith("api:paddle.")}
+    if len(apis) > 1 or (apis and len(kinds) > 1):
+        raise Refusal(f"arguments are given beforehand to one of several: {', '.join(sorted(kinds))}")
+    if place is None and transform.site(first) not in transform.meaning.names:
+        raise Refusal("this never ran, and nothing tells to what arguments are given beforehand")
+    return next(iter(apis), "")
+
+
 def _shifted(place: Place | None) -> Place | None:
     """What was seen of the arguments behind the first."""
     if place is None:
@@ -46,14 +65,13 @@ def _shifted(place: Place | None) -> Place | None:
 
 
 def compared(original: cst.Comparison, updated: cst.Comparison, transform: Walk) -> cst.BaseExpression:
-    """``given.func == nn.InstanceNorm2D`` also holds of a class of its own that starts its parameters."""
-    left = original.left
-    if len(original.comparisons) != 1 or not isinstance(left, cst.Attribute) or left.attr.value != "func":
+    """``given.func == nn.InstanceNorm2D`` also holds of the class of its own that starts its parameters otherwise."""
+    asked = original.left
+    if len(original.comparisons) != 1 or not isinstance(asked, cst.Attribute) or asked.attr.value != "func":
         return updated
     target = original.comparisons[0]
     name = transform.meaning.api(transform.site(target.comparator)).rpartition(".")[2]
-    same = isinstance(target.operator, cst.Equal | cst.Is)
-    if not name[:1].isupper() or not (same or isinstance(target.operator, cst.NotEqual | cst.IsNot)):
+    if not name[:1].isupper() or not isinstance(target.operator, cst.Equal | cst.Is | cst.NotEqual | cst.IsNot):
         return updated
-    text = f"issubclass({code(updated.left)}, {code(updated.comparisons[0].comparator)})"
-    return expression(text if same else f"not {text}").with_changes(lpar=updated.lpar, rpar=updated.rpar)
+    left = code(updated.left)
+    return updated.with_changes(left=expression(f'getattr({left}, "unstarted", {left})'))

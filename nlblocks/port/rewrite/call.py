@@ -328,6 +328,10 @@ class Call:
         function = self.function
         if function is None:
             function = expression(self._head(signature, outputs))
+        elif self.row.torch is not None and signature.head != (
+            own := self.row.value or self.row.torch.partition("(")[0]
+        ):
+            raise Refusal(f"in torch it is {signature.head} with these arguments, and what is called here is {own}")
         return self.node.with_changes(func=function, args=commas(args, self.node.args))
 
     def _head(self, signature: Signature, outputs: Sequence[tuple[str, Argument]]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +14,7 @@ from nlblocks.port.rewrite.argument import Refusal, code, expression
 from nlblocks.port.rewrite.around import as_paddles, in_brackets, is_caught, not_turned_twice, safe, undoubled
 from nlblocks.port.rewrite.assigned import assigned
 from nlblocks.port.rewrite.augmented import augmented
-from nlblocks.port.rewrite.beforehand import compared, given_beforehand
+from nlblocks.port.rewrite.beforehand import compared, given_beforehand, held
 from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.checks import at_the_head
@@ -30,7 +29,7 @@ from nlblocks.port.rewrite.passed_on import with_seen_stars
 from nlblocks.port.rewrite.rules import RULES
 from nlblocks.port.rewrite.started import started
 from nlblocks.port.rewrite.starts import code_of
-from nlblocks.port.rewrite.statements import without_nothing
+from nlblocks.port.rewrite.statements import Block, surrounded, without_nothing
 from nlblocks.port.rewrite.unported import raising, without
 from nlblocks.port.rewrite.values import of_class, value_of
 from nlblocks.port.sources import Left
@@ -42,15 +41,6 @@ MODULES = {
     "paddle.linalg": "torch.linalg", "paddle.fft": "torch.fft", "paddle.nn.layer.activation": "nn.modules.activation",
 }  # fmt: skip
 """Paddle's modules where they are values themselves, as in ``getattr(F, name)``."""
-
-
-@dataclass
-class Block:
-    """A body of statements on the way down: what was checked in it, and what waits around the statement at hand."""
-
-    checked: set[str] = field(default_factory=set)
-    before: list[str] = field(default_factory=list)
-    after: list[str] = field(default_factory=list)
 
 
 def translated(file: File, imports: Imports) -> str:
@@ -107,13 +97,21 @@ class Transform(cst.CSTTransformer):
         if left is not None:
             return raising(original, left, self.file) if left.stub else cst.RemoveFromParent()
         if id(original) not in self.top:
-            return super().on_leave(original, updated)
-        found = super().on_leave(original, updated) if self._kept(original) else cst.RemoveFromParent()
+            return self._with_checks(original, super().on_leave(original, updated))
+        found = cst.RemoveFromParent()
+        if self._kept(original):
+            found = self._with_checks(original, super().on_leave(original, updated))
         if found is cst.RemoveFromParent():
             self.gap = max(self.gap, blank_lines(original))
             return found
         found, self.gap = with_blank_lines(found, self.gap), 0
         return found
+
+    def _with_checks(self, original: cst.CSTNode, left: Any) -> Any:
+        """A statement that holds others, behind the checks of its head."""
+        block = isinstance(original, cst.BaseCompoundStatement) and not isinstance(self.parent(original), cst.If)
+        block = block and left is not cst.RemoveFromParent()
+        return surrounded(left, *self.blocks[-1].taken()) if block else left
 
     def _left(self, node: cst.CSTNode) -> Left | None:
         return self.imports.left(self.site(node)[0]) if isinstance(node, cst.FunctionDef) else None
@@ -138,21 +136,21 @@ class Transform(cst.CSTTransformer):
         return updated
 
     def leave_SimpleStatementLine(self, original: cst.SimpleStatementLine, updated: cst.SimpleStatementLine) -> Any:
-        block = self.blocks[-1]
-        before, block.before = block.before, []
-        after, block.after = block.after, []
+        before, after = self.blocks[-1].taken()
         if not updated.body:
             return cst.RemoveFromParent()
         changed = self.imports.statement(original, updated, at_top=id(original) in self.top)
-        if changed is not None:
-            return changed
+        return changed if changed is not None else surrounded(updated, before, after)
+
+    def visit_SimpleStatementSuite(self, node: cst.SimpleStatementSuite) -> None:
+        self.blocks.append(Block())
+
+    def leave_SimpleStatementSuite(self, original: Any, updated: cst.SimpleStatementSuite) -> cst.BaseSuite:
+        """Statements behind a colon: on lines of their own where others stand beside them."""
+        before, after = self.blocks.pop().taken()
         if not before and not after:
             return updated
-        first = [cst.parse_statement(f"{text}\n") for text in before]
-        if first:
-            first[0] = first[0].with_changes(leading_lines=updated.leading_lines)
-            updated = updated.with_changes(leading_lines=())
-        return cst.FlattenSentinel([*first, updated, *(cst.parse_statement(f"{text}\n") for text in after)])
+        return cst.IndentedBlock([*surrounded(cst.SimpleStatementLine(updated.body), before, after)])
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         self.depth += 1
@@ -315,14 +313,14 @@ class Transform(cst.CSTTransformer):
 
     def _partial(self, original: cst.Call, updated: cst.Call) -> cst.BaseExpression:
         """Arguments that are given to an API beforehand."""
-        api = self.meaning.api(self.site(original.args[0].value))
-        row = row_of(api) if api else None
-        if row is None:
-            return updated
+        api = ""
         try:
+            row = row_of(api := held(original, self))
+            if row is None:
+                return updated
             written = given_beforehand(original, updated, row, api, self.file, self, RULES)
         except Refusal as why:
-            return updated if len(original.args) == 1 else self.refused(api, original, str(why))
+            return updated if len(original.args) == 1 else self.refused(api or "functools.partial", original, str(why))
         for name, reason in written.dropped:
             self.file.note(api, self.site(original)[0], f"{name} is left out: {reason}")
         self._check(written.checks)

@@ -59,6 +59,7 @@ def starting(kind, **initial):
             super().__init__(*args, **kwargs)
             initialised(self, **initial)
 
+    Starting.unstarted = kind
     return Starting
 ''', "initialised")  # fmt: skip
 
