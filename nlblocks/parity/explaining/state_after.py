@@ -135,7 +135,7 @@ def _estimators(at: BufferHypothesis) -> Iterator[tuple[Array, str]]:
     shape = trace.shape(op.inputs[0]) if op is not None and at.name.endswith("running_var") else None
     if op is None or shape is None:
         return
-    count = math.prod(shape) // shape[1]
+    count = math.prod(shape) // at.before.size
     keep = (1 - float(op.attrs.get("momentum", 0.1))) * at.before
     for ratio, (mine, theirs) in (
         ((count - 1) / count, ("unbiased", "biased")),

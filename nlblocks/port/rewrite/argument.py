@@ -160,6 +160,7 @@ KINDS = {
     "array": lambda kind: kind == "numpy.ndarray",
     "list": lambda kind: kind.startswith(("list[", "tuple[")),
     "tensors": lambda kind: kind.startswith(("list[", "tuple[")) and "Tensor" in kind,
+    "nested": lambda kind: kind.startswith(("list[list", "list[tuple", "tuple[list", "tuple[tuple")),
     "linear weight": lambda kind: kind == "LinearWeight",
 }
 """The kinds that a variant may ask for. "any KIND": at least once; "given": it is written in the call."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nlblocks.port.table.channels_last import channels_last
 from nlblocks.port.table.row import Fates, api, attr, case, dropped, only, to, when
 
 SETTINGS: Fates = {
@@ -20,13 +21,15 @@ SAME: Fates = {"padding": only("SAME", "same"), "padding_mode": only("zeros"), "
 
 
 def _conv(n: int, formats: tuple[str, ...], *cases):  # type: ignore[no-untyped-def]
+    torch = f"nn.Conv{n}d({TAKES}dilation=1, groups=1, bias=True, padding_mode='zeros')"
     return api(
         f"paddle.nn.Conv{n}D({TAKES}dilation=1, groups=1, padding_mode='zeros', weight_attr=None, bias_attr=None,"
         f" data_format={formats[0]!r})",
-        f"nn.Conv{n}d({TAKES}dilation=1, groups=1, bias=True, padding_mode='zeros')",
+        torch,
         {**SETTINGS, "data_format": only(*formats)},
         *cases,
         variants=(
+            *channels_last(n, torch, padded=True),
             when(f"nn.Conv{n}d({UNPADDED})".replace("dilation", "*, dilation"), NO_PADDING, padding=("VALID", "valid")),
             when(f"nn.Conv{n}d({PADDED})", NATIVE, padding=("same",), stride=(1, [1] * n), dilation=(1,)),
             when(f"SameConv{n}d({UNDILATED_SAME})", SAME, padding=("SAME", "same")),
@@ -37,14 +40,16 @@ def _conv(n: int, formats: tuple[str, ...], *cases):  # type: ignore[no-untyped-
 
 
 def _transposed(n: int, formats: tuple[str, ...], *cases):  # type: ignore[no-untyped-def]
+    torch = f"nn.ConvTranspose{n}d({TAKES}output_padding=0, groups=1, bias=True, dilation=1)"
     return api(
         f"paddle.nn.Conv{n}DTranspose({TAKES}output_padding=0, "
         + ("groups=1, dilation=1" if n == 1 else "dilation=1, groups=1")
         + f", weight_attr=None, bias_attr=None, data_format={formats[0]!r})",
-        f"nn.ConvTranspose{n}d({TAKES}output_padding=0, groups=1, bias=True, dilation=1)",
+        torch,
         {**SETTINGS, "output_padding": to("output_padding", "pair"), "data_format": only(*formats)},
         *cases,
         variants=(
+            *channels_last(n, torch, padded=True),
             when(None, padding="text", why="the padding of a transposed convolution by name"),
         ),
     )  # fmt: skip
@@ -67,6 +72,7 @@ ROWS = (
         case(layer="nn.Conv2D(3, 4, 3, stride=2, padding='same', dilation=2)", x="f2,3,8,7"),
         case(layer="nn.Sequential(*[nn.Conv2D(3, 3, 3, padding=p, dilation=2) for p in ('same', 1)])"),
         case(layer="nn.Sequential(*[nn.Conv2D(3, 3, 3, padding=p) for p in ('SAME', 1)])"),
+        case(layer="nn.Conv2D(5, 4, 3, 2, 1, padding_mode='reflect', data_format='NHWC')"),
     ),
     _conv(
         1, ("NCL",),
@@ -74,6 +80,7 @@ ROWS = (
         case(layer="nn.Conv1D(3, 6, kernel_size=[3], padding=1, stride=2, groups=3, bias_attr=False)", x="f2,3,7"),
         case(layer="nn.Conv1D(3, 4, 3, stride=2, padding='SAME')", x="f2,3,8"),
         case(layer="nn.Conv1D(3, 4, 3, dilation=2, padding=2, padding_mode='replicate')", x="f2,3,7"),
+        case(layer="nn.Conv1D(3, 4, 3, data_format='NLC', bias_attr=False)", x="f2,7,3"),
     ),
     _conv(
         3, ("NCDHW",),
@@ -81,6 +88,7 @@ ROWS = (
         case(layer="nn.Conv3D(2, 3, (1, 3, 3), padding=(0, 1, 1), bias_attr=False)", x="f1,2,3,4,4"),
         case(layer="nn.Conv3D(2, 4, 2, stride=2, dilation=[1, 2, 1], groups=2, padding=1, padding_mode='circular')",
              x="f1,2,4,5,4"),
+        case(layer="nn.Conv3D(2, 3, 3, data_format='NDHWC')", x="f1,4,5,4,2"),
     ),
     _transposed(
         2, ("NCHW",),
@@ -88,11 +96,14 @@ ROWS = (
         case(layer="nn.Conv2DTranspose(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2, bias_attr=False)",
              x="f2,4,3,4"),
         case(layer="nn.Conv2DTranspose(3, 4, 3, dilation=2)"),
+        case(layer="nn.Conv2DTranspose(5, 4, 3, stride=2, padding=1, data_format='NHWC')"),
     ),
     _transposed(1, ("NCL",), case(layer="nn.Conv1DTranspose(3, 4, 3, 2)", x="f2,3,5"),
+                case(layer="nn.Conv1DTranspose(3, 4, 3, 2, data_format='NLC')", x="f2,5,3"),
                 case(layer="nn.Conv1DTranspose(4, 6, 3, 2, padding=1, output_padding=1, groups=2, dilation=2)",
                      x="f2,4,5")),
-    _transposed(3, ("NCDHW",), case(layer="nn.Conv3DTranspose(2, 3, 2, stride=2)", x="f1,2,2,3,2"),
+    _transposed(3, ("NCDHW",), case(layer="nn.Conv3DTranspose(2, 3, 2, data_format='NDHWC')", x="f1,2,3,2,2"),
+                case(layer="nn.Conv3DTranspose(2, 3, 2, stride=2)", x="f1,2,2,3,2"),
                 case(layer="nn.Conv3DTranspose(4, 6, 2, stride=2, padding=1, output_padding=1, groups=2, dilation=2)",
                      x="f1,4,2,3,2")),
 )  # fmt: skip

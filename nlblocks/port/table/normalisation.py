@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nlblocks.port.table.channels_last import LAST, channels_last
 from nlblocks.port.table.helpers import helper
 from nlblocks.port.table.row import Fates, api, attr, case, dropped, only, to, when
 
@@ -53,7 +54,9 @@ def _batch(n: int, shape: str):  # type: ignore[no-untyped-def]
         case(layer=f"nn.Sequential(nn.BatchNorm{n}D(3, bias_attr=False))", x=shape, grad=False),
         case(layer=f"bn = nn.BatchNorm{n}D(3, bias_attr=False)\nbn", x=shape, grad=False),
         case("layer.eval()\nlayer(x)", layer=f"nn.BatchNorm{n}D(3)", x=shape),
+        case(layer=f"nn.BatchNorm{n}D(3, data_format={LAST[n]!r})", x=f"{shape.replace(',3', '', 1)},3"),
         variants=(
+            *channels_last(n, f"nn.BatchNorm{n}d(num_features, eps=1e-05, momentum=0.1)"),
             when(f"nn.BatchNorm{n}d(num_features, eps=1e-05, momentum=0.1, affine=True)",
                  {"weight_attr": to("affine"), "bias_attr": only(False)}, weight_attr=(False,), bias_attr=(False,),
                  use_global_stats=(None,)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nlblocks.port.table.channels_last import LAST, channels_last
 from nlblocks.port.table.row import Fates, api, case, only, refused, to, when
 
 FORMAT = {1: "NCL", 2: "NCHW", 3: "NCDHW"}
@@ -20,10 +21,12 @@ ALIKE = "kernel_size, stride=None, "
 def _max(n: int):  # type: ignore[no-untyped-def]
     x = f"f2,3,{'7,' * n}".rstrip(",")
     same: Fates = {"padding": only("SAME", "same"), "return_mask": only(False)}
+    torch = f"nn.MaxPool{n}d({ALIKE}padding=0, *, return_indices=False, ceil_mode=False)"
+    last = channels_last(n, torch, padded=True) if n > 1 else ()
     return api(
         f"paddle.nn.MaxPool{n}D({ALIKE}padding=0, return_mask=False, ceil_mode=False"
         + (f", data_format={FORMAT[n]!r}" if n > 1 else "") + ", name=None)",
-        f"nn.MaxPool{n}d({ALIKE}padding=0, *, return_indices=False, ceil_mode=False)",
+        torch,
         {**SIZES, "data_format": only(FORMAT[n])},
         case(layer=f"nn.MaxPool{n}D(3)", x=x),
         case(layer=f"nn.MaxPool{n}D(kernel_size=3, stride=2, padding=1)", x=x),
@@ -32,7 +35,8 @@ def _max(n: int):  # type: ignore[no-untyped-def]
         case(layer=f"nn.MaxPool{n}D(3, 2, 1, ceil_mode=True)", x=x),
         case(layer=f"nn.MaxPool{n}D(3, 2, padding='SAME')", x=x),
         case(layer=f"nn.MaxPool{n}D([2{', 3' * (n - 1)}], 1, padding='same')", x=x),
-        variants=(when(f"SameMaxPool{n}d({ALIKE}ceil_mode=False)", same, padding=("SAME", "same")), NAMED),
+        *([case(layer=f"nn.MaxPool{n}D(2, 1, 1, data_format={LAST[n]!r})", x=x)] if n > 1 else []),
+        variants=(*last, when(f"SameMaxPool{n}d({ALIKE}ceil_mode=False)", same, padding=("SAME", "same")), NAMED),
         rule="pool",
     ), api(
         f"paddle.nn.functional.max_pool{n}d(x, {ALIKE}padding=0, return_mask=False, ceil_mode=False"
@@ -75,7 +79,9 @@ def _average(n: int):  # type: ignore[no-untyped-def]
         *([case(layer=f"nn.AvgPool{n}D(3, 2, 0, divisor_override=5)", x=x, held=True)] if n > 1 else []),
         case(layer=f"nn.AvgPool{n}D(2, 2, padding='SAME', ceil_mode=True)", x=x, held=True),
         case(layer=f"nn.AvgPool{n}D(2, 1, padding='SAME')", x=x, held=True),
+        *([case(layer=f"nn.AvgPool{n}D(2, 1, 1, data_format={LAST[n]!r})", x=x, held=True)] if n > 1 else []),
         variants=(
+            *(channels_last(n, layer, padded=True) if n > 1 else ()),
             when(same, by_name, padding=("SAME", "same")),
             NAMED,
             when(plain, {"exclusive": only(True, False)}, padding=(0,), ceil_mode=(False,)),
@@ -118,7 +124,9 @@ def _adaptive(n: int):  # type: ignore[no-untyped-def]
             f"paddle.nn.AdaptiveAvgPool{n}D(output_size{form}, name=None)",
             f"nn.AdaptiveAvgPool{n}d(output_size)", size,
             case(layer=f"nn.AdaptiveAvgPool{n}D(1)", x=x, held=True),
-            case(layer=f"nn.AdaptiveAvgPool{n}D(output_size=[{', '.join('3' * n)}])", x=x, held=True), notes=held,
+            case(layer=f"nn.AdaptiveAvgPool{n}D(output_size=[{', '.join('3' * n)}])", x=x, held=True),
+            *([case(layer=f"nn.AdaptiveAvgPool{n}D(1, {LAST[n]!r})", x=x, held=True)] if n > 1 else []),
+            variants=channels_last(n, f"nn.AdaptiveAvgPool{n}d(output_size)") if n > 1 else (), notes=held,
         ),
         api(
             f"paddle.nn.functional.adaptive_avg_pool{n}d(x, output_size{form}, name=None)",
