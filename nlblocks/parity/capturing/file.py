@@ -107,6 +107,9 @@ class Capture:
         """The same: its masks are drawn."""
         return self
 
+    def drawing(self, seed: int) -> None:
+        """None: it has drawn."""
+
     def save(self, path: str | Path) -> None:
         """Write the file, whole or not at all."""
         target = file_path(path)

@@ -50,6 +50,12 @@ def drawn_alike(comparer: Comparer, run: Callable[[], Pass]) -> Pass:
     return run()
 
 
+def draws_numbers(runs: Pass) -> bool:
+    """Whether a side draws random numbers."""
+    ops = (op for trace in (runs.left, runs.right) for op in trace.ops)
+    return any("drawn" in op.attrs or "drawn_normal" in op.attrs for op in ops)
+
+
 def _agree(runs: Pass) -> bool:
     left, right = runs.left, runs.right
     pairs = [(left.output(a), right.output(b)) for a, b in paired_outputs(left, right)]

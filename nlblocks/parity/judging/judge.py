@@ -11,16 +11,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-import numpy as np
-
 from nlblocks.backend import Array
 from nlblocks.numerics import Comparison
-from nlblocks.numerics.tolerance import STATISTICS_OFF
 from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding, Phase, ReportData
 from nlblocks.parity.judging.attributes import audit, profile
+from nlblocks.parity.judging.buffers import compare_buffers
 from nlblocks.parity.judging.comparer import Comparer
-from nlblocks.parity.judging.draws import drawn_alike
+from nlblocks.parity.judging.draws import drawn_alike, draws_numbers
 from nlblocks.parity.judging.failing import excuse, failing_backward, failing_once
 from nlblocks.parity.judging.fault_search import FaultSearch, Search
 from nlblocks.parity.judging.gradients import Gradients, at_ties, compare_gradients, frozen, near_ties, without_gradient
@@ -53,6 +51,7 @@ class Judge:
         self._roundings = Roundings()
         self._through = False  # whether training can be judged by what evaluation gave
         self._failed = False  # whether evaluation came to no end
+        self._anew = False  # whether this judges the same models with other random numbers
         self._random = False  # whether random numbers kept a pass from being judged
         self._judged: set[bool] = set()  # float64 has judged: the evaluation pass (False), the training pass (True)
         self._graded = False  # and the gradients
@@ -115,6 +114,19 @@ class Judge:
             return
         self._buffers(passed)
         self._backward(passed)
+        if draws_numbers(passed) and self.agrees and not self._random:
+            self._drawn_anew()
+
+    def _drawn_anew(self) -> None:
+        """The training pass once more, with other random numbers: what one mask drops on both sides, another shows."""
+        sides, seed = (self.comparer.left, self.comparer.right), self.seed + 1
+        left, right = (side.drawing(seed) for side in sides)
+        if self._anew or not (left and right):
+            return
+        again = Judge(left, right, self.pairs, seed, self.report.accept)
+        again._through = again._anew = True
+        again.training()
+        self.report.add_drawn_anew(again.report)
 
     def _held(self, *, training: bool, dtype: str) -> bool:
         """Whether both sides have a pass; said where not."""
@@ -222,29 +234,13 @@ class Judge:
 
     def _buffers(self, runs: Pass) -> None:
         """Running statistics, and what else is kept in buffers, after one pass."""
-        left, right, before = runs.left, runs.right, self.left.state
-        names, known = {name for name, tensor in left.state.items() if tensor.buffer}, self.search.unjudged(runs)
-        theirs = self.pairs.mirrored(right.buffers_after, left.buffers_after)
-        owner = {a.refs[role].name: (a.name, b.name) for a, b in self.pairs.pairs for role in a.refs}
-        said: set[tuple[str, str | None]] = set()
-        for name in sorted(names & set(theirs)):
-            start, _ = theirs.beside(name, before[name])
-            mine, other = theirs.beside(name, left.buffers_after[name])
-            way = float(np.abs(mine - start).max(initial=0.0))
-            held = way * STATISTICS_OFF if np.isfinite(way) else 0.0
-            found = self.comparer.compare(
-                "buffers", ("buffers", name), mine, other, runs, extra=held, where=theirs.known.get(name)
-            )
-            if not (found.passed or found.undecided):
-                self._apart[name] = other - mine
-                causes = self._known("buffers") if name in known else ()
-                if not causes:
-                    why = self.why.buffer(name, owner[name], (start, mine, other), left, right)
-                    self.report.find(*(f for f in why if (f.layer_left, f.cause) not in said or f.cause is None))
-                    said |= {(f.layer_left, f.cause) for f in why}
-                    causes = tuple(f.cause for f in why if f.cause is not None)
-                found = self._explained(found, causes)
-            self.report.compare([found])
+        found = compare_buffers(
+            self.comparer, self.why, self.left.state, runs, touched=self.search.unjudged(runs),
+            known=self._known("buffers"),
+        )  # fmt: skip
+        self._apart |= found.apart
+        self.report.find(*found.findings)
+        self.report.compare(self._explained(c, c.explained) if c.explained else c for c in found.comparisons)
 
     def _backward(self, runs: Pass) -> None:
         """Gradients of inputs and parameters."""

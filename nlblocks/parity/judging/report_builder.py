@@ -78,6 +78,22 @@ class ReportBuilder:
             self.comparisons.append(comparison)
             self.say_not_finite(comparison)
 
+    def add_drawn_anew(self, other: ReportBuilder) -> None:
+        """What was found with other random numbers and not with the first: what agrees in both is no news."""
+        rows = [(c.phase, c.group, c.name) for c in other.comparisons]
+        differing = {
+            row: c
+            for row, c in zip(rows, other.comparisons, strict=True)
+            if not (c.passed or c.accepted or c.undecided)
+        }
+        found = [differing.get((c.phase, c.group, c.name), c) if c.passed else c for c in self.comparisons]
+        if found == self.comparisons and not other.blocking:
+            return
+        self.comparisons, known = found, {finding.identity for finding in self.findings}
+        news = [finding for finding in other.faults if finding.identity not in known]
+        self.find(*(replace(f, explanation=f"with other random numbers, {f.explanation}") for f in news))
+        self.skip(*other._not_compared)
+
     def say_not_finite(self, comparison: Comparison, *, judged: bool = True) -> None:
         """Say what is NaN or infinite on both sides; of a tensor that is no row of the report, also what is open."""
         found, name = comparison.difference.not_finite, f"{comparison.group} {comparison.name}".rstrip()

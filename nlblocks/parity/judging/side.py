@@ -72,3 +72,6 @@ class Side(Protocol):
 
     def redrawn(self, masks: Mapping[str, tuple[int, ...]]) -> Side:
         """The same side, its dropout masks drawn for what the other side's are drawn for."""
+
+    def drawing(self, seed: int) -> Side | None:
+        """The same side, drawing the random numbers of another seed; None where it has drawn."""

@@ -120,6 +120,9 @@ class Subject:
     def redrawn(self, masks: Mapping[str, tuple[int, ...]]) -> Subject:
         return replace(self, masks=masks)
 
+    def drawing(self, seed: int) -> Subject:
+        return replace(self, inputs=replace(self.inputs, seed=seed))
+
     def structure(self, *, training: bool) -> Trace:
         """The structure: one run that keeps no values, in the first way in which the model runs.
 
