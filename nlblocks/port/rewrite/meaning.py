@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import libcst as cst
@@ -132,7 +133,38 @@ class Meaning:
             return alias, None, updated.func
         if self._fills(site, place):
             return "Initializer.__call__", updated.func, None
-        return self._seen(place, updated.func)
+        return self._seen(place, updated.func) or self._built(site, place, updated.func)
+
+    def _built(self, site: Site, place: Place | None, function: cst.BaseExpression) -> Found | None:
+        """The call of a class of the packages' own that has no __init__, and takes what its base does."""
+        called = {self.names.get(site, "")} if place is None else {c.replace(":", ".") for c in place.callees}
+        apis = sorted({self._maker(name) or "" for name in called})
+        if not any(apis):
+            return None
+        return (apis[0] if len(apis) == 1 else tuple(apis)), None, function
+
+    def _maker(self, dotted: str) -> str | None:
+        """Whose __init__ a class has: one of Paddle's layers', another's (""), or as far as is known none's (None)."""
+        program = self.file.program
+        found = program.origin(dotted, self.file.module)
+        if self._is_api(found):
+            row = row_of(found) if found != "paddle.nn.Layer" else None
+            return found if row is not None and (row.value or row.torch or "").startswith("nn.") else ""
+        module, _, name = program.split(found)
+        node = (
+            next((n for n in module.tree.body if isinstance(n, ast.ClassDef) and n.name == name), None)
+            if module
+            else None
+        )
+        if module is None or node is None:
+            return None if found == "?object" else ""
+        if any(isinstance(inner, ast.FunctionDef) and inner.name in ("__init__", "__new__") for inner in node.body):
+            return ""
+        for base in node.bases:
+            maker = self._maker(module.names.get(module.sites.of(base), ""))
+            if maker is not None:
+                return maker
+        return None
 
     def _fills(self, site: Site, place: Place | None) -> bool:
         """Whether one of Paddle's own initialisers is called on a parameter."""

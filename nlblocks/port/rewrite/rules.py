@@ -113,12 +113,25 @@ def _is_read_only(original: Any, transform: Walk) -> bool:
         )
     if isinstance(parent, cst.Arg):
         function = transform.parent(parent)
-        return not isinstance(function, cst.Call) or code(function.func) != "isinstance"
+        return not isinstance(function, cst.Call) or not _asks(function, transform)
     if isinstance(parent, cst.ComparisonTarget | cst.Comparison):
         compared: Any = parent if isinstance(parent, cst.Comparison) else transform.parent(parent)
         sides = [compared.left, *(c.comparator for c in compared.comparisons)]
         return all(code(side).endswith(".shape") or code(side).rpartition("[")[0].endswith(".shape") for side in sides)
-    return isinstance(parent, cst.StarredElement | cst.CompFor | cst.For | cst.FormattedStringExpression | cst.Return)
+    return isinstance(parent, cst.StarredElement | cst.CompFor | cst.For | cst.FormattedStringExpression)
+
+
+def _asks(call: cst.Call, transform: Walk) -> bool:
+    """Whether a call may ask what kind of sequence it is given, or keep it: isinstance, and what is not Paddle's."""
+    place = transform.place(call)
+    if code(call.func) == "isinstance" or (isinstance(call.func, cst.Attribute) and call.func.attr.value in KEEPING):
+        return True
+    callees = place.callees if place is not None else ()
+    return any(callee.partition(":")[0] in transform.file.program.modules for callee in callees if ":" in callee)
+
+
+KEEPING = frozenset({"append", "insert", "setdefault"})
+"""Methods that put what they are given where others find it."""
 
 
 def _is_only_read(target: cst.BaseExpression, transform: Walk) -> bool:
