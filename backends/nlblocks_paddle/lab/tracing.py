@@ -205,7 +205,10 @@ class PaddleTracer(Tracer):
         self, outputs: Sequence[paddle.Tensor], gradients: Sequence[paddle.Tensor],
         targets: Mapping[vocabulary.Key, paddle.Tensor], done: Callable[[vocabulary.Key, Array], None],
     ) -> None:  # fmt: skip
-        paddle.autograd.backward(list(outputs), list(gradients))
+        once: dict[int, tuple[paddle.Tensor, paddle.Tensor]] = {}
+        for tensor, sent in zip(outputs, gradients, strict=True):  # Paddle refuses a tensor that is given twice
+            once[id(tensor)] = tensor, once[id(tensor)][1] + sent if id(tensor) in once else sent
+        paddle.autograd.backward([tensor for tensor, _ in once.values()], [summed for _, summed in once.values()])
         for key, tensor in targets.items():
             if tensor.grad is not None:
                 gradient = self.to_numpy(tensor.grad)

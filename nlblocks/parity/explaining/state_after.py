@@ -38,7 +38,7 @@ class BufferHypothesis:
     mine: Array
     theirs: Array
     traces: tuple[Trace, Trace]
-    ops: tuple[Op | None, Op | None]
+    uses: tuple[Sequence[Op], Sequence[Op]]
 
     @property
     def factor(self) -> float:
@@ -48,8 +48,8 @@ class BufferHypothesis:
     @property
     def momenta(self) -> tuple[float, float] | None:
         """The two sides' weights of the new statistic, where they are known and differ."""
-        op, partner = self.ops
-        return op.differing(partner).get("momentum") if op is not None and partner is not None else None
+        left, right = self.uses
+        return left[0].differing(right[0]).get("momentum") if left and right else None
 
     @property
     def momentum_words(self) -> str:
@@ -78,7 +78,7 @@ def explain_buffer(
     gap = distance(mine, theirs)
     at = BufferHypothesis(
         name=names[0], before=before, mine=mine, theirs=theirs, traces=(left, right),
-        ops=(_user(left, names[0]), _user(right, names[1])),
+        uses=(_users(left, names[0]), _users(right, names[1])),
     )  # fmt: skip
     found = partial(
         Finding, phase="buffers", place="buffers", layer_left=layers[0], layer_right=layers[1], error=gap
@@ -130,13 +130,17 @@ def momentum_and_variance(at: BufferHypothesis) -> Iterator[BufferGuess]:
 
 
 def _estimators(at: BufferHypothesis) -> Iterator[tuple[Array, str]]:
-    """(what the left would hold, words) with the other estimator, by the number of values that went into it."""
-    trace, op = (at.traces[0], at.ops[0]) if at.ops[0] is not None else (at.traces[1], at.ops[1])
-    shape = trace.shape(op.inputs[0]) if op is not None and at.name.endswith("running_var") else None
-    if op is None or shape is None:
+    """(what the left would hold, words) with the other estimator, by the number of values that went into it.
+
+    Of a layer that is called several times, each call moves it: told where equally many values went into all.
+    """
+    trace, uses = (at.traces[0], at.uses[0]) if at.uses[0] else (at.traces[1], at.uses[1])
+    shapes = {trace.shape(op.inputs[0]) for op in uses} if at.name.endswith("running_var") else set()
+    counts = {math.prod(shape) // at.before.size if shape is not None else 0 for shape in shapes}
+    if len(counts) != 1 or counts == {0}:
         return
-    count = math.prod(shape) // at.before.size
-    keep = (1 - float(op.attrs.get("momentum", 0.1))) * at.before
+    count = counts.pop()
+    keep = math.prod(1 - float(op.attrs.get("momentum", 0.1)) for op in uses) * at.before
     for ratio, (mine, theirs) in (
         ((count - 1) / count, ("unbiased", "biased")),
         (count / max(count - 1, 1), ("biased", "unbiased")),
@@ -145,13 +149,11 @@ def _estimators(at: BufferHypothesis) -> Iterator[tuple[Array, str]]:
         yield keep + (at.mine - keep) * ratio, words
 
 
-def _user(trace: Trace, name: str) -> Op | None:
-    """The batch normalisation that uses a running statistic, or the first parameter operation of its layer."""
-    for op in trace.ops:
-        if op.kind == "batch_norm" and any(trace.parameter(n) == name for n in op.inputs):
-            return op
-    scope = name.rpartition(".")[0]
-    return next((op for op in trace.ops if op.kind == "batch_norm" and op.scope == scope), None)
+def _users(trace: Trace, name: str) -> list[Op]:
+    """The batch normalisations that use a running statistic, or the parameter operations of its layer."""
+    norms = [op for op in trace.ops if op.kind == "batch_norm"]
+    named = [op for op in norms if any(trace.parameter(n) == name for n in op.inputs)]
+    return named or [op for op in norms if op.scope == name.rpartition(".")[0]]
 
 
 # trained weights

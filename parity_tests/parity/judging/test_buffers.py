@@ -102,3 +102,24 @@ def test_an_average_that_evaluation_never_uses_is_compared() -> None:
     report = parity.compare(Averaging(0.1), Averaging(0.2), INPUT)
     assert report.verdict == "different"
     assert [f.phase for f in report.faults] == ["buffers"]
+
+
+def shared(framework: Any, layer: type[Any], norm: type[Any]) -> Any:
+    """A model that normalises two pictures by one layer."""
+
+    class Shared(layer):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = norm(2)
+
+        def forward(self, x: Any) -> Any:
+            return self.norm(x) - self.norm(framework.exp(x))
+
+    return Shared()
+
+
+def test_a_layer_that_is_called_twice_keeps_the_other_variance_twice() -> None:
+    left = shared(paddle, paddle.nn.Layer, paddle.nn.BatchNorm2D)
+    report = parity.compare(left, shared(torch, torch.nn.Module, torch.nn.BatchNorm2d), inputs=[INPUT], accept=KNOWN)
+    assert report, str(report)
+    assert any(c.accepted for c in report.comparisons)
