@@ -186,13 +186,19 @@ class Tracer(Framework):
         self, found: Mapping[str, Any], options: RunOptions, targets: Mapping[vocabulary.Key, Any],
         done: Callable[[vocabulary.Key, Array], None], ready: Ready,
     ) -> bool:  # fmt: skip
-        """Send the fixed gradients into the outputs; False where none of them takes one."""
-        outputs = {path: tensor for path, tensor in found.items() if self.wants_gradient(tensor)}
-        sent = [
-            self.like(output_gradient(path, tensor.shape, dtype_name(tensor), options), tensor)
-            for path, tensor in outputs.items()
-        ]
-        if outputs:
+        """Send the fixed gradients into the outputs; False where none of them takes one.
+
+        A tensor that is several outputs is sent once, with the sum of theirs: Paddle refuses it twice.
+        """
+        sent: dict[int, tuple[Any, Array]] = {}
+        for path, tensor in found.items():
+            if self.wants_gradient(tensor):
+                gradient = output_gradient(path, tensor.shape, dtype_name(tensor), options)
+                _, before = sent.get(id(tensor), (tensor, 0))
+                sent[id(tensor)] = tensor, before + gradient
+        if sent:
+            outputs = [tensor for tensor, _ in sent.values()]
+            gradients = [self.like(gradient, tensor) for tensor, gradient in sent.values()]
             with ready.interrupts.taken():
-                self.backward(list(outputs.values()), sent, targets, done)
-        return bool(outputs)
+                self.backward(outputs, gradients, targets, done)
+        return bool(sent)
