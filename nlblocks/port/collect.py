@@ -7,11 +7,12 @@ that only code for another configuration names.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from nlblocks.port.observe import Place, Record, Site
 from nlblocks.port.resolve import Module
 from nlblocks.port.sources import Left, Sources, Unit, Wanted, looks_up, within
+from nlblocks.port.table import FUNCTIONS
 from nlblocks.port.unrun import CARRIED, LARGE, Method, Ran, parted, read
 
 
@@ -245,7 +246,7 @@ class Closure:
                 for callee in place.callees:
                     self._seen(callee)
                     self._apis.add(callee)
-                for dotted in _looked_up(place):
+                for dotted in _looked_up(place, self.record.put):
                     self._refer(dotted, module)
                 for kind in (*place.result.kinds, *(k for seen in place.arguments.values() for k in seen.kinds)):
                     if kind.startswith("class:"):
@@ -353,8 +354,11 @@ class Closure:
         return False
 
 
-def _looked_up(place: Place) -> Iterator[str]:
-    """What a call looked up on modules by text, in dotted form."""
+def _looked_up(place: Place, put: Container[str]) -> Iterator[str]:
+    """What a call looked up on modules by text, in dotted form; Paddle's own layers look up an activation."""
+    if any("paddle.nn." in callee for callee in place.callees):
+        texts = {value for seen in place.arguments.values() for value in seen.values or () if isinstance(value, str)}
+        yield from (api for text in texts if (api := f"{FUNCTIONS}.{text}") in put)
     if place.callees <= {"builtins:getattr", "builtins:hasattr"} and {"0", "1"} <= place.arguments.keys():
         homes = [kind.removeprefix("module:") for kind in place.arguments["0"].kinds if kind.startswith("module:")]
         for name in place.arguments["1"].values or ():

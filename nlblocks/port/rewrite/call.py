@@ -233,7 +233,7 @@ class Call:
         return []
 
     def _only(self, name: str, argument: Argument, values: Sequence[Any], found: Written) -> None:
-        if name == "dtype" and None in values and argument.text == "torch.get_default_dtype()":
+        if name == "dtype" and {None, "float32"} & set(values) and argument.text == "torch.get_default_dtype()":
             return  # what torch takes where none is given
         if argument.fits(tuple(values)):
             if argument.value is UNKNOWN:

@@ -9,6 +9,7 @@ import libcst as cst
 
 from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, expression, item_text, items_of, literal
 from nlblocks.port.rewrite.file import File
+from nlblocks.port.table import FUNCTIONS
 
 Converter = Callable[[Argument, File], cst.BaseExpression]
 CONVERTERS: dict[str, Converter] = {}
@@ -197,6 +198,21 @@ def same_literal(node: cst.CSTNode, text: str) -> bool:
     numbers = isinstance(value, int | float) and isinstance(other, int | float)
     alike = type(other) is type(value) or (numbers and bool not in (type(value), type(other)))
     return other is not UNKNOWN and alike and other == value
+
+
+@converter
+def activation(argument: Argument, file: File) -> cst.BaseExpression:
+    """The name of an activation; what a package put into Paddle under such a name is given itself."""
+    put = {name: file.record.put.get(f"{FUNCTIONS}.{name}", "") for name in argument.values or ()}
+    known = {
+        name: file.bring(*where.split(":")) for name, where in put.items() if where.partition(":")[2].isidentifier()
+    }
+    if not known:
+        return argument.node
+    if argument.value is not UNKNOWN:
+        return expression(known[argument.value])
+    texts = ", ".join(f"{name!r}: {own}" for name, own in known.items())
+    return expression(f"{{{texts}}}.get({argument.text}, {argument.text})")
 
 
 @converter

@@ -98,6 +98,12 @@ class Meaning:
             return "Initializer"
         return ""
 
+    def alone(self, site: Site, attribute: str) -> bool:
+        """Whether an attribute of what an API gives is told by the names alone: torch has no such object."""
+        made = self.guess.made(site)
+        row = row_of(f"{made}.{attribute}") if made else None
+        return row is not None and "{self}" not in (row.torch or "")
+
     def _guessed(self, attribute: str, site: Site, called: bool) -> str:
         row = row_of(f"Tensor.{attribute}")
         guess = self.guess.receiver(site)

@@ -193,8 +193,8 @@ class Transform(cst.CSTTransformer):
     # Names
 
     def visit_Attribute(self, node: cst.Attribute) -> bool:
-        """A dotted name that means one thing is replaced whole."""
-        return not self.meaning.is_name(self.site(node))
+        """A dotted name that means one thing is replaced whole, and so is an attribute that needs no receiver."""
+        return not (self.meaning.is_name(self.site(node)) or self.meaning.alone(self.site(node), node.attr.value))
 
     def visit_ImportFrom(self, node: Any) -> bool:
         return False

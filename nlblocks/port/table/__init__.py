@@ -96,7 +96,10 @@ def by_name() -> dict[str, Row]:
     return others | found
 
 
-INNER = ("paddle.tensor", "paddle.nn.functional", "paddle.nn.initializer", "paddle.nn.layer", "paddle.nn.loss")
+FUNCTIONS = "paddle.nn.functional"
+"""Where layers look up an activation that is given by its name."""
+
+INNER = ("paddle.tensor", FUNCTIONS, "paddle.nn.initializer", "paddle.nn.layer", "paddle.nn.loss")
 """Packages whose modules hold what stands outside under its usual name: paddle.nn.layer.norm.LayerNorm."""
 
 ANOTHER = ".Parameter"
@@ -108,6 +111,6 @@ def row_of(name: str) -> Row | None:
     known = by_name()
     for inner in INNER:
         if name not in known and name.startswith(f"{inner}.") and not name.endswith(ANOTHER):
-            outer = inner if inner in ("paddle.nn.functional", "paddle.nn.initializer") else inner.rpartition(".")[0]
+            outer = inner if inner in (FUNCTIONS, "paddle.nn.initializer") else inner.rpartition(".")[0]
             return known.get(f"{outer}.{name.rpartition('.')[2]}")
     return known.get(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nlblocks.port.table.helpers import helper
-from nlblocks.port.table.row import api, case, dropped, only, refused, to, when
+from nlblocks.port.table.row import Fates, api, case, dropped, only, refused, to, when
 
 helper("additive_mask", '''
 def additive_mask(mask, dtype):
@@ -86,7 +86,8 @@ class TransformerEncoderLayer(nn.Module):
         self.norm2 = nn.LayerNorm(d_model, eps=layer_norm_eps)
         self.dropout1 = nn.Dropout(dropout)
         self.dropout2 = nn.Dropout(dropout)
-        self.activation = getattr(F, {"swish": "silu"}.get(activation, activation))
+        named = {"swish": "silu"}.get(activation, activation)
+        self.activation = getattr(F, named) if isinstance(named, str) else named
 
     def forward(self, src, src_mask=None):
         x = self.norm1(src) if self.normalize_before else src
@@ -136,7 +137,8 @@ class TransformerDecoderLayer(nn.Module):
         self.dropout1 = nn.Dropout(dropout)
         self.dropout2 = nn.Dropout(dropout)
         self.dropout3 = nn.Dropout(dropout)
-        self.activation = getattr(F, {"swish": "silu"}.get(activation, activation))
+        named = {"swish": "silu"}.get(activation, activation)
+        self.activation = getattr(F, named) if isinstance(named, str) else named
 
     def forward(self, tgt, memory, tgt_mask=None, memory_mask=None):
         x = self.norm1(tgt) if self.normalize_before else tgt
@@ -166,7 +168,11 @@ class TransformerDecoder(nn.Module):
         return tgt if self.norm is None else self.norm(tgt)
 ''', "nn")  # fmt: skip
 
-ATTRS = {"weight_attr": refused("one start for all parts"), "bias_attr": refused("one start for all parts")}
+ATTRS: Fates = {
+    "activation": to("activation", "activation"),
+    "weight_attr": refused("one start for all parts"),
+    "bias_attr": refused("one start for all parts"),
+}
 LAYER = (
     "d_model, nhead, dim_feedforward, dropout=0.1, activation='relu', attn_dropout=None, act_dropout=None,"
     " normalize_before=False"

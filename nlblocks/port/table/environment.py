@@ -305,6 +305,16 @@ ROWS = (
         notes="marks a part of a static graph",
     ),
     api(
+        "paddle.distributed.fleet.meta_parallel.get_rng_state_tracker.states_",
+        "{}",
+        {},
+        case(
+            "from paddle.distributed.fleet.meta_parallel import get_rng_state_tracker\n"
+            "x if 'local_seed' in get_rng_state_tracker().states_ else x * 2"
+        ),
+        notes="random states of parts on several devices: on one there are none, and what would add one is refused",
+    ),
+    api(
         "paddle.distributed.ParallelEnv.nranks",
         "world_size()",
         {},

@@ -177,6 +177,7 @@ ROWS = (
             "dtype": only("float32", "float64"), "default_initializer": attr("weight"),
         },
         case("paddle.create_parameter([3, 4], 'float64', is_bias=True) + x.sum()"),
+        case("paddle.create_parameter([3, 4], dtype=paddle.get_default_dtype(), is_bias=True) + x.sum()"),
         variants=(
             when("nn.Parameter(torch.zeros({shape}))", dtype=(None, "float32")),
             when("nn.Parameter(torch.zeros({shape}, dtype={dtype}))", {"dtype": to("dtype", "dtype")}, dtype="given"),

@@ -36,6 +36,8 @@ REASONS = {
         paddle.distributed.fleet.meta_parallel.VocabParallelEmbedding
         paddle.distributed.fleet.meta_parallel.ParallelCrossEntropy
         paddle.distributed.fleet.meta_parallel.get_rng_state_tracker
+        paddle.distributed.fleet.meta_parallel.get_rng_state_tracker.rng_state
+        paddle.distributed.fleet.meta_parallel.get_rng_state_tracker.add
         paddle.distributed.fleet.meta_parallel.LayerDesc paddle.distributed.fleet.meta_parallel.SharedLayerDesc
         paddle.distributed.fleet.meta_parallel.PipelineLayer
         paddle.distributed.fleet.utils.sequence_parallel_utils.ColumnSequenceParallelLinear
