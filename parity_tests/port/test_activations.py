@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 pytest.importorskip("libcst")
-paddle = pytest.importorskip("paddle")
+pytest.importorskip("paddle")
 pytest.importorskip("torch")
+
+import paddle
 
 from parity_tests.port.packages import Package
 

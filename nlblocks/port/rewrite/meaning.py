@@ -11,6 +11,7 @@ from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code, is_text
 from nlblocks.port.rewrite.file import File, Walk
 from nlblocks.port.rewrite.guess import ELSEWHERE, Guess
+from nlblocks.port.rewrite.own_gradients import FUNCTION, OwnGradients
 from nlblocks.port.table import row_of
 
 TENSORS = frozenset({"Tensor", "Parameter", "LinearWeight"})
@@ -28,6 +29,7 @@ class Meaning:
         self.file = file
         self.names = file.module.names
         self.guess = Guess(file.module, file.program, file.seen)
+        self.own_gradients = OwnGradients(file.module, file.program)
 
     def is_name(self, site: Site) -> bool:
         """Whether a dotted name means one thing as a whole: an API, or something that a ported module holds.
@@ -84,6 +86,9 @@ class Meaning:
         made = self.guess.made(site)
         if made and row_of(f"{made}.{attribute}") is not None:
             return made
+        function = self.own_gradients.kind(site, attribute)
+        if function:
+            return function if row_of(f"{function}.{attribute}") is not None else ""
         if place is None or not place.receiver.kinds:
             return self._guessed(attribute, site, called)
         kinds = place.receiver.kinds
@@ -130,7 +135,10 @@ class Meaning:
         place = transform.place(original)
         if api:
             return (api, None, None) if self.put(api, transform.depth) is None else None
-        if isinstance(original.func, cst.Attribute) and not self.is_name(site):
+        function = original.func
+        if isinstance(function, cst.Attribute) and self.own_gradients.kind(site, function.attr.value) == FUNCTION:
+            return f"{FUNCTION}.apply", getattr(updated.func, "value", None), None
+        if isinstance(function, cst.Attribute) and not self.is_name(site):
             found = self._method(original, updated, transform, place)
             if found is not None:
                 return found

@@ -188,6 +188,15 @@ def _is_loose(attr: Argument) -> bool:
 
 
 @rule
+def applied_function(call: Call, original: Any, transform: Walk) -> Written:
+    """A function with a gradient of its own: torch gives none to tensors that stand in a list."""
+    seen = call.place.arguments.values() if call.place is not None else ()
+    if any("[" in kind and "Tensor" in kind for one in seen for kind in one.kinds):
+        raise Refusal("a list of tensors is given, whose items torch gives no gradient")
+    return call.written()
+
+
+@rule
 def reshape(call: Call, original: Any, transform: Walk) -> Written:
     """An extent of 0 copies the input's: literal ones are written out, a list that held one is looked through."""
     bound, _ = call._bound()
