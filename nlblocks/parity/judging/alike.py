@@ -50,10 +50,8 @@ def decided_alike(left: Side, right: Side, runs: Pass, decided: Any) -> DecidedA
     if not (left.repeatable and right.repeatable):
         return None
     how: dict[str, Any] = {"training": runs.training, "dtype": runs.dtype}
-    digests = (
-        left.run(training=runs.training, keep="digests"),
-        right.run(training=runs.training, keep="digests", given=runs.given),
-    )
+    plain: dict[str, Any] = {"training": runs.training, "keep": "digests", "backward": False}
+    digests = left.run(**plain), right.run(**plain, given=runs.given)
     kept = decided.of_inputs()
     partners = _partners(*digests, kept)
     decisions = type(decided)({other.site: kept[op.site] for op, other in partners})

@@ -34,9 +34,9 @@ class Side(Protocol):
 
     def run(
         self, *, training: bool, dtype: str = "float64", keep: str = "values", given: vocabulary.Given | None = None,
-        decisions: Any = None,
+        decisions: Any = None, backward: bool = True,
     ) -> Trace:  # fmt: skip
-        """One pass, with backward in training; held to ``decisions``, if there are any."""
+        """One pass, in training with ``backward`` if that is wanted; held to ``decisions``, if there are any."""
 
     def decided(
         self, *, training: bool, dtype: str, given: vocabulary.Given | None = None, operands: bool = False

@@ -153,10 +153,13 @@ class Subject:
         keep: str = "values",
         given: vocabulary.Given | None = None,
         decisions: Any = None,
+        backward: bool = True,
     ) -> Trace:
         self.say(f"{self.framework}: {'train' if training else 'eval'}, {dtype}")
         changes = {} if decisions is None else {"decisions": decisions}
-        return self._pass(training=training, dtype=dtype, keep=keep, given=given, **changes)
+        return self._pass(
+            training=training, dtype=dtype, keep=keep, given=given, backward=training and backward, **changes
+        )
 
     def _pass(self, *, training: bool, dtype: str, nudge: int | None = None, **changes: Any) -> Trace:
         """One pass; ``nudge`` moves all that goes in by one unit in the last place."""
