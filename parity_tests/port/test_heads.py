@@ -42,3 +42,15 @@ def test_a_start_behind_a_colon() -> None:
         "    if two:\n        made = nn.Conv2d(3, 3, 1)\n        nn.init.constant_(made.weight, val=2.0)\n"
         in snippet.ported.text
     )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"{FORM}made = lambda form: {POOLED}\nmade('NCHW')",
+        f"{FORM}[{POOLED} for form in ['NCHW']]",
+    ],
+)
+def test_what_is_bound_within_is_not_checked_outside(code: str) -> None:
+    (refused,) = Snippet(case(code)).ported.refused
+    assert "bound within the expression" in refused.why

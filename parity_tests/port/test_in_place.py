@@ -54,3 +54,12 @@ def test_numbers_and_lists_are_changed_as_before() -> None:
 def test_what_never_ran_is_known_by_the_source() -> None:
     text = Snippet(case("y = x * 2\nif x.ndim == 1:\n    y += x\n    x.ndim\ny")).ported.text
     assert "y = y + x" in text
+
+
+def test_what_a_loop_cuts_off_is_cut_off_for_all() -> None:
+    made = Snippet(case("y = [x * 2, x * 3]\nfor part in y:\n    part.stop_gradient = True\ny[0] * x + y[1]"))
+    assert "part.detach_()" in made.ported.text
+    made.check()
+    used = Snippet(case("y = []\nfor part in [x * 2]:\n    part.stop_gradient = True\n    y.append(part * x)\ny"))
+    assert "part = part.detach()" in used.ported.text
+    used.check()

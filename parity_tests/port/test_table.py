@@ -17,6 +17,7 @@ import numpy as np
 import paddle
 import torch
 
+from nlblocks.port.rewrite.rules import RULES
 from nlblocks.port.table import row_of, rows
 from nlblocks.port.table.row import REQUIRED, Case, Row, Signature, Target, To
 from parity_tests.port.snippets import Snippet
@@ -40,6 +41,7 @@ def test_row_is_whole(row: Row) -> None:
             if isinstance(fate, To) and not row.rule:
                 assert fate.name in _written(text), f"{name!r} is mapped to {fate.name!r}, which {text} has not"
         signature = Target(text).signature if text else None
+    assert not row.rule or row.rule in RULES, f"there is no rule {row.rule!r}"
     assert row.torch is None or row.cases or any(v.torch for v in row.variants if row.cases), "no case"
     assert signature is None or signature.head
     if row.torch is None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import libcst as cst
+from libcst import matchers
 
-from nlblocks.port.rewrite.argument import code, expression
+from nlblocks.port.rewrite.argument import Refusal, code, expression
 from nlblocks.port.rewrite.file import Walk
 
 LOOSE = (cst.BinaryOperation, cst.UnaryOperation, cst.BooleanOperation, cst.Comparison, cst.IfExp, cst.Lambda)
@@ -54,6 +56,23 @@ def is_caught(node: cst.CSTNode, walk: Walk) -> bool:
             return any(handler.type is None or code(handler.type) in CATCHING for handler in outer.handlers)
         node = outer
     return False
+
+
+def check_scopes(checks: Sequence[str], node: cst.CSTNode, walk: Walk) -> None:
+    """Raise Refusal where a check, which stands before the statement, reads what a lambda or a comprehension binds."""
+    bound: set[str] = set()
+    while not isinstance(node, cst.BaseStatement | cst.Module):
+        node = walk.parent(node)
+        if isinstance(node, cst.Lambda):
+            bound |= {code(p.name) for p in [*node.params.params, *node.params.kwonly_params]}
+        elif isinstance(node, cst.BaseComp):
+            each: cst.CompFor | None = node.for_in
+            while each is not None:
+                bound |= {code(name) for name in matchers.findall(each.target, matchers.Name())}
+                each = each.inner_for_in
+    read = {name for text in checks for name in re.findall(r"(?<![\w.])[A-Za-z_]\w*", text)}
+    if bound & read:
+        raise Refusal(f"{', '.join(sorted(bound & read))} is to be checked, and is bound within the expression")
 
 
 def as_paddles(original: cst.BaseExpression, updated: cst.BaseExpression, transform: Walk) -> cst.BaseExpression:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import libcst as cst
+from libcst import matchers
 
 from nlblocks.port.rewrite.argument import code, expression
 from nlblocks.port.rewrite.file import File, Walk
@@ -49,6 +50,8 @@ def assigned(original: cst.Assign, updated: cst.Assign, transform: Walk) -> Any:
     assert isinstance(to, cst.Attribute)
     guess = transform.meaning.guess.receiver(transform.site(target)) if not kinds else ""
     cut = (kinds == {"Tensor"} or guess == "Tensor") and code(updated.value) == stops
+    if cut and isinstance(to.value, cst.Name) and _is_of_a_loop(to.value.value, target, transform):
+        return cst.Expr(expression(f"{to.value.value}.detach_()"))  # what the loop goes over holds it too
     if cut and isinstance(to.value, cst.Name):
         return updated.with_changes(
             targets=[cst.AssignTarget(to.value)], value=expression(f"{code(to.value)}.detach()")
@@ -57,6 +60,15 @@ def assigned(original: cst.Assign, updated: cst.Assign, transform: Walk) -> Any:
         return updated
     opposite = {"True": "False", "False": "True"}.get(code(updated.value), f"not ({code(updated.value)})")
     return updated.with_changes(targets=[cst.AssignTarget(_named(to, "requires_grad"))], value=expression(opposite))
+
+
+def _is_of_a_loop(name: str, node: cst.CSTNode, transform: Walk) -> bool:
+    """Whether a loop gives a variable its values, and reads it no more behind a statement: that is for others."""
+    while not isinstance(node, cst.For | cst.FunctionDef | cst.Module):
+        node = transform.parent(node)
+    if not isinstance(node, cst.For) or name not in map(code, matchers.findall(node.target, matchers.Name())):
+        return False
+    return len(matchers.findall(node.body, matchers.Name(name))) == 1
 
 
 def _named(target: Any, name: str) -> Any:

@@ -9,7 +9,7 @@ from nlblocks.port.rewrite.file import Walk
 GIVEN = "six.add_metaclass"
 
 
-def in_own_words(original: cst.ClassDef, updated: cst.ClassDef, walk: Walk) -> cst.ClassDef:
+def with_metaclass(original: cst.ClassDef, updated: cst.ClassDef, walk: Walk) -> cst.ClassDef:
     """``@six.add_metaclass(M) class A(B)`` is ``class A(B, metaclass=M)``."""
     names = walk.meaning.names
     for index, decorator in enumerate(original.decorators):

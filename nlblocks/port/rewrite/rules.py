@@ -9,6 +9,7 @@ import libcst as cst
 from libcst import matchers
 
 from nlblocks.port.rewrite.argument import STARTLESS, UNKNOWN, Argument, Refusal, code, expression, item_text
+from nlblocks.port.rewrite.around import LOOSE
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.extents import are_reckoned_with
 from nlblocks.port.rewrite.file import Walk
@@ -95,8 +96,7 @@ def tensor_shape(call: Call, original: Any, transform: Walk) -> Written:
 
 
 def _text(node: Any) -> str:
-    loose = (cst.BinaryOperation, cst.UnaryOperation, cst.BooleanOperation, cst.Comparison, cst.IfExp, cst.Lambda)
-    return f"({code(node)})" if isinstance(node, loose) and not node.lpar else code(node)
+    return f"({code(node)})" if isinstance(node, LOOSE) and not node.lpar else code(node)
 
 
 def _is_read_only(original: Any, transform: Walk) -> bool:

@@ -11,14 +11,22 @@ from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvide
 
 from nlblocks.port.observe import Place, Site
 from nlblocks.port.rewrite.argument import Refusal, code, expression
-from nlblocks.port.rewrite.around import as_paddles, in_brackets, is_caught, not_turned_twice, safe, undoubled
+from nlblocks.port.rewrite.around import (
+    as_paddles,
+    check_scopes,
+    in_brackets,
+    is_caught,
+    not_turned_twice,
+    safe,
+    undoubled,
+)
 from nlblocks.port.rewrite.assigned import assigned
 from nlblocks.port.rewrite.augmented import augmented
 from nlblocks.port.rewrite.beforehand import compared, given_beforehand, held
 from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.checks import at_the_head
-from nlblocks.port.rewrite.classes import in_own_words
+from nlblocks.port.rewrite.classes import with_metaclass
 from nlblocks.port.rewrite.file import File
 from nlblocks.port.rewrite.held import Names
 from nlblocks.port.rewrite.imports import Imports
@@ -31,16 +39,10 @@ from nlblocks.port.rewrite.started import started
 from nlblocks.port.rewrite.starts import code_of
 from nlblocks.port.rewrite.statements import Block, surrounded, without_nothing
 from nlblocks.port.rewrite.unported import raising, without
-from nlblocks.port.rewrite.values import of_class, value_of
+from nlblocks.port.rewrite.values import MODULES, of_class, value_of
 from nlblocks.port.sources import Left
 from nlblocks.port.table import row_of
 from nlblocks.port.table.row import Row
-
-MODULES = {
-    "paddle": "torch", "paddle.nn": "nn", "paddle.nn.functional": "F", "paddle.nn.initializer": "nn.init",
-    "paddle.linalg": "torch.linalg", "paddle.fft": "torch.fft", "paddle.nn.layer.activation": "nn.modules.activation",
-}  # fmt: skip
-"""Paddle's modules where they are values themselves, as in ``getattr(F, name)``."""
 
 
 def translated(file: File, imports: Imports) -> str:
@@ -166,7 +168,7 @@ class Transform(cst.CSTTransformer):
         return at_the_head(updated, self.file.helper("expect")) if "expect" in self.file.helpers else updated
 
     def leave_ClassDef(self, original: cst.ClassDef, updated: cst.ClassDef) -> cst.ClassDef:
-        return in_own_words(original, updated, self)
+        return with_metaclass(original, updated, self)
 
     def visit_Annotation(self, node: cst.Annotation) -> bool:
         self.annotations += 1
@@ -361,6 +363,7 @@ class Transform(cst.CSTTransformer):
         try:
             rule = RULES.get(row.rule)
             written = rule(call, original, self) if rule is not None else call.written()
+            check_scopes(written.checks, original, self)
         except Refusal as why:
             return self.refused(api, original, str(why))
         for name, reason in written.dropped:

@@ -6,6 +6,12 @@ from nlblocks.port.rewrite.file import File
 from nlblocks.port.table import row_of
 from nlblocks.port.table.row import Row
 
+MODULES = {
+    "paddle": "torch", "paddle.nn": "nn", "paddle.nn.functional": "F", "paddle.nn.initializer": "nn.init",
+    "paddle.linalg": "torch.linalg", "paddle.fft": "torch.fft", "paddle.nn.layer.activation": "nn.modules.activation",
+}  # fmt: skip
+"""Paddle's modules where they are values themselves, as in ``getattr(F, name)``."""
+
 
 def value_of(row: Row | None, file: File) -> str:
     """The name, imported or brought along; "" where there is none."""

@@ -151,8 +151,6 @@ ROWS = (
         {},
         case("x.stop_gradient", grad=False),
         case("x * 2 if not x.stop_gradient else x"),
-        case("x * 2 if not x.stop_gradient else x"),
-        rule="stop_gradient",
     ),
     api("Tensor.is_leaf", "{self}.is_leaf", {}, case("(x * 2).is_leaf", grad=False)),
     api("Tensor.grad", "{self}.grad", {}, case("x.grad is None", grad=False)),
