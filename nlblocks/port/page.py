@@ -46,7 +46,7 @@ def page(report: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], source
 def _about(report: Mapping[str, Any]) -> str:
     error = "" if report["error"] is None else f"largest relative difference in float64 {report['error']:.1e}, "
     told = [f'<div class="soft">{error}{len(report["files"])} files, {report["seconds"]:.1f} s</div>']
-    if report["accepted"]:
+    if report["accepted"] and PILLS.get(report["verdict"]) == "same":
         told.append(f"<div>except <code>{escape(', '.join(report['accepted']))}</code></div>")
     told += [f"<div>{escape(line)}</div>" for line in report["why"].splitlines()]
     return "".join(told)

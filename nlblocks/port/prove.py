@@ -15,6 +15,7 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.errors import InputError
 from nlblocks.parity import compare
+from nlblocks.port.beside import apart, astray, returned
 from nlblocks.port.coverage import Lines
 from nlblocks.port.inputs import Inputs
 from nlblocks.port.job import Job
@@ -82,8 +83,25 @@ def _proof(job: Job, entry: str, lines: Lines) -> dict[str, Any]:
     inputs = Inputs.of(job.inputs, job.seed).for_model(left.forward)
     alone = torch.alone(right, *inputs.tensors(torch.tensor))
     found = _compared(inputs, left, right, pairs, paddle, torch, alone=alone)
-    lines.run(right, inputs.mirrored() if alone else inputs, torch)
+    given = inputs.mirrored() if alone else inputs
+    if found["verdict"].startswith("proven"):
+        found |= _beside(given, left, right, pairs, paddle, torch, found["not_compared"])
+    lines.run(right, given, torch)
     return {**found, "weights": target}
+
+
+def _beside(
+    inputs: Inputs, left: Any, right: Any, pairs: Sequence[Move], paddle: Any, torch: Any, known: list[str]
+) -> dict[str, Any]:
+    """What changes in the lab's word by what it does not look at: both models are run as they are, and changed."""
+    different, open_ = apart(returned(left, inputs, paddle), returned(right, inputs, torch))
+    mine, theirs = paddle.state(left), torch.state(right)
+    whole = [move for move in pairs if mine[move.paddle].dtype.kind not in "fc"]
+    wrong = [move.torch for move in whole if not np.array_equal(mine[move.paddle], theirs[move.torch])]
+    if wrong and not different:
+        different = f"{wrong[0]} holds other numbers after a run in training"
+    found: dict[str, Any] = {"not_compared": [*known, *open_]}
+    return {**found, "verdict": "different", "why": different} if different else found
 
 
 def _together(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -134,11 +152,15 @@ def _compared(
     report = next((report for report in reports if _verdict(report) != "proven"), reports[-1])
     accepted = {f.cause for r in reports for f in r.findings if f.cause in ACCEPTED and f.severity == "note"}
     accepted |= {ALONE[alone]} if alone else set()
-    verdict = _verdict(report)
+    verdict, why = _verdict(report), ""
+    if verdict == "proven":
+        states = paddle.state(left), torch.state(right)
+        why = astray(report, {paddle.lab_name(name): array for name, array in states[0].items()}, states[1])
+        verdict = "different" if why else verdict
     return {
         "verdict": "proven except" if verdict == "proven" and accepted else verdict,
         "accepted": sorted(accepted),
-        "why": "" if verdict == "proven" else _why(report),
+        "why": "" if verdict == "proven" else why or _why(report),
         "not_compared": sorted({f"{c.phase}: {c.undecided}" for r in reports for c in r.comparisons if c.undecided}),
         "error": max((error for error in map(_error, reports) if error is not None), default=None),
         "text": "\n".join(map(str, reports)),

@@ -101,7 +101,7 @@ class PortReport:
 
     def __str__(self) -> str:
         head = self.verdict.upper()
-        if self.accepted:
+        if self.accepted and self:
             head += f": {', '.join(self.accepted)}"
         if self.error is not None and self:
             head += f" (largest relative difference in float64: {self.error:.1e})"
