@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterator
 
 from nlblocks.port.observe import Place, Record, Site
 from nlblocks.port.resolve import Module
-from nlblocks.port.sources import Left, Sources, Unit, Wanted, looks_up, within
+from nlblocks.port.sources import Left, Sources, Unit, Wanted, is_there, looks_up, within
 from nlblocks.port.table import FUNCTIONS
 from nlblocks.port.unrun import CARRIED, LARGE, Method, Ran, parted, read
 
@@ -187,19 +187,29 @@ class Closure:
         return found is not None and isinstance(unit.node, ast.Assign) and not unit.binds.isdisjoint(found.own_loggers)
 
     def _registering(self, module: Module, unit: Unit) -> list[Site]:
-        """The decorators that gave back what they got: they register it with something of the ported packages."""
+        """The decorators that gave back what they got: they register it with something of the ported packages.
+
+        Or they come from a package that is not installed, whose stand-in did nothing when the model ran.
+        """
         found = self.record.modules.get(module.name)
         sites = []
-        for decorator in getattr(unit.node, "decorator_list", []) if found is not None else ():
-            site = module.sites.of(decorator)
-            place = found.place(site) if found is not None else None
-            if (
-                place is not None
-                and place.same
-                and any(c.partition(":")[0] in self.record.files for c in place.callees)
-            ):
-                sites.append(site)
+        for node in ast.walk(unit.node) if found is not None else ():
+            for decorator in getattr(node, "decorator_list", ()):
+                site = module.sites.of(decorator)
+                place = found.place(site) if found is not None else None
+                if place is None or not place.same:
+                    continue
+                own = any(callee.partition(":")[0] in self.record.files for callee in place.callees)
+                if (own and node is unit.node) or not is_there(self._root(decorator, module)):
+                    sites.append(site)
         return sites
+
+    def _root(self, decorator: ast.expr, module: Module) -> str:
+        """The package that a decorator's name is imported from; Python's own for any other."""
+        named = decorator.func if isinstance(decorator, ast.Call) else decorator
+        dotted = module.names.get(module.sites.of(named), "?")
+        root = "builtins" if dotted.startswith("?") else self.sources.program.origin(dotted, module).partition(".")[0]
+        return "builtins" if self.sources.split(dotted)[0] is not None else root
 
     def _read(self) -> bool:
         """Take back the decorators whose registry something that is kept reads; whether there were any."""

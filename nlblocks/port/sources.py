@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from nlblocks.errors import InputError
@@ -141,6 +142,12 @@ class Sources:
                 if path.is_file():
                     return path
         return None
+
+
+@cache
+def is_there(package: str) -> bool:
+    """Whether a package is installed, or is Paddle, whose names are translated."""
+    return package in ("paddle", "__future__") or importlib.util.find_spec(package) is not None
 
 
 def within(site: Site, outer: Site) -> bool:

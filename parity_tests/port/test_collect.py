@@ -71,3 +71,17 @@ def test_what_a_function_imports_and_finds_by_text_is_kept(tmp_path) -> None:
     found = written(tmp_path, "shop.net:made", files, seen)
     assert "        from shop_torch.large import Box\n" in found["shop.net"]
     assert found["shop.large"] == "class Box:\n    pass\n"
+
+
+def test_a_decorator_of_what_is_not_installed_is_left_out_where_it_did_nothing(tmp_path) -> None:
+    text = (
+        "from absent_checks import checked, counted\n\n\n"
+        "@checked\ndef size():\n    return 1\n\n\n"
+        "class Box:\n    @checked\n    @counted\n    def size(self):\n        return size()\n"
+    )
+    kept, lost = Place(callees={"stand_in:Any"}, same=False), Place(callees={"stand_in:Any"}, same=True)
+    seen = {"net": FileRecord({(4, 1, 4, 8): lost, (10, 5, 10, 12): lost, (11, 5, 11, 12): kept})}
+    found = written(tmp_path, "net:Box", {"net.py": text}, seen)["net"]
+    assert "@checked" not in found
+    assert "counted = NotPorted('counted of absent_checks, which was not installed')" in found
+    assert "    @counted\n    def size(self):" in found

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
-from functools import cache
 from typing import Any
 
 import libcst as cst
@@ -13,7 +11,7 @@ import libcst as cst
 from nlblocks.port.resolve import Program
 from nlblocks.port.rewrite.argument import code
 from nlblocks.port.rewrite.file import IMPORTS, SUFFIX, File
-from nlblocks.port.sources import Left, Wanted
+from nlblocks.port.sources import Left, Wanted, is_there
 
 MARK = "__nlblocks_imports__"
 """Stands where Paddle was imported first, until it is known what the file needs."""
@@ -153,12 +151,6 @@ def _root(part: Any) -> str:
     if isinstance(part, cst.ImportFrom) and part.module is not None and not part.relative:
         return code(part.module).partition(".")[0]
     return ""
-
-
-@cache
-def is_there(package: str) -> bool:
-    """Whether a package is installed, or is Paddle, whose names are translated."""
-    return is_paddle(package) or package == "__future__" or importlib.util.find_spec(package) is not None
 
 
 def _imports_paddle(part: Any) -> bool:

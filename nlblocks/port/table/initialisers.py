@@ -6,6 +6,7 @@ from nlblocks.port.table.helpers import helper
 from nlblocks.port.table.row import api, attr, case, dropped, only, to, when
 
 OPTIMISER = "a matter of the optimiser: torch's take it by parameter group"
+BY_DEFAULT = "what layers start as where nothing says it: a port does not keep that, its weights are converted"
 TAKES_WEIGHT = "nn.Linear({}, weight_attr={}).weight.flatten()"
 FANS = {"fan_in": to("fan_in"), "fan_out": to("fan_out")}
 
@@ -207,7 +208,9 @@ ROWS = (
         notes="a part of static graphs, which a port does not have: initialisers take it",
     ),
     api(
-        "paddle.nn.initializer.set_global_initializer(weight_init, bias_init=None)", None, {},
-        notes="torch has no initialiser for all layers to come",
+        "paddle.nn.initializer.set_global_initializer(weight_init, bias_init=None)", "None",
+        {"weight_init": dropped(BY_DEFAULT), "bias_init": dropped(BY_DEFAULT)},
+        case("nn.initializer.set_global_initializer(nn.initializer.Constant(2.0), nn.initializer.Constant())\n"
+             "nn.initializer.set_global_initializer(None)\nx * 2"),
     ),
 )  # fmt: skip
