@@ -10,8 +10,10 @@ import ast
 import builtins
 import re
 import sys
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 
 from nlblocks.port.observe import Record
@@ -36,7 +38,8 @@ TORCHS = """_apply _call_impl _compiled_call_impl _get_name _load_from_state_dic
     register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
     register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state
     set_submodule share_memory to to_empty type xpu zero_grad"""
-OF_BASES = {*TORCHS.split(), *(name for kind in (dict, list, tuple, set, str, int, type) for name in dir(kind))}
+PYTHONS = (OrderedDict, list, tuple, set, str, int, type)
+OF_BASES = {*TORCHS.split(), *vars(Enum), *(name for kind in PYTHONS for name in dir(kind))}
 """Methods that a class may have from Python's own, or from torch's Module: one of that name does not just go."""
 INSTALLED = frozenset(sys.stdlib_module_names) | {"numpy", "paddle"}
 
@@ -127,7 +130,7 @@ def parted(
     reads = {
         id(method): {text for unit in method.units for _, texts in unit.parts for text in texts} for method in methods
     }
-    defined = {part.name for part, _ in _kept(sources, wanted, methods) if isinstance(part, Function)}
+    defined = {name for part, _ in _kept(sources, wanted, methods) for name in _defines(part)}
     while True:
         gone = {method.name for method in methods if id(method) in left}
         gone -= defined | {method.name for method in methods if id(method) not in left}
@@ -147,6 +150,14 @@ def parted(
                 for line in (unit.lines[0], unit.node.lineno):
                     wanted[method.module.name].methods[line] = found
     return stays
+
+
+def _defines(part: ast.AST) -> list[str]:
+    """The name of a method, also of one that is assigned in its class."""
+    if isinstance(part, Function):
+        return [part.name]
+    targets = part.targets if isinstance(part, ast.Assign) else ()
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def _is_inherited(name: str) -> bool:

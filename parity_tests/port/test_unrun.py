@@ -96,6 +96,19 @@ def test_a_method_that_never_ran_stays_where_all_that_it_names_does(tmp_path) ->
     assert "    def halve(self):\n        return halved(self.size)\n" in found["shop.net"].text
 
 
+def test_a_method_that_takes_the_place_of_an_assigned_one_never_just_goes(tmp_path) -> None:
+    text = "from shop.files import halved, save\n\n\nclass Base:\n    run_all = halved\n\n\n"
+    text += "class House(Base):\n    def __init__(self):\n        self.size = 3\n\n"
+    text += "    def run_all(self):\n        return save(self.size)\n"
+    ran = {"shop.net": FileRecord(entered={9}), "shop.files": FileRecord(entered={405})}
+    found = ported(tmp_path, "shop.net:House", {"shop/net.py": text, "shop/files.py": FILES}, ran)
+    assert "    def run_all(self, *args, **kwargs):\n        not_ported('House.run_all" in found["shop.net"].text
+
+
+def test_what_an_enumeration_asks_of_its_class_never_just_goes() -> None:
+    assert all(map(_is_inherited, ["_missing_", "_generate_next_value_", "value", "move_to_end"]))
+
+
 def test_a_method_that_takes_the_place_of_a_bases_never_just_goes() -> None:
     torch = pytest.importorskip("torch")
     names = {name for name in dir(torch.nn.Module) if not name.startswith("_")} - {"T_destination"}

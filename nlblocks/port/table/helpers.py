@@ -65,8 +65,11 @@ def starting(kind, **initial):
 
 helper("torch_dtype", '''
 def torch_dtype(dtype):
-    """The dtype that Paddle's name or another library's type says."""
-    return dtype if isinstance(dtype, torch.dtype) else getattr(torch, str(dtype).rpartition(".")[2])
+    """The dtype that Paddle's name or another library's type says; some names are another dtype's in torch."""
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    name = str(dtype).rpartition(".")[2]
+    return getattr(torch, {"byte": "int8", "int": "int64", "float": "float64", "uint16": "bfloat16"}.get(name, name))
 ''', "torch")  # fmt: skip
 
 helper("torch_arguments", '''

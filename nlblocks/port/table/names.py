@@ -23,7 +23,17 @@ def _dtype(name: str) -> Row:
 
 ROWS = (
     *map(_dtype, DTYPES),
-    api("paddle.dtype", "torch.dtype", {}, case("isinstance(x.dtype, paddle.dtype)", grad=False)),
+    api(
+        "paddle.dtype",
+        "torch.dtype",
+        {},
+        case("isinstance(x.dtype, paddle.dtype)", grad=False),
+        case(
+            "kinds = {'byte': 100, 'int': 1e10, 'float': 1 / 3, 'uint16': 1}\n"
+            "[(x * size).cast(kind).astype('float64') for kind, size in kinds.items()]",
+            grad=False,
+        ),
+    ),
     api(
         "paddle.Tensor(*data)",
         "torch.FloatTensor(*data)",
