@@ -30,11 +30,15 @@ def raising(node: cst.FunctionDef, left: Left, file: File) -> cst.FunctionDef:
 
 
 def without(module: Module, imports: Imports) -> str:
-    """A module's source, numbers in the place of the definitions that are not kept: to read these takes time."""
+    """A module's source, one long text in the place of each definition that is not kept: to read these takes time.
+
+    It is one of two values, so that nobody takes it for a comment on what follows.
+    """
     lines = module.source.splitlines(keepends=True)
     for node in module.tree.body:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not imports.keeps(first):
             last = node.end_lineno or first
-            lines[first - 1 : last] = ["0\n"] * (last - first + 1)
+            text = "\n" * (last - first)
+            lines[first - 1 : last] = [f'0, """{text}"""\n', *[""] * (last - first)]
     return "".join(lines)
