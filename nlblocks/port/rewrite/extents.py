@@ -1,4 +1,4 @@
-"""Whether a function that is given the extents of a tensor reckons with them as with a tensor."""
+"""What a function does with the extents that it is given: whether it takes them for a tensor, or asks what they are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from nlblocks.port.resolve import Module
 from nlblocks.port.rewrite.file import File, Walk
 
 OF_TENSORS = frozenset(
@@ -25,6 +26,31 @@ def are_reckoned_with(arg: cst.Arg, call: cst.Call, walk: Walk, file: File) -> b
     api = walk.meaning.api(walk.site(call.func))
     if api:
         return api in OF_TENSORS
+    for module, function, given in _given(arg, call, walk, file):
+        taken = {given, *_parts(function, given)}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and module.names.get(module.sites.of(node.func), "") in OF_NUMBERS:
+                inside = [part for argument in node.args[:1] for part in ast.walk(argument)]
+                plain = all(isinstance(part, ARITHMETIC) for part in inside)
+                if plain and any(isinstance(part, ast.Name) and part.id in taken for part in inside):
+                    return True
+    return False
+
+
+def are_asked(arg: cst.Arg, call: cst.Call, walk: Walk, file: File) -> bool:
+    """Whether what a call is given as an argument is compared there, or asked for its class."""
+    for _, function, given in _given(arg, call, walk, file):
+        for node in ast.walk(function):
+            of = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance":
+                of = node.args[:1]
+            if any(isinstance(part, ast.Name) and part.id == given for part in of):
+                return True
+    return False
+
+
+def _given(arg: cst.Arg, call: cst.Call, walk: Walk, file: File) -> Iterator[tuple[Module, ast.FunctionDef, str]]:
+    """The functions that a call was seen to reach, each with its module and its parameter for an argument."""
     place = walk.place(call)
     for callee in place.callees if place is not None else ():
         home, _, name = callee.partition(":")
@@ -33,15 +59,7 @@ def are_reckoned_with(arg: cst.Arg, call: cst.Call, walk: Walk, file: File) -> b
             continue
         for function, names in _definitions(module.tree, name):
             index = call.args.index(arg)
-            given = arg.keyword.value if arg.keyword is not None else names[index] if index < len(names) else ""
-            taken = {given, *_parts(function, given)}
-            for node in ast.walk(function):
-                if isinstance(node, ast.Call) and module.names.get(module.sites.of(node.func), "") in OF_NUMBERS:
-                    inside = [part for argument in node.args[:1] for part in ast.walk(argument)]
-                    plain = all(isinstance(part, ARITHMETIC) for part in inside)
-                    if plain and any(isinstance(part, ast.Name) and part.id in taken for part in inside):
-                        return True
-    return False
+            yield module, function, arg.keyword.value if arg.keyword else names[index] if index < len(names) else ""
 
 
 def _definitions(tree: ast.AST, name: str) -> Iterator[tuple[ast.FunctionDef, list[str]]]:

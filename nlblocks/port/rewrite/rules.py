@@ -11,7 +11,7 @@ from libcst import matchers
 from nlblocks.port.rewrite.argument import STARTLESS, UNKNOWN, Argument, Refusal, code, expression, item_text
 from nlblocks.port.rewrite.around import LOOSE
 from nlblocks.port.rewrite.call import Call, Written
-from nlblocks.port.rewrite.extents import are_reckoned_with
+from nlblocks.port.rewrite.extents import are_asked, are_reckoned_with
 from nlblocks.port.rewrite.file import Walk
 from nlblocks.port.rewrite.layout import commas, keyword
 from nlblocks.port.rewrite.starts import applied, is_start, is_zero, plainly
@@ -113,7 +113,7 @@ def _is_read_only(original: Any, transform: Walk) -> bool:
         )
     if isinstance(parent, cst.Arg):
         function = transform.parent(parent)
-        return not isinstance(function, cst.Call) or not _asks(function, transform)
+        return not isinstance(function, cst.Call) or not _asks(parent, function, transform)
     if isinstance(parent, cst.ComparisonTarget | cst.Comparison):
         compared: Any = parent if isinstance(parent, cst.Comparison) else transform.parent(parent)
         sides = [compared.left, *(c.comparator for c in compared.comparisons)]
@@ -121,13 +121,11 @@ def _is_read_only(original: Any, transform: Walk) -> bool:
     return isinstance(parent, cst.StarredElement | cst.CompFor | cst.For | cst.FormattedStringExpression)
 
 
-def _asks(call: cst.Call, transform: Walk) -> bool:
-    """Whether a call may ask what kind of sequence it is given, or keep it: isinstance, and what is not Paddle's."""
-    place = transform.place(call)
+def _asks(arg: cst.Arg, call: cst.Call, transform: Walk) -> bool:
+    """Whether a call may ask what kind of sequence it is given, or keeps it."""
     if code(call.func) == "isinstance" or (isinstance(call.func, cst.Attribute) and call.func.attr.value in KEEPING):
         return True
-    callees = place.callees if place is not None else ()
-    return any(callee.partition(":")[0] in transform.file.program.modules for callee in callees if ":" in callee)
+    return are_asked(arg, call, transform, transform.file)
 
 
 KEEPING = frozenset({"append", "insert", "setdefault"})
