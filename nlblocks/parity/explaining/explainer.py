@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from nlblocks.backend import Array, State
 from nlblocks.numerics.tolerance import CEILING
@@ -44,10 +44,14 @@ class Explainer:
         return localise_gradient(left, right, wrong, error, tolerance)
 
     def buffer(
-        self, name: str, layers: tuple[str, str], values: tuple[Array, Array, Array], left: Trace, right: Trace
-    ) -> list[Finding]:
-        """Why a running statistic differs after one pass: the left's ``name``, its values before, of left and right."""
-        return explain_buffer((name, self.pairs.names.get(name, name)), layers, values, left, right)
+        self, name: str, layers: tuple[str, str], values: tuple[Array, Array, Array], left: Trace, right: Trace,
+        whole: Callable[[], Trace],
+    ) -> list[Finding]:  # fmt: skip
+        """Why a running statistic differs after one pass: the left's ``name``, its values before, of left and right.
+
+        ``whole`` gives the left's pass with all that it computed, where that is needed.
+        """
+        return explain_buffer((name, self.pairs.names.get(name, name)), layers, values, left, right, whole)
 
     def training(
         self, left: Sequence[State], right: Sequence[State], before: State, noise: Mapping[str, float]

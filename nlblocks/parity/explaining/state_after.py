@@ -31,7 +31,10 @@ SAME_RATIO = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BufferHypothesis:
-    """What a hypothesis about a running statistic is given: its values and the batch normalisations that keep it."""
+    """What a hypothesis about a running statistic is given: its values and the batch normalisations that keep it.
+
+    ``whole`` gives a pass of the left with all its values.
+    """
 
     name: str
     before: Array
@@ -39,6 +42,12 @@ class BufferHypothesis:
     theirs: Array
     traces: tuple[Trace, Trace]
     uses: tuple[Sequence[Op], Sequence[Op]]
+    whole: Callable[[], Trace]
+
+    @property
+    def repeated(self) -> bool:
+        """Whether a layer keeps it in several runs: each of them moves what the one before left."""
+        return max(map(len, self.uses)) > 1
 
     @property
     def factor(self) -> float:
@@ -68,17 +77,19 @@ buffer_hypothesis: Registry[Callable[[BufferHypothesis], Iterator[BufferGuess]]]
 
 
 def explain_buffer(
-    names: tuple[str, str], layers: tuple[str, str], values: tuple[Array, Array, Array], left: Trace, right: Trace
-) -> list[Finding]:
+    names: tuple[str, str], layers: tuple[str, str], values: tuple[Array, Array, Array], left: Trace, right: Trace,
+    whole: Callable[[], Trace],
+) -> list[Finding]:  # fmt: skip
     """The findings for a running statistic that differs, one for each cause that it takes: all of it, or unknown.
 
-    ``values`` are the statistic before, the left's and the right's after one pass.
+    ``values`` are the statistic before, the left's and the right's after one pass; ``whole`` gives the left's pass with
+    all that it computed.
     """
     before, mine, theirs = values
     gap = distance(mine, theirs)
     at = BufferHypothesis(
         name=names[0], before=before, mine=mine, theirs=theirs, traces=(left, right),
-        uses=(_users(left, names[0]), _users(right, names[1])),
+        uses=(_users(left, names[0]), _users(right, names[1])), whole=whole,
     )  # fmt: skip
     found = partial(
         Finding, phase="buffers", place="buffers", layer_left=layers[0], layer_right=layers[1], error=gap
@@ -113,6 +124,10 @@ def variance(at: BufferHypothesis) -> Iterator[BufferGuess]:
 def momentum(at: BufferHypothesis) -> Iterator[BufferGuess]:
     """Another share of the new statistic: that of the attributes, or else the one that fits all channels."""
     known = at.momenta is not None and at.momenta[0]
+    if at.repeated and at.momenta is not None:
+        same = str(at.uses[0][0].attrs.get("variance"))
+        yield from ((value, {"batch_norm.momentum": at.momentum_words}) for value in _replayed(at, (same, same)))
+        return
     factor = at.momenta[1] / at.momenta[0] if at.momenta is not None and known else at.factor
     fits = at.mine.size > 1 and factor != 0  # one channel fits any factor, and what stays put has none
     if abs(factor - 1) > NO_FACTOR and (known or fits):
@@ -125,19 +140,25 @@ def momentum_and_variance(at: BufferHypothesis) -> Iterator[BufferGuess]:
     if at.momenta is not None:
         left, right = at.momenta
         for value, words in _estimators(at):
-            moved = at.before + (value - at.before) * right / (left or 1.0)
+            moved = value if at.repeated else at.before + (value - at.before) * right / (left or 1.0)
             yield moved, {"batch_norm.momentum": at.momentum_words, "batch_norm.variance": words}
 
 
 def _estimators(at: BufferHypothesis) -> Iterator[tuple[Array, str]]:
     """(what the left would hold, words) with the other estimator, by the number of values that went into it.
 
-    Of a layer that is called several times, each call moves it: told where equally many values went into all.
+    Of a layer that is called several times, each call moves it. Where not as many values went into all of them, or the
+    momenta differ, all updates are made once more, with the right's momenta.
     """
     trace, uses = (at.traces[0], at.uses[0]) if at.uses[0] else (at.traces[1], at.uses[1])
     shapes = {trace.shape(op.inputs[0]) for op in uses} if at.name.endswith("running_var") else set()
     counts = {math.prod(shape) // at.before.size if shape is not None else 0 for shape in shapes}
-    if len(counts) != 1 or counts == {0}:
+    if not counts or 0 in counts:
+        return
+    if len(counts) > 1 or (at.repeated and at.momenta is not None):
+        for mine, theirs in (("unbiased", "biased"), ("biased", "unbiased")):
+            words = f"variance kept as running statistic: {mine} on the left, {theirs} on the right, in each run"
+            yield from ((value, words) for value in _replayed(at, (mine, theirs)))
         return
     count = counts.pop()
     keep = math.prod(1 - float(op.attrs.get("momentum", 0.1)) for op in uses) * at.before
@@ -149,11 +170,37 @@ def _estimators(at: BufferHypothesis) -> Iterator[tuple[Array, str]]:
         yield keep + (at.mine - keep) * ratio, words
 
 
+def _replayed(at: BufferHypothesis, estimators: tuple[str, str]) -> Iterator[Array]:
+    """What the left would hold after several runs with the right's momenta and the second of two ``estimators``.
+
+    The updates of all runs are made once more, each with its own values, as the left makes them and as the right does:
+    by what these differ. Nothing where the two sides do not run as often, or the values were not kept.
+    """
+    whole = at.whole()
+    inputs = [whole.values.get(op.inputs[0]) for op in at.uses[0]]
+    if len({len(uses) for uses in at.uses}) > 1 or any(x is None for x in inputs):
+        return
+    kept = [at.before, at.before]
+    for x, ops in zip(inputs, zip(*at.uses, strict=True), strict=True):
+        assert x is not None
+        channel = 1 if x.shape[1] == at.before.size else x.ndim - 1
+        axes = tuple(axis for axis in range(x.ndim) if axis != channel)
+        for side, op in enumerate(ops):
+            if at.name.endswith("running_var"):
+                single = x.size == at.before.size
+                new = x.var(axes, dtype=np.float64, ddof=int(estimators[side] == "unbiased" and not single))
+            else:
+                new = x.mean(axes, dtype=np.float64)
+            kept[side] = kept[side] + float(op.attrs.get("momentum", 0.1)) * (new - kept[side])
+    yield at.mine + (kept[1] - kept[0])
+
+
 def _users(trace: Trace, name: str) -> list[Op]:
-    """The batch normalisations that use a running statistic, or the parameter operations of its layer."""
+    """The batch normalisations that keep a running statistic, or the parameter operations of its layer."""
     norms = [op for op in trace.ops if op.kind == "batch_norm"]
     named = [op for op in norms if any(trace.parameter(n) == name for n in op.inputs)]
-    return named or [op for op in norms if op.scope == name.rpartition(".")[0]]
+    found = named or [op for op in norms if op.scope == name.rpartition(".")[0]]
+    return [op for op in found if op.attrs.get("training")] or found
 
 
 # trained weights

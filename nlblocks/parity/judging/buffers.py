@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 
 import numpy as np
 
@@ -36,6 +37,7 @@ def compare_buffers(
     names = {name for name, tensor in left.state.items() if tensor.buffer}
     theirs = pairs.mirrored(right.buffers_after, left.buffers_after)
     owner = {a.refs[role].name: (a.name, b.name) for a, b in pairs.pairs for role in a.refs}
+    whole = cache(partial(comparer.left.run, training=runs.training, dtype=runs.dtype, keep="values"))
     said: set[tuple[str, str | None]] = set()
     for name in sorted(names & set(theirs)):
         start, _ = theirs.beside(name, before[name])
@@ -49,7 +51,7 @@ def compare_buffers(
             judged.apart[name] = other - mine
             causes = known if name in touched else ()
             if not causes:
-                reasons = why.buffer(name, owner[name], (start, mine, other), left, right)
+                reasons = why.buffer(name, owner[name], (start, mine, other), left, right, whole)
                 judged.findings += [f for f in reasons if (f.layer_left, f.cause) not in said or f.cause is None]
                 said |= {(f.layer_left, f.cause) for f in reasons}
                 causes = tuple(f.cause for f in reasons if f.cause is not None)
