@@ -34,6 +34,7 @@ class Comparer:
         self.floors = SideFloors(held=True), SideFloors(held=True)
         self.falling = SideFloors(held=False), SideFloors(held=False)
         self.most = MORE_NUDGES
+        self._zeros: dict[vocabulary.Key, Array] = {}  # where gradients are zero in float64 but for rounding
         self._jumps: dict[tuple[bool, str], str] = {}
         self._alike: dict[tuple[bool, str], DecidedAlike | None] = {}
         self._exactly: dict[tuple[bool, str], tuple[Comparer, DecidedAlike] | None] = {}
@@ -75,8 +76,9 @@ class Comparer:
 
         ``where`` says which elements of the left's whole tensor these are, if not all. In the models' own dtype the
         smaller floor counts: both compute the same function, so that it moves as little on either side, and a side that
-        loses precision must not excuse itself by it. Integers and truth values are exact: rounding moves none of them
-        by a little.
+        loses precision must not excuse itself by it. Where a gradient is zero but for rounding in float64 the larger
+        one does: one kernel may happen to compute it exactly. Integers and truth values are exact: rounding moves none
+        of them by a little.
         """
         a, b = _alike(a, b)
         exact = a.dtype.kind not in "fc"
@@ -87,17 +89,24 @@ class Comparer:
         )  # fmt: skip
         if exact:
             return found if runs.dtype == "float64" else _undecided(found)
+        largest = self._largest(key[0], runs, found.difference.scale)
+        graded = runs.dtype == "float64" and key[0] in GRADIENTS
+        if graded and not found.difference.problem:
+            self._zeros[key] = np.maximum(np.abs(a), np.abs(b)) <= RATIO * EPSILON["float64"] * largest
         if found.passed or found.difference.problem or found.undecided:
             return found
-        largest = self._largest(key[0], runs, found.difference.scale)
         nothing = tolerance.NOTHING * largest / RATIO if key[0] in GRADIENTS else 0.0
         narrow = [(NUDGES, False)] if runs.dtype == "float64" else []  # what passes by nudges alone needs no more
         for nudges, constants in (*narrow, (NUDGES, True), *([(MORE_NUDGES, True)] if self.most > NUDGES else [])):
             floors = self._floors(self.floors, key, runs, other, nudges, a.shape, where, constants=constants)
-            measured = np.maximum(*floors) if runs.dtype == "float64" else np.minimum(*floors)
+            zero = self._zeros.get(key)
+            either = runs.dtype == "float64" or (zero is not None and zero.shape == a.shape and zero)
+            measured = np.where(either, np.maximum(*floors), np.minimum(*floors))
             found = found.judged(a, b, np.maximum(measured, max(extra, nothing)), largest)
             if found.passed or found.undecided or (constants and self._beyond(found, measured)):
                 break
+        if graded and found.passed and found.zero:
+            self._zeros[key] = np.ones(a.shape, bool)
         return replace(found, undecided=self._jump(runs) or found.undecided) if found.undecided else found
 
     def _largest(self, group: str, runs: Pass, scale: float) -> float:
@@ -139,9 +148,15 @@ class Comparer:
         if key not in self._exactly:
             self._exactly.clear()
             found = decided_exactly(self.left, self.right, runs)
-            own = None if found is None else (Comparer(found.left, found.right, self.pairs), found.alike)
+            own = None if found is None else (self._of(found.left, found.right), found.alike)
             self._exactly[key] = own
         return self._exactly[key]
+
+    def _of(self, left: Side, right: Side) -> Comparer:
+        """Of the same two models, held to what they decide: where gradients are zero is known."""
+        found = Comparer(left, right, self.pairs)
+        found._zeros = self._zeros
+        return found
 
     def jumping(
         self, key: vocabulary.Key, a: Array, b: Array, runs: Pass, where: Array | None = None
