@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from nlblocks.parity.pairing.names import likeness, tokens
@@ -43,6 +44,14 @@ def same_names(a: Sequence[Unit], b: Sequence[Unit]) -> Matches:
     return found if trusted else {}
 
 
+def called_alike(a: Sequence[Unit], b: Sequence[Unit]) -> bool:
+    """Whether both models call all their tensors the same: then a tensor is the one of its name, and no other."""
+    mine, theirs = (
+        sorted((tokens(str(r)), math.prod(r.shape)) for u in side for r in u.refs.values()) for side in (a, b)
+    )
+    return mine == theirs and len(set(mine)) == len(mine)
+
+
 def _worth(a: Unit, b: Unit) -> float:
     """What it is worth to pair two units; below zero it must not be."""
     (kind, shape), (other_kind, other_shape) = a.signature, b.signature
@@ -59,10 +68,18 @@ def _worth(a: Unit, b: Unit) -> float:
     return base + named * likeness(a.name, b.name)
 
 
-def in_order(a: Sequence[Unit], b: Sequence[Unit], rows: Sequence[int], columns: Sequence[int]) -> Matches:
-    """The pairs of these units that keep the order of both sides and have the greatest total worth."""
+def in_order(
+    a: Sequence[Unit], b: Sequence[Unit], rows: Sequence[int], columns: Sequence[int], *, named: bool
+) -> Matches:
+    """The pairs of these units that keep the order of both sides and have the greatest total worth.
+
+    Where they are ``named`` alike, only those of one name.
+    """
     n, m = len(rows), len(columns)
-    worths = [[_worth(a[row], b[column]) for column in columns] for row in rows]
+    worths = [
+        [STRANGERS if named and _apart(a[row], b[column]) else _worth(a[row], b[column]) for column in columns]
+        for row in rows
+    ]
     best = [[0.0] * (m + 1) for _ in range(n + 1)]  # from these positions on
     for x in range(n - 1, -1, -1):
         for y in range(m - 1, -1, -1):
@@ -80,13 +97,22 @@ def in_order(a: Sequence[Unit], b: Sequence[Unit], rows: Sequence[int], columns:
     return found
 
 
-def leftovers(a: Sequence[Unit], b: Sequence[Unit], known: Mapping[int, int]) -> tuple[Matches, list[str]]:
+def _apart(a: Unit, b: Unit) -> bool:
+    """Whether two units have other names."""
+    return tokens(a.name) != tokens(b.name)
+
+
+def leftovers(
+    a: Sequence[Unit], b: Sequence[Unit], known: Mapping[int, int], *, named: bool
+) -> tuple[Matches, list[str]]:
     """The pairs of what runs in another order, by kind and shape; what is said where more than one partner would do."""
     found, ambiguous, taken = Matches(), [], set(known.values())
     for i, unit in enumerate(a):
         if i in known:
             continue
         candidates = [j for j, other in enumerate(b) if j not in taken and other.signature == unit.signature]
+        if named:
+            candidates = [j for j in candidates if not _apart(unit, b[j])]
         if not candidates:
             continue
         ranked = sorted(candidates, key=lambda j: -likeness(unit.name, b[j].name))

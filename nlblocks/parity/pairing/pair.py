@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from nlblocks.backend import State
 from nlblocks.parity.pairing import transfer
-from nlblocks.parity.pairing.align import Matches, in_order, leftovers, same_names
+from nlblocks.parity.pairing.align import Matches, called_alike, in_order, leftovers, same_names
 from nlblocks.parity.pairing.buffers import with_buffers
 from nlblocks.parity.pairing.fused import split_fused
 from nlblocks.parity.pairing.loose import pair_loose
@@ -140,7 +140,7 @@ def _paired(left: Trace, right: Trace, rename: Rename | None) -> Pairing:
         again = _aligned(*parted, rename)
         if sum(map(len, parted)) - 2 * len(again) < len(a) + len(b) - 2 * len(found):
             (a, b), found = parted, again
-    more, ambiguous = leftovers(a, b, found)
+    more, ambiguous = leftovers(a, b, found, named=not hinted(a, b, rename) and called_alike(a, b))
     found |= more
     mine, theirs = dict(enumerate(a)), dict(enumerate(b))
     loose = pair_loose(mine, theirs, found)
@@ -160,11 +160,11 @@ def _paired(left: Trace, right: Trace, rename: Rename | None) -> Pairing:
 def _aligned(a: Sequence[Unit], b: Sequence[Unit], rename: Rename | None) -> Matches:
     """The units that a hint, their names or their order join."""
     found = hinted(a, b, rename)
+    named = not found and called_alike(a, b)
     found |= _still_free(same_names(a, b), found)
     taken = set(found.values())
-    return found | in_order(
-        a, b, [i for i in range(len(a)) if i not in found], [j for j in range(len(b)) if j not in taken]
-    )
+    rows, columns = [i for i in range(len(a)) if i not in found], [j for j in range(len(b)) if j not in taken]
+    return found | in_order(a, b, rows, columns, named=named)
 
 
 def _parted(

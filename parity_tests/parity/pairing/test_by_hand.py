@@ -129,6 +129,25 @@ def test_a_layer_of_images_written_by_hand(how: str) -> None:
     assert len(found.names) == 2 + len(shapes)
 
 
+@pytest.mark.parametrize("places", [(1, 2, 3), (1, 3, 2), (2, 3, 1), (3, 2, 1)])
+def test_layers_of_one_name_are_partners_whichever_is_written_by_hand(places: tuple[int, ...]) -> None:
+    shapes: Shapes = {**AFFINE, "running_mean": (4,), "running_var": (4,)}
+
+    def by_hand(s: Any, x: torch.Tensor) -> torch.Tensor:
+        return (x - channels(s.running_mean)) / channels(s.running_var + 1e-5).sqrt() * channels(s.weight) + channels(
+            s.bias
+        )
+
+    def stack(hand: tuple[int, ...]) -> nn.Module:
+        layers = [Hand(shapes, by_hand) if place in hand else nn.BatchNorm2d(4) for place in (1, 2, 3)]
+        return nn.Sequential(nn.Conv2d(4, 4, 1), *layers)
+
+    left, right = stack(places[:2]), stack((places[0], places[2]))
+    found = paired(left, right, IMAGE)
+    assert whole(found)
+    assert len(found.names) == 14
+
+
 def test_the_running_statistics_of_both_are_compared() -> None:
     native, shapes, forward = IMAGES["batch norm"]
     report = parity.compare(maps(native()), maps(Hand(shapes, forward)), IMAGE)
