@@ -44,7 +44,7 @@ ROWS = (
     api("Layer._padding_idx", "{self}.padding_idx", {},
         case("layer._padding_idx", layer="nn.Embedding(7, 4)", grad=False),
         case("layer._padding_idx", layer="nn.Embedding(7, 4, padding_idx=2)", grad=False),
-        notes="a negative one is counted from the front in torch: the same row"),
+        case("layer._padding_idx", layer="nn.Embedding(7, 4, padding_idx=-1)", grad=False)),
     api("Tensor.is_distributed", "False", {}, case("layer.weight.is_distributed", layer="nn.Linear(5, 4)", grad=False),
         notes="a port runs on one device"),
     api("Layer._dtype", "str(torch.get_default_dtype()).removeprefix('torch.')", {},

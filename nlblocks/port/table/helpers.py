@@ -196,13 +196,17 @@ class ActivatedBatchNorm2d(nn.BatchNorm2d):
 
 helper("PaddedEmbedding", '''
 class PaddedEmbedding(nn.Embedding):
-    """In Paddle the padding index reads as zeros, whatever the weight holds there."""
+    """In Paddle the padding index reads as zeros, whatever the weight holds there; a negative one stays as it is."""
+
+    def __init__(self, num_embeddings, embedding_dim, padding_idx=None):
+        super().__init__(num_embeddings, embedding_dim, padding_idx)
+        self.padding_idx = padding_idx
 
     def forward(self, ids):
         found = super().forward(ids)
         if self.padding_idx is None:
             return found
-        return found.masked_fill((ids == self.padding_idx).unsqueeze(-1), 0)
+        return found.masked_fill((ids == self.padding_idx % self.num_embeddings).unsqueeze(-1), 0)
 ''', "nn")  # fmt: skip
 
 helper("DownscaledDropout", '''
