@@ -13,6 +13,7 @@ import torch
 
 from nlblocks.port import port
 from nlblocks.port.inputs import Inputs
+from nlblocks_torch.lab.porting import porting
 
 NET = """
 import paddle
@@ -82,3 +83,21 @@ def test_a_sample_stands_beside_its_mirror_images() -> None:
     assert found.args[0].reshape(4, 4).tolist() == [[0, 1, 2, 3], [1, 0, 3, 2], [2, 3, 0, 1], [3, 2, 1, 0]]
     assert found.kwargs["ids"][0].tolist() == [[1, 2, 3], [3, 2, 1], [3, 1, 2], [1, 3, 2]]
     assert found.kwargs["size"].tolist() == [3, 4]
+
+
+class Caching(torch.nn.Module):
+    """Keeps what it computed first, in the dtype of that time."""
+
+    kept = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.kept is None:
+            self.kept = torch.ones(3)
+        return x * self.kept
+
+
+def test_what_the_model_keeps_of_the_run_that_asks_is_forgotten() -> None:
+    model = Caching()
+    assert porting.alone(model, [torch.ones(2, 3, requires_grad=True)], {}) == ""
+    assert model.training
+    assert model.kept is None

@@ -56,7 +56,7 @@ class TorchPorting:
         lies with its channels last, so that its bias does not get the sum of what comes in (seen in torch 2.13).
         """
         state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        was = model.training
+        kept = [(vars(module), dict(vars(module))) for module in model.modules()]  # what it caches as it runs goes
         sums: dict[str, torch.Tensor] = {}
         norms = {n: m for n, m in model.named_modules() if isinstance(m, _BatchNorm) and m.bias is not None}
         hooks = [norm.register_forward_hook(partial(_summed, sums, name)) for name, norm in norms.items()]
@@ -69,8 +69,10 @@ class TorchPorting:
             for hook in hooks:
                 hook.remove()
             model.zero_grad(set_to_none=True)
+            for now, before in kept:
+                now.clear()
+                now.update(before)
             model.load_state_dict(state)
-            model.train(was)
 
     def state(self, model: nn.Module) -> dict[str, Any]:
         """The arrays of a model's state, by name."""
