@@ -9,6 +9,7 @@ pytest.importorskip("paddle")
 pytest.importorskip("torch")
 
 from nlblocks.port.table.row import case
+from nlblocks.port.text import WatchedText
 from parity_tests.port.snippets import Snippet
 
 PADDED = """
@@ -34,3 +35,9 @@ def test_it_is_numbers_where_it_is_only_taken_apart() -> None:
     )
     made.check()
     assert "flat(x, x.shape)" in made.ported.text
+
+
+def test_a_count_that_is_only_shown_is_a_number() -> None:
+    text = WatchedText("import paddle\nx = paddle.ones([2])\nsaid = f'{sum(y.numel() for y in [x])} of {x.numel()}'\n")
+    text.run(["x"])
+    assert "f'{sum(y.numel() for y in [x])} of {x.numel()}'" in text.port().text

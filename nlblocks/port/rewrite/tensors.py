@@ -106,13 +106,20 @@ def numel(call: Call, original: Any, transform: Walk) -> Written:
     """Paddle counts as a tensor, torch as a number, which does where it is reckoned with."""
     written = call.written()
     parent = transform.parent(original)
-    plain = isinstance(parent, cst.BinaryOperation | cst.ComparisonTarget | cst.Comparison)
-    if isinstance(parent, cst.Arg):
-        function = transform.parent(parent)
-        plain = isinstance(function, cst.Call) and code(function.func) in ("int", "float", "range", "print")
+    while isinstance(parent, cst.GeneratorExp) or _is_called(parent, transform, "sum"):
+        parent = transform.parent(parent if isinstance(parent, cst.GeneratorExp) else transform.parent(parent))
+    plain = isinstance(
+        parent, cst.BinaryOperation | cst.ComparisonTarget | cst.Comparison | cst.FormattedStringExpression
+    ) or _is_called(parent, transform, "int", "float", "range", "print")
     if not plain:
         written.node = expression(f"{call.file.use('torch')}.tensor({code(written.node)})")
     return written
+
+
+def _is_called(argument: Any, transform: Walk, *names: str) -> bool:
+    """Whether something is an argument of a function of one of these names."""
+    function = transform.parent(argument) if isinstance(argument, cst.Arg) else None
+    return isinstance(function, cst.Call) and code(function.func) in names
 
 
 @rule

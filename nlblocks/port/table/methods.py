@@ -99,6 +99,8 @@ ROWS = (
         case("int(x.numel())", grad=False),
         case("paddle.numel(x).astype('float64')", grad=False),
         case("x.sum() / x.numel()"),
+        case("x * sum(y.numel() for y in (x, x[0]))"),
+        case("x * int(f'{x.numel()}')"),
         also="Tensor.numel",
         rule="numel",
     ),
