@@ -200,11 +200,6 @@ def _always(use: Use) -> bool:
     return True
 
 
-def _in_order(refs: Mapping[str, Ref]) -> Mapping[str, Ref]:
-    """The first one as the weight, whatever the operation calls it."""
-    return {f"w{i}" if i else "weight": ref for i, ref in enumerate(refs.values())}
-
-
 UNIT_RULES: tuple[UnitRule, ...] = (
     UnitRule(applies=_adds_bias, roles=_as_bias, joins=True),
     UnitRule(applies=_scales_norm, roles=_as_weight, joins=True),
@@ -214,7 +209,7 @@ UNIT_RULES: tuple[UnitRule, ...] = (
     UnitRule(applies=_has_weight),
     UnitRule(applies=of_kind("addcmul"), kind="tensor", roles=_as_sum, by_parameter=True),
     UnitRule(applies=of_kind(*JOINED), kind="tensor", by_parameter=True, apart=True),
-    UnitRule(applies=_always, kind="tensor", roles=_in_order, by_parameter=True),
+    UnitRule(applies=_always, kind="tensor", by_parameter=True, apart=True),
 )
 """The first that applies counts; the last takes what no other does."""
 
