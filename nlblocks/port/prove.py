@@ -190,13 +190,18 @@ def _why(report: Any) -> str:
 
 
 def _moved(pairs: Sequence[Move], source: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, Array]:
-    """The arrays of the port's state: the model's, and what only the port has as it is."""
+    """The arrays of the port's state: the model's, and what only the port has as it is.
+
+    A layer that the model holds under two names is there twice.
+    """
     arrays = {name: np.array(value) for name, value in target.items()}
+    names: dict[tuple[Any, ...], list[str]] = {}
+    for name, value in target.items():
+        names.setdefault((value.ctypes.data, value.shape, value.strides), []).append(name)
     for move in pairs:
-        value = source[move.paddle]
-        arrays[move.torch] = np.ascontiguousarray(value.T if move.transposed else value).reshape(
-            arrays[move.torch].shape
-        )
+        value, own = source[move.paddle], target[move.torch]
+        moved = np.ascontiguousarray(value.T if move.transposed else value).reshape(own.shape)
+        arrays |= dict.fromkeys(names[own.ctypes.data, own.shape, own.strides], moved)
     return arrays
 
 

@@ -156,3 +156,25 @@ def test_what_float32_alone_leaves_open_is_no_part_of_the_proof(
     phases = ("eval forward", "train forward", "backward", "float32", "float32 train")
     rows = [SimpleNamespace(phase=name, passed=name != phase, accepted=False) for name in phases]
     assert _verdict(SimpleNamespace(verdict=verdict, comparisons=rows, undecided=undecided)) == expected
+
+
+TWICE = """
+import paddle.nn as nn
+
+
+class Net(nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.head = self.cls = nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.cls(x)
+"""
+
+
+def test_a_layer_of_two_names_is_in_the_file_under_both(tmp_path) -> None:
+    (tmp_path / "net.py").write_text(TWICE)
+    report = port("net:Net", tmp_path / "out", path=[tmp_path], inputs="2,3")
+    assert report.verdict == "proven", report
+    state = torch.load(report.weights)
+    assert torch.equal(state["head.weight"], state["cls.weight"])
