@@ -92,13 +92,19 @@ def _set(module: Any, values: dict[str, Any]) -> Callable[[], None]:
     return apply
 
 
-def _own_attributes(side: Any, model: Any) -> list[Place]:
-    """The author's own settings: heads, shifts, flags."""
+EXCHANGING = {"swapped"}
+"""Settings by which two layers change places: where the other model has other names, only their weights tell."""
+
+
+def _own_attributes(side: Any, model: Any, *, exchanging: bool) -> list[Place]:
+    """The author's own settings: heads, shifts, flags; or only those that are in :data:`EXCHANGING`."""
     found = []
     for path, module in side.modules(model).items():
         if is_native(side, module):
             continue
         for key, value in vars(module).items():
+            if (key in EXCHANGING) != exchanging:
+                continue
             if key.startswith("_") or key == "training" or not isinstance(value, bool | int | float):
                 continue
             other = not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else 1.01 * value
@@ -188,7 +194,8 @@ def _statistic(name: str) -> bool:
 _CONVOLUTIONS, _NORMS = ("Conv", "Linear"), ("Norm",)
 ATTRIBUTES = (
     *(Mutation(name=name, find=_turned(*row)) for name, row in ROWS.items()),
-    Mutation(name="own attribute", find=_own_attributes),
+    Mutation(name="own attribute", find=partial(_own_attributes, exchanging=False)),
+    Mutation(name="roles of layers exchanged", find=partial(_own_attributes, exchanging=True), keeps=True),
     Mutation(name="bias off", find=_without(("bias",), _CONVOLUTIONS)),
     Mutation(name="affine off", find=_without(("weight", "scale", "bias"), _NORMS)),
     Mutation(name="layer dropped", find=_replaced(lambda side: side.identity())),

@@ -150,6 +150,7 @@ TABLE: dict[str, str] = {
     "kl_div": "kl_div: x|input other|label reduction=mean log_target=False",
     "transpose": "transpose: x _axes|perm",
     "T": "transpose: x",
+    "t": "transpose: x|input",
     "mT": "transpose: x",
     "reshape": "reshape: x _shape|shape",
     "view": "view: x _shape",

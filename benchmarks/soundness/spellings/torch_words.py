@@ -186,7 +186,7 @@ IMAGES: dict[str, tuple[Make, ...]] = {
     ),
     "group norm": (
         step(lambda s, x: s.gn(x), gn=lambda: nn.GroupNorm(2, 8)),
-        step(lambda s, x: by_hand(x.view(x.shape[0], 2, -1), 2, 1e-5).view_as(x) * s.gn.weight.view(1, 8, 1, 1)
+        step(lambda s, x: by_hand(x.reshape(x.shape[0], 2, -1), 2, 1e-5).reshape(x.shape) * s.gn.weight.view(1, 8, 1, 1)
              + s.gn.bias.view(1, 8, 1, 1), gn=weights(weight=(8,), bias=(8,))),
         step(lambda s, x: F.group_norm(x, 2, s.gn.weight, s.gn.bias), gn=weights(weight=(8,), bias=(8,))),
     ),

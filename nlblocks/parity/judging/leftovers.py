@@ -21,6 +21,7 @@ def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) 
     yield from _lacking(pairs)
     yield from _alone(pairs)
     yield from _unlike(pairs, None if transferred else states)
+    yield from _turned(pairs)
     for text in pairs.ambiguous:
         yield _finding(explanation=text, severity="note")
     for side, unused, cut in zip(("left", "right"), pairs.unused, pairs.cut, strict=True):
@@ -88,3 +89,19 @@ def _unlike(pairs: Pairing, states: tuple[State, State] | None) -> Iterator[Find
                     explanation=f"{role} differs by {gap:.1e} of its largest value",
                     error=gap,
                 )
+
+
+def _turned(pairs: Pairing) -> Iterator[Finding]:
+    """Linear layers of both frameworks' own, of which one side uses the square weight the other way round.
+
+    Moved as they are used they compute the same. A file has them as the layers keep them, and loads into another model.
+    """
+    for mine, theirs, role, a, b in pairs.roles():
+        if mine.turned is not None and theirs.turned is not None and mine.turned != theirs.turned:
+            side = "left" if mine.turned else "right"
+            yield _finding(
+                layer_left=a.name,
+                layer_right=b.name,
+                cause="linear.transposed",
+                explanation=f"{role} is used the other way round than a linear layer keeps it on the {side} alone",
+            )

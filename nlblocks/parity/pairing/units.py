@@ -36,7 +36,8 @@ PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj"}
 class Ref:
     """A parameter, or some rows of one, as an operation uses it; ``shape`` is the canonical one, which is [out, in].
 
-    A ``constant`` is a buffer that no checkpoint holds.
+    A ``constant`` is a buffer that no checkpoint holds. Of the square weight of a framework's own linear layer
+    ``turned`` says whether it is used the other way round than that layer does, which no shape shows; else it is None.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Ref:
     shape: tuple[int, ...]
     buffer: bool = False
     constant: bool = False
+    turned: bool | None = None
 
     def read(self, state: Mapping[str, Array]) -> Array:
         """The tensor as [out, in]: a view into the state."""
@@ -327,7 +329,16 @@ def _ref(trace: Trace, view: _View, op: Op, role: str) -> Ref:
     tensor = trace.state[whole]
     shape = tensor.shape if rows is None else (rows[1] - rows[0], *tensor.shape[1:])
     transposed = _is_transposed(op, role, shape, view.turned) or _is_transposed_linear(trace, whole, op, shape)
-    return Ref(whole, rows, transposed, shape[::-1] if transposed else shape, tensor.buffer, not tensor.saved)
+    turned = _is_turned(trace, whole, op, shape, transposed)
+    return Ref(whole, rows, transposed, shape[::-1] if transposed else shape, tensor.buffer, not tensor.saved, turned)
+
+
+def _is_turned(trace: Trace, name: str, op: Op, shape: Sequence[int], transposed: bool) -> bool | None:
+    layer, _, own = name.rpartition(".")
+    if own != "weight" or len(shape) != 2 or shape[0] != shape[1] or trace.layers.get(layer) != LAYER:
+        return None
+    layouts = {other.attrs.get("layout") for other in (op, *trace.ops) if other.kind == "linear"}
+    return transposed != ("in_out" in layouts) if layouts else None
 
 
 def _is_transposed(op: Op, role: str, shape: Sequence[int], turned: bool) -> bool:

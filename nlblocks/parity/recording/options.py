@@ -18,6 +18,8 @@ from nlblocks.parity.tracing import vocabulary
 Keep = Literal["results", "digests", "values"]
 SATURATING = {"tanh", "sigmoid", "softmax"}
 """Kinds that come to a stand at 1, and whose gradient is computed from what they give."""
+LOGARITHMS = {"log_softmax", "cross_entropy"}
+"""Kinds that take the logarithm of a sum that is near 1 where they give next to nothing: it has the last digit of 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,8 @@ class RunOptions:
     digest of every tensor. Where ``gradients`` is given, it is called with each gradient of an input or parameter as
     soon as that is known, and the trace holds none of them. What is ``given`` takes the place of the run's own.
     ``nudge`` moves the gradients of the outputs by one unit in the last place, and what :data:`SATURATING` kinds give:
-    where that stands still, its last digit is the kernel's own, and all that is left of its gradient. ``names``, where
+    where that stands still, its last digit is the kernel's own, and all that is left of its gradient. What
+    :data:`LOGARITHMS` give moves by the last digit of 1. ``names``, where
     there are any, are the keywords that the inputs are passed by. ``masks`` says, by site, what a dropout's mask is
     drawn for (:mod:`nlblocks.parity.formulas.dropout`) if not for its own shape. ``decisions`` are filled with what the
     run decides, or those that it is held to (:mod:`nlblocks.parity.recording.decisions`).
@@ -54,11 +57,18 @@ class RunOptions:
 
     def rounded(self, framework: Framework, call: Any, result: Any) -> Any:
         """What a call gave; in a nudged run as another kernel would round it, in its own memory."""
-        if self.nudge is not None and call.kind in SATURATING and isinstance(result, framework.tensor_type):
+        kinds = SATURATING | LOGARITHMS
+        if self.nudge is not None and call.kind in kinds and isinstance(result, framework.tensor_type):
             own = framework.to_numpy(result)
             if own.dtype.name == self.dtype:
-                framework.write(result, np.clip(NoiseFloor.nudged(own, self.nudge, call.site), -1.0, 1.0))
+                framework.write(result, self._moved(own, call))
         return result
+
+    def _moved(self, own: Array, call: Any) -> Array:
+        assert self.nudge is not None
+        if call.kind in LOGARITHMS:
+            return np.asarray(own + (NoiseFloor.nudged(np.ones_like(own), self.nudge, call.site) - 1.0), own.dtype)
+        return np.clip(NoiseFloor.nudged(own, self.nudge, call.site), -1.0, 1.0)
 
     def call(self, model: Any, tensors: Sequence[Any]) -> Any:
         """What the model gives for its inputs."""
