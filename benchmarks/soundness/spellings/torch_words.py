@@ -101,7 +101,7 @@ def grouped(s: Any, x: Any) -> Any:
 
 
 def heads(x: Any) -> Any:
-    return x.view(x.shape[0], x.shape[1], 2, 4).transpose(1, 2)
+    return x.reshape(x.shape[0], x.shape[1], 2, 4).transpose(1, 2)
 
 
 def merged(x: Any) -> Any:
@@ -118,7 +118,7 @@ def sliced(s: Any, x: Any) -> Any:
 
 
 def unbound(s: Any, x: Any) -> Any:
-    return s.qkv(x).view(x.shape[0], x.shape[1], 3, 2, 4).permute(2, 0, 3, 1, 4).unbind(0)
+    return s.qkv(x).reshape(x.shape[0], x.shape[1], 3, 2, 4).permute(2, 0, 3, 1, 4).unbind(0)
 
 
 def native(s: Any, x: Any, **how: Any) -> Any:
