@@ -20,20 +20,20 @@ def style(out: Path, folders: Sequence[Path]) -> dict[str, Any]:
     """The figures of the port in ``out`` of sources that lie in ``folders``.
 
     ``ruff`` lists the findings of its default rules that the originals do not have; ``comments`` are how many of the
-    originals' comments are kept, and how many there are, ``lines`` the lines of the port and of the same definitions of
-    the originals.
+    originals' comments are kept, and how many there are, in the functions, methods and classes that the port has;
+    ``lines`` are theirs in the port and in the originals.
     """
     pairs = list(_pairs(out, folders))
     kept, ported = Counter[str](), Counter[str]()
     lines = [0, 0]
     for original, port in pairs:
         left, right = original.read_text(encoding="utf-8"), port.read_text(encoding="utf-8")
-        names = _definitions(right).keys()
-        spans = {name: span for name, span in _definitions(left).items() if name in names}
-        kept.update(_comments(left, spans.values()))
-        ported.update(_comments(right, _definitions(right).values()))
-        lines[0] += sum(last - first + 1 for name, (first, last) in _definitions(right).items() if name in spans)
-        lines[1] += sum(last - first + 1 for first, last in spans.values())
+        ours, theirs = _definitions(left), _definitions(right)
+        same = ours.keys() & theirs.keys()
+        kept.update(_comments(left, [ours[name] for name in same]))
+        ported.update(_comments(right, [theirs[name] for name in same]))
+        lines[0] += sum(len(theirs[name]) for name in same)
+        lines[1] += sum(len(ours[name]) for name in same)
     found = _ruff([port for _, port in pairs]) - _ruff([original for original, _ in pairs])
     return {
         "ruff": dict(sorted(found.items())),
@@ -53,21 +53,34 @@ def _pairs(out: Path, folders: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
             yield original, port
 
 
-def _definitions(text: str) -> dict[str, tuple[int, int]]:
-    """The first and last line of each function and class at the top, decorators and the comment above included."""
-    lines, found = text.splitlines(), {}
+def _definitions(text: str) -> dict[str, set[int]]:
+    """The lines of each function, method and class, decorators and the comment above included.
+
+    A class is without its methods: one that is left out takes its comments along.
+    """
+    lines = text.splitlines()
+    found: dict[str, set[int]] = {}
+
+    def note(node: ast.FunctionDef | ast.ClassDef, prefix: str) -> set[int]:
+        first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+        while first > 1 and lines[first - 2].lstrip().startswith("#"):
+            first -= 1
+        own = set(range(first, (node.end_lineno or first) + 1))
+        inner = node.body if isinstance(node, ast.ClassDef) else []
+        methods = [note(one, f"{prefix}{node.name}.") for one in inner if isinstance(one, ast.FunctionDef)]
+        found[f"{prefix}{node.name}"] = own.difference(*methods)
+        return own
+
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
-            while first > 1 and lines[first - 2].startswith("#"):
-                first -= 1
-            found[node.name] = first, node.end_lineno or first
+            note(node, "")
     return found
 
 
-def _comments(text: str, spans: Any) -> Iterator[str]:
+def _comments(text: str, spans: Sequence[set[int]]) -> Iterator[str]:
+    wanted = set[int]().union(*spans)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT and any(first <= token.start[0] <= last for first, last in spans):
+        if token.type == tokenize.COMMENT and token.start[0] in wanted:
             yield token.string.strip("# ")
 
 
