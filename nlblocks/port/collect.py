@@ -342,7 +342,8 @@ class Closure:
         """Want the import that gave a module the name, and the condition that it stands under."""
         for name, target in (*home.top.items(), *home.inner, *home.hidden.items()):
             if target and (dotted == target or dotted.startswith(f"{target}.")):
-                self.want(home).imports.add(name)
+                if target != f"{home.name}.{name}":
+                    self.want(home).imports.add(name)
                 if target.partition(".")[0] != "paddle":
                     self._define(home, name)
 

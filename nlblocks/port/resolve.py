@@ -6,7 +6,7 @@ import ast
 import builtins
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeGuard
 
@@ -58,7 +58,7 @@ class Module:
         found = {}
         for node in self.tree.body:
             if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-                name, dotted = node.targets[0].id, self._dotted(node.value, [self.top])
+                name, dotted = node.targets[0].id, self._dotted(node.value, [self.top, self.before(node)])
                 if dotted and name != dotted and given[name] == 1:
                     found[name] = dotted
         return found
@@ -67,15 +67,34 @@ class Module:
     def hidden(self) -> Scope:
         """Imported names that the module then gives to its own, as in ``class Linear(Linear)``: what they were."""
         imports = [node for node in self.tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-        own = {name for name, dotted in self.top.items() if dotted == f"{self.name}.{name}"}
-        return {name: dotted for name, dotted in bound(imports, self.package).items() if name in own}
+        return {name: dotted for name, dotted in bound(imports, self.package).items() if self.is_own(name)}
+
+    @cached_property
+    def _hidden_at(self) -> dict[str, int]:
+        """The line of the statement that gives each hidden name to the module's own: the first behind its import."""
+        found: dict[str, int] = {}
+        for node in self.tree.body if self.hidden else ():
+            for name in bound([node], self.package).keys() & self.hidden.keys():
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    found.pop(name, None)
+                elif isinstance(node, (*INNER, ast.Assign)):
+                    found.setdefault(name, node.lineno)
+        return found
+
+    def before(self, node: ast.stmt) -> Scope:
+        """The hidden names that are still the imported ones where a statement at the top runs."""
+        until = self._hidden_at
+        return _Passing({name: to for name, to in self.hidden.items() if node.lineno <= until.get(name, node.lineno)})
+
+    def is_own(self, name: str) -> bool:
+        """Whether the module itself binds a name at its top, other than by an import."""
+        return self.top.get(name) == f"{self.name}.{name}"
 
     @cached_property
     def variables(self) -> frozenset[str]:
         """Names that the module only assigns: no definitions, no imports, no other names of something."""
         defined = {node.name for node in _statements(self.tree.body) if isinstance(node, INNER[:3])}
-        own = {name for name, dotted in self.top.items() if dotted == f"{self.name}.{name}"}
-        return frozenset(own - defined - self.aliases.keys())
+        return frozenset(set(filter(self.is_own, self.top)) - defined - self.aliases.keys())
 
     @cached_property
     def bound_by(self) -> dict[int, frozenset[str]]:
@@ -121,7 +140,8 @@ class Module:
         A name that nothing binds is "?name": a builtin, or from a star import.
         """
         found: dict[Site, str] = {}
-        _Resolver(self, found).walk(self.tree.body, [self.top])
+        for node in self.tree.body:
+            _Resolver(self, found).visit(node, [self.top, self.before(node)])
         return found
 
     def _dotted(self, node: ast.AST, scopes: list[Scope]) -> str | None:
@@ -215,7 +235,6 @@ def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
 class _Resolver:
     module: Module
     found: dict[Site, str]
-    classes: list[bool] = field(default_factory=list)
 
     def walk(self, body: Iterable[ast.AST], scopes: list[Scope]) -> None:
         for node in body:
@@ -223,6 +242,8 @@ class _Resolver:
 
     def visit(self, node: ast.AST, scopes: list[Scope]) -> None:
         if isinstance(node, ast.Name | ast.Attribute):
+            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):  # this one is the module's own
+                scopes = [scope for scope in scopes if not isinstance(scope, _Passing)]
             dotted = self.module._dotted(node, scopes)
             if dotted:
                 self.found[self.module.sites.of(node)] = dotted
@@ -234,8 +255,7 @@ class _Resolver:
             self.walk([*node.args.defaults, *filter(None, node.args.kw_defaults)], scopes)
             self._function(node.args, [node.body], scopes)
         elif isinstance(node, ast.ClassDef):
-            before = [self.module.hidden] if len(scopes) == 1 and node.name in self.module.hidden else []
-            self.walk([*node.decorator_list, *node.bases, *(k.value for k in node.keywords)], [*scopes, *before])
+            self.walk([*node.decorator_list, *node.bases, *(k.value for k in node.keywords)], scopes)
             self.walk(node.body, [*scopes, _ClassScope(bound(node.body, self.module.package))])
         elif isinstance(node, COMPREHENSIONS):
             inner = bound([g.target for g in node.generators], self.module.package)
@@ -253,11 +273,15 @@ class _Resolver:
             if isinstance(node, ast.Global | ast.Nonlocal):
                 for name in node.names:
                     inner.pop(name, None)
-        self.walk(body, [*(s for s in scopes if not isinstance(s, _ClassScope)), inner])
+        self.walk(body, [*(s for s in scopes if not isinstance(s, _ClassScope | _Passing)), inner])
 
 
 class _ClassScope(Scope):
     """Names of a class body, which its functions do not see."""
+
+
+class _Passing(Scope):
+    """Names that the module gives to others before its functions are called."""
 
 
 def _annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
