@@ -87,10 +87,14 @@ class Differentiator(Backend, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """The shapes that one call of a module mapped: its first argument and its result, None where that is no tensor."""
+    """The shapes that one call of a module mapped: its first argument and its result, None where that is no tensor.
+
+    ``attention`` is that of :class:`Run`.
+    """
 
     input: Shape | None
     output: Shape | None
+    attention: Array | dict[str, Array] | None = None
 
 
 @runtime_checkable
@@ -103,10 +107,11 @@ class Host(Backend, Protocol):
     def modules(self, model: Any) -> dict[str, Any]:
         """Every module of a model under every path it has, in definition order; the model itself is ""."""
 
-    def observe(self, model: Any, modules: Sequence[Any], example: Any) -> list[list[Call]]:
+    def observe(self, model: Any, modules: Sequence[Any], example: Any, *, attention: bool = False) -> list[list[Call]]:
         """The calls of each module in one run of the model, in eval mode and without gradients, on an array or tensor.
 
-        Floating numbers are cast to the model's dtype. The model is left as it was.
+        Floating numbers are cast to the model's dtype. With ``attention`` the modules are this backend's blocks that
+        have maps, and each call says what its maps were. The model is left as it was.
         """
 
     def build_at(self, spec: BlockSpec, *, seed: int, model: Any, site: Any) -> Any:
@@ -214,6 +219,18 @@ def backend_of(module: Any) -> Backend:
             return get(name)
     raise InputError(
         f"{type(module).__name__} is not an nlblocks block; build one with nlblocks.build(spec, backend=...)"
+    )
+
+
+def host_of(model: Any, function: str) -> Host:
+    """The backend of a model's framework, of whatever classes the model is; ``function`` is who asks."""
+    for name, row in rows().items():
+        if row.loaded:
+            host = get(name)
+            if isinstance(host, Host) and host.hosts(model):
+                return host
+    raise InputError(
+        f"{function}: model must be a torch.nn.Module or a paddle.nn.Layer, received {type(model).__name__}"
     )
 
 

@@ -11,7 +11,9 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Any, ClassVar
 
-from nlblocks.backend import DTYPES, Call, Where
+import numpy as np
+
+from nlblocks.backend import DTYPES, Array, Call, Where, map_each
 from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec, Shape
 
@@ -40,6 +42,10 @@ class ModuleHost(ABC):
     @abstractmethod
     def tensors_of(self, module: Any) -> Iterable[Any]:
         """Parameters, then buffers, of a module and its parts."""
+
+    @abstractmethod
+    def to_numpy(self, tensor: Any) -> Array:
+        """A tensor as an array, as in :class:`nlblocks.backend.Backend`."""
 
     @abstractmethod
     def empty(self) -> Any:
@@ -78,12 +84,12 @@ class ModuleHost(ABC):
                 found |= {f"{name}.{path}" if path else name: module for path, module in self.modules(child).items()}
         return found
 
-    def observe(self, model: Any, modules: Sequence[Any], example: Any) -> list[list[Call]]:
+    def observe(self, model: Any, modules: Sequence[Any], example: Any, *, attention: bool = False) -> list[list[Call]]:
         calls: list[list[Call]] = [[] for _ in modules]
         source = self.example(example, self._like(model))
         with ExitStack() as undo:
             for module, log in zip(modules, calls, strict=True):
-                undo.callback(self.hook_after(module, partial(self._record, log)))
+                undo.callback(self.hook_after(module, partial(self._record, log, attention)))
             for module in self.modules(model).values():
                 undo.callback(setattr, module, "training", module.training)
             model.eval()
@@ -130,8 +136,12 @@ class ModuleHost(ABC):
 
         return undo
 
-    def _record(self, log: list[Call], module: Any, args: tuple[Any, ...], output: Any) -> None:
-        log.append(Call(input=self._shape(args[0]) if args else None, output=self._shape(output)))
+    def _record(self, log: list[Call], attention: bool, module: Any, args: tuple[Any, ...], output: Any) -> None:
+        maps = None
+        if attention:  # once more: asking for the map must not change what the model goes on with
+            _, maps = module.forward(args[0], return_attention=True)
+            maps = map_each(lambda value: np.array(self.to_numpy(value)), maps)
+        log.append(Call(input=self._shape(args[0]) if args else None, output=self._shape(output), attention=maps))
 
     def _shape(self, value: Any) -> Shape | None:
         return tuple(value.shape) if isinstance(value, self.tensor_type) else None

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from numbers import Integral
 from typing import Any, get_args
 
-from nlblocks.backend import Call, Host, Where, as_array, get, rows
+from nlblocks.backend import Call, Host, Where, as_array, host_of
 from nlblocks.errors import InputError, known
 from nlblocks.init import generator
 from nlblocks.specs.base import BlockSpec, Shape
@@ -152,14 +152,8 @@ def _plug(
 
 def _open(model: Any, function: str) -> tuple[Host, dict[str, Any]]:
     """The backend of a model's framework, and the model's modules by path."""
-    for name, row in rows().items():
-        if row.loaded:
-            host = get(name)
-            if isinstance(host, Host) and host.hosts(model):
-                return host, host.modules(model)
-    raise InputError(
-        f"{function}: model must be a torch.nn.Module or a paddle.nn.Layer, received {type(model).__name__}"
-    )
+    host = host_of(model, function)
+    return host, host.modules(model)
 
 
 def _source(example: Any) -> Any:

@@ -9,6 +9,7 @@ from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_image, check_int, check_number, check_type
 from nlblocks.specs.layers import BatchNorm
+from nlblocks.specs.layout import MapLayout
 from nlblocks.specs.non_local import NonLocal
 
 
@@ -82,6 +83,10 @@ class ArticleDigitNet(BlockSpec):
     def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
         self.check_input(shape)
         return {"nl": self.nl.attention_shapes(self._map(shape))["attention"]}
+
+    def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
+        self.check_input(shape)
+        return {"nl": self.nl.map_layouts(self._map(shape))["attention"]}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

@@ -10,6 +10,7 @@ from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_choice, check_image, check_int, check_type, refuse
 from nlblocks.specs.layers import BatchNorm
+from nlblocks.specs.layout import MapLayout
 
 STAGES = (1, 2, 3, 4)
 UNKNOWN = -1
@@ -163,6 +164,13 @@ class AttentionResNet(BlockSpec):
             return {}
         maps = self.attention.attention_shapes(self.extra_shape(shape))
         return {self.map_name(name): size for name, size in maps.items()}
+
+    def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
+        self.check_input(shape)
+        if self.attention is None:
+            return {}
+        layouts = self.attention.map_layouts(self.extra_shape(shape))
+        return {self.map_name(name): layout for name, layout in layouts.items()}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

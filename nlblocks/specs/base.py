@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from nlblocks.errors import InputError, known
+from nlblocks.specs.layout import MapLayout
 
 SCHEMA = 1
 Shape = tuple[int, ...]
@@ -133,6 +134,11 @@ class BlockSpec(Spec):
 
     def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
         """Name and shape of each attention map; empty where the block has none. A single map is "attention"."""
+        self.check_input(shape)
+        return {}
+
+    def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
+        """What the entries of each map of :meth:`attention_shapes` mean, by the same names."""
         self.check_input(shape)
         return {}
 

@@ -10,6 +10,7 @@ from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.channel_gate import ChannelGate, check_channel_fields
 from nlblocks.specs.check import check_image
 from nlblocks.specs.layers import BatchNorm
+from nlblocks.specs.layout import MapLayout
 from nlblocks.specs.spatial_gate import SpatialGate, authors_norm, check_spatial_fields
 
 
@@ -75,6 +76,10 @@ class CBAM(BlockSpec):
     def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
         self.check_input(shape)
         return {"channel": (shape[0], self.in_channels), "spatial": (shape[0], *shape[2:])}
+
+    def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
+        self.check_input(shape)
+        return {name: getattr(self, name).map_layouts(shape)["attention"] for name in ("channel", "spatial")}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

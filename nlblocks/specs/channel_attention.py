@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_choice, check_image, check_int
+from nlblocks.specs.layout import MapLayout
 
 ENERGIES = ("negated", "plain")
 
@@ -57,6 +58,10 @@ class ChannelAttention(BlockSpec):
     def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
         self.check_input(shape)
         return {"attention": (shape[0], self.in_channels, self.in_channels)}
+
+    def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
+        self.check_input(shape)
+        return {"attention": MapLayout(meaning="channels", grid=(self.in_channels, self.in_channels))}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

@@ -9,6 +9,7 @@ from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_bool, check_choice, check_image, check_int, check_odd, refuse
 from nlblocks.specs.efficient_channel_attention import check_adaptive
+from nlblocks.specs.layout import MapLayout
 
 MODES = ("fc", "conv")
 
@@ -80,6 +81,10 @@ class ChannelGate(BlockSpec):
     def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
         self.check_input(shape)
         return {"attention": (shape[0], self.in_channels)}
+
+    def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
+        self.check_input(shape)
+        return {"attention": MapLayout(meaning="gate", grid=(self.in_channels,))}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_choice, check_image, check_int
+from nlblocks.specs.layout import MapLayout
 
 
 @register
@@ -70,6 +71,10 @@ class CrissCrossAttention(BlockSpec):
     def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
         self.check_input(shape)
         return {"attention": (shape[0], *shape[2:], sum(shape[2:]))}
+
+    def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
+        self.check_input(shape)
+        return {"attention": MapLayout(meaning="lines", grid=tuple(shape[2:]))}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

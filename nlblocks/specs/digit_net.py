@@ -9,6 +9,7 @@ from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_image, check_int, check_number, check_type
 from nlblocks.specs.layers import BatchNorm
+from nlblocks.specs.layout import MapLayout
 from nlblocks.specs.non_local import NonLocal
 
 WIDTHS = (32, 64, 128)
@@ -93,6 +94,13 @@ class DigitNet(BlockSpec):
         self.check_input(shape)
         return {
             f"nl_{index}": block.attention_shapes(self._stage(shape, index))["attention"]
+            for index, block in ((1, self.nl_1), (2, self.nl_2))
+        }
+
+    def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
+        self.check_input(shape)
+        return {
+            f"nl_{index}": block.map_layouts(self._stage(shape, index))["attention"]
             for index, block in ((1, self.nl_1), (2, self.nl_2))
         }
 

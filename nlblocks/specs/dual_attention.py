@@ -11,6 +11,7 @@ from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.channel_attention import ENERGIES, ChannelAttention
 from nlblocks.specs.check import check_bool, check_choice, check_image, check_int, check_number, check_type
 from nlblocks.specs.layers import BatchNorm
+from nlblocks.specs.layout import MapLayout
 from nlblocks.specs.position_attention import PositionAttention
 
 
@@ -104,6 +105,11 @@ class DualAttention(BlockSpec):
         self.check_input(shape)
         n, d = math.prod(shape[2:]), self.inner
         return {"position": (shape[0], n, n), "channel": (shape[0], d, d)}
+
+    def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
+        self.check_input(shape)
+        branch = (shape[0], self.inner, *shape[2:])
+        return {name: getattr(self, name).map_layouts(branch)["attention"] for name in ("position", "channel")}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

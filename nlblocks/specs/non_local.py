@@ -10,6 +10,7 @@ from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Init, Param, Shape, register
 from nlblocks.specs.check import check_bool, check_choice, check_image, check_int, check_type, refuse
 from nlblocks.specs.layers import BatchNorm
+from nlblocks.specs.layout import MapLayout
 
 MODES = ("embedded_gaussian", "gaussian", "dot_product", "concatenation")
 SUB_SAMPLES = ("none", "before", "after")
@@ -128,6 +129,10 @@ class NonLocal(BlockSpec):
     def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
         self.check_input(shape)
         return {"attention": (shape[0], *self.positions(shape))}
+
+    def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
+        self.check_input(shape)
+        return {"attention": MapLayout(meaning="positions", grid=tuple(shape[2:]), pool=self.pool)}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_image, check_int
+from nlblocks.specs.layout import MapLayout
 
 
 @register
@@ -60,6 +61,10 @@ class PositionAttention(BlockSpec):
         self.check_input(shape)
         n = math.prod(shape[2:])
         return {"attention": (shape[0], n, n)}
+
+    def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
+        self.check_input(shape)
+        return {"attention": MapLayout(meaning="positions", grid=tuple(shape[2:]))}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

@@ -11,6 +11,7 @@ from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_choice, check_image, check_int, check_type, refuse
 from nlblocks.specs.layers import BatchNorm
+from nlblocks.specs.layout import MapLayout
 
 MODES = ("both", "spatial", "channel")
 
@@ -119,6 +120,14 @@ class RelationAwareAttention(BlockSpec):
         self.check_input(shape)
         shapes = {"spatial": (shape[0], 1, *shape[2:]), "channel": (shape[0], self.in_channels, 1, 1)}
         return shapes if self.mode == "both" else {"attention": shapes[self.mode]}
+
+    def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
+        self.check_input(shape)
+        layouts = {
+            "spatial": MapLayout(meaning="mask", grid=tuple(shape[2:])),
+            "channel": MapLayout(meaning="gate", grid=(self.in_channels,)),
+        }
+        return layouts if self.mode == "both" else {"attention": layouts[self.mode]}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

@@ -10,6 +10,7 @@ from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_bool, check_choice, check_image, check_odd, check_type
 from nlblocks.specs.layers import BatchNorm
+from nlblocks.specs.layout import MapLayout
 
 ORDERS = (("max", "mean"), ("mean", "max"))
 
@@ -62,6 +63,10 @@ class SpatialGate(BlockSpec):
     def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
         self.check_input(shape)
         return {"attention": (shape[0], *shape[2:])}
+
+    def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
+        self.check_input(shape)
+        return {"attention": MapLayout(meaning="mask", grid=tuple(shape[2:]))}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_bool, check_choice, check_image, check_int, check_number
+from nlblocks.specs.layout import MapLayout
 
 POOLS = ("avg", "max")
 GATES = ("sigmoid", "hard_sigmoid")
@@ -78,6 +79,10 @@ class SqueezeExcitation(BlockSpec):
     def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
         self.check_input(shape)
         return {"attention": (shape[0], self.in_channels)}
+
+    def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
+        self.check_input(shape)
+        return {"attention": MapLayout(meaning="gate", grid=(self.in_channels,))}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

@@ -1,0 +1,50 @@
+"""What the entries of an attention map mean, and so how it is laid out over an image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Meaning = Literal["positions", "lines", "channels", "gate", "mask"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapLayout:
+    """One attention map of one image; ``shape`` are its extents, the batch left out and its positions on a grid.
+
+    Letters: S the spatial extents (H, W), M keys, C and D channels.
+
+    ============= =============== ====================================================================
+    ``meaning``   ``shape``       an entry
+    ============= =============== ====================================================================
+    positions     [*S, M]         how much a position reads of each key; a key is ``pool`` positions
+    lines         [*S, ΣS]        how much it reads of each position on the axes through it, in order:
+                                  in 2D its column, then its row
+    channels      [D, D]          how much the first channel reads of the second
+    gate          [C]             what a channel is multiplied by
+    mask          [*S]            what a position is multiplied by
+    ============= =============== ====================================================================
+
+    ``grid`` are the extents that are looked at one by one: S, [D, D] or [C].
+    """
+
+    meaning: Meaning
+    grid: tuple[int, ...]
+    pool: tuple[int, ...] = ()
+
+    @property
+    def keys(self) -> tuple[int, ...]:
+        """The grid of the keys of "positions": a window that does not fit whole is left out."""
+        return tuple(extent // size for extent, size in zip(self.grid, self.pool or (1,) * len(self.grid), strict=True))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        if self.meaning == "positions":
+            return (*self.grid, math.prod(self.keys))
+        return (*self.grid, sum(self.grid)) if self.meaning == "lines" else self.grid
+
+    @property
+    def spatial(self) -> bool:
+        """Whether it lies over the image."""
+        return self.meaning in ("positions", "lines", "mask")
