@@ -14,6 +14,7 @@ from nlblocks.commands.catalogue import list_kinds, show
 from nlblocks.commands.compare import capture, compare
 from nlblocks.commands.files import convert, dialects, inspect
 from nlblocks.commands.port import port
+from nlblocks.commands.train import train
 from nlblocks.commands.verify import verify
 from nlblocks.errors import NLBlocksError
 
@@ -47,5 +48,5 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="No ccache found")
 
 
-for command in (verify, compare, capture, port, list_kinds, show, inspect, convert, dialects, bench):
+for command in (verify, compare, capture, port, train, list_kinds, show, inspect, convert, dialects, bench):
     main.add_command(command)

@@ -1,0 +1,63 @@
+"""``nlblocks train``: the studies of the project's sources, and the user's own, in either framework."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from nlblocks.backend import installed
+from nlblocks.commands.compare import progress
+from nlblocks.errors import InputError
+from nlblocks.training.data import Batches, read_data
+from nlblocks.training.recipes import recipe_named, recipe_names
+from nlblocks.training.running import Options, run, trainer_of
+
+
+@click.command()
+@click.argument("recipe", required=False)
+@click.option("--list", "listed", is_flag=True, help="List the recipes that come with the package.")
+@click.option("--show", is_flag=True, help="Print the recipe as JSON, and train nothing.")
+@click.option("--backend", default="both", show_default=True, help="torch, paddle, or both.")
+@click.option("--variant", "variants", multiple=True, help="Train this model of the recipe only; repeatable.")
+@click.option("--data", "folder", type=click.Path(path_type=Path), help="Where the images lie.")
+def train(
+    recipe: str | None, listed: bool, show: bool, backend: str, variants: tuple[str, ...], folder: Path | None
+) -> None:
+    """Train the models of a recipe: by name, or in a JSON file.
+
+    \b
+    nlblocks train --list
+    nlblocks train digits_ablation --backend both
+    """
+    if listed:
+        for name, what in recipe_names().items():
+            click.echo(f"{name:16} {what}")
+        return
+    if recipe is None:
+        raise InputError("name a recipe, or a .json file that holds one; nlblocks train --list lists them")
+    found = recipe_named(recipe)
+    if show:
+        click.echo(json.dumps(found.to_dict(), indent=2))
+        return
+    backends = ["torch", "paddle"] if backend == "both" else [backend]
+    missing = [name for name in backends if name not in installed()]
+    if missing:
+        raise InputError(
+            f"--backend {backend}: {', '.join(missing)} is not installed; installed: {', '.join(installed())}"
+        )
+    batches = Batches(found, read_data(found.data.source, folder))
+    table = Table("model", "backend", "loss", "test loss", "top-1", "top-5", "s / epoch", box=None)
+    with progress() as say:
+        for variant in [found.variant(name) for name in variants] or found.variants:
+            for name in backends:
+                trainer = trainer_of(name, found, variant.model, Options())
+                *_, last = run(
+                    trainer, found, batches, lambda text, of=f"{variant.name} in {name}": say(f"{of}: {text}")
+                )
+                figures = last.loss, last.test_loss, last.top1, last.top5, last.seconds
+                table.add_row(variant.name, name, *(f"{figure:.4f}" for figure in figures))
+    Console().print(table)

@@ -1,0 +1,81 @@
+"""Batches: what a model sees at each step. It depends on the recipe alone, not on framework, workers or processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlblocks.errors import InputError
+from nlblocks.init import generator
+from nlblocks.training.data.dataset import Dataset, Labels
+from nlblocks.training.data.images import augmented, prepared
+from nlblocks.training.recipes import Recipe
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Images [B, C, H, W] as a model takes them, float32, and the label of each [B], int64."""
+
+    images: NDArray[np.float32]
+    labels: Labels
+
+
+class Batches:
+    """The batches of a recipe over a dataset; process ``rank`` of ``world`` gets its share of each batch.
+
+    Sample i of epoch e is the same image, cropped and flipped the same, however it is asked for. A batch is dealt to
+    processes in turn: rank r gets its elements r, r + world, and so on.
+    """
+
+    def __init__(self, recipe: Recipe, data: Dataset, *, rank: int = 0, world: int = 1) -> None:
+        size = recipe.batch_size
+        if size % world:
+            raise InputError(f"batch_size={size} must be a multiple of the {world} processes")
+        if size > len(data.train):
+            raise InputError(f"batch_size={size} is more than the {len(data.train)} training images")
+        self.recipe, self.rank, self.world = recipe, rank, world
+        self.train = prepared(data.train, recipe.data)
+        self.test = prepared(data.test, recipe.data)
+        self.steps_per_epoch = len(data.train) // size
+
+    def order(self, epoch: int) -> Indices:
+        """The order of the training images in an epoch, counted from 0: [steps · batch_size]."""
+        order = generator(self.recipe.seed, f"order:{epoch}").permutation(len(self.train))
+        return order[: self.steps_per_epoch * self.recipe.batch_size]
+
+    def own(self, epoch: int, step: int) -> Indices:
+        """The training images of this process in a step of an epoch: [batch_size / world]."""
+        size = self.recipe.batch_size
+        return self.order(epoch)[step * size : (step + 1) * size][self.rank :: self.world]
+
+    def sample(self, epoch: int, index: int) -> NDArray[np.float32]:
+        """A training image as a model sees it in an epoch: [C, H, W]."""
+        spec = self.recipe.data
+        image = self.train.images[index]
+        if spec.crop or spec.flip:
+            image = augmented(image, spec, generator(self.recipe.seed, f"augment:{epoch}:{index}"))
+        return self.train.normalised(image)
+
+    def training(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from step ``start`` on."""
+        for step in range(start, self.steps_per_epoch):
+            yield self.batch(epoch, self.own(epoch, step))
+
+    def batch(self, epoch: int, indices: Indices) -> Batch:
+        """Some training images together."""
+        images = np.stack([self.sample(epoch, int(index)) for index in indices])
+        return Batch(images, self.train.labels[indices])
+
+    def testing(self, size: int | None = None) -> Iterator[Batch]:
+        """The test images in order, the last batch as large as what is left."""
+        size = size or self.recipe.batch_size
+        for start in range(0, len(self.test), size):
+            images = self.test.images[start : start + size]
+            yield Batch(
+                np.stack([self.test.normalised(image) for image in images]), self.test.labels[start : start + size]
+            )

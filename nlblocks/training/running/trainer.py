@@ -1,0 +1,84 @@
+"""Trainer: what a framework does in a training run. Everything above it is written once against this protocol."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+from nlblocks.backend import Array, State, package, row_of
+from nlblocks.errors import InputError
+from nlblocks.specs.base import BlockSpec
+from nlblocks.training.data import Batches
+from nlblocks.training.recipes import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a run is executed, which changes no number of it beyond rounding.
+
+    ``device`` is "auto" (a GPU where there is one), "cpu" or "gpu"; ``compiled`` runs the model through the
+    framework's compiler; ``workers`` are processes that prepare batches.
+    """
+
+    device: str = "auto"
+    compiled: bool = False
+    workers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingState:
+    """All that a run goes on from, as arrays under canonical names and layouts.
+
+    ``step`` steps are done. ``slots`` is what the optimiser keeps of each parameter: "m" and "v" of Adam (the first
+    and second moment), "velocity" of SGD with momentum; a parameter that has none is absent. ``native`` holds what
+    only ``framework`` itself needs to go on to the bit; another one leaves it.
+    """
+
+    framework: str
+    step: int
+    weights: State
+    slots: Mapping[str, State] = field(default_factory=dict)
+    native: Mapping[str, Array] = field(default_factory=dict)
+
+
+class Trainer(Protocol):
+    """One model, its optimiser, and how one step is taken, in one framework."""
+
+    framework: str
+    model: Any
+
+    def step(self, images: Any, labels: Any, *, lr: float, seed: int) -> Any:
+        """One step of training on a batch, images [B, C, H, W] and labels [B], arrays or tensors of the framework.
+
+        ``seed`` fixes what the step draws. Returns the loss, a tensor: reading it may have to wait for a device.
+        """
+
+    def gradients(self) -> State:
+        """The gradient of each trained parameter in the last step, after clipping."""
+
+    def logits(self, images: Any) -> Array:
+        """What the model answers in evaluation: [B, C, H, W] → [B, classes]."""
+
+    def loader(self, batches: Batches, epoch: int, start: int) -> Iterator[tuple[Any, Any]]:
+        """The batches of an epoch from step ``start`` on, as tensors of the framework, by its own loader."""
+
+    def state(self) -> TrainingState:
+        """A copy of all that the run goes on from."""
+
+    def load(self, state: TrainingState) -> None:
+        """Go on from a state, of this framework (to the bit) or of another one."""
+
+
+def trainer_of(backend: str, recipe: Recipe, model: BlockSpec, options: Options | None = None) -> Trainer:
+    """A model of a recipe, at its start, in a backend. Raises InputError for a backend that cannot train."""
+    package(backend)
+    name = f"{row_of(backend).module}.training"
+    try:
+        made = importlib.import_module(name).make
+    except ModuleNotFoundError as error:
+        if error.name != name:  # something that it imports
+            raise
+        raise InputError(f"backend {backend!r} does not train; choose another one") from None
+    return cast(Trainer, made(recipe, model, options or Options()))
