@@ -55,9 +55,8 @@ def train(
         for variant in [found.variant(name) for name in variants] or found.variants:
             for name in backends:
                 trainer = trainer_of(name, found, variant.model, Options())
-                *_, last = run(
-                    trainer, found, batches, lambda text, of=f"{variant.name} in {name}": say(f"{of}: {text}")
-                )
+                say(f"{variant.name} in {name}")
+                *_, last = run(trainer, found, batches)
                 figures = last.loss, last.test_loss, last.top1, last.top5, last.seconds
                 table.add_row(variant.name, name, *(f"{figure:.4f}" for figure in figures))
     Console().print(table)
