@@ -58,3 +58,19 @@ def test_turned_on_one_side_it_is_a_fault_in_its_place(left: str, right: str) ->
 def test_used_alike_or_of_no_layer_it_is_none(left: str, right: str, bias: bool) -> None:
     report = parity.compare(Left(left), Right(right, bias), SHAPE)
     assert report.verdict == "same", report
+
+
+class Kept(paddle.nn.Layer):
+    """With a layer that keeps its weight as torch's does, beside one that does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.out = paddle.compat.nn.Linear(6, 6), paddle.nn.Linear(6, 2)
+
+    def forward(self, x: Any) -> Any:
+        return self.out(paddle.tanh(self.fc(x)))
+
+
+def test_a_layer_that_keeps_it_otherwise_uses_it_as_it_keeps_it() -> None:
+    report = parity.compare(Left(), Kept(), SHAPE)
+    assert report.verdict == "same", report
