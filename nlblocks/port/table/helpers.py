@@ -360,14 +360,6 @@ def device_name():
     return f"gpu:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
 ''', "torch")  # fmt: skip
 
-helper("xavier_uniform_of", '''
-def xavier_uniform_of(parameter, fan_in=None, fan_out=None):
-    """Xavier's start with fans of one's own; what is not given is the parameter's."""
-    own = nn.init._calculate_fan_in_and_fan_out(parameter)
-    bound = math.sqrt(6.0 / ((own[0] if fan_in is None else fan_in) + (own[1] if fan_out is None else fan_out)))
-    return nn.init.uniform_(parameter, -bound, bound)
-''', "nn", "math")  # fmt: skip
-
 helper("ParallelEnv", '''
 class ParallelEnv:
     """How many processes train together, and which of them this is."""

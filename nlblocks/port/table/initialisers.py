@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nlblocks.port.table.helpers import helper
-from nlblocks.port.table.row import api, attr, case, dropped, only, to, when
+from nlblocks.port.table.row import Variant, api, attr, case, dropped, only, to, when
 
 OPTIMISER = "a matter of the optimiser: torch's take it by parameter group"
 BY_DEFAULT = "what layers start as where nothing says it: a port does not keep that, its weights are converted"
@@ -31,6 +31,15 @@ def xavier_{_drawn}(parameter, gain=1.0):
     return nn.init.{_drawn}_(parameter, {_from.format("std")})
 ''', "nn", "math")  # fmt: skip
 
+    helper(f"xavier_{_drawn}_of", f'''
+def xavier_{_drawn}_of(parameter, fan_in=None, fan_out=None, gain=1.0):
+    """Torch's start with fans of one's own; what is not given is the parameter's. Zeros where a fan is 0."""
+    own = nn.init._calculate_fan_in_and_fan_out(parameter)
+    fans = own[0] if fan_in is None else fan_in, own[1] if fan_out is None else fan_out
+    std = gain * math.sqrt(2.0 / sum(fans)) if all(fans) else 0.0
+    return nn.init.{_drawn}_(parameter, {_from.format("std")})
+''', "nn", "math")  # fmt: skip
+
     helper(f"kaiming_{_drawn}", f'''
 def kaiming_{_drawn}(parameter, a=0, mode="fan_in", nonlinearity="leaky_relu"):
     """Torch's start, that takes vectors too: in Paddle their length is both fans."""
@@ -39,6 +48,16 @@ def kaiming_{_drawn}(parameter, a=0, mode="fan_in", nonlinearity="leaky_relu"):
     std = nn.init.calculate_gain(nonlinearity, a) / math.sqrt(parameter.numel())
     return nn.init.{_drawn}_(parameter, {_from.format("std")})
 ''', "nn", "math")  # fmt: skip
+
+
+def _xavier(name: str) -> tuple[Variant, ...]:
+    """A start whose fans are given, and that of a vector."""
+    own = f"{name}_of(tensor, fan_in=None, fan_out=None, gain=1.0)"
+    return (
+        when(own, FANS, fan_in="given"),
+        when(own, FANS, fan_out="given"),
+        when(f"{name}(tensor, gain=1.0)", ndim=(1,)),
+    )
 
 
 ROWS = (
@@ -94,11 +113,9 @@ ROWS = (
         drawn_bias("XavierUniform(gain=2.0)"),
         drawn("XavierUniform(fan_out=10)"),
         drawn("XavierUniform(fan_in=40, fan_out=10)"),
-        variants=(
-            when("xavier_uniform_of(tensor, fan_in=None, fan_out=None)", {"gain": only(1.0), **FANS}, fan_in="given"),
-            when("xavier_uniform_of(tensor, fan_in=None, fan_out=None)", {"gain": only(1.0), **FANS}, fan_out="given"),
-            when("xavier_uniform(tensor, gain=1.0)", ndim=(1,)),
-        ),
+        drawn("XavierUniform(fan_in=40, gain=0.5)"),
+        drawn("XavierUniform(fan_in=0)"),
+        variants=_xavier("xavier_uniform"),
         rule="start",
     ),
     api(
@@ -108,7 +125,10 @@ ROWS = (
         drawn("XavierNormal()"),
         drawn_bias("XavierNormal()"),
         drawn_bias("XavierNormal(gain=2.0)"),
-        variants=(when("xavier_normal(tensor, gain=1.0)", ndim=(1,)),),
+        drawn("XavierNormal(fan_out=10)"),
+        drawn("XavierNormal(fan_in=40, fan_out=10, gain=0.5)"),
+        drawn("XavierNormal(fan_in=None, fan_out=0)"),
+        variants=_xavier("xavier_normal"),
         rule="start",
     ),
     api(
