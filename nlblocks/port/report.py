@@ -112,7 +112,8 @@ class PortReport:
             lines.append(f"refused {len(found)} × {api} ({places}{', ...' if len(found) > 3 else ''}): {found[0].why}")
         if self.left:
             more = f" and {len(self.left) - 6} more" if len(self.left) > 6 else ""
-            lines.append(f"left out, as they never ran and need what is not carried: {', '.join(self.left[:6])}{more}")
+            why = "as they never ran and need what is not carried, or torch alone would call them"
+            lines.append(f"left out, {why}: {', '.join(self.left[:6])}{more}")
         lines += [f"not compared: {what}" for one in self.entries for what in one.get("not_compared", ())]
         for path, ranges in self.unproven.items():
             told = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges)

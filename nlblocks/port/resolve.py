@@ -320,6 +320,23 @@ class Program:
             dotted, home = (f"{target}.{deeper}" if deeper else target), module
         return dotted
 
+    def is_layer(self, module: Module, node: ast.AST) -> bool:
+        """Whether a class derives from Paddle's Layer, as far as the source tells."""
+        return any(
+            base.startswith("paddle.") or (found is not None and found[1] is not node and self.is_layer(*found))
+            for base, found in self.bases(module, node)
+        )
+
+    def bases(self, module: Module, node: ast.AST) -> Iterator[tuple[str, tuple[Module, ast.ClassDef] | None]]:
+        """What a class derives from, where it was first defined, and the class itself where it is the program's."""
+        for base in node.bases if isinstance(node, ast.ClassDef) else ():
+            dotted = module.names.get(module.sites.of(base), "")
+            origin = self.origin(dotted, module) if dotted else ""
+            home, _, rest = self.split(origin)
+            classes = (n for n in (home.tree.body if home is not None else ()) if isinstance(n, ast.ClassDef))
+            found = next((n for n in classes if n.name == rest), None)
+            yield origin, ((home, found) if home is not None and found is not None else None)
+
     def split(self, dotted: str) -> tuple[Module | None, str, str]:
         """The module of the program that a dotted name lies in, its name, and the rest; None for none."""
         parts = dotted.split(".")

@@ -26,6 +26,7 @@ CARRIED = 300
 loads, saves or generates is longer."""
 LARGE = f"it never ran, and brings more than {CARRIED} lines along"
 ALONE = "it never ran, and needs what is not carried"
+OWN_MODE = "it never ran, and torch would call it where a layer above is trained or evaluated"
 
 SHOWING = frozenset({"__repr__", "__str__"})
 """What only says what an object is: where it is left out, Python's own or torch's does."""
@@ -122,10 +123,11 @@ def parted(
     """Of the methods that never ran those that are kept: all that they name is kept too. The others are noted.
 
     A method that is left out stands as one that raises where something that is kept names it, or it takes the place of
-    another; else nothing stands there.
+    another; else nothing stands there. Nor does it in the place of a layer's ``train``, which torch calls of its own.
     """
     methods = list(methods)
-    out = [method for method in methods if not all(_at_hand(method, sources, wanted, done))]
+    modes = {id(m) for m in methods if m.name == "train" and sources.program.is_layer(m.module, m.owner.node)}
+    out = [m for m in methods if id(m) in modes or not all(_at_hand(m, sources, wanted, done))]
     left = {id(method) for method in out}
     reads = {
         id(method): {text for unit in method.units for _, texts in unit.parts for text in texts} for method in methods
@@ -144,9 +146,10 @@ def parted(
     for method in methods:
         if id(method) in left:
             stub = method.name in named | defined or method.name.startswith("__") or _is_inherited(method.name)
-            stub = stub and method.name not in SHOWING
+            stub = stub and method.name not in SHOWING and id(method) not in modes
+            why = OWN_MODE if id(method) in modes else ALONE
             for unit in method.units:
-                found = Left(method.full, unit.node.lineno, ALONE, stub)
+                found = Left(method.full, unit.node.lineno, why, stub)
                 for line in (unit.lines[0], unit.node.lineno):
                     wanted[method.module.name].methods[line] = found
     return stays

@@ -202,7 +202,7 @@ class Guess:
         if kinds:
             return _of(kinds)
         if node.id == "self" and home is not None:
-            return LAYER if self._is_layer(home) else OTHER
+            return LAYER if self.program.is_layer(self.module, home) else OTHER
         values = self._assigned(function).get(node.id, [])
         known = {self._kind(value, owner, depth + 3) for value in values} - {""}
         loops = [loop for loop in ast.walk(function) if isinstance(loop, ast.comprehension | ast.For)]
@@ -218,7 +218,7 @@ class Guess:
             isinstance(function, ast.FunctionDef)
             and function.name == "forward"
             and home is not None
-            and self._is_layer(home)
+            and self.program.is_layer(self.module, home)
         ):
             names = [a.arg for a in function.args.args[1:]]
             return TENSOR if node.id in names[:1] and not values else ""
@@ -263,6 +263,8 @@ class Guess:
             return LAYER if (row.torch or "").startswith("nn.") else TENSOR
         if dotted.partition(".")[0] in ("numpy", "math"):
             return OTHER
+        if dotted == "?super" and owner is not None:
+            return self._above(owner[1])
         if isinstance(node.func, ast.Attribute):
             base = self._kind(node.func.value, owner, depth + 1)
             if base == TENSOR and row_of(f"Tensor.{node.func.attr}") is not None:
@@ -274,6 +276,12 @@ class Guess:
                 return OTHER
             return self._of_self(node.func, owner, "called")
         return ""
+
+    def _above(self, home: ast.AST | None) -> str:
+        """What ``super()`` is in a class: a layer, where Paddle's own classes are all that it derives from."""
+        bases = [] if home is None else list(self.program.bases(self.module, home))
+        alone = bases and all(found is None and base.startswith("paddle.nn.") for base, found in bases)
+        return LAYER if alone else ""
 
     def _of_self(self, node: ast.Attribute, owner: tuple[Function, ast.ClassDef | None] | None, how: str) -> str:
         """What an attribute of ``self`` was elsewhere in the class, or gave there where it was called."""
@@ -307,20 +315,6 @@ class Guess:
         if base == LAYER:
             return self._of_self(node, owner, "held")
         return ""
-
-    def _is_layer(self, home: ast.ClassDef) -> bool:
-        """Whether a class derives from Paddle's Layer, as far as the source tells."""
-        for base in home.bases:
-            dotted = self.module.names.get(self.module.sites.of(base), "")
-            found = self.program.origin(dotted, self.module) if dotted else ""
-            if found.startswith("paddle."):
-                return True
-            module, _, rest = self.program.split(found)
-            if module is not None and rest:
-                other = next((n for n in module.tree.body if isinstance(n, ast.ClassDef) and n.name == rest), None)
-                if other is not None and other is not home and Guess(module, self.program, self.seen)._is_layer(other):
-                    return True
-        return False
 
 
 def _of(kinds: set[str]) -> str:

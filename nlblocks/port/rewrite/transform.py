@@ -26,7 +26,7 @@ from nlblocks.port.rewrite.beforehand import compared, given_beforehand, held
 from nlblocks.port.rewrite.by_text import by_text
 from nlblocks.port.rewrite.call import Call, Written
 from nlblocks.port.rewrite.checks import at_the_head
-from nlblocks.port.rewrite.classes import with_metaclass
+from nlblocks.port.rewrite.classes import with_metaclass, with_modes
 from nlblocks.port.rewrite.file import File
 from nlblocks.port.rewrite.held import Names
 from nlblocks.port.rewrite.imports import Imports
@@ -168,7 +168,7 @@ class Transform(cst.CSTTransformer):
         return at_the_head(updated, self.file.helper("expect")) if "expect" in self.file.helpers else updated
 
     def leave_ClassDef(self, original: cst.ClassDef, updated: cst.ClassDef) -> cst.ClassDef:
-        return with_metaclass(original, updated, self)
+        return with_modes(original, with_metaclass(original, updated, self), self, self.imports)
 
     def visit_Annotation(self, node: cst.Annotation) -> bool:
         self.annotations += 1

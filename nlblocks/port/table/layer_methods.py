@@ -21,7 +21,7 @@ def _listed(name: str, what: str) -> Row:
 
 
 ROWS = (
-    api("Layer.eval()", "{self}.eval()", {}, case("layer.eval()\nlayer(x)", layer=STACK)),
+    api("Layer.eval()", "{self}.eval()", {}, case("layer.eval()\nlayer(x)", layer=STACK), rule="evaluation"),
     api(
         "Layer.train(mode=True)",
         "{self}.train(mode=True)",
