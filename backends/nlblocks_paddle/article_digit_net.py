@@ -23,7 +23,7 @@ class ArticleDigitNet(Block):
         super().__init__(spec, options)
         spec = self.spec
         self.conv_1 = nn.Conv2D(spec.in_channels, spec.width, 3, padding=1)
-        self.nl = NonLocal(spec.nl)
+        self.nl = None if spec.nl is None else NonLocal(spec.nl)
         self.conv_2 = nn.Conv2D(spec.width, 2 * spec.width, 3, padding=1)
         self.fc_1 = nn.Linear(spec.features, spec.hidden)
         self.dropout = nn.Dropout(spec.dropout)
@@ -34,8 +34,10 @@ class ArticleDigitNet(Block):
         """x [B, C, S, S] → logits [B, num_classes], and with ``return_attention`` the map by block name."""
         self.check_input(x)
         x = F.relu(self.conv_1(x))  # [B, K, S, S]
-        x, attention = self.nl(x, return_attention=True)
+        maps = {}
+        if self.nl is not None:
+            x, maps["nl"] = self.nl(x, return_attention=True)
         x = max_pool(F.relu(self.conv_2(x)), (2, 2))  # [B, 2K, S/2, S/2]
         x = F.relu(self.fc_1(x.flatten(1)))  # [B, hidden]
         logits = self.fc_2(self.dropout(x))  # [B, num_classes]
-        return (logits, {"nl": attention}) if return_attention else logits
+        return (logits, maps) if return_attention else logits

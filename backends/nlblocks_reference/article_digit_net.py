@@ -17,7 +17,10 @@ class ArticleDigitNet(Block):
     @staticmethod
     def compute(spec: specs.ArticleDigitNet, p: Scope, x: Array) -> tuple[Array, Maps]:
         x = relu(conv(x, p("conv_1"), padding=1))
-        x, maps = NonLocal.compute(spec.nl, p("nl"), x)
+        maps: Maps = {}
+        if spec.nl is not None:
+            x, found = NonLocal.compute(spec.nl, p("nl"), x)
+            maps["nl"] = found["attention"]
         x = max_pool(relu(conv(x, p("conv_2"), padding=1)), (2, 2))
         x = relu(linear(x.reshape(x.shape[0], spec.features), p("fc_1")))
-        return linear(dropout(x, spec.dropout, p), p("fc_2")), {"nl": maps["attention"]}
+        return linear(dropout(x, spec.dropout, p), p("fc_2")), maps

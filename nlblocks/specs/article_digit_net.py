@@ -23,8 +23,9 @@ class ArticleDigitNet(BlockSpec):
     conv_1 (K) → ReLU → nl → conv_2 (2K) → ReLU → max pool 2 → flatten → fc_1 (``hidden``) → ReLU → dropout → fc_2
 
     The convolutions are 3×3, padding 1, with bias and no norm. nl is a sub-sampled ("after") NonLocal block in
-    ``mode`` with ``norm``; its attention map "nl" is [B, S², (S/2)²], extents rounded down. The article's sizes are
-    the defaults: fc_1 is 128·14·14 → 1024. Its text gives the layers and widths; the ReLUs are the usual ones.
+    ``mode`` with ``norm``; its attention map "nl" is [B, S², (S/2)²], extents rounded down. In mode "none" there is no
+    nl: the baseline that the modes are compared with. The article's sizes are the defaults: fc_1 is 128·14·14 → 1024.
+    Its text gives the layers and widths; the ReLUs are the usual ones.
     Equal values in a pooling window: the first gets the gradient.
 
     Raises InputError for impossible fields and for inputs of another size.
@@ -38,7 +39,7 @@ class ArticleDigitNet(BlockSpec):
     image_size: Annotated[int, "S, height and width of the image"] = 28
     width: Annotated[int, "channels of the first convolution; the second has twice as many"] = 64
     hidden: Annotated[int, "width of fc_1"] = 1024
-    mode: Annotated[str, "affinity of the NonLocal block"] = "embedded_gaussian"
+    mode: Annotated[str, "affinity of the NonLocal block; none: no such block"] = "embedded_gaussian"
     dropout: Annotated[float, "share of fc_1 that training drops"] = 0.5
     norm: Annotated[BatchNorm | None, "the BatchNorm of the NonLocal block, or None"] = field(default_factory=BatchNorm)
 
@@ -51,7 +52,10 @@ class ArticleDigitNet(BlockSpec):
         _ = self.nl  # validates the mode
 
     @property
-    def nl(self) -> NonLocal:
+    def nl(self) -> NonLocal | None:
+        """The block, or None in mode "none"."""
+        if self.mode == "none":
+            return None
         return NonLocal(in_channels=self.width, mode=self.mode, sub_sample="after", norm=self.norm)
 
     @property
@@ -67,7 +71,8 @@ class ArticleDigitNet(BlockSpec):
         return replace(self, dropout=0.0)
 
     def params(self) -> tuple[Param, ...]:
-        params = layers.conv("conv_1", self.in_channels, self.width, (3, 3)) + layers.nested("nl", self.nl)
+        params = layers.conv("conv_1", self.in_channels, self.width, (3, 3))
+        params += layers.nested("nl", self.nl) if self.nl else ()
         params += layers.conv("conv_2", self.width, 2 * self.width, (3, 3))
         params += layers.linear("fc_1", self.features, self.hidden)
         return params + layers.linear("fc_2", self.hidden, self.num_classes)
@@ -82,17 +87,18 @@ class ArticleDigitNet(BlockSpec):
 
     def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
         self.check_input(shape)
-        return {"nl": self.nl.attention_shapes(self._map(shape))["attention"]}
+        return {"nl": self.nl.attention_shapes(self._map(shape))["attention"]} if self.nl else {}
 
     def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
         self.check_input(shape)
-        return {"nl": self.nl.map_layouts(self._map(shape))["attention"]}
+        return {"nl": self.nl.map_layouts(self._map(shape))["attention"]} if self.nl else {}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)
         convolutions = 9 * self.image_size**2 * self.width * (self.in_channels + 2 * self.width)
         dense = self.hidden * (self.features + self.num_classes)
-        return shape[0] * (convolutions + dense) + self.nl.macs(self._map(shape))
+        block = self.nl.macs(self._map(shape)) if self.nl else 0
+        return shape[0] * (convolutions + dense) + block
 
     def example_shape(self) -> Shape:
         return (2, self.in_channels, self.image_size, self.image_size)

@@ -79,6 +79,7 @@ EXAMPLES: tuple[BlockSpec, ...] = (
         in_channels=10, positions=15, mode="channel", channel_ratio=2, spatial_ratio=3, down_ratio=3, norm=BIASED
     ),
     ArticleDigitNet(image_size=9, width=6, hidden=20, mode="dot_product"),
+    ArticleDigitNet(image_size=8, width=5, hidden=12, mode="none"),
     ArticleDigitNet(image_size=12, width=8, hidden=16, norm=None, in_channels=2, num_classes=3),
     AttentionResNet(width=8),
     *(AttentionResNet(width=4, attention=block, num_classes=7) for block in BLOG_BLOCKS),

@@ -115,6 +115,14 @@ def test_shapes_and_maps(backend: str, require: Require) -> None:
     assert ArticleDigitNet().attention_shapes((1, 1, 28, 28)) == {"nl": (1, 784, 196)}
 
 
+def test_baseline_of_the_article_has_all_but_the_block() -> None:
+    with_block, without = ArticleDigitNet(), ArticleDigitNet(mode="none")
+    assert without.params() == tuple(param for param in with_block.params() if not param.name.startswith("nl."))
+    assert without.attention_shapes((1, 1, 28, 28)) == {}
+    shape, inner = with_block.example_shape(), NonLocal(in_channels=64, sub_sample="after")
+    assert with_block.macs(shape) - without.macs(shape) == inner.macs((2, 64, 28, 28))
+
+
 @pytest.mark.parametrize("after_stage", [1, 2, 3, 4])
 @pytest.mark.parametrize("baseline", [True, False])
 def test_macs_are_those_of_the_layers(after_stage: int, baseline: bool, require: Require) -> None:

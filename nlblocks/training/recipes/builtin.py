@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from nlblocks import specs
 from nlblocks.errors import InputError, known
-from nlblocks.specs.base import BlockSpec, spec_from_dict
+from nlblocks.specs.base import spec_from_dict
+from nlblocks.specs.non_local import MODES
 from nlblocks.training.recipes.parts import ImageData, Optimiser, Variant
 from nlblocks.training.recipes.recipe import Recipe
+from nlblocks.weights import dialects
+
+BLOG_BLOCKS = {
+    "embedded": "EmbeddedGaussion", "no_bottleneck": "EmbeddedGaussionNoBottleNeck", "gaussian": "VanillaGaussion",
+    "dot_product": "DotProduction",
+}  # fmt: skip
+"""The blog's classes, by what they are called here."""
 
 
 def blog_cifar10() -> Recipe:
     """The Paddle blog's study: ResNet-18 with one more block, on CIFAR-10 at 96×96, Adam 1e-4, 30 epochs of 32."""
     return Recipe(
-        name="blog_cifar10", variants=_blog(width=64, in_channels=3), data=ImageData(source="cifar10", size=96),
+        name="blog_cifar10", variants=_blog(), data=ImageData(source="cifar10", size=96),
         optimiser=Optimiser(rule="adam", lr=1e-4), epochs=30, batch_size=32,
     )  # fmt: skip
 
 
 def article_mnist() -> Recipe:
     """The study of the article about Non-local_pytorch: four affinities, on MNIST, Adam 1e-3, 10 epochs of 128."""
-    modes = ("embedded_gaussian", "gaussian", "dot_product", "concatenation")
+    modes = {"baseline": "none"} | {mode: mode for mode in MODES}
     return Recipe(
         name="article_mnist",
-        variants=tuple(Variant(name=mode, model=specs.ArticleDigitNet(mode=mode)) for mode in modes),
+        variants=tuple(Variant(name=name, model=specs.ArticleDigitNet(mode=mode)) for name, mode in modes.items()),
         data=ImageData(source="mnist", mean=(0.1307,), std=(0.3081,)),
         optimiser=Optimiser(rule="adam", lr=1e-3), epochs=10, batch_size=128,
     )  # fmt: skip
@@ -68,19 +77,25 @@ def recipe_named(text: str) -> Recipe:
     return found
 
 
-def _blog(*, width: int, in_channels: int) -> tuple[Variant, ...]:
-    """The blog's baseline, its four blocks, and the block of the paper that they are named after."""
-    channels = 4 * width
-    plain: dict[str, Any] = {"in_channels": channels, "zero_init": False}
-    blocks: dict[str, BlockSpec | None] = {
-        "baseline": None,
-        "embedded": specs.ChannelAffinity(in_channels=channels),  # the one that the blog starts as the identity
-        "no_bottleneck": specs.ChannelAffinity(inter_channels=channels, **plain),
-        "gaussian": specs.ChannelAffinity(mode="gaussian", **plain),
-        "dot_product": specs.ChannelAffinity(mode="dot_product", **plain),
-        "non_local": specs.NonLocal(in_channels=channels),
-    }
-    return tuple(
-        Variant(name=name, model=specs.AttentionResNet(in_channels=in_channels, width=width, attention=block))
-        for name, block in blocks.items()
-    )
+def _blog(**fields: Any) -> tuple[Variant, ...]:
+    """The blog's baseline, its four networks, and one with the block of the paper that theirs are named after.
+
+    ``fields``, such as a width, are given to each network, whose block follows.
+    """
+    blog = dialects.get("paddle_blog")
+    found = {"baseline": blog.spec("ResNet")}
+    found |= {name: blog.spec("ResNetNonLocal", block=block) for name, block in BLOG_BLOCKS.items()}
+    models = {name: _fitted(cast(specs.AttentionResNet, model), **fields) for name, model in found.items()}
+    baseline = models["baseline"]
+    models["non_local"] = replace(baseline, attention=specs.NonLocal(in_channels=baseline.extra_channels))
+    return tuple(Variant(name=name, model=model) for name, model in models.items())
+
+
+def _fitted(model: specs.AttentionResNet, **fields: Any) -> specs.AttentionResNet:
+    """A network with other fields, and its block as wide as they make its place."""
+    channels = replace(model, attention=None, **fields).extra_channels
+    block: Any = model.attention
+    if block is not None:
+        inner = block.inter_channels and block.inter_channels * channels // block.in_channels
+        block = replace(block, in_channels=channels, inter_channels=inner)
+    return replace(model, attention=block, **fields)
