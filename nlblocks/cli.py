@@ -13,6 +13,7 @@ from nlblocks.commands.bench import bench
 from nlblocks.commands.catalogue import list_kinds, show
 from nlblocks.commands.compare import capture, compare
 from nlblocks.commands.files import convert, dialects, inspect
+from nlblocks.commands.maps import maps
 from nlblocks.commands.port import port
 from nlblocks.commands.train import train
 from nlblocks.commands.verify import verify
@@ -48,5 +49,5 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="No ccache found")
 
 
-for command in (verify, compare, capture, port, train, list_kinds, show, inspect, convert, dialects, bench):
+for command in (verify, compare, capture, maps, port, train, list_kinds, show, inspect, convert, dialects, bench):
     main.add_command(command)

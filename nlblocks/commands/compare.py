@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from nlblocks.commands.models import load_inputs, load_model, load_object
+from nlblocks.commands.options import refuse_options
 from nlblocks.errors import InputError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def capture(
 
     Capture.check_path(out)
     if like is not None:
-        _refuse(ctx, "--like gives the inputs, weights and seed", "inputs", "seed", "keep_weights")
+        refuse_options(ctx, "--like gives the inputs, weights and seed", "inputs", "seed", "keep_weights")
     elif rename:
         raise InputError("--rename pairs a model with a capture; give the capture with --like")
     elif not inputs:
@@ -155,7 +155,7 @@ def _captures(
     from nlblocks.parity.compare_captures import compare_captures
 
     made = "inputs", "seed", "keep_weights", "no_transfer", "eval_only", "optimiser", "steps"
-    _refuse(ctx, "a capture holds what was run", *made)
+    refuse_options(ctx, "a capture holds what was run", *made)
     if not _is_capture(left):
         raise InputError(f"give the capture first: nlblocks compare {right} {left}")
     first = load_capture(left)
@@ -166,14 +166,6 @@ def _captures(
         training = "train" in first.traces
         second = capture_model(model, like=first, rename=rename, training=training, progress=say)
     return compare_captures(first, second, rename=rename, accept=accept)
-
-
-def _refuse(ctx: click.Context, why: str, *names: str) -> None:
-    """Options that would have no effect are refused."""
-    for name in names:
-        if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE:
-            option = next(p.opts[0] for p in ctx.command.params if p.name == name)
-            raise InputError(f"{option} has no effect here: {why}; leave it out")
 
 
 def _optimiser(given: tuple[str, ...]) -> Any:

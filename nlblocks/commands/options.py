@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import click
+from click.core import ParameterSource
 
 from nlblocks.conventions import frameworks
 from nlblocks.errors import InputError
@@ -80,6 +81,14 @@ def shape_from_text(text: str) -> tuple[int, ...]:
     if any(extent < 0 for extent in shape):
         raise InputError(f"shape {text!r} has a negative extent")
     return shape
+
+
+def refuse_options(ctx: click.Context, why: str, *names: str) -> None:
+    """Options that would have no effect are refused."""
+    for name in names:
+        if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+            option = next(p.opts[0] for p in ctx.command.params if p.name == name)
+            raise InputError(f"{option} has no effect here: {why}; leave it out")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

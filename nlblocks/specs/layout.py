@@ -45,6 +45,11 @@ class MapLayout:
         return (*self.grid, sum(self.grid)) if self.meaning == "lines" else self.grid
 
     @property
+    def from_each(self) -> bool:
+        """Whether each position has a map of its own."""
+        return self.meaning in ("positions", "lines")
+
+    @property
     def spatial(self) -> bool:
         """Whether it lies over the image."""
-        return self.meaning in ("positions", "lines", "mask")
+        return self.from_each or self.meaning == "mask"

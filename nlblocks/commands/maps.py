@@ -1,0 +1,119 @@
+"""``nlblocks maps``: where a model's blocks look, on the user's images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nlblocks.backend import installed
+from nlblocks.commands.compare import progress
+from nlblocks.commands.models import load_model
+from nlblocks.commands.options import refuse_options, spec_from_options
+from nlblocks.errors import InputError
+from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.layout import MapLayout
+from nlblocks.weights.files import open_checkpoint
+from nlblocks.weights.saving import load
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.argument("model")
+@click.option("--image", "images", multiple=True, help="PNG, JPEG, or arrays in .npy or .npz; may come several times.")
+@click.option("--layer", "layers", multiple=True, metavar="NAME", help="Maps to draw, by name; default: all.")
+@click.option("--query", "queries", multiple=True, metavar="Y,X", help="Pixels that the pictures look from.")
+@click.option("--size", metavar="H[,W]", help="What images are resized to; default: as they are.")
+@click.option("--channels", type=int, help="1 (grey) or 3 (RGB); default: the spec's, or as the image is.")
+@click.option("--mean", default="0", show_default=True, help="Of (x - mean) / std, x in [0, 1]: a number or one each.")
+@click.option("--std", default="1", show_default=True, help="Likewise.")
+@click.option(
+    "--out", default="maps", show_default=True, type=click.Path(path_type=Path), help="The folder to write to."
+)
+@click.option("--backend", help="Of a checkpoint: torch, paddle or reference; default: the first that is installed.")
+@click.option("--kind", help="The checkpoint is a block of this kind; its fields follow as --field value.")
+@click.option("--dialect", help="Codebase that the checkpoint comes from.")
+@click.option("--key", help="Nested dict of the checkpoint to take, e.g. model or ema.state_dict.")
+@click.pass_context
+def maps(
+    ctx: click.Context, model: str, images: tuple[str, ...], layers: tuple[str, ...], queries: tuple[str, ...],
+    size: str | None, channels: int | None, mean: str, std: str, out: Path, backend: str | None, kind: str | None,
+    dialect: str | None, key: str | None,
+) -> None:  # fmt: skip
+    """Draw where a model's blocks look: PNG panels, and a page that shows the map of the position under the pointer.
+
+    MODEL is package.module:name, a torch or Paddle model that holds blocks of the library, or a checkpoint file of a
+    block: one that carries its spec, or any with --kind, and --dialect where its names are another codebase's.
+
+    \b
+    nlblocks maps net.safetensors --image x.png --image y.png
+    nlblocks maps net.pth --dialect alexhex7 --kind digit_net --image digit.png --query 10,12
+    nlblocks maps mypkg.models:net --image cat.jpg --size 224 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+    """
+    from nlblocks.maps import draw, read_images  # here: the other commands draw nothing
+
+    if kind is None and ctx.args:
+        raise InputError(f"unknown option {' '.join(ctx.args)!r}; a block's fields need --kind")
+    if not images:
+        raise InputError("--image is missing: give one, or several")
+    extents = None if size is None else _numbers("--size", size, 1, 2, whole=True)
+    pixels = [(y, x) for y, x in (_numbers("--query", text, 2, 2, whole=True) for text in queries)]
+    shift, spread = _numbers("--mean", mean), _numbers("--std", std)
+    with progress() as say:
+        say(f"loading {model}")
+        if Path(model).is_file():
+            net = _of_file(Path(model), backend, spec_from_options(kind, ctx.args) if kind else None, dialect, key)
+        else:
+            refuse_options(ctx, "it is for a checkpoint, and MODEL is no file", "backend", "kind", "dialect", "key")
+            if ":" not in model:
+                raise InputError(f"{model} is neither a file nor package.module:name; give a checkpoint or a model")
+            net = load_model(model)
+        spec = getattr(net, "spec", None)
+        if channels is None and not any(Path(image).suffix in (".npy", ".npz") for image in images):
+            wanted = getattr(spec, "in_channels", None) if isinstance(spec, BlockSpec) else None
+            channels = wanted if wanted in (1, 3) else None
+        pictures = read_images(
+            images, size=None if extents is None else (extents[0], extents[-1]), channels=channels, mean=shift,
+            std=spread,
+        )  # fmt: skip
+        title = f"{Path(model).name if Path(model).is_file() else model}: {type(net).__name__}"
+        found = draw(net, pictures, out, layers=layers, queries=pixels, title=title, progress=say)
+    click.echo(f"{title} ({found.backend})")
+    for name, layout in found.layers.items():
+        click.echo(f"  {name}: {_told(layout)}")
+    for note in found.notes:
+        click.echo(f"nlblocks: note: {note}", err=True)
+    click.echo(f"{found.page}: {found.page.stat().st_size / 1e6:.1f} MB, and {len(found.panels)} panels beside it")
+
+
+def _of_file(path: Path, backend: str | None, spec: BlockSpec | None, dialect: str | None, key: str | None) -> Any:
+    if spec is None and open_checkpoint(path, key).spec is None:
+        raise InputError(f"{path} carries no spec; say what it is with --kind: nlblocks inspect recognises blocks")
+    return load(path, backend or installed()[0], spec, dialect, key)
+
+
+def _numbers(option: str, text: str, least: int = 1, most: int | None = None, *, whole: bool = False) -> Any:
+    """Numbers with commas between them, at least ``least`` and at most ``most``."""
+    try:
+        found: Sequence[float] = [int(part) if whole else float(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if len(found) < least or len(found) > (most or len(found)):
+        kind = "whole numbers" if whole else "numbers"
+        raise InputError(f"{option} {text!r} must be {kind} with commas, such as {SUCH[option]}")
+    return found
+
+
+SUCH = {"--size": "224 or 224,320", "--query": "12,30", "--mean": "0.5 or 0.485,0.456,0.406", "--std": "0.5"}
+
+
+def _told(layout: MapLayout) -> str:
+    grid, keys = ("×".join(map(str, extents)) for extents in (layout.grid, layout.keys))
+    return {
+        "positions": f"each of {grid} positions reads of {keys}",
+        "lines": f"each of {grid} positions reads of its column and row",
+        "channels": f"channels read of each other, {grid}",
+        "gate": f"{grid} channels are scaled",
+        "mask": f"{grid} positions are scaled",
+    }[layout.meaning]
