@@ -97,13 +97,16 @@ def _reach(layer: Layer, picture: Picture) -> tuple[float, float]:
 
 
 def standing_out(picture: Picture) -> list[Pixel]:
-    """A few positions (y, x) to look from: in each third of what stands out of the border's colour, the most so."""
+    """A few positions (y, x) to look from: in each third of what stands out, what does most.
+
+    That is what is unlike most of the image, and rather in its middle than at its border.
+    """
     grey = picture.shown.mean(2)
     height, width = grey.shape
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     ys, xs = (np.linspace(0, n, min(n, FINEST) + 1).astype(int) for n in (height, width))
-    sums = np.add.reduceat(np.add.reduceat(np.abs(grey - np.median(border)), ys[:-1], 0), xs[:-1], 1)
-    cells = sums / np.outer(np.diff(ys), np.diff(xs))
+    sums = np.add.reduceat(np.add.reduceat(np.abs(grey - np.median(grey)), ys[:-1], 0), xs[:-1], 1)
+    middle = np.outer(*(np.sin(np.pi * (np.arange(len(n) - 1) + 0.5) / (len(n) - 1)) for n in (ys, xs)))
+    cells = middle * sums / np.outer(np.diff(ys), np.diff(xs))
     rows = np.flatnonzero(cells.max(1) > cells.max() / 2)
     if not rows.size:
         return [(height // 2, width // 2)]

@@ -30,7 +30,7 @@ def panel(layer: Layer, picture: Picture, queries: Sequence[Pixel]) -> bytes:
     shown = queries if from_each else queries[:1]
     columns = 2 * min(PAIRS, len(shown))
     rows = math.ceil(2 * len(shown) / columns)
-    figure = Figure(figsize=(TILE * (columns + 0.3), TILE * rows + 0.5), layout="constrained")
+    figure = Figure(figsize=(TILE * (columns + 0.3), TILE * rows + 0.9), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes:
         axis.axis("off")
@@ -43,10 +43,8 @@ def panel(layer: Layer, picture: Picture, queries: Sequence[Pixel]) -> bytes:
             y, x = cell_of(layer, picture, query)
             left.set_title(f"from ({y}, {x}) of {_times(layer.layout.grid)}", fontsize=9)
             _mark(left, layer, picture, (y, x))
-        else:
-            left.set_title(picture.name, fontsize=9)
         DRAWN[layer.layout.meaning](figure, right, layer, picture, query)
-    figure.suptitle(f"{layer.name} on {picture.name}: {TITLES[layer.layout.meaning]}", fontsize=11)
+    figure.suptitle(f"{layer.name} on {picture.name}\n{TITLES[layer.layout.meaning]}", fontsize=11)
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=DPI)
     return stream.getvalue()
