@@ -21,7 +21,7 @@ def list_kinds() -> None:
     for kind in kinds():
         found = entry(kind)
         table.add_row(f"[bold]{kind}[/]", Text(found.summary), ", ".join(found.dialects))
-    console = _console()
+    console = terminal()
     console.print(table)
     console.print("\nnlblocks show KIND says everything about one of them.")
 
@@ -39,7 +39,7 @@ def show(ctx: click.Context, kind: str, input_shape: str | None) -> None:
     """
     spec = spec_from_options(kind, ctx.args) if ctx.args else None
     found = entry(kind, spec, None if input_shape is None else shape_from_text(input_shape))
-    console = _console()
+    console = terminal()
     console.print(f"[bold]{found.name}[/]  kind {found.kind}\n")
     console.print(Text(found.text))
     console.print(f"\n[bold]source[/]    {found.cites}", highlight=False)
@@ -75,6 +75,7 @@ def _params(found: Entry) -> Table:
     return table
 
 
-def _console() -> Console:
+def terminal() -> Console:
+    """Where tables go; a file or pipe has no width of its own, so it gets one."""
     console = Console()
     return console if console.is_terminal else Console(width=140)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 import click
 from click.core import ParameterSource
 
 from nlblocks.conventions import frameworks
 from nlblocks.errors import InputError
-from nlblocks.specs.base import BlockSpec, part_kinds, spec_from_dict, spec_type
+from nlblocks.specs.base import BlockSpec, kinds_that_fit, spec_from_dict, spec_type
+from nlblocks.specs.reading import from_json, spec_in_file
 
 
 class Framework(click.ParamType):  # type: ignore[type-arg]  # not generic in older versions of click
@@ -34,41 +35,42 @@ class Framework(click.ParamType):  # type: ignore[type-arg]  # not generic in ol
         return self.choice.get_metavar(*arguments, **named)
 
 
-def spec_from_options(kind: str, arguments: Sequence[str]) -> BlockSpec:
-    """The spec of a kind from ``--field value`` or ``--field=value`` pairs.
-
-    A value is JSON, plain text, "none", or the kind of a part at its defaults (``--norm batch_norm``).
-    """
-    options: dict[str, Any] = {}
+def fields_among(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The plain words of a command line, and what its ``--field value`` and ``--field=value`` pairs give."""
+    words: list[str] = []
+    fields: dict[str, str] = {}
     rest = list(arguments)
     while rest:
         word = rest.pop(0)
         if not word.startswith("--"):
-            raise InputError(f"expected a field such as --in-channels 64, received {word!r}")
+            words.append(word)
+            continue
         name, equals, value = word[2:].partition("=")
         if not equals:
             if not rest:
                 raise InputError(f"--{name} has no value; write --{name} VALUE")
             value = rest.pop(0)
         field = name.replace("-", "_")
-        if field in options:
+        if field in fields:
             raise InputError(f"--{name} is given twice; give it once")
-        options[field] = value
+        fields[field] = value
+    return words, fields
+
+
+def spec_from_options(kind: str, arguments: Sequence[str]) -> BlockSpec:
+    """The spec of a kind from ``--field value`` or ``--field=value`` pairs, read as :func:`value_of` says."""
+    words, texts = fields_among(arguments)
+    if words:
+        raise InputError(f"expected a field such as --in-channels 64, received {words[0]!r}")
     types = get_type_hints(spec_type(kind))
-    values = {name: _value(text, types.get(name)) for name, text in options.items()}
+    values = {name: value_of(text, types.get(name)) for name, text in texts.items()}
     spec: BlockSpec = spec_from_dict({"kind": kind, **values})
     return spec
 
 
 def spec_from_file(path: Path) -> BlockSpec:
     """The block spec in a JSON file."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique)
-    except (OSError, ValueError, RecursionError) as error:  # ValueError: not text, not JSON, an absurd number
-        raise InputError(f"{path} is not a spec in JSON: {error}") from None
-    spec = spec_from_dict(data)
-    if not isinstance(spec, BlockSpec):
-        raise InputError(f"{path} holds a {spec.kind}, which is a part of a block; give a block")
+    spec: BlockSpec = spec_in_file(path, BlockSpec)
     return spec
 
 
@@ -91,22 +93,17 @@ def refuse_options(ctx: click.Context, why: str, *names: str) -> None:
             raise InputError(f"{option} has no effect here: {why}; leave it out")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, refused where it gives a field twice: json would keep the last without a word."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = next(name for i, (name, _) in enumerate(pairs) if name in [other for other, _ in pairs[:i]])
-        raise InputError(f"{twice!r} is given twice; give it once")
-    return found
+def value_of(text: str, annotation: Any) -> Any:
+    """A field's value as typed: text where the field is text, else JSON, "none", or the kind of a part.
 
-
-def _value(text: str, expected: Any) -> Any:
-    """A field's value as typed: text where the field is text, else JSON, "none", or the kind of a part."""
-    if expected is str:
+    A part has its defaults (``--norm batch_norm``); numbers of a list need no brackets (``--mean 0.5,0.4,0.5``).
+    """
+    if annotation is str:
         return text
     if text == "none":
         return None
+    listed = get_origin(annotation) is tuple and not text.startswith("[")
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        return from_json(f"[{text}]" if listed else text)
     except json.JSONDecodeError:
-        return {"kind": text} if text in part_kinds() else text
+        return {"kind": text} if text in kinds_that_fit(annotation) else text

@@ -10,36 +10,39 @@ from rich.console import Console
 from rich.table import Table
 
 from nlblocks.backend import installed
+from nlblocks.commands.catalogue import terminal
 from nlblocks.commands.compare import progress
+from nlblocks.commands.options import fields_among
+from nlblocks.commands.overrides import overridden
 from nlblocks.errors import InputError
 from nlblocks.training.data import Batches, read_data
-from nlblocks.training.recipes import recipe_named, recipe_names
+from nlblocks.training.recipes import Recipe, recipe_named, recipe_names
 from nlblocks.training.running import Options, run, trainer_of
 
 
-@click.command()
-@click.argument("recipe", required=False)
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[RECIPE] [--FIELD VALUE]...")
 @click.option("--list", "listed", is_flag=True, help="List the recipes that come with the package.")
 @click.option("--show", is_flag=True, help="Print the recipe as JSON, and train nothing.")
 @click.option("--backend", default="both", show_default=True, help="torch, paddle, or both.")
 @click.option("--variant", "variants", multiple=True, help="Train this model of the recipe only; repeatable.")
 @click.option("--data", "folder", type=click.Path(path_type=Path), help="Where the images lie.")
 def train(
-    recipe: str | None, listed: bool, show: bool, backend: str, variants: tuple[str, ...], folder: Path | None
+    words: tuple[str, ...], listed: bool, show: bool, backend: str, variants: tuple[str, ...], folder: Path | None
 ) -> None:
-    """Train the models of a recipe: by name, or in a JSON file.
+    """Train the models of a recipe: by name, or in a JSON file. Every field of it is an option too.
 
     \b
     nlblocks train --list
     nlblocks train digits_ablation --backend both
+    nlblocks train digits_ablation --epochs 2 --lr 3e-4 --optimiser.rule sgd --data.size 24
+    nlblocks train blog_cifar10 --data cifar-10-python.tar.gz
+    nlblocks train blog_cifar10 --batch-size 64 --show > mine.json
     """
     if listed:
-        for name, what in recipe_names().items():
-            click.echo(f"{name:16} {what}")
+        terminal().print(_list())
         return
-    if recipe is None:
-        raise InputError("name a recipe, or a .json file that holds one; nlblocks train --list lists them")
-    found = recipe_named(recipe)
+    found = _recipe(words)
     if show:
         click.echo(json.dumps(found.to_dict(), indent=2))
         return
@@ -60,3 +63,20 @@ def train(
                 figures = last.loss, last.test_loss, last.top1, last.top5, last.seconds
                 table.add_row(variant.name, name, *(f"{figure:.4f}" for figure in figures))
     Console().print(table)
+
+
+def _recipe(words: tuple[str, ...]) -> Recipe:
+    """The recipe that the words name, with the fields that they set."""
+    names, fields = fields_among(words)
+    if len(names) != 1:
+        received = f", not {' '.join(names)}" if names else ""
+        raise InputError(f"name one recipe or .json file{received}; nlblocks train --list lists what there is")
+    return overridden(recipe_named(names[0]), fields)
+
+
+def _list() -> Table:
+    table = Table("recipe", "images", "models", "what", box=None, padding=(0, 2, 0, 0))
+    for name, what in recipe_names().items():
+        recipe = recipe_named(name)
+        table.add_row(name, recipe.data.source, ", ".join(item.name for item in recipe.variants), what)
+    return table

@@ -7,10 +7,10 @@ It imports no framework and computes no tensor.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args, get_type_hints
 
 from nlblocks.errors import InputError, known
 from nlblocks.specs.layout import MapLayout
@@ -94,9 +94,7 @@ class Spec:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild a spec from :meth:`to_dict`; strict about kind, schema and keys."""
-        spec = spec_from_dict(data)
-        if not isinstance(spec, cls):
-            raise InputError(f"{cls.__name__}: kind={data['kind']!r} is another spec; it must be {cls.kind!r}")
+        spec: Self = spec_from_dict(data, cls)
         return spec
 
     @classmethod
@@ -178,14 +176,15 @@ def register(cls: S) -> S:
     return cls
 
 
-def kinds() -> list[str]:
-    """The kinds of block, sorted."""
-    return sorted(kind for kind, cls in _REGISTRY.items() if issubclass(cls, BlockSpec))
+def kinds(of: type[Spec] = BlockSpec) -> list[str]:
+    """The kinds of block, or of another sort of spec, sorted."""
+    return sorted(kind for kind, cls in _REGISTRY.items() if issubclass(cls, of))
 
 
-def part_kinds() -> list[str]:
-    """The kinds that are parts of blocks, such as "batch_norm", sorted."""
-    return sorted(set(_REGISTRY) - set(kinds()))
+def kinds_that_fit(annotation: Any) -> list[str]:
+    """The kinds of spec that a field takes, by its annotation: "batch_norm" for ``BatchNorm | None``."""
+    classes = [item for item in (annotation, *get_args(annotation)) if isinstance(item, type)]
+    return [kind for cls in classes if issubclass(cls, Spec) for kind in kinds(cls)]
 
 
 def spec_type(kind: str) -> type[BlockSpec]:
@@ -201,19 +200,26 @@ def block_types() -> dict[str, type[BlockSpec]]:
     return {cls.__name__: cls for cls in map(spec_type, kinds())}
 
 
-def spec_from_dict(data: Mapping[str, Any]) -> Any:
-    """The spec that :meth:`Spec.to_dict` wrote: a block, or a part of one such as its BatchNorm."""
+def spec_from_dict(data: Mapping[str, Any], of: type[Spec] | None = None) -> Any:
+    """The spec that :meth:`Spec.to_dict` wrote: a block, or a part of one such as its BatchNorm, or one of ``of``."""
+    return _spec_of(data, kinds(of or BlockSpec), strict=of is not None)
+
+
+def _spec_of(data: Any, wanted: Sequence[str], *, strict: bool, where: str = "") -> Any:
+    """The spec in a mapping; an error names the ``wanted`` kinds, of which it is one where ``strict``."""
+    must = f"it must be {'one of ' if len(wanted) > 1 else ''}{known(wanted)}"
     if not isinstance(data, Mapping):
-        raise InputError(f"a spec must be a mapping with a 'kind', received {type(data).__name__}")
+        raise InputError(f"{where}a spec must be a mapping with a 'kind', received {type(data).__name__}")
     if "kind" not in data:
-        raise InputError(f"a spec needs a 'kind', one of {known(kinds())}; received the keys {known(data)}")
+        raise InputError(f"{where}a spec needs a 'kind': {must}; received the keys {known(data)}")
     cls = _REGISTRY.get(data["kind"]) if isinstance(data["kind"], str) else None
-    if cls is None:
-        raise InputError(f"kind={data['kind']!r} is unknown; it must be one of {known(sorted(_REGISTRY))}")
+    if cls is None or (strict and cls.kind not in wanted):
+        problem = "is unknown" if cls is None else "is another spec"
+        raise InputError(f"{where}kind={data['kind']!r} {problem}; {must}")
     schema = data.get("schema", SCHEMA)
     if type(schema) is not int or schema != SCHEMA:
         raise InputError(f"{cls.__name__}: schema={schema!r} cannot be read; this version reads {SCHEMA}")
-    options = {name: _decode(value) for name, value in data.items() if name not in ("kind", "schema")}
+    options = {name: _decode(value, cls, name) for name, value in data.items() if name not in ("kind", "schema")}
     return cls.from_options(options)
 
 
@@ -253,9 +259,11 @@ def _encode(value: Any) -> Any:
     return value
 
 
-def _decode(value: Any) -> Any:
+def _decode(value: Any, cls: type[Spec], name: str) -> Any:
+    """What a field of a class holds, from what its JSON says."""
     if isinstance(value, Mapping):
-        return spec_from_dict(value)
+        fitting = kinds_that_fit(get_type_hints(cls).get(name))
+        return _spec_of(value, fitting, strict=True, where=f"{cls.__name__}: {name}: ") if fitting else value
     if isinstance(value, list | tuple):
-        return tuple(_decode(item) for item in value)
+        return tuple(_decode(item, cls, name) for item in value)
     return value

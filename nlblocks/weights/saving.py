@@ -64,12 +64,9 @@ def load(
         if checkpoint.spec is None:
             raise InputError(f"{path}: the file carries no spec; give spec=..., such as nlblocks inspect suggests")
         try:
-            found = spec_from_dict(checkpoint.spec)
+            spec = spec_from_dict(checkpoint.spec, BlockSpec)
         except InputError as error:
             raise InputError(f"{path}: its spec cannot be used: {error}") from None
-        if not isinstance(found, BlockSpec):
-            raise InputError(f"{path}: its spec is a {found.kind}, which is a part of a block")
-        spec = found
     if not isinstance(spec, BlockSpec):
         raise InputError(f"load: spec must be that of a block, such as nlblocks.specs.NonLocal(...), received {spec!r}")
     prefix = checkpoint.prefix

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any, cast
 
 from nlblocks import specs
 from nlblocks.errors import InputError, known
-from nlblocks.specs.base import spec_from_dict
 from nlblocks.specs.non_local import MODES
+from nlblocks.specs.reading import spec_in_file
 from nlblocks.training.recipes.parts import ImageData, Optimiser, Variant
 from nlblocks.training.recipes.recipe import Recipe
 from nlblocks.weights import dialects
@@ -67,14 +66,8 @@ def recipe_named(text: str) -> Recipe:
     path = Path(text)
     if path.suffix != ".json":
         raise InputError(f"recipe {text!r} is unknown; it must be one of {known(BUILT_IN)}, or a .json file")
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not a recipe in JSON: {error}") from None
-    found = spec_from_dict(data)
-    if not isinstance(found, Recipe):
-        raise InputError(f"{path} holds a {found.kind}; a recipe has kind 'recipe' (see nlblocks train NAME --show)")
-    return found
+    recipe: Recipe = spec_in_file(path, Recipe)
+    return recipe
 
 
 def _blog(**fields: Any) -> tuple[Variant, ...]:

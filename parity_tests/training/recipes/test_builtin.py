@@ -68,9 +68,9 @@ def test_what_is_no_recipe_is_said_in_a_line(tmp_path: Any) -> None:
         recipe_named("nope")
     file = tmp_path / "block.json"
     file.write_text(json.dumps(specs.NonLocal(in_channels=4).to_dict()))
-    with pytest.raises(InputError, match="holds a non_local; a recipe has kind 'recipe'"):
+    with pytest.raises(InputError, match=r"block\.json: kind='non_local' is another spec; it must be 'recipe'"):
         recipe_named(str(file))
     file.write_text("{")
-    with pytest.raises(InputError, match="is not a recipe in JSON"):
+    with pytest.raises(InputError, match="is not a spec in JSON"):
         recipe_named(str(file))
     assert isinstance(recipe_named("article_mnist"), Recipe)
