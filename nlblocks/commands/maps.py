@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from nlblocks.backend import installed
+from nlblocks.backend import VARIABLE, installed
 from nlblocks.commands.compare import progress
 from nlblocks.commands.models import load_model
 from nlblocks.commands.options import refuse_options, spec_from_options
@@ -31,7 +32,9 @@ from nlblocks.weights.saving import load
 @click.option(
     "--out", default="maps", show_default=True, type=click.Path(path_type=Path), help="The folder to write to."
 )
-@click.option("--backend", help="Of a checkpoint: torch, paddle or reference; default: the first that is installed.")
+@click.option(
+    "--backend", help="Of a checkpoint: torch, paddle or reference; default: NLBLOCKS_BACKEND, or the first installed."
+)
 @click.option("--kind", help="The checkpoint is a block of this kind; its fields follow as --field value.")
 @click.option("--dialect", help="Codebase that the checkpoint comes from.")
 @click.option("--key", help="Nested dict of the checkpoint to take, e.g. model or ema.state_dict.")
@@ -44,7 +47,8 @@ def maps(
     """Draw where a model's blocks look: PNG panels, and a page that shows the map of the position under the pointer.
 
     MODEL is package.module:name, a torch or Paddle model that holds blocks of the library, or a checkpoint file of a
-    block: one that carries its spec, or any with --kind, and --dialect where its names are another codebase's.
+    block: one that carries its spec, or any with --kind, and --dialect where its names are another codebase's. The
+    page holds at most 24 million entries; where there are more it has fewer positions, and says so.
 
     \b
     nlblocks maps net.safetensors --image x.png --image y.png
@@ -90,7 +94,7 @@ def maps(
 def _of_file(path: Path, backend: str | None, spec: BlockSpec | None, dialect: str | None, key: str | None) -> Any:
     if spec is None and open_checkpoint(path, key).spec is None:
         raise InputError(f"{path} carries no spec; say what it is with --kind: nlblocks inspect recognises blocks")
-    return load(path, backend or installed()[0], spec, dialect, key)
+    return load(path, backend or os.environ.get(VARIABLE) or installed()[0], spec, dialect, key)
 
 
 def _numbers(option: str, text: str, least: int = 1, most: int | None = None, *, whole: bool = False) -> Any:

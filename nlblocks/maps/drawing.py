@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from nlblocks.errors import InputError, file_path
 from nlblocks.maps.heat import Pixel, standing_out
-from nlblocks.maps.images import Picture, free_name
+from nlblocks.maps.images import Picture, check_installed, free_name
 from nlblocks.maps.looking import Viewer
 from nlblocks.maps.page import Page
 from nlblocks.maps.panels import panel
@@ -57,9 +56,7 @@ def draw(
     target = file_path(folder)
     if target.exists() and not target.is_dir():
         raise InputError(f"{target} is a file; give a folder")
-    for name in ("matplotlib", "PIL"):
-        if find_spec(name) is None:
-            raise InputError(f'{name} is not installed; install it with: pip install "nlblocks[pictures]"')
+    check_installed()
     if not pictures:
         raise InputError("no image; give at least one")
     _check(queries, pictures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def read_images(
 
     Raises InputError, in one line, for what is no image and for settings that an image cannot have.
     """
+    check_installed()
     files = [file_path(path) for path in paths]
     if not files:
         raise InputError("no image; give at least one")
@@ -71,6 +73,13 @@ def read_images(
     return found
 
 
+def check_installed() -> None:
+    """Raise InputError where what reads images and draws is not installed."""
+    for name, distribution in (("matplotlib", "matplotlib"), ("PIL", "pillow")):
+        if find_spec(name) is None:
+            raise InputError(f'maps need {distribution}; install it with: pip install "nlblocks[pictures]"')
+
+
 def free_name(text: str, taken: set[str]) -> str:
     """``text`` as a part of a file's name that is not taken yet; from now on it is."""
     plain = re.sub(r"[^\w.-]", "_", text)
@@ -87,7 +96,7 @@ def _image(path: Path, size: tuple[int, int] | None, channels: int | None) -> tu
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file; give an image")
+        raise InputError(f"{path} is {'a folder' if path.is_dir() else 'no file'}; give an image")
     try:
         with Image.open(path) as file:
             image: Any = ImageOps.exif_transpose(file)

@@ -122,6 +122,9 @@ class Viewer:
                 raise InputError(
                     f"{site.name} on {picture.name}: the map holds NaN or infinity; are the weights whole?"
                 )
+            values = values.astype(
+                np.result_type(values, np.float32), copy=False
+            )  # half precision is too coarse to draw
             layers.append(Layer(name=site.name, layout=site.layout, values=values))
         return layers
 

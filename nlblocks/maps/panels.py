@@ -24,6 +24,13 @@ MARK = "#00e5ff"
 
 def panel(layer: Layer, picture: Picture, queries: Sequence[Pixel]) -> bytes:
     """The PNG of a layer on a picture, as seen from pixels (y, x)."""
+    stream = io.BytesIO()
+    figure_of(layer, picture, queries).savefig(stream, format="png", dpi=DPI)
+    return stream.getvalue()
+
+
+def figure_of(layer: Layer, picture: Picture, queries: Sequence[Pixel]) -> Any:
+    """The same as matplotlib's figure: the image beside each drawing of the layer."""
     from matplotlib.figure import Figure
 
     from_each = layer.layout.from_each
@@ -45,9 +52,7 @@ def panel(layer: Layer, picture: Picture, queries: Sequence[Pixel]) -> bytes:
             _mark(left, layer, picture, (y, x))
         DRAWN[layer.layout.meaning](figure, right, layer, picture, query)
     figure.suptitle(f"{layer.name} on {picture.name}\n{TITLES[layer.layout.meaning]}", fontsize=11)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=DPI)
-    return stream.getvalue()
+    return figure
 
 
 TITLES = {

@@ -85,7 +85,7 @@ def test_bad_input_is_said_in_one_line_and_leaves_nothing(tmp_path: Path, requir
     good = ("--image", image)
     for words, said in {
         (net,): "--image is missing",
-        (net, "--image", tmp_path / "none.png"): "none.png: there is no such file",
+        (net, "--image", tmp_path / "none.png"): "none.png is no file; give an image",
         (net, "--image", tmp_path / "words.png"): "words.png is not an image",
         (net, *good, "--layer", "nl_3"): "no layer 'nl_3'; there are 'nl_1', 'nl_2'",
         (net, *good, "--image", other): "DigitNet does not take y of 1×20×28 (C×H×W): ",

@@ -81,7 +81,8 @@ def test_what_is_no_image_is_said_in_one_line(tmp_path: Path) -> None:
     np.save(tmp_path / "words.npy", np.array(["a"]))
     np.save(tmp_path / "good.npy", np.zeros((2, 2)))
     for name, said in {
-        "gone.png": "there is no such file", "text.png": "is not an image; give PNG",
+        "gone.png": "gone.png is no file; give an image", "": "is a folder; give an image",
+        "text.png": "is not an image; give PNG",
         "half.png": "is not an image that can be read: image file is truncated",
         "empty.npz": "no array that can be read", "cube.npy": r"\[1, 1, 1, 2, 2\] must be", "nan.npy": "must be finite",
         "words.npy": "array of real numbers",

@@ -19,6 +19,8 @@ from parity_tests.maps.views import holding, picture
 BLOCK = NonLocal(in_channels=3, sub_sample="after", zero_init=False)
 MAPPED = {spec.kind: spec for spec in reversed(EXAMPLES) if spec.map_layouts(spec.example_shape())}
 """The first example of each kind that has a map."""
+HALF = 2.0**-5
+"""A few roundings to bfloat16, which has 8 bits, before an exponential."""
 
 
 def pictured(spec):
@@ -73,6 +75,15 @@ def test_each_call_of_a_block_has_its_maps(backend: str, require: Require) -> No
     assert model.training
     assert [layer.name for layer in Viewer(model).look(x, ["body.0.0 (call 2)"])[0]] == ["body.0.0 (call 2)"]
     assert len(Viewer(model).look(x, ["body"])[0]) == 2
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_maps_of_half_precision_are_kept_in_more(dtype: nlblocks.backend.DType, require: Require) -> None:
+    require("torch")
+    (layer,), _ = Viewer(built(BLOCK, "torch", dtype)).look(picture())
+    (exact,), _ = Viewer(built(BLOCK, "torch")).look(picture())
+    assert layer.values.dtype == np.float32
+    assert distance(layer.values, exact.values) <= HALF
 
 
 def test_layers_are_picked_by_name(require: Require) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from matplotlib import colormaps
 
+from nlblocks.maps import page as page_module
 from nlblocks.maps.heat import COLOURS, diverging, heat
 from nlblocks.maps.images import Picture
 from nlblocks.maps.looking import Layer, Viewer
@@ -193,6 +194,19 @@ def test_gates_and_affinities_tell_their_numbers(opened: Tab, maps: Maps) -> Non
     reads, value, of = told("affine.attention", 0.5 / size, 0.99, f"channel {size - 1} reads")
     assert (reads, of) == (size - 1, 0)
     assert abs(value - affinity[-1, 0]) < 5e-3 * np.abs(affinity).max() + 5e-3
+
+
+def test_a_thinned_layer_shows_the_nearest_position_that_is_kept(
+    tab: Tab, maps: Maps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_module, "LIMIT", 5000)
+    x, (layer, *_) = maps["first"]
+    page = Page("fewer positions", 1)
+    page.add(x, [layer], (0, 0))
+    thinned = show(tab, page.html(), tmp_path)
+    point(thinned, 7, 13)
+    assert off(thinned, {"first": (x, [layer])}, (6, 12)) == []
+    assert off(thinned, {"first": (x, [layer])}, (7, 13)) == [layer.name]
 
 
 def test_the_page_asks_for_nothing_from_elsewhere(opened: Tab) -> None:
