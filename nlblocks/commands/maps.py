@@ -11,6 +11,7 @@ import click
 
 from nlblocks.backend import VARIABLE, installed
 from nlblocks.commands.compare import progress
+from nlblocks.commands.files import human
 from nlblocks.commands.models import load_model
 from nlblocks.commands.options import refuse_options, spec_from_options
 from nlblocks.errors import InputError
@@ -88,7 +89,7 @@ def maps(
         click.echo(f"  {name}: {_told(layout)}")
     for note in found.notes:
         click.echo(f"nlblocks: note: {note}", err=True)
-    click.echo(f"{found.page}: {found.page.stat().st_size / 1e6:.1f} MB, and {len(found.panels)} panels beside it")
+    click.echo(f"{found.page}: {human(found.page.stat().st_size)}, and {len(found.panels)} panels beside it")
 
 
 def _of_file(path: Path, backend: str | None, spec: BlockSpec | None, dialect: str | None, key: str | None) -> Any:

@@ -182,6 +182,8 @@
     make('h2', figure, layer.name);
     const canvas = make('canvas', figure);
     canvas.className = 'map';
+    canvas.setAttribute('role', 'img');
+    canvas.setAttribute('aria-label', `map of ${layer.name}`);
     const bar = make('div', figure), low = make('span', bar), strip = make('canvas', bar), high = make('span', bar);
     bar.className = 'scale';
     strip.width = LEVELS + 1;
