@@ -42,6 +42,7 @@ ELSEWHERE = frozenset(
         "max",
         "mean",
         "min",
+        "name",
         "nbytes",
         "ndim",
         "nonzero",
@@ -68,7 +69,7 @@ ELSEWHERE = frozenset(
         "to",
     ]
 )
-"""Attributes that NumPy's arrays or Python's own values have too: of an unknown receiver they say nothing."""
+"""Attributes that arrays, Python's own values or many others have too: of an unknown receiver they say nothing."""
 
 
 class Guess:

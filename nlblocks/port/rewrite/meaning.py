@@ -12,6 +12,7 @@ from nlblocks.port.rewrite.argument import Refusal, code, is_text
 from nlblocks.port.rewrite.file import File, Walk
 from nlblocks.port.rewrite.guess import ELSEWHERE, Guess
 from nlblocks.port.rewrite.own_gradients import FUNCTION, OwnGradients
+from nlblocks.port.rewrite.values import value_of
 from nlblocks.port.table import row_of
 
 TENSORS = frozenset({"Tensor", "Parameter", "LinearWeight"})
@@ -133,8 +134,10 @@ class Meaning:
         site = transform.site(original.func)
         api = self.api(site)
         place = transform.place(original)
+        if api and self.put(api, transform.depth) is None:
+            return self._of_class(api) or (api, None, None)
         if api:
-            return (api, None, None) if self.put(api, transform.depth) is None else None
+            return None
         function = original.func
         if isinstance(function, cst.Attribute) and self.own_gradients.kind(site, function.attr.value) == FUNCTION:
             return f"{FUNCTION}.apply", getattr(updated.func, "value", None), None
@@ -148,6 +151,12 @@ class Meaning:
         if self._fills(site, place):
             return "Initializer.__call__", updated.func, None
         return self._seen(place, updated.func) or self._built(site, place, updated.func)
+
+    def _of_class(self, api: str) -> Found | None:
+        """A layer's forward, called by its class with the layer given: ``nn.Embedding.forward(self, x)``."""
+        kind, _, method = api.rpartition(".")
+        held = value_of(row_of(kind), self.file) if method == "forward" and row_of(api) is None else ""
+        return ("Layer.forward", cst.parse_expression(held), None) if held else None
 
     def _built(self, site: Site, place: Place | None, function: cst.BaseExpression) -> Found | None:
         """The call of a class of the packages' own that has no __init__, and takes what its base does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import libcst as cst
@@ -9,6 +10,7 @@ import libcst as cst
 from nlblocks.port.rewrite.again import is_repeatable
 from nlblocks.port.rewrite.argument import UNKNOWN, Argument, Refusal, code, expression, items_of, literal
 from nlblocks.port.rewrite.call import Call, Written
+from nlblocks.port.rewrite.extents import are_asked
 from nlblocks.port.rewrite.file import Walk
 from nlblocks.port.rewrite.rules import _is_read_only, _text, rule
 
@@ -231,7 +233,17 @@ def _some_axes(call: Call, sizes: Argument, data_format: Argument | None) -> Wri
 def default_dtype(call: Call, original: Any, transform: Walk) -> Written:
     """Paddle's default dtype is its name: where it is compared with others, torch's is named."""
     written = call.written()
-    if isinstance(transform.parent(original), cst.Comparison | cst.ComparisonTarget | cst.FormattedStringExpression):
+    parent = transform.parent(original)
+    if isinstance(parent, cst.Arg):
+        function = transform.parent(parent)
+        named = isinstance(function, cst.Call) and are_asked(parent, function, transform, transform.file)
+    elif isinstance(parent, cst.Assign):
+        compared = (node for node in ast.walk(transform.file.module.tree) if isinstance(node, ast.Compare))
+        sides = {ast.unparse(side) for node in compared for side in (node.left, *node.comparators)}
+        named = any(code(target.target) in sides for target in parent.targets)
+    else:
+        named = isinstance(parent, cst.Comparison | cst.ComparisonTarget | cst.FormattedStringExpression)
+    if named:
         written.node = expression(f'str({code(written.node)}).removeprefix("torch.")')
     return written
 

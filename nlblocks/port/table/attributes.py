@@ -47,6 +47,8 @@ ROWS = (
         case("layer._padding_idx", layer="nn.Embedding(7, 4, padding_idx=-1)", grad=False)),
     api("Tensor.is_distributed", "False", {}, case("layer.weight.is_distributed", layer="nn.Linear(5, 4)", grad=False),
         notes="a port runs on one device"),
+    api("Tensor.name", "{self}.name", {}, case("told = []\ntold.append((x * 2).name)\nx + 1"), rule="tensor_name",
+        notes="torch gives tensors no names: None does where nothing reads it"),
     api("Layer._dtype", "str(torch.get_default_dtype()).removeprefix('torch.')", {},
         case("len(layer._dtype) > 3", layer="nn.Linear(5, 4)", grad=False)),
     api(

@@ -64,6 +64,8 @@ ROWS = (
         case("paddle.get_default_dtype() == 'float64'", grad=False),
         case("paddle.get_default_dtype() in ['float16', 'bfloat16']", grad=False),
         case("kind = paddle.get_default_dtype()\nx.astype(kind)"),
+        case("kind = paddle.get_default_dtype()\nx.astype(kind) * 2 if kind == 'float64' else x"),
+        case("def wide(kind):\n    return kind == 'float64'\nwide(paddle.get_default_dtype())", grad=False),
         also="paddle.framework.get_default_dtype",
         rule="default_dtype",
     ),

@@ -50,6 +50,25 @@ def kaiming_{_drawn}(parameter, a=0, mode="fan_in", nonlinearity="leaky_relu"):
 ''', "nn", "math")  # fmt: skip
 
 
+helper(
+    "attr_list",
+    '''
+def attr_list(attr, n):
+    """How each of several parameters starts: as a list says, or all alike."""
+    attrs = list(attr) if isinstance(attr, (list, tuple)) else [attr] * n
+    assert len(attrs) == n, f"{len(attrs)} attributes for {n} parameters"
+    return [None if one is True else one for one in attrs]
+''',
+)
+
+LISTED = "attrs = paddle.nn.layer.transformer._convert_param_attr_to_list({}, 2)\n"
+
+
+def listed(attrs: str, taken: str = "[one is False for one in attrs]"):  # type: ignore[no-untyped-def]
+    """A case: what is made of a list of attributes."""
+    return case(LISTED.format(attrs) + taken, grad=False)
+
+
 def _xavier(name: str) -> tuple[Variant, ...]:
     """A start whose fans are given, and that of a vector."""
     own = f"{name}_of(tensor, fan_in=None, fan_out=None, gain=1.0)"
@@ -75,6 +94,17 @@ ROWS = (
                    " trainable=False))"),
         also="paddle.framework.ParamAttr paddle.base.ParamAttr paddle.base.param_attr.ParamAttr",
         rule="param_attr",
+    ),
+    api(
+        "paddle.nn.layer.transformer._convert_param_attr_to_list(param_attr, n)", "attr_list(attr, n)",
+        {"param_attr": "attr"},
+        listed("nn.initializer.Constant(0.5)", "nn.Linear(2, 3, attrs[0], attrs[1]).weight.sum()"),
+        listed("paddle.ParamAttr(initializer=nn.initializer.Constant(0.5))", "nn.Linear(2, 3, None, attrs[1]).bias"),
+        listed("[None, nn.initializer.Constant(0.5)]", "nn.Linear(2, 3, attrs[0], attrs[1]).bias"),
+        listed("None"),
+        listed("False"),
+        listed("True"),
+        listed("(True, False)"),
     ),
     api(
         "paddle.nn.initializer.Constant(value=0.0)", "nn.init.constant_(tensor, val)", {"value": "val"},

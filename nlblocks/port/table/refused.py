@@ -90,7 +90,7 @@ REASONS = {
         paddle.nn.decode.BeamSearchDecoder.tile_beam_merge_with_batch paddle.text.ViterbiDecoder""",
     "written by Paddle's own means of importing or mapping: write it out": """
         paddle.utils.try_import paddle.utils.map_structure paddle.utils.deprecated paddle.utils.run_check
-        paddle.ParamAttr._to_attr paddle.nn.layer.transformer._convert_param_attr_to_list""",
+        paddle.ParamAttr._to_attr""",
     "torch has no whole of both parts with Paddle's names: use the encoder and the decoder": "paddle.nn.Transformer",
     "torch has no such function": "paddle.nn.functional.temporal_shift paddle.crop",
     "torch has no such start": "paddle.nn.initializer.Bilinear",
