@@ -48,34 +48,37 @@ class Batches:
         order = generator(self.recipe.seed, f"order:{epoch}").permutation(len(self.train))
         return order[: self.steps_per_epoch * self.recipe.batch_size]
 
-    def own(self, epoch: int, step: int) -> Indices:
-        """The training images of this process in a step of an epoch: [batch_size / world]."""
-        size = self.recipe.batch_size
-        return self.order(epoch)[step * size : (step + 1) * size][self.rank :: self.world]
-
-    def sample(self, epoch: int, index: int) -> NDArray[np.float32]:
-        """A training image as a model sees it in an epoch: [C, H, W]."""
-        spec = self.recipe.data
-        image = self.train.images[index]
-        if spec.crop or spec.flip:
-            image = augmented(image, spec, generator(self.recipe.seed, f"augment:{epoch}:{index}"))
-        return self.train.normalised(image)
-
-    def training(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, from step ``start`` on."""
-        for step in range(start, self.steps_per_epoch):
-            yield self.batch(epoch, self.own(epoch, step))
-
     def batch(self, epoch: int, indices: Indices) -> Batch:
-        """Some training images together."""
-        images = np.stack([self.sample(epoch, int(index)) for index in indices])
-        return Batch(images, self.train.labels[indices])
+        """Some training images together, as a model sees them in an epoch: each augmented by a stream of its own."""
+        spec, images = self.recipe.data, self.train.images[indices]
+        if spec.crop or spec.flip:
+            streams = (generator(self.recipe.seed, f"augment:{epoch}:{index}") for index in indices)
+            images = np.stack([augmented(image, spec, stream) for image, stream in zip(images, streams, strict=True)])
+        return Batch(self.train.normalised(images), self.train.labels[indices])
+
+    def steps(self, epoch: int, start: int = 0) -> Steps:
+        """The batches of an epoch from step ``start`` on."""
+        return Steps(self, epoch, start)
 
     def testing(self, size: int | None = None) -> Iterator[Batch]:
         """The test images in order, the last batch as large as what is left."""
         size = size or self.recipe.batch_size
         for start in range(0, len(self.test), size):
             images = self.test.images[start : start + size]
-            yield Batch(
-                np.stack([self.test.normalised(image) for image in images]), self.test.labels[start : start + size]
-            )
+            yield Batch(self.test.normalised(images), self.test.labels[start : start + size])
+
+
+class Steps:
+    """What a process sees in an epoch, step by step: images [B, C, H, W] and labels [B]. A loader asks in any order."""
+
+    def __init__(self, batches: Batches, epoch: int, start: int) -> None:
+        self.batches, self.epoch = batches, epoch
+        order = batches.order(epoch).reshape(batches.steps_per_epoch, -1)  # [steps, batch_size]
+        self.indices = order[start:, batches.rank :: batches.world]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, step: int) -> tuple[NDArray[np.float32], Labels]:
+        batch = self.batches.batch(self.epoch, self.indices[step])
+        return batch.images, batch.labels

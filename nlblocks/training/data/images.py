@@ -23,10 +23,10 @@ class Prepared:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def normalised(self, image: Pixels) -> NDArray[np.float32]:
-        """[H, W, C] of 0 to 255 → [C, H, W] as a model takes it."""
-        channels = range(image.shape[2])
-        return np.stack([self.values[:, channel][image[:, :, channel]] for channel in channels])
+    def normalised(self, images: Pixels) -> NDArray[np.float32]:
+        """[..., H, W, C] of 0 to 255 → [..., C, H, W] as a model takes it."""
+        channels = range(images.shape[-1])
+        return np.stack([self.values[:, channel][images[..., channel]] for channel in channels], axis=-3)
 
 
 def prepared(split: Split, spec: ImageData) -> Prepared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
@@ -73,6 +74,20 @@ class Recipe(Spec):
             decays = self.optimiser.decay_vectors or len(param.shape) > 1
             decay = self.optimiser.weight_decay if decays else 0.0
         return Group(pattern=found.pattern, frozen=found.frozen, lr_factor=found.lr_factor, weight_decay=decay)
+
+    def trained(self, params: Iterable[Param]) -> dict[tuple[float, float], list[str]]:
+        """The names of the parameters that are trained, by how: the factor on their learning rate, and their decay.
+
+        Raises InputError where all are frozen.
+        """
+        found: dict[tuple[float, float], list[str]] = {}
+        for param in params:
+            group = self.group_of(param)
+            if param.trainable and not group.frozen:
+                found.setdefault((group.lr_factor, group.weight_decay or 0.0), []).append(param.name)
+        if not found:
+            raise refuse(self, "groups", "must leave a parameter that is not frozen")
+        return found
 
     def learning_rate(self, step: int, steps_per_epoch: int) -> float:
         """The learning rate of a step, counted from 0."""

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from nlblocks.backend import Array, State, package, row_of
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec
 from nlblocks.training.data import Batches
 from nlblocks.training.recipes import Recipe
+
+DEVICES = ("auto", "cpu", "gpu")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +28,27 @@ class Options:
     compiled: bool = False
     workers: int = 0
 
+    def __post_init__(self) -> None:
+        if self.device not in DEVICES:
+            raise InputError(f"Options: device={self.device!r} must be one of {known(DEVICES)}")
+        if type(self.workers) is not int or self.workers < 0:
+            raise InputError(f"Options: workers={self.workers!r} must be a number of processes, 0 or more")
+
+    def on_gpu(self, *, found: bool, why: str) -> bool:
+        """Whether to train on a GPU, of which a framework says whether it finds one, and if not, ``why``."""
+        if self.device == "gpu" and not found:
+            raise InputError(f"Options: device='gpu' cannot be used: {why}; choose 'cpu'")
+        return found and self.device != "cpu"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingState:
     """All that a run goes on from, as arrays under canonical names and layouts.
 
     ``step`` steps are done. ``slots`` is what the optimiser keeps of each parameter: "m" and "v" of Adam (the first
-    and second moment), "velocity" of SGD with momentum; a parameter that has none is absent. ``native`` holds what
-    only ``framework`` itself needs to go on to the bit; another one leaves it.
+    and second moment) and "updates" (how often it moved, a scalar: mixed precision leaves out a step whose gradients
+    overflow), "velocity" of SGD with momentum; a parameter that has none is absent. ``native`` holds what only
+    ``framework`` itself needs to go on to the bit; another one leaves it.
     """
 
     framework: str
@@ -41,6 +56,20 @@ class TrainingState:
     weights: State
     slots: Mapping[str, State] = field(default_factory=dict)
     native: Mapping[str, Array] = field(default_factory=dict)
+
+    def check(self, spec: BlockSpec) -> None:
+        """Raise InputError unless all tensors are those of a model of this spec."""
+        shapes = {param.name: param.shape for param in spec.params()}
+        known = {name: value.shape for name, value in self.weights.items()}
+        wrong = [name for name in shapes.keys() | known if shapes.get(name) != known.get(name)]
+        for slot, values in self.slots.items():
+            expected = {name: () if slot == "updates" else shape for name, shape in shapes.items()}
+            wrong += [f"{slot} of {name}" for name, value in values.items() if expected.get(name) != value.shape]
+        if wrong:
+            raise InputError(
+                f"the state is of another model than this {spec.kind}: {', '.join(sorted(wrong)[:5])} is missing, "
+                "unexpected or of another shape; it must come from a run of the same recipe and model"
+            )
 
 
 class Trainer(Protocol):
