@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nlblocks.errors import InputError
 from nlblocks.init import generator
 from nlblocks.training.data.dataset import Dataset, Labels
+from nlblocks.training.data.fitting import check_fit
 from nlblocks.training.data.images import augmented, prepared
 from nlblocks.training.recipes import Recipe
 
@@ -38,6 +39,7 @@ class Batches:
             raise InputError(f"batch_size={size} must be a multiple of the {world} processes")
         if size > len(data.train):
             raise InputError(f"batch_size={size} is more than the {len(data.train)} training images")
+        check_fit(recipe, data)
         self.recipe, self.rank, self.world = recipe, rank, world
         self.train = prepared(data.train, recipe.data)
         self.test = prepared(data.test, recipe.data)

@@ -1,22 +1,28 @@
-"""What is done to an image before a model sees it, in NumPy: resized once, augmented and normalised at each use."""
+"""What is done to an image before a model sees it, in NumPy: resized, augmented and normalised."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlblocks.errors import InputError
-from nlblocks.training.data.dataset import Labels, Pixels, Split
+from nlblocks.training.data.dataset import DIFFERENT, Images, Labels, Pixels, Split
 from nlblocks.training.recipes import ImageData
+
+AT_ONCE = 64 << 20
+"""Bytes of images that are resized once and kept; where there are more, each is resized whenever it is asked for."""
+PIECE = 256
+"""Images that are resized together: the work is done in float64."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Images [N, H, W, C] of their final size, their labels, and what each value 0 to 255 becomes: [256, C]."""
 
-    images: Pixels
+    images: Pixels | Resized
     labels: Labels
     values: NDArray[np.float32]
 
@@ -29,26 +35,49 @@ class Prepared:
         return np.stack([self.values[:, channel][images[..., channel]] for channel in channels], axis=-3)
 
 
+class Resized:
+    """Images that are read and resized when they are asked for, [B, H, W, C] at a time."""
+
+    def __init__(self, source: Images, size: int | None) -> None:
+        self.source, self.size = source, size
+
+    def __getitem__(self, chosen: Any) -> Pixels:
+        """Some images, by an array of their numbers or a slice."""
+        if isinstance(self.source, np.ndarray):
+            return resized(self.source[chosen], self.size)
+        numbers = np.arange(self.source.shape[0])[chosen]
+        return np.stack([resized(self.source[int(number)], self.size) for number in numbers])
+
+
 def prepared(split: Split, spec: ImageData) -> Prepared:
     """A split at its final size."""
-    channels = split.images.shape[3]
+    count, height, width, channels = split.images.shape
+    if DIFFERENT in (height, width) and spec.size is None:
+        raise InputError("the images differ in size; set data.size, their height and width, such as 96")
     for name in ("mean", "std"):
         if len(getattr(spec, name)) not in (1, channels):
             raise InputError(f"ImageData: {name}={getattr(spec, name)} must have 1 or {channels} values, one a channel")
     mean, std = (np.broadcast_to(np.array(value), channels) for value in (spec.mean, spec.std))
     values = (np.arange(256)[:, None] / 255 - mean) / std
-    images = split.images if spec.size is None else np.stack([resized(image, spec.size) for image in split.images])
-    return Prepared(images, split.labels, values.astype(np.float32))
+    images = Resized(split.images, spec.size)
+    kept: Pixels | Resized = images
+    if isinstance(split.images, np.ndarray) and (spec.size is None or height == width == spec.size):
+        kept = cast(Pixels, split.images)
+    elif count * channels * (height * width if spec.size is None else spec.size**2) <= AT_ONCE:
+        kept = np.concatenate([images[start : start + PIECE] for start in range(0, count, PIECE)])
+    return Prepared(kept, split.labels, values.astype(np.float32))
 
 
-def resized(image: Pixels, size: int) -> Pixels:
-    """[H, W, C] → [size, size, C], bilinear between pixel centres (OpenCV's way), rounded to whole values."""
-    found = image.astype(np.float64)
-    for axis in (0, 1):
+def resized(images: Pixels, size: int | None) -> Pixels:
+    """[..., H, W, C] → [..., size, size, C], bilinear between pixel centres (OpenCV's way), rounded to whole values."""
+    if size is None or images.shape[-3:-1] == (size, size):
+        return images
+    found = images.astype(np.float64)
+    for axis in (-3, -2):
         extent = found.shape[axis]
         place = np.clip((np.arange(size) + 0.5) * (extent / size) - 0.5, 0, extent - 1)
         low = np.floor(place).astype(int)
-        share = (place - low).reshape(-1, *(1,) * (2 - axis))
+        share = (place - low).reshape(-1, *(1,) * (-1 - axis))
         below, above = found.take(low, axis), found.take(np.minimum(low + 1, extent - 1), axis)
         found = below * (1 - share) + above * share
     return np.rint(found).astype(np.uint8)

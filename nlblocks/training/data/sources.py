@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, known
+from nlblocks.training.data import cifar, folder, idx
 from nlblocks.training.data.dataset import Dataset, Split
 
 TEST_SHARE = 5
 """Of a source that has no test images of its own, every fifth image is one."""
 
+READERS: Mapping[str, tuple[Callable[[Path], Dataset], str]] = {
+    "cifar10": (cifar.read, cifar.WHAT),
+    "mnist": (lambda path: idx.read(path, "mnist"), idx.WHAT["mnist"]),
+    "fashion_mnist": (lambda path: idx.read(path, "fashion_mnist"), idx.WHAT["fashion_mnist"]),
+    "folder": (folder.read, folder.WHAT),
+}
+"""How each source is read, and what it is and where to get it."""
+
 
 def read_data(source: str, path: Path | None = None) -> Dataset:
     """The images of a source, from where the user has them. Nothing is ever downloaded."""
     if source == "digits":
+        if path is not None:
+            raise InputError(f"the digits are in scikit-learn, not in {path}; leave --data out, or set data.source")
         return digits()
-    raise InputError(f"source {source!r} has no reader")
+    if source not in READERS:
+        raise InputError(f"source {source!r} has no reader; there are {known(['digits', *READERS])}")
+    read, what = READERS[source]
+    if path is None or not path.exists():
+        missing = f"there is no {path}" if path else f"{source} has to be said where it is"
+        raise InputError(f"{missing}; give --data PATH: {what}; nothing is downloaded")
+    return read(path)
 
 
 def digits() -> Dataset:

@@ -18,8 +18,8 @@ SOURCES = ("digits", "cifar10", "mnist", "fashion_mnist", "folder")
 class ImageData(Spec):
     """Which images are trained on, and what is done to each before a model sees it.
 
-    uint8 [H, W, C] → resized to ``size``×``size`` (bilinear, without antialiasing where it grows) → augmented in
-    training (crop, flip) → value / 255, minus ``mean``, divided by ``std`` → float [C, H, W].
+    uint8 [H, W, C] → resized to ``size``×``size`` (bilinear between pixel centres, without antialiasing) → augmented
+    in training (crop, flip) → value / 255, minus ``mean``, divided by ``std`` → float [C, H, W].
     """
 
     kind: ClassVar[str] = "image_data"
