@@ -94,8 +94,10 @@ def _of_file(path: Path, backend: str | None, spec: BlockSpec | None, dialect: s
 
 def _recipe_of(path: Path, images: Sequence[str]) -> Path | None:
     """The recipe of the run that a checkpoint lies in, if it does; an array is taken as it is."""
-    recipe = path.absolute().parent.parent / "recipe.json"
-    return recipe if path.is_file() and recipe.is_file() and not _arrays(images) else None
+    folder = path.absolute().parent
+    recipe = folder.parent / "recipe.json"
+    of_run = path.is_file() and folder.name == "checkpoints" and recipe.is_file()
+    return recipe if of_run and not _arrays(images) else None
 
 
 def _arrays(images: Sequence[str]) -> bool:
