@@ -74,6 +74,7 @@ FLOORS: tuple[Part, ...] = (
     _part("training/recipes", face=True),
     _part("training/data", face=True),
     _part("training/running", "nlblocks.training", face=True),
+    _part("drawing", face=True),
     Part("nlblocks", ("nlblocks",)),
     _part("testing.py", "nlblocks.pytest_plugin"),
     _part("commands"),
