@@ -1,5 +1,6 @@
-"""One model in training, as a framework implements it: a step, a loader, the state that a run goes on from."""
+"""One model in training: what a framework implements, and the run around it."""
 
-from nlblocks.training.running.trainer import Options, Trainer, TrainingState, trainer_of
+from nlblocks.training.running.run import run
+from nlblocks.training.running.trainer import Options, TrainingState, trainer_of
 
-__all__ = ["Options", "Trainer", "TrainingState", "trainer_of"]
+__all__ = ["Options", "TrainingState", "run", "trainer_of"]
