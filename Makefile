@@ -48,6 +48,7 @@ format: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m nlblocks.catalogue
+	$(BIN)/python -m docs.drawings
 	$(BIN)/python -m docs.architecture
 
 clean:

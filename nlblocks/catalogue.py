@@ -99,7 +99,9 @@ def markdown() -> str:
         ),
     ]
     for e in entries:
-        lines += ["", f"## {e.name}", "", f"`kind: {e.kind}`. Source: {e.cites}", "", "```text", e.text, "```", ""]
+        lines += ["", f"## {e.name}", "", f"`kind: {e.kind}`. Source: {e.cites}", ""]
+        lines += [f"![How the tensors of the example below flow](drawings/{e.kind}.svg)", ""]
+        lines += ["```text", e.text, "```", ""]
         lines += ["| field | default | meaning |", "|---|---|---|"]
         lines += [_row(f"`{f.name}`", f"`{f.default}`", f.meaning) for f in e.fields]
         lines += ["", f"Example: `{describe(e.example)}`, input {list(e.input_shape)}, output {list(e.output_shape)}"]

@@ -12,6 +12,7 @@ from nlblocks import __version__
 from nlblocks.commands.bench import bench
 from nlblocks.commands.catalogue import list_kinds, show
 from nlblocks.commands.compare import capture, compare
+from nlblocks.commands.draw import draw
 from nlblocks.commands.files import convert, dialects, inspect
 from nlblocks.commands.maps import maps
 from nlblocks.commands.port import port
@@ -49,5 +50,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="No ccache found")
 
 
-for command in (verify, compare, capture, maps, port, train, list_kinds, show, inspect, convert, dialects, bench):
+for command in (
+    verify, compare, capture, maps, port, train, list_kinds, show, draw, inspect, convert, dialects, bench,
+):  # fmt: skip
     main.add_command(command)

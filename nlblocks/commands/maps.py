@@ -17,6 +17,7 @@ from nlblocks.commands.options import refuse_options, spec_from_options
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.layout import MapLayout
+from nlblocks.training.recipes import recipe_named
 from nlblocks.weights.files import open_checkpoint
 from nlblocks.weights.saving import load
 
@@ -26,10 +27,10 @@ from nlblocks.weights.saving import load
 @click.option("--image", "images", multiple=True, help="PNG, JPEG, or arrays in .npy or .npz; may come several times.")
 @click.option("--layer", "layers", multiple=True, metavar="NAME", help="Maps to draw, by name; default: all.")
 @click.option("--query", "queries", multiple=True, metavar="Y,X", help="Pixels that the pictures look from.")
-@click.option("--size", metavar="H[,W]", help="What images are resized to; default: as they are.")
+@click.option("--size", metavar="H[,W]", help="What images are resized to; default: as they are, or were in training.")
 @click.option("--channels", type=int, help="1 (grey) or 3 (RGB); default: the spec's, or as the image is.")
-@click.option("--mean", default="0", show_default=True, help="Of (x - mean) / std, x in [0, 1]: a number or one each.")
-@click.option("--std", default="1", show_default=True, help="Likewise.")
+@click.option("--mean", help="Of (x - mean) / std, x in [0, 1]: one number or one each; default: 0, or as in training.")
+@click.option("--std", help="Likewise; default: 1, or as in training.")
 @click.option(
     "--out", default="maps", show_default=True, type=click.Path(path_type=Path), help="The folder to write to."
 )
@@ -42,13 +43,14 @@ from nlblocks.weights.saving import load
 @click.pass_context
 def maps(
     ctx: click.Context, model: str, images: tuple[str, ...], layers: tuple[str, ...], queries: tuple[str, ...],
-    size: str | None, channels: int | None, mean: str, std: str, out: Path, backend: str | None, kind: str | None,
-    dialect: str | None, key: str | None,
+    size: str | None, channels: int | None, mean: str | None, std: str | None, out: Path, backend: str | None,
+    kind: str | None, dialect: str | None, key: str | None,
 ) -> None:  # fmt: skip
     """Draw where a model's blocks look: PNG panels, and a page that shows the map of the position under the pointer.
 
     MODEL is package.module:name, a torch or Paddle model that holds blocks of the library, or a checkpoint file of a
-    block: one that carries its spec, or any with --kind, and --dialect where its names are another codebase's. The
+    block: one that carries its spec, or any with --kind, and --dialect where its names are another codebase's. That of
+    a training run gets images as its recipe says, where --size, --mean and --std do not say otherwise. The
     page holds at most 24 million entries; where there are more it has fewer positions, and says so.
 
     \b
@@ -62,9 +64,8 @@ def maps(
         raise InputError(f"unknown option {' '.join(ctx.args)!r}; a block's fields need --kind")
     if not images:
         raise InputError("--image is missing: give one, or several")
-    extents = None if size is None else _numbers("--size", size, 1, 2, whole=True)
     pixels = [(y, x) for y, x in (_numbers("--query", text, 2, 2, whole=True) for text in queries)]
-    shift, spread = _numbers("--mean", mean), _numbers("--std", std)
+    recipe = _recipe_of(Path(model), images)
     with progress() as say:
         say(f"loading {model}")
         if Path(model).is_file():
@@ -74,17 +75,10 @@ def maps(
             if ":" not in model:
                 raise InputError(f"{model} is neither a file nor package.module:name; give a checkpoint or a model")
             net = load_model(model)
-        spec = getattr(net, "spec", None)
-        if channels is None and not any(Path(image).suffix in (".npy", ".npz") for image in images):
-            wanted = getattr(spec, "in_channels", None) if isinstance(spec, BlockSpec) else None
-            channels = wanted if wanted in (1, 3) else None
-        pictures = read_images(
-            images, size=None if extents is None else (extents[0], extents[-1]), channels=channels, mean=shift,
-            std=spread,
-        )  # fmt: skip
+        pictures = read_images(images, **_settings(net, recipe, images, size, channels, mean, std))
         title = f"{Path(model).name if Path(model).is_file() else model}: {type(net).__name__}"
         found = draw(net, pictures, out, layers=layers, queries=pixels, title=title, progress=say)
-    click.echo(f"{title} ({found.backend})")
+    click.echo(f"{title} ({found.backend})" + (f", images as {recipe} says" if recipe else ""))
     for name, layout in found.layers.items():
         click.echo(f"  {name}: {_told(layout)}")
     for note in found.notes:
@@ -96,6 +90,37 @@ def _of_file(path: Path, backend: str | None, spec: BlockSpec | None, dialect: s
     if spec is None and open_checkpoint(path, key).spec is None:
         raise InputError(f"{path} carries no spec; say what it is with --kind: nlblocks inspect recognises blocks")
     return load(path, backend or os.environ.get(VARIABLE) or installed()[0], spec, dialect, key)
+
+
+def _recipe_of(path: Path, images: Sequence[str]) -> Path | None:
+    """The recipe of the run that a checkpoint lies in, if it does; an array is taken as it is."""
+    folder = path.absolute().parent
+    recipe = folder.parent / "recipe.json"
+    of_run = path.is_file() and folder.name == "checkpoints" and recipe.is_file()
+    return recipe if of_run and not _arrays(images) else None
+
+
+def _arrays(images: Sequence[str]) -> bool:
+    return any(Path(image).suffix in (".npy", ".npz") for image in images)
+
+
+def _settings(
+    net: Any, recipe: Path | None, images: Sequence[str], size: str | None, channels: int | None, mean: str | None,
+    std: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    """What is done to the images: as the user says, else as the run did that the checkpoint is of."""
+    found: dict[str, Any] = {"channels": channels}
+    if recipe is not None:
+        data = recipe_named(str(recipe)).data
+        found |= {"mean": data.mean, "std": data.std} | ({"size": (data.size, data.size)} if data.size else {})
+    spec = getattr(net, "spec", None)
+    if channels is None and isinstance(spec, BlockSpec) and not _arrays(images):
+        wanted = getattr(spec, "in_channels", None)
+        found["channels"] = wanted if wanted in (1, 3) else None
+    if size is not None:
+        extents = _numbers("--size", size, 1, 2, whole=True)
+        found["size"] = extents[0], extents[-1]
+    return found | {name: _numbers(f"--{name}", text) for name, text in (("mean", mean), ("std", std)) if text}
 
 
 def _numbers(option: str, text: str, least: int = 1, most: int | None = None, *, whole: bool = False) -> Any:

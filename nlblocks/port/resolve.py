@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,11 @@ class Module:
     def is_paddles(self) -> bool:
         """Whether it comes with Paddle, whose own types its annotations name: they are left out of a port."""
         return self.name.startswith("paddle.")
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every name that stands in the file, in code or text."""
+        return frozenset(re.findall(r"\w+", self.source))
 
     @cached_property
     def sites(self) -> Sites:

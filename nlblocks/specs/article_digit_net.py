@@ -93,6 +93,11 @@ class ArticleDigitNet(BlockSpec):
         self.check_input(shape)
         return {"nl": self.nl.map_layouts(self._map(shape))["attention"]} if self.nl else {}
 
+    def letters(self, shape: Shape) -> dict[str, int]:
+        self.check_input(shape)
+        own = {"K": self.width, "hidden": self.hidden, "num_classes": self.num_classes}
+        return {"B": shape[0], "in_channels": shape[1], "S": shape[2], **own}
+
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)
         convolutions = 9 * self.image_size**2 * self.width * (self.in_channels + 2 * self.width)

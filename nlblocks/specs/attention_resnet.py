@@ -172,6 +172,11 @@ class AttentionResNet(BlockSpec):
         layouts = self.attention.map_layouts(self.extra_shape(shape))
         return {self.map_name(name): layout for name, layout in layouts.items()}
 
+    def letters(self, shape: Shape) -> dict[str, int]:
+        self.check_input(shape)
+        b, c, h, w = shape
+        return {"B": b, "in_channels": c, "H": h, "W": w, "K": self.width, "num_classes": self.num_classes}
+
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)
         stem = (shape[0], self.width, *map(_half, shape[2:]))

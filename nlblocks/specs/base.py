@@ -140,6 +140,12 @@ class BlockSpec(Spec):
         self.check_input(shape)
         return {}
 
+    def letters(self, shape: Shape) -> dict[str, int]:
+        """The extent behind each letter of the docstring, for an input of this shape: what a drawing calls extents."""
+        self.check_input(shape)
+        spatial = dict(zip("THW"[2 - len(shape) :], shape[2:], strict=True)) if len(shape) > 3 else {}
+        return {"B": shape[0], "C": shape[1], **spatial, "N": math.prod(shape[2:])}
+
     def macs(self, shape: Shape) -> int:
         """Multiply-accumulate operations of the direct form for an input of this shape, batch included."""
         raise NotImplementedError(f"{type(self).__name__}.macs")

@@ -19,6 +19,8 @@ from nlblocks.specs.spatial_gate import SpatialGate, authors_norm, check_spatial
 class CBAM(BlockSpec):
     """z = spatial(channel(x)): a :class:`ChannelGate`, then a :class:`SpatialGate`, over [B, C, H, W].
 
+    Letters: B batch, C ``in_channels``, D the inner width of the channel gate (mode fc), H height, W width.
+
     The fields are the gates' own; where both gates have one, its name says whose it is. The attention maps are
     "channel" [B, C] and "spatial" [B, H, W].
 
@@ -80,6 +82,9 @@ class CBAM(BlockSpec):
     def map_layouts(self, shape: Shape) -> dict[str, MapLayout]:
         self.check_input(shape)
         return {name: getattr(self, name).map_layouts(shape)["attention"] for name in ("channel", "spatial")}
+
+    def letters(self, shape: Shape) -> dict[str, int]:
+        return self.channel.letters(shape)
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

@@ -88,6 +88,10 @@ class ChannelAffinity(BlockSpec):
         self.check_input(shape)
         return {"attention": MapLayout(meaning="channels", grid=(self.inner, self.inner))}
 
+    def letters(self, shape: Shape) -> dict[str, int]:
+        inner = {"D": self.inner} if self.has_embedding else {}
+        return {**BlockSpec.letters(self, shape), **inner}
+
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)
         n, c, d = math.prod(shape[2:]), self.in_channels, self.inner

@@ -86,6 +86,10 @@ class ChannelGate(BlockSpec):
         self.check_input(shape)
         return {"attention": MapLayout(meaning="gate", grid=(self.in_channels,))}
 
+    def letters(self, shape: Shape) -> dict[str, int]:
+        inner = {"D": self.inner} if self.mode == "fc" else {}
+        return {**BlockSpec.letters(self, shape), **inner}
+
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)
         taps = self.kernel if self.mode == "conv" else 2 * self.inner

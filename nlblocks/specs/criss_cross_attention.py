@@ -76,6 +76,9 @@ class CrissCrossAttention(BlockSpec):
         self.check_input(shape)
         return {"attention": MapLayout(meaning="lines", grid=tuple(shape[2:]))}
 
+    def letters(self, shape: Shape) -> dict[str, int]:
+        return {**BlockSpec.letters(self, shape), "D": self.inner}
+
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)
         n, m, c, d = math.prod(shape[2:]), sum(shape[2:]), self.in_channels, self.inner

@@ -104,6 +104,10 @@ class DigitNet(BlockSpec):
             for index, block in ((1, self.nl_1), (2, self.nl_2))
         }
 
+    def letters(self, shape: Shape) -> dict[str, int]:
+        self.check_input(shape)
+        return {"B": shape[0], "in_channels": shape[1], "S": shape[2], "num_classes": self.num_classes}
+
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)
         total, previous = 0, self.in_channels

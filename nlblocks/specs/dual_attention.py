@@ -22,12 +22,12 @@ class DualAttention(BlockSpec):
 
     p = position_out(position(position_in(x))), c = channel_out(channel(channel_in(x))), logits = classifier(p + c)
 
-    Letters: B batch, C ``in_channels``, D the inner width, K ``num_classes``, N = H·W. The ``_in`` (C → D) and
-    ``_out`` (D → D) layers are Conv 3×3 (padding 1, no bias), BatchNorm ``norm``, ReLU. ``position`` is a
-    :class:`PositionAttention` of D channels with ``query_reduction``, ``channel`` a :class:`ChannelAttention` with
-    ``energy``. The classifier is dropout of whole channels (a share ``dropout``), then Conv 1×1 with bias. D is
-    ``inter_channels``, or where that is None C // ``reduction``, at least 1. The maps are "position" [B, N, N] and
-    "channel" [B, D, D].
+    Letters: B batch, C ``in_channels``, D the inner width, K ``num_classes``, N = H·W, Q the width of the queries and
+    keys of ``position`` (D // ``query_reduction``, at least 1). The ``_in`` (C → D) and ``_out`` (D → D) layers are
+    Conv 3×3 (padding 1, no bias), BatchNorm ``norm``, ReLU. ``position`` is a :class:`PositionAttention` of D channels
+    with ``query_reduction``, ``channel`` a :class:`ChannelAttention` with ``energy``. The classifier is dropout of
+    whole channels (a share ``dropout``), then Conv 1×1 with bias. D is ``inter_channels``, or where that is None
+    C // ``reduction``, at least 1. The maps are "position" [B, N, N] and "channel" [B, D, D].
 
     DANet's head returns three logits, for a loss on each: fused, position, channel. With ``auxiliary`` this block
     does too, as one tensor [B, 3, K, H, W] in that order: ``position_classifier`` reads p, ``channel_classifier``
@@ -110,6 +110,10 @@ class DualAttention(BlockSpec):
         self.check_input(shape)
         branch = (shape[0], self.inner, *shape[2:])
         return {name: getattr(self, name).map_layouts(branch)["attention"] for name in ("position", "channel")}
+
+    def letters(self, shape: Shape) -> dict[str, int]:
+        own = {"D": self.inner, "Q": self.position.inner, "K": self.num_classes}
+        return {**BlockSpec.letters(self, shape), **own}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

@@ -134,6 +134,10 @@ class NonLocal(BlockSpec):
         self.check_input(shape)
         return {"attention": MapLayout(meaning="positions", grid=tuple(shape[2:]), pool=self.pool)}
 
+    def letters(self, shape: Shape) -> dict[str, int]:
+        keys = {} if self.sub_sample == "none" else {"M": self.positions(shape)[1]}
+        return {**BlockSpec.letters(self, shape), "D": self.inner, **keys}
+
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)
         (n, m), c, d = self.positions(shape), self.in_channels, self.inner

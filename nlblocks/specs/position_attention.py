@@ -66,6 +66,9 @@ class PositionAttention(BlockSpec):
         self.check_input(shape)
         return {"attention": MapLayout(meaning="positions", grid=tuple(shape[2:]))}
 
+    def letters(self, shape: Shape) -> dict[str, int]:
+        return {**BlockSpec.letters(self, shape), "D": self.inner}
+
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)
         n, c, d = math.prod(shape[2:]), self.in_channels, self.inner

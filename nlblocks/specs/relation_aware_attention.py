@@ -45,19 +45,19 @@ class Gate:
 class RelationAwareAttention(BlockSpec):
     """x ← g_spatial(x) · x, then x ← g_channel(x) · x: a gate in (0, 1) per position, then one per channel.
 
-    Letters: B batch, C ``in_channels``, H height, W width, N = H·W = ``positions``. x and the output are
+    Letters: B batch, C ``in_channels``, H height, W width, N = H·W = ``positions``, E = C // ``channel_ratio``,
+    R = N // ``spatial_ratio``, P = (1 + R) // ``down_ratio``, Q = (1 + E) // ``down_ratio``. x and the output are
     [B, C, H, W]. A gate reads x as [B, F, M], M nodes with F features: positions with their channels (F = C, M = N)
     for the spatial gate, channels with their positions (F = N, M = C) for the channel gate. With e(·) a 1×1
     convolution without bias, BatchNorm ``norm`` and ReLU, one of each name:
 
     - relations r_ij = theta(x_i)·phi(x_j), [B, M, M], without softmax or scale;
     - node i sees all its relations, those from it first: (r_i1 ... r_iM, r_1i ... r_Mi), 2M numbers → relation(·);
-    - joined behind the mean over channels of feature(x_i): 1 + R numbers;
+    - joined behind the mean over channels of feature(x_i): 1 + R numbers, or 1 + E;
     - g_i = sigmoid(gate(hidden(·))), where gate has no ReLU.
 
-    theta, phi and feature have C // ``channel_ratio`` channels in the spatial gate and N // ``spatial_ratio`` in the
-    channel gate; relation has R = N // ``spatial_ratio`` and C // ``channel_ratio``; hidden has
-    (1 + R) // ``down_ratio``. None of them may be 0: at the default ratios of 8, N and C must be at least 56.
+    In the spatial gate theta, phi and feature have E channels, relation R and hidden P; in the channel gate theta, phi
+    and feature have R, relation E and hidden Q. None may be 0: at the default ratios of 8, N and C must be at least 56.
 
     ``mode``: both gates, the spatial one or the channel one. The weights depend on N, so the size is fixed at
     construction; only the product H·W counts. The maps are the gates, "spatial" [B, 1, H, W] and "channel"
@@ -128,6 +128,16 @@ class RelationAwareAttention(BlockSpec):
             "channel": MapLayout(meaning="gate", grid=(self.in_channels,)),
         }
         return layouts if self.mode == "both" else {"attention": layouts[self.mode]}
+
+    def letters(self, shape: Shape) -> dict[str, int]:
+        own: dict[str, int] = {}
+        if "spatial" in self.gates:
+            own |= {"E": self.gates["spatial"].embedding, "R": self.gates["spatial"].relations}
+            own["P"] = self.gates["spatial"].hidden
+        if "channel" in self.gates:
+            own |= {"E": self.gates["channel"].relations, "R": self.gates["channel"].embedding}
+            own["Q"] = self.gates["channel"].hidden
+        return {**BlockSpec.letters(self, shape), **own}
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

@@ -84,6 +84,9 @@ class SqueezeExcitation(BlockSpec):
         self.check_input(shape)
         return {"attention": MapLayout(meaning="gate", grid=(self.in_channels,))}
 
+    def letters(self, shape: Shape) -> dict[str, int]:
+        return {**BlockSpec.letters(self, shape), "D": self.inner}
+
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)
         return shape[0] * 2 * self.in_channels * self.inner

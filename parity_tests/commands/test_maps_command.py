@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 import nlblocks
 from nlblocks.specs import CBAM, AttentionResNet, DigitNet
+from nlblocks.training.recipes import recipe_named
 from parity_tests.helpers.blocks import BACKENDS, NATIVE, Require, built
 from parity_tests.helpers.checkout import PUBLISHED, python
 from parity_tests.helpers.command_line import call
@@ -72,6 +74,30 @@ def test_a_model_of_the_users(framework: str, tmp_path: Path, require: Require) 
         "  look: each of 8×10 positions reads of 8×10",
     ]
     assert {path.name for path in (tmp_path / "maps").iterdir()} == {"maps.html", "x.stem.1.png", "x.look.png"}
+
+
+def test_a_checkpoint_of_a_run_gets_images_as_in_training(tmp_path: Path, require: Require) -> None:
+    require("torch")
+    recipe = recipe_named("digits_ablation")
+    model = recipe.variant("dot_product").model
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "recipe.json").write_text(json.dumps(recipe.to_dict()))
+    trained, alone = run / "checkpoints" / "step-00000004.safetensors", tmp_path / "alone.safetensors"
+    for path in (trained, alone):
+        nlblocks.save(built(model, "torch", "float32"), path)
+    image = image_file(tmp_path / "x.png", (9, 9), "RGB")
+
+    def page(name: str, *words: object) -> str:
+        result = call("maps", *words, "--image", image, "--out", tmp_path / name)
+        assert result.exit_code == 0, result.output
+        assert ("recipe.json says" in result.output) == (words[0] == trained)
+        return (tmp_path / name / "maps.html").read_text().replace("step-00000004", "alone")
+
+    settings = ("--size", recipe.data.size, "--mean", recipe.data.mean[0], "--std", recipe.data.std[0])
+    assert page("a", trained) == page("b", alone, *settings)
+    assert page("c", trained, "--mean", "0", "--size", "40") == page("d", alone, "--size", "40", "--std", "0.5")
+    assert page("e", alone) != page("a", trained)
 
 
 def test_bad_input_is_said_in_one_line_and_leaves_nothing(tmp_path: Path, require: Require) -> None:

@@ -10,6 +10,7 @@ import libcst as cst
 from nlblocks.port.observe import Place
 from nlblocks.port.rewrite.argument import Refusal, code, expression
 from nlblocks.port.rewrite.call import Call, Written
+from nlblocks.port.rewrite.class_names import compared_names
 from nlblocks.port.rewrite.file import File, Walk
 from nlblocks.port.table.row import Row
 
@@ -68,7 +69,7 @@ def compared(original: cst.Comparison, updated: cst.Comparison, transform: Walk)
     """``given.func == nn.InstanceNorm2D`` also holds of the class of its own that starts its parameters otherwise."""
     asked = original.left
     if len(original.comparisons) != 1 or not isinstance(asked, cst.Attribute) or asked.attr.value != "func":
-        return updated
+        return compared_names(original, updated, transform)
     target = original.comparisons[0]
     name = transform.meaning.api(transform.site(target.comparator)).rpartition(".")[2]
     if not name[:1].isupper() or not isinstance(target.operator, cst.Equal | cst.Is | cst.NotEqual | cst.IsNot):

@@ -1,4 +1,4 @@
-"""``isinstance(x, (A, B))`` where Paddle tells classes apart that are one in torch."""
+"""``isinstance(x, (A, B))`` where Paddle tells classes apart that are one in torch, and the like by names as text."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import libcst as cst
 
 from nlblocks.port.rewrite.argument import code
+from nlblocks.port.rewrite.class_names import asked_names
 from nlblocks.port.rewrite.file import Walk
 from nlblocks.port.table import row_of
 
@@ -14,7 +15,7 @@ from nlblocks.port.table import row_of
 def instances(original: cst.Call, updated: cst.Call, walk: Walk) -> cst.Call:
     """Each class named once; what is an instance in torch alone is noted."""
     if code(original.func) != "isinstance" or len(original.args) != 2:
-        return updated
+        return asked_names(original, updated, walk)
     asked, written = original.args[1].value, updated.args[1].value
     apis = [walk.meaning.api(walk.site(node)) for node in _classes(asked)]
     place = walk.place(original)

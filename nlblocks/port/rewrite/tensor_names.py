@@ -24,7 +24,8 @@ def tensor_name(call: Call, original: Any, transform: Walk) -> Written:
     function = filling.func if isinstance(filling, cst.Call) else None
     if isinstance(function, cst.Attribute) and function.attr.value in FILLING:
         name, own = code(function.value).rpartition(".")[2], transform.file.module
-        if name.isidentifier() and not any(_reads(m, name, m is own) for m in transform.file.program.modules.values()):
+        named = [module for module in transform.file.program.modules.values() if name in module.words]
+        if name.isidentifier() and not any(_reads(module, name, module is own) for module in named):
             return call.written()
     raise Refusal("torch's tensors have no names")
 

@@ -292,7 +292,6 @@ class Transform(cst.CSTTransformer):
 
     def leave_Call(self, original: cst.Call, updated: cst.Call) -> cst.BaseExpression:
         self.evaluated -= code(original.func) == "eval"
-        updated = instances(original, updated, self)
         looked_up = by_text(original, updated, self.place(original), self.file)
         if looked_up is not None:
             return looked_up
@@ -304,7 +303,7 @@ class Transform(cst.CSTTransformer):
             named = self.meaning.api(self.site(original.func))
             return self.refused(named or f"Tensor.{code(original.func).rpartition('.')[2]}", original, str(why))
         if found is None:
-            return updated
+            return instances(original, updated, self)
         api, receiver, function = found
         if isinstance(api, tuple):
             return self._several(original, updated, api, function)

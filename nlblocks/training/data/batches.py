@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -49,6 +50,17 @@ class Batches:
         """The order of the training images in an epoch, counted from 0: [steps · batch_size]."""
         order = generator(self.recipe.seed, f"order:{epoch}").permutation(len(self.train))
         return order[: self.steps_per_epoch * self.recipe.batch_size]
+
+    def step_seed(self, step: int) -> int:
+        """The seed of what this process draws in a step, such as dropout: a run that goes on draws the same."""
+        own = f":{self.rank}" if self.rank else ""
+        return int(generator(self.recipe.seed, f"step:{step}{own}").integers(2**31))
+
+    def of(self, recipe: Recipe) -> Batches:
+        """The batches of a recipe that trains on the same images, such as one with another seed."""
+        found = copy.copy(self)
+        found.recipe = recipe
+        return found
 
     def batch(self, epoch: int, indices: Indices) -> Batch:
         """Some training images together, as a model sees them in an epoch: each augmented by a stream of its own."""

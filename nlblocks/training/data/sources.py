@@ -34,7 +34,7 @@ def read_data(source: str, path: Path | None = None) -> Dataset:
         raise InputError(f"source {source!r} has no reader; there are {known(['digits', *READERS])}")
     read, what = READERS[source]
     if path is None or not path.exists():
-        missing = f"there is no {path}" if path else f"{source} has to be said where it is"
+        missing = f"there is no {path}" if path else f"where the images of {source} lie must be said"
         raise InputError(f"{missing}; give --data PATH: {what}; nothing is downloaded")
     return read(path)
 

@@ -1,6 +1,5 @@
-"""One model in training: what a framework implements, and the run around it."""
+"""One model in training, as a framework implements it: a step, a loader, the state that a run goes on from."""
 
-from nlblocks.training.running.run import run
-from nlblocks.training.running.trainer import Options, TrainingState, trainer_of
+from nlblocks.training.running.trainer import Options, Trainer, TrainingState, trainer_of
 
-__all__ = ["Options", "TrainingState", "run", "trainer_of"]
+__all__ = ["Options", "Trainer", "TrainingState", "trainer_of"]

@@ -222,7 +222,7 @@ def test_folders_of_images_are_checked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["cifar10", "mnist", "fashion_mnist", "folder"])
 def test_what_is_absent_is_named_with_where_to_get_it(source: str, tmp_path: Path) -> None:
-    refused(source, None, f"{source} has to be said where it is; give --data PATH: .*; nothing is downloaded")
+    refused(source, None, f"where the images of {source} lie must be said; give --data PATH: .*; nothing is downloaded")
     refused(source, tmp_path / "nowhere", "there is no .*nowhere; give --data PATH: .*; nothing is downloaded")
     if source != "folder":
         refused(source, None, "https://")

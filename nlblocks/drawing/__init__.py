@@ -1,0 +1,8 @@
+"""A block as a picture, made from a trace of itself: the flow of its tensors, and what each of them is.
+
+``draw`` draws a spec; ``draw_example`` draws what the catalogue shows of a kind.
+"""
+
+from nlblocks.drawing.draw import draw, draw_example
+
+__all__ = ["draw", "draw_example"]

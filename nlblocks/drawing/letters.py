@@ -1,0 +1,123 @@
+"""What an extent is called: a letter of the spec's docstring, or a small formula of letters, as two twins show it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+
+from nlblocks.errors import InputError
+
+DIVISORS = (2, 4, 8, 16, 32, 64)
+MULTIPLES = range(2, 17)
+Letters = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The extent of one axis: what it is called, the letters in it, and its number in the block that is drawn."""
+
+    text: str
+    letters: tuple[str, ...]
+    number: int
+
+    @property
+    def one(self) -> bool:
+        """Whether it is the constant 1, which says nothing of how a tensor is read."""
+        return not self.letters and self.number == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A number that follows from the letters'."""
+
+    text: str
+    letters: tuple[str, ...]
+    of: Callable[[Letters], int]
+
+
+class Names:
+    """Finds what an extent is called that was seen in two twins, and what it is in the block that is drawn."""
+
+    def __init__(self, owner: str, first: Letters, second: Letters, drawn: Letters) -> None:
+        self._owner, self._twins, self._drawn = owner, (first, second), drawn
+        self._formulas = tuple(_formulas(tuple(drawn)))
+        self._known: dict[tuple[int, int], Extent] = {}
+
+    def extent(self, first: int, second: int, merged: Sequence[Extent] = ()) -> Extent:
+        """What an axis is called of these extents in the twins; ``merged`` are the axes that it was made from, if any.
+
+        Raises InputError where it is no formula of letters.
+        """
+        seen = first, second
+        if seen not in self._known:
+            self._known[seen] = self._plain(seen) or _product(merged) or self._formula(seen)
+        return self._known[seen]
+
+    def letter(self, first: float, second: float) -> str:
+        """The letter that a number of the block's code is, "√" and it where it is the root of one, "" where neither."""
+        for name in self._drawn:
+            a, b = (twin[name] for twin in self._twins)
+            if (first, second) == (a, b):
+                return name
+            if (first, second) == (math.sqrt(a), math.sqrt(b)):
+                return f"√{name}"
+        return ""
+
+    def _plain(self, seen: tuple[int, int]) -> Extent | None:
+        """A constant, or a letter alone."""
+        if seen[0] == seen[1]:  # no letter has the same extent in both
+            return Extent(str(seen[0]), (), seen[0])
+        same = (name for name in self._drawn if (self._twins[0][name], self._twins[1][name]) == seen)
+        return next((Extent(name, (name,), self._drawn[name]) for name in same), None)
+
+    def _formula(self, seen: tuple[int, int]) -> Extent:
+        for formula in self._formulas:
+            if (formula.of(self._twins[0]), formula.of(self._twins[1])) == seen:
+                return Extent(formula.text, formula.letters, formula.of(self._drawn))
+        raise InputError(
+            f"{self._owner}: an axis has {seen[0]} entries at {dict(self._twins[0])} and {seen[1]} at "
+            f"{dict(self._twins[1])}, which is no formula of these; give it a letter in the spec's letters()"
+        )
+
+
+def _product(merged: Sequence[Extent]) -> Extent | None:
+    """Axes that were made one: 128·⌊S/8⌋²."""
+    if not merged:
+        return None
+    counted = Counter(extent.text for extent in merged)
+    text = "·".join(name + ("" if count == 1 else "⁰¹²³"[count]) for name, count in counted.items())
+    letters = tuple(dict.fromkeys(letter for extent in merged for letter in extent.letters))
+    return Extent(text, letters, math.prod(extent.number for extent in merged))
+
+
+def _formulas(names: tuple[str, ...]) -> Iterator[Formula]:
+    """What extents may be called that are no letter alone: the simple ones first, none of the number of images."""
+    names = tuple(name for name in names if name != "B")
+    for a in names:
+        for k in MULTIPLES:
+            yield Formula(f"{k}{a}", (a,), partial(_times, k, (a,)))
+        yield Formula(f"1+{a}", (a,), partial(_plus, 1, (a,)))
+    for a in names:
+        for k in DIVISORS:
+            yield Formula(f"⌊{a}/{k}⌋", (a,), partial(_part, k, a, 0))
+            yield Formula(f"⌈{a}/{k}⌉", (a,), partial(_part, k, a, k - 1))
+    for count in (2, 3):
+        for some in combinations(names, count):
+            yield Formula("+".join(some), some, partial(_plus, 0, some))
+            yield Formula("·".join(some), some, partial(_times, 1, some))
+
+
+def _times(number: int, names: tuple[str, ...], letters: Letters) -> int:
+    return number * math.prod(letters[name] for name in names)
+
+
+def _plus(number: int, names: tuple[str, ...], letters: Letters) -> int:
+    return number + sum(letters[name] for name in names)
+
+
+def _part(divisor: int, name: str, up: int, letters: Letters) -> int:
+    return (letters[name] + up) // divisor

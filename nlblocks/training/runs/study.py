@@ -1,0 +1,116 @@
+"""A study: every variant of a recipe, in every backend, from every seed, each a run in its own folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nlblocks.backend import rows
+from nlblocks.errors import InputError
+from nlblocks.training.data import Batches
+from nlblocks.training.recipes import Recipe
+from nlblocks.training.running import Options
+from nlblocks.training.runs import metrics
+from nlblocks.training.runs.files import differences, read_json, write_json
+from nlblocks.training.runs.folder import RECIPE, RunFolder
+from nlblocks.training.runs.run import Epoch, Step
+from nlblocks.training.runs.training import train
+
+SUMMARY = "summary.json"
+
+
+class StudyFolder:
+    """A folder of runs, ``<variant>/<backend>/seed-<n>``, and summary.json: the recipe, and what each run came to."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not (path / SUMMARY).is_file():
+            raise InputError(f"{path}: is not the folder of a study; it has no {SUMMARY}")
+        self.recipe = Recipe.from_dict(read_json(path / SUMMARY)["recipe"])
+
+    @classmethod
+    def begin(cls, path: Path, recipe: Recipe) -> StudyFolder:
+        """The folder of a study: made, or found as it was left. Refuses one of another recipe, and any other folder."""
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path}: is a file; --output names a folder")
+        if not (path / SUMMARY).exists():
+            if (path / RECIPE).exists():
+                above = (path / "../../..").resolve()
+                raise InputError(f"{path}: is one run of a study; name the folder of the study, {above}")
+            strangers = sorted(p.name for p in path.iterdir() if p.name[0] != ".") if path.exists() else []
+            if strangers:
+                raise InputError(f"{path}: holds {strangers[0]} and is no study; --output names one, or a new folder")
+            path.mkdir(parents=True, exist_ok=True)
+            write_json(path / SUMMARY, {"recipe": recipe.to_dict(), "runs": []})
+        found = cls(path)
+        if found.recipe != recipe:
+            different = ", ".join(differences(found.recipe, recipe))
+            raise InputError(f"{path}: holds a study of another recipe: {different}; name another --output")
+        return found
+
+    def runs(self) -> list[RunFolder]:
+        """The runs that there are, in the recipe's order of variants, then by backend and by seed."""
+        found, order = [], list(rows())
+        for variant in self.recipe.variants:
+            inside = [RunFolder(path.parent) for path in (self.path / variant.name).glob(f"*/seed-*/{RECIPE}")]
+            found += sorted(inside, key=lambda run: (order.index(run.backend), run.recipe.seed))
+        return found
+
+    def run(self, variant: str, backend: str, seed: int) -> RunFolder:
+        """The folder of one run: made, or found as it was left."""
+        recipe = replace(self.recipe, variants=(self.recipe.variant(variant),), seed=seed)
+        return RunFolder.begin(self.path / variant / backend / f"seed-{seed}", recipe, backend)
+
+    def summarise(self) -> None:
+        """Write summary.json anew, from the runs as they are: other processes may train other runs of the study."""
+        runs = [self._row(run) for run in self.runs()]
+        write_json(self.path / SUMMARY, {"recipe": self.recipe.to_dict(), "runs": runs})
+
+    def _row(self, run: RunFolder) -> dict[str, Any]:
+        epochs = run.epochs()
+        best = metrics.best(epochs)
+        return {
+            "folder": run.path.relative_to(self.path).as_posix(),
+            "variant": run.variant, "backend": run.backend, "seed": run.recipe.seed, "done": run.done,
+            "last": asdict(epochs[-1]) if epochs else None,
+            "best": asdict(best) if best else None,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What of a recipe is trained: which variants (none named: all), in which backends, from how many seeds on.
+
+    A checkpoint is written at the end of each epoch, and every ``checkpoint_every`` steps. The last, the best epoch's
+    and that of every ``keep_every``-th epoch stay. Where there is a ``source``, the one run that is trained goes on
+    from where that one stands, in whatever framework.
+    """
+
+    recipe: Recipe
+    backends: tuple[str, ...]
+    variants: tuple[str, ...] = ()
+    seeds: int = 1
+    options: Options = field(default_factory=Options)
+    checkpoint_every: int | None = None
+    keep_every: int | None = None
+    source: RunFolder | None = None
+
+    def train(self, path: Path, batches: Batches) -> Iterator[tuple[RunFolder, Step | Epoch]]:
+        """Train into a folder what is not there yet: each step and epoch as it is done, and the run that it is of."""
+        study = StudyFolder.begin(path, self.recipe)
+        for seed in range(self.recipe.seed, self.recipe.seed + self.seeds):
+            for variant in self.variants or [found.name for found in self.recipe.variants]:
+                for backend in self.backends:
+                    run = study.run(variant, backend, seed)
+                    if self.source is not None and not run.steps():
+                        run.take_over(self.source)
+                    for event in () if run.done else self._train(run, batches.of(run.recipe)):
+                        if isinstance(event, Epoch):
+                            study.summarise()
+                        yield run, event
+        study.summarise()
+
+    def _train(self, run: RunFolder, batches: Batches) -> Iterator[Step | Epoch]:
+        return train(run, batches, self.options, self.checkpoint_every, self.keep_every)
