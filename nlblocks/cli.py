@@ -16,6 +16,7 @@ from nlblocks.commands.draw import draw
 from nlblocks.commands.files import convert, dialects, inspect
 from nlblocks.commands.maps import maps
 from nlblocks.commands.port import port
+from nlblocks.commands.report import report
 from nlblocks.commands.train import train
 from nlblocks.commands.verify import verify
 from nlblocks.errors import NLBlocksError
@@ -51,6 +52,6 @@ def main() -> None:
 
 
 for command in (
-    verify, compare, capture, maps, port, train, list_kinds, show, draw, inspect, convert, dialects, bench,
+    verify, compare, capture, maps, port, train, report, list_kinds, show, draw, inspect, convert, dialects, bench,
 ):  # fmt: skip
     main.add_command(command)

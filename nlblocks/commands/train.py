@@ -7,18 +7,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from nlblocks.backend import installed
 from nlblocks.commands.catalogue import terminal
-from nlblocks.commands.compare import progress
 from nlblocks.commands.options import fields_among
 from nlblocks.commands.overrides import overridden
 from nlblocks.errors import InputError
 from nlblocks.training.data import Batches, read_data
 from nlblocks.training.recipes import Recipe, recipe_named, recipe_names
-from nlblocks.training.runs import Epoch, Plan, RunFolder, StudyFolder
+from nlblocks.training.runs import Plan
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -32,9 +30,12 @@ from nlblocks.training.runs import Epoch, Plan, RunFolder, StudyFolder
 @click.option("--checkpoint-every", type=click.IntRange(1), metavar="STEPS", help="Beside the end of each epoch.")
 @click.option("--keep-every", type=click.IntRange(1), metavar="EPOCHS", help="Beside the last and the best epoch.")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="How many, from the recipe's on.")
+@click.option("--tensorboard/--no-tensorboard", default=None, help="Event files; default: where tensorboardX is.")
+@click.option("--visualdl/--no-visualdl", default=None, help="Likewise for VisualDL; default: where it is installed.")
 def train(
     words: tuple[str, ...], listed: bool, show: bool, backend: str, variants: tuple[str, ...], images: Path | None,
     output: Path | None, checkpoint_every: int | None, keep_every: int | None, seeds: int,
+    tensorboard: bool | None, visualdl: bool | None,
 ) -> None:  # fmt: skip
     """Train the models of a recipe: by name, or in a JSON file. Every field of it is an option too.
 
@@ -46,7 +47,9 @@ def train(
     nlblocks train blog_cifar10 --batch-size 64 --show > mine.json
 
     A run is a folder, OUTPUT/<variant>/<backend>/seed-<n>. The same command once more goes on where it was stopped.
-    Without --output nothing is kept.
+    At the end OUTPUT gets report.html, curves.png and table.txt; nlblocks report OUTPUT makes them sooner, or again.
+    The curves of all runs in a browser, while they train: tensorboard --logdir OUTPUT. Without --output nothing is
+    kept.
     """
     if listed:
         terminal().print(_list())
@@ -65,12 +68,25 @@ def train(
         recipe=found, backends=backends, variants=variants, seeds=seeds, checkpoint_every=checkpoint_every,
         keep_every=keep_every,
     )  # fmt: skip
-    with TemporaryDirectory() as nowhere, progress() as say:
+    if output is None and (tensorboard or visualdl):
+        raise InputError("--tensorboard and --visualdl write beside the runs; give --output, where they are kept")
+    _train(plan, Batches(found, read_data(found.data.source, images)), output, tensorboard, visualdl)
+
+
+def _train(plan: Plan, batches: Batches, output: Path | None, tensorboard: bool | None, visualdl: bool | None) -> None:
+    """Train a plan into a folder, show how it goes and what it came to; where no folder is named, keep nothing."""
+    from nlblocks.training.reporting import Results, tables, watching, write_report  # the other commands draw nothing
+
+    if output is None:
+        tensorboard = visualdl = False
+    with TemporaryDirectory() as nowhere:
         folder = output or Path(nowhere)
-        for run, event in plan.train(folder, Batches(found, read_data(found.data.source, images))):
-            if isinstance(event, Epoch):
-                say(f"{_called(run)}: epoch {event.epoch + 1} of {found.epochs}, top-1 {event.top1:.3f}")
-        Console().print(_table(StudyFolder(folder).runs()))
+        with watching(plan, batches.steps_per_epoch, tensorboard=tensorboard, visualdl=visualdl) as see:
+            for run, event in plan.train(folder, batches):
+                see(run, event)
+        click.echo(tables.texts(Results.read(folder)))
+        if output is not None:
+            click.echo(f"\nwritten: {', '.join(map(str, write_report(folder)))}")
 
 
 def _recipe(words: tuple[str, ...]) -> Recipe:
@@ -88,17 +104,3 @@ def _list() -> Table:
         recipe = recipe_named(name)
         table.add_row(name, recipe.data.source, ", ".join(item.name for item in recipe.variants), what)
     return table
-
-
-def _table(runs: list[RunFolder]) -> Table:
-    """What each run came to."""
-    table = Table("model", "backend", "seed", "loss", "test loss", "top-1", "top-5", "s / epoch", box=None)
-    for run in runs:
-        for last in run.epochs()[-1:]:
-            figures = last.loss, last.test_loss, last.top1, last.top5, last.seconds
-            table.add_row(run.variant, run.backend, str(run.recipe.seed), *(f"{figure:.4f}" for figure in figures))
-    return table
-
-
-def _called(run: RunFolder) -> str:
-    return f"{run.variant} in {run.backend}, seed {run.recipe.seed}"

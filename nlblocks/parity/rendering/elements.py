@@ -89,7 +89,9 @@ def _search(name: str, rows: int) -> str:
 
 def table(name: str, heads: Iterable[str], rows: Iterable[Sequence[str]], kinds: str) -> str:
     """A table that can be scrolled by keyboard; ``kinds`` has a letter a column: n does not wrap, t does."""
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
+    head = "".join(
+        f'<th scope="col" class="{letter}">{escape(text)}</th>' for letter, text in zip(kinds, heads, strict=True)
+    )
     body = "".join(
         "<tr>" + "".join(f'<td class="{letter}">{cell}</td>' for letter, cell in zip(kinds, row, strict=True)) + "</tr>"
         for row in rows

@@ -41,7 +41,7 @@ class Batches:
         if size > len(data.train):
             raise InputError(f"batch_size={size} is more than the {len(data.train)} training images")
         check_fit(recipe, data)
-        self.recipe, self.rank, self.world = recipe, rank, world
+        self.recipe, self.rank, self.world, self.classes = recipe, rank, world, data.classes
         self.train = prepared(data.train, recipe.data)
         self.test = prepared(data.test, recipe.data)
         self.steps_per_epoch = len(data.train) // size

@@ -11,12 +11,14 @@ from nlblocks.errors import InputError
 from nlblocks.training.recipes import Recipe
 from nlblocks.training.running import TrainingState
 from nlblocks.training.runs import checkpoints, metrics
+from nlblocks.training.runs.answers import Answers
 from nlblocks.training.runs.files import differences, read_json, write_json
 from nlblocks.training.runs.metrics import Metrics
 from nlblocks.training.runs.run import Epoch
 from nlblocks.weights.files import open_checkpoint
 
 RECIPE, ENVIRONMENT, METRICS, CHECKPOINTS = "recipe.json", "environment.json", "metrics.jsonl", "checkpoints"
+ANSWERS = "answers.safetensors"
 CURVE = ("versions", "OMP_NUM_THREADS", "cores", "device", "processes", "compiled")
 """What of a session may move the last bits of a curve."""
 
@@ -69,6 +71,10 @@ class RunFolder:
     def epochs(self) -> tuple[Epoch, ...]:
         """What each epoch so far came to, read without the steps."""
         return metrics.read_epochs(self.path / METRICS)
+
+    def answers(self) -> Answers | None:
+        """What the trained model makes of the test images; None before the recipe's end."""
+        return Answers.read(self.path / ANSWERS)
 
     def steps(self) -> list[int]:
         """The steps after which there are checkpoints, in order."""

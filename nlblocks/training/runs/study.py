@@ -13,12 +13,13 @@ from nlblocks.training.data import Batches
 from nlblocks.training.recipes import Recipe
 from nlblocks.training.running import Options
 from nlblocks.training.runs import metrics
+from nlblocks.training.runs.answers import Pictures
 from nlblocks.training.runs.files import differences, read_json, write_json
 from nlblocks.training.runs.folder import RECIPE, RunFolder
 from nlblocks.training.runs.run import Epoch, Step
 from nlblocks.training.runs.training import train
 
-SUMMARY = "summary.json"
+SUMMARY, PICTURES = "summary.json", "pictures.safetensors"
 
 
 class StudyFolder:
@@ -63,6 +64,10 @@ class StudyFolder:
         recipe = replace(self.recipe, variants=(self.recipe.variant(variant),), seed=seed)
         return RunFolder.begin(self.path / variant / backend / f"seed-{seed}", recipe, backend)
 
+    def pictures(self) -> Pictures | None:
+        """The first test images, and the labels of all; None before any run has begun."""
+        return Pictures.read(self.path / PICTURES)
+
     def summarise(self) -> None:
         """Write summary.json anew, from the runs as they are: other processes may train other runs of the study."""
         runs = [self._row(run) for run in self.runs()]
@@ -97,19 +102,25 @@ class Plan:
     keep_every: int | None = None
     source: RunFolder | None = None
 
+    def places(self) -> list[tuple[str, str, int]]:
+        """The variant, backend and seed of each run, in the order in which they are trained."""
+        seeds = range(self.recipe.seed, self.recipe.seed + self.seeds)
+        variants = self.variants or tuple(found.name for found in self.recipe.variants)
+        return [(variant, backend, seed) for seed in seeds for variant in variants for backend in self.backends]
+
     def train(self, path: Path, batches: Batches) -> Iterator[tuple[RunFolder, Step | Epoch]]:
         """Train into a folder what is not there yet: each step and epoch as it is done, and the run that it is of."""
         study = StudyFolder.begin(path, self.recipe)
-        for seed in range(self.recipe.seed, self.recipe.seed + self.seeds):
-            for variant in self.variants or [found.name for found in self.recipe.variants]:
-                for backend in self.backends:
-                    run = study.run(variant, backend, seed)
-                    if self.source is not None and not run.steps():
-                        run.take_over(self.source)
-                    for event in () if run.done else self._train(run, batches.of(run.recipe)):
-                        if isinstance(event, Epoch):
-                            study.summarise()
-                        yield run, event
+        if not (path / PICTURES).exists():
+            Pictures.of(batches).write(path / PICTURES)
+        for variant, backend, seed in self.places():
+            run = study.run(variant, backend, seed)
+            if self.source is not None and not run.steps():
+                run.take_over(self.source)
+            for event in () if run.done else self._train(run, batches.of(run.recipe)):
+                if isinstance(event, Epoch):
+                    study.summarise()
+                yield run, event
         study.summarise()
 
     def _train(self, run: RunFolder, batches: Batches) -> Iterator[Step | Epoch]:

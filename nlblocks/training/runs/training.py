@@ -15,8 +15,9 @@ from nlblocks.errors import InputError
 from nlblocks.training.data import Batches
 from nlblocks.training.running import Options, Trainer, trainer_of
 from nlblocks.training.runs import metrics
+from nlblocks.training.runs.answers import Answers
 from nlblocks.training.runs.files import locked
-from nlblocks.training.runs.folder import METRICS, RunFolder
+from nlblocks.training.runs.folder import ANSWERS, METRICS, RunFolder
 from nlblocks.training.runs.run import Epoch, Step, run
 
 FLUSH_SECONDS = 1.0
@@ -47,7 +48,7 @@ def train(
         so_far = metrics.cut(folder.path / METRICS, step)
         begun = so_far.epochs[-1].step if so_far.epochs else 0
         folder.open_session(session(folder.backend, batches, options, step))
-        recorder = Recorder(folder, trainer, batches.steps_per_epoch, checkpoint_every, keep_every)
+        recorder = Recorder(folder, trainer, batches, checkpoint_every, keep_every)
         for event in run(trainer, recipe, batches, losses=so_far.losses[begun:].tolist(), seconds=seconds):
             recorder.take(event)
             yield event
@@ -60,9 +61,10 @@ class Recorder:
     """
 
     def __init__(
-        self, folder: RunFolder, trainer: Trainer, per_epoch: int, checkpoint_every: int | None, keep_every: int | None
-    ) -> None:
-        self.folder, self.trainer, self.per_epoch = folder, trainer, per_epoch
+        self, folder: RunFolder, trainer: Trainer, batches: Batches, checkpoint_every: int | None,
+        keep_every: int | None,
+    ) -> None:  # fmt: skip
+        self.folder, self.trainer, self.batches = folder, trainer, batches
         self.every, self.keep_every = checkpoint_every, keep_every
         self.pending: list[Step] = []
         self.flushed = time.monotonic()
@@ -71,10 +73,12 @@ class Recorder:
         if isinstance(event, Epoch):
             self.flush()
             metrics.append(self.folder.path / METRICS, [event])
+            if event.epoch + 1 == self.folder.recipe.epochs:  # before the last checkpoint, with which a run is done
+                Answers.of(self.trainer, self.batches).write(self.folder.path / ANSWERS)
             self.keep(0.0)
             return
         self.pending.append(event)
-        if self.every is not None and event.step % self.every == 0 and event.step % self.per_epoch:
+        if self.every is not None and event.step % self.every == 0 and event.step % self.batches.steps_per_epoch:
             self.flush()
             self.keep(event.seconds)
         elif time.monotonic() - self.flushed > FLUSH_SECONDS:
