@@ -16,7 +16,7 @@ from nlblocks.commands.overrides import overridden
 from nlblocks.errors import InputError
 from nlblocks.training.data import Batches, read_data
 from nlblocks.training.recipes import Recipe, recipe_named, recipe_names
-from nlblocks.training.runs import Plan
+from nlblocks.training.runs import Plan, RunFolder
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -27,6 +27,10 @@ from nlblocks.training.runs import Plan
 @click.option("--variant", "variants", multiple=True, help="Train this model of the recipe only; repeatable.")
 @click.option("--data", "images", type=click.Path(path_type=Path), help="Where the images lie.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for the runs; what is there goes on.")
+@click.option(
+    "--continue-from", "source", type=click.Path(path_type=Path), metavar="RUN",
+    help="Go on where a run's folder stands, perhaps in the other framework; its recipe is taken.",
+)  # fmt: skip
 @click.option("--checkpoint-every", type=click.IntRange(1), metavar="STEPS", help="Beside the end of each epoch.")
 @click.option("--keep-every", type=click.IntRange(1), metavar="EPOCHS", help="Beside the last and the best epoch.")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="How many, from the recipe's on.")
@@ -34,7 +38,7 @@ from nlblocks.training.runs import Plan
 @click.option("--visualdl/--no-visualdl", default=None, help="Likewise for VisualDL; default: where it is installed.")
 def train(
     words: tuple[str, ...], listed: bool, show: bool, backend: str, variants: tuple[str, ...], images: Path | None,
-    output: Path | None, checkpoint_every: int | None, keep_every: int | None, seeds: int,
+    output: Path | None, source: Path | None, checkpoint_every: int | None, keep_every: int | None, seeds: int,
     tensorboard: bool | None, visualdl: bool | None,
 ) -> None:  # fmt: skip
     """Train the models of a recipe: by name, or in a JSON file. Every field of it is an option too.
@@ -45,6 +49,7 @@ def train(
     nlblocks train digits_ablation --epochs 2 --lr 3e-4 --optimiser.rule sgd --data.size 24
     nlblocks train blog_cifar10 --data cifar-10-python.tar.gz
     nlblocks train blog_cifar10 --batch-size 64 --show > mine.json
+    nlblocks train --continue-from runs/digits/baseline/paddle/seed-0 --backend torch --output runs/on --epochs 9
 
     A run is a folder, OUTPUT/<variant>/<backend>/seed-<n>. The same command once more goes on where it was stopped.
     At the end OUTPUT gets report.html, curves.png and table.txt; nlblocks report OUTPUT makes them sooner, or again.
@@ -54,7 +59,8 @@ def train(
     if listed:
         terminal().print(_list())
         return
-    found = _recipe(words)
+    begun = None if source is None else RunFolder(source)
+    found = _recipe(words, begun)
     if show:
         click.echo(json.dumps(found.to_dict(), indent=2))
         return
@@ -66,7 +72,7 @@ def train(
         )
     plan = Plan(
         recipe=found, backends=backends, variants=variants, seeds=seeds, checkpoint_every=checkpoint_every,
-        keep_every=keep_every,
+        keep_every=keep_every, source=begun,
     )  # fmt: skip
     if output is None and (tensorboard or visualdl):
         raise InputError("--tensorboard and --visualdl write beside the runs; give --output, where they are kept")
@@ -89,9 +95,13 @@ def _train(plan: Plan, batches: Batches, output: Path | None, tensorboard: bool 
             click.echo(f"\nwritten: {', '.join(map(str, write_report(folder)))}")
 
 
-def _recipe(words: tuple[str, ...]) -> Recipe:
-    """The recipe that the words name, with the fields that they set."""
+def _recipe(words: tuple[str, ...], begun: RunFolder | None) -> Recipe:
+    """The recipe that the words name, or that of the run which goes on, with the fields that they set."""
     names, fields = fields_among(words)
+    if begun is not None:
+        if names:
+            raise InputError(f"--continue-from {begun.path} has a recipe of its own; leave out {' '.join(names)}")
+        return overridden(begun.recipe, fields)
     if len(names) != 1:
         received = f", not {' '.join(names)}" if names else ""
         raise InputError(f"name one recipe or .json file{received}; nlblocks train --list lists what there is")

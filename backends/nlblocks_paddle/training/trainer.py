@@ -111,8 +111,9 @@ class PaddleTrainer:
         updates = state.slots.get("updates", {})
         kept = {SLOTS[ours]: self._canonical(values) for ours, values in state.slots.items() if ours in SLOTS}
         for kind, beta in POWERS.items() if updates else ():
-            own = {name: getattr(self.recipe.optimiser, beta) ** (count + 1) for name, count in updates.items()}
-            kept[kind] = {name: state.native.get(f"{kind}.{name}", value.reshape(1)) for name, value in own.items()}
+            base: float = getattr(self.recipe.optimiser, beta)
+            own = {name: np.array([base ** (int(count) + 1)]) for name, count in updates.items()}
+            kept[kind] = {name: state.native.get(f"{kind}.{name}", value) for name, value in own.items()}
         self.optimiser = self._new_optimiser()
         fill(self.optimiser, self.trained, kept)
         scaler: Any = {

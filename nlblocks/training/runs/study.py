@@ -102,6 +102,15 @@ class Plan:
     keep_every: int | None = None
     source: RunFolder | None = None
 
+    def __post_init__(self) -> None:
+        if self.source is None:
+            return
+        if len(self.backends) != 1 or self.seeds != 1:
+            raise InputError(f"{self.source.path}: one run goes on, in one framework: give --backend torch, or paddle")
+        different = [text for text in differences(self.source.recipe, self.recipe) if not text.startswith("epochs")]
+        if different:
+            raise InputError(f"{self.source.path}: goes on by its own recipe, to more epochs alone: {different[0]}")
+
     def places(self) -> list[tuple[str, str, int]]:
         """The variant, backend and seed of each run, in the order in which they are trained."""
         seeds = range(self.recipe.seed, self.recipe.seed + self.seeds)
