@@ -76,6 +76,7 @@ FLOORS: tuple[Part, ...] = (
     _part("training/running", face=True),
     _part("training/runs", "nlblocks.training", face=True),
     _part("training/reporting", face=True),
+    _part("training/lockstep", face=True),
     _part("drawing", face=True),
     Part("nlblocks", ("nlblocks",)),
     _part("testing.py", "nlblocks.pytest_plugin"),

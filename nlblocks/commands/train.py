@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +12,8 @@ from rich.table import Table
 
 from nlblocks.backend import installed
 from nlblocks.commands.catalogue import terminal
-from nlblocks.commands.options import fields_among
+from nlblocks.commands.lockstep import judge
+from nlblocks.commands.options import fields_among, refuse_options
 from nlblocks.commands.overrides import overridden
 from nlblocks.errors import InputError
 from nlblocks.training.data import Batches, read_data
@@ -36,10 +38,12 @@ from nlblocks.training.runs import Plan, RunFolder
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="How many, from the recipe's on.")
 @click.option("--tensorboard/--no-tensorboard", default=None, help="Event files; default: where tensorboardX is.")
 @click.option("--visualdl/--no-visualdl", default=None, help="Likewise for VisualDL; default: where it is installed.")
+@click.option("--lockstep", "judged", is_flag=True, help="Train both side by side, and judge whether it is the same.")
+@click.pass_context
 def train(
-    words: tuple[str, ...], listed: bool, show: bool, backend: str, variants: tuple[str, ...], images: Path | None,
-    output: Path | None, source: Path | None, checkpoint_every: int | None, keep_every: int | None, seeds: int,
-    tensorboard: bool | None, visualdl: bool | None,
+    ctx: click.Context, words: tuple[str, ...], listed: bool, show: bool, backend: str, variants: tuple[str, ...],
+    images: Path | None, output: Path | None, source: Path | None, checkpoint_every: int | None,
+    keep_every: int | None, seeds: int, tensorboard: bool | None, visualdl: bool | None, judged: bool,
 ) -> None:  # fmt: skip
     """Train the models of a recipe: by name, or in a JSON file. Every field of it is an option too.
 
@@ -55,6 +59,11 @@ def train(
     At the end OUTPUT gets report.html, curves.png and table.txt; nlblocks report OUTPUT makes them sooner, or again.
     The curves of all runs in a browser, while they train: tensorboard --logdir OUTPUT. Without --output nothing is
     kept.
+
+    --lockstep trains both at once, from the same bits on the same batches with dropout off, beside runs whose first
+    weights are one unit in the last place off, and judges every step by them: in float64, and, to explain it, in the
+    recipe's own precision. It writes OUTPUT/<variant>/lockstep-<precision>.json. Exit status 0: the same training; 1:
+    different; 2: not compared, because the training is chaotic.
     """
     if listed:
         terminal().print(_list())
@@ -70,6 +79,10 @@ def train(
         raise InputError(
             f"--backend {backend}: {', '.join(missing)} is not installed; installed: {', '.join(installed())}"
         )
+    if judged:
+        _refuse_beside_lockstep(ctx, backend)
+        batches = Batches(found, read_data(found.data.source, images))
+        sys.exit(judge(found, [found.variant(name) for name in variants] or found.variants, batches, output))
     plan = Plan(
         recipe=found, backends=backends, variants=variants, seeds=seeds, checkpoint_every=checkpoint_every,
         keep_every=keep_every, source=begun,
@@ -93,6 +106,14 @@ def _train(plan: Plan, batches: Batches, output: Path | None, tensorboard: bool 
         click.echo(tables.texts(Results.read(folder)))
         if output is not None:
             click.echo(f"\nwritten: {', '.join(map(str, write_report(folder)))}")
+
+
+def _refuse_beside_lockstep(ctx: click.Context, backend: str) -> None:
+    """Options that mean nothing there are refused."""
+    if backend != "both":
+        raise InputError(f"--lockstep trains in two backends side by side; leave out --backend {backend}")
+    names = "source", "checkpoint_every", "keep_every", "seeds", "tensorboard", "visualdl"
+    refuse_options(ctx, "--lockstep trains each model once, from its start, and keeps the verdict alone", *names)
 
 
 def _recipe(words: tuple[str, ...], begun: RunFolder | None) -> Recipe:

@@ -116,6 +116,28 @@ class Comparison:
         within = self.limit is not None and self.difference.relative <= self.limit
         return within or (self.noise is not None and self.ratio <= RATIO)
 
+    def to_dict(self) -> dict[str, Any]:
+        """One tensor that both sides computed, JSON-ready; a complex value is its two parts."""
+        found = self.difference
+        return {
+            "phase": self.phase,
+            "group": self.group,
+            "name": self.name,
+            "dtype": self.dtype,
+            "passed": self.passed,
+            "explained": list(self.explained),
+            "accepted": self.accepted,
+            "undecided": self.undecided,
+            "problem": found.problem,
+            "relative": found.relative,
+            "error": found.error,
+            "scale": found.scale,
+            "noise": self.floor,
+            "ratio": self.ratio,
+            "index": list(found.index),
+            "values": [[v.real, v.imag] if isinstance(v, complex) else v for v in found.values],
+        }
+
 
 def _share(change: float, scale: float) -> str:
     return f"{change / scale:.0e} of its largest value" if scale else f"{change:.0e}"

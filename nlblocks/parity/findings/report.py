@@ -99,7 +99,7 @@ class ReportData:
             "seconds": self.seconds,
             "finding": self.finding.to_dict() if self.finding else None,
             "findings": [finding.to_dict() for finding in self.findings],
-            "comparisons": [_row(comparison) for comparison in self.comparisons],
+            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
             "layers": self.layers,
             "steps": [{"step": s, "error": e, "tensor": n} for s, e, n in self.steps],
             "optimisers": list(self.optimisers),
@@ -124,26 +124,3 @@ class ReportData:
 def _at(a: Finding, b: Finding) -> bool:
     """Whether two findings are at one layer, or one in a part of the other's."""
     return a.layer_left == b.layer_left or a.layer_left.startswith(f"{b.layer_left}.")
-
-
-def _row(comparison: Comparison) -> dict[str, Any]:
-    """One tensor that both models computed, JSON-ready."""
-    found = comparison.difference
-    return {
-        "phase": comparison.phase,
-        "group": comparison.group,
-        "name": comparison.name,
-        "dtype": comparison.dtype,
-        "passed": comparison.passed,
-        "explained": list(comparison.explained),
-        "accepted": comparison.accepted,
-        "undecided": comparison.undecided,
-        "problem": found.problem,
-        "relative": found.relative,
-        "error": found.error,
-        "scale": found.scale,
-        "noise": comparison.floor,
-        "ratio": comparison.ratio,
-        "index": list(found.index),
-        "values": [[v.real, v.imag] if isinstance(v, complex) else v for v in found.values],
-    }

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nlblocks.errors import InputError, file_path
 from nlblocks.parity.findings import ReportData
 from nlblocks.parity.rendering.html import page
 from nlblocks.parity.rendering.text import text
-from nlblocks.weights.files.atomic import replacing
+from nlblocks.weights.files.atomic import replacing, write_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +25,10 @@ class LabReport(ReportData):
         check_report_path(target)
         if target.suffix == ".html":
             content = page(self.to_dict(), str(self))
+            with replacing(target) as file:
+                file.write(content.encode())
         else:
-            content = json.dumps(_finite(self.to_dict()), indent=1, allow_nan=False)
-        with replacing(target) as file:
-            file.write(content.encode())
+            write_json(target, self.to_dict())
 
 
 def check_report_path(path: Path) -> None:
@@ -42,12 +39,3 @@ def check_report_path(path: Path) -> None:
         raise InputError(f"report {path} is a folder; give a file")
     if not path.parent.is_dir():
         raise InputError(f"report {path}: there is no folder {path.parent}; make it first")
-
-
-def _finite(value: Any) -> Any:
-    """The same with None for NaN and infinity, which JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
