@@ -17,7 +17,7 @@ from nlblocks.training.recipes import Recipe, recipe_named
 from nlblocks.training.running import Options, TrainingState, trainer_of
 
 # Convolutions, linear layers and a block: well conditioned, so that rounding stays what it is.
-NET = specs.ArticleDigitNet(image_size=8, width=3, hidden=6, dropout=0.0, norm=None)
+NET = specs.ArticleDigitNet(image_size=8, width=3, hidden=6, mode="dot_product", dropout=0.0, norm=None)
 # Norms all over.
 RESNET = specs.AttentionResNet(in_channels=1, width=2, attention=specs.NonLocal(in_channels=8))
 FRAMEWORKS = ("torch", "paddle")

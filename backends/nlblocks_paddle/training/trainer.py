@@ -54,6 +54,7 @@ class PaddleTrainer:
         for name, parameter in parameters.items():
             parameter.stop_gradient = name not in self.trained
         self.still = [layer for layer in self.model.sublayers() if _is_frozen_norm(layer)]
+        self._train()
         self._new_optimiser = lambda: optimiser_of(recipe, self.trained, groups)
         self.optimiser = self._new_optimiser()
         amp: Callable[[], AbstractContextManager[Any]] = paddle.amp.auto_cast

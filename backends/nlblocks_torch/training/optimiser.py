@@ -56,7 +56,8 @@ def slots_of(optimiser: optim.Optimizer, trained: Parameters) -> dict[str, State
         kept = optimiser.state.get(parameter, {})
         for ours, theirs in SLOTS.items():
             if kept.get(theirs) is not None:
-                found.setdefault(ours, {})[name] = array(kept[theirs])
+                value = array(kept[theirs])
+                found.setdefault(ours, {})[name] = value.astype(float) if ours == "updates" else value
     return found
 
 

@@ -44,6 +44,7 @@ class TorchTrainer:
         for name, parameter in parameters.items():
             parameter.requires_grad_(name in self.trained)
         self.still = [module for module in self.model.modules() if _is_frozen_norm(module)]
+        self._train()
         self._new_optimiser = lambda: optimiser_of(recipe, self.trained, groups)
         self.optimiser = self._new_optimiser()
         mixed = recipe.precision == "mixed"
