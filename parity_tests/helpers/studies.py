@@ -60,7 +60,7 @@ def write(path: Path, arrays: dict[str, Any], record: dict[str, Any]) -> None:
 
 
 def _epoch(epoch: int, variant: int, backend: int, seed: int) -> Epoch:
-    wrong = 0.4 * 0.5**epoch + 0.05 - 0.005 * variant + 0.01 * generator(seed, f"{epoch}:{variant}:{backend}").random()
+    wrong = 0.4 * 0.5**epoch + 0.05 - 0.005 * variant + 0.02 * generator(seed, f"{epoch}:{variant}:{backend}").random()
     return Epoch(
         epoch=epoch, step=(epoch + 1) * STEPS, loss=2 * wrong, test_loss=3 * wrong, top1=1 - wrong, top5=1 - wrong / 4,
         seconds=1.0 + variant / 10 + backend / 100,

@@ -107,7 +107,8 @@ def _curves(results: Results, quantity: Quantity, names: list[str], axis: Any) -
                 epochs, [one.middle for one in found], linestyle=LINES[number % len(LINES)], linewidth=1.5, **style
             )
     axis.set_xlabel("epoch", fontsize=SIZE)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.set_xlim(0.75, results.recipe.epochs + 0.25)  # the same for runs that have not come so far
+    axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     _dress(axis, names[-1], quantity, _limits(results, quantity))
 
 
@@ -122,6 +123,7 @@ def _ends(results: Results, quantity: Quantity, axis: Any) -> None:
             style = _style(results, name, number)
             axis.plot([place + shift] * 2, [found.low, found.high], color=style["color"], linewidth=1.5)
             axis.plot([place + shift], [found.middle], linestyle="", **style)
+    axis.set_xlim(-0.6, len(results.variants) - 0.4)
     axis.set_xticks(range(len(results.variants)), results.variants, rotation=30, ha="right", rotation_mode="anchor")
     _dress(axis, f"after epoch {results.recipe.epochs}", quantity, None)
 

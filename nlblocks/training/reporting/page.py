@@ -38,13 +38,15 @@ def page(results: Results) -> str:
 def _head(results: Results) -> str:
     done = sum(result.done for result in results.runs)
     whole = done == len(results.runs)
-    what = f"{len(results.variants)} models, {len(results.seeds)} seeds, {' and '.join(results.backends)}"
+    counts = [(len(results.variants), "model"), (len(results.seeds), "seed")]
+    said = [f"{count} {name}{'s' * (count != 1)}" for count, name in counts]
+    what = ", ".join([*said, " and ".join(results.backends)])
     hours = sum(epoch.seconds for result in results.runs for epoch in result.epochs)
     about = f'<div class="soft">{escape(what)}; {duration(hours)} of training</div>'
     for report in results.lockstep:
         kind = {"same": "good", "different": "bad"}.get(report["verdict"], "note")
-        said = f"{report['model']} in lockstep: {report['verdict']}"
-        about += f'<div class="{kind}">{escape(said)}</div>'
+        verdict = f"{report['model']} in lockstep: {report['verdict']}"
+        about += f'<div class="{kind}">{escape(verdict)}</div>'
     verdict = f"{done} runs done" if whole else f"{done} of {len(results.runs)} runs done"
     return elements.head("same" if whole else "not-compared", verdict, f"Study {results.recipe.name}", about)
 

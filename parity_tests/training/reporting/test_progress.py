@@ -96,12 +96,13 @@ def test_the_time_left_is_that_of_all_runs_that_are_left(study: StudyFolder, clo
 def test_a_slow_framework_makes_its_own_runs_alone_longer(study: StudyFolder, clock: Clock) -> None:
     stream = io.StringIO()
     with StudyProgress(places(study), EPOCHS, STEPS, Console(file=stream)) as bars:
-        for backend, seconds in (("torch", 1.0), ("paddle", 10.0)):
-            folder = study.path / "baseline" / backend / "seed-0"
+        seconds = {"torch": 1.0, "paddle": 10.0}
+        for name, backend in (("baseline", "torch"), ("baseline", "paddle"), ("embedded", "torch")):
+            folder = study.path / name / backend / "seed-0"
             for event in events(folder):
-                clock.now += seconds * isinstance(event, Step)
+                clock.now += seconds[backend] * isinstance(event, Step)
                 bars.take(RunFolder(folder), event)
-    left = 11 * EPOCHS * STEPS * (1.0 + 10.0)
+    left = EPOCHS * STEPS * (10 * 1.0 + 11 * 10.0)
     assert stream.getvalue().splitlines()[-1].endswith(f"; {progress.duration(left)} left")
 
 
