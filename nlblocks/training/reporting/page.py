@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from html import escape
 from typing import Any
 
 from nlblocks.parity.rendering import elements
+from nlblocks.specs.base import BlockSpec
 from nlblocks.training.reporting import curves, pictures, tables
 from nlblocks.training.reporting.results import Result, Results, duration
 
@@ -45,7 +47,7 @@ def _head(results: Results) -> str:
     about = f'<div class="soft">{escape(what)}; {duration(hours)} of training</div>'
     for report in results.lockstep:
         kind = {"same": "good", "different": "bad"}.get(report["verdict"], "note")
-        verdict = f"{report['model']} in lockstep: {report['verdict']}"
+        verdict = f"{report['model']} in lockstep, {report['precision']}: {report['verdict']}"
         about += f'<div class="{kind}">{escape(verdict)}</div>'
     verdict = f"{done} runs done" if whole else f"{done} of {len(results.runs)} runs done"
     return elements.head("same" if whole else "not-compared", verdict, f"Study {results.recipe.name}", about)
@@ -84,7 +86,8 @@ def _table(grid: tables.Grid) -> str:
 def _recipe(results: Results) -> str:
     """The recipe: its parts in a line each, and all of it as JSON to train from."""
     data = results.recipe.to_dict()
-    models = {row["name"]: row["model"]["kind"] for row in data.pop("variants")}
+    del data["variants"]
+    models = {variant.name: _kinds(variant.model) for variant in results.recipe.variants}
     own = {name: value for name, value in data.items() if not isinstance(value, dict | list)}
     parts = {"recipe": own} | {name: value for name, value in data.items() if name not in own} | {"models": models}
     rows = [[escape(name), escape(_said(value))] for name, value in parts.items() if value]
@@ -94,6 +97,12 @@ def _recipe(results: Results) -> str:
         f'<div class="card"><h2>Recipe</h2>{found}<details><summary>as JSON, for nlblocks train recipe.json</summary>'
         f'<pre tabindex="0">{escape(whole)}</pre></details></div>'
     )
+
+
+def _kinds(model: BlockSpec) -> str:
+    """The kind of a network, and of the blocks in it."""
+    inside = (getattr(model, field.name) for field in fields(model))
+    return " with ".join([model.kind, *(block.kind for block in inside if isinstance(block, BlockSpec))])
 
 
 def _said(value: Any) -> str:

@@ -17,7 +17,7 @@ from nlblocks.training.recipes import Recipe
 from nlblocks.training.runs import Epoch, RunFolder, StudyFolder
 
 Value = Callable[[Epoch], float]
-LOCKSTEP = "lockstep.json"
+LOCKSTEP = "lockstep*.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Results:
         runs = tuple(Result(run, run.epochs()) for run in study.runs())
         if not any(result.epochs for result in runs):
             raise InputError(f"{path}: no epoch of any run is done yet; train first")
-        return cls(path, study.recipe, runs, tuple(_lockstep(path)))
+        return cls(path, study.recipe, runs, tuple(_lockstep(path, study.recipe)))
 
     @property
     def backends(self) -> list[str]:
@@ -142,12 +142,14 @@ class Results:
         return self.recipe.variant(variant).model
 
 
-def _lockstep(folder: Path) -> Iterator[Mapping[str, Any]]:
-    for path in sorted(folder.rglob(LOCKSTEP)):
-        try:
-            yield json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: is not a report of lockstep: {error}") from None
+def _lockstep(folder: Path, recipe: Recipe) -> Iterator[Mapping[str, Any]]:
+    """The reports of lockstep on each variant, in their folders beside its runs."""
+    for variant in recipe.variants:
+        for path in sorted((folder / variant.name).glob(LOCKSTEP), reverse=True):  # float64, which judges, first
+            try:
+                yield json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                raise InputError(f"{path}: is not a report of lockstep: {error}") from None
 
 
 def spread(values: Iterable[float]) -> Spread | None:

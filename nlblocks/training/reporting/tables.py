@@ -96,11 +96,17 @@ def lockstep(results: Results) -> Grid | None:
     heads = ["model", "precision", "steps", "losses apart", "a nudge makes", "verdict"]
     rows = []
     for report in results.lockstep:
-        far = max((abs(row["first"] - row["second"]) for row in report["losses"]), default=0.0)
-        nudge = max((row["nudge"] for row in report["losses"]), default=0.0)
-        name = f"{report['model']} in {' and '.join(report['pair'])}"
-        rows.append([name, report["precision"], str(report["steps"]), f"{far:.1e}", f"{nudge:.1e}", report["verdict"]])
-    about = "Trained side by side; each step is judged by what a nudge of one unit in the last place makes of it."
+        finite = [row for row in report["losses"] if None not in row.values()]
+        far = max((abs(row["first"] - row["second"]) for row in finite), default=0.0)
+        nudge = max((row["nudge"] for row in finite), default=0.0)
+        verdict = report["verdict"]
+        if report["parting"]:
+            verdict += f" in step {report['parting']['step']}"
+        rows.append([report["model"], report["precision"], str(report["steps"]), f"{far:.1e}", f"{nudge:.1e}", verdict])
+    about = (
+        "Trained side by side, dropout off; each step is judged by what a nudge of one unit in the last place makes of "
+        "the same run."
+    )
     return Grid("lockstep", "Lockstep", about, heads, rows) if rows else None
 
 

@@ -40,7 +40,9 @@ class StudyFolder:
             if (path / RECIPE).exists():
                 above = (path / "../../..").resolve()
                 raise InputError(f"{path}: is one run of a study; name the folder of the study, {above}")
-            strangers = sorted(p.name for p in path.iterdir() if p.name[0] != ".") if path.exists() else []
+            own = {variant.name for variant in recipe.variants}  # lockstep may have written there before
+            names = sorted(p.name for p in path.iterdir() if p.name[0] != ".") if path.exists() else []
+            strangers = [name for name in names if name not in own]
             if strangers:
                 raise InputError(f"{path}: holds {strangers[0]} and is no study; --output names one, or a new folder")
             path.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ LOCKSTEP = {
     "verdict": "same", "model": "baseline", "pair": ["torch", "paddle"], "precision": "float64", "batch_size": 32,
     "steps": 2,
     "losses": [{"first": 2.0, "second": 2.0 + 3e-12, "nudge": 2e-12}, {"first": 1.0, "second": 1.0, "nudge": 0}],
+    "parting": None,
 }  # fmt: skip
 """What of a report of lockstep is shown."""
 
@@ -82,11 +83,21 @@ def test_environments_are_counted(html: str) -> None:
 
 def test_what_lockstep_found_is_shown(tmp_path: Path) -> None:
     folder = study_folder(tmp_path, backends=("torch",), seeds=1)
-    (folder / "baseline" / "lockstep.json").write_text(json.dumps(LOCKSTEP))
+    (folder / "baseline" / "lockstep-float64.json").write_text(json.dumps(LOCKSTEP))
     shown = page(Results.read(folder))
-    assert '<div class="good">baseline in lockstep: same</div>' in shown
+    assert '<div class="good">baseline in lockstep, float64: same</div>' in shown
     row = "".join(f'<td class="r">{cell}</td>' for cell in ("float64", "2", "3.0e-12", "2.0e-12", "same"))
-    assert f"baseline in torch and paddle</td>{row}" in shown
+    assert f">baseline</td>{row}" in shown
+
+
+def test_where_lockstep_parts_is_said(tmp_path: Path) -> None:
+    folder = study_folder(tmp_path, backends=("torch",), seeds=1)
+    losses = [*LOCKSTEP["losses"], {"first": None, "second": 1.0, "nudge": None}]  # type: ignore[misc]
+    found = {**LOCKSTEP, "verdict": "different", "losses": losses, "parting": {"step": 3}}
+    (folder / "gaussian" / "lockstep-float32.json").write_text(json.dumps(found))
+    grid = tables.lockstep(Results.read(folder))
+    assert grid is not None
+    assert grid.rows[0][3:] == ["3.0e-12", "2.0e-12", "different in step 3"]
 
 
 def test_a_study_without_pictures_has_a_page_without_them(tmp_path: Path) -> None:

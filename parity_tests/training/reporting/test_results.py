@@ -82,8 +82,8 @@ def test_a_folder_without_an_epoch_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_report_of_lockstep_is_refused(results: Results, tmp_path: Path) -> None:
     folder = study_folder(tmp_path / "study", backends=("torch",), seeds=1)
-    (folder / "lockstep.json").write_text("{")
-    with pytest.raises(InputError, match=r"lockstep\.json: is not a report of lockstep"):
+    (folder / "gaussian" / "lockstep-float64.json").write_text("{")
+    with pytest.raises(InputError, match=r"gaussian/lockstep-float64\.json: is not a report of lockstep"):
         Results.read(folder)
 
 

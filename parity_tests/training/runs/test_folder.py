@@ -130,6 +130,14 @@ def test_a_folder_that_is_no_study_is_refused_and_left_alone(name: str, says: st
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_study_begins_where_lockstep_has_judged_its_models(tmp_path: Path) -> None:
+    report = tmp_path / "dropout" / "lockstep-float64.json"
+    report.parent.mkdir()
+    report.write_text("{}")
+    assert StudyFolder.begin(tmp_path, tiny_recipe()).runs() == []
+    assert report.read_text() == "{}"
+
+
 def test_a_run_of_other_images_is_refused(study: Path, tmp_path: Path) -> None:
     shutil.copytree(study, tmp_path, dirs_exist_ok=True)
     environment = tmp_path / "dropout" / "torch" / "seed-0" / "environment.json"
