@@ -59,6 +59,13 @@ def test_event_files_can_be_left_out_and_need_a_folder(tmp_path: Path, require: 
     assert not list(tmp_path.rglob("events.out*"))
 
 
+def test_of_a_run_the_study_is_named(tmp_path: Path) -> None:
+    folder = study_folder(tmp_path / "study", backends=("torch",), seeds=1)
+    result = call("report", folder / "baseline" / "torch" / "seed-0")
+    assert result.exit_code == 2
+    assert f"is one run of a study; name the folder of the study, {folder.resolve()}" in result.output
+
+
 @pytest.mark.parametrize("name", ["nowhere", "empty"])
 def test_what_is_no_study_is_refused_and_left_as_it_is(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()

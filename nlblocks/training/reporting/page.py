@@ -19,9 +19,9 @@ STYLE = """
 .panels figure{margin:0;background:#fff;border-radius:6px;padding:4px}.panels svg{width:100%;height:auto}
 .panels svg text{fill:#1c2127;font-size:inherit}
 .key{display:flex;gap:6px 20px;flex-wrap:wrap;font-size:13px;margin:0 0 10px}
-.key svg{display:inline;vertical-align:-3px}
+.key svg{display:inline;vertical-align:-3px;background:#fff;border-radius:4px}
 summary{cursor:pointer;color:var(--soft);margin-top:10px}pre{font:12.5px ui-monospace,monospace;overflow:auto}
-td.r,th.r{text-align:right}td.r{font-variant-numeric:tabular-nums;white-space:nowrap}a{color:inherit}
+td.r,th.r{text-align:right}th.r{min-width:9ch}td.r{font-variant-numeric:tabular-nums;white-space:nowrap}a{color:inherit}
 h2+p{margin-top:-6px}
 """.strip()
 """What the house's style does not have."""

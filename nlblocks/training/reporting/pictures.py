@@ -23,7 +23,7 @@ STYLE = """
 .tests figure{margin:0;border:3px solid var(--line);border-radius:8px;padding:4px;text-align:center;font-size:13px}
 .tests img{display:block;width:100%;image-rendering:pixelated;border-radius:3px;background:#fff}
 .tests figure.right{border-color:var(--good)}.tests figure.wrong{border-color:var(--bad);border-style:dashed}
-.tests figcaption{margin-top:3px;line-height:1.35;min-height:2.7em;overflow-wrap:anywhere}
+.tests figcaption{margin-top:3px;line-height:1.35;overflow-wrap:anywhere}
 .tests .wrong figcaption{color:var(--bad);font-weight:600}
 select{font:inherit;padding:6px 9px;border:1px solid var(--line);border-radius:7px;background:var(--page);
 color:var(--ink);max-width:100%}

@@ -28,6 +28,7 @@ class StudyFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         if not (path / SUMMARY).is_file():
+            _refuse_a_run(path)
             raise InputError(f"{path}: is not the folder of a study; it has no {SUMMARY}")
         self.recipe = Recipe.from_dict(read_json(path / SUMMARY)["recipe"])
 
@@ -37,9 +38,7 @@ class StudyFolder:
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: is a file; --output names a folder")
         if not (path / SUMMARY).exists():
-            if (path / RECIPE).exists():
-                above = (path / "../../..").resolve()
-                raise InputError(f"{path}: is one run of a study; name the folder of the study, {above}")
+            _refuse_a_run(path)
             own = {variant.name for variant in recipe.variants}  # lockstep may have written there before
             names = sorted(p.name for p in path.iterdir() if p.name[0] != ".") if path.exists() else []
             strangers = [name for name in names if name not in own]
@@ -84,6 +83,12 @@ class StudyFolder:
             "last": asdict(epochs[-1]) if epochs else None,
             "best": asdict(best) if best else None,
         }  # fmt: skip
+
+
+def _refuse_a_run(path: Path) -> None:
+    if (path / RECIPE).exists():
+        above = (path / "../../..").resolve()
+        raise InputError(f"{path}: is one run of a study; name the folder of the study, {above}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
