@@ -74,6 +74,7 @@ FLOORS: tuple[Part, ...] = (
     _part("training/recipes", face=True),
     _part("training/data", face=True),
     _part("training/running", face=True),
+    _part("training/processes", face=True),
     _part("training/runs", "nlblocks.training", face=True),
     _part("training/reporting", face=True),
     _part("training/lockstep", face=True),

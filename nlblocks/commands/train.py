@@ -17,6 +17,7 @@ from nlblocks.commands.options import fields_among, refuse_options
 from nlblocks.commands.overrides import overridden
 from nlblocks.errors import InputError
 from nlblocks.training.data import Batches, read_data
+from nlblocks.training.processes import launched
 from nlblocks.training.recipes import Recipe, recipe_named, recipe_names
 from nlblocks.training.runs import Plan, RunFolder
 
@@ -96,6 +97,12 @@ def _train(plan: Plan, batches: Batches, output: Path | None, tensorboard: bool 
     """Train a plan into a folder, show how it goes and what it came to; where no folder is named, keep nothing."""
     from nlblocks.training.reporting import Results, tables, watching, write_report  # the other commands draw nothing
 
+    if output is None and launched() is not None:
+        raise InputError("several processes train into one folder, which all of them see: give --output")
+    if output is not None and not plan.leads:
+        for _ in plan.train(output, batches):
+            pass
+        return
     if output is None:
         tensorboard = visualdl = False
     with TemporaryDirectory() as nowhere:

@@ -20,6 +20,7 @@ from nlblocks.training.recipes import Recipe
 from nlblocks.training.running import Options, TrainingState
 from nlblocks_paddle import block
 from nlblocks_paddle.backend import backend
+from nlblocks_paddle.training import processes
 from nlblocks_paddle.training.optimiser import POWERS, SLOTS, clip, fill, kept_of, optimiser_of
 
 NO_GPU = "Paddle finds no CUDA device, or is built without CUDA"
@@ -45,14 +46,19 @@ class PaddleTrainer:
         paddle.device.set_device("gpu" if gpu else "cpu")
         self.dtype: DType = "float64" if recipe.precision == "float64" else "float32"
         self.model = backend.build(spec, seed=recipe.seed, dtype=self.dtype)
+        if recipe.sync_norm and processes.several():
+            processes.share_norms(self.model)
         self.forward: Callable[[Tensor], Tensor] = self.model
         if options.compiled:
+            if processes.several():
+                raise InputError("Options: compiled=True is for one process in Paddle; leave it out")
             self.forward = paddle.jit.to_static(self.model.forward)
         groups = recipe.trained(spec.params())
         parameters = dict(self.model.named_parameters())
         self.trained = {name: parameters[name] for names in groups.values() for name in names}
         for name, parameter in parameters.items():
             parameter.stop_gradient = name not in self.trained
+        self.parallel = processes.parallel(self.model) if processes.several() else self.forward
         self.still = [layer for layer in self.model.sublayers() if _is_frozen_norm(layer)]
         self._train()
         self._new_optimiser = lambda: optimiser_of(recipe, self.trained, groups)
@@ -69,7 +75,7 @@ class PaddleTrainer:
             self._train()
         self.optimiser.set_lr(lr)
         with self.autocast():
-            loss = cross_entropy(self.forward(self._input(images)), _tensor(labels), self.recipe.label_smoothing)
+            loss = cross_entropy(self.parallel(self._input(images)), _tensor(labels), self.recipe.label_smoothing)
         self.optimiser.clear_grad(set_to_zero=False)
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimiser)
@@ -80,7 +86,7 @@ class PaddleTrainer:
         self.scaler.update()
         self.steps += 1
         self.updates += not overflown
-        return loss.detach()
+        return processes.mean(loss.detach())
 
     def gradients(self) -> State:
         return self._canonical({name: p.grad.numpy() for name, p in self.trained.items() if p.grad is not None})

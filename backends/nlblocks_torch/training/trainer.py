@@ -18,6 +18,7 @@ from nlblocks.training.recipes import Recipe
 from nlblocks.training.running import Options, TrainingState
 from nlblocks_torch.backend import backend
 from nlblocks_torch.block import assign
+from nlblocks_torch.training import processes
 from nlblocks_torch.training.optimiser import array, clip, fill, optimiser_of, set_rate, slots_of
 
 NO_GPU = "torch finds no CUDA device"
@@ -37,12 +38,15 @@ class TorchTrainer:
         dtype: DType = "float64" if recipe.precision == "float64" else "float32"
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.model = backend.build(spec, seed=recipe.seed, dtype=dtype).to(self.device)
+        if recipe.sync_norm and processes.several():
+            processes.share_norms(self.model)
         self.forward = torch.compile(self.model) if options.compiled else self.model
         groups = recipe.trained(spec.params())
         parameters = dict(self.model.named_parameters())
         self.trained = {name: parameters[name] for names in groups.values() for name in names}
         for name, parameter in parameters.items():
             parameter.requires_grad_(name in self.trained)
+        self.parallel = processes.parallel(cast(torch.nn.Module, self.forward))
         self.still = [module for module in self.model.modules() if _is_frozen_norm(module)]
         self._train()
         self._new_optimiser = lambda: optimiser_of(recipe, self.trained, groups)
@@ -62,7 +66,7 @@ class TorchTrainer:
         with self.autocast():
             target = torch.as_tensor(labels).to(self.device)
             loss = F.cross_entropy(
-                self.forward(self._input(images)), target, label_smoothing=self.recipe.label_smoothing
+                self.parallel(self._input(images)), target, label_smoothing=self.recipe.label_smoothing
             )
         self.optimiser.zero_grad()
         self.scaler.scale(loss).backward()
@@ -72,7 +76,7 @@ class TorchTrainer:
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.steps += 1
-        return loss.detach()
+        return processes.mean(loss.detach())
 
     def gradients(self) -> State:
         return {name: array(p.grad) for name, p in self.trained.items() if p.grad is not None}

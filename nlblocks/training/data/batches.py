@@ -36,8 +36,6 @@ class Batches:
 
     def __init__(self, recipe: Recipe, data: Dataset, *, rank: int = 0, world: int = 1) -> None:
         size = recipe.batch_size
-        if size % world:
-            raise InputError(f"batch_size={size} must be a multiple of the {world} processes")
         if size > len(data.train):
             raise InputError(f"batch_size={size} is more than the {len(data.train)} training images")
         check_fit(recipe, data)
@@ -56,11 +54,16 @@ class Batches:
         own = f":{self.rank}" if self.rank else ""
         return int(generator(self.recipe.seed, f"step:{step}{own}").integers(2**31))
 
-    def of(self, recipe: Recipe) -> Batches:
-        """The batches of a recipe that trains on the same images, such as one with another seed."""
+    def of(self, recipe: Recipe, *, rank: int = 0, world: int = 1) -> Batches:
+        """The batches of a recipe that trains on the same images, such as one with another seed, or a share of them."""
         found = copy.copy(self)
-        found.recipe = recipe
+        found._deal(recipe, rank, world)
         return found
+
+    def _deal(self, recipe: Recipe, rank: int, world: int) -> None:
+        if recipe.batch_size % world:
+            raise InputError(f"batch_size={recipe.batch_size} must be a multiple of the {world} processes")
+        self.recipe, self.rank, self.world = recipe, rank, world
 
     def batch(self, epoch: int, indices: Indices) -> Batch:
         """Some training images together, as a model sees them in an epoch: each augmented by a stream of its own."""

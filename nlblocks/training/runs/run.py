@@ -51,6 +51,7 @@ def run(
     """Train to the end of the recipe, from where the trainer stands: each step as it is done, and each epoch.
 
     Of a trainer that stands within an epoch, ``losses`` are those of the epoch's steps so far, and ``seconds`` theirs.
+    Of several processes the first tests the model; to the others an epoch is its steps.
     """
     per_epoch = batches.steps_per_epoch
     step = trainer.state().step
@@ -63,6 +64,8 @@ def run(
             so_far.append(loss)
             step += 1
             yield Step(step=step, loss=loss, lr=lr, seconds=time.perf_counter() - start)
+        if batches.rank:
+            continue
         mean = float(np.mean([float(value) for value in so_far]))
         took = time.perf_counter() - start
         yield Epoch(epoch=epoch, step=step, loss=mean, seconds=took, **tested(trainer, batches))

@@ -10,6 +10,7 @@ from typing import Any
 from nlblocks.backend import rows
 from nlblocks.errors import InputError
 from nlblocks.training.data import Batches
+from nlblocks.training.processes import Processes, joined, launched
 from nlblocks.training.recipes import Recipe
 from nlblocks.training.running import Options
 from nlblocks.training.runs import metrics
@@ -17,7 +18,7 @@ from nlblocks.training.runs.answers import Pictures
 from nlblocks.training.runs.files import differences, read_json, write_json
 from nlblocks.training.runs.folder import RECIPE, RunFolder
 from nlblocks.training.runs.run import Epoch, Step
-from nlblocks.training.runs.training import train
+from nlblocks.training.runs.training import follow, train
 
 SUMMARY, PICTURES = "summary.json", "pictures.safetensors"
 
@@ -124,20 +125,43 @@ class Plan:
         variants = self.variants or tuple(found.name for found in self.recipe.variants)
         return [(variant, backend, seed) for seed in seeds for variant in variants for backend in self.backends]
 
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that writes the folder and says how it goes: it may be one of several."""
+        place = launched()
+        return place is None or place.rank == 0
+
     def train(self, path: Path, batches: Batches) -> Iterator[tuple[RunFolder, Step | Epoch]]:
-        """Train into a folder what is not there yet: each step and epoch as it is done, and the run that it is of."""
-        study = StudyFolder.begin(path, self.recipe)
-        if not (path / PICTURES).exists():
-            Pictures.of(batches).write(path / PICTURES)
+        """Train into a folder what is not there yet: each step and epoch as it is done, and the run that it is of.
+
+        Several processes all call it, with one folder that all of them see; only the one that leads hears of steps.
+        """
+        with joined(self.backends, self.options) as processes:
+            if processes.rank:
+                self._follow(path, batches, processes)
+                return
+            study = StudyFolder.begin(path, self.recipe)
+            if not (path / PICTURES).exists():
+                Pictures.of(batches).write(path / PICTURES)
+            for variant, backend, seed in self.places():
+                run = study.run(variant, backend, seed)
+                if self.source is not None and not run.steps():
+                    run.take_over(self.source)
+                own = batches.of(run.recipe, world=processes.world)
+                processes.barrier()
+                for event in () if run.done else self._train(run, own):
+                    if isinstance(event, Epoch):
+                        study.summarise()
+                    yield run, event
+            study.summarise()
+
+    def _follow(self, path: Path, batches: Batches, processes: Processes) -> None:
+        """Take part in each run, once the process that leads has made its folder."""
         for variant, backend, seed in self.places():
-            run = study.run(variant, backend, seed)
-            if self.source is not None and not run.steps():
-                run.take_over(self.source)
-            for event in () if run.done else self._train(run, batches.of(run.recipe)):
-                if isinstance(event, Epoch):
-                    study.summarise()
-                yield run, event
-        study.summarise()
+            processes.barrier()
+            run = StudyFolder(path).run(variant, backend, seed)
+            if not run.done:
+                follow(run, batches.of(run.recipe, rank=processes.rank, world=processes.world), self.options)
 
     def _train(self, run: RunFolder, batches: Batches) -> Iterator[Step | Epoch]:
         return train(run, batches, self.options, self.checkpoint_every, self.keep_every)

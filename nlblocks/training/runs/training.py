@@ -54,6 +54,16 @@ def train(
             yield event
 
 
+def follow(folder: RunFolder, batches: Batches, options: Options) -> None:
+    """Train a run along with the process that writes it, from the checkpoint that both find."""
+    trainer = trainer_of(folder.backend, folder.recipe, folder.recipe.variants[0].model, options)
+    found = folder.state()
+    if found is not None:
+        trainer.load(found[0])
+    for _ in run(trainer, folder.recipe, batches):
+        pass
+
+
 class Recorder:
     """Writes the steps and epochs of a run as they come, and its checkpoints.
 
