@@ -58,10 +58,11 @@ class StudyProgress:
         if self._done is None:
             found = StudyFolder(run.path.parents[2]).runs()
             self._done = {(one.variant, one.backend, one.recipe.seed) for one in found if one.done}
-        if place != self._place:
+        if place == self._place:
+            taken, seconds = self._spent.get(run.backend, (0, 0.0))
+            self._spent[run.backend] = taken + (not isinstance(event, Epoch)), seconds + now - self._last
+        else:  # what came before its first step, such as to load a framework, is no measure of a step
             self._place, self._top1 = place, ""
-        taken, seconds = self._spent.get(run.backend, (0, 0.0))
-        self._spent[run.backend] = taken + (not isinstance(event, Epoch)), seconds + now - self._last
         self._last = now
         if isinstance(event, Epoch):
             self._top1 = f"  top-1 {100 * event.top1:.1f} %"

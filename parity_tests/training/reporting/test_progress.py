@@ -45,11 +45,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
-    """Two seeds in both frameworks, of which no run has ended: that is what progress is told."""
-    study = StudyFolder(study_folder(tmp_path_factory.mktemp("study"), seeds=2))
-    for run in study.runs():
-        (run.path / "checkpoints").mkdir(exist_ok=True)
-    return study
+    """Two seeds in both frameworks; without checkpoints no run counts as done."""
+    return StudyFolder(study_folder(tmp_path_factory.mktemp("study"), seeds=2))
 
 
 def places(study: StudyFolder) -> list[tuple[str, str, int]]:
@@ -57,12 +54,15 @@ def places(study: StudyFolder) -> list[tuple[str, str, int]]:
     return [(name, backend, seed) for seed in (0, 1) for name in variants for backend in ("torch", "paddle")]
 
 
-def shown(study: StudyFolder, clock: Clock, *runs: tuple[str, str, int], terminal: bool = False) -> str:
-    """What is shown while some runs are trained, a step every so many seconds."""
+def shown(
+    study: StudyFolder, clock: Clock, *runs: tuple[str, str, int], terminal: bool = False, wait: float = 0.0
+) -> str:
+    """What is shown while some runs are trained, a step every so many seconds; before each run comes a wait."""
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=terminal, width=120, color_system=None)
     with StudyProgress(places(study), EPOCHS, STEPS, console) as bars:
         for place in runs:
+            clock.now += wait
             for event in events(study.path / place[0] / place[1] / f"seed-{place[2]}"):
                 clock.now += SECONDS * isinstance(event, Step)
                 bars.take(RunFolder(study.path / place[0] / place[1] / f"seed-{place[2]}"), event)
@@ -104,6 +104,11 @@ def test_a_slow_framework_makes_its_own_runs_alone_longer(study: StudyFolder, cl
                 bars.take(RunFolder(folder), event)
     left = EPOCHS * STEPS * (10 * 1.0 + 11 * 10.0)
     assert stream.getvalue().splitlines()[-1].endswith(f"; {progress.duration(left)} left")
+
+
+def test_the_wait_before_a_first_step_is_no_measure(study: StudyFolder, clock: Clock) -> None:
+    lines = shown(study, clock, ("baseline", "torch", 0), wait=1000.0).splitlines()
+    assert lines[0].endswith(f"; {progress.duration((24 * EPOCHS - 1) * STEPS * SECONDS)} left")
 
 
 def test_runs_that_are_done_already_take_no_time(
