@@ -25,7 +25,7 @@ BLOG = "blog_cifar10"
 """The recipe of the blog's own study."""
 WORDS = {
     "above": "above the baseline on every seed", "below": "below the baseline on every seed",
-    "mixed": "above it on some seeds, not on others",
+    "mixed": "above the baseline on some seeds, not on others",
 }  # fmt: skip
 """A conclusion of :meth:`Results.conclusion`."""
 
