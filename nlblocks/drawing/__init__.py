@@ -1,4 +1,4 @@
-"""A block as a picture, made from a trace of itself: the flow of its tensors, and what each of them is.
+"""A block as a picture, made from runs of itself: the flow of its tensors, and what its relations relate.
 
 ``draw`` draws a spec; ``draw_example`` draws what the catalogue shows of a kind.
 """

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from nlblocks.drawing.flow import Node, Panel, Tensor
-from nlblocks.drawing.ink import INK, PAINTS, SIZE, SMALL, SOFT, arrow, box, shape, text, width
+from nlblocks.drawing.ink import INK, PAINTS, SIZE, SMALL, SOFT, Drawn, arrow, box, shape, text, width
 from nlblocks.drawing.layout import Layout, Point, layout
 
 LINE, SMALL_LINE, PAD, STEM = 15.0, 13.0, 6.0, 7.0
@@ -16,15 +15,6 @@ SIDE, SLANT = 11.0, 12.0
 """Pixels beside a text, and how far the side of an operation slants that changes how many channels there are."""
 PORT = 22.0
 """Pixels between two arrows into one box."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """Marks that stand in a rectangle from (0, 0) on."""
-
-    marks: tuple[str, ...]
-    width: float
-    height: float
 
 
 def flow(panel: Panel) -> Drawn:

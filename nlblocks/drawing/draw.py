@@ -1,4 +1,4 @@
-"""A drawing, in order: two twins of the block are traced, their steps named and folded, and laid out on a page."""
+"""A drawing, in order: twins of the block are traced, their steps named and folded, and laid out on a page."""
 
 from __future__ import annotations
 

@@ -162,21 +162,21 @@ class _Builder:
     def _of_chain(self, steps: Sequence[Step]) -> Node:
         inner = steps[0].scope.removeprefix(self.path).strip(".") if steps[0].leaf else ""
         said = [words(step, self.seen) for step in steps]
-        look: Look = "learned" if steps[0].kind in LEARNED else "plain"
-        title = inner.rpartition(".")[0] or inner
+        title, lines = inner.rpartition(".")[0] or inner, tuple(_lines(said))
+        if steps[0].kind not in LEARNED:
+            return Node(look="plain", title=title, lines=lines)
         weights = {use.source for use in steps[0].params}
-        title += AGAIN if look == "learned" and weights & self._used else ""
+        title += AGAIN if weights & self._used else ""
         self._used |= weights
-        return Node(look=look, title=title, lines=tuple(_lines(said)), change=self._change(steps))
+        return Node(look="learned", title=title, lines=lines, change=self._change(steps[0], steps[0]))
 
     def _of_part(self, part: str, steps: Sequence[Step]) -> Node:
         """A module as one box, and what is in it: its class, or how many there are of each class."""
         inside = dict.fromkeys(self._deepest(part, step.scope) for step in steps)
         counted = Counter(_class(self.seen, path) for path in inside if path)
         said = ", ".join(name if count == 1 else f"{count} × {name}" for name, count in counted.items())
-        return Node(
-            look="part", title=part.removeprefix(self.path).strip("."), lines=(said,), change=self._change(steps)
-        )
+        title = part.removeprefix(self.path).strip(".")
+        return Node(look="part", title=title, lines=(said,), change=self._change(steps[0], steps[-1]))
 
     def _deepest(self, part: str, scope: str) -> str:
         """The outermost module in a part, or the part itself, that computes something of its own."""
@@ -184,11 +184,9 @@ class _Builder:
         paths = [part] + [".".join([part, *inner[: depth + 1]]) for depth in range(len(inner))]
         return next((path for path in paths if self._computes(path)), "")
 
-    def _change(self, steps: Sequence[Step]) -> tuple[Extent, Extent] | None:
-        """The channels, which are the second axis, before and after, where they change."""
-        if not any(step.kind in LEARNED for step in steps):
-            return None
-        before, after = self.seen.axis(steps[0].uses[0].read, 1), self.seen.axis(steps[-1].output, 1)
+    def _change(self, first: Step, last: Step) -> tuple[Extent, Extent] | None:
+        """The channels, which are the second axis, before one step and after another, where they change."""
+        before, after = self.seen.axis(first.uses[0].read, 1), self.seen.axis(last.output, 1)
         return None if before == after else (before, after)
 
     def _edge(self, use: Use, step: Step, target: int, part: str) -> None:

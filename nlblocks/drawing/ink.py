@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
@@ -32,6 +32,15 @@ PAINTS = {
     "operation": Paint("#868e96", "#f1f3f5"),
     "part": Paint("#862e9c", "#f8f0fc"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Marks that stand in a rectangle from (0, 0) on."""
+
+    marks: tuple[str, ...]
+    width: float
+    height: float
 
 
 def width(text: str, size: float = SIZE, *, bold: bool = False) -> float:
@@ -92,3 +101,10 @@ def n(value: float) -> str:
     """A number with at most one decimal, the same on every machine."""
     found = f"{value:.1f}"
     return found.removesuffix(".0") if found != "-0.0" else "0"
+
+
+def at(drawn: Drawn, x: float, y: float) -> Iterator[str]:
+    """Marks, moved to a place."""
+    yield f'<g transform="translate({n(x)} {n(y)})">'
+    yield from drawn.marks
+    yield "</g>"

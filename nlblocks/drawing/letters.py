@@ -11,7 +11,8 @@ from itertools import combinations
 
 from nlblocks.errors import InputError
 
-DIVISORS = (2, 4, 8, 16, 32, 64)
+DIVISORS, DIVIDED = (2, 4, 8, 16, 32, 64), ("T", "H", "W", "S")
+"""What pooling and strides divide extents by, and the letters of those; fewer channels have a letter of their own."""
 MULTIPLES = range(2, 17)
 Letters = Mapping[str, int]
 
@@ -40,48 +41,52 @@ class Formula:
 
 
 class Names:
-    """Finds what an extent is called that was seen in two twins, and what it is in the block that is drawn."""
+    """Finds what an extent is called that was seen in twins of a block, and what it is in the block that is drawn."""
 
-    def __init__(self, owner: str, first: Letters, second: Letters, drawn: Letters) -> None:
-        self._owner, self._twins, self._drawn = owner, (first, second), drawn
-        self._formulas = tuple(_formulas(tuple(drawn)))
-        self._known: dict[tuple[int, int], Extent] = {}
+    def __init__(self, owner: str, twins: Sequence[Letters], drawn: Letters) -> None:
+        self._owner, self._twins, self._drawn = owner, tuple(twins), drawn
+        self.formulas = tuple(_formulas(tuple(drawn)))
+        self._known: dict[tuple[int, ...], Extent] = {}
 
-    def extent(self, first: int, second: int, merged: Sequence[Extent] = ()) -> Extent:
-        """What an axis is called of these extents in the twins; ``merged`` are the axes that it was made from, if any.
+    def extent(self, seen: tuple[int, ...], merged: Sequence[Extent] = ()) -> Extent:
+        """What an axis is called that has these extents, one a twin; ``merged`` are the axes that it was made from.
 
         Raises InputError where it is no formula of letters.
         """
-        seen = first, second
         if seen not in self._known:
             self._known[seen] = self._plain(seen) or _product(merged) or self._formula(seen)
         return self._known[seen]
 
-    def letter(self, first: float, second: float) -> str:
+    def letter(self, seen: tuple[float | None, ...]) -> str:
         """The letter that a number of the block's code is, "√" and it where it is the root of one, "" where neither."""
         for name in self._drawn:
-            a, b = (twin[name] for twin in self._twins)
-            if (first, second) == (a, b):
+            extents = tuple(twin[name] for twin in self._twins)
+            if seen == extents:
                 return name
-            if (first, second) == (math.sqrt(a), math.sqrt(b)):
+            if seen == tuple(map(math.sqrt, extents)):
                 return f"√{name}"
         return ""
 
-    def _plain(self, seen: tuple[int, int]) -> Extent | None:
+    def fitting(self, seen: tuple[int, ...]) -> Iterator[Formula]:
+        """The formulas that give these extents."""
+        return (formula for formula in self.formulas if tuple(map(formula.of, self._twins)) == seen)
+
+    def _plain(self, seen: tuple[int, ...]) -> Extent | None:
         """A constant, or a letter alone."""
-        if seen[0] == seen[1]:  # no letter has the same extent in both
+        if len(set(seen)) == 1:  # no letter has the same extent in all
             return Extent(str(seen[0]), (), seen[0])
-        same = (name for name in self._drawn if (self._twins[0][name], self._twins[1][name]) == seen)
+        same = (name for name in self._drawn if tuple(twin[name] for twin in self._twins) == seen)
         return next((Extent(name, (name,), self._drawn[name]) for name in same), None)
 
-    def _formula(self, seen: tuple[int, int]) -> Extent:
-        for formula in self._formulas:
-            if (formula.of(self._twins[0]), formula.of(self._twins[1])) == seen:
-                return Extent(formula.text, formula.letters, formula.of(self._drawn))
-        raise InputError(
-            f"{self._owner}: an axis has {seen[0]} entries at {dict(self._twins[0])} and {seen[1]} at "
-            f"{dict(self._twins[1])}, which is no formula of these; give it a letter in the spec's letters()"
-        )
+    def _formula(self, seen: tuple[int, ...]) -> Extent:
+        found = next(self.fitting(seen), None)
+        if found is None:
+            raise InputError(
+                f"{self._owner}: an axis has {', '.join(map(str, seen))} entries in "
+                f"{'; '.join(str(dict(twin)) for twin in self._twins)}, which is no formula of these letters; "
+                "give it one in the spec's letters()"
+            )
+        return Extent(found.text, found.letters, found.of(self._drawn))
 
 
 def _product(merged: Sequence[Extent]) -> Extent | None:
@@ -101,7 +106,7 @@ def _formulas(names: tuple[str, ...]) -> Iterator[Formula]:
         for k in MULTIPLES:
             yield Formula(f"{k}{a}", (a,), partial(_times, k, (a,)))
         yield Formula(f"1+{a}", (a,), partial(_plus, 1, (a,)))
-    for a in names:
+    for a in (name for name in names if name in DIVIDED):
         for k in DIVISORS:
             yield Formula(f"⌊{a}/{k}⌋", (a,), partial(_part, k, a, 0))
             yield Formula(f"⌈{a}/{k}⌉", (a,), partial(_part, k, a, k - 1))

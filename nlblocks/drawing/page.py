@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from html import escape
 
 from nlblocks.catalogue import entry
-from nlblocks.drawing import boxes
-from nlblocks.drawing.boxes import Drawn
+from nlblocks.drawing import boxes, insets
 from nlblocks.drawing.flow import Panel, panels
-from nlblocks.drawing.ink import FONT, INK, PAINTS, PAPER, SIZE, SMALL, SOFT, box, n, text, width, wrapped
+from nlblocks.drawing.ink import FONT, INK, PAINTS, PAPER, SIZE, SMALL, SOFT, Drawn, at, box, n, text, width, wrapped
+from nlblocks.drawing.pictures import Pictures
 from nlblocks.drawing.seen import Seen
+from nlblocks.drawing.twins import is_network
 from nlblocks.specs.base import describe
 
 PAGE, MARGIN, GUTTER, INSIDE = 880.0, 16.0, 20.0, 10.0
 """Pixels: the width of a page, what is left free around it, between two panels, and inside the frame of one."""
-LINE, TITLE, SWATCH = 16.0, 20.0, 12.0
+LINE, TITLE, SWATCH, KEY = 16.0, 20.0, 12.0, 26.0
 ROOM = PAGE - 2 * MARGIN
 KEYS = {
     "end": "input, output", "plain": "tensor", "relation": "relation", "map": "attention", "learned": "with weights",
@@ -31,12 +32,16 @@ FOLDED = (
     "Left out: axes of 1, constants, and what changes nothing, such as a division by 1."
 )
 
+ON_PICTURE = (
+    "On the picture (sky, a thing, ground; positions of one kind have the same features): {} with random weights. "
+    "White is 0 (of a gate its least entry), the full colour the largest entry, blue is negative."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A panel on the page, with its corner."""
+    """Something on the page, with its corner."""
 
-    title: str
     drawn: Drawn
     x: float
     y: float
@@ -53,23 +58,28 @@ class Placed:
 def svg(seen: Seen) -> str:
     """The whole drawing."""
     flows = panels(seen)
+    pictures = None if is_network(seen.spec, seen.shape_in) else Pictures(seen)
     heading = _heading(seen)
-    placed = _placed([_framed(panel) for panel in flows], MARGIN + heading.height + GUTTER)
-    legend = _legend(seen, flows)
-    bottom = max(panel.bottom for panel in placed) + GUTTER
-    high = bottom + legend.height + MARGIN
-    marks = [*_at(heading, MARGIN, MARGIN), *_at(legend, MARGIN, bottom)]
-    for panel in placed:
-        marks += _at(panel.drawn, panel.x, panel.y)
-    size = f'width="{n(PAGE)}" height="{n(high)}"'
+    shown = [insets.inset(shown) for shown in pictures.shown()] if pictures is not None else []
+    legends = (_legend(seen, flows, pictures, room) for room in (ROOM, insets.ROOM))
+    top = MARGIN + heading.height + GUTTER
+    pages = [_placed([*map(_framed, flows), *shown, legend], top) for legend in legends]
+    placed = min(pages, key=_bottom)  # below all, or beside
+    marks = [*at(heading, MARGIN, MARGIN), *(mark for part in placed for mark in at(part.drawn, part.x, part.y))]
+    size = f'width="{n(PAGE)}" height="{n(_bottom(placed) + MARGIN)}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {n(PAGE)} {n(high)}" font-family="{FONT}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {n(PAGE)} {n(_bottom(placed) + MARGIN)}" '
+        f'font-family="{FONT}">',
         f"<title>{escape(describe(seen.spec))}</title>",
         f'<rect {size} fill="{PAPER}"/>',
         *marks,
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _bottom(placed: Sequence[Placed]) -> float:
+    return max(part.bottom for part in placed)
 
 
 def _heading(seen: Seen) -> Drawn:
@@ -81,28 +91,27 @@ def _heading(seen: Seen) -> Drawn:
     return Drawn(tuple(marks), ROOM, y)
 
 
-def _framed(panel: Panel) -> Placed:
+def _framed(panel: Panel) -> Drawn:
     """A panel; the one of a part in a frame of the colour of parts, under its name."""
     drawn = boxes.flow(panel)
     if not panel.title:
-        return Placed("", drawn, 0.0, 0.0)
+        return drawn
     wide = max(drawn.width, width(panel.title, bold=True)) + 2 * INSIDE
     high = drawn.height + TITLE + 2 * INSIDE
     frame = f'<rect width="{n(wide)}" height="{n(high)}" rx="6" fill="none" stroke="{PAINTS["part"].line}"/>'
     name = text(INSIDE, INSIDE + 9, panel.title, bold=True, anchor="start", fill=PAINTS["part"].line)
-    inner = _at(drawn, (wide - drawn.width) / 2, INSIDE + TITLE)
-    return Placed(panel.title, Drawn((frame, name, *inner), wide, high), 0.0, 0.0)
+    inner = at(drawn, (wide - drawn.width) / 2, INSIDE + TITLE)
+    return Drawn((frame, name, *inner), wide, high)
 
 
-def _placed(found: Sequence[Placed], top: float) -> list[Placed]:
-    """Each panel as high as it can be, and there as far to the left, beside and below those before it."""
+def _placed(found: Sequence[Drawn], top: float) -> list[Placed]:
+    """Each as high as it can be, and there as far to the left, beside and below those before it."""
     placed: list[Placed] = []
-    for panel in found:
-        drawn = panel.drawn
+    for drawn in found:
         xs = sorted({MARGIN, *(other.right + GUTTER for other in placed)})
         places = [(_highest(placed, drawn.width, x, top), x) for x in xs if x + drawn.width <= PAGE - MARGIN]
         y, x = min(places, default=(_highest(placed, PAGE, MARGIN, top), MARGIN))
-        placed.append(Placed(panel.title, drawn, x, y))
+        placed.append(Placed(drawn, x, y))
     return placed
 
 
@@ -112,19 +121,24 @@ def _highest(placed: Sequence[Placed], wide: float, x: float, top: float) -> flo
     return max((panel.bottom + GUTTER for panel in above), default=top)
 
 
-def _legend(seen: Seen, flows: Sequence[Panel]) -> Drawn:
+def _legend(seen: Seen, flows: Sequence[Panel], pictures: Pictures | None, room: float) -> Drawn:
     """What letters and colours mean, and what is folded."""
-    marks, y = [f'<path d="M0 0H{n(ROOM)}" stroke="{SOFT}" stroke-width="0.5"/>'], 4.0
-    for said, fill in ((_letters(seen), INK), (_numbers(seen, flows), INK), (FOLDED, SOFT)):
-        marks += _paragraph(said, y, fill)
-        y += LINE * len(wrapped(said, SIZE, ROOM))
+    marks, y = [f'<path d="M0 0H{n(room)}" stroke="{SOFT}" stroke-width="0.5"/>'], 4.0
+    paragraphs = [(_letters(seen), INK), (_numbers(seen, flows), INK), (FOLDED, SOFT)]
+    if pictures is not None:
+        paragraphs.append((ON_PICTURE.format(describe(pictures.twin.spec)), SOFT))
+    for said, fill in paragraphs:
+        marks += _paragraph(said, y, fill, room)
+        y += LINE * len(wrapped(said, SIZE, room))
     x, y = 0.0, y + 8
     for kind, said in KEYS.items():
+        wide = KEY + width(said, SMALL + 1)
         if kind in _kinds(flows):
+            x, y = (0.0, y + LINE) if x + wide > room else (x, y)
             marks.append(box(x, y, SWATCH * 1.6, SWATCH, PAINTS[kind]))
-            marks.append(text(x + 26, y + 10, said, size=SMALL + 1, anchor="start"))
-            x += 26 + width(said, SMALL + 1) + 16
-    return Drawn(tuple(marks), ROOM, y + SWATCH)
+            marks.append(text(x + KEY, y + 10, said, size=SMALL + 1, anchor="start"))
+            x += wide + 16
+    return Drawn(tuple(marks), room, y + SWATCH)
 
 
 def _kinds(flows: Sequence[Panel]) -> set[str]:
@@ -149,13 +163,7 @@ def _numbers(seen: Seen, flows: Sequence[Panel]) -> str:
     return "Here: " + ", ".join(f"{name} {number}" for name, number in letters.items() if name in used) + "."
 
 
-def _paragraph(said: str, y: float, fill: str) -> Iterator[str]:
-    for line in wrapped(said, SIZE, ROOM):
+def _paragraph(said: str, y: float, fill: str, room: float = ROOM) -> Iterator[str]:
+    for line in wrapped(said, SIZE, room):
         y += LINE
         yield text(0, y, line, fill=fill, anchor="start")
-
-
-def _at(drawn: Drawn, x: float, y: float) -> Iterator[str]:
-    yield f'<g transform="translate({n(x)} {n(y)})">'
-    yield from drawn.marks
-    yield "</g>"

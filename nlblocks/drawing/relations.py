@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from nlblocks.drawing.seen import Seen
@@ -25,12 +26,25 @@ def relations(numbers: Sequence[int], seen: Seen) -> set[int]:
     return found
 
 
+def ways(seen: Seen) -> list[list[Step]]:
+    """Each relation, as the step that makes it and those that go on with it, up to a softmax."""
+    found = []
+    for number in sorted(relations(range(len(seen.steps)), seen)):
+        way = [seen.steps[number]]
+        for step in seen.steps[number + 1 :]:
+            on = any(use.source == other.output for use in step.uses for other in way)
+            if on and step.kind in WEIGHING and way[-1].kind != "softmax":
+                way.append(step)
+        found.append(way)
+    return found
+
+
 def _relates(step: Step, seen: Seen) -> bool:
     """Whether a step pairs every entry of one tensor with every entry of another."""
     if len(step.uses) != 2:
         return False
     if step.kind == "matmul":
         return True
-    first, second = ({extent.text for extent in seen.extents(use.read)} for use in step.uses)
-    result = {extent.text for extent in seen.extents(step.output)}
+    first, second = (Counter(extent.text for extent in seen.extents(use.read)) for use in step.uses)
+    result = Counter(extent.text for extent in seen.extents(step.output))
     return step.kind == "add" and first < result and second < result

@@ -13,8 +13,8 @@ from nlblocks import paths
 from nlblocks.backend import Array
 from nlblocks.blocks import build, run
 from nlblocks.drawing.letters import Extent, Names
-from nlblocks.drawing.steps import Step, Steps, Use
-from nlblocks.drawing.twins import Twin, twins
+from nlblocks.drawing.steps import Step, Steps, Use, number_of
+from nlblocks.drawing.twins import twins
 from nlblocks.errors import InputError
 from nlblocks.numerics import distance, tolerance
 from nlblocks.parity.running import Subject
@@ -31,12 +31,12 @@ class Seen:
 
     def __init__(self, spec: BlockSpec, shape: Shape, backend: str) -> None:
         self.spec, self.shape_in, self.backend = spec, shape, backend
-        first, second = twins(spec, shape)
-        self.trace, self.maps = observed(first, backend, sample.random_array(first.shape, SEED, "drawing"))
-        self._other, _ = observed(second, backend, sample.random_array(second.shape, SEED, "drawing"))
-        if [op.kind for op in self.trace.ops] != [op.kind for op in self._other.ops]:
+        found = twins(spec, shape)
+        runs = [observed(twin.spec, backend, random_point(twin.spec, twin.shape)) for twin in found]
+        (self.trace, self.maps), self._traces = runs[0], [trace for trace, _ in runs]
+        if len({tuple(op.kind for op in trace.ops) for trace in self._traces}) > 1:
             raise InputError(f"{type(spec).__name__}: it computes otherwise at other sizes, and cannot be drawn")
-        self.names = Names(type(spec).__name__, first.letters, second.letters, spec.letters(shape))
+        self.names = Names(type(spec).__name__, [twin.letters for twin in found], spec.letters(shape))
         self._read = Steps(self.trace)
 
     @property
@@ -55,9 +55,7 @@ class Seen:
 
     def shape(self, number: int) -> Shape:
         """The shape of a tensor in the first twin."""
-        found = self.trace.shape(number)
-        assert found is not None, number
-        return found
+        return _shape(self.trace, number)
 
     def extents(self, number: int) -> tuple[Extent, ...]:
         """What a tensor's axes are called, and their extents in the block that is drawn; axes of 1 are left out."""
@@ -66,17 +64,15 @@ class Seen:
 
     def axis(self, number: int, index: int) -> Extent:
         """One axis of a tensor."""
-        first, second = (shape[index] for shape in self._shapes(number))
-        return self.names.extent(first, second, self._merged(number, (first, second)))
+        seen = tuple(shape[index] for shape in self._shapes(number))
+        return self.names.extent(seen, self._merged(number, seen))
 
-    def _shapes(self, number: int) -> tuple[Shape, Shape]:
-        """The shapes of a tensor in both twins."""
-        other = self._other.shape(number)
-        assert other is not None, number
-        return self.shape(number), other
+    def _shapes(self, number: int) -> list[Shape]:
+        """The shapes of a tensor in the twins."""
+        return [_shape(trace, number) for trace in self._traces]
 
     def _merged(self, number: int, sizes: tuple[int, ...]) -> tuple[Extent, ...]:
-        """The axes of another tensor, one after another, that an axis of these sizes in the twins was made from."""
+        """The axes of another tensor, one after another, that an axis of these extents was made from."""
         op = self._read.graph.producer.get(number)
         if op is None or op.kind not in vocabulary.LAYOUT or not op.inputs:
             return ()
@@ -99,10 +95,9 @@ class Seen:
 
     def number(self, step: Step) -> str:
         """A number of the block's code: the letter that it is, or the number."""
-        twin = next(other for other in Steps(self._other).steps if other.output == step.output)
-        assert step.number is not None, step
-        assert twin.number is not None, twin
-        return self.names.letter(step.number, twin.number) or f"{step.number:.3g}".replace("-", "−")
+        read = [next(op for op in trace.ops if step.output in op.outputs) for trace in self._traces]
+        seen = tuple(number_of(op) for op in read)
+        return self.names.letter(seen) or f"{step.number:.3g}".replace("-", "−")
 
     def move(self, use: Use, *, product: bool = False) -> str:
         """What is done to a tensor to be read, "" where nothing but axes of 1 come or go.
@@ -127,25 +122,36 @@ class Seen:
         """The tensors that are the block's attention maps, by the values that it gives when it is asked for them."""
         found = {}
         for name, array in self.maps.items():
-            same = (step.output for step in self.steps if _same(self.trace.values[step.output], array))
-            number = next(same, None)
-            if number is not None:
-                found[number] = name
+            same = [step.output for step in self.steps if _same(self.trace.values[step.output], array)]
+            if same:
+                found[same[-1]] = name  # a clip may have changed nothing
         return found
 
 
-def observed(twin: Twin, backend: str, x: Array) -> tuple[Trace, dict[str, Array]]:
-    """One evaluation of a block in float64 on random weights: its trace with all values, and its attention maps."""
-    module = build(twin.spec, backend, dtype="float64")
-    load_state(module, sample.random_state(twin.spec, SEED))
+def random_point(spec: BlockSpec, shape: Shape, seed: int = SEED) -> sample.Point:
+    """Random weights, none of them a zero gate, and a random input."""
+    state, x = sample.random_state(spec, seed), sample.random_array(shape, seed, "drawing")
+    return sample.Point(state=state, x=x, grad_output=np.zeros(0))
+
+
+def observed(spec: BlockSpec, backend: str, point: sample.Point) -> tuple[Trace, dict[str, Array]]:
+    """One evaluation of a block in float64: its trace with all values, and its attention maps."""
+    module, x = build(spec, backend, dtype="float64"), point.x
+    load_state(module, point.state)
     with paths.force("direct"):  # the formula as it is written: the fast path has no map
         trace = Subject.alone(module, x, SEED).run(training=False, backward=False)
-        asked = bool(twin.spec.attention_shapes(twin.shape))
+        asked = bool(spec.attention_shapes(x.shape))
         maps = run(module, x, return_attention=True).attention if asked else None
     if trace.error:
-        raise InputError(f"{type(twin.spec).__name__} fails on an input of shape {twin.shape}: {trace.error}")
+        raise InputError(f"{type(spec).__name__} fails on an input of shape {x.shape}: {trace.error}")
     return trace, maps if isinstance(maps, dict) else {} if maps is None else {"attention": maps}
 
 
 def _same(a: Array, b: Array) -> bool:
     return a.size == b.size and distance(a.ravel(), b.ravel()) <= tolerance.EQUAL
+
+
+def _shape(trace: Trace, number: int) -> Shape:
+    found = trace.shape(number)
+    assert found is not None, number
+    return found

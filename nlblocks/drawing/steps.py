@@ -148,10 +148,9 @@ class Steps:
             kind = "masked_fill"
         if kind == "where":
             uses = list({use.source: use for use in uses}.values())
-        beside = next((op.attrs[role] for role in NUMBERS if _is_number(op.attrs.get(role))), None)
         step = Step(
             kind=kind, scope=op.scope, leaf=op.leaf, uses=tuple(uses), params=tuple(params), attrs=op.attrs,
-            output=op.outputs[0], number=beside,
+            output=op.outputs[0], number=number_of(op),
             bounds=tuple(bound for source in live for bound in self._bounds.get(source, ())),
         )  # fmt: skip
         self.steps.append(self._joined(step))
@@ -169,6 +168,11 @@ class Steps:
             else:
                 uses.append(use)
         return replace(step, uses=tuple(uses))
+
+
+def number_of(op: Op) -> float | None:
+    """The number that an operation takes in the place of a tensor, if it does."""
+    return next((op.attrs[role] for role in NUMBERS if _is_number(op.attrs.get(role))), None)
 
 
 def _is_number(value: Any) -> bool:

@@ -8,14 +8,14 @@ from itertools import islice
 from typing import Any
 
 from nlblocks.errors import InputError
-from nlblocks.specs.base import BlockSpec, Shape
+from nlblocks.specs.base import BlockSpec, Shape, describe
 
 PRIMES = tuple(n for n in range(13, 1024) if all(n % k for k in range(2, 32) if k < n))
-BATCHES, STARTS = (4, 5), (0, 5)
-"""The number of images in each twin, and the first of the primes that it takes."""
-SPATIAL = ((7, 11), (9, 13), (11, 17), (13, 7))
-"""Height and width of a block's input, the smaller ones first."""
-PICTURES = ((67, 165), (99, 229))
+BATCHES, STARTS, ADDED = (5, 6, 4), (0, 4, 2), (0, 0, 1)
+"""Of each twin: the number of images, the first of the primes that it takes, and what is added: the third is even."""
+SPATIAL = ((4, 7, 11), (8, 13, 4), (5, 10, 9), (4, 9, 13), (12, 14, 16))
+"""Time, height and width of a block's input, a twin's own first."""
+PICTURES = ((1, 67, 165), (1, 99, 101), (1, 131, 67))
 """The same of a network's, which halves them several times: what is left is to tell height from width still."""
 SIZES = ("in_channels", "inter_channels", "num_classes", "width", "hidden", "image_size")
 """The fields of specs that say how large a tensor is; ``positions`` follows from the input."""
@@ -35,19 +35,18 @@ class Twin:
         return self.spec.letters(self.shape)
 
 
-def twins(spec: BlockSpec, shape: Shape) -> tuple[Twin, Twin]:
-    """Two twins of a block: in each, every letter of the spec has an extent of its own, and in the other another.
+def twins(spec: BlockSpec, shape: Shape) -> tuple[Twin, ...]:
+    """Three twins of a block: in each, every letter of the spec has an extent of its own, and in each another.
 
     Raises InputError where there are none.
     """
     found: list[Twin] = []
-    for batch, start in zip(BATCHES, STARTS, strict=True):
+    for number in range(len(BATCHES)):
         others = {item for twin in found for item in twin.letters.items()}
-        fitting = (twin for twin in _twins(spec, shape, batch, start) if not twin.letters.items() & others)
-        found += islice(fitting, 1)
-    if len(found) < 2:
-        raise InputError(f"{type(spec).__name__}: found no sizes at which each of its letters has an extent of its own")
-    return found[0], found[1]
+        found += islice((twin for twin in _twins(spec, shape, number) if not twin.letters.items() & others), 1)
+    if len(found) < len(BATCHES):
+        raise InputError(f"{describe(spec)}: found no sizes at which each of its letters has an extent of its own")
+    return tuple(found)
 
 
 def is_network(spec: BlockSpec, shape: Shape) -> bool:
@@ -55,12 +54,15 @@ def is_network(spec: BlockSpec, shape: Shape) -> bool:
     return len(spec.output_shape(shape)) == 2
 
 
-def _twins(spec: BlockSpec, shape: Shape, batch: int, first: int) -> Iterator[Twin]:
-    for start in range(first, len(PRIMES)):
-        for height, width in PICTURES if is_network(spec, shape) else SPATIAL:
-            twin = _twin(spec, shape, batch, (height - 2, height, width), PRIMES[start:] + PRIMES[:start])
-            extents = list(twin.letters.values()) if twin is not None else []
-            if twin is not None and len(set(extents)) == len(extents) and min(extents) >= TELLING:
+def _twins(spec: BlockSpec, shape: Shape, number: int) -> Iterator[Twin]:
+    """Twins that would do as the one of a number, the smaller ones first."""
+    known = PICTURES if is_network(spec, shape) else SPATIAL
+    for start in range(STARTS[number], len(PRIMES)):
+        primes = tuple(prime + ADDED[number] for prime in PRIMES[start:] + PRIMES[:start])
+        for extents in known[number:] + known[:number]:
+            twin = _twin(spec, shape, BATCHES[number], extents, primes)
+            letters = list(twin.letters.values()) if twin is not None else []
+            if twin is not None and len(set(letters)) == len(letters) and min(letters) >= TELLING:
                 yield twin
 
 
@@ -81,16 +83,19 @@ def _twin(spec: BlockSpec, shape: Shape, batch: int, extents: Shape, primes: tup
 
 
 def _sizes(spec: BlockSpec, spatial: Shape, primes: tuple[int, ...]) -> dict[str, Any]:
-    """The fields that give a block other sizes. A block inside a network grows by as much as the network's width."""
-    own = [f.name for f in fields(spec) if f.name in SIZES and getattr(spec, f.name) is not None]
-    changes: dict[str, Any] = dict(zip(own, primes, strict=False))
-    factor = PRIMES.index(primes[0]) + 2
-    inside = {f.name: getattr(spec, f.name) for f in fields(spec) if isinstance(getattr(spec, f.name), BlockSpec)}
-    if inside:
-        changes["width"] = getattr(spec, "width", 1) * factor
-    for name, block in inside.items():
-        grown = [f.name for f in fields(block) if f.name in SIZES and getattr(block, f.name) is not None]
-        changes[name] = replace(block, **{size: getattr(block, size) * factor for size in grown})
-    if any(f.name == "positions" for f in fields(spec)):
+    """The fields that give a block other sizes. A block inside a network grows, or shrinks, as the network's width."""
+    changes: dict[str, Any] = dict(zip(_own(spec), primes, strict=False))
+    width = getattr(spec, "width", 1)
+    for item in fields(spec):
+        block = getattr(spec, item.name)
+        if isinstance(block, BlockSpec):
+            grown = {name: max(1, getattr(block, name) * changes["width"] // width) for name in _own(block)}
+            changes[item.name] = replace(block, **grown)
+    if any(item.name == "positions" for item in fields(spec)):
         changes["positions"] = spatial[0] * spatial[1]
     return changes
+
+
+def _own(spec: BlockSpec) -> list[str]:
+    """The fields that say how large the tensors of a block are, where they are given."""
+    return [item.name for item in fields(spec) if item.name in SIZES and getattr(spec, item.name) is not None]

@@ -15,10 +15,10 @@ from nlblocks import specs
 from nlblocks.catalogue import entry
 from nlblocks.drawing import draw, draw_example
 from nlblocks.drawing.flow import Panel, panels
-from nlblocks.drawing.seen import Seen, observed
-from nlblocks.drawing.twins import Twin, is_network
+from nlblocks.drawing.letters import Names
+from nlblocks.drawing.seen import Seen, observed, random_point
+from nlblocks.drawing.twins import is_network, twins
 from nlblocks.errors import InputError
-from nlblocks.proof import sample
 from nlblocks.specs.base import BlockSpec, Shape, describe
 from nlblocks.specs.catalogue import EXAMPLES
 from parity_tests.helpers.checkout import ROOT
@@ -56,10 +56,23 @@ def test_every_framework_gives_the_same_drawing_of_every_form(spec: BlockSpec, r
 def test_the_numbers_are_those_of_a_run_of_the_block_itself(spec: BlockSpec) -> None:
     shape = spec.example_shape()
     seen = Seen(spec, shape, _backend())
-    trace, _ = observed(Twin(spec, shape), seen.backend, sample.random_array(shape, 0, "drawing"))
+    trace, _ = observed(spec, seen.backend, random_point(spec, shape))
     for step in seen.steps:
         drawn = [seen.axis(step.output, index).number for index in range(len(seen.shape(step.output)))]
         assert tuple(drawn) == trace.shape(step.output), step
+
+
+@pytest.mark.parametrize("spec", BLOCKS, ids=describe)
+def test_each_extent_is_one_formula_alone(spec: BlockSpec) -> None:
+    shape = spec.example_shape()
+    found = twins(spec, shape)
+    names = Names(spec.kind, [twin.letters for twin in found], spec.letters(shape))
+    runs = [observed(twin.spec, _backend(), random_point(twin.spec, twin.shape))[0] for twin in found]
+    made = [number for op in runs[0].ops for number in op.outputs]
+    seen = {tuple(axes) for number in made for axes in zip(*(run.shape(number) for run in runs), strict=True)}
+    several = {axes: [f.text for f in names.fitting(axes)] for axes in seen if len(set(axes)) > 1}
+    letters = {tuple(twin.letters[name] for twin in found) for name in found[0].letters}
+    assert not {axes: texts for axes, texts in several.items() if len(texts) > 1 and axes not in letters}
 
 
 @pytest.mark.parametrize("kind", nlblocks.kinds())
@@ -98,9 +111,8 @@ def test_a_letter_that_is_none_is_refused(monkeypatch) -> None:
         return {**BlockSpec.letters(self, shape), "D": self.inner + 1}
 
     monkeypatch.setattr(specs.NonLocal, "letters", lying)
-    assert _tensors(_panels(specs.NonLocal(in_channels=6))[0])["theta"] == "B, ⌊C/2⌋, H, W"
-    with pytest.raises(InputError, match="which is no formula of these"):
-        _panels(specs.NonLocal(in_channels=6, inter_channels=3))
+    with pytest.raises(InputError, match=r"NonLocal: an axis has .* which is no formula of these letters; give it one"):
+        _panels(specs.NonLocal(in_channels=6))
 
 
 def test_another_block_is_another_drawing() -> None:

@@ -1,0 +1,279 @@
+"""What a block relates, seen on a small picture: its maps and relations there, and what their entries mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from nlblocks.backend import Array
+from nlblocks.drawing.relations import ways
+from nlblocks.drawing.seen import Seen, observed, random_point
+from nlblocks.drawing.steps import Step, Use
+from nlblocks.drawing.twins import Twin
+from nlblocks.drawing.words import words
+from nlblocks.errors import InputError
+from nlblocks.init import generator
+from nlblocks.specs.base import BlockSpec, Shape, describe
+from nlblocks.specs.layout import MapLayout
+
+KINDS = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 2], [2, 2, 2, 2]])
+"""A picture of 4 × 4 positions: sky, a thing in it, and ground that rises to one side, so that no side is like another.
+
+Positions of one kind have the same features.
+"""
+FRAMES = 2
+"""How many such pictures are a film."""
+POSITION, CHANNEL = 5, 1
+"""The position whose row is shown, on the thing, and the channel."""
+OTHER = 12
+"""The entry of that row that is marked: a position on the ground, or the last channel."""
+CHANNELS = (8, 16, 32, 64, 128)
+"""The channels that are tried, the fewest first."""
+HALVED = ("ratio", "reduction")
+"""How fields end whose number is halved, a few times, where it leaves too few channels."""
+HALVINGS = 5
+TELLING = 2
+"""Every letter of channels is at least this: a sum over one inner channel is none."""
+SPATIAL = {"B", "N", "M", "T", "H", "W"}
+SEEDS = 6
+"""Weights are drawn anew, a few times, until the entries of every map and relation differ by a share of the largest."""
+DIFFER, GATES_DIFFER = 0.3, 0.003
+"""That share; gates lie close together."""
+LOOSE, SHRINKS = 0.4, 40
+"""Features and weights shrink until a softmax gives on average at most this much to one entry: a row tells more."""
+NOUNS = {"N": "position", "M": "pooled position"}
+SAYS = {
+    "positions": "Entry (i, j) is how much position i reads of {key} j. Row i is a map over the picture.",
+    "lines": "Row i is how much position i reads of each position on the axes through it: its {axes}. It reads itself "
+    "once, in the last of them.",
+    "channels": "Entry (i, j) is how much channel i reads of channel j: channel i becomes the sum of all channels by "
+    "row i.",
+    "gate": "Entry c is what channel c is multiplied by.",
+    "mask": "Entry i is what position i is multiplied by.",
+}
+"""What the entries of a map mean, by the meaning of its layout."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A map or a relation on the picture.
+
+    ``values`` are its entries, [rows, columns], or [entries] of a gate or a mask; ``picture`` is what kind each
+    position is of, [frames, rows, columns]. Row ``i`` (or the mask) lies over the picture as ``row`` does, a value a
+    window of ``window`` positions, NaN where it has none. Where entries are of channels, ``channels`` are those [C,
+    frames, rows, columns], and ``result`` what channel i becomes.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    values: Array
+    picture: Array
+    i: int
+    j: int
+    row: Array | None = None
+    window: Shape = (1, 1, 1)
+    channels: Array | None = None
+    result: Array | None = None
+
+
+class Pictures:
+    """A block on the small picture, where it does what it does anywhere, operation by operation."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+        self.twin = small(seen.spec, seen.shape_in)
+        self.grid = _frames(self.twin.shape[2:])
+        layouts = self.twin.spec.map_layouts(self.twin.shape)
+        self._layouts = {tensor: layouts[name] for tensor, name in seen.map_names.items()}
+        self._ways = ways(seen)
+        for seed in range(SEEDS):
+            self._run(seed)
+            if all(map(self._tells, self._tensors())):
+                break
+
+    def _run(self, seed: int) -> None:
+        """Run the block on the picture, with weights that spread its softmaxes."""
+        spec, seen = self.twin.spec, self.seen
+        point = replace(random_point(spec, self.twin.shape, seed), x=_features(self.twin.shape, seed))
+        for _ in range(SHRINKS):
+            self.trace, _ = observed(spec, seen.backend, point)
+            if [op.kind for op in self.trace.ops] != [op.kind for op in seen.trace.ops]:
+                raise InputError(f"{type(spec).__name__}: it computes otherwise on a picture of {self.twin.shape[2:]}")
+            rows = [self.value(step.output) for step in seen.steps if step.kind == "softmax"]
+            if all(float(row.max(-1).mean()) <= LOOSE for row in rows):
+                break
+            point = point.tempered(spec)
+
+    def _tells(self, tensor: int) -> bool:
+        """Whether the entries of a map or a relation differ enough to be seen."""
+        layout = self._layouts.get(tensor)
+        share = GATES_DIFFER if layout is not None and layout.meaning in ("gate", "mask") else DIFFER
+        values = self.value(tensor)
+        return float(np.ptp(values)) > share * float(np.abs(values).max())
+
+    def value(self, tensor: int) -> Array:
+        """The values of a tensor of the block that is drawn, on the picture."""
+        found: Array = self.trace.values[tensor][0]
+        return found
+
+    def _tensors(self) -> list[int]:
+        """The attention maps, and the relations that become none, in the order in which they are made."""
+        ends = [(found[0].output, found[-1]) for found in self._ways]
+        apart = {relation for relation, end in ends if end.kind != "softmax" and end.output not in self._layouts}
+        return [step.output for step in self.seen.steps if step.output in self._layouts or step.output in apart]
+
+    def shown(self) -> Iterator[Shown]:
+        """The maps and relations, as they are drawn."""
+        found = self._tensors()
+        for step in self.seen.steps:
+            if step.output in found:
+                layout = self._layouts.get(step.output)
+                yield self._relation(step) if layout is None else self._map(step, layout)
+
+    def _map(self, step: Step, layout: MapLayout) -> Shown:
+        made = [found for found in self._ways if found[-1].output == step.output]
+        values, name = self.value(step.output), self.seen.map_names[step.output]
+        key = "position" if set(layout.pool) <= {1} else "pooled position"
+        axes = {2: "column, then its row", 3: "frames, then its column, then its row"}.get(len(layout.grid), "")
+        shown = Shown(
+            title=self._title(step.output, "attention" if name == "attention" else f"{name} attention"),
+            lines=(SAYS[layout.meaning].format(key=key, axes=axes), *self._said(made)), values=values,
+            picture=_kinds(self.grid), i=POSITION, j=OTHER,
+        )  # fmt: skip
+        if layout.meaning == "mask":
+            return replace(shown, values=values.ravel(), row=values.reshape(self.grid))
+        if layout.meaning == "gate":
+            gated = next(other for other in self.seen.steps if self._uses(other, step.output) is not None)
+            (x,) = (use for use in gated.uses if use.source != step.output)
+            return replace(shown, values=values.ravel(), channels=self.value(x.source).reshape(-1, *self.grid))
+        if layout.meaning == "channels":
+            return self._of_channels(shown, step)
+        matrix = values.reshape(-1, values.shape[-1])
+        row = matrix[POSITION]
+        if layout.meaning == "lines":
+            return replace(shown, values=matrix, j=-1, row=_crossed(row, POSITION, self.grid, len(layout.grid)))
+        window = (1,) * (3 - len(layout.grid)) + (layout.pool or (1,) * len(layout.grid))
+        keys = tuple(extent // size for extent, size in zip(self.grid, window, strict=True))
+        j = min(OTHER, matrix.shape[1] - 1)
+        return replace(shown, values=matrix, j=j, row=row.reshape(keys), window=window)
+
+    def _of_channels(self, shown: Shown, step: Step) -> Shown:
+        """A map from channel to channel: what the channels are, and what channel i becomes."""
+        shown = replace(shown, i=CHANNEL, j=shown.values.shape[1] - 1)
+        applied = next((other for other in self.seen.steps if self._uses(other, step.output) is not None), None)
+        read = [use.read for use in applied.uses if use.source != step.output] if applied is not None else []
+        if applied is None or len(read) != 1:
+            return shown
+        channels, result = (self._by_channel(tensor) for tensor in (read[0], applied.output))
+        return replace(shown, channels=channels, result=result[CHANNEL])
+
+    def _by_channel(self, tensor: int) -> Array:
+        """A tensor of channels and positions as a picture of each channel."""
+        values, names = self.value(tensor), [extent.text for extent in self.seen.extents(tensor)][1:]
+        return (values.T if names[0] == "N" else values).reshape(-1, *self.grid)
+
+    def _relation(self, step: Step) -> Shown:
+        """A relation that is not turned into weights: of positions, or of channels."""
+        values, names = self.value(step.output), [extent.text for extent in self.seen.extents(step.output)][1:]
+        noun = NOUNS.get(names[0], "channel")
+        of_positions = noun == "position"
+        i, j = (POSITION, OTHER) if of_positions else (CHANNEL, values.shape[1] - 1)
+        said = f"Entry (i, j) is the relation of {noun} i to {noun} j"
+        return Shown(
+            title=self._title(step.output, "relation"), lines=(f"{said}: {self._formula(step)}.", ), values=values,
+            picture=_kinds(self.grid), i=i, j=j, row=values[i].reshape(self.grid) if of_positions else None,
+        )  # fmt: skip
+
+    def _title(self, tensor: int, name: str) -> str:
+        return f"{name} [{', '.join(extent.text for extent in self.seen.extents(tensor))}]"
+
+    def _said(self, made: Sequence[Sequence[Step]]) -> Iterator[str]:
+        """How a map comes of a relation, where it comes of one."""
+        if made:
+            first, *rest = made[0]
+            said = ", ".join(words(step, self.seen) for step in rest if step.kind != "cat")
+            yield f"It is {self._formula(first)}" + (f"; then {said}." if said else ".")
+
+    def _formula(self, step: Step) -> str:
+        """An entry of a relation, by what it is made of."""
+        a, b = (self._named(use) for use in step.uses)
+        if step.kind == "matmul":
+            return f"{a}(i) · {b}(j), {words(step, self.seen).partition(', ')[2]}"
+        return f"{a}(i) + {b}(j)"
+
+    def _named(self, use: Use) -> str:
+        """The layer that a tensor comes from, through what has no weights of its own layer; x where there is none."""
+        made, weights = {step.output: step for step in self.seen.steps}, ""
+        step = made.get(use.source)
+        while step is not None and not step.leaf and len(step.uses) == 1:
+            if step.kind == "matmul":
+                weights = f"{(self.seen.trace.parameter(step.params[0].source) or '').rpartition('.')[2]}·"
+            step = made.get(step.uses[0].source)
+        if step is None or not step.leaf:
+            return f"{weights}x"
+        above, _, name = step.scope.rpartition(".")
+        contained = above and not any(other.scope == above for other in self.seen.steps)
+        return weights + (above.rpartition(".")[2] if contained else name)
+
+    def _uses(self, step: Step, tensor: int) -> Use | None:
+        return next((use for use in step.uses if use.source == tensor), None)
+
+
+def small(spec: BlockSpec, shape: Shape) -> Twin:
+    """A spec for inputs of ``shape`` at the size of the picture: few channels, its ratios halved if need be."""
+    spatial = {1: (KINDS.size,), 2: KINDS.shape, 3: (FRAMES, *KINDS.shape)}[len(shape) - 2]
+    found: Twin | None = None
+    names = {item.name for item in fields(spec)}
+    for channels in CHANNELS:
+        for halved in range(HALVINGS):
+            changes: dict[str, Any] = {n: max(1, getattr(spec, n) >> halved) for n in names if n.endswith(HALVED)}
+            if "positions" in names:
+                changes["positions"] = KINDS.size
+            if "in_channels" in names:
+                changes["in_channels"] = channels
+            inner = getattr(spec, "inter_channels", None)
+            if inner is not None:
+                changes["inter_channels"] = max(TELLING, inner * channels // shape[1])
+            try:
+                twin = Twin(replace(spec, **changes), (1, channels, *spatial))
+                twin.spec.check_input(twin.shape)
+            except InputError:
+                continue
+            found = found or twin
+            if all(extent >= TELLING for name, extent in twin.letters.items() if name not in SPATIAL):
+                return twin
+    if found is None:
+        raise InputError(f"{describe(spec)} takes no picture of {spatial}")
+    return found
+
+
+def _frames(spatial: Shape) -> tuple[int, int, int]:
+    """Frames, rows and columns of a picture; a line is one row."""
+    frames, rows, columns = (1, 1, *spatial)[-3:]
+    return frames, rows, columns
+
+
+def _kinds(grid: tuple[int, int, int]) -> Array:
+    return np.resize(KINDS, grid)
+
+
+def _features(shape: Shape, seed: int) -> Array:
+    """The picture [1, C, *spatial]: a position's features are those of its kind."""
+    kinds = np.resize(KINDS, shape[2:])
+    drawn = generator(seed, "drawing:features").normal(size=(shape[1], int(KINDS.max()) + 1))
+    return drawn[:, kinds][None].astype(np.float32).astype(np.float64)
+
+
+def _crossed(row: Array, position: int, grid: tuple[int, int, int], dims: int) -> Array:
+    """The row of a map over the axes through a position, laid out: NaN elsewhere; the position is on the last axis."""
+    found = np.full(grid, np.nan)
+    place, start = np.unravel_index(position, grid), 0
+    for axis in range(3 - dims, 3):
+        line: list[Any] = list(place)
+        line[axis] = slice(None)
+        found[tuple(line)] = row[start : start + grid[axis]]
+        start += grid[axis]
+    return found
