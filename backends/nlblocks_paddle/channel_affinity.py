@@ -9,7 +9,7 @@ from paddle import Tensor
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
-from nlblocks_paddle.layers import BatchNorm, pointwise
+from nlblocks_paddle.layers import BatchNorm, number, pointwise
 
 
 class ChannelAffinity(Block):
@@ -39,7 +39,7 @@ class ChannelAffinity(Block):
         g = self.g(x).flatten(2)  # [B, D, N]
 
         affinity = theta @ phi.transpose([0, 2, 1])  # [B, D, D]
-        attention = affinity / x.shape[2] if spec.mode == "dot_product" else F.softmax(affinity, axis=-1)
+        attention = affinity / number(x.shape[2], x) if spec.mode == "dot_product" else F.softmax(affinity, axis=-1)
         y = (attention @ g).reshape([x.shape[0], spec.inner, *x.shape[2:]])  # [B, D, H, W]
         z = x + self.norm(self.w_z(y))  # [B, C, H, W]
         return (z, attention) if return_attention else z

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import paddle
 import paddle.nn.functional as F
@@ -51,9 +51,16 @@ def mean(x: Tensor, *axes: int) -> Tensor:
     return x
 
 
+def number(value: float, like: Tensor) -> Any:
+    """A number to reckon with beside ``like``: in float64 a static program would hold a Python number as float32."""
+    if paddle.in_dynamic_mode() or like.dtype != paddle.float64 or not isinstance(value, int | float):
+        return value
+    return paddle.full([], value, like.dtype)
+
+
 def hard_sigmoid(x: Tensor, slope: float) -> Tensor:
     """``slope`` · x + 0.5 clipped to [0, 1]; where it is 0 or 1 there is no gradient."""
-    y = x * slope + 0.5
+    y = x * number(slope, x) + 0.5
     return paddle.where((y > 0) & (y < 1), y, (y >= 1).astype(y.dtype))
 
 
@@ -112,7 +119,7 @@ class BatchNorm(nn.Layer):
         layers.check_batch(self.weight.shape[0], x.shape)
 
     def _normalise(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
-        scale = self.weight / (var + self.spec.eps).sqrt()  # [C]
+        scale = self.weight / (var + number(self.spec.eps, var)).sqrt()  # [C]
         return (x - _per_channel(mean, x)) * _per_channel(scale, x) + _per_channel(self.bias, x)
 
     def _kernel(self, x: Tensor, mean: Tensor, var: Tensor, training: bool) -> Tensor:
@@ -122,12 +129,12 @@ class BatchNorm(nn.Layer):
 
     @paddle.no_grad()
     def _move(self, mean: Tensor, var: Tensor, count: Tensor) -> None:
-        momentum = self.spec.momentum
+        new, old = number(self.spec.momentum, mean), number(1 - self.spec.momentum, mean)
         if self.spec.variance == "unbiased":
             count = count.astype(var.dtype)  # Paddle divides integers in float32
             var = var * (count / (count - 1))
-        paddle.assign(self.running_mean * (1 - momentum) + mean * momentum, self.running_mean)
-        paddle.assign(self.running_var * (1 - momentum) + var * momentum, self.running_var)
+        paddle.assign(self.running_mean * old + mean * new, self.running_mean)
+        paddle.assign(self.running_var * old + var * new, self.running_var)
 
 
 def _per_channel(vector: Tensor, x: Tensor) -> Tensor:

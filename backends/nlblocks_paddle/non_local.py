@@ -12,7 +12,7 @@ from nlblocks.paths import FORMULAS
 from nlblocks_paddle.block import Block
 from nlblocks_paddle.kernels.paths import choose
 from nlblocks_paddle.kernels.products import dot_product, ramp_product, softmax_product
-from nlblocks_paddle.layers import BatchNorm, max_pool, pointwise
+from nlblocks_paddle.layers import BatchNorm, max_pool, number, pointwise
 
 
 class NonLocal(Block):
@@ -67,10 +67,10 @@ class NonLocal(Block):
             affinity = F.relu(a.unsqueeze(2) + b.unsqueeze(1))  # [B, N, M]
         else:
             affinity = theta.transpose([0, 2, 1]) @ phi  # [B, N, M]
-        affinity = affinity / self.spec.scale_value
+        affinity = affinity / number(self.spec.scale_value, affinity)
         if self.spec.mode in ("embedded_gaussian", "gaussian"):
             return F.softmax(affinity, axis=-1)
-        return affinity / phi.shape[-1]
+        return affinity / number(phi.shape[-1], affinity)
 
     def _product(self, theta: Tensor, phi: Tensor, g: Tensor) -> Tensor:
         """theta [B, D, N], phi [B, D, M], g [B, D, M] → the map's product with g, [B, D, N], without the map."""

@@ -45,6 +45,21 @@ def test_paddle_to_static_with_a_batch_of_any_size(spec: BlockSpec, mode: str) -
         np.testing.assert_allclose(array, expected.state_after[name], rtol=0, atol=limit)
 
 
+@pytest.mark.parametrize(
+    "spec", [spec for spec in SPECS if spec.values[0].kind != "attention_resnet"]
+)  # slow, of these
+def test_paddle_to_static_in_float64(spec: BlockSpec) -> None:
+    """A static program holds Python's numbers as float32, 1e-8 away."""
+    layer = built(spec.deterministic(), "paddle", "float64")
+    x = sample.random_array(spec.example_shape(), 0, "x")
+    layer.train()
+    expected = nlblocks.run(layer, x, training=True)
+    output = paddle.jit.to_static(layer.forward, full_graph=True)(paddle.to_tensor(x)).numpy()
+    assert np.abs(output - expected.output).max() <= 1e-12 * np.abs(expected.output).max()
+    for name, array in nlblocks.state_of(layer).items():
+        assert np.abs(array - expected.state_after[name]).max() <= 1e-12 * np.abs(array).max()
+
+
 # torch's compiler makes an instance of a custom autograd function itself, and warns about that.
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 @pytest.mark.parametrize("spec", ONE_OF_EACH)

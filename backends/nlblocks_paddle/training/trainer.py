@@ -52,7 +52,7 @@ class PaddleTrainer:
         if options.compiled:
             if processes.several():
                 raise InputError("Options: compiled=True is for one process in Paddle; leave it out")
-            self.forward = paddle.jit.to_static(self.model.forward)
+            self.forward = paddle.jit.to_static(self.model.forward, full_graph=True)
         groups = recipe.trained(spec.params())
         parameters = dict(self.model.named_parameters())
         self.trained = {name: parameters[name] for names in groups.values() for name in names}
