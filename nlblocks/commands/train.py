@@ -19,6 +19,7 @@ from nlblocks.errors import InputError
 from nlblocks.training.data import Batches, read_data
 from nlblocks.training.processes import launched
 from nlblocks.training.recipes import Recipe, recipe_named, recipe_names
+from nlblocks.training.running import Options
 from nlblocks.training.runs import Plan, RunFolder
 
 
@@ -37,6 +38,9 @@ from nlblocks.training.runs import Plan, RunFolder
 @click.option("--checkpoint-every", type=click.IntRange(1), metavar="STEPS", help="Beside the end of each epoch.")
 @click.option("--keep-every", type=click.IntRange(1), metavar="EPOCHS", help="Beside the last and the best epoch.")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="How many, from the recipe's on.")
+@click.option("--device", default="auto", show_default=True, help="cpu, gpu, or auto: a GPU where there is one.")
+@click.option("--workers", default=0, show_default=True, type=click.IntRange(0), help="Processes that prepare batches.")
+@click.option("--compile", "compiled", is_flag=True, help="Run the models through the framework's compiler.")
 @click.option("--tensorboard/--no-tensorboard", default=None, help="Event files; default: where tensorboardX is.")
 @click.option("--visualdl/--no-visualdl", default=None, help="Likewise for VisualDL; default: where it is installed.")
 @click.option("--lockstep", "judged", is_flag=True, help="Train both side by side, and judge whether it is the same.")
@@ -44,7 +48,8 @@ from nlblocks.training.runs import Plan, RunFolder
 def train(
     ctx: click.Context, words: tuple[str, ...], listed: bool, show: bool, backend: str, variants: tuple[str, ...],
     images: Path | None, output: Path | None, source: Path | None, checkpoint_every: int | None,
-    keep_every: int | None, seeds: int, tensorboard: bool | None, visualdl: bool | None, judged: bool,
+    keep_every: int | None, seeds: int, device: str, workers: int, compiled: bool, tensorboard: bool | None,
+    visualdl: bool | None, judged: bool,
 ) -> None:  # fmt: skip
     """Train the models of a recipe: by name, or in a JSON file. Every field of it is an option too.
 
@@ -86,7 +91,7 @@ def train(
         sys.exit(judge(found, [found.variant(name) for name in variants] or found.variants, batches, output))
     plan = Plan(
         recipe=found, backends=backends, variants=variants, seeds=seeds, checkpoint_every=checkpoint_every,
-        keep_every=keep_every, source=begun,
+        keep_every=keep_every, source=begun, options=Options(device=device, workers=workers, compiled=compiled),
     )  # fmt: skip
     if output is None and (tensorboard or visualdl):
         raise InputError("--tensorboard and --visualdl write beside the runs; give --output, where they are kept")
@@ -119,7 +124,9 @@ def _refuse_beside_lockstep(ctx: click.Context, backend: str) -> None:
     """Options that mean nothing there are refused."""
     if backend != "both":
         raise InputError(f"--lockstep trains in two backends side by side; leave out --backend {backend}")
-    names = "source", "checkpoint_every", "keep_every", "seeds", "tensorboard", "visualdl"
+    names = (
+        "source", "checkpoint_every", "keep_every", "seeds", "device", "workers", "compiled", "tensorboard", "visualdl",
+    )  # fmt: skip
     refuse_options(ctx, "--lockstep trains each model once, from its start, and keeps the verdict alone", *names)
 
 

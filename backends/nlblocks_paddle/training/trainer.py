@@ -43,7 +43,8 @@ class PaddleTrainer:
             raise InputError(
                 "Recipe: precision='mixed' has no effect in Paddle on a CPU; choose float32, a GPU, or backend torch"
             )
-        paddle.device.set_device("gpu" if gpu else "cpu")
+        self.device = "gpu" if gpu else "cpu"
+        paddle.device.set_device(self.device)
         self.dtype: DType = "float64" if recipe.precision == "float64" else "float32"
         self.model = backend.build(spec, seed=recipe.seed, dtype=self.dtype)
         if recipe.sync_norm and processes.several():

@@ -73,9 +73,10 @@ class TrainingState:
 
 
 class Trainer(Protocol):
-    """One model, its optimiser, and how one step is taken, in one framework."""
+    """One model, its optimiser, and how one step is taken, in one framework, on its ``device``."""
 
     framework: str
+    device: str
     model: Any
 
     def step(self, images: Any, labels: Any, *, lr: float, seed: int) -> Any:

@@ -47,7 +47,7 @@ def train(
         step = trainer.state().step
         so_far = metrics.cut(folder.path / METRICS, step)
         begun = so_far.epochs[-1].step if so_far.epochs else 0
-        folder.open_session(session(folder.backend, batches, options, step))
+        folder.open_session(session(trainer, batches, options, step))
         recorder = Recorder(folder, trainer, batches, checkpoint_every, keep_every)
         for event in run(trainer, recipe, batches, losses=so_far.losses[begun:].tolist(), seconds=seconds):
             recorder.take(event)
@@ -110,15 +110,15 @@ def check_data(folder: RunFolder, batches: Batches) -> None:
         raise InputError(f"{folder.path}: was trained on other images ({there}; here {own}); give the same --data")
 
 
-def session(backend: str, batches: Batches, options: Options, step: int) -> dict[str, Any]:
+def session(trainer: Trainer, batches: Batches, options: Options, step: int) -> dict[str, Any]:
     """In what environment a process goes on after ``step`` steps."""
-    row = row_of(backend)
+    row = row_of(trainer.framework)
     names = ["nlblocks", "numpy", *([row.distribution] if row.distribution else [])]
     return {
-        "step": step, "backend": backend, "data": digest(batches),
+        "step": step, "backend": trainer.framework, "data": digest(batches),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in names},
         "platform": platform.platform(), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
-        "cores": os.cpu_count(), "device": options.device, "compiled": options.compiled, "processes": batches.world,
+        "cores": os.cpu_count(), "device": trainer.device, "compiled": options.compiled, "processes": batches.world,
     }  # fmt: skip
 
 
