@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Literal
 
 from nlblocks.drawing.letters import Extent
@@ -61,8 +60,6 @@ class Panel:
     title: str
     nodes: list[Node] = field(default_factory=list)
     edges: list[tuple[int, int]] = field(default_factory=list)
-    relations: list[int] = field(default_factory=list)
-    """The steps that make the relations in it, by their number in the block."""
 
 
 def panels(seen: Seen) -> list[Panel]:
@@ -92,7 +89,6 @@ class _Builder:
 
     def build(self, title: str) -> Panel:
         self.panel.title = title
-        self.panel.relations = sorted(self.relations)
         for chain in self._chains():
             self._node(chain)
         return self.panel
@@ -126,11 +122,10 @@ class _Builder:
         return ""
 
     def _computes(self, path: str) -> bool:
-        """Whether a module computes more than its layers do: steps of its own, one after another."""
-        own = [number for number in self.numbers if self.seen.steps[number].scope == path]
-        if not all(self.seen.steps[number].leaf for number in own):
-            return True
-        return any(b == a + 1 for a, b in pairwise(own))
+        """Whether a module computes more than its layers do: steps of its own, or one after another."""
+        own = [self.seen.steps[number] for number in self.numbers if self.seen.steps[number].scope == path]
+        made = {step.output for step in own}
+        return any(not step.leaf or any(use.source in made for use in step.uses) for step in own)
 
     def _follows(self, number: int, chain: Sequence[int]) -> bool:
         """Whether a step only goes on with what the chain before it made."""

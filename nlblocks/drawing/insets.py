@@ -28,6 +28,8 @@ TIE = 1e-6
 """A share of a level: what lies between two levels but for rounding is the upper one on every machine."""
 FEW = 8
 """Channels that are shown."""
+CLOSE = 0.05
+"""Entries that differ by no more are written with one more digit."""
 Shade = Callable[[float], str]
 
 
@@ -102,7 +104,7 @@ def _channels(shown: Shown, shade: Shade) -> Drawn:
     row = shown.values[shown.i] if shown.values.ndim > 1 else shown.values
     few, cell = min(FEW, len(row)), THUMB / max(shown.channels.shape[2], shown.channels.shape[3])
     of_channels, step, marks = _shades(shown.channels), THUMB + 5, list[str]()
-    frames = shown.channels.shape[1]
+    frames, digits = shown.channels.shape[1], 2 if np.ptp(row) > CLOSE else 3
     for channel in range(few):
         x = channel * step * frames
         thumb = _cells(shown.channels[channel], cell, of_channels)
@@ -112,7 +114,7 @@ def _channels(shown: Shown, shade: Shade) -> Drawn:
             f'<rect x="{n(x)}" y="{n(THUMB + 4)}" width="{n(wide)}" height="12" fill="{shade(row[channel])}" '
             f'stroke="{SOFT}" stroke-width="0.5"/>'
         )
-        marks.append(text(x + wide / 2, THUMB + 27, _short(row[channel]), size=8.5, fill=SOFT))
+        marks.append(text(x + wide / 2, THUMB + 27, _short(row[channel], digits), size=8.5, fill=SOFT))
     x = few * step * frames
     if shown.result is not None and few == len(row):
         marks.append(text(x + 4, THUMB / 2 + 4, "→"))

@@ -87,7 +87,7 @@ class Pictures:
         self.twin = small(seen.spec, seen.shape_in)
         self.grid = _frames(self.twin.shape[2:])
         layouts = self.twin.spec.map_layouts(self.twin.shape)
-        self._layouts = {tensor: layouts[name] for tensor, name in seen.map_names.items()}
+        self._layouts = {tensor: layouts[name] for tensor, name in seen.map_names.items() if name in layouts}
         self._ways = ways(seen)
         for seed in range(SEEDS):
             self._run(seed)

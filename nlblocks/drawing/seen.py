@@ -97,7 +97,10 @@ class Seen:
         """A number of the block's code: the letter that it is, or the number."""
         read = [next(op for op in trace.ops if step.output in op.outputs) for trace in self._traces]
         seen = tuple(number_of(op) for op in read)
-        return self.names.letter(seen) or f"{step.number:.3g}".replace("-", "−")
+        letter = self.names.letter(seen)
+        if not letter and len(set(seen)) > 1:
+            return "a number that depends on sizes"
+        return letter or f"{step.number:.3g}".replace("-", "−")
 
     def move(self, use: Use, *, product: bool = False) -> str:
         """What is done to a tensor to be read, "" where nothing but axes of 1 come or go.

@@ -20,6 +20,7 @@ NEUTRAL = {"add", "sub", "mul", "div", "pow", "scale", "where", "masked_fill"}
 SAME = {"amax": "max", "amin": "min"}
 """Kinds that compute the same and differ in their gradients."""
 JOINED = {"add", "mean"}
+"""Kinds of which one after another are one: a sum of three, a mean over two axes."""
 NUMBERS = ("x", "other")
 """The roles in which an operation takes a number for a tensor."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -17,7 +18,8 @@ SHORT = {
     "div": "divide", "dropout": "dropout (training)",
     "dropout_channels": "dropout of channels (training)",
 }  # fmt: skip
-SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷"}
+SIGNS, TURNING = {"add": "+", "sub": "−", "mul": "×", "div": "÷"}, {"sub", "div"}
+"""Signs of kinds that a number or a parameter is the other operand of, and those where it matters which is first."""
 
 
 def words(step: Step, seen: Seen) -> str:
@@ -27,14 +29,16 @@ def words(step: Step, seen: Seen) -> str:
     if step.kind in REDUCTIONS:
         return f"{step.kind} over {', '.join(lost(step, seen))}"
     if step.kind in SIGNS and len(step.uses) < 2:
-        return f"{SIGNS[step.kind]} {_operand(step, seen)}"
+        sign, operand = SIGNS[step.kind], _operand(step, seen)
+        turned = step.kind in TURNING and step.uses[0].role == "other"
+        return f"{operand} {sign} it" if turned else f"{sign} {operand}"
     return SHORT.get(step.kind, step.kind.replace("_", " "))
 
 
 def lost(step: Step, seen: Seen) -> list[str]:
     """The axes of a step's tensor that its result has not."""
-    kept = [extent.text for extent in seen.extents(step.output)]
-    return [extent.text for extent in seen.extents(step.uses[0].source) if extent.text not in kept]
+    before, after = (Counter(extent.text for extent in seen.extents(n)) for n in (step.uses[0].source, step.output))
+    return list((before - after).elements())
 
 
 def named(use: Use, seen: Seen) -> str:

@@ -124,6 +124,26 @@ def test_another_block_is_another_drawing() -> None:
     assert not any("softmax" in word for word in words)
 
 
+def test_words_are_of_the_block_that_is_drawn() -> None:
+    def said(spec: BlockSpec) -> list[str]:
+        return [" ".join(node.lines) for panel in _panels(spec) for node in panel.nodes]
+
+    assert "linear, × 0.167, + 0.5, clip to [0, 1]" in said(
+        specs.SqueezeExcitation(in_channels=32, gate="hard_sigmoid")
+    )
+    assert "product, Σ over D, ÷ √C" in said(specs.NonLocal(in_channels=8, scale="sqrt_in"))
+    for channels, taps in ((54, 3), (256, 5)):
+        assert f"conv {taps} along C" in said(specs.ChannelGate(in_channels=channels, mode="conv"))
+    spec = specs.NonLocal(in_channels=4, dims=3, sub_sample="after")
+    tensors = [node.tensor for node in _panels(spec)[0].nodes if node.lines == ("max pool 1×2×2",)]
+    assert {", ".join(extent.text for extent in tensor.extents) for tensor in tensors} == {"B, D, T, ⌊H/2⌋, ⌊W/2⌋"}
+
+
+def test_a_layer_that_is_used_twice_is_no_part_and_is_marked() -> None:
+    (panel,) = _panels(specs.ChannelGate(in_channels=33, mode="conv"))
+    assert [node.title for node in panel.nodes if node.look == "learned"] == ["conv", "conv (again)"]
+
+
 def test_networks_are_drawn_by_their_parts() -> None:
     spec = specs.AttentionResNet(width=8, attention=specs.NonLocal(in_channels=32))
     (panel,) = _panels(spec)
