@@ -49,6 +49,9 @@ rounding. A fused kernel gives 1e-27 where a softmax of one element has a gradie
 SPREAD = 32.0
 """How many times the median of a tensor's floors one of its elements may be given by the others. Changes of elements
 that are alike reach some 8 times their median; those of unlike ones more. What jumps is orders above."""
+SUMS = 2.0**10
+"""How many times what nudges make of a tensor the order of a batch may: sums of many terms round farther than the terms
+do, measured up to 1e2. What depends on the order by more is no sum over the batch."""
 EPSILON = {"float64": 2.0**-53, "float32": 2.0**-24}
 """Half a unit in the last place of 1: the least that a noise floor can be, in units of the tensor's largest value."""
 NUDGES = 2

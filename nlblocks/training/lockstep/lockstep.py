@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Any
 
 from nlblocks.errors import InputError
 from nlblocks.numerics import Comparison
@@ -15,7 +14,7 @@ from nlblocks.specs.base import BlockSpec
 from nlblocks.training.data import Batches
 from nlblocks.training.lockstep.explaining import alone, in_the_lab, reason
 from nlblocks.training.lockstep.judging import Judge, Verdicts
-from nlblocks.training.lockstep.plan import LOSS, Fed, Plan, Results
+from nlblocks.training.lockstep.plan import LOSS, Fed, Moved, Plan, Results, Run
 from nlblocks.training.lockstep.report import Dead, LockstepReport, Open, Parting, StepLosses
 from nlblocks.training.recipes import Recipe
 from nlblocks.training.running import TrainingState
@@ -30,8 +29,8 @@ def lockstep(
     """Whether a model trains the same in two backends: side by side, from the same bits, on the same batches.
 
     After every step the loss, gradients, buffers, optimiser's slots and weights of both are compared, and judged by
-    what the first framework makes of initial weights that are one unit in the last place off. It ends where they part.
-    Random parts (dropout) are off. Raises InputError for mixed precision, which rounds by its own rules.
+    what the same training does whose first weights, and all images, are one unit in the last place off. It ends where
+    they part. Random parts (dropout) are off. Raises InputError for mixed precision, which rounds by its own rules.
 
     Args:
         recipe: How it is trained, in float64, which judges, or float32, which is explained as far as it is not chaotic.
@@ -48,20 +47,20 @@ def lockstep(
     spec = model.deterministic()
     plan = Plan(recipe=recipe, spec=spec, batches=batches, pair=pair, steps=min(steps or whole, whole))
     start = time.perf_counter()
-    run = _Run(plan, progress or (lambda text: None))
+    run = _Lockstep(plan, progress or (lambda text: None))
     run.train()
     return run.report(name or model.kind, spec != model, time.perf_counter() - start)
 
 
 @dataclass
-class _Run:
+class _Lockstep:
     """The runs of a plan, and what is known of them so far."""
 
     plan: Plan
     say: Say
     losses: list[StepLosses] = field(default_factory=list)
     worst: dict[str, tuple[Comparison, float]] = field(default_factory=dict)
-    dead: list[Dead] = field(default_factory=list)
+    dead: dict[str, Dead] = field(default_factory=dict)
     drifting: dict[str, None] = field(default_factory=dict)
     alone: int = 0
     alone_unjudged: dict[str, None] = field(default_factory=dict)
@@ -70,59 +69,49 @@ class _Run:
     chaos: Open | None = None
 
     def __post_init__(self) -> None:
-        self.first, self.second = (self.plan.trainer(backend) for backend in self.plan.pair)
+        self.first, self.second = self.plan.run(0), self.plan.run(1)
         self.judge = Judge(self.plan.pair, self.plan.dtype)
-        self.start: TrainingState = self.first.state()
-        self.nudged: list[Any] = []
+        self.start: TrainingState = self.first.trainer.state()
+        self.nudged: list[Run] = []
 
     def train(self) -> None:
         """Train to the end, or to where the runs part."""
         plan = self.plan
-        apart = self.judge.exact(0, plan.held(self.start), plan.held(self.second.state()))
+        apart = self.judge.exact(0, self.first.held(), self.second.held())
         if apart:
             self.parting = Parting(step=0, first=apart[0], others=apart[1:], alone="they start from other bits")
             return
         self.nudged = [plan.nudged(self.start, trial) for trial in range(NUDGES)]
-        for left, right in zip_longest(plan.feed(self.first), plan.feed(self.second)):
-            if left is None or right is None:
-                missing = plan.pair[0 if left is None else 1]
-                first = Comparison.impossible(
-                    f"{missing} has no batch more",
-                    phase="",
-                    group="batch",
-                    name="images",
-                    dtype=plan.dtype,
-                    pair=plan.pair,
-                )
-                self.parting = Parting(step=len(self.losses) + 1, first=first, others=[])
-            else:
-                self.step(left, right)
+        for left, right in zip_longest(self.first.feed(), self.second.feed()):
+            self.step(left, right)
             if self.parting is not None:
                 return
 
-    def step(self, left: Fed, right: Fed) -> None:
-        """One step of all runs."""
-        plan, number = self.plan, left.step + 1
-        fed = self.judge.exact(number, left.arrays(plan.pair[0]), right.arrays(plan.pair[1]))
-        if fed:
-            self.parting = Parting(step=number, first=fed[0], others=fed[1:], alone="they are fed other batches")
+    def step(self, left: Fed | None, right: Fed | None) -> None:
+        """One step of all runs; a side whose loader has ended is fed None."""
+        plan, number = self.plan, len(self.losses) + 1
+        batches = (fed.arrays(side) if fed else {} for fed, side in zip((left, right), plan.pair, strict=True))
+        given = self.judge.exact(number, *batches)
+        if given or left is None or right is None:
+            self.parting = Parting(step=number, first=given[0], others=given[1:], alone="they are fed other batches")
             return
-        before = self.first.state()
-        ours, theirs = plan.take(self.first, left), plan.take(self.second, right)
-        moved = [plan.take(trainer, left) for trainer in self.nudged]
-        nudge = max(abs(float(one[LOSS]) - float(ours[LOSS])) for one in moved)
+        before = self.first.trainer.state()
+        fed = left, right
+        ours, theirs = results = self.first.take(left), self.second.take(right)
+        moved = [run.moved(run.take(fed[run.side])) for run in self.nudged]
+        nudge = max(abs(float(one.results[LOSS]) - float(results[one.side][LOSS])) for one in moved)
         self.losses.append(StepLosses(first=float(ours[LOSS]), second=float(theirs[LOSS]), nudge=nudge))
         self.say(f"step {number} of {plan.steps}: loss {float(ours[LOSS]):.4f} and {float(theirs[LOSS]):.4f}")
         if not self.chaos:
             found = self.verdicts(number, ours, theirs, moved)
             if found.failing:
-                self.part(found, before, (left, right), ours)
+                self.part(found, before, fed, ours)
                 return
             self.remember(found)
         if left.epoch and left.step % plan.batches.steps_per_epoch == 0:
-            self.step_alone(before, (left, right), ours)
+            self.step_alone(before, fed, ours)
 
-    def verdicts(self, number: int, ours: Results, theirs: Results, moved: list[Results]) -> Verdicts:
+    def verdicts(self, number: int, ours: Results, theirs: Results, moved: list[Moved]) -> Verdicts:
         """The step, judged by as many nudged runs as it takes: a few may not show what rounding does."""
         if self.unjudged:  # the losses alone are left
             ours, theirs = {LOSS: ours[LOSS]}, {LOSS: theirs[LOSS]}
@@ -130,9 +119,11 @@ class _Run:
         while found.doubtful and len(self.nudged) < MORE_NUDGES:
             for trial in range(len(self.nudged), min(2 * len(self.nudged), MORE_NUDGES)):
                 self.say(f"step {number}: nudged run {trial + 1} of at most {MORE_NUDGES}")
-                self.nudged.append(self.plan.nudged(self.start, trial))
-                moved.append(self.plan.take_until(self.nudged[trial], number))
+                run = self.plan.nudged(self.start, trial)
+                self.nudged.append(run)
+                moved.append(run.moved(run.take_until(number)))
             found = self.judge.judge(number, ours, theirs, moved)
+        self.judge.alive |= found.faint
         return found
 
     def remember(self, found: Verdicts) -> None:
@@ -149,11 +140,11 @@ class _Run:
                 self.worst[one.group] = one, found.nudged.get(key, 0.0) / scale
         self.drifting |= dict.fromkeys(one.name for one in found.loose)
         if not self.unjudged:
-            self.dead = [
-                Dead(name=one.name, apart=one.difference.error, nudge=found.nudged[one.group, one.name])
-                for one in found.judged
-                if one.group == "weights" and one.name in found.dead
-            ]
+            self.dead = {name: dead for name, dead in self.dead.items() if name in found.dead}
+            for one in found.unsettled:
+                apart = one.difference.error
+                if one.name not in self.dead or apart > self.dead[one.name].apart:
+                    self.dead[one.name] = Dead(name=one.name, apart=apart, nudge=found.nudged[one.group, one.name])
         # Running statistics may drift with a dead bias; from the same bits they do not, and are judged.
         for one in found.open + (found.loose if found.step == 1 else []):
             self.unjudged = self.unjudged or Open(step=found.step, where=one)
@@ -190,15 +181,16 @@ class _Run:
 
     def judged_alone(self, before: TrainingState, fed: tuple[Fed, Fed], ours: Results) -> Verdicts:
         """The step from the same bits, judged by a judge that knows what had a gradient, and no drift."""
-        judge = Judge(self.plan.pair, self.plan.dtype, alive=set(self.judge.alive))
-        found = alone(self.plan, judge, before, fed, ours, range(NUDGES))
-        return alone(self.plan, judge, before, fed, ours, range(MORE_NUDGES)) if found.doubtful else found
+        found = alone(self.plan, self.judge.again(), before, fed, ours, range(NUDGES))
+        if found.doubtful:
+            return alone(self.plan, self.judge.again(), before, fed, ours, range(MORE_NUDGES))
+        return found
 
     def report(self, name: str, without_dropout: bool, seconds: float) -> LockstepReport:
         plan = self.plan
         return LockstepReport(
             model=name, pair=plan.pair, precision=plan.dtype, batch_size=plan.recipe.batch_size,
-            steps=len(self.losses), losses=self.losses, worst=self.worst, dead=self.dead,
+            steps=len(self.losses), losses=self.losses, worst=self.worst, dead=list(self.dead.values()),
             drifting=list(self.drifting), alone=self.alone, alone_unjudged=list(self.alone_unjudged),
             nudges=len(self.nudged), parting=self.parting, unjudged=self.unjudged, chaos=self.chaos,
             without_dropout=without_dropout, seconds=seconds,

@@ -145,11 +145,7 @@ def _lines(report: LockstepReport) -> Iterator[str]:
         yield f"{report.model}: not the same training in {both}: they part {_when(report.parting)}"
         yield from _parting(report.parting)
     elif report.opened is not None:
-        step, where = report.opened.step, report.opened.where
-        yield f"{report.model}: not compared in {both}: the training is chaotic from step {step} on"
-        yield f"  {where.undecided if where.group == 'loss' else f'{_name(where)}: {where.undecided}'}"
-        if report.chaos is not None and report.chaos.step > step:
-            yield f"  the losses are judged up to step {report.chaos.step - 1}, and agree"
+        yield from _open(report, both)
     else:
         yield f"{report.model}: the same training in {both}"
     yield f"{report.precision}, {report.steps} steps of {report.batch_size} images{_losses(report.losses)}"
@@ -160,6 +156,23 @@ def _lines(report: LockstepReport) -> Iterator[str]:
             apart = f"{one.difference.relative:.0e} of the largest value, nudge {nudge:.0e}"
             yield f"  {group} apart by at most {apart}, in {one.name}"
     yield from _besides(report)
+
+
+def _open(report: LockstepReport, both: str) -> Iterator[str]:
+    """What could not be judged, and since when."""
+    chaos, some = report.chaos, report.unjudged
+    if chaos is not None:
+        what = "not finite" if chaos.where.difference.not_finite else "chaotic"
+        yield f"{report.model}: not compared in {both}: the training is {what} from step {chaos.step} on"
+        yield f"  there {_jump(chaos)}; until then the losses agree"
+    else:
+        yield f"{report.model}: not compared in {both}: the losses agree, not all of the tensors are judged"
+    if some is not None:
+        yield f"  all tensors agree until step {some.step}, where {_jump(some)}"
+
+
+def _jump(found: Open) -> str:
+    return f"{found.where.undecided} ({_name(found.where)})"
 
 
 def _besides(report: LockstepReport) -> Iterator[str]:

@@ -95,6 +95,26 @@ def a_sum_at_last(kind: Any) -> Any:
     return Other
 
 
+def an_answer_off(kind: Any) -> Any:
+    class Other(kind):  # type: ignore[misc]
+        def logits(self, images: Any) -> Any:
+            return super().logits(images) * (1 + 1e-9)
+
+    return Other
+
+
+def a_slot_lost_on_the_way(kind: Any) -> Any:
+    """A state that is loaded comes without the second moments of one parameter."""
+
+    class Other(kind):  # type: ignore[misc]
+        def load(self, state: Any) -> None:
+            v = dict(state.slots["v"])
+            v["fc.bias"] = v["fc.bias"] * 0.0
+            super().load(replace(state, slots={**state.slots, "v": v}))
+
+    return Other
+
+
 FAULTS: dict[str, tuple[Callable[[Any], Any], dict[str, Any], int, str]] = {
     "another momentum of BatchNorm": (otherwise(net=norm_of(momentum=0.11)), {}, 1, "buffers"),
     "the other variance of BatchNorm": (otherwise(net=norm_of(variance="unbiased")), {}, 1, "buffers"),
@@ -136,3 +156,19 @@ def test_a_fault_on_one_side_is_seen_where_it_comes_in(
     assert report.verdict == "different"
     assert report.parting is not None
     assert (report.parting.step, report.parting.first.group) == (step, group), str(report)
+
+
+@pytest.mark.parametrize(
+    ("fault", "group"),
+    [(an_answer_off, "evaluation"), (a_slot_lost_on_the_way, "v")],
+    ids=["evaluation", "moved state"],
+)
+def test_what_no_step_side_by_side_shows_is_seen_from_the_same_bits(
+    fault: Callable[[Any], Any], group: str, require: Require, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("torch", "paddle")
+    spoil(monkeypatch, fault)
+    report = trained(recipe(epochs=2, batch_size=400), 4)  # the second epoch begins with the fourth step
+    assert report.verdict == "different"
+    assert report.parting is not None
+    assert (report.parting.step, report.parting.first.group) == (4, group), str(report)
