@@ -28,17 +28,23 @@ def optimiser_of(
     exact = recipe.precision == "float64" and rule in ("momentum", "adamw")
     decay_key = "decay" if exact else "weight_decay"  # Paddle itself acts on the latter
     groups: Any = [
-        {"params": [parameters[name] for name in names], "learning_rate": factor, decay_key: decay}
+        {
+            "params": [parameters[name] for name in names], "learning_rate": factor,
+            decay_key: decay if exact or decay or rule == "adamw" else None,  # 0.0 would be added up, at a price
+        }
         for (factor, decay), names in trained.items()
-    ]
+    ]  # fmt: skip
+    options = {"parameters": groups}
+    if not exact and [group["learning_rate"] for group in groups] == [1.0]:  # Paddle goes through groups more slowly
+        options = {"parameters": groups[0]["params"], "weight_decay": groups[0]["weight_decay"]}
     if rule == "sgd":
-        return optimizer.SGD(spec.lr, parameters=groups)
+        return optimizer.SGD(spec.lr, **options)
     if rule == "momentum":
         momentum = _ExactMomentum if exact else optimizer.Momentum
-        return momentum(spec.lr, spec.momentum, parameters=groups, use_nesterov=spec.nesterov)
+        return momentum(spec.lr, spec.momentum, use_nesterov=spec.nesterov, **options)
     adamw = _ExactAdamW if exact else optimizer.AdamW
     kind = adamw if rule == "adamw" else optimizer.Adam
-    return kind(spec.lr, beta1=spec.beta1, beta2=spec.beta2, epsilon=spec.eps, parameters=groups)
+    return kind(spec.lr, beta1=spec.beta1, beta2=spec.beta2, epsilon=spec.eps, **options)
 
 
 class _ExactMomentum(optimizer.Momentum):
