@@ -12,7 +12,6 @@ from rich.table import Table
 
 from nlblocks.backend import installed
 from nlblocks.commands.catalogue import terminal
-from nlblocks.commands.lockstep import judge
 from nlblocks.commands.options import fields_among, refuse_options
 from nlblocks.commands.overrides import overridden
 from nlblocks.errors import InputError
@@ -86,6 +85,8 @@ def train(
             f"--backend {backend}: {', '.join(missing)} is not installed; installed: {', '.join(installed())}"
         )
     if judged:
+        from nlblocks.commands.lockstep import judge  # here: the other commands need no lab
+
         _refuse_beside_lockstep(ctx, backend)
         batches = Batches(found, read_data(found.data.source, images))
         sys.exit(judge(found, [found.variant(name) for name in variants] or found.variants, batches, output))
