@@ -53,11 +53,9 @@ def drift(run: RunFolder, stayed: RunFolder) -> Drift:
     return float(losses), distance(weights, others)
 
 
-def measure(first: str, then: str, precision: str, epochs: int, nudges: int, folder: Path) -> bool:
+def measure(first: str, then: str, whole: Recipe, nudges: int, folder: Path) -> bool:
     """Whether what parts a run that is handed over is rounding; says how far it drifts, and how far nudged ones."""
-    whole = recipe_named("digits_ablation")
-    whole = replace(whole, variants=whole.variants[:1], precision=precision, epochs=epochs)
-    half = replace(whole, epochs=epochs // 2)
+    half = replace(whole, epochs=whole.epochs // 2)
     batches = Batches(whole, read_data("digits"))
     stayed = trained(folder / "stayed", whole, batches, then)
     begun = trained(folder / "begun", half, batches, first)
@@ -69,7 +67,7 @@ def measure(first: str, then: str, precision: str, epochs: int, nudges: int, fol
         for n in range(nudges)
     ]
     floor = [max(values) for values in zip(*floors, strict=True)]
-    steps = f"{precision}: {begun.metrics().step} steps in {first}, then in {then} to {stayed.metrics().step}"
+    steps = f"{whole.precision}: {begun.metrics().step} steps in {first}, then in {then} to {stayed.metrics().step}"
     apart = ", ".join(
         f"{name} {found:.1e} ({found / least:.2g} times a nudged run's {least:.1e})"
         for name, found, least in zip(("losses", "weights"), moved, floor, strict=True)
@@ -86,10 +84,12 @@ def measure(first: str, then: str, precision: str, epochs: int, nudges: int, fol
 def main(epochs: int, nudges: int) -> None:
     """Hand a training over, either way, in float64 and float32; exit with 1 where more than rounding parts it."""
     results = []
+    recipe = recipe_named("digits_ablation")
+    recipe = replace(recipe, variants=recipe.variants[:1], epochs=epochs)
     for precision in ("float64", "float32"):
         for first, then in WAYS:
             with tempfile.TemporaryDirectory() as folder:
-                results.append(measure(first, then, precision, epochs, nudges, Path(folder)))
+                results.append(measure(first, then, replace(recipe, precision=precision), nudges, Path(folder)))
     sys.exit(not all(results))
 
 

@@ -19,7 +19,7 @@ from nlblocks.training.data import Batches, read_data
 from nlblocks.training.processes import launched
 from nlblocks.training.recipes import Recipe, recipe_named, recipe_names
 from nlblocks.training.running import Options
-from nlblocks.training.runs import Plan, RunFolder
+from nlblocks.training.runs import Plan, RunFolder, StudyFolder
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -84,6 +84,8 @@ def train(
         raise InputError(
             f"--backend {backend}: {', '.join(missing)} is not installed; installed: {', '.join(installed())}"
         )
+    if judged and launched() is not None:
+        raise InputError("--lockstep trains in one process; start it without a launcher")
     if judged:
         from nlblocks.commands.lockstep import judge  # here: the other commands need no lab
 
@@ -116,6 +118,9 @@ def _train(plan: Plan, batches: Batches, output: Path | None, tensorboard: bool 
         with watching(plan, batches.steps_per_epoch, tensorboard=tensorboard, visualdl=visualdl) as see:
             for run, event in plan.train(folder, batches):
                 see(run, event)
+        for run in StudyFolder(folder).runs():
+            for change in run.changes:
+                click.echo(f"nlblocks: note: {run.path}: {change}; the last bits of its curve may be others", err=True)
         click.echo(tables.texts(Results.read(folder)))
         if output is not None:
             click.echo(f"\nwritten: {', '.join(map(str, write_report(folder)))}")

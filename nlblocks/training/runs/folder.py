@@ -32,6 +32,8 @@ class RunFolder:
             raise InputError(f"{path}: is not the folder of a run; it has no {RECIPE}")
         self.recipe = Recipe.from_dict(read_json(path / RECIPE))
         environment = read_json(path / ENVIRONMENT)
+        if set(environment) != {"backend", "sessions"}:
+            raise InputError(f"{path / ENVIRONMENT}: must hold a backend and sessions; it is damaged")
         self.backend: str = environment["backend"]
         row_of(self.backend)
         self.sessions: list[dict[str, Any]] = environment["sessions"]
@@ -115,17 +117,17 @@ class RunFolder:
         best = metrics.best(ends)
         checkpoints.prune(folder, kept | {state.step} | ({best.step} if best else set()))
 
-    def open_session(self, session: Mapping[str, Any]) -> list[str]:
-        """Write down where a process goes on, and in what environment, where that is another than the last one's.
-
-        Returns what differs from the last one and may move the last bits of the curve.
-        """
-        last = self.sessions[-1] if self.sessions else None
-        changed = [name for name in CURVE if last is not None and last[name] != session[name]]
-        if last is None or changed:
+    def open_session(self, session: Mapping[str, Any]) -> None:
+        """Write down where a process goes on, and in what environment, where that is another than the last one's."""
+        if not self.sessions or _changed(self.sessions[-1], session):
             self.sessions.append(dict(session))
             self._write_environment()
-        return changed
+
+    @property
+    def changes(self) -> list[str]:
+        """What of the environment changed within the run: "versions, device from step 44 on". It may move last bits."""
+        pairs = zip(self.sessions, self.sessions[1:], strict=False)
+        return [f"{', '.join(_changed(one, other))} from step {other['step']} on" for one, other in pairs]
 
     def take_over(self, source: RunFolder) -> None:
         """Begin where a run of another folder, perhaps in another framework, stands: its curve and last checkpoint."""
@@ -147,6 +149,10 @@ class RunFolder:
 
     def _write_environment(self) -> None:
         write_json(self.path / ENVIRONMENT, {"backend": self.backend, "sessions": self.sessions})
+
+
+def _changed(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    return [name for name in CURVE if one.get(name) != other.get(name)]
 
 
 def _left_over(name: str) -> bool:

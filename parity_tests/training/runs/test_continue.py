@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +32,14 @@ def recipe_of(rule: str, epochs: int = 3) -> Recipe:
     return replace(recipe, variants=recipe.variants[1:], optimiser=optimiser)
 
 
-def trained(path: Path, recipe: Recipe, backend: str, source: RunFolder | None = None) -> RunFolder:
-    for run, _ in Plan(recipe=recipe, backends=(backend,), source=source).train(path, tiny_batches(recipe)):
+def trained(
+    path: Path, recipe: Recipe, backend: str, source: RunFolder | None = None, stop: int | None = None
+) -> RunFolder:
+    """A run in a folder of its own, to its end or through ``stop`` events."""
+    events = Plan(recipe=recipe, backends=(backend,), source=source).train(path, tiny_batches(recipe))
+    for run, _ in islice(events, stop):
         last = run
+    events.close()
     return last
 
 
@@ -105,3 +112,15 @@ def test_a_folder_without_a_checkpoint_or_run_is_no_source(tmp_path: Path) -> No
         trained(tmp_path / "on", recipe, "torch", empty)
     with pytest.raises(InputError, match="is not the folder of a run"):
         RunFolder(tmp_path)
+
+
+def test_another_environment_is_written_down_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    file = tmp_path / "recipe.json"
+    file.write_text(json.dumps(recipe_of("adam").to_dict()))
+    trained(tmp_path / "runs", recipe_of("adam"), "torch", stop=1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")  # frameworks read it when they are loaded
+    words = ("--backend", "torch", "--output", tmp_path / "runs", "--no-tensorboard", "--no-visualdl")
+    result = call("train", file, *words)
+    assert result.exit_code == 0, result.output
+    assert "OMP_NUM_THREADS from step 0 on; the last bits of its curve may be others" in result.output
