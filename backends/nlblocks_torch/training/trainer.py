@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -22,12 +24,15 @@ from nlblocks_torch.training import processes
 from nlblocks_torch.training.optimiser import array, clip, fill, optimiser_of, set_rate, slots_of
 
 NO_GPU = "torch finds no CUDA device"
+EAGER_DRAWS: dict[str, str | int | bool | Callable[..., Any]] = {"fallback_random": True}
+"""A compiled model's dropout draws what the model itself does."""
 
 
 class TorchTrainer:
     """One model in training: see :class:`nlblocks.training.running.Trainer`.
 
-    Mixed precision is torch's autocast: bfloat16 on a CPU; float16 on a GPU, its loss scaled.
+    Mixed precision is torch's autocast: bfloat16 on a CPU; float16 on a GPU, its loss scaled. On a GPU convolutions are
+    deterministic, and float32 is not shortened to TF32.
     """
 
     framework = "torch"
@@ -40,7 +45,7 @@ class TorchTrainer:
         self.model = backend.build(spec, seed=recipe.seed, dtype=dtype).to(self.device)
         if recipe.sync_norm and processes.several():
             processes.share_norms(self.model)
-        self.forward = torch.compile(self.model) if options.compiled else self.model
+        self.forward = torch.compile(self.model, options=EAGER_DRAWS) if options.compiled else self.model
         groups = recipe.trained(spec.params())
         parameters = dict(self.model.named_parameters())
         self.trained = {name: parameters[name] for names in groups.values() for name in names}
@@ -55,6 +60,8 @@ class TorchTrainer:
         half = torch.float16 if self.device == "cuda" else torch.bfloat16
         self.autocast = lambda: torch.autocast(self.device, half, enabled=mixed)
         self.scaler = torch.amp.GradScaler(self.device, enabled=mixed and self.device == "cuda")
+        cudnn = partial(torch.backends.cudnn.flags, enabled=True, deterministic=True, allow_tf32=False)
+        self.exact: Callable[[], AbstractContextManager[Any]] = cudnn if self.device == "cuda" else nullcontext
         # torch.manual_seed goes through every kind of device, which takes a hundredth of a small step.
         gpu = self.device == "cuda"
         self.generator = torch.cuda.default_generators[torch.cuda.current_device()] if gpu else torch.default_generator
@@ -66,13 +73,13 @@ class TorchTrainer:
         if not self.model.training:
             self._train()
         set_rate(self.optimiser, lr)
-        with self.autocast():
-            target = torch.as_tensor(labels).to(self.device)
-            loss = F.cross_entropy(
-                self.parallel(self._input(images)), target, label_smoothing=self.recipe.label_smoothing
-            )
-        self.optimiser.zero_grad()
-        self.scaler.scale(loss).backward()
+        target = torch.as_tensor(labels).to(self.device)
+        with self.exact():
+            with self.autocast():
+                logits = self.parallel(self._input(images))
+                loss = F.cross_entropy(logits, target, label_smoothing=self.recipe.label_smoothing)
+            self.optimiser.zero_grad()
+            self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimiser)
         if self.recipe.optimiser.clip is not None:
             clip(self.trained.values(), self.recipe.optimiser.clip)
@@ -87,7 +94,7 @@ class TorchTrainer:
     @torch.no_grad()
     def logits(self, images: Any) -> Array:
         self.model.eval()
-        with self.autocast():
+        with self.exact(), self.autocast():
             return array(self.forward(self._input(images)).to(self.dtype))
 
     def loader(self, batches: Batches, epoch: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:

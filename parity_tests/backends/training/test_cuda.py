@@ -44,14 +44,14 @@ def test_half_precision_overflows_and_goes_on_to_the_bit() -> None:
     spec = recipe(precision="mixed", optimiser={"clip": 2.0})
     full = train(started("torch", recipe(precision="float32"), NET, GPU), recipe(precision="float32"))
 
-    def trainer(scale: float = 2.0**31) -> Any:
+    def trainer(scale: float = 2.0**20) -> Any:
         made = started("torch", spec, NET, GPU)
         made.scaler = torch.amp.GradScaler("cuda", init_scale=scale)
         return made
 
     whole = train(trainer(), spec, steps=12)
     (updates,) = {float(value) for value in whole.state.slots["updates"].values()}
-    assert 0 < updates < 12  # 2^31 is beyond float16's 65504
+    assert 0 < updates < 12  # 2^20 times a gradient near 1 is beyond float16's 65504
     native = started("torch", spec, NET, GPU)
     apart = np.abs(train(native, spec, steps=12).losses - full.losses).max()
     assert 1e-6 < apart < 0.05

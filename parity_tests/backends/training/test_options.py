@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -30,6 +31,19 @@ def test_a_compiled_model_is_the_same(backend: str, require: Any, monkeypatch: p
         left, right = plain.logits(images), compiled.logits(images)
         assert np.abs(left - right).max() <= 1e-12 * np.abs(left).max()
     assert type(compiled.forward) is not type(plain.forward)
+
+
+@pytest.mark.parametrize("backend", FRAMEWORKS)
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # its compiler uses it
+def test_a_compiled_model_drops_the_same(backend: str, require: Any) -> None:
+    """torch's compiler draws otherwise, unless it is told; here it compiles in earnest."""
+    require(backend)
+    spec, net = recipe(), replace(NET, dropout=0.5)
+    plain, compiled = (
+        train(started(backend, spec, net, Options(compiled=compiled)), spec, steps=2) for compiled in (False, True)
+    )
+    found = distances(plain, compiled)
+    assert max(found.values()) <= 1e-12, found
 
 
 @pytest.mark.parametrize("backend", FRAMEWORKS)
