@@ -17,6 +17,7 @@ import numpy as np
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec
 from nlblocks.training.running import TrainingState
+from nlblocks.training.runs.files import make_folder
 from nlblocks.weights.files import Tensor, in_memory, open_checkpoint, write_checkpoint
 from nlblocks.weights.files.dtypes import of_array
 from nlblocks.weights.saving import save
@@ -38,7 +39,7 @@ def write(folder: Path, state: TrainingState, spec: BlockSpec, seconds: float) -
     arrays["step"] = np.array(state.step)
     tensors: dict[str, Tensor] = {name: in_memory(array, of_array(array)) for name, array in arrays.items()}
     record = {"framework": state.framework, "seconds": seconds}
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     write_checkpoint(_beside(folder, state.step), tensors, record=record)
     save(state.weights, weights_file(folder, state.step), spec)
 

@@ -19,6 +19,14 @@ except ImportError:  # a system without it has no such locks: there, nothing kee
     fcntl = None  # type: ignore[assignment]
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, with those above it; one that is there stays. Raises InputError, in one line."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made: {error.strerror}") from None
+
+
 def write_json(path: Path, data: Any) -> None:
     """Write data as JSON, whole or not at all."""
     with replacing(path) as file:
@@ -40,7 +48,11 @@ def read_json(path: Path) -> dict[str, Any]:
 def locked(folder: Path) -> Iterator[None]:
     """Within, no other process trains in this folder. The lock goes with the process, however that ends."""
     path = folder / ".lock"
-    with path.open("w") as file:
+    try:
+        file = path.open("w")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    with file:
         if fcntl is not None:
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a process's own: no child of it keeps the lock

@@ -12,7 +12,7 @@ from nlblocks.training.recipes import Recipe
 from nlblocks.training.running import TrainingState
 from nlblocks.training.runs import checkpoints, metrics
 from nlblocks.training.runs.answers import Answers
-from nlblocks.training.runs.files import differences, read_json, write_json
+from nlblocks.training.runs.files import differences, make_folder, read_json, write_json
 from nlblocks.training.runs.metrics import Metrics
 from nlblocks.training.runs.run import Epoch
 from nlblocks.weights.files import open_checkpoint
@@ -45,7 +45,7 @@ class RunFolder:
             strangers = [] if not path.exists() else sorted(p.name for p in path.iterdir() if not _left_over(p.name))
             if strangers:
                 raise InputError(f"{path}: holds {strangers[0]} and is not the folder of a run; name another --output")
-            path.mkdir(parents=True, exist_ok=True)
+            make_folder(path)
             write_json(path / ENVIRONMENT, {"backend": backend, "sessions": []})
             write_json(path / RECIPE, recipe.to_dict())  # last: with it this is the folder of a run
         found = cls(path)

@@ -51,8 +51,11 @@ def step_row(step: int, loss: float, lr: float) -> dict[str, Any]:
 def append(path: Path, rows: Iterable[dict[str, Any] | Epoch]) -> None:
     """Add lines, and hand them to the system: a process that is killed afterwards loses none."""
     text = "".join(json.dumps(row if isinstance(row, dict) else asdict(row)) + "\n" for row in rows)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text)
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def read_epochs(path: Path) -> tuple[Epoch, ...]:

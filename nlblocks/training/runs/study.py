@@ -15,7 +15,7 @@ from nlblocks.training.recipes import Recipe
 from nlblocks.training.running import Options
 from nlblocks.training.runs import metrics
 from nlblocks.training.runs.answers import Pictures
-from nlblocks.training.runs.files import differences, read_json, write_json
+from nlblocks.training.runs.files import differences, make_folder, read_json, write_json
 from nlblocks.training.runs.folder import RECIPE, RunFolder
 from nlblocks.training.runs.run import Epoch, Step
 from nlblocks.training.runs.training import follow, train
@@ -45,7 +45,7 @@ class StudyFolder:
             strangers = [name for name in names if name not in own]
             if strangers:
                 raise InputError(f"{path}: holds {strangers[0]} and is no study; --output names one, or a new folder")
-            path.mkdir(parents=True, exist_ok=True)
+            make_folder(path)
             write_json(path / SUMMARY, {"recipe": recipe.to_dict(), "runs": []})
         found = cls(path)
         if found.recipe != recipe:

@@ -172,3 +172,16 @@ def test_weights_that_are_not_finite_end_a_run(tmp_path: Path) -> None:
         for _ in Plan(recipe=recipe, backends=("torch",)).train(tmp_path, tiny_batches(recipe)):
             pass
     assert StudyFolder(tmp_path).runs()[0].steps() == []
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    recipe = tiny_recipe()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be made: Not a directory"):
+        next(Plan(recipe=recipe, backends=("torch",)).train(tmp_path / "file" / "runs", tiny_batches(recipe)))
+    events = Plan(recipe=recipe, backends=("torch",)).train(tmp_path / "runs", tiny_batches(recipe))
+    run, _ = next(events)
+    (run.path / "metrics.jsonl").mkdir()
+    with pytest.raises(InputError, match=r"metrics\.jsonl: cannot be written: Is a directory"):
+        list(events)
