@@ -11,6 +11,7 @@ import numpy as np
 from nlblocks.backend import Array, DType, get
 from nlblocks.init import generator
 from nlblocks.numerics import NoiseFloor
+from nlblocks.numerics.tolerance import EPSILON
 from nlblocks.specs.base import BlockSpec
 from nlblocks.training.data import Batches
 from nlblocks.training.recipes import Recipe
@@ -67,14 +68,12 @@ class Plan:
 
     def run(self, side: int, state: TrainingState | None = None) -> Run:
         """The run of a side, at its start or at a state."""
-        trainer = trainer_of(self.pair[side], self.recipe, self.spec)
-        if state is not None:
-            trainer.load(state)
-        return Run(self, side, trainer)
+        return self._run(side, self.recipe, state)
 
     def nudged(self, state: TrainingState, trial: int) -> Run:
-        """A run from a state, with all that goes into it moved by one unit in the last place: weights, slots, images.
+        """A run from a state, with all that goes into it moved by one unit in the last place.
 
+        That is weights, slots, images, and targets: a saturated softmax has no gradient but the rounding of a target.
         Trials go in pairs, the second of which sees each batch in another order: nothing but rounding depends on it,
         and sums over a batch round by more than their terms. The first pair is of the first side, where it takes more
         of each side in turn.
@@ -85,8 +84,15 @@ class Plan:
             for slot, values in state.slots.items()
             if slot != COUNTS
         }
-        found = self.run(trial // 2 % 2, replace(state, weights=weights, slots={**state.slots, **slots}))
-        return replace(found, trial=trial)
+        smoothing = self.recipe.label_smoothing + EPSILON[self.dtype]
+        moved = replace(state, weights=weights, slots={**state.slots, **slots})
+        return self._run(trial // 2 % 2, replace(self.recipe, label_smoothing=smoothing), moved, trial)
+
+    def _run(self, side: int, recipe: Recipe, state: TrainingState | None, trial: int | None = None) -> Run:
+        trainer = trainer_of(self.pair[side], recipe, self.spec)
+        if state is not None:
+            trainer.load(state)
+        return Run(self, side, trainer, trial)
 
 
 @dataclass(frozen=True, slots=True)
