@@ -23,6 +23,7 @@ def judge(recipe: Recipe, variants: Sequence[Any], batches: Batches, output: Pat
     """
     if recipe.precision == "mixed":
         raise InputError("--lockstep: mixed precision rounds by its own rules; add --precision float32, or float64")
+    recipe.check_groups()
     console, judging = Console(), []
     for variant in variants:
         for precision in dict.fromkeys(("float64", recipe.precision)):

@@ -84,6 +84,10 @@ def test_a_field_of_the_models_is_set_in_all_that_have_it_or_in_one() -> None:
         ("train digits_ablation --optimiser none --lr 1", "--optimiser holds --optimiser.lr; give one of them"),
         ("train digits_ablation --rule lion", "Optimiser: rule='lion' must be one of 'sgd', 'adam', 'adamw'"),
         ('train digits_ablation --optimiser {"kind":"adam"}', "Recipe: optimiser: kind='adam' is unknown; it must be"),
+        (
+            'train digits_ablation --groups [{"kind":"parameter_group","pattern":"stage1.*"}]',
+            "Group: pattern='stage1.*' matches no parameter of any model, such as stem.conv.weight",
+        ),
         ("train digits_ablation --device tpu", "Options: device='tpu' must be one of 'auto', 'cpu', 'gpu'"),
         ("train digits_ablation --variant gausian", "has no variant 'gausian'; it must be one of 'baseline', "),
     ],

@@ -75,6 +75,13 @@ class Recipe(Spec):
             decay = self.optimiser.weight_decay if decays else 0.0
         return Group(pattern=found.pattern, frozen=found.frozen, lr_factor=found.lr_factor, weight_decay=decay)
 
+    def check_groups(self) -> None:
+        """Raise InputError for a group whose pattern matches no parameter of any model: it would do nothing."""
+        names = [p.name for variant in self.variants for p in variant.model.params() if p.trainable]
+        for group in self.groups:
+            if not any(group.matches(name) for name in names):
+                raise refuse(group, "pattern", f"matches no parameter of any model, such as {names[0]}")
+
     def trained(self, params: Iterable[Param]) -> dict[tuple[float, float], list[str]]:
         """The names of the parameters that are trained, by how: the factor on their learning rate, and their decay.
 

@@ -1,4 +1,4 @@
-"""The small files of a run: JSON that appears whole, and a lock that ends with its process."""
+"""What the folder of a run needs: JSON that is read with care, and a lock that ends with its process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Spec
-from nlblocks.weights.files.atomic import replacing
 
 try:
     import fcntl
@@ -25,12 +24,6 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be made: {error.strerror}") from None
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Write data as JSON, whole or not at all."""
-    with replacing(path) as file:
-        file.write(json.dumps(data, indent=2).encode() + b"\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from nlblocks.training.recipes import Recipe
 from nlblocks.training.running import TrainingState
 from nlblocks.training.runs import checkpoints, metrics
 from nlblocks.training.runs.answers import Answers
-from nlblocks.training.runs.files import differences, make_folder, read_json, write_json
+from nlblocks.training.runs.files import differences, make_folder, read_json
 from nlblocks.training.runs.metrics import Metrics
 from nlblocks.training.runs.run import Epoch
 from nlblocks.weights.files import open_checkpoint
+from nlblocks.weights.files.atomic import write_json
 
 RECIPE, ENVIRONMENT, METRICS, CHECKPOINTS = "recipe.json", "environment.json", "metrics.jsonl", "checkpoints"
 ANSWERS = "answers.safetensors"

@@ -15,10 +15,11 @@ from nlblocks.training.recipes import Recipe
 from nlblocks.training.running import Options
 from nlblocks.training.runs import metrics
 from nlblocks.training.runs.answers import Pictures
-from nlblocks.training.runs.files import differences, make_folder, read_json, write_json
+from nlblocks.training.runs.files import differences, make_folder, read_json
 from nlblocks.training.runs.folder import RECIPE, RunFolder
 from nlblocks.training.runs.run import Epoch, Step
 from nlblocks.training.runs.training import follow, train
+from nlblocks.weights.files.atomic import write_json
 
 SUMMARY, PICTURES = "summary.json", "pictures.safetensors"
 
@@ -111,7 +112,8 @@ class Plan:
     source: RunFolder | None = None
 
     def __post_init__(self) -> None:
-        if self.source is None:
+        if self.source is None:  # a run that goes on holds one model of its study, and groups of the others
+            self.recipe.check_groups()
             return
         if len(self.backends) != 1 or self.seeds != 1:
             raise InputError(f"{self.source.path}: one run goes on, in one framework: give --backend torch, or paddle")
