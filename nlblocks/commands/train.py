@@ -26,7 +26,7 @@ from nlblocks.training.runs import Plan, RunFolder, StudyFolder
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[RECIPE] [--FIELD VALUE]...")
 @click.option("--list", "listed", is_flag=True, help="List the recipes that come with the package.")
 @click.option("--show", is_flag=True, help="Print the recipe as JSON, and train nothing.")
-@click.option("--backend", default="both", show_default=True, help="torch, paddle, or both.")
+@click.option("--backend", help="torch, paddle, or both; default: those that are installed.")
 @click.option("--variant", "variants", multiple=True, help="Train this model of the recipe only; repeatable.")
 @click.option("--data", "images", type=click.Path(path_type=Path), help="Where the images lie.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for the runs; what is there goes on.")
@@ -45,10 +45,10 @@ from nlblocks.training.runs import Plan, RunFolder, StudyFolder
 @click.option("--lockstep", "judged", is_flag=True, help="Train both side by side, and judge whether it is the same.")
 @click.pass_context
 def train(
-    ctx: click.Context, words: tuple[str, ...], listed: bool, show: bool, backend: str, variants: tuple[str, ...],
-    images: Path | None, output: Path | None, source: Path | None, checkpoint_every: int | None,
-    keep_every: int | None, seeds: int, device: str, workers: int, compiled: bool, tensorboard: bool | None,
-    visualdl: bool | None, judged: bool,
+    ctx: click.Context, words: tuple[str, ...], listed: bool, show: bool, backend: str | None,
+    variants: tuple[str, ...], images: Path | None, output: Path | None, source: Path | None,
+    checkpoint_every: int | None, keep_every: int | None, seeds: int, device: str, workers: int, compiled: bool,
+    tensorboard: bool | None, visualdl: bool | None, judged: bool,
 ) -> None:  # fmt: skip
     """Train the models of a recipe: by name, or in a JSON file. Every field of it is an option too.
 
@@ -78,18 +78,13 @@ def train(
     if show:
         click.echo(json.dumps(found.to_dict(), indent=2))
         return
-    backends = ("torch", "paddle") if backend == "both" else (backend,)
-    missing = [name for name in backends if name not in installed()]
-    if missing:
-        raise InputError(
-            f"--backend {backend}: {', '.join(missing)} is not installed; installed: {', '.join(installed())}"
-        )
+    backends = _backends(backend)
     if judged and launched() is not None:
         raise InputError("--lockstep trains in one process; start it without a launcher")
     if judged:
         from nlblocks.commands.lockstep import judge  # here: the other commands need no lab
 
-        _refuse_beside_lockstep(ctx, backend)
+        _refuse_beside_lockstep(ctx, backend, backends)
         batches = Batches(found, read_data(found.data.source, images))
         sys.exit(judge(found, [found.variant(name) for name in variants] or found.variants, batches, output))
     plan = Plan(
@@ -126,10 +121,28 @@ def _train(plan: Plan, batches: Batches, output: Path | None, tensorboard: bool 
             click.echo(f"\nwritten: {', '.join(map(str, write_report(folder)))}")
 
 
-def _refuse_beside_lockstep(ctx: click.Context, backend: str) -> None:
+def _backends(text: str | None) -> tuple[str, ...]:
+    """The backends that an option names; without it those of the two that are installed."""
+    both = ("torch", "paddle")
+    if text is None:
+        found = tuple(name for name in both if name in installed())
+        if not found:
+            raise InputError('training needs torch or paddle; install one with: pip install "nlblocks[torch]"')
+        return found
+    named = both if text == "both" else (text,)
+    missing = [name for name in named if name not in installed()]
+    if missing:
+        raise InputError(
+            f"--backend {text}: {', '.join(missing)} is not installed; installed: {', '.join(installed())}"
+        )
+    return named
+
+
+def _refuse_beside_lockstep(ctx: click.Context, backend: str | None, backends: tuple[str, ...]) -> None:
     """Options that mean nothing there are refused."""
-    if backend != "both":
-        raise InputError(f"--lockstep trains in two backends side by side; leave out --backend {backend}")
+    if len(backends) != 2:
+        why = f"leave out --backend {backend}" if backend else f"of them {backends[0]} alone is installed"
+        raise InputError(f"--lockstep trains in torch and paddle side by side; {why}")
     names = (
         "source", "checkpoint_every", "keep_every", "seeds", "device", "workers", "compiled", "tensorboard", "visualdl",
     )  # fmt: skip

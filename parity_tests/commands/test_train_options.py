@@ -115,3 +115,25 @@ def test_recipes_are_no_parts_of_blocks(tmp_path: Path) -> None:
     file.write_text(json.dumps(part))
     said = call("verify", "--spec", str(file)).output
     assert "NonLocal: norm: kind='schedule' is another spec; it must be 'batch_norm'" in said
+
+
+@pytest.mark.parametrize(
+    ("there", "words", "message"),
+    [
+        (
+            ["torch"],
+            "--lockstep",
+            "--lockstep trains in torch and paddle side by side; of them torch alone is installed",
+        ),
+        (["torch"], "--backend both", "--backend both: paddle is not installed; installed: torch"),
+        (["torch"], "--source mnist", "where the images of mnist lie must be said"),  # it goes on with the one
+        (["reference"], "", "training needs torch or paddle"),
+    ],
+)
+def test_what_is_not_named_is_what_is_installed(
+    there: list[str], words: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nlblocks.commands.train.installed", lambda: there)
+    result = call("train", "digits_ablation", *words.split())
+    assert result.exit_code == 2
+    assert message in result.output
