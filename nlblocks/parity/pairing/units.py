@@ -337,8 +337,6 @@ def _is_turned(trace: Trace, name: str, op: Op, shape: Sequence[int], transposed
     layer, _, own = name.rpartition(".")
     if own != "weight" or len(shape) != 2 or shape[0] != shape[1] or trace.layers.get(layer) != LAYER:
         return None
-    if op.scope == layer:  # the layer itself uses it as it keeps it, which need not be as the framework's others do
-        return False
     layouts = {other.attrs.get("layout") for other in (op, *trace.ops) if other.kind == "linear"}
     return transposed != ("in_out" in layouts) if layouts else None
 
@@ -377,6 +375,8 @@ def _is_transposed_linear(trace: Trace, name: str, op: Op, shape: Sequence[int])
     products of the run tell.
     """
     layer, _, own = name.rpartition(".")
-    if own != "weight" or len(shape) != 2 or trace.layers.get(layer) != LAYER or op.kind in PRODUCTS | LINEAR:
+    if own != "weight" or len(shape) != 2 or op.kind in PRODUCTS | LINEAR:
+        return False
+    if trace.layers.get(layer, "").rpartition(".")[2] != LAYER:
         return False
     return any(other.attrs.get("layout") == "in_out" for other in trace.ops if other.kind == "linear")

@@ -74,3 +74,13 @@ class Kept(paddle.nn.Layer):
 def test_a_layer_that_keeps_it_otherwise_uses_it_as_it_keeps_it() -> None:
     report = parity.compare(Left(), Kept(), SHAPE)
     assert report.verdict == "same", report
+
+
+def test_turned_inside_of_the_layer_it_is_a_fault_too() -> None:
+    right = Right()
+    left = Left()
+    left.fc.forward = lambda x: torch.nn.functional.linear(x, left.fc.weight.t(), left.fc.bias)  # type: ignore[method-assign]
+    left.forward = lambda x: left.out(torch.tanh(left.fc(x)))  # type: ignore[method-assign]
+    report = parity.compare(left, right, SHAPE)
+    assert report.verdict == "different", report
+    assert report.finding.cause == "linear.transposed"
