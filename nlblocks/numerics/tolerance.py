@@ -64,9 +64,6 @@ is off by up to 2^-24, and what it computed from another by a little more."""
 HELD_WEIGHT = 1 / 8
 """What a constant does that one framework holds as float32 counts as noise by this: up to RATIO / 8 = 4 times it
 passes. Its error is known, where that of rounding is sampled by a few nudges: less is left to chance."""
-STATISTICS_OFF = 2.0**-24 * 10 / 8
-"""What a running statistic may be off by, in units of its way in one step, where the weight of the old one is held as
-float32, as in captures of Paddle: by 2^-24, seen against a tenth of the way. Counted as rounding up to four times."""
 ALIKE = 1e-6
 """Tensors of two runs this close have the same place in both, though a fault before may have moved them a little."""
 EQUAL = 1e-10

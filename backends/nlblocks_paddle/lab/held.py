@@ -120,7 +120,7 @@ def batch_norm(
     if alone or not held.rounds(eps, momentum, 1.0 - momentum):
         return kernel(x, mean, var, weight, bias, testing, momentum, eps, *rest)
     held.note("batch_norm", "eps and momentum")
-    given, momentum = held.number(eps), held.number(momentum)
+    given = held.number(eps)
     factor, power = scaled(given)
     if (testing and not trainable) or use_global:
         moved = var + (given - power)

@@ -9,7 +9,7 @@ from nlblocks.numerics.tolerance import CEILING
 from nlblocks.parity.explaining.gradients import GradientLocated, localise_gradient
 from nlblocks.parity.explaining.localise import ROUNDING, Located, localise, not_finite
 from nlblocks.parity.explaining.precision import explain_precision
-from nlblocks.parity.explaining.state_after import Steps, explain_buffer, explain_training
+from nlblocks.parity.explaining.state_after import Steps, explain_buffer, explain_training, momenta_apart
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.tracing import Op, Trace
@@ -52,6 +52,10 @@ class Explainer:
         ``whole`` gives the left's pass with all that it computed, where that is needed.
         """
         return explain_buffer((name, self.pairs.names.get(name, name)), layers, values, left, right, whole)
+
+    def momenta_apart(self, name: str, left: Trace, right: Trace) -> float:
+        """How far apart two momenta are that are one number but for float32, in units of the way a statistic goes."""
+        return momenta_apart((name, self.pairs.names.get(name, name)), left, right)
 
     def training(
         self, left: Sequence[State], right: Sequence[State], before: State, noise: Mapping[str, float]

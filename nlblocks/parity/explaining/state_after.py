@@ -76,6 +76,19 @@ buffer_hypothesis: Registry[Callable[[BufferHypothesis], Iterator[BufferGuess]]]
 """Why running statistics differ: the first that leaves next to nothing."""
 
 
+def momenta_apart(names: tuple[str, str], left: Trace, right: Trace) -> float:
+    """How far apart two momenta are that are one number but for float32, in units of the way a statistic goes."""
+    uses = _users(left, names[0]), _users(right, names[1])
+    momenta = [[float(op.attrs.get("momentum", 0.0)) for op in ops] for ops in uses]
+    if (
+        not all(uses)
+        or len(uses[0]) != len(uses[1])
+        or any("momentum" in a.differing(b) for a, b in zip(*uses, strict=True))
+    ):
+        return 0.0
+    return sum(abs(a - b) / min(a, b) for a, b in zip(*momenta, strict=True) if min(a, b) > 0)
+
+
 def explain_buffer(
     names: tuple[str, str], layers: tuple[str, str], values: tuple[Array, Array, Array], left: Trace, right: Trace,
     whole: Callable[[], Trace],

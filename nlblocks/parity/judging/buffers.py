@@ -10,11 +10,14 @@ import numpy as np
 
 from nlblocks.backend import Array, State
 from nlblocks.numerics import Comparison
-from nlblocks.numerics.tolerance import STATISTICS_OFF
+from nlblocks.numerics.tolerance import RATIO
 from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.passes import Pass
+
+TWICE = 2.0
+"""What two momenta do that float32 alone holds apart is known: a statistic may be off by so many times that."""
 
 
 @dataclass(slots=True)
@@ -43,7 +46,7 @@ def compare_buffers(
         start, _ = theirs.beside(name, before[name])
         mine, other = theirs.beside(name, left.buffers_after[name])
         way = float(np.abs(mine - start).max(initial=0.0))
-        held = way * STATISTICS_OFF if np.isfinite(way) else 0.0
+        held = way * why.momenta_apart(name, left, right) * TWICE / RATIO if np.isfinite(way) else 0.0
         found = comparer.compare(
             "buffers", ("buffers", name), mine, other, runs, extra=held, where=theirs.known.get(name)
         )

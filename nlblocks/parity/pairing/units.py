@@ -335,7 +335,9 @@ def _ref(trace: Trace, view: _View, op: Op, role: str) -> Ref:
 
 def _is_turned(trace: Trace, name: str, op: Op, shape: Sequence[int], transposed: bool) -> bool | None:
     layer, _, own = name.rpartition(".")
-    if own != "weight" or len(shape) != 2 or shape[0] != shape[1] or trace.layers.get(layer) != LAYER:
+    if own != "weight" or len(shape) != 2 or shape[0] != shape[1]:
+        return None
+    if trace.layers.get(layer) != LAYER or layer in trace.foreign:  # another may keep its weight as it likes
         return None
     layouts = {other.attrs.get("layout") for other in (op, *trace.ops) if other.kind == "linear"}
     return transposed != ("in_out" in layouts) if layouts else None
@@ -375,8 +377,6 @@ def _is_transposed_linear(trace: Trace, name: str, op: Op, shape: Sequence[int])
     products of the run tell.
     """
     layer, _, own = name.rpartition(".")
-    if own != "weight" or len(shape) != 2 or op.kind in PRODUCTS | LINEAR:
-        return False
-    if trace.layers.get(layer, "").rpartition(".")[2] != LAYER:
+    if own != "weight" or len(shape) != 2 or trace.layers.get(layer) != LAYER or op.kind in PRODUCTS | LINEAR:
         return False
     return any(other.attrs.get("layout") == "in_out" for other in trace.ops if other.kind == "linear")

@@ -63,17 +63,19 @@ class Tracer(Framework):
             trace = Trace(
                 framework=self.name, model=type(model).__name__, training=options.training, dtype=options.dtype,
                 state=self.describe(model),
-                layers={path: self._called(type(module)) for path, module in self.modules(model).items()},
+                layers={path: type(module).__name__ for path, module in self.modules(model).items()},
+                foreign={path for path, module in self.modules(model).items() if not self._is_own(type(module))},
             )  # fmt: skip
             with prepared(self, model, options, state) as ready:
                 self._run(model, options, trace, ready)
             trace.lost = ready.lost
         return trace
 
-    def _called(self, cls: type) -> str:
-        """What a layer is called: by its class, in full where that is not the framework's own or derived from it."""
-        own = any(base.__name__ == cls.__name__ and base.__module__.startswith(self.own_layers) for base in cls.__mro__)
-        return cls.__name__ if own else f"{cls.__module__}.{cls.__name__}"
+    def _is_own(self, cls: type) -> bool:
+        """Whether a class is the framework's own, or derived from one of its name."""
+        return any(
+            base.__name__ == cls.__name__ and base.__module__.startswith(self.own_layers) for base in cls.__mro__
+        )
 
     def train(
         self, model: Any, state: Mapping[str, Array], *, steps: int, optimiser: Callable[..., Any],

@@ -14,7 +14,7 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.parity.tracing.digest import Digest, digest
-from nlblocks.parity.tracing.vocabulary import INCIDENTAL, Key, Spot, Tensor, same_number
+from nlblocks.parity.tracing.vocabulary import INCIDENTAL, Key, Spot, Tensor, same_momentum, same_number
 
 NUMBERED = ("values", "grads")
 ARRAYS = (*NUMBERED, "grad_inputs", "grad_params", "buffers_after")
@@ -52,6 +52,8 @@ class Op:
         found = {key: pair for key, pair in pairs.items() if not same_number(*pair)}
         if self.kind == "interpolate" and found.get("align_corners") in ((None, False), (False, None)):
             del found["align_corners"]
+        if "momentum" in found and same_momentum(*found["momentum"]):
+            del found["momentum"]
         return found
 
     def __str__(self) -> str:
@@ -62,6 +64,7 @@ class Op:
 class Trace:
     """One run of one model. ``origin`` names the tensors that no operation made: "parameter:x", "input:0".
 
+    ``layers`` names the class of each layer; ``foreign`` are those whose class is not the framework's own.
     ``overwritten`` are the tensors that an in-place operation took away: their gradients may be lost. ``held`` says of
     kernels what they hold as float32, and how far off their results were by that had it not been computed as given;
     ``promoted``, by the site of a call, the dtype of a tensor that met wider ones and was cast. ``lost`` says what of
@@ -86,6 +89,7 @@ class Trace:
     state: dict[str, Tensor] = field(default_factory=dict)
     buffers_after: dict[str, Array] = field(default_factory=dict)
     layers: dict[str, str] = field(default_factory=dict)
+    foreign: set[str] = field(default_factory=set)
     overwritten: set[int] = field(default_factory=set)
     held: dict[str, tuple[str, float]] = field(default_factory=dict)
     promoted: dict[str, str] = field(default_factory=dict)
@@ -211,6 +215,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "digests": lambda rows: {int(number): _digest(row) for number, row in rows.items()},
     "origin": lambda texts: {int(number): text for number, text in texts.items()},
     "state": lambda rows: {name: Tensor(**{**row, "shape": tuple(row["shape"])}) for name, row in rows.items()},
+    "foreign": set,
     "overwritten": set,
     "held": lambda rows: {name: (str(row[0]), float(row[1])) for name, row in rows.items()},
 }

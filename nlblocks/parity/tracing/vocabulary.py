@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from nlblocks.backend import Array
 from nlblocks.numerics.tolerance import FLOAT32_EQUAL
 
@@ -231,3 +233,8 @@ def same_number(a: Any, b: Any) -> bool:
     if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
         return all(same_number(x, y) for x, y in zip(a, b, strict=True))
     return bool(a == b)
+
+
+def same_momentum(a: float, b: float) -> bool:
+    """Whether two weights of the new statistic are equal, or those of the old are to float32, as Paddle holds them."""
+    return same_number(a, b) or bool(np.float32(1.0 - a) == np.float32(1.0 - b))

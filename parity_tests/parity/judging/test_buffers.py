@@ -123,3 +123,43 @@ def test_a_layer_that_is_called_twice_keeps_the_other_variance_twice() -> None:
     report = parity.compare(left, shared(torch, torch.nn.Module, torch.nn.BatchNorm2d), inputs=[INPUT], accept=KNOWN)
     assert report, str(report)
     assert any(c.accepted for c in report.comparisons)
+
+
+class Own(paddle.nn.BatchNorm2D):
+    """Written by hand; the variance that it keeps is ``off`` by a factor."""
+
+    off = 1.0
+
+    def forward(self, x: Any) -> Any:
+        if not self.training:
+            return super().forward(x)
+        mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
+        kept = variance * (48 / 47) * self.off
+        self._mean.set_value(self._mean * 0.9 + mean * 0.1)
+        self._variance.set_value(self._variance * 0.9 + kept * 0.1)
+        rows = [t.reshape([1, -1, 1, 1]) for t in (mean, variance, self.weight, self.bias)]
+        return (x - rows[0]) / paddle.sqrt(rows[1] + 1e-5) * rows[2] + rows[3]
+
+
+class Off(Own):
+    off = 1.0 + 1e-6
+
+
+@pytest.mark.parametrize(("norm", "verdict"), [(Own, "same"), (Off, "different")])
+def test_beside_a_kernel_that_holds_its_momentum_a_small_fault_of_the_statistics_shows(norm: Any, verdict: str) -> None:
+    left = torch.nn.Sequential(torch.nn.BatchNorm2d(2), torch.nn.Conv2d(2, 2, 1), torch.nn.BatchNorm2d(2))
+    right = paddle.nn.Sequential(norm(2), paddle.nn.Conv2D(2, 2, 1), paddle.nn.BatchNorm2D(2))
+    report = parity.compare(left, right, 30.0 * INPUT, accept=KNOWN)
+    assert report.verdict == verdict, report
+
+
+@pytest.mark.parametrize(
+    ("momentum", "verdict"),
+    [(0.9, "same"), (float(np.float32(0.9)), "same"), (0.9 * (1 + 2e-7), "different"), (0.9 + 1e-6, "different")],
+)
+def test_a_momentum_that_float32_rounded_is_the_same_one_and_no_other(momentum: float, verdict: str) -> None:
+    left, right = (
+        paddle.nn.Sequential(paddle.nn.BatchNorm2D(2, momentum=m), paddle.nn.Conv2D(2, 2, 1)) for m in (0.9, momentum)
+    )
+    report = parity.compare(left, right, 30.0 * INPUT)
+    assert report.verdict == verdict, report

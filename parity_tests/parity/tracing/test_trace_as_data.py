@@ -26,7 +26,7 @@ def example() -> Trace:
         origin={0: "input:0", 1: "parameter:fc.weight"}, outputs={"": 3}, output_dtypes={"": "float32"},
         grad_inputs={"0": np.ones(2)}, grad_params={"fc.weight": np.ones((2, 2))},
         state={"fc.weight": Tensor(shape=(2, 2), dtype="float32", trainable=True, buffer=False)},
-        buffers_after={"odd/name": np.zeros(1)}, layers={"fc": "Linear"}, overwritten={2, 0},
+        buffers_after={"odd/name": np.zeros(1)}, layers={"fc": "Linear"}, foreign={"fc"}, overwritten={2, 0},
         digests={2: Digest(shape=(1, 2), total=0.1, square=np.inf, sample=np.array([-np.inf, 1 / 3]))},
         held={"interp": ("the ratio", 3e-8)}, promoted={"fc:linear:1": "float32"}, lost=["attribute x of fc"],
         streams={"random": "ab12"}, error="RuntimeError: no", error_scope="fc", unable=True,
