@@ -65,10 +65,10 @@ def train(
     The curves of all runs in a browser, while they train: tensorboard --logdir OUTPUT. Without --output nothing is
     kept.
 
-    --lockstep trains both at once, from the same bits on the same batches with dropout off, beside runs whose first
-    weights are one unit in the last place off, and judges every step by them: in float64, and, to explain it, in the
-    recipe's own precision. It writes OUTPUT/<variant>/lockstep-<precision>.json. Exit status 0: the same training; 1:
-    different; 2: not compared, because the training is chaotic.
+    --lockstep trains both at once, on the same batches with dropout off, and lets each step of one be taken by the
+    other from the same bits: judged by what a nudge of one unit in the last place makes of it, in float64, and, to
+    explain it, in the recipe's own precision. It writes OUTPUT/<variant>/lockstep-<precision>.json. Exit status 0: the
+    same training; 1: different; 2: not compared, because nudges make too much of a step.
     """
     if listed:
         terminal().print(_list())

@@ -89,6 +89,15 @@ class PaddleTrainer:
         self.updates += not overflown
         return processes.mean(loss.detach())
 
+    def update(self, gradients: State, *, lr: float) -> None:
+        self.optimiser.set_lr(lr)
+        given = self._canonical(gradients)
+        for name, parameter in self.trained.items():
+            parameter.grad = paddle.to_tensor(given[name].astype(self.dtype)) if name in given else None
+        self.optimiser.step()
+        self.steps += 1
+        self.updates += 1
+
     def gradients(self) -> State:
         return self._canonical({name: p.grad.numpy() for name, p in self.trained.items() if p.grad is not None})
 

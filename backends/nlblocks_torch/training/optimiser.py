@@ -62,7 +62,7 @@ def slots_of(optimiser: optim.Optimizer, trained: Parameters) -> dict[str, State
 
 
 def fill(optimiser: optim.Optimizer, trained: Parameters, slots: Mapping[str, State]) -> None:
-    """Let an optimiser that has moved nothing keep what another one kept."""
+    """Let an optimiser that keeps nothing keep what another one kept."""
     for ours, values in slots.items():
         for name, value in values.items():
             tensor = torch.from_numpy(np.array(value))

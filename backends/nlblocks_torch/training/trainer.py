@@ -54,8 +54,7 @@ class TorchTrainer:
         self.parallel = processes.parallel(cast(torch.nn.Module, self.forward))
         self.still = [module for module in self.model.modules() if _is_frozen_norm(module)]
         self._train()
-        self._new_optimiser = lambda: optimiser_of(recipe, self.trained, groups)
-        self.optimiser = self._new_optimiser()
+        self.optimiser = optimiser_of(recipe, self.trained, groups)
         mixed = recipe.precision == "mixed"
         half = torch.float16 if self.device == "cuda" else torch.bfloat16
         self.autocast = lambda: torch.autocast(self.device, half, enabled=mixed)
@@ -88,6 +87,14 @@ class TorchTrainer:
         self.steps += 1
         return processes.mean(loss.detach())
 
+    def update(self, gradients: State, *, lr: float) -> None:
+        set_rate(self.optimiser, lr)
+        for name, parameter in self.trained.items():
+            value = gradients.get(name)
+            parameter.grad = None if value is None else torch.from_numpy(np.array(value)).to(parameter)
+        self.optimiser.step()
+        self.steps += 1
+
     def gradients(self) -> State:
         return {name: array(p.grad) for name, p in self.trained.items() if p.grad is not None}
 
@@ -115,7 +122,7 @@ class TorchTrainer:
     def load(self, state: TrainingState) -> None:
         state.check(self.model.spec)
         assign(self.model, {name: torch.from_numpy(np.array(value)) for name, value in state.weights.items()})
-        self.optimiser = self._new_optimiser()
+        self.optimiser.state.clear()
         fill(self.optimiser, self.trained, state.slots)
         if state.framework == self.framework and state.native:
             self.scaler.load_state_dict({name.removeprefix("scaler."): v.item() for name, v in state.native.items()})

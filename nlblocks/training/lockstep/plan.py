@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from nlblocks.backend import Array, DType, get
+from nlblocks.backend import Array, DType, State, get
 from nlblocks.init import generator
 from nlblocks.numerics import NoiseFloor
 from nlblocks.numerics.tolerance import EPSILON
@@ -24,6 +24,8 @@ Results = Mapping[Key, Array]
 IMAGES: Key = ("batch", "images")
 LABELS: Key = ("batch", "labels")
 LOSS: Key = ("loss", "loss")
+FORWARD = ("batch", "evaluation", "loss", "buffers", "gradients")
+"""What a step computes before the optimiser, in order; then come its slots, then the weights."""
 COUNTS = "updates"
 """The slot that counts: no rounding moves it."""
 
@@ -53,6 +55,24 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class At:
+    """Where a step is taken from: a state, what each side is fed, and test images [B, C, H, W] to be answered first."""
+
+    state: TrainingState
+    fed: tuple[Fed, Fed]
+    test: Array | None = None
+
+    @property
+    def step(self) -> int:
+        """Counted from 1."""
+        return self.fed[0].step + 1
+
+    def exact(self) -> At:
+        """Without what only a framework itself holds, such as powers of decay rates that it rounded to float32."""
+        return replace(self, state=replace(self.state, native={}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A model without its random parts, trained as a recipe says for ``steps`` steps in a ``pair`` of backends."""
 
@@ -66,40 +86,31 @@ class Plan:
     def dtype(self) -> DType:
         return cast(DType, self.recipe.precision)
 
-    def run(self, side: int, state: TrainingState | None = None) -> Run:
-        """The run of a side, at its start or at a state."""
-        return self._run(side, self.recipe, state)
+    def in_float64(self) -> Plan:
+        """The same in float64."""
+        return replace(self, recipe=replace(self.recipe, precision="float64"))
 
-    def nudged(self, state: TrainingState, trial: int) -> Run:
-        """A run from a state, with all that goes into it moved by one unit in the last place.
+    def run(self, side: int, trial: int | None = None) -> Run:
+        """The run of a side at its start; with a ``trial`` one whose recipe is nudged, as all that it is given will be.
 
-        That is weights, slots, images, and targets: a saturated softmax has no gradient but the rounding of a target.
-        Trials go in pairs, the second of which sees each batch in another order: nothing but rounding depends on it,
-        and sums over a batch round by more than their terms. The first pair is of the first side, where it takes more
-        of each side in turn.
+        The recipe's part is its targets, for a saturated softmax has no gradient but the rounding of a target, and the
+        decay rates: 1 - 0.999 is not as exact as 0.999.
         """
-        weights = {name: NoiseFloor.nudged(value, trial, name) for name, value in state.weights.items()}
-        slots = {
-            slot: {name: NoiseFloor.nudged(value, trial, f"{slot}:{name}") for name, value in values.items()}
-            for slot, values in state.slots.items()
-            if slot != COUNTS
-        }
-        smoothing = self.recipe.label_smoothing + EPSILON[self.dtype]
-        moved = replace(state, weights=weights, slots={**state.slots, **slots})
-        return self._run(trial // 2 % 2, replace(self.recipe, label_smoothing=smoothing), moved, trial)
-
-    def _run(self, side: int, recipe: Recipe, state: TrainingState | None, trial: int | None = None) -> Run:
-        trainer = trainer_of(self.pair[side], recipe, self.spec)
-        if state is not None:
-            trainer.load(state)
-        return Run(self, side, trainer, trial)
+        recipe = self.recipe
+        if trial is not None:
+            unit, own = EPSILON[self.dtype], recipe.optimiser
+            own = replace(own, beta1=own.beta1 * (1.0 - unit), beta2=own.beta2 * (1.0 - unit))
+            recipe = replace(recipe, optimiser=own, label_smoothing=recipe.label_smoothing + unit)
+        return Run(self, side, trainer_of(self.pair[side], recipe, self.spec), trial)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """One model in training on one ``side`` of the pair.
 
-    With a ``trial`` all images that it sees are nudged, and each batch is ``shuffled`` in every other trial.
+    With a ``trial`` all that it is given is nudged: states, gradients, and all images that it sees. In every other
+    trial it sees each batch in another order: nothing but rounding depends on it, and sums over a batch round by more
+    than their terms.
     """
 
     plan: Plan
@@ -135,23 +146,27 @@ class Run:
                 images, labels = images[order], labels[order]
         return float(self.trainer.step(images, labels, lr=fed.lr, seed=fed.step))
 
-    def moved(self, results: Results) -> Moved:
-        """What a step of this nudged run left behind, to be compared with that of its side."""
-        return Moved(side=self.side, shuffled=self.shuffled, results=results)
-
     def take(self, fed: Fed) -> dict[Key, Array]:
         """One step, and all that it leaves behind."""
         found = {LOSS: np.asarray(self.go(fed), self.plan.dtype)}
         found |= {("gradients", name): value for name, value in self.trainer.gradients().items()}
         return found | self.held()
 
-    def take_until(self, steps: int) -> dict[Key, Array]:
-        """The first steps of the run, and what the last of them leaves behind."""
-        for fed in self.feed():
-            if fed.step + 1 == steps:
-                return self.take(fed)
-            self.go(fed)
-        raise AssertionError(f"the run has fewer than {steps} steps")  # its caller has taken them
+    def place(self, state: TrainingState) -> None:
+        """Go on from a state."""
+        if self.trial is not None:
+            slots = {
+                slot: values if slot == COUNTS else self._nudged_all(values, f"{slot}:")
+                for slot, values in state.slots.items()
+            }
+            native = {name: NoiseFloor.nudged(value, self.trial, name) for name, value in state.native.items()}
+            state = replace(state, weights=self._nudged_all(state.weights, ""), slots=slots, native=native)
+        self.trainer.load(state)
+
+    def update(self, gradients: State, lr: float) -> dict[Key, Array]:
+        """What the optimiser alone makes of gradients: the slots and weights after it."""
+        self.trainer.update(gradients if self.trial is None else self._nudged_all(gradients, "gradients:"), lr=lr)
+        return {key: value for key, value in self.held().items() if key[0] not in FORWARD}
 
     def answer(self, images: Array) -> dict[Key, Array]:
         """What the model in evaluation says of images [B, C, H, W]."""
@@ -166,5 +181,8 @@ class Run:
         slots = {(slot, name): a for slot, values in state.slots.items() for name, a in values.items()}
         return found | {key: a.astype(np.float64) if key[0] == COUNTS else a for key, a in slots.items()}
 
-    def _nudged(self, images: Array, name: str) -> Array:
-        return NoiseFloor.nudged(images.astype(self.plan.dtype), cast(int, self.trial), name)
+    def _nudged_all(self, values: State, prefix: str) -> State:
+        return {name: self._nudged(value, f"{prefix}{name}") for name, value in values.items()}
+
+    def _nudged(self, array: Array, name: str) -> Array:
+        return NoiseFloor.nudged(array.astype(self.plan.dtype), cast(int, self.trial), name)

@@ -30,10 +30,9 @@ class StepLosses:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dead:
-    """A parameter whose gradient is zero but for rounding, which its optimiser may make into steps of full size."""
+class Drift:
+    """How far the runs have come apart, each left to itself, and a nudged run, in units of the largest value."""
 
-    name: str
     apart: float
     nudge: float
 
@@ -42,20 +41,19 @@ class Dead:
 class Parting:
     """Where two trainings part: after ``step`` steps, 0 for the start. ``others`` part in the same step.
 
-    ``alone`` says what the step does when both frameworks take it from the first's bits; ``lab`` is what the lab says
-    of the two models there, where the step alone parts before the optimiser has a part in it.
+    ``lab`` is what the lab says of the two models there, where the step parts before the optimiser has a part in it.
     """
 
     step: int
     first: Comparison
     others: Sequence[Comparison]
-    alone: str = ""
+    why: str
     lab: LabReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """What could not be judged after ``step`` steps, and why; nor could it be after them."""
+    """What could not be judged in step ``step``, and why."""
 
     step: int
     where: Comparison
@@ -68,9 +66,12 @@ class Open:
 class LockstepReport:
     """The result of :func:`nlblocks.training.lockstep.lockstep`: true where both are the same training.
 
-    ``worst`` is, of each kind of tensor, the comparison that is the farthest apart, and how far a nudge moved that
-    tensor, both in units of its largest value. ``chaos`` is where the losses could no longer be judged,
-    ``unjudged`` where some tensor could not. ``alone`` counts the steps that were also taken from the first's bits.
+    ``losses`` and ``drift`` are of the runs that were left to themselves; everything else is of single steps, from the
+    same bits. ``worst`` is, of each kind of tensor, the comparison that is the farthest apart, and how far nudges moved
+    that tensor, both in units of its largest value; ``zero`` are the parameters whose gradient is zero but for
+    rounding. ``opened`` is what could not be judged, the first of each step; ``tied`` are gradients that float32 leaves
+    open, where a ReLU or a maximum may fall on either side: float64 has judged them. ``swapped`` counts the steps that
+    the second took from the first's bits, too.
     """
 
     model: str
@@ -79,15 +80,13 @@ class LockstepReport:
     batch_size: int
     steps: int
     losses: Sequence[StepLosses]
+    drift: dict[str, Drift]
     worst: dict[str, tuple[Comparison, float]]
-    dead: Sequence[Dead]
-    drifting: Sequence[str]
-    alone: int
-    alone_unjudged: Sequence[str]
-    nudges: int
+    zero: Sequence[str]
+    swapped: int
     parting: Parting | None = None
-    unjudged: Open | None = None
-    chaos: Open | None = None
+    opened: Sequence[Open] = ()
+    tied: Sequence[Open] = ()
     without_dropout: bool = False
     seconds: float = 0.0
 
@@ -97,12 +96,6 @@ class LockstepReport:
         if self.parting is not None:
             return "different"
         return "not compared" if self.opened or not self.losses else "same"
-
-    @property
-    def opened(self) -> Open | None:
-        """What could first not be judged."""
-        found = [one for one in (self.unjudged, self.chaos) if one is not None]
-        return min(found, key=lambda one: one.step, default=None)
 
     def __bool__(self) -> bool:
         return self.verdict == "same"
@@ -116,18 +109,18 @@ class LockstepReport:
         ``losses`` has a row a step, ``worst`` a row a kind of tensor; a compared tensor is as in the lab's report.
         """
         parting = self.parting and {
-            "step": self.parting.step, "first": self.parting.first.to_dict(), "alone": self.parting.alone,
+            "step": self.parting.step, "first": self.parting.first.to_dict(), "why": self.parting.why,
             "others": [one.to_dict() for one in self.parting.others],
             "lab": self.parting.lab and self.parting.lab.to_dict(),
         }  # fmt: skip
         return {
             "verdict": self.verdict, "model": self.model, "pair": list(self.pair), "precision": self.precision,
-            "batch_size": self.batch_size, "steps": self.steps, "nudges": self.nudges, "seconds": self.seconds,
+            "batch_size": self.batch_size, "steps": self.steps, "seconds": self.seconds,
             "without_dropout": self.without_dropout, "losses": [asdict(one) for one in self.losses],
+            "drift": {name: asdict(one) for name, one in self.drift.items()},
             "worst": {name: {**one.to_dict(), "nudge": nudge} for name, (one, nudge) in self.worst.items()},
-            "dead": [asdict(one) for one in self.dead], "drifting": list(self.drifting), "alone": self.alone,
-            "alone_unjudged": list(self.alone_unjudged), "parting": parting,
-            "unjudged": self.unjudged and self.unjudged.to_dict(), "chaos": self.chaos and self.chaos.to_dict(),
+            "zero": list(self.zero), "swapped": self.swapped, "parting": parting,
+            "opened": [one.to_dict() for one in self.opened], "tied": [one.to_dict() for one in self.tied],
         }  # fmt: skip
 
     def save(self, path: str | Path) -> None:
@@ -144,64 +137,47 @@ def _lines(report: LockstepReport) -> Iterator[str]:
     if report.parting is not None:
         yield f"{report.model}: not the same training in {both}: they part {_when(report.parting)}"
         yield from _parting(report.parting)
-    elif report.opened is not None:
-        yield from _open(report, both)
+    elif report.opened:
+        yield f"{report.model}: not compared in {both}: {_open(report)}"
+        yield from (f"  step {one.step}: {_name(one.where)}: {one.where.undecided}" for one in report.opened[:SHOWN])
     else:
         yield f"{report.model}: the same training in {both}"
-    yield f"{report.precision}, {report.steps} steps of {report.batch_size} images{_losses(report.losses)}"
-    if report.opened is not None and report.opened.step > 1:
-        yield f"  before step {report.opened.step}{_losses(report.losses[: report.opened.step - 1])}"
-    for group, (one, nudge) in report.worst.items():
-        if group != "loss" and (one.difference.error or nudge):
-            apart = f"{one.difference.relative:.0e} of the largest value, nudge {nudge:.0e}"
-            yield f"  {group} apart by at most {apart}, in {one.name}"
+    yield f"{report.precision}, {report.steps} steps of {report.batch_size} images, each from the same bits"
+    for kind, (one, nudge) in report.worst.items():
+        if one.difference.error or nudge:
+            apart = f"{one.difference.relative:.0e} of the largest value" + (f", nudge {nudge:.0e}" if nudge else "")
+            yield f"  {kind} apart{_from(one)} by at most {apart}, in {one.name}"
     yield from _besides(report)
 
 
-def _open(report: LockstepReport, both: str) -> Iterator[str]:
-    """What could not be judged, and since when."""
-    chaos, some = report.chaos, report.unjudged
-    if chaos is not None:
-        what = "not finite" if chaos.where.difference.not_finite else "chaotic"
-        yield f"{report.model}: not compared in {both}: the training is {what} from step {chaos.step} on"
-        yield f"  there {_jump(chaos)}; until then the losses agree"
-    else:
-        yield f"{report.model}: not compared in {both}: the losses agree, not all of the tensors are judged"
-    if some is not None:
-        yield f"  all tensors agree until step {some.step}, where {_jump(some)}"
+def _open(report: LockstepReport) -> str:
+    """How many steps could not be judged, and since when."""
+    steps = {one.step for one in report.opened}
+    return f"{len(steps)} of {report.steps} steps are not judged, the first of them step {min(steps)}"
 
 
-def _jump(found: Open) -> str:
-    return f"{found.where.undecided} ({_name(found.where)})"
+def _from(one: Comparison) -> str:
+    return "" if one.pair[1] != f"{one.pair[0]} in float64" else f" from {one.pair[1]}"
 
 
 def _besides(report: LockstepReport) -> Iterator[str]:
-    """What is said of some tensors and steps only."""
-    if report.dead:
-        apart, nudge = (max(getattr(one, name) for one in report.dead) for name in ("apart", "nudge"))
-        yield (
-            f"{len(report.dead)} weights are not judged: their gradient is zero but for rounding, of which the "
-            f"optimiser makes steps that change no loss; apart by {apart:.0e}, nudge {nudge:.0e}: "
-            + _listed([one.name for one in report.dead])
+    """What is said of some steps and tensors only, and of the runs that were left to themselves."""
+    if report.losses:
+        apart, nudge = (max(getattr(one, name) for one in report.losses) for name in ("apart", "nudge"))
+        ends = [f"{name} {one.apart:.0e}, nudge {one.nudge:.0e}" for name, one in report.drift.items()]
+        yield f"each left to itself: losses apart by at most {apart:.1e}, nudge {nudge:.1e}; at the end " + "; ".join(
+            ends
         )
-    if report.drifting:
-        yield (
-            f"{len(report.drifting)} buffers move with them, and are judged where both start from the same bits: "
-            + _listed(report.drifting)
-        )
-    if report.alone:
-        unjudged = f"; not judged there: {_listed(report.alone_unjudged)}" if report.alone_unjudged else ""
+    if report.swapped:
         agree = "" if report.parting else ", and agree"
-        yield f"steps that were also taken from the same bits{agree}: {report.alone}{unjudged}"
+        yield f"steps that were also taken from {report.pair[0]}'s bits{agree}: {report.swapped}"
+    if report.tied:
+        steps = _listed([str(step) for step in dict.fromkeys(one.step for one in report.tied)])
+        yield f"gradients that float32 leaves open, at thresholds, and float64 has judged: in step {steps}"
+    if report.zero:
+        yield f"{len(report.zero)} gradients are zero but for rounding: {_listed(report.zero)}"
     if report.without_dropout:
         yield "dropout is off"
-
-
-def _losses(losses: Sequence[StepLosses]) -> str:
-    if not losses:
-        return ""
-    apart, nudge = max(one.apart for one in losses), max(one.nudge for one in losses)
-    return f": losses apart by at most {apart:.1e}, nudge {nudge:.1e}"
 
 
 def _when(parting: Parting) -> str:
@@ -222,8 +198,7 @@ def _parting(parting: Parting) -> Iterator[str]:
         yield f"  {_name(one)} is {values}{at}: apart by {found.relative:.0e} of the largest value{nudge}"
     if parting.others:
         yield f"  with it part {_listed([_name(other) for other in parting.others])}"
-    if parting.alone:
-        yield f"  {parting.alone}"
+    yield f"  {parting.why}"
     if parting.lab is not None:
         yield from (f"  {line}" for line in str(parting.lab).splitlines())
 

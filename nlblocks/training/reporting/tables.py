@@ -104,8 +104,8 @@ def lockstep(results: Results) -> Grid | None:
             verdict += f" in step {report['parting']['step']}"
         rows.append([report["model"], report["precision"], str(report["steps"]), f"{far:.1e}", f"{nudge:.1e}", verdict])
     about = (
-        "Trained side by side, dropout off; each step is judged by what a nudge of one unit in the last place makes of "
-        "the same run."
+        "Trained side by side, dropout off; each step is judged from the same bits, by what a nudge of one unit in the "
+        "last place makes of it. The losses are those of the runs left to themselves, and of one that began nudged."
     )
     return Grid("lockstep", "Lockstep", about, heads, rows) if rows else None
 

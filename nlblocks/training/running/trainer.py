@@ -85,6 +85,9 @@ class Trainer(Protocol):
         ``seed`` fixes what the step draws. Returns the loss, a tensor: reading it may have to wait for a device.
         """
 
+    def update(self, gradients: State, *, lr: float) -> None:
+        """A step without its forward and backward pass: the optimiser moves the weights by these clipped gradients."""
+
     def gradients(self) -> State:
         """The gradient of each trained parameter in the last step, after clipping."""
 

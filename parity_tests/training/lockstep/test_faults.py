@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nlblocks.training.recipes import Recipe
@@ -62,7 +63,7 @@ def an_element_off(kind: Any) -> Any:
             super().__init__(*arguments)
             state = self.state()
             weight = state.weights["stage_1.0.conv_1.weight"].copy()
-            weight[0, 0, 0, 0] += 1e-9
+            weight[0, 0, 0, 0] += max(1e-9, np.spacing(weight[0, 0, 0, 0]))
             self.load(replace(state, weights={**state.weights, "stage_1.0.conv_1.weight": weight}))
 
     return Other
@@ -108,9 +109,10 @@ def a_slot_lost_on_the_way(kind: Any) -> Any:
 
     class Other(kind):  # type: ignore[misc]
         def load(self, state: Any) -> None:
-            v = dict(state.slots["v"])
-            v["fc.bias"] = v["fc.bias"] * 0.0
-            super().load(replace(state, slots={**state.slots, "v": v}))
+            slots = dict(state.slots)
+            if "v" in slots:
+                slots["v"] = {**slots["v"], "fc.bias": slots["v"]["fc.bias"] * 0.0}
+            super().load(replace(state, slots=slots))
 
     return Other
 
@@ -136,7 +138,7 @@ FAULTS: dict[str, tuple[Callable[[Any], Any], dict[str, Any], int, str]] = {
     "a learning rate that comes a step late": (
         step_by(a_step_late), {"schedule": replace(recipe().schedule, shape="cosine")}, 2, "weights",
     ),
-    "an element of a weight off by 1e-9": (an_element_off, {}, 0, "weights"),
+    "an element of a weight off by a unit": (an_element_off, {}, 0, "weights"),
     "a sum in the last batch": (a_sum_at_last, {}, STEPS, "loss"),
     "no momentum": (
         otherwise(with_optimiser(momentum=0.89)),
@@ -145,30 +147,59 @@ FAULTS: dict[str, tuple[Callable[[Any], Any], dict[str, Any], int, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("precision", ["float64", "float32"])
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_on_one_side_is_seen_where_it_comes_in(
-    name: str, require: Require, monkeypatch: pytest.MonkeyPatch
+    name: str, precision: str, require: Require, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require("torch", "paddle")
     fault, changes, step, group = FAULTS[name]
     spoil(monkeypatch, fault)
-    report = trained(recipe(**changes), STEPS)
+    report = trained(recipe(**{**changes, "precision": precision}), STEPS)
     assert report.verdict == "different"
     assert report.parting is not None
     assert (report.parting.step, report.parting.first.group) == (step, group), str(report)
 
 
 @pytest.mark.parametrize(
-    ("fault", "group"),
-    [(an_answer_off, "evaluation"), (a_slot_lost_on_the_way, "v")],
-    ids=["evaluation", "moved state"],
-)
+    ("fault", "precision", "step", "group"),
+    [
+        (an_answer_off, "float64", 4, "evaluation"), (an_answer_off, "float32", 4, "evaluation"),
+        (a_slot_lost_on_the_way, "float64", 4, "v"), (a_slot_lost_on_the_way, "float32", 2, "v"),
+    ],
+    ids=["evaluation", "evaluation-float32", "moved state", "moved state-float32"],
+)  # fmt: skip
 def test_what_no_step_side_by_side_shows_is_seen_from_the_same_bits(
-    fault: Callable[[Any], Any], group: str, require: Require, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    fault: Callable[[Any], Any], precision: str, step: int, group: str, require: Require,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The second epoch begins with the fourth step. A float32 state is moved into float64 at every step."""
     require("torch", "paddle")
     spoil(monkeypatch, fault)
-    report = trained(recipe(epochs=2, batch_size=400), 4)  # the second epoch begins with the fourth step
+    report = trained(recipe(epochs=2, batch_size=400, precision=precision), 4)
     assert report.verdict == "different"
     assert report.parting is not None
-    assert (report.parting.step, report.parting.first.group) == (4, group), str(report)
+    assert (report.parting.step, report.parting.first.group) == (step, group), str(report)
+
+
+def half_precision_on_the_way(kind: Any) -> Any:
+    class Other(kind):  # type: ignore[misc]
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            forward = self.parallel
+            if self.dtype == "float32":
+                self.parallel = lambda images: forward(images).astype("bfloat16").astype("float32")
+
+    return Other
+
+
+def test_what_one_framework_loses_in_float32_alone_is_seen_there(
+    require: Require, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("torch", "paddle")
+    spoil(monkeypatch, half_precision_on_the_way)
+    assert trained(recipe(), 2).verdict == "same"
+    report = trained(recipe(precision="float32"), 2)
+    assert report.parting is not None
+    assert (report.parting.step, report.parting.first.group) == (1, "loss"), str(report)
+    assert "in float64 both take this step alike: so paddle computes in float32 what it should not" in str(report)

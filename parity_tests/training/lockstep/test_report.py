@@ -20,25 +20,23 @@ def test_the_same_is_said_with_how_far_apart_and_what_a_nudge_makes_of_it(requir
     require("torch", "paddle")
     report = trained(recipe(), steps=5)
     apart, nudge = (max(getattr(one, name) for one in report.losses) for name in ("apart", "nudge"))
-    lines = str(report).splitlines()
-    assert lines[0] == "attention_resnet: the same training in torch and paddle"
-    assert f"losses apart by at most {apart:.1e}, nudge {nudge:.1e}" in lines[1]
+    assert str(report).splitlines()[0] == "attention_resnet: the same training in torch and paddle"
+    assert f"each left to itself: losses apart by at most {apart:.1e}, nudge {nudge:.1e}" in str(report)
     assert 0.0 < apart < 1e-12
     assert nudge > 0.0
+    assert all(0.0 < one.apart < 1e-6 for one in report.drift.values())
 
 
-def test_parameters_that_rounding_alone_moves_are_named_and_not_judged(require: Require) -> None:
-    """A bias before a BatchNorm: Adam makes of its rounding what the nudged run's is made into as well."""
+def test_gradients_that_are_rounding_alone_are_named_and_their_weights_judged(require: Require) -> None:
+    """A bias before a BatchNorm: Adam makes steps of full size of its rounding, from either side's the same."""
     require("torch", "paddle")
     report = trained(recipe(optimiser={"eps": 1e-30}), steps=5)
     assert report.verdict == "same", str(report)
     before_norms = {p.name for p in NET.params() if p.name.endswith("bias") and "conv" in p.name}
-    dead = {one.name for one in report.dead}
-    assert dead
-    assert dead <= before_norms
-    assert all(one.nudge > 1e-6 for one in report.dead)
-    assert f"{len(dead)} weights are not judged" in str(report)
-    assert all("running_mean" in name for name in report.drifting)
+    assert report.zero
+    assert set(report.zero) <= before_norms
+    assert f"{len(report.zero)} gradients are zero but for rounding" in str(report)
+    assert report.worst["weights"][0].difference.relative < 1e-12 < report.drift["weights"].apart
 
 
 def test_where_they_part_the_lab_says_why(require: Require, monkeypatch: pytest.MonkeyPatch) -> None:
