@@ -69,9 +69,10 @@ class _Step:
             self.known[key] = self._on_the_bench(side, None, forward)
         return self.known[key]
 
-    def moved(self, trial: int, *, forward: bool) -> Moved:
-        """A nudged run: they go in pairs, plain and shuffled, the first pair of the other side, then each in turn."""
-        side = (trial // 2 + 1 - self.own) % 2
+    def moved(self, trial: int, *, in_pairs: bool, forward: bool) -> Moved:
+        """A nudged run, of the other side first, then of each in turn: plain and shuffled together, or each alone."""
+        turn, trial = (trial // 2, trial) if in_pairs else (trial, trial // 2)
+        side = (turn + 1 - self.own) % 2
         return Moved(side=side, shuffled=bool(trial % 2), results=self._on_the_bench(side, trial, forward))
 
     def _on_the_bench(self, side: int, trial: int | None, forward: bool) -> Results:
@@ -106,36 +107,30 @@ class Checker:
         """Both sides' steps from one state: the gradients of both, and what both make of the gradients of one."""
         found = Verdicts(step.at.step)
         for forward in (True, False):
-            first, second = (step.result(side, forward=forward) for side in (0, 1))
-            claim = Claim(left=first, right=second, pair=self.plan.pair)
-            found += judge(
-                step.at.step,
-                "float64",
-                [claim],
-                partial(step.base, forward=forward),
-                partial(step.moved, forward=forward),
-            )
+            left, right = (step.result(side, forward=forward) for side in (0, 1))
+            nudge = partial(step.moved, in_pairs=True, forward=forward)
+            claim = Claim(left=left, right=right, pair=self.plan.pair)
+            found += judge(found.step, "float64", [claim], partial(step.base, forward=forward), nudge)
         return found
 
     def _in_float32(self, step: _Step, double: _Step) -> Verdicts:
-        """Each side's step, and its own in float64, of the same gradients."""
+        """Each side's step, and its own in float64, of the same gradients.
+
+        By nudges of the other side, up to the gradients: one that loses precision must not excuse itself by it. From
+        them on by both: one may hold a constant as float32 that the other does not.
+        """
         found, exact = Verdicts(step.at.step), double.given(step.gradients)
         for forward in (True, False):
+            base = partial(exact.base, forward=forward)
             claims = [
                 Claim(
-                    left=_widened(step.result(side, forward=forward)),
-                    right=exact.base(side, forward=forward),
-                    pair=(name, f"{name} in float64"),
+                    left=_widened(step.result(side, forward=forward)), right=base(side),
+                    pair=(name, f"{name} in float64"), judges=(1 - side,) if forward else (0, 1),
                 )
                 for side, name in enumerate(self.plan.pair)
-            ]
-            found += judge(
-                step.at.step,
-                "float32",
-                claims,
-                partial(exact.base, forward=forward),
-                partial(step.moved, forward=forward),
-            )
+            ]  # fmt: skip
+            nudge = partial(step.moved, in_pairs=False, forward=forward)
+            found += judge(found.step, "float32", claims, base, nudge)
         return found
 
 

@@ -27,11 +27,16 @@ EASY = {"float64": MODEL_LIMIT, "float32": RATIO * EPSILON["float32"]}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Two results that must be one but for rounding, and who computed them."""
+    """Two results that must be one but for rounding, and who computed them.
+
+    ``judges`` are the sides whose nudged runs tell what rounding is, the larger of them. A gradient that is zero but
+    for rounding is judged by both: one kernel may happen to compute it exactly.
+    """
 
     left: Results
     right: Results
     pair: tuple[str, str]
+    judges: tuple[int, ...] = (0, 1)
 
     @property
     def all(self) -> Iterable[Key]:
@@ -47,8 +52,8 @@ class Verdicts:
     """
 
     step: int
-    judged: tuple[Comparison, ...] = ()
-    floors: Mapping[tuple[str, Key], Array] = field(default_factory=dict)
+    judged: list[Comparison] = field(default_factory=list)
+    floors: dict[tuple[str, Key], Array] = field(default_factory=dict)
 
     def __add__(self, more: Verdicts) -> Verdicts:
         return Verdicts(self.step, self.judged + more.judged, {**self.floors, **more.floors})
@@ -70,25 +75,26 @@ class Verdicts:
 
 
 def judge(step: int, dtype: DType, claims: Sequence[Claim], base: Base, nudge: Nudge) -> Verdicts:
-    """All tensors of each claim, by the floors of nudged runs of either side around their base.
+    """All tensors of each claim, by the floors of nudged runs around their base.
 
     What is within the limit is the same, whatever nudges do to it: of each group the farthest apart stands for all.
     Nudged runs are taken where something is beyond, and as many as it takes: a few may not show what rounding does.
     """
     asked = [_asked(claim, EASY[dtype]) for claim in claims]
     moved: list[Moved] = []
-    floors: Floors = {}
+    sides: dict[int, Floors] = {}
     wanted = NUDGES if any(beyond for _, beyond in asked) else 0
     while True:
         if len(moved) < wanted:
             moved += [nudge(trial) for trial in range(len(moved), wanted)]
-            floors = _floors({key for keys, _ in asked for key in keys}, base, moved)
-        judged = tuple(
-            _compare(step, dtype, key, claim, floors.get(key), largest)
-            for claim, (keys, _) in zip(claims, asked, strict=True)
-            for key, largest in keys.items()
-        )
-        found = Verdicts(step, judged, {(dtype, key): floor for key, floor in floors.items()})
+            sides = _floors({key for keys, _ in asked for key in keys}, base, moved)
+        found = Verdicts(step)
+        for claim, (keys, _) in zip(claims, asked, strict=True):
+            for key, largest in keys.items():
+                floor = _floor(key, claim, sides, largest)
+                found.judged.append(_compare(step, dtype, key, claim, floor, largest))
+                if floor is not None:
+                    found.floors[dtype, key] = floor
         doubtful = found.failing and not any(one.difference.problem for one in found.failing)
         if not doubtful or wanted >= MORE_NUDGES:
             return found
@@ -119,8 +125,8 @@ def _asked(claim: Claim, easy: float) -> tuple[dict[Key, float], bool]:
     return {key: largest[key[0]] for key in asked}, bool(beyond)
 
 
-def _floors(keys: Iterable[Key], base: Base, nudged: Sequence[Moved]) -> Floors:
-    """The noise floors of some tensors: the larger one of what either framework makes of nudges."""
+def _floors(keys: Iterable[Key], base: Base, nudged: Sequence[Moved]) -> dict[int, Floors]:
+    """The noise floors of some tensors, of each side that has nudged runs."""
     sides = {one.side for one in nudged}
     plain, shuffled = ({side: NoiseFloor(base(side)) for side in sides} for _ in range(2))
     for one in nudged:
@@ -130,8 +136,15 @@ def _floors(keys: Iterable[Key], base: Base, nudged: Sequence[Moved]) -> Floors:
         for key, reordered in more.floors.items():
             own = few.floors[key]
             few.floors[key] = np.maximum(own, np.minimum(reordered, SUMS * own.max()))
-    larger = NoiseFloor.larger(*(floor.floors for floor in plain.values()))
-    return {key: NoiseFloor.smoothed(one) for key, one in larger.items()}
+    return {side: floor.floors for side, floor in plain.items()}
+
+
+def _floor(key: Key, claim: Claim, sides: Mapping[int, Floors], largest: float) -> Array | None:
+    """The noise floor that judges a tensor of a claim, where nudged runs have been taken."""
+    zero = key[0] == "gradients" and _scale(claim.right.get(key)) <= MODEL_LIMIT * largest
+    floors = [sides[side] for side in ((0, 1) if zero else claim.judges) if side in sides]
+    found = NoiseFloor.larger(*({key: one[key]} for one in floors if key in one)).get(key)
+    return None if found is None else NoiseFloor.smoothed(found)
 
 
 def _compare(
