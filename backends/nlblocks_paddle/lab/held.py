@@ -65,7 +65,8 @@ def _written(held: Held, name: str, kernel: Kernel, *args: Any) -> Any:
     what, rule = WRITTEN[name]
     own = kernel(*args)
     homogeneous = rule in HOMOGENEOUS
-    if not homogeneous and not held.rounds(*(value for value in args if isinstance(value, float))):
+    rounds = held.rounds(*(value for value in args if isinstance(value, float)))
+    if not (homogeneous or rounds or rule is softplus):
         return own
     found = rule(held, kernel, own, *args)
     if found is None:
@@ -184,6 +185,14 @@ def dropout(
 ) -> Tensor | None:
     """x times the share that is kept, where evaluation scales; what is drawn in training is left to the kernel."""
     return x * (1.0 - held.number(p)) if testing and mode == "downgrade_in_infer" else None
+
+
+def softplus(
+    held: Held, kernel: Kernel, own: Tensor, x: Tensor, beta: float = 1.0, threshold: float = 20.0
+) -> Tensor | None:
+    """log(1 + exp(β x)) / β, as far as that is not x; None where the kernel itself gives it."""
+    line = held.softplus_line(threshold, float(beta * x.max())) if x.size else threshold
+    return None if line == threshold else kernel(x, beta, line)
 
 
 def softshrink(held: Held, kernel: Kernel, own: Tensor, x: Tensor, threshold: float) -> Tensor:
@@ -344,6 +353,7 @@ WRITTEN: Mapping[str, tuple[str, Rule]] = {
     "selu": ("scale and alpha", selu),
     "rrelu": ("the slope", rrelu),
     "dropout": ("the share that is dropped", dropout),
+    "softplus": ("is a line from 20 on", softplus),
     "softshrink": ("the threshold", softshrink),
     "thresholded_relu": ("the value", thresholded_relu),
     "stanh": ("both factors", stanh),

@@ -1,4 +1,4 @@
-"""torch's functions that hold a constant as float32 in their gradient: computed with the numbers as they are given."""
+"""torch's functions that hold a constant as float32, or leave out what it would: computed as they are given."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def exact(name: str, function: Function, held: Held) -> Function:
             return function(input, *args, **kwargs)
         own = input.detach().clone() if inplace else input.detach()
         found = rule(held, input.clone() if inplace else input, *args, **kwargs)
-        if not held.replaces(plain, what, function(own, *args, **kwargs).cpu().numpy(), found.detach().cpu().numpy()):
+        if found is None or not held.replaces(
+            plain, what, function(own, *args, **kwargs).cpu().numpy(), found.detach().cpu().numpy()
+        ):
             return function(input, *args, **kwargs)
         return input.copy_(found) if inplace else found
 
@@ -45,8 +47,15 @@ def celu(held: Held, x: Tensor, alpha: float = 1.0) -> Tensor:
     return torch.where(x > 0, x, alpha * torch.expm1(torch.where(x > 0, 0.0, x) / alpha))
 
 
+def softplus(held: Held, x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor | None:
+    """log(1 + exp(β x)) / β, as far as that is not x; None where the function itself gives it."""
+    line = held.softplus_line(threshold, float(beta * x.detach().max())) if x.numel() else threshold
+    return None if line == threshold else torch.nn.functional.softplus(x, beta, line)
+
+
 WRITTEN: Mapping[str, tuple[str, Function]] = {
     "hardsigmoid": ("the slope in its gradient", hardsigmoid),
     "celu": ("alpha in its gradient", celu),
+    "softplus": ("is a line from 20 on", softplus),
 }
 """What stands for a function, and what that holds."""

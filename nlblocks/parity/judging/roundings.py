@@ -27,9 +27,9 @@ class Roundings:
         for kernel, (what, off) in trace.held.items():
             if off > CEILING and (side, kernel) not in self._said:
                 self._said.add((side, kernel))
+                does = what if what.startswith("is ") else f"holds {what} as float32"
                 yield (
-                    f"{trace.framework}'s {kernel} on the {side} holds {what} as float32, {off:.0e} off here: computed "
-                    "with the numbers as they were given"
+                    f"{trace.framework}'s {kernel} on the {side} {does}, {off:.0e} off here: computed as it was given"
                 )
 
     def _promoted(self, side: str, trace: Trace) -> Iterator[str]:

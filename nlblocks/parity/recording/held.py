@@ -21,6 +21,9 @@ KERNEL = 64 * OFF
 """How far a kernel's result may be from that with the numbers as they were given, relative to its largest value and for
 each place that is read: a few roundings of a ratio, times a slope."""
 
+LINE, CURVE = 20.0, 40.0
+"""From the first on frameworks give x for softplus(x), which is off by 2e-9 there; from the second on it is x."""
+
 
 class Held:
     """How one run computes what its framework's kernels hold as float32; the trace says of which kernels that is so."""
@@ -36,6 +39,14 @@ class Held:
     def number(self, value: float) -> float:
         """A constant as it was given; in a perturbed run, what float32 rounds is moved by as much as it may be off."""
         return value * (1.0 + OFF) if self._perturbed and self.rounds(value) else value
+
+    @staticmethod
+    def softplus_line(threshold: float, largest: float) -> float:
+        """From where on softplus is to give its input, where that is up to ``largest``: later than a framework does.
+
+        A model that has a line from earlier on, or none, is another.
+        """
+        return CURVE if LINE <= threshold < min(largest, CURVE) else threshold
 
     def replaces(
         self, kernel: str, what: str, own: Array, exact: Array, *, places: int = 1, least: float = 1.0

@@ -160,3 +160,31 @@ def test_a_mobile_net_trains_alike_in_every_spelling(swish: Any, same: bool) -> 
     right = _mobile("paddle", lambda x: x * PF.hardsigmoid(x))
     report = parity.compare(_mobile("torch", swish), right, (3, 3, 9, 8), accept=("batch_norm.variance",), steps=2)
     assert (report.verdict == "same") is same, str(report)
+
+
+def far(x: Any) -> Any:
+    """Values up to 40 and more: frameworks take softplus for a line from 20 on."""
+    return 19.0 + 4.0 * x
+
+
+SOFTPLUS: dict[str, tuple[Any, Any]] = {
+    "log(1 + exp(x))": (lambda x: torch.log1p(torch.exp(far(x))), lambda x: paddle.log1p(paddle.exp(far(x)))),
+    "the function": (lambda x: TF.softplus(far(x)), lambda x: PF.softplus(far(x))),
+    "-log(sigmoid(-x))": (lambda x: -TF.logsigmoid(-far(x)), lambda x: -PF.log_sigmoid(-far(x))),
+    "a later line": (lambda x: TF.softplus(far(x), threshold=30), lambda x: PF.softplus(far(x), threshold=30)),
+}
+
+
+@pytest.mark.parametrize("left", SOFTPLUS)
+@pytest.mark.parametrize("right", SOFTPLUS)
+def test_softplus_is_one_function_in_every_spelling(left: str, right: str) -> None:
+    report = compare_between(SOFTPLUS[left][0], SOFTPLUS[right][1])
+    assert report.verdict == "same", str(report)
+
+
+@pytest.mark.parametrize("threshold", [5, 15])
+def test_a_softplus_that_is_a_line_sooner_is_another(threshold: int) -> None:
+    report = compare_between(lambda x: TF.softplus(far(x), threshold=threshold), lambda x: PF.softplus(far(x)))
+    assert report.verdict == "different", str(report)
+    report = compare_between(lambda x: TF.softplus(far(x)), lambda x: PF.softplus(far(x), threshold=threshold))
+    assert report.verdict == "different", str(report)
