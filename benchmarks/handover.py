@@ -5,8 +5,9 @@
 The blog's baseline at width 8 on the digits (digits_ablation), handed over half-way: its weights, running statistics
 and Adam's moments go through the run's folder. A nudged run stays in its framework, but starts from weights that are
 moved by one unit in the last place. What is measured: how far the losses of all steps, and all weights at the end, are
-from those of the run that stayed; the weights in units of the largest of all. By the rule of the whole library, what
-is within RATIO of what nudges do is rounding.
+from those of the run that stayed; the weights in units of the largest of all, and apart from them what no gradient but
+rounding moves (a bias before a norm, of whose rounding Adam makes steps) and the running statistics, which follow it.
+By the rule of the whole library, what is within RATIO of what nudges do is rounding.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ from pathlib import Path
 import click
 import numpy as np
 
-from nlblocks.numerics import NoiseFloor, distance, tolerance
+from nlblocks.numerics import NoiseFloor, tolerance
 from nlblocks.training.data import Batches, read_data
 from nlblocks.training.recipes import Recipe, recipe_named
 from nlblocks.training.running import Options, trainer_of
 from nlblocks.training.runs import Plan, RunFolder
 
 WAYS = (("paddle", "torch"), ("torch", "paddle"))
-Drift = tuple[float, float]
-"""How far losses and weights are apart."""
+MEASURED = "losses", "weights", "what rounding alone moves"
+Drift = tuple[float, float, float]
+"""How far each of these is apart."""
 
 
 def trained(folder: Path, recipe: Recipe, batches: Batches, backend: str, source: RunFolder | None = None) -> RunFolder:
@@ -49,8 +51,20 @@ def nudged(folder: Path, recipe: Recipe, backend: str, trial: int) -> RunFolder:
 def drift(run: RunFolder, stayed: RunFolder) -> Drift:
     """How far a run's losses and last weights are from another's."""
     losses = np.abs(run.metrics().losses - stayed.metrics().losses).max()
-    weights, others = (np.concatenate([a.ravel() for a in found.weights().values()]) for found in (run, stayed))
-    return float(losses), distance(weights, others)
+    held, others = run.weights(), stayed.weights()
+    learned = learning(stayed)
+    largest = max(float(np.abs(others[name]).max()) for name in learned)
+    apart = {name: float(np.abs(held[name] - other).max()) / largest for name, other in others.items()}
+    rest = max((apart[name] for name in others if name not in learned), default=0.0)
+    return float(losses), max(apart[name] for name in learned), rest
+
+
+def learning(run: RunFolder) -> set[str]:
+    """The weights of a run of Adam whose gradients are more than rounding: more than MODEL_LIMIT of the largest."""
+    found = run.state()
+    assert found is not None
+    sizes = {name: float(np.abs(m).max()) for name, m in found[0].slots["m"].items()}
+    return {name for name, size in sizes.items() if size > tolerance.MODEL_LIMIT * max(sizes.values())}
 
 
 def measure(first: str, then: str, whole: Recipe, nudges: int, folder: Path) -> bool:
@@ -69,8 +83,8 @@ def measure(first: str, then: str, whole: Recipe, nudges: int, folder: Path) -> 
     floor = [max(values) for values in zip(*floors, strict=True)]
     steps = f"{whole.precision}: {begun.metrics().step} steps in {first}, then in {then} to {stayed.metrics().step}"
     apart = ", ".join(
-        f"{name} {found:.1e} ({found / least:.2g} times a nudged run's {least:.1e})"
-        for name, found, least in zip(("losses", "weights"), moved, floor, strict=True)
+        f"{name} {found:.1e} (a nudged run's {least:.1e})"
+        for name, found, least in zip(MEASURED, moved, floor, strict=True)
     )
     click.echo(f"{steps}; from {then} alone: {apart}")
     return all(found <= tolerance.RATIO * least for found, least in zip(moved, floor, strict=True))

@@ -125,7 +125,7 @@ class Checker:
             claims = [
                 Claim(
                     left=_widened(step.result(side, forward=forward)), right=base(side),
-                    pair=(name, f"{name} in float64"), judges=(1 - side,) if forward else (0, 1),
+                    pair=(name, f"{name} in float64"), own=side if forward else None,
                 )
                 for side, name in enumerate(self.plan.pair)
             ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,14 +29,15 @@ EASY = {"float64": MODEL_LIMIT, "float32": RATIO * EPSILON["float32"]}
 class Claim:
     """Two results that must be one but for rounding, and who computed them.
 
-    ``judges`` are the sides whose nudged runs tell what rounding is, the larger of them. A gradient that is zero but
+    What rounding is, the nudged runs of both sides tell, the larger of them; where both results are an ``own`` of one
+    side, those of the other, for a side that loses precision must not excuse itself by it. A gradient that is zero but
     for rounding is judged by both: one kernel may happen to compute it exactly.
     """
 
     left: Results
     right: Results
     pair: tuple[str, str]
-    judges: tuple[int, ...] = (0, 1)
+    own: int | None = None
 
     @property
     def all(self) -> Iterable[Key]:
@@ -92,7 +93,8 @@ def judge(step: int, dtype: DType, claims: Sequence[Claim], base: Base, nudge: N
         for claim, (keys, _) in zip(claims, asked, strict=True):
             for key, largest in keys.items():
                 floor = _floor(key, claim, sides, largest)
-                found.judged.append(_compare(step, dtype, key, claim, floor, largest))
+                one = _compare(step, dtype, key, claim, floor, largest)
+                found.judged.append(_put_right(one, key, claim, floor, largest, moved))
                 if floor is not None:
                     found.floors[dtype, key] = floor
         doubtful = found.failing and not any(one.difference.problem for one in found.failing)
@@ -142,7 +144,7 @@ def _floors(keys: Iterable[Key], base: Base, nudged: Sequence[Moved]) -> dict[in
 def _floor(key: Key, claim: Claim, sides: Mapping[int, Floors], largest: float) -> Array | None:
     """The noise floor that judges a tensor of a claim, where nudged runs have been taken."""
     zero = key[0] == "gradients" and _scale(claim.right.get(key)) <= MODEL_LIMIT * largest
-    floors = [sides[side] for side in ((0, 1) if zero else claim.judges) if side in sides]
+    floors = [sides[side] for side in ((0, 1) if zero or claim.own is None else (1 - claim.own,)) if side in sides]
     found = NoiseFloor.larger(*({key: one[key]} for one in floors if key in one)).get(key)
     return None if found is None else NoiseFloor.smoothed(found)
 
@@ -164,6 +166,23 @@ def _compare(
         claim.left[key], claim.right[key], noise=0.0 if floor is None else floor, largest=largest, alike=True,
         limit=LIMIT[dtype], ceiling=MODEL_CEILING[dtype], **record,
     )  # fmt: skip
+
+
+def _put_right(
+    one: Comparison, key: Key, claim: Claim, floor: Array | None, largest: float, moved: Sequence[Moved]
+) -> Comparison:
+    """The comparison, left open where a nudge puts a side's own gradient right: it fell on the other side of a ReLU.
+
+    One that loses precision is as far off in every nudged run.
+    """
+    if one.passed or one.undecided or one.difference.problem or key[0] != "gradients" or claim.own is None:
+        return one
+    for run in moved:
+        if run.side == claim.own:
+            nudged = replace(claim, left={key: run.results[key].astype(np.float64)})
+            if _compare(0, "float32", key, nudged, floor, largest).passed:
+                return replace(one, undecided="one unit in the last place puts it right")
+    return one
 
 
 def _at_a_threshold(one: Comparison) -> bool:

@@ -120,7 +120,7 @@ class _Lockstep:
         """Keep what the report says of a step that does not part."""
         for one in found.judged:
             if one.zero:
-                if one.group == "gradients":
+                if one.group == "gradients" and one.dtype == "float64":
                     self.zero[one.name] = None
                 continue
             kind = one.group if one.dtype == self.plan.dtype else f"{one.group} in {one.dtype}"

@@ -73,6 +73,9 @@ def test_the_other_framework_goes_on(first: str, second: str, rule: str, require
     begun = train(started(first, spec, NET), spec, steps=6)
     trainer = trainer_of(second, spec, NET)
     trainer.load(begun.state)
+    moved, given = tensors(trainer.state()), tensors(begun.state)
+    assert moved.keys() == given.keys()
+    assert all(np.array_equal(value, given[name]) for name, value in moved.items())
     rest = train(trainer, spec, steps=6, start=6)
     assert np.abs(rest.losses - alone.losses[6:]).max() <= 1e-12
     expected, found = tensors(alone.state), tensors(rest.state)
