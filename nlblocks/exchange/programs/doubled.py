@@ -1,0 +1,53 @@
+"""A float32 program as the same one in float64, so that float64 can judge it."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, helper, numpy_helper
+
+CAST = {"Cast": "to", "RandomUniform": "dtype", "RandomNormal": "dtype", "EyeLike": "dtype"}
+"""Operators that have the dtype of what they give as an attribute, and its name."""
+FLOATS = {"value_float": "f", "value_floats": "floats"}
+
+
+def doubled(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same program with every float32 made float64: weights, constants, casts, inputs and outputs."""
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    _graph(found.graph)
+    for function in found.functions:
+        for node in function.node:
+            _node(node)
+    return found
+
+
+def _graph(graph: GraphProto) -> None:
+    for tensor in graph.initializer:
+        _tensor(tensor)
+    for node in graph.node:
+        _node(node)
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT:
+            value.type.tensor_type.elem_type = TensorProto.DOUBLE
+
+
+def _node(node: NodeProto) -> None:
+    for attribute in node.attribute:
+        if attribute.type == AttributeProto.TENSOR:
+            _tensor(attribute.t)
+        elif attribute.type == AttributeProto.GRAPH:
+            _graph(attribute.g)
+        elif attribute.name == CAST.get(node.op_type) and attribute.i == TensorProto.FLOAT:
+            attribute.i = TensorProto.DOUBLE
+    if node.op_type == "Constant" and node.attribute[0].name in FLOATS:
+        given = node.attribute[0]
+        value = np.asarray(getattr(given, FLOATS[given.name]), np.float64)
+        del node.attribute[:]
+        node.attribute.append(helper.make_attribute("value", numpy_helper.from_array(value)))
+
+
+def _tensor(tensor: TensorProto) -> None:
+    if tensor.data_type == TensorProto.FLOAT:
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), name))

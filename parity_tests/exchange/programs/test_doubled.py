@@ -1,0 +1,51 @@
+"""A float32 program that float64 can judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from nlblocks.errors import InputError
+from nlblocks.exchange.programs import Evaluator, doubled, read
+
+
+def program() -> onnx.ModelProto:
+    """Y = (x + w) * 0.1, in float32."""
+    nodes = [
+        helper.make_node("Add", ["x", "w"], ["moved"]),
+        helper.make_node("Constant", [], ["c"], value_float=0.1),
+        helper.make_node("Cast", ["c"], ["small"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["moved", "small"], ["y"]),
+    ]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 2]) for name in ("x", "y")]
+    weights = [numpy_helper.from_array(np.array([1.0, 1e-9], np.float32), "w")]
+    return helper.make_model(
+        helper.make_graph(nodes, "g", values[:1], values[1:], weights),
+        opset_imports=[helper.make_opsetid("", 17)], ir_version=8,
+    )  # fmt: skip
+
+
+def test_all_of_it_is_float64() -> None:
+    found = Evaluator(doubled(program())).run({"x": np.array([[1.0, 1.0]])})["y"]
+    assert found.dtype == np.float64
+    held = np.array([1.0, 1e-9], np.float32).astype(float)
+    np.testing.assert_allclose(found, [(1.0 + held) * np.float64(np.float32(0.1))], rtol=1e-15)
+
+
+def test_the_program_itself_is_left_as_it_was(tmp_path: Path) -> None:
+    own = program()
+    before = own.SerializeToString()
+    doubled(own)
+    assert own.SerializeToString() == before
+    onnx.save(own, tmp_path / "a.onnx")
+    assert read(tmp_path / "a.onnx") == own
+
+
+def test_what_is_no_program_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"\xff" * 20)
+    with pytest.raises(InputError, match=r"a\.onnx: no ONNX file"):
+        read(tmp_path / "a.onnx")
