@@ -53,7 +53,7 @@ class CrissCrossAttention(Block):
         """Query, key [B, D, *S] → the map [B, *S, ΣS], with each position counted once."""
         query, key = _channels_last(query), _channels_last(key)  # [B, *S, D]
         energies = [
-            (query.movedim(axis, -2) @ key.movedim(axis, -2).mT).movedim(-2, axis) for axis in self._axes
+            (query.movedim(axis, -2) @ key.movedim(axis, -2).transpose(-1, -2)).movedim(-2, axis) for axis in self._axes
         ]  # [B, *S, extent] for each axis
         energy = torch.cat(energies, dim=-1)  # [B, *S, ΣS]
         # A repeated entry weighs nothing: exp of the lowest number, less the largest energy, is 0.
@@ -86,7 +86,8 @@ def _repeated(extents: Sequence[int], device: torch.device) -> Tensor:
     last = len(extents) - 1
     parts = []
     for index, extent in enumerate(extents):
-        itself = torch.eye(extent, dtype=torch.bool, device=device) & (index < last)  # [extent, extent]
+        at = torch.arange(extent, device=device)
+        itself = at[:, None] == (at if index < last else at - extent)  # [extent, extent]; on the last axis, nowhere
         aligned = [extent if axis == index else 1 for axis in range(len(extents))]
         parts.append(itself.reshape(*aligned, extent).expand(*extents, extent))  # [*S, extent]
     return torch.cat(parts, dim=-1)
