@@ -3,5 +3,6 @@
 from nlblocks.exchange.programs.doubled import doubled
 from nlblocks.exchange.programs.evaluator import Evaluator
 from nlblocks.exchange.programs.files import read
+from nlblocks.exchange.programs.runtime import Runtime
 
-__all__ = ["Evaluator", "doubled", "read"]
+__all__ = ["Evaluator", "Runtime", "doubled", "read"]

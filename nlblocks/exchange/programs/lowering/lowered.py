@@ -1,0 +1,96 @@
+"""The walk over a program that rewrites what onnxruntime cannot run in float64."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import onnx
+from onnx import AttributeProto, GraphProto, NodeProto, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from nlblocks.backend import Array
+from nlblocks.errors import InputError
+from nlblocks.exchange.programs.lowering.registry import LOWERINGS
+from nlblocks.exchange.programs.lowering.writing import Call, Value, Writer
+
+MOVES = frozenset({"Cast", "Constant", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
+"""Operators behind which exporters hold weights: they move values and change none."""
+OLDEST = 11
+"""The oldest opset that is rewritten: before it, Pad has its widths as attributes."""
+
+
+def lowered(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A float64 program as one that computes the same with operators that have float64 kernels.
+
+    Every tensor keeps its name. Raises InputError for a node that cannot be rewritten.
+    """
+    opset = max((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), default=0)
+    if opset < OLDEST:
+        raise InputError(
+            f"its opset is {opset}, and {OLDEST} is the oldest that is rewritten; the reference evaluator runs it"
+        )
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    _graph(found.graph, Writer(opset, _names(model), {}, _shapes(model)))
+    del found.graph.value_info[:]
+    return found
+
+
+def _graph(graph: GraphProto, write: Writer) -> None:
+    """Rewrite a graph in place; ``write`` knows what the graphs around it hold."""
+    constants = {**write.constants, **{tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}}
+    write = Writer(write.opset, write.names, constants, write.shapes)
+    for node in graph.node:
+        _fold(node, constants)
+        for attribute in node.attribute:
+            if attribute.type == AttributeProto.GRAPH:
+                _graph(attribute.g, write)
+        lowering = LOWERINGS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        made = lowering(write, Call(node, write)) if lowering else None
+        if made is None:
+            write.nodes.append(node)
+        else:
+            _name(write, node, [made] if isinstance(made, Value) else made)
+    del graph.node[:]
+    graph.node.extend(write.nodes)
+
+
+def _name(write: Writer, node: NodeProto, made: Sequence[Value]) -> None:
+    """Give what was written the names that the node gave."""
+    for name, value in zip(node.output, made, strict=False):
+        if name:
+            write.nodes.append(onnx.helper.make_node("Identity", [value.name], [name]))
+
+
+def _fold(node: NodeProto, constants: dict[str, Array]) -> None:
+    """Add what a node gives to the constants, where it only moves some."""
+    if (
+        node.op_type in MOVES
+        and node.domain in ("", "ai.onnx")
+        and all(name in constants for name in node.input if name)
+    ):
+        result: Any = ReferenceEvaluator(node).run(None, {name: constants[name] for name in node.input if name})
+        constants.update(zip(node.output, result, strict=True))
+
+
+def _shapes(model: onnx.ModelProto) -> Mapping[str, Sequence[int | None]]:
+    """The shapes that are known before the program runs."""
+    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    return {
+        value.name: [
+            size.dim_value if size.HasField("dim_value") else None for size in value.type.tensor_type.shape.dim
+        ]
+        for value in (*graph.input, *graph.output, *graph.value_info)
+        if value.type.tensor_type.HasField("shape")
+    }
+
+
+def _names(model: onnx.ModelProto) -> Iterator[str]:
+    """Names that nothing in the program has."""
+    start = "lowered"
+    text = model.SerializeToString()
+    while start.encode() in text:
+        start += "_"
+    return (f"{start}{number}" for number in itertools.count())

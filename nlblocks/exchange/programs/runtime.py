@@ -1,0 +1,66 @@
+"""onnxruntime on a CPU: the program as its users run it, or all of it in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import onnx
+
+from nlblocks.backend import Array
+from nlblocks.errors import InputError
+from nlblocks.exchange.programs.doubled import doubled
+from nlblocks.exchange.programs.lowering import lowered
+
+QUIET = 4
+"""onnxruntime's level of messages: fatal ones alone."""
+
+
+class Runtime:
+    """A program that runs in onnxruntime, without its optimisations.
+
+    ``dtype``: "float32" runs the program as it is, "float64" the same with every float32 made float64, and what has
+    no float64 kernel rewritten. Raises InputError, in one line, for what onnxruntime cannot run.
+    """
+
+    def __init__(self, model: onnx.ModelProto, dtype: Literal["float64", "float32"]) -> None:
+        self._program = lowered(doubled(model)) if dtype == "float64" else model
+        self._outputs = [value.name for value in model.graph.output]
+        self._sessions: dict[frozenset[str], Any] = {}
+        self._session(frozenset())
+
+    def run(self, feeds: Mapping[str, Array], wanted: Sequence[str] | None = None) -> dict[str, Array]:
+        """Tensors by name, the outputs unless some are named, of inputs by name."""
+        names = list(wanted) if wanted is not None else self._outputs
+        session = self._session(frozenset(names) - frozenset(self._outputs))
+        try:
+            return dict(zip(names, session.run(names, dict(feeds)), strict=True))
+        except Exception as error:  # it has classes of its own
+            raise InputError(f"onnxruntime: {_line(error)}") from None
+
+    def _session(self, more: frozenset[str]) -> Any:
+        """The program with some of its tensors as outputs too."""
+        if more not in self._sessions:
+            model = onnx.ModelProto()
+            model.CopyFrom(self._program)
+            model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(more))
+            self._sessions[more] = _started(model)
+        return self._sessions[more]
+
+
+def _started(model: onnx.ModelProto) -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise InputError('onnxruntime is not installed; pip install "nlblocks[onnx]"') from None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = QUIET
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # it has classes of its own
+        raise InputError(f"onnxruntime: {_line(error)}") from None
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
