@@ -22,7 +22,7 @@ class BatchNormalization(OpRun):
         def column(value: Array) -> Array:
             return value.reshape(1, -1, *[1] * (x.ndim - 2))
 
-        eps = attrs.get("epsilon") or 1e-5
+        eps = 1e-5 if attrs.get("epsilon") is None else attrs["epsilon"]
         found = column(scale) * (x - column(mean)) / np.sqrt(column(var) + eps) + column(bias)
         return (found.astype(x.dtype),)
 

@@ -1,0 +1,78 @@
+"""A program against a native model: float64 judges, and what remains is held against the noise floor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import numpy as np
+import onnx
+
+from nlblocks.backend import Array
+from nlblocks.exchange.judging.constants import moved
+from nlblocks.exchange.judging.native import Native
+from nlblocks.numerics import Comparison, NoiseFloor, tolerance
+
+
+class Runner(Protocol):
+    """What runs a program."""
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name."""
+
+
+def judged(
+    model: onnx.ModelProto, native: Native, start: Callable[[onnx.ModelProto], Runner], *, dtype: str, pair: str
+) -> list[Comparison]:
+    """Every output of a program in ``dtype`` against the native model's in it; ``pair`` is what runs the program.
+
+    In float64 an output may differ by its limit. Beyond it, and in float32, by what rounding does to the native model,
+    and in float64 by what the rounding of the program's own numbers to float32 does, where the format or the exporter
+    holds them so.
+    """
+    names = [value.name for value in model.graph.input]
+    feeds = dict(zip(names, (_cast(x, dtype) for x in native.inputs), strict=True))
+    owed, found = native.outputs(dtype), start(model).run(feeds)
+    wide = dtype == "float64"
+    records = {
+        name: {
+            "phase": "eval", "group": "output" if name.startswith("output") else "attention", "name": name,
+            "dtype": dtype, "pair": ("native", pair), "ceiling": tolerance.MODEL_CEILING[dtype],
+            "limit": tolerance.LIMITS["output"] if wide else None,
+        }
+        for name in owed
+    }  # fmt: skip
+    first = [_compared(name, owed, found, None, record) for name, record in records.items()]
+    if all(one.passed for one in first):
+        return first
+    floors: Mapping[str, Array] = native.floors(dtype)
+    second = [_compared(name, owed, found, floors, record) for name, record in records.items()]
+    if all(one.passed for one in second) or not wide:
+        return second
+    shifted = start(moved(model)).run(feeds)
+    held = {name: _change(shifted.get(name), found.get(name), floors.get(name)) for name in owed}
+    return [_compared(name, owed, found, held, record) for name, record in records.items()]
+
+
+def _compared(
+    name: str, owed: Mapping[str, Array], found: Mapping[str, Array], floors: Mapping[str, Array] | None,
+    record: dict[str, object],
+) -> Comparison:  # fmt: skip
+    if name not in found:
+        return Comparison.impossible("the program gives no such output", **record)
+    noise = None if floors is None else floors.get(name, np.zeros(()))
+    return Comparison.of(owed[name], found[name], noise=noise, **record)  # type: ignore[arg-type]
+
+
+def _change(shifted: Array | None, own: Array | None, floor: Array | None) -> Array:
+    """What moved numbers do, as noise, beside the floor."""
+    if shifted is None or own is None or shifted.shape != own.shape or own.dtype.kind != "f":
+        return np.zeros(())
+    with np.errstate(invalid="ignore"):
+        change = np.abs(shifted - own) * tolerance.HELD_WEIGHT
+    change = NoiseFloor.smoothed(np.where(np.isfinite(change), change, 0.0))
+    return change if floor is None else np.maximum(change, floor)
+
+
+def _cast(array: Array, dtype: str) -> Array:
+    return array.astype(dtype) if array.dtype.kind == "f" else array
