@@ -70,6 +70,8 @@ FLOORS: tuple[Part, ...] = (
     _part("parity/rendering", face=True),
     _part("parity/compare.py", "nlblocks.parity.compare_captures", "nlblocks.parity.capture", "nlblocks.parity"),
     _part("exchange/programs", "nlblocks.exchange", face=True),
+    _part("exchange/judging", face=True),
+    _part("exchange/exporting", face=True),
     _part("maps", face=True),
     _part("port", face=True),
     _part("training/recipes", face=True),

@@ -53,7 +53,7 @@ class CrissCrossAttention(Block):
         """Query, key [B, D, *S] → the map [B, *S, ΣS], with each position counted once."""
         query, key = _channels_last(query), _channels_last(key)  # [B, *S, D]
         energies = [
-            (query.movedim(axis, -2) @ key.movedim(axis, -2).transpose(-1, -2)).movedim(-2, axis) for axis in self._axes
+            (query.movedim(axis, -2) @ key.movedim(axis, -1)).movedim(-2, axis) for axis in self._axes
         ]  # [B, *S, extent] for each axis
         energy = torch.cat(energies, dim=-1)  # [B, *S, ΣS]
         # A repeated entry weighs nothing: exp of the lowest number, less the largest energy, is 0.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import logging
 import warnings
@@ -44,15 +45,21 @@ def exported(
         for way in (_traced, _read):
             try:
                 with _quietly(), torch.no_grad():
-                    return way(called, given, list(names), list(outputs), opset, list(dynamic) or [{}] * len(given))
+                    found = way(called, given, list(names), list(outputs), opset, list(dynamic) or [{}] * len(given))
+                    onnx.checker.check_model(found, full_check=True)
+                    return found
             except Exception as error:  # exporters raise whatever they meet
                 errors.append(f"{type(error).__name__}: {' '.join(str(error).split())[:SAID]}")
     finally:
         for part, mode in modes.items():
             part.training = mode
-    raise InputError(
-        f"{type(module).__name__}: torch.onnx.export cannot write it: {'; and the newer way: '.join(errors)}"
-    )
+    both = "; and the newer way: ".join(errors)
+    raise InputError(f"{type(module).__name__}: torch.onnx.export cannot write it: {both}")
+
+
+def cast(module: nn.Module, dtype: str) -> nn.Module:
+    """A copy of a module in another dtype."""
+    return copy.deepcopy(module).to(getattr(torch, dtype))
 
 
 class _WithMaps(nn.Module):

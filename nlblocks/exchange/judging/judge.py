@@ -9,8 +9,10 @@ import numpy as np
 import onnx
 
 from nlblocks.backend import Array
+from nlblocks.errors import InputError
 from nlblocks.exchange.judging.constants import moved
 from nlblocks.exchange.judging.native import Native
+from nlblocks.exchange.programs import Evaluator, Runtime, doubled
 from nlblocks.numerics import Comparison, NoiseFloor, tolerance
 
 
@@ -76,3 +78,26 @@ def _change(shifted: Array | None, own: Array | None, floor: Array | None) -> Ar
 
 def _cast(array: Array, dtype: str) -> Array:
     return array.astype(dtype) if array.dtype.kind == "f" else array
+
+
+def witnesses(model: onnx.ModelProto, native: Native, *, dtype: str) -> tuple[list[Comparison], list[str]]:
+    """A program of a dtype by everybody who can run it: comparisons, and notes on who cannot.
+
+    In float64, by the reference evaluator and by onnxruntime; a float32 program is made float64 for that, and is run as
+    it is by onnxruntime, as its users do.
+    """
+    wide = model if dtype == "float64" else doubled(model)
+    asked: list[tuple[str, onnx.ModelProto, Callable[[onnx.ModelProto], Runner], str]] = [
+        ("evaluator", wide, Evaluator, "float64"),
+        ("onnxruntime", wide, lambda program: Runtime(program, "float64"), "float64"),
+    ]
+    if dtype == "float32":
+        asked.append(("onnxruntime", model, lambda program: Runtime(program, "float32"), "float32"))
+    found: list[Comparison] = []
+    notes: list[str] = []
+    for name, program, start, own in asked:
+        try:
+            found += judged(program, native, start, dtype=own, pair=name)
+        except InputError as error:
+            notes.append(f"{name} in {own} cannot run it: {error}")
+    return found, notes

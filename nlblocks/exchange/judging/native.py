@@ -1,4 +1,4 @@
-"""What a program is held against: a native model in evaluation, its outputs by the names that the program gives them."""
+"""What a program is held against: a native model in evaluation, its outputs by the names that a program gives them."""
 
 from __future__ import annotations
 
@@ -82,6 +82,10 @@ class NativeModel:
     def dtype(self) -> str:
         return self.subject.dtype
 
+    @property
+    def framework(self) -> str:
+        return self.subject.framework
+
     @cached_property
     def names(self) -> Sequence[str]:
         """Of its outputs: "output", or by their keys and places."""
@@ -89,9 +93,8 @@ class NativeModel:
 
     def outputs(self, dtype: str) -> dict[str, Array]:
         run = self.subject.run(training=False, dtype=dtype, keep="results", backward=False)
-        run_error = run.error if run.stopped else ""
-        if run_error:
-            raise InputError(f"{self.subject.title} fails on inputs {self.subject.inputs.words}: {run_error}")
+        if run.stopped:
+            raise InputError(f"{self.subject.title} fails on inputs {self.subject.inputs.words}: {run.error}")
         return {_named(key): run.output(key) for key in run.outputs}
 
     def floors(self, dtype: str) -> dict[str, Array]:
