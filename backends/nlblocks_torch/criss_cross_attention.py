@@ -52,8 +52,9 @@ class CrissCrossAttention(Block):
     def _attention(self, query: Tensor, key: Tensor) -> Tensor:
         """Query, key [B, D, *S] → the map [B, *S, ΣS], with each position counted once."""
         query, key = _channels_last(query), _channels_last(key)  # [B, *S, D]
+        last = self.spec.dims  # of the axes before the channels
         energies = [
-            (query.movedim(axis, -2) @ key.movedim(axis, -1)).movedim(-2, axis) for axis in self._axes
+            (query.movedim(axis, last) @ key.movedim(axis, last + 1)).movedim(last, axis) for axis in self._axes
         ]  # [B, *S, extent] for each axis
         energy = torch.cat(energies, dim=-1)  # [B, *S, ΣS]
         # A repeated entry weighs nothing: exp of the lowest number, less the largest energy, is 0.
@@ -64,11 +65,12 @@ class CrissCrossAttention(Block):
         """Attention [B, *S, ΣS], value [B, C, *S] → their product along each axis, summed, [B, C, *S]."""
         parts = attention.split(list(value.shape[2:]), dim=-1)  # [B, *S, extent] for each axis
         value = _channels_last(value)  # [B, *S, C]
+        last = self.spec.dims
         products = [
-            (part.movedim(axis, -2) @ value.movedim(axis, -2)).movedim(-2, axis)  # [B, *S, C]
+            (part.movedim(axis, last) @ value.movedim(axis, last)).movedim(last, axis)  # [B, *S, C]
             for axis, part in zip(self._axes, parts, strict=True)
         ]
-        return sum(products[1:], products[0]).movedim(-1, 1)
+        return sum(products[1:], products[0]).movedim(last + 1, 1)
 
     @property
     def _axes(self) -> range:
@@ -78,7 +80,7 @@ class CrissCrossAttention(Block):
 
 def _channels_last(x: Tensor) -> Tensor:
     """[B, C, *S] → [B, *S, C], so that the products along every axis find their rows whole."""
-    return x.movedim(1, -1).contiguous()
+    return x.movedim(1, x.ndim - 1).contiguous()
 
 
 def _repeated(extents: Sequence[int], device: torch.device) -> Tensor:

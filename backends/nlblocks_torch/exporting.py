@@ -38,10 +38,11 @@ def exported(
     modes = {part: part.training for part in module.modules()}
     like = next(iter(module.parameters()), torch.zeros(()))
     given = tuple(_tensor(x, like) for x in inputs)
-    called = _WithMaps(module) if attention else module
+    called = _Called(module, attention)
     errors = []
     try:
         module.eval()
+        called.eval()
         for way in (_traced, _read):
             try:
                 with _quietly(), torch.no_grad():
@@ -62,19 +63,26 @@ def cast(module: nn.Module, dtype: str) -> nn.Module:
     return copy.deepcopy(module).to(getattr(torch, dtype))
 
 
-class _WithMaps(nn.Module):
-    """A block whose maps are outputs: under its own names, that its weights keep theirs."""
+class _Called(nn.Module):
+    """A module called with its inputs alone, its ``maps`` as outputs too: under its own names, which weights keep.
 
-    def __init__(self, block: nn.Module) -> None:
+    The exporter that traces passes what a forward takes by keyword alone as one more input.
+    """
+
+    def __init__(self, module: nn.Module, maps: bool) -> None:
         super().__init__()
-        self._block = [block]  # no part of this module: else all its names had a prefix
-        for name, part in (*block.named_parameters(recurse=False), *block.named_buffers(recurse=False)):
-            setattr(self, name, part) if isinstance(part, nn.Parameter) else self.register_buffer(name, part)
-        for name, child in block.named_children():
+        self._called, self._maps = [module], maps  # in a list, no part of this one: else all names had a prefix
+        for name, parameter in module.named_parameters(recurse=False):
+            self.register_parameter(name, parameter)
+        for name, buffer in module.named_buffers(recurse=False):
+            self.register_buffer(name, buffer)
+        for name, child in module.named_children():
             self.add_module(name, child)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        output, maps = self._block[0](x, return_attention=True)
+    def forward(self, *inputs: Tensor) -> Any:
+        if not self._maps:
+            return self._called[0](*inputs)
+        output, maps = self._called[0](*inputs, return_attention=True)
         return (output, *maps.values()) if isinstance(maps, dict) else (output, maps)
 
 

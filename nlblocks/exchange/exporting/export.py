@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,6 @@ from nlblocks.proof.report import explained
 from nlblocks.weights.files.atomic import replacing
 
 DTYPES = ("float32", "float64")
-MORE = {"batch": 1}
-"""How much longer a dynamic axis is when it is tried; ``LONGER`` where it is not said."""
-LONGER = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +54,7 @@ def export(
         backend: Which framework exports a spec.
         dtype: "float32" or "float64".
         inputs: A shape, such as (2, 64, 14, 14), arrays, or a tuple of these; of a block its example by default.
+        seed: Of the weights of a spec.
         opset: The version of the operators; default: the exporter's own.
         dynamic: Let the batch and the extents of images be of any size, where the model allows that.
 
@@ -71,14 +69,14 @@ def export(
     own = source_of(source, backend=backend, inputs=inputs, seed=seed, dtype=dtype)
     axes, notes = _dynamic(own, opset) if dynamic else ([], [])
     # A block is held at a random state: at its initialisation a gate may be zero, and all behind it would pass.
-    grown = {name: MORE.get(name, LONGER) for each in axes for name in each.values()}
+    grown = frozenset(name for each in axes for name in each.values())
     checks: list[Comparison] = []
     if own.spec is not None:
-        found, more = witnesses(own.program(opset, axes, random=True), own.native({}, random=True), dtype=dtype)
+        found, more = witnesses(own.program(opset, axes, random=True), own.native(random=True), dtype=dtype)
         checks, notes = [*checks, *found], [*notes, *more]
     model = own.program(opset, axes, random=False)
-    for extent in ({}, grown) if grown else ({},):
-        found, more = witnesses(model, own.native(extent, random=False), dtype=dtype)
+    for longer in dict.fromkeys((frozenset(), grown)):
+        found, more = witnesses(model, own.native(longer, random=False), dtype=dtype)
         checks, notes = [*checks, *found], [*notes, *more]
     _refuse_different(target, checks)
     _name_axes(model, own, axes, grown)
@@ -93,22 +91,25 @@ def export(
 
 
 def _dynamic(source: Source, opset: int | None) -> tuple[Axes, list[str]]:
-    """The axes that can have any extent, each tried alone, and why others cannot."""
+    """The axes that can have any extent, and why others cannot: all are tried together, else each alone."""
     axes = source.axes()
+    names = list(dict.fromkeys(name for each in axes for name in each.values()))
+    if not _tried(source, opset, axes, names):
+        return axes, []
     notes: list[str] = []
-    for name in dict.fromkeys(name for each in axes for name in each.values()):
+    for name in names:
         alone = [{axis: other for axis, other in each.items() if other == name} for each in axes]
-        why = _tried(source, opset, alone, name)
+        why = _tried(source, opset, alone, [name])
         if why:
             notes.append(f"{name} stays as it is: {why}")
             axes = [{axis: other for axis, other in each.items() if other != name} for each in axes]
     return axes, notes
 
 
-def _tried(source: Source, opset: int | None, axes: Axes, name: str) -> str:
-    """Why an axis cannot be dynamic; "" where it can."""
+def _tried(source: Source, opset: int | None, axes: Axes, names: Collection[str]) -> str:
+    """Why axes cannot be dynamic; "" where they can."""
     try:
-        native = source.native({name: MORE.get(name, LONGER)}, random=True)
+        native = source.native(names, random=True)
         native.outputs(source.dtype)
     except Exception as error:  # the model's own, whatever it is
         return f"the model takes no other: {_line(error)}"
@@ -130,9 +131,9 @@ def _refuse_different(target: Path, checks: list[Comparison]) -> None:
         raise InputError(f"{target}: not written: the exported program differs from the model: {explained(failed)}")
 
 
-def _name_axes(model: onnx.ModelProto, source: Source, axes: Axes, grown: Mapping[str, int]) -> None:
+def _name_axes(model: onnx.ModelProto, source: Source, axes: Axes, grown: Collection[str]) -> None:
     """Say the shapes of the outputs: whole numbers, and names where an extent follows an input's, by two runs."""
-    runs = [source.native(extent, random=False) for extent in ({}, grown)]
+    runs = [source.native(longer, random=False) for longer in ((), grown)]
     names: dict[tuple[int, ...], str] = {}
     for index, each in enumerate(axes):
         for axis, name in each.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -15,11 +15,14 @@ from nlblocks.exchange.judging import NativeBlock, NativeModel, exact_eps
 from nlblocks.init import initial_state
 from nlblocks.proof import sample
 from nlblocks.specs.base import BlockSpec, Shape
-from nlblocks.weights.state import load_state, state_of
+from nlblocks.weights.state import state_of
 
 Axes = Sequence[Mapping[int, str]]
 """For each input, its dynamic axes by number, and their names."""
 SPATIAL = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+MOST = 64
+"""How much longer an axis of an image is at most when it is tried: strides up to this show in what comes out."""
 
 
 class Source(Protocol):
@@ -32,8 +35,8 @@ class Source(Protocol):
     state: State
     names: Sequence[str]
 
-    def native(self, grown: Mapping[str, int], *, random: bool) -> Any:
-        """What the program is held against, on an input that has these axes longer by so much.
+    def native(self, longer: Collection[str] = (), *, random: bool) -> Any:
+        """What the program is held against, on an input some axes of which are longer, by their names.
 
         With ``random`` a block has a random state: at its initialisation a gate may be zero, which hides all behind.
         """
@@ -62,11 +65,10 @@ class BlockSource:
         self._point = sample.sensitive_point(spec, backend, seed, shape)
         self._shape = shape
 
-    def native(self, grown: Mapping[str, int], *, random: bool) -> NativeBlock:
-        (axes,) = self.axes()
-        shape = tuple(extent + grown.get(axes.get(i, ""), 0) for i, extent in enumerate(self._shape))
+    def native(self, longer: Collection[str] = (), *, random: bool) -> NativeBlock:
+        shape = _grown(self._shape, self.axes()[0], longer)
         self.spec.check_input(shape)
-        x = sample.random_array(shape, 0, "grown") if grown else self._point.x
+        x = sample.random_array(shape, 0, "longer") if longer else self._point.x
         return NativeBlock(self.spec, self._backend, self._point.state if random else self.state, x)
 
     def axes(self) -> Axes:
@@ -74,7 +76,7 @@ class BlockSource:
         return [{0: "batch", **dict(enumerate(spatial, 2))}]
 
     def program(self, opset: int | None, axes: Axes, *, random: bool) -> onnx.ModelProto:
-        native = self.native({}, random=random)
+        native = self.native(random=random)
         return _exported(
             self, native.module(_dtype(self.dtype)), native.inputs, names=self.names,
             outputs=["output", *native.maps], opset=opset, dynamic=axes, attention=bool(native.maps),
@@ -94,14 +96,11 @@ class ModelSource:
         else:
             self.names = [f"x{i}" for i in range(len(self._native.inputs))]
 
-    def native(self, grown: Mapping[str, int], *, random: bool) -> NativeModel:
-        if not grown:
+    def native(self, longer: Collection[str] = (), *, random: bool) -> NativeModel:
+        if not longer:
             return self._native
-        shapes = [
-            tuple(extent + grown.get(axes.get(i, ""), 0) for i, extent in enumerate(x.shape))
-            for x, axes in zip(self._native.inputs, self.axes(), strict=True)
-        ]
-        return NativeModel(self._model, tuple(_drawn(x, s) for x, s in zip(self._native.inputs, shapes, strict=True)))
+        given = zip(self._native.inputs, self.axes(), strict=True)
+        return NativeModel(self._model, tuple(_drawn(x, _grown(x.shape, axes, longer)) for x, axes in given))
 
     def axes(self) -> Axes:
         return [
@@ -164,8 +163,14 @@ def _shape(inputs: Any) -> Shape | None:
     raise InputError(f"a block has one input; give its shape, such as 2,64,14,14, and not {inputs!r}")
 
 
+def _grown(shape: Shape, axes: Mapping[int, str], longer: Collection[str]) -> Shape:
+    """A shape, some axes of which are longer: a batch by one, another twice as long."""
+    more = {axis: 1 if name == "batch" else min(shape[axis], MOST) for axis, name in axes.items() if name in longer}
+    return tuple(extent + more.get(axis, 0) for axis, extent in enumerate(shape))
+
+
 def _drawn(like: Array, shape: Shape) -> Array:
     """Other values in another shape: of an integer input the same ones over and over, which are legal."""
     if like.dtype.kind == "f":
-        return sample.random_array(shape, 0, "grown")
+        return sample.random_array(shape, 0, "longer")
     return np.resize(like, shape)
