@@ -13,6 +13,7 @@ from nlblocks.commands.bench import bench
 from nlblocks.commands.catalogue import list_kinds, show
 from nlblocks.commands.compare import capture, compare
 from nlblocks.commands.draw import draw
+from nlblocks.commands.export import export
 from nlblocks.commands.files import convert, dialects, inspect
 from nlblocks.commands.maps import maps
 from nlblocks.commands.port import port
@@ -52,6 +53,7 @@ def main() -> None:
 
 
 for command in (
-    verify, compare, capture, maps, port, train, report, list_kinds, show, draw, inspect, convert, dialects, bench,
+    verify, compare, capture, maps, port, train, report, list_kinds, show, draw, export, inspect, convert, dialects,
+    bench,
 ):  # fmt: skip
     main.add_command(command)

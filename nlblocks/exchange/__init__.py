@@ -2,3 +2,10 @@
 
 Everything here needs the extra ``nlblocks[onnx]``; nothing outside of it does.
 """
+
+from importlib.util import find_spec
+
+from nlblocks.errors import InputError
+
+if find_spec("onnx") is None:
+    raise InputError('ONNX files need the package onnx; install it with: pip install "nlblocks[onnx]"')

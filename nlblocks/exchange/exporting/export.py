@@ -36,10 +36,18 @@ class Exported:
     checks: tuple[Comparison, ...]
     notes: tuple[str, ...]
 
-    @property
-    def worst(self) -> float:
-        """The largest difference from the native model in float64, in units of the largest value."""
-        return max(check.difference.relative for check in self.checks if check.dtype == "float64")
+    def summary(self) -> list[str]:
+        """A line for everybody who ran it: in which dtype, and the worst difference."""
+        worst: dict[tuple[str, str], Comparison] = {}
+        for check in self.checks:
+            key = check.pair[1], check.dtype
+            if key not in worst or check.difference.relative > worst[key].difference.relative:
+                worst[key] = check
+        return [
+            f"{runner} in {dtype}: worst {check.difference.relative:.1e} of the largest value"
+            + (f", {check.ratio:.2g} noise floors" if check.noise else "")
+            for (runner, dtype), check in worst.items()
+        ]
 
 
 def export(

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import onnx
 
-from nlblocks.backend import Array, Backend, DType, State, backend_of, get, rows
-from nlblocks.errors import BackendError, InputError
+from nlblocks.backend import Array, Backend, DType, State, backend_of, get, installed, rows
+from nlblocks.errors import InputError
 from nlblocks.exchange.judging import NativeBlock, NativeModel, exact_eps
 from nlblocks.init import initial_state
 from nlblocks.proof import sample
@@ -122,13 +122,9 @@ class ModelSource:
 def source_of(given: Any, *, backend: str | Backend | None, inputs: Any, seed: int, dtype: str) -> Source:
     """A spec in a backend, one of our blocks, or a model on its inputs. Raises InputError for anything else."""
     if isinstance(given, BlockSpec):
-        return BlockSource(given, get(backend or _first()), None, _shape(inputs), seed, dtype)
-    try:
-        own = backend_of(given)
-    except BackendError:
-        own = None
-    if own is not None:
-        return BlockSource(given.spec, own, state_of(given), _shape(inputs), seed, dtype)
+        return BlockSource(given, get(backend or installed()[0]), None, _shape(inputs), seed, dtype)
+    if isinstance(getattr(given, "spec", None), BlockSpec):
+        return BlockSource(given.spec, backend_of(given), state_of(given), _shape(inputs), seed, dtype)
     if inputs is None:
         raise InputError(f"{type(given).__name__}: give the shapes of its inputs, such as 1,3,224,224")
     return ModelSource(given, inputs, dtype)
@@ -147,10 +143,6 @@ def _part(backend: str) -> Any:
         if (error.name or "").endswith(".exporting"):
             raise InputError(f"backend {backend!r} exports nothing; give torch or paddle") from None
         raise
-
-
-def _first() -> str:
-    return next((name for name in ("torch", "paddle") if rows()[name].installed), "torch")
 
 
 def _dtype(name: str) -> DType:
