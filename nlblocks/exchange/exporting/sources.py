@@ -30,10 +30,16 @@ class Source(Protocol):
 
     backend: str
     dtype: str
-    spec: BlockSpec | None
     seed: int | None
     state: State
-    names: Sequence[str]
+
+    @property
+    def spec(self) -> BlockSpec | None:
+        """That of a block."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the inputs."""
 
     def native(self, longer: Collection[str] = (), *, random: bool) -> Any:
         """What the program is held against, on an input some axes of which are longer, by their names.
@@ -86,11 +92,13 @@ class BlockSource:
 class ModelSource:
     """Any model of a framework that exports, with its own weights."""
 
-    spec, seed = None, None
+    spec: BlockSpec | None = None
+    seed: int | None = None
 
     def __init__(self, model: Any, inputs: Any, dtype: str) -> None:
         self._model, self._native, self.dtype = model, NativeModel(model, inputs), dtype
-        self.backend, self.state = self._native.framework, {}
+        self.backend = self._native.framework
+        self.state: State = {}
         if len(self._native.inputs) == 1:
             self.names: Sequence[str] = ("x",)
         else:

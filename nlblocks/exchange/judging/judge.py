@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -36,7 +36,7 @@ def judged(
     feeds = dict(zip(names, (_cast(x, dtype) for x in native.inputs), strict=True))
     owed, found = native.outputs(dtype), start(model).run(feeds)
     wide = dtype == "float64"
-    records = {
+    records: dict[str, dict[str, Any]] = {
         name: {
             "phase": "eval", "group": "output" if name.startswith("output") else "attention", "name": name,
             "dtype": dtype, "pair": ("native", pair), "ceiling": tolerance.MODEL_CEILING[dtype],
@@ -58,12 +58,12 @@ def judged(
 
 def _compared(
     name: str, owed: Mapping[str, Array], found: Mapping[str, Array], floors: Mapping[str, Array] | None,
-    record: dict[str, object],
+    record: dict[str, Any],
 ) -> Comparison:  # fmt: skip
     if name not in found:
         return Comparison.impossible("the program gives no such output", **record)
     noise = None if floors is None else floors.get(name, np.zeros(()))
-    return Comparison.of(owed[name], found[name], noise=noise, **record)  # type: ignore[arg-type]
+    return Comparison.of(owed[name], found[name], noise=noise, **record)
 
 
 def _change(shifted: Array | None, own: Array | None, floor: Array | None) -> Array:

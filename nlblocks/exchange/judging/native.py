@@ -95,7 +95,8 @@ class NativeModel:
         run = self.subject.run(training=False, dtype=dtype, keep="results", backward=False)
         if run.stopped:
             raise InputError(f"{self.subject.title} fails on inputs {self.subject.inputs.words}: {run.error}")
-        return {_named(key): run.output(key) for key in run.outputs}
+        own = {key: run.output_dtypes.get(key, dtype) for key in run.outputs}  # the trace holds them as float64
+        return {_named(key): run.output(key).astype(own[key] if dtype == "float32" else dtype) for key in own}
 
     def floors(self, dtype: str) -> dict[str, Array]:
         base = self.subject.run(training=False, dtype=dtype, keep="results", backward=False)
