@@ -72,6 +72,7 @@ FLOORS: tuple[Part, ...] = (
     _part("exchange/programs", "nlblocks.exchange", face=True),
     _part("exchange/judging", face=True),
     _part("exchange/exporting", face=True),
+    _part("exchange/witness", face=True),
     _part("maps", face=True),
     _part("port", face=True),
     _part("training/recipes", face=True),

@@ -93,7 +93,8 @@ def _traced(
     """By the exporter that runs the module and writes down what it calls. Nothing is folded: every weight stays."""
     file = io.BytesIO()
     torch.onnx.export(
-        module, inputs, file, dynamo=False,  # type: ignore[arg-type]  # it takes a file as well input_names=names, output_names=outputs, opset_version=opset,
+        module, inputs, file, dynamo=False,  # type: ignore[arg-type]  # it takes a file as well
+        input_names=names, output_names=outputs, opset_version=opset,
         dynamic_axes={name: dict(axes) for name, axes in zip(names, dynamic, strict=True) if axes},
         training=TrainingMode.PRESERVE, do_constant_folding=False,
     )  # fmt: skip

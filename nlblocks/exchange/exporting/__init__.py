@@ -2,5 +2,6 @@
 
 from nlblocks.exchange.exporting.export import Exported, export
 from nlblocks.exchange.exporting.metadata import load_spec
+from nlblocks.exchange.exporting.sources import BlockSource
 
-__all__ = ["Exported", "export", "load_spec"]
+__all__ = ["BlockSource", "Exported", "export", "load_spec"]
