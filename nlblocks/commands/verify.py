@@ -18,7 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from nlblocks import backend as backends_module
-from nlblocks.commands.options import shape_from_text, spec_from_file, spec_from_options
+from nlblocks.commands.options import refuse_options, shape_from_text, spec_from_file, spec_from_options
+from nlblocks.commands.witness import verify_files
 from nlblocks.errors import InputError
 from nlblocks.numerics import tolerance
 from nlblocks.proof import Report, all_agree
@@ -30,6 +31,8 @@ HEADINGS = {
     "buffers": "stats", "derivative": "deriv",
 }  # fmt: skip
 
+EXPORTING = ("torch", "paddle")
+"""Those whose exporters write ONNX files."""
 CAPTION = (
     "Worst float64 error, relative to the tensor's largest value: forward, attention map, gradients, running "
     "statistics, and gradients against the reference's directional derivative. float32: worst error in noise floors. "
@@ -44,6 +47,9 @@ CAPTION = (
 @click.option("--spec", "spec_file", type=click.Path(path_type=Path), help="Verify the spec in this JSON file.")
 @click.option("--input", "input_shape", help="Input shape, e.g. 2,64,14,14; default: the spec's example.")
 @click.option("--backends", show_default="all that have the block", help="Which to compare, e.g. torch,paddle.")
+@click.option(
+    "--onnx", "files", is_flag=True, help="Verify the ONNX files that torch and Paddle export, instead of the modules."
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of the random weights and inputs.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), default=Path("nlblocks-verify.json"), show_default=True,
@@ -52,7 +58,7 @@ CAPTION = (
 @click.pass_context
 def verify(
     ctx: click.Context, kind: str | None, spec_file: Path | None, input_shape: str | None, backends: str | None,
-    seed: int, json_file: Path,
+    files: bool, seed: int, json_file: Path,
 ) -> None:  # fmt: skip
     """Prove that the backends agree, or name the first place where they differ (exit status 1).
 
@@ -60,6 +66,7 @@ def verify(
     nlblocks verify                                          the whole catalogue
     nlblocks verify --kind non_local --in-channels 64 --mode dot_product
     nlblocks verify --spec block.json --input 2,64,14,14
+    nlblocks verify --onnx                                   the catalogue's ONNX files, by a third witness
     """
     specs = _specs(kind, spec_file, ctx.args)
     if input_shape is not None and len(specs) > 1:
@@ -70,6 +77,9 @@ def verify(
     if json_file.is_dir() or any(folder.is_file() for folder in json_file.parents):
         raise InputError(f"cannot write {json_file}: a folder is there, or a file is in its path")
     names = None if backends is None else [name.strip() for name in backends.split(",") if name.strip()]
+    if files:
+        refuse_options(ctx, "files are verified on the spec's example", "input_shape")
+        sys.exit(0 if verify_files(specs, names or EXPORTING, seed, json_file) else 1)
     for name in backends_module.rows() if names is None else names:
         backends_module.get(name)
 

@@ -24,19 +24,19 @@ class Cache:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
-    def get(self, key: object, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """A result that is JSON: the one of before, if nothing that it depends on has changed."""
+    def get(self, key: object, make: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], bool]:
+        """A result that is JSON, and whether it is the one of before: if nothing that it depends on has changed."""
         if self._folder is None:
-            return make()
+            return make(), False
         name = hashlib.sha256(json.dumps([key, _state_of_all()], sort_keys=True).encode()).hexdigest()
         file = self._folder / f"{name}.json"
         with suppress(OSError, ValueError):  # not there, or damaged: it is made anew
             found: dict[str, Any] = json.loads(file.read_text())
-            return found
+            return found, True
         found = make()
         self._folder.mkdir(parents=True, exist_ok=True)
         write_json(file, found)
-        return found
+        return found, False
 
 
 @cache

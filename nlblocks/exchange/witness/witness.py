@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class Hearing:
 
     ``worst`` is the largest difference of each who ran the program, from the native module and, for "reference", from
     that: by (runner, dtype). ``failed`` is the first comparison that failed, in words; ``notes`` say who could not run
-    it. Nothing compared is a failure.
+    it. ``kept`` tells that it was found before. Nothing compared is a failure.
     """
 
     spec: BlockSpec
@@ -37,6 +38,7 @@ class Hearing:
     failed: str
     notes: tuple[str, ...]
     seconds: float
+    kept: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.worst) and not self.failed
@@ -46,11 +48,11 @@ class Hearing:
         return f"{head}: {self.failed or ('the same' if self.worst else 'NOTHING WAS COMPARED')}"
 
     @classmethod
-    def of(cls, spec: BlockSpec, data: Mapping[str, Any]) -> Hearing:
+    def of(cls, spec: BlockSpec, data: Mapping[str, Any], *, kept: bool) -> Hearing:
         """What :meth:`to_dict` says."""
         own = {name: data[name] for name in ("framework", "dtype", "failed", "seconds")}
         worst = {(runner, dtype): value for runner, dtype, value in data["worst"]}
-        return cls(spec=spec, worst=worst, notes=tuple(data["notes"]), **own)
+        return cls(spec=spec, worst=worst, notes=tuple(data["notes"]), kept=kept, **own)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -74,12 +76,12 @@ def hear(
     for framework in frameworks:
         for dtype in DTYPES:
             key = [spec.to_dict(), framework, dtype, seed]
-            data = kept.get(key, lambda f=framework, d=dtype: _hearing(spec, f, d, seed).to_dict())
-            found.append(Hearing.of(spec, data))
+            data, before = kept.get(key, partial(_heard, spec, framework, dtype, seed))
+            found.append(Hearing.of(spec, data, kept=before))
     return found
 
 
-def _hearing(spec: BlockSpec, framework: str, dtype: str, seed: int) -> Hearing:
+def _heard(spec: BlockSpec, framework: str, dtype: str, seed: int) -> dict[str, Any]:
     start = time.perf_counter()
     source = BlockSource(spec, get(framework), None, None, seed, dtype)
     native = source.native(random=True)
@@ -98,7 +100,8 @@ def _hearing(spec: BlockSpec, framework: str, dtype: str, seed: int) -> Hearing:
         key = (check.pair[1] if check.pair[0] == "native" else check.pair[0], check.dtype)
         worst[key] = max(worst.get(key, 0.0), check.difference.relative)
     failed = next((explained(check) for check in checks if not check.passed), "")
-    return Hearing(
+    found = Hearing(
         spec=spec, framework=framework, dtype=dtype, worst=worst, failed=failed, notes=tuple(notes),
         seconds=time.perf_counter() - start,
     )  # fmt: skip
+    return found.to_dict()
