@@ -15,6 +15,7 @@ from html import escape
 from pathlib import Path
 
 from docs.imports import read
+from docs.marks import filled
 from docs.rooms import BACKEND_FLOORS, FLOORS, ROOT, House
 
 PICTURE = ROOT / "docs" / "architecture.svg"
@@ -203,9 +204,7 @@ def table(house: House) -> str:
 
 def page(house: House, text: str) -> str:
     """The page's text with the table of today between its marks."""
-    before, _, rest = text.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    return f"{before}{MARKS[0]}\n\n{table(house)}\n\n{MARKS[1]}{after}"
+    return filled(text, MARKS, table(house))
 
 
 def main(root: Path = ROOT) -> None:

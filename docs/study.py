@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from docs.marks import filled
 from nlblocks.errors import InputError
 from nlblocks.training.recipes import Recipe, recipe_named
 from nlblocks.training.reporting import Results, tables, write_report
@@ -102,19 +103,10 @@ def _top1(epoch: Any) -> float:
     return 100 * float(epoch.top1)
 
 
-def page(text: str, part: str) -> str:
-    """The page's text with a new part between its marks."""
-    before, first, rest = text.partition(MARKS[0])
-    _, second, after = rest.partition(MARKS[1])
-    if not (first and second):
-        raise InputError(f"{PAGE} must hold the marks {' and '.join(MARKS)}, in this order")
-    return f"{before}{first}\n\n{part}\n\n{second}{after}"
-
-
 def main(folder: Path, root: Path = ROOT) -> None:
     """Write the picture and the page."""
     results = Results.read(folder)
-    text = page((root / PAGE).read_text(encoding="utf-8"), results_part(results))
+    text = filled((root / PAGE).read_text(encoding="utf-8"), MARKS, results_part(results))
     write_report(folder)
     (root / PICTURE).write_bytes((folder / "curves.png").read_bytes())
     (root / PAGE).write_text(text, encoding="utf-8")

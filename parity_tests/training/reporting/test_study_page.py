@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from docs import study
+from docs.marks import filled
 from nlblocks.errors import InputError
 from nlblocks.training.reporting import Results, tables
 from parity_tests.helpers.studies import study_folder
@@ -69,5 +70,5 @@ def test_what_is_other_than_in_the_blog_is_read_from_both_recipes(results: Resul
 
 
 def test_a_page_without_marks_is_refused() -> None:
-    with pytest.raises(InputError, match=r"study\.md must hold the marks"):
-        study.page("no marks", "part")
+    with pytest.raises(InputError, match="the page must hold the marks"):
+        filled("no marks", study.MARKS, "part")
