@@ -74,8 +74,7 @@ def verify(
     shape = None if input_shape is None else shape_from_text(input_shape)
     # One thread makes rounding repeatable, and small tensors faster; the frameworks read this when first imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    if json_file.is_dir() or any(folder.is_file() for folder in json_file.parents):
-        raise InputError(f"cannot write {json_file}: a folder is there, or a file is in its path")
+    _check_writable(json_file)
     names = None if backends is None else [name.strip() for name in backends.split(",") if name.strip()]
     if files:
         refuse_options(ctx, "files are verified on the spec's example", "input_shape")
@@ -177,6 +176,11 @@ def _versions(names: Iterable[str]) -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = ""
     return found
+
+
+def _check_writable(path: Path) -> None:
+    if path.is_dir() or any(folder.is_file() for folder in path.parents):
+        raise InputError(f"cannot write {path}: a folder is there, or a file is in its path")
 
 
 def _write(path: Path, data: object) -> None:

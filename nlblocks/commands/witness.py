@@ -57,6 +57,7 @@ def verify_files(specs: Sequence[BlockSpec], frameworks: Sequence[str], seed: in
             progress.advance(task)
     seconds, said = time.perf_counter() - start, [each for heard in found for each in heard]
     failed = [each for each in said if not each]
+    json_file.parent.mkdir(parents=True, exist_ok=True)
     write_json(json_file, {"agree": not failed, "seconds": seconds, "files": [each.to_dict() for each in said]})
     console.print(_table(found, frameworks))
     for each in failed:
