@@ -1,7 +1,7 @@
 """ONNX files as programs: read and checked, made float64, and run by two who share no code."""
 
 from nlblocks.exchange.programs.doubled import doubled
-from nlblocks.exchange.programs.evaluator import Evaluator
+from nlblocks.exchange.programs.evaluating import Evaluator
 from nlblocks.exchange.programs.files import read
 from nlblocks.exchange.programs.runtime import Runtime
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -14,6 +15,10 @@ from nlblocks.exchange.programs.lowering import lowered
 
 QUIET = 4
 """onnxruntime's level of messages: fatal ones alone."""
+
+
+LACKING = re.compile(r"Could not find an implementation for (\w+)\(\d+\) node with name '(.*?)'")
+"""What it says of an operator that it has not in some dtype."""
 
 
 class Runtime:
@@ -63,4 +68,10 @@ def _started(model: onnx.ModelProto) -> Any:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    """What onnxruntime says, in one line."""
+    text = " ".join(str(error).split())
+    lacking = LACKING.search(text)
+    if lacking:
+        operator, node = lacking.groups()
+        return f"operator {operator} of node {node!r} has no kernel for its dtype; the reference evaluator runs it"
+    return text

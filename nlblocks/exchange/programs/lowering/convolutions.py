@@ -9,14 +9,14 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.exchange.programs.lowering.registry import lowers
 from nlblocks.exchange.programs.lowering.windows import Window, padded, taps
-from nlblocks.exchange.programs.lowering.writing import Call, Value, Writer
+from nlblocks.exchange.programs.lowering.writing import Call, Unwritable, Value, Writer
 
 
 @lowers("Conv")
 def conv(write: Writer, call: Call) -> Value:
     x, weight = call[0], Weight(write, call)
     window = Window.of(call, weight.shape[2:])
-    group = call.attribute("group", 1)
+    group = call.attribute("group")
     return with_bias(write, call, convolved(write, padded(write, x, window), weight, window, group))
 
 
@@ -25,10 +25,10 @@ def conv_transpose(write: Writer, call: Call) -> Value:
     """A convolution with the kernel turned round, over the input with zeros between its values."""
     x, weight = call[0], Weight(write, call)
     if weight.array is None:
-        raise call.refusal("its weight is no constant")
+        raise Unwritable("its weight is no constant")
     if call.attribute("output_shape"):
-        raise call.refusal("it is given an output_shape")
-    window, group = Window.of(call, weight.shape[2:]), call.attribute("group", 1)
+        raise Unwritable("it is given an output_shape")
+    window, group = Window.of(call, weight.shape[2:]), call.attribute("group")
     more = call.attribute("output_padding") or [0] * window.rank
     begin, end = window.begin, window.end
     if window.auto.startswith("SAME"):  # the output is strides times as long as the input
@@ -52,7 +52,7 @@ class Weight:
         self.array = self.value.array if array is None else array
         shape = self.array.shape if self.array is not None else write.shape(self.value)
         if shape is None or None in shape:
-            raise call.refusal("the shape of its weight is not known before it runs")
+            raise Unwritable("the shape of its weight is not known before it runs")
         self.shape = tuple(size for size in shape if size is not None)
 
     def at(self, place: tuple[int, ...], *shape: int) -> Value | Array:

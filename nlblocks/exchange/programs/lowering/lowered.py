@@ -7,18 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import onnx
-from onnx import AttributeProto, GraphProto, NodeProto, numpy_helper
+from onnx import AttributeProto, GraphProto, NodeProto, TypeProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from nlblocks.backend import Array
 from nlblocks.errors import InputError
 from nlblocks.exchange.programs.lowering.registry import LOWERINGS
-from nlblocks.exchange.programs.lowering.writing import Call, Value, Writer
+from nlblocks.exchange.programs.lowering.writing import Call, Unwritable, Value, Writer
+from nlblocks.exchange.programs.modern import modern, opset_of
 
 MOVES = frozenset({"Cast", "Constant", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
 """Operators behind which exporters hold weights: they move values and change none."""
-OLDEST = 11
-"""The oldest opset that is rewritten: before it, Pad has its widths as attributes."""
 
 
 def lowered(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -26,14 +25,9 @@ def lowered(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Every tensor keeps its name. Raises InputError for a node that cannot be rewritten.
     """
-    opset = max((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), default=0)
-    if opset < OLDEST:
-        raise InputError(
-            f"its opset is {opset}, and {OLDEST} is the oldest that is rewritten; the reference evaluator runs it"
-        )
     found = onnx.ModelProto()
-    found.CopyFrom(model)
-    _graph(found.graph, Writer(opset, _names(model), {}, _shapes(model)))
+    found.CopyFrom(modern(model))
+    _graph(found.graph, Writer(opset_of(found), _names(found), {}, _types(found)))
     del found.graph.value_info[:]
     return found
 
@@ -41,15 +35,23 @@ def lowered(model: onnx.ModelProto) -> onnx.ModelProto:
 def _graph(graph: GraphProto, write: Writer) -> None:
     """Rewrite a graph in place; ``write`` knows what the graphs around it hold."""
     constants = {**write.constants, **{tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}}
-    write = Writer(write.opset, write.names, constants, write.shapes)
+    write = Writer(write.opset, write.names, constants, write.types)
     for node in graph.node:
         _fold(node, constants)
         for attribute in node.attribute:
             if attribute.type == AttributeProto.GRAPH:
                 _graph(attribute.g, write)
         lowering = LOWERINGS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
-        made = lowering(write, Call(node, write)) if lowering else None
+        try:
+            made = lowering(write, Call(node, write)) if lowering else None
+        except Unwritable as why:
+            name = node.name or ", ".join(node.output)
+            raise InputError(
+                f"operator {node.op_type} of node {name!r} has no float64 in onnxruntime, and {why}; "
+                "the reference evaluator runs it"
+            ) from None
         if made is None:
+            node.name = node.name or node.output[0]  # what onnxruntime says of it names it
             write.nodes.append(node)
         else:
             _name(write, node, [made] if isinstance(made, Value) else made)
@@ -75,16 +77,10 @@ def _fold(node: NodeProto, constants: dict[str, Array]) -> None:
         constants.update(zip(node.output, result, strict=True))
 
 
-def _shapes(model: onnx.ModelProto) -> Mapping[str, Sequence[int | None]]:
-    """The shapes that are known before the program runs."""
+def _types(model: onnx.ModelProto) -> Mapping[str, TypeProto.Tensor]:
+    """What is known of the tensors before the program runs."""
     graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    return {
-        value.name: [
-            size.dim_value if size.HasField("dim_value") else None for size in value.type.tensor_type.shape.dim
-        ]
-        for value in (*graph.input, *graph.output, *graph.value_info)
-        if value.type.tensor_type.HasField("shape")
-    }
+    return {value.name: value.type.tensor_type for value in (*graph.input, *graph.output, *graph.value_info)}
 
 
 def _names(model: onnx.ModelProto) -> Iterator[str]:

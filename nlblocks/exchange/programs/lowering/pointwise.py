@@ -19,7 +19,7 @@ NODES_PER_UNIT, LAST, DEGREE = 8, 6, 14
 @lowers("LeakyRelu")
 def leaky_relu(write: Writer, call: Call) -> Value:
     x = call[0]
-    return write("Max", x, 0.0) + call.attribute("alpha", 0.01) * write("Min", x, 0.0)
+    return write("Max", x, 0.0) + call.attribute("alpha") * write("Min", x, 0.0)
 
 
 @lowers("PRelu")
@@ -31,12 +31,12 @@ def prelu(write: Writer, call: Call) -> Value:
 @lowers("ThresholdedRelu")
 def thresholded_relu(write: Writer, call: Call) -> Value:
     x = call[0]
-    return write("Where", write("Greater", x, call.attribute("alpha", 1.0)), x, 0.0)
+    return write("Where", write("Greater", x, call.attribute("alpha")), x, 0.0)
 
 
 @lowers("HardSigmoid")
 def hard_sigmoid(write: Writer, call: Call) -> Value:
-    return clipped(write, call.attribute("alpha", 0.2) * call[0] + call.attribute("beta", 0.5), 0.0, 1.0)
+    return clipped(write, call.attribute("alpha") * call[0] + call.attribute("beta"), 0.0, 1.0)
 
 
 @lowers("HardSwish")
@@ -47,12 +47,10 @@ def hard_swish(write: Writer, call: Call) -> Value:
 
 @lowers("Clip")
 def clip(write: Writer, call: Call) -> Value | None:
-    """Before opset 11 its bounds are attributes, and there is no float64."""
+    """Before opset 12 there is no float64."""
+    low, high = call.input(1), call.input(2)
     if write.opset >= 12:
         return None
-    low, high = call.input(1), call.input(2)
-    if write.opset < 11:
-        return clipped(write, call[0], call.attribute("min", -math.inf), call.attribute("max", math.inf))
     return clipped(write, call[0], -math.inf if low is None else low, math.inf if high is None else high)
 
 
@@ -80,26 +78,36 @@ def softsign(write: Writer, call: Call) -> Value:
 @lowers("Swish")
 def swish(write: Writer, call: Call) -> Value:
     x = call[0]
-    return x * write("Sigmoid", call.attribute("alpha", 1.0) * x)
+    return x * _sigmoid(write, call.attribute("alpha") * x)
+
+
+@lowers("Sigmoid")
+def sigmoid(write: Writer, call: Call) -> Value:
+    """Its float64 kernel is off by 1e-16, which is much where a sigmoid is 1e-13."""
+    return _sigmoid(write, call[0])
+
+
+def _sigmoid(write: Writer, x: Value) -> Value:
+    return 1.0 / (1.0 + write("Exp", -x))
 
 
 @lowers("Elu")
 def elu(write: Writer, call: Call) -> Value:
-    return _elu(write, call[0], call.attribute("alpha", 1.0))
+    return _elu(write, call[0], call.attribute("alpha"))
 
 
 @lowers("Selu")
 def selu(write: Writer, call: Call) -> Value:
     alpha, gamma = (
-        call.attribute("alpha", 1.67326319217681884765625),
-        call.attribute("gamma", 1.05070102214813232421875),
+        call.attribute("alpha"),
+        call.attribute("gamma"),
     )
     return gamma * _elu(write, call[0], alpha)
 
 
 @lowers("Celu")
 def celu(write: Writer, call: Call) -> Value:
-    x, alpha = call[0], call.attribute("alpha", 1.0)
+    x, alpha = call[0], call.attribute("alpha")
     return write("Max", x, 0.0) + alpha * exp_less_one(write, write("Min", x, 0.0) / alpha)
 
 
@@ -125,11 +133,6 @@ def log_of_one_plus_exp(write: Writer, x: Value) -> Value:
     return write("Max", x, 0.0) + write("Where", is_small, u, u * write("Log", safe) / (safe - 1.0))
 
 
-@lowers("Tan")
-def tan(write: Writer, call: Call) -> Value:
-    return write("Sin", call[0]) / write("Cos", call[0])
-
-
 @lowers("Mean")
 def mean(write: Writer, call: Call) -> Value:
     given = [value for value in call.inputs if value is not None]
@@ -144,13 +147,13 @@ def erf_node(write: Writer, call: Call) -> Value:
 @lowers("Gelu")
 def gelu(write: Writer, call: Call) -> Value:
     x = call[0]
-    if call.attribute("approximate", "none") == "tanh":
+    if call.attribute("approximate") == "tanh":
         return 0.5 * x * (1.0 + write("Tanh", math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
     return x * 0.5 * (1.0 + erf(write, x * math.sqrt(0.5)))
 
 
 def erf(write: Writer, x: Value) -> Value:
-    """A Taylor series about the nearest of some nodes: which has a float64 kernel for each of its steps."""
+    """A Taylor series about the nearest of some nodes."""
     size = write("Min", write("Abs", x), float(LAST))
     place = write("Floor", size * float(NODES_PER_UNIT) + 0.5)
     step = write.unsqueeze(size - place / float(NODES_PER_UNIT), -1)

@@ -30,10 +30,10 @@ def average_pool(write: Writer, call: Call) -> Value:
     x, window = call[0], Window.of(call, call.attribute("kernel_shape"))
     inner = padded(write, x, window)
     total = _summed(write, inner, window)
-    if not window.ceil and not (window.is_padded and not call.attribute("count_include_pad", 0)):
+    if not window.ceil and not (window.is_padded and not call.attribute("count_include_pad")):
         return _cut(write, x, total, window) / float(math.prod(window.kernel))
     ones = numpy_helper.from_array(np.ones(1))
-    if call.attribute("count_include_pad", 0):
+    if call.attribute("count_include_pad"):
         counted = write("ConstantOfShape", write.vector(1, 1, write.size(inner, 2)), value=ones)
     else:
         counted = write("ConstantOfShape", write.vector(1, 1, write.size(x, 2)), value=ones)
@@ -67,8 +67,8 @@ def _cut(write: Writer, x: Value, y: Value, window: Window) -> Value:
 
 
 def _power(write: Writer, x: Value, call: Call) -> Value:
-    return write("Pow", write("Abs", x), float(call.attribute("p", 2)))
+    return write("Pow", write("Abs", x), float(call.attribute("p")))
 
 
 def _root(write: Writer, x: Value, call: Call) -> Value:
-    return write("Pow", x, 1 / float(call.attribute("p", 2)))
+    return write("Pow", x, 1 / float(call.attribute("p")))

@@ -26,11 +26,11 @@ class Window:
     def of(cls, call: Call, kernel: Sequence[int]) -> Window:
         """The window of a node."""
         rank = len(kernel)
-        auto = call.attribute("auto_pad", "NOTSET")
+        auto = call.attribute("auto_pad")
         pads = call.attribute("pads", [0] * 2 * rank) if auto == "NOTSET" else [0] * 2 * rank
         return cls(
             tuple(kernel), tuple(call.attribute("strides", [1] * rank)), tuple(call.attribute("dilations", [1] * rank)),
-            tuple(pads[:rank]), tuple(pads[rank:]), auto, bool(call.attribute("ceil_mode", 0)),
+            tuple(pads[:rank]), tuple(pads[rank:]), auto, bool(call.attribute("ceil_mode")),
         )  # fmt: skip
 
     @property

@@ -6,13 +6,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from onnx import GraphProto, NodeProto, ValueInfoProto, helper, numpy_helper
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    NodeProto,
+    TensorProto,
+    TypeProto,
+    ValueInfoProto,
+    defs,
+    helper,
+    numpy_helper,
+)
 
 from nlblocks.backend import Array
-from nlblocks.errors import InputError
 
 END = np.iinfo(np.int64).max
 """Where a slice that runs to the end of an axis ends."""
+
+
+class Unwritable(Exception):
+    """A node that has no float64 and cannot be rewritten, and why: the end of a sentence about it."""
 
 
 class Value:
@@ -62,17 +75,13 @@ class Writer:
     """The nodes of one graph, as they are written; what changed its signature between opsets has a method.
 
     ``names`` gives names that nothing else in the program has, ``constants`` the tensors whose contents are known,
-    ``shapes`` the shapes that are.
+    ``types`` what is known of the others.
     """
 
     def __init__(
-        self,
-        opset: int,
-        names: Iterator[str],
-        constants: Mapping[str, Array],
-        shapes: Mapping[str, Sequence[int | None]],
+        self, opset: int, names: Iterator[str], constants: Mapping[str, Array], types: Mapping[str, TypeProto.Tensor]
     ) -> None:
-        self.opset, self.names, self.constants, self.shapes = opset, names, constants, shapes
+        self.opset, self.names, self.constants, self.types = opset, names, constants, types
         self.nodes: list[NodeProto] = []
 
     def __call__(self, op: str, *inputs: Operand | None, **attributes: Any) -> Value:
@@ -103,8 +112,15 @@ class Writer:
         """What is known of a shape before the program runs."""
         if value.array is not None:
             return value.array.shape
-        found = self.shapes.get(value.name)
-        return None if found is None else tuple(found)
+        found = self.types.get(value.name)
+        if found is None or not found.HasField("shape"):
+            return None
+        return tuple(size.dim_value if size.HasField("dim_value") else None for size in found.shape.dim)
+
+    def is_boolean(self, value: Value) -> bool:
+        """Whether a tensor is known to hold truths."""
+        found = self.types.get(value.name)
+        return found is not None and found.elem_type == TensorProto.BOOL
 
     def size(self, x: Value, start: int = 0, end: int = END) -> Value:
         """The lengths of some axes, as the program finds them."""
@@ -118,16 +134,12 @@ class Writer:
         self, x: Value, starts: Operand, ends: Operand, axes: Sequence[int], steps: Sequence[int] | None = None
     ) -> Value:
         """Some of some axes."""
-        if self.opset >= 10:
-            return self("Slice", x, starts, ends, list(axes), list(steps or [1] * len(axes)))
-        raise InputError(f"its opset is {self.opset}; this needs 10 or higher: convert it")
+        return self("Slice", x, starts, ends, list(axes), list(steps or [1] * len(axes)))
 
     def pad(self, x: Value, pads: Sequence[int] | Value, value: float = 0.0) -> Value:
         """Values around a tensor: first what goes before each axis, then what goes behind."""
-        if not isinstance(pads, Value):
-            if not any(pads):
-                return x
-            pads = self.value(list(pads))
+        if not isinstance(pads, Value) and not any(pads):
+            return x
         return self("Pad", x, pads, value, mode="constant")
 
     def reshape(self, x: Value, *shape: int | Value) -> Value:
@@ -162,28 +174,37 @@ class Writer:
         """A value for each channel of a tensor [B, C, ...] of some rank."""
         return self.reshape(vector, 1, -1, *[1] * (rank - 2))
 
-    def body(
-        self, inputs: Sequence[tuple[str, int]], outputs: Sequence[Value], nodes: Sequence[NodeProto]
-    ) -> GraphProto:
-        """The graph of a loop; ``inputs`` are names and element types."""
-        given = [helper.make_tensor_value_info(name, kind, None) for name, kind in inputs]
-        made = [ValueInfoProto(name=value.name) for value in outputs]
-        return helper.make_graph(list(nodes), next(self.names), given, made)
+    def split(self, count: int, x: Value, axis: int) -> list[Value]:
+        """Parts of one size along an axis."""
+        more = {"num_outputs": count} if self.opset >= 18 else {}
+        return self.several(count, "Split", x, axis=axis, **more)
+
+    def inner(self) -> Writer:
+        """A writer for the body of a loop, which may use what this one wrote."""
+        return Writer(self.opset, self.names, self.constants, {})
+
+    def body(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> GraphProto:
+        """What was written, as a graph of float64 tensors."""
+        double = helper.make_tensor_type_proto(TensorProto.DOUBLE, None)
+        given, made = ([ValueInfoProto(name=v.name, type=double) for v in values] for values in (inputs, outputs))
+        return helper.make_graph(self.nodes, next(self.names), given, made)
 
 
 class Call:
     """A node that is rewritten: its inputs as values, and its attributes."""
 
     def __init__(self, node: NodeProto, write: Writer) -> None:
-        self.op, self.outputs, self._name = node.op_type, list(node.output), node.name or ", ".join(node.output)
+        self.op, self.outputs = node.op_type, list(node.output)
+        usual = defs.get_schema(node.op_type, write.opset, node.domain).attributes
         self.inputs = [write.named(name) if name else None for name in node.input]
-        self._given = {item.name: helper.get_attribute_value(item) for item in node.attribute}
+        self._given = {name: _content(each.default_value) for name, each in usual.items() if each.default_value.name}
+        self._given |= {item.name: _content(item) for item in node.attribute}
 
     def __getitem__(self, place: int) -> Value:
         """An input that must be there."""
         value = self.input(place)
         if value is None:
-            raise self.refusal(f"its input {place} is missing")
+            raise Unwritable(f"its input {place} is missing")
         return value
 
     def input(self, place: int) -> Value | None:
@@ -191,17 +212,13 @@ class Call:
         return self.inputs[place] if place < len(self.inputs) else None
 
     def attribute(self, name: str, default: Any = None) -> Any:
-        """An attribute; text as str, lists as lists."""
-        found = self._given.get(name, default)
-        if isinstance(found, bytes):
-            return found.decode()
-        if isinstance(found, list | tuple):
-            return [item.decode() if isinstance(item, bytes) else item for item in found]
-        return found
+        """An attribute, or what its operator takes where it is left out, or else ``default``."""
+        return self._given.get(name, default)
 
-    def refusal(self, why: str) -> InputError:
-        """What to raise where a node cannot be rewritten."""
-        return InputError(
-            f"operator {self.op} of node {self._name!r} has no float64 in onnxruntime, and {why}; "
-            "the reference evaluator runs it"
-        )
+
+def _content(attribute: AttributeProto) -> Any:
+    """What an attribute holds; text as str."""
+    found = helper.get_attribute_value(attribute)
+    if isinstance(found, bytes):
+        return found.decode()
+    return [item.decode() if isinstance(item, bytes) else item for item in found] if isinstance(found, list) else found

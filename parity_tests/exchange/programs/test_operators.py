@@ -1,0 +1,66 @@
+"""Each operator in both runners in float64, against torch and against formulas."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import onnx
+import pytest
+import torch
+import torch.nn.functional as F
+from onnx import TensorProto, helper, numpy_helper
+
+from nlblocks.backend import Array
+from nlblocks.errors import InputError
+from nlblocks.exchange.programs import Evaluator, Runtime
+from nlblocks.exchange.programs.lowering.registry import LOWERINGS
+from parity_tests.exchange.programs.node_cases import CASES, IMAGE, Case, draw
+
+EXACT = 3e-15
+"""The rounding of a few hundred float64 sums, relative to the greatest value: float32 anywhere would be 1e-8."""
+
+
+def program(case: Case, opset: int) -> onnx.ModelProto:
+    """A graph of one node; the floats are inputs, but for those that are constants."""
+    names = ["" if x is None else f"x{place}" for place, x in enumerate(case.inputs)]
+    given = [(name, x) for name, x in zip(names, case.inputs, strict=True) if x is not None]
+    fed = {name for place, (name, x) in enumerate(zip(names, case.inputs, strict=True)) if is_fed(case, place, x)}
+    inputs = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, x.shape) for name, x in given if name in fed]
+    made = helper.make_graph(
+        [helper.make_node(case.op, names, ["y"], **case.attrs)], "g", inputs,
+        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, None)],
+        [numpy_helper.from_array(x, name) for name, x in given if name not in fed],
+    )  # fmt: skip
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+
+
+def is_fed(case: Case, place: int, x: Array | None) -> bool:
+    return x is not None and x.dtype == np.float64 and x.ndim > 0 and place not in case.constant
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_operator_is_exact_in_both(name: str) -> None:
+    case = CASES[name]
+    model = program(case, case.opset)
+    feeds = {f"x{place}": x for place, x in enumerate(case.inputs) if is_fed(case, place, x)}
+    right = case.right(*(torch.as_tensor(x) for x in case.inputs if x is not None)).numpy()
+    for runner in (Evaluator(model), Runtime(model, "float64")):
+        found = runner.run({str(key): value for key, value in feeds.items() if value is not None})["y"]
+        assert found.dtype == np.float64, type(runner).__name__
+        assert found.shape == right.shape, type(runner).__name__
+        assert np.abs(found - right).max() <= EXACT * np.abs(right).max(), type(runner).__name__
+
+
+def test_every_operator_that_is_rewritten_has_a_case() -> None:
+    elsewhere = {"Attention", "GlobalLpPool"}  # test_attention.py; torch has none
+    assert {case.op for case in CASES.values()} >= LOWERINGS.keys() - elsewhere
+
+
+def test_what_cannot_be_rewritten_is_named() -> None:
+    case = Case("Resize", (IMAGE, None, np.array([1, 1, 0.5, 0.5])), F.relu, {"mode": "linear", "antialias": 1}, 18)
+    with pytest.raises(InputError, match=r"operator Resize of node 'y' has no float64 .*antialias"):
+        Runtime(program(case, 18), "float64")
+    with pytest.raises(InputError, match="operator Det of node 'y' has no kernel"):
+        Runtime(program(Case("Det", (draw(2, 2),), torch.det), 17), "float64")
+    assert math.isfinite(Evaluator(program(Case("Det", (draw(2, 2),), torch.det), 17)).run({"x0": draw(2, 2)})["y"])
