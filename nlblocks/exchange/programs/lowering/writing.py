@@ -115,7 +115,8 @@ class Writer:
         found = self.types.get(value.name)
         if found is None or not found.HasField("shape"):
             return None
-        return tuple(size.dim_value if size.HasField("dim_value") else None for size in found.shape.dim)
+        sizes = (size.dim_value if size.HasField("dim_value") else -1 for size in found.shape.dim)
+        return tuple(size if size >= 0 else None for size in sizes)  # Paddle's exporter writes -1 for any
 
     def is_boolean(self, value: Value) -> bool:
         """Whether a tensor is known to hold truths."""

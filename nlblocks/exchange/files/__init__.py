@@ -1,0 +1,6 @@
+"""ONNX files, read with distrust and written whole."""
+
+from nlblocks.exchange.files.reading import read
+from nlblocks.exchange.files.writing import write
+
+__all__ = ["read", "write"]
