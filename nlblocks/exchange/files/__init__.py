@@ -1,6 +1,6 @@
 """ONNX files, read with distrust and written whole."""
 
 from nlblocks.exchange.files.reading import read
-from nlblocks.exchange.files.writing import write
+from nlblocks.exchange.files.writing import LIMIT, write
 
-__all__ = ["read", "write"]
+__all__ = ["LIMIT", "read", "write"]

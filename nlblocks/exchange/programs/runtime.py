@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import onnx
 
 from nlblocks.backend import Array
 from nlblocks.errors import InputError
+from nlblocks.exchange.files import LIMIT, write
 from nlblocks.exchange.programs.doubled import doubled
+from nlblocks.exchange.programs.interface import Interface
 from nlblocks.exchange.programs.lowering import lowered
 
+PROVIDERS = ["CPUExecutionProvider"]
 QUIET = 4
 """onnxruntime's level of messages: fatal ones alone."""
-
-
 LACKING = re.compile(r"Could not find an implementation for (\w+)\(\d+\) node with name '(.*?)'")
 """What it says of an operator that it has not in some dtype."""
 
@@ -29,17 +31,20 @@ class Runtime:
     """
 
     def __init__(self, model: onnx.ModelProto, dtype: Literal["float64", "float32"]) -> None:
-        self._program = lowered(doubled(model)) if dtype == "float64" else model
-        self._outputs = [value.name for value in model.graph.output]
+        exact = doubled(model) if dtype == "float64" else model
+        self._interface = Interface(exact)
+        self._program = lowered(exact) if dtype == "float64" else model
         self._sessions: dict[frozenset[str], Any] = {}
         self._session(frozenset())
 
     def run(self, feeds: Mapping[str, Array], wanted: Sequence[str] | None = None) -> dict[str, Array]:
         """Tensors by name, the outputs unless some are named, of inputs by name."""
-        names = list(wanted) if wanted is not None else self._outputs
-        session = self._session(frozenset(names) - frozenset(self._outputs))
+        names = self._interface.names(feeds, wanted)
+        made = [name for name in names if name not in feeds]
+        session = self._session(frozenset(made) - frozenset(self._interface.outputs))
         try:
-            return dict(zip(names, session.run(names, dict(feeds)), strict=True))
+            found = dict(zip(made, session.run(made, dict(feeds)), strict=True)) if made else {}
+            return {name: feeds[name] if name in feeds else found[name] for name in names}
         except Exception as error:  # it has classes of its own
             raise InputError(f"onnxruntime: {_line(error)}") from None
 
@@ -62,7 +67,11 @@ def _started(model: onnx.ModelProto) -> Any:
     options.log_severity_level = QUIET
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        if model.ByteSize() <= LIMIT:
+            return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=PROVIDERS)
+        with TemporaryDirectory() as folder:  # what protobuf cannot hold goes through files
+            write(model, f"{folder}/model.onnx")
+            return onnxruntime.InferenceSession(f"{folder}/model.onnx", options, providers=PROVIDERS)
     except Exception as error:  # it has classes of its own
         raise InputError(f"onnxruntime: {_line(error)}") from None
 

@@ -14,7 +14,9 @@ from onnx import helper, numpy_helper
 from nlblocks.errors import InputError
 from nlblocks.exchange.files import read, write
 from nlblocks.exchange.programs import Evaluator
-from parity_tests.exchange.files.broken import BROKEN, good, with_functions
+from parity_tests.exchange.files import bad_graphs, bad_weights  # noqa: F401  # they register theirs
+from parity_tests.exchange.files.bad_graphs import with_functions
+from parity_tests.exchange.files.broken import BROKEN, good
 
 SECONDS = 20
 """A file that takes longer to refuse hangs."""

@@ -21,7 +21,8 @@ def program() -> onnx.ModelProto:
         helper.make_node("Conv", ["x", "kernel"], ["inner"], pads=[1, 0, 1, 0], strides=[2, 1]),
         helper.make_node("AveragePool", ["inner"], ["y"], kernel_shape=[2, 2]),
     ]
-    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * 4) for name in ("x", "y")]
+    sizes = {"x": ["n", 4, None, None], "y": [None] * 4}
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in sizes.items()]
     weights = [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(np.array([3]), "axis")]
     return helper.make_model(
         helper.make_graph(nodes, "g", values[:1], values[1:], weights),
@@ -44,6 +45,32 @@ def test_float32_runs_the_program_as_it_is() -> None:
 
 
 def test_what_it_cannot_run_is_said_in_one_line() -> None:
-    with pytest.raises(InputError, match=r"onnxruntime: .*data type") as caught:
+    with pytest.raises(InputError, match="input 'x' is float64, and the program takes float32") as caught:
         Runtime(program(), "float32").run({"x": X})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("feeds", "wanted", "said"),
+    [
+        ({}, None, "no array for input 'x'"),
+        ({"x": X, "z": X}, None, "no input is called 'z'; the program takes 'x'"),
+        ({"x": X[0]}, None, r"input 'x' has shape \[4, 9, 8\], and the program takes .*reshape"),
+        ({"x": X[:, :3]}, None, r"input 'x' has shape \[2, 3, 9, 8\], and the program takes \['n', 4, '\?', '\?'\]"),
+        ({"x": X.astype(int)}, None, "input 'x' is int64, and the program takes float64; cast it"),
+        ({"x": X}, ["ghost"], "no tensor is called 'ghost'; the program gives 'y'"),
+    ],
+)
+def test_feeds_that_do_not_fit_are_refused_by_both(
+    feeds: dict[str, np.ndarray], wanted: list[str] | None, said: str
+) -> None:
+    for runner in (Evaluator(doubled(program())), Runtime(program(), "float64")):
+        with pytest.raises(InputError, match=said):
+            runner.run(feeds, wanted)
+
+
+def test_weights_and_inputs_can_be_asked_for() -> None:
+    for runner in (Evaluator(doubled(program())), Runtime(program(), "float64")):
+        found = runner.run({"x": X}, ["x", "w", "kernel"])
+        np.testing.assert_array_equal(found["x"], X)
+        np.testing.assert_array_equal(found["w"][..., None], found["kernel"])

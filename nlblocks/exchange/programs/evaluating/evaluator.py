@@ -11,6 +11,7 @@ from onnx.reference import ReferenceEvaluator
 from nlblocks.backend import Array
 from nlblocks.errors import InputError
 from nlblocks.exchange.programs.evaluating import normalising, pointwise, sampling, windows
+from nlblocks.exchange.programs.interface import Interface
 from nlblocks.exchange.programs.modern import modern
 
 OWN = (*normalising.OWN, *pointwise.OWN, *sampling.OWN, *windows.OWN)
@@ -21,6 +22,7 @@ class Evaluator:
     """A program that runs in NumPy. Raises InputError, in one line, for what it cannot run."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
+        self._interface = Interface(model)
         try:
             self._program = ReferenceEvaluator(modern(model), new_ops=list(OWN))
         except Exception as error:  # of any kind
@@ -29,7 +31,7 @@ class Evaluator:
 
     def run(self, feeds: Mapping[str, Array], wanted: Sequence[str] | None = None) -> dict[str, Array]:
         """Tensors by name, the outputs unless some are named, of inputs by name."""
-        names = list(wanted) if wanted is not None else list(self._program.output_names)
+        names = self._interface.names(feeds, wanted)
         try:
             with np.errstate(all="ignore"):  # infinities and NaN are values
                 return dict(zip(names, self._program.run(names, dict(feeds)), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from onnx.reference import ReferenceEvaluator
 
 from nlblocks.backend import Array
 from nlblocks.errors import InputError
+from nlblocks.exchange.files import LIMIT
 from nlblocks.exchange.programs.lowering.registry import LOWERINGS
 from nlblocks.exchange.programs.lowering.writing import Call, Unwritable, Value, Writer
 from nlblocks.exchange.programs.modern import modern, opset_of
@@ -27,7 +29,7 @@ def lowered(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     found = onnx.ModelProto()
     found.CopyFrom(modern(model))
-    _graph(found.graph, Writer(opset_of(found), _names(found), {}, _types(found)))
+    _graph(found.graph, Writer(opset_of(found), _names(), {}, _types(found)))
     del found.graph.value_info[:]
     return found
 
@@ -78,15 +80,14 @@ def _fold(node: NodeProto, constants: dict[str, Array]) -> None:
 
 
 def _types(model: onnx.ModelProto) -> Mapping[str, TypeProto.Tensor]:
-    """What is known of the tensors before the program runs."""
-    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    """What is known of the tensors before the program runs; less where it is too large for onnx to look at."""
+    graph = model.graph
+    if model.ByteSize() <= LIMIT:
+        with contextlib.suppress(onnx.shape_inference.InferenceError):
+            graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     return {value.name: value.type.tensor_type for value in (*graph.input, *graph.output, *graph.value_info)}
 
 
-def _names(model: onnx.ModelProto) -> Iterator[str]:
-    """Names that nothing in the program has."""
-    start = "lowered"
-    text = model.SerializeToString()
-    while start.encode() in text:
-        start += "_"
-    return (f"{start}{number}" for number in itertools.count())
+def _names() -> Iterator[str]:
+    """Names for what is written."""
+    return (f"nlblocks.lowered.{number}" for number in itertools.count())
