@@ -39,7 +39,7 @@ def _graph(graph: GraphProto, write: Writer) -> None:
     constants = {**write.constants, **{tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}}
     write = Writer(write.opset, write.names, constants, write.types)
     for node in graph.node:
-        _fold(node, constants)
+        _fold(node, constants, write.opset)
         for attribute in node.attribute:
             if attribute.type == AttributeProto.GRAPH:
                 _graph(attribute.g, write)
@@ -68,14 +68,14 @@ def _name(write: Writer, node: NodeProto, made: Sequence[Value]) -> None:
             write.nodes.append(onnx.helper.make_node("Identity", [value.name], [name]))
 
 
-def _fold(node: NodeProto, constants: dict[str, Array]) -> None:
+def _fold(node: NodeProto, constants: dict[str, Array], opset: int) -> None:
     """Add what a node gives to the constants, where it only moves some."""
-    if (
-        node.op_type in MOVES
-        and node.domain in ("", "ai.onnx")
-        and all(name in constants for name in node.input if name)
-    ):
-        result: Any = ReferenceEvaluator(node).run(None, {name: constants[name] for name in node.input if name})
+    given = [name for name in node.input if name]
+    if node.op_type in MOVES and node.domain in ("", "ai.onnx") and all(name in constants for name in given):
+        values = [onnx.ValueInfoProto(name=name) for name in (*given, *node.output)]
+        graph = onnx.helper.make_graph([node], "moves", values[: len(given)], values[len(given) :])
+        program = ReferenceEvaluator(graph, opsets={"": opset})
+        result: Any = program.run(None, {name: constants[name] for name in given})
         constants.update(zip(node.output, result, strict=True))
 
 
