@@ -41,6 +41,18 @@ class Comparison:
     accepted: bool = False
     undecided: str = ""
 
+    def line(self) -> str:
+        """Where this was compared, the worst element, both values, and the size of the error."""
+        found, (left, right) = self.difference, self.pair
+        place = f"{self.phase}, {self.dtype}, {self.inputs} inputs: {self.group} {self.name}, {left} against {right}"
+        if found.problem:
+            return f"{place}: {found.problem}"
+        a, b = found.values
+        return (
+            f"{place}: at {list(found.index)} {left} has {a:.17g}, {right} has {b:.17g}; "
+            f"error {found.relative:.1e} of the largest value, {self.ratio:.3g} times the noise floor"
+        )
+
     @classmethod
     def of(
         cls, left: Array, right: Array, *, noise: float | Array | None = None, largest: float = 0.0,

@@ -76,7 +76,7 @@ class Report:
             share = "" if bits is None else f", {bits:.4%} of the elements equal after rounding to float32"
             return f"{head}: identical ({len(self.checks)} comparisons{share})"
         count = f"{len(self.failures)} of {len(self.checks)} comparisons"
-        return f"{head}: DIFFERENT in {count}. First: {explained(self.failures[0])}"
+        return f"{head}: DIFFERENT in {count}. First: {self.failures[0].line()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, JSON-ready."""
@@ -88,7 +88,7 @@ class Report:
             "seed": self.seed,
             "input_shape": list(self.input_shape),
             "seconds": self.seconds,
-            "first_failure": explained(self.failures[0]) if self.failures else None,
+            "first_failure": self.failures[0].line() if self.failures else None,
             "bits": self.bits(),
             "determined_bits": self.determined_bits()[0],
             "determined_share": self.determined_bits()[1],
@@ -100,19 +100,6 @@ def all_agree(reports: Iterable[Report]) -> bool:
     """Whether there is at least one report and every one is true."""
     found = list(reports)
     return bool(found) and all(found)
-
-
-def explained(check: Comparison) -> str:
-    """One line: where this was compared, the worst element, both values, and the size of the error."""
-    found, (left, right) = check.difference, check.pair
-    place = f"{check.phase}, {check.dtype}, {check.inputs} inputs: {check.group} {check.name}, {left} against {right}"
-    if found.problem:
-        return f"{place}: {found.problem}"
-    a, b = found.values
-    return (
-        f"{place}: at {list(found.index)} {left} has {a:.17g}, {right} has {b:.17g}; "
-        f"error {found.relative:.1e} of the largest value, {check.ratio:.3g} times the noise floor"
-    )
 
 
 def _row(check: Comparison) -> dict[str, Any]:

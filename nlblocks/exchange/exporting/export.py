@@ -16,7 +16,6 @@ from nlblocks.exchange.exporting.metadata import described
 from nlblocks.exchange.exporting.sources import Axes, Source, source_of
 from nlblocks.exchange.judging import witnesses
 from nlblocks.numerics import Comparison
-from nlblocks.proof.report import explained
 from nlblocks.weights.files.atomic import replacing
 
 DTYPES = ("float32", "float64")
@@ -127,7 +126,7 @@ def _tried(source: Source, opset: int | None, axes: Axes, names: Collection[str]
         return f"the exported program takes no other: {_line(error)}"
     failed = next((check for check in checks if not check.passed), None)
     if failed is not None:
-        return f"the exported program takes no other: {explained(failed)}"
+        return f"the exported program takes no other: {failed.line()}"
     return notes[0] if notes and not checks else ""
 
 
@@ -136,7 +135,7 @@ def _refuse_different(target: Path, checks: list[Comparison]) -> None:
     if not checks:
         raise InputError(f"{target}: not written: nobody could run the exported program")
     if failed is not None:
-        raise InputError(f"{target}: not written: the exported program differs from the model: {explained(failed)}")
+        raise InputError(f"{target}: not written: the exported program differs from the model: {failed.line()}")
 
 
 def _name_axes(model: onnx.ModelProto, source: Source, axes: Axes, grown: Collection[str]) -> None:
