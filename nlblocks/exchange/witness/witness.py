@@ -15,7 +15,6 @@ from nlblocks.exchange.exporting import BlockSource
 from nlblocks.exchange.judging import NativeBlock, witnesses
 from nlblocks.exchange.witness.cache import Cache
 from nlblocks.numerics import Comparison
-from nlblocks.proof.report import explained
 from nlblocks.specs.base import BlockSpec, describe
 
 DTYPES = ("float64", "float32")
@@ -99,7 +98,7 @@ def _heard(spec: BlockSpec, framework: str, dtype: str, seed: int) -> dict[str, 
     for check in checks:
         key = (check.pair[1] if check.pair[0] == "native" else check.pair[0], check.dtype)
         worst[key] = max(worst.get(key, 0.0), check.difference.relative)
-    failed = next((explained(check) for check in checks if not check.passed), "")
+    failed = next((check.line() for check in checks if not check.passed), "")
     found = Hearing(
         spec=spec, framework=framework, dtype=dtype, worst=worst, failed=failed, notes=tuple(notes),
         seconds=time.perf_counter() - start,
