@@ -75,7 +75,7 @@ class CrissCrossAttention(Block):
             paddle.moveaxis(paddle.moveaxis(parts[axis - 1], axis, -2) @ paddle.moveaxis(value, axis, -2), -2, axis)
             for axis in self._axes
         ]  # [B, *S, C]
-        return paddle.moveaxis(paddle.add_n(products), -1, 1)
+        return paddle.moveaxis(sum(products[1:], products[0]), -1, 1)
 
     @property
     def _axes(self) -> range:
@@ -88,7 +88,8 @@ def _repeated(extents: Sequence[int]) -> Tensor:
     last = len(extents) - 1
     parts = []
     for index, extent in enumerate(extents):
-        itself = paddle.eye(extent) * float(index < last)  # [extent, extent]
+        at = paddle.arange(extent)
+        itself = at.unsqueeze(1) == (at if index < last else at - extent)  # [extent, extent]; on the last axis, nowhere
         aligned = [extent if axis == index else 1 for axis in range(len(extents))]
-        parts.append(itself.astype("bool").reshape([*aligned, extent]).expand([*extents, extent]))  # [*S, extent]
+        parts.append(itself.reshape([*aligned, extent]).expand([*extents, extent]))  # [*S, extent]
     return paddle.concat(parts, axis=-1)

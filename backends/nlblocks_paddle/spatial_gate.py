@@ -36,5 +36,5 @@ class SpatialGate(Block):
         if self.norm is not None:
             value = self.norm(value)
         attention = F.sigmoid(value)  # [B, 1, H, W]
-        y = x * attention.expand_as(x)  # many times faster than to broadcast over channels; [B, C, H, W]
+        y = x * attention.expand(x.shape)  # many times faster than to broadcast over channels; [B, C, H, W]
         return (y, attention.squeeze(1)) if return_attention else y

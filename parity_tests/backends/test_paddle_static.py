@@ -1,0 +1,79 @@
+"""A Paddle block as a static program computes what the layer computes: made by to_static, and saved and loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nlblocks.proof import sample
+from nlblocks.specs import BlockSpec
+from parity_tests.helpers.blocks import SPECS, built
+
+paddle = pytest.importorskip("paddle")
+
+# Four roundings of float64: the same operations, which a static program may group and order in another way.
+EXACT = 1e-15
+# What a number that is held as float32 moves a result by, at least.
+FLOAT32 = 1e-10
+
+
+class WithMaps(paddle.nn.Layer):  # type: ignore[misc]  # Paddle's layers are untyped here
+    """A block's output and its maps, as a list."""
+
+    def __init__(self, block: Any, maps: bool) -> None:
+        super().__init__()
+        self.block, self.maps = block, maps
+
+    def forward(self, x: Any) -> Any:
+        if not self.maps:
+            return [self.block(x)]
+        output, maps = self.block(x, return_attention=True)
+        return [output, *(maps.values() if isinstance(maps, dict) else [maps])]
+
+
+class Divided(paddle.nn.Layer):  # type: ignore[misc]
+    """A weighted input divided by a Python number, which a static program holds as float32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = self.create_parameter([4], dtype="float64")
+
+    def forward(self, x: Any) -> Any:
+        return [self.weight * x / 3.1]
+
+
+def furthest(layer: Any, x: Any, folder: Path) -> float:
+    """The largest difference, relative to the largest value, of what the layer's static program gives from the layer.
+
+    Of the program that to_static makes, and of the one that is saved and loaded again.
+    """
+    layer.eval()
+    x = paddle.to_tensor(x)
+    expected = [tensor.numpy() for tensor in layer(x)]
+    wanted = [paddle.static.InputSpec(x.shape, "float64", "x")]
+    static = paddle.jit.to_static(layer, input_spec=wanted, full_graph=True)
+    found = [static(x)]
+    paddle.jit.save(static, str(folder / "layer"))
+    found.append(paddle.jit.load(str(folder / "layer"))(x))
+    return max(
+        float(np.abs(tensor.numpy() - array).max() / np.abs(array).max())
+        for run in found
+        for tensor, array in zip(run if isinstance(run, list | tuple) else [run], expected, strict=True)
+    )
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_static_program_computes_what_the_block_does(spec: BlockSpec, tmp_path: Path) -> None:
+    """In float64, output and attention maps."""
+    spec = spec.deterministic()
+    block = built(spec, "paddle", "float64")
+    x = sample.random_array(spec.example_shape(), 0, "x")
+    layer = WithMaps(block, bool(spec.attention_shapes(x.shape)))
+    assert furthest(layer, x, tmp_path) <= EXACT
+
+
+def test_the_check_sees_a_number_that_is_held_as_float32(tmp_path: Path) -> None:
+    assert furthest(Divided(), sample.random_array((3, 4), 0, "x"), tmp_path) > FLOAT32
