@@ -59,4 +59,6 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'nlblocks needs Python 3.11 or newer')"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable ".[dev]"
+	# paddle2onnx exports Paddle's models; it asks for an onnx of 2023, and works with the one that is installed.
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps paddle2onnx==2.1.0
 	touch $(STAMP)

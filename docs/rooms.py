@@ -94,7 +94,13 @@ RANK = {part.name: number for number, part in enumerate(FLOORS)}
 HALLS = frozenset({"nlblocks", "nlblocks.parity", "nlblocks.training"})
 
 # The floors of every backend, from the ground up, each with the highest part of the core that it may import.
-BACKEND_FLOORS = {"kernels": "numerics", "blocks": "numerics", "lab": "parity/running", "training": "training/running"}
+BACKEND_FLOORS = {
+    "kernels": "numerics",
+    "blocks": "numerics",
+    "lab": "parity/running",
+    "exporting": "exchange/programs",
+    "training": "training/running",
+}
 
 # What the core may import beside the standard library; no framework, ever.
 OUTSIDE = frozenset({
