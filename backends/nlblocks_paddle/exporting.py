@@ -49,8 +49,8 @@ FORMER = {
     "numel": "size", "grid_sample": "grid_sampler", "hardsigmoid": "hard_sigmoid", "hardswish": "hard_swish",
 }  # fmt: skip
 """What Paddle 2 called an operator, where paddle2onnx still does."""
-BESIDE = ("__rdiv__", "__rtruediv__", "__rpow__", "__pow__")
-"""Operators of a static program's values with a number which are not made by scale."""
+BESIDE = ("__div__", "__truediv__", "__rdiv__", "__rtruediv__", "__rpow__", "__pow__")
+"""Operators of a static program's values with a number that scale does not make, or by a factor that was rounded."""
 DONE = "nlblocks: done"
 CHILD = f"""
 import json, sys, paddle2onnx
