@@ -112,7 +112,7 @@ def exported(
 def cast(module: nn.Layer, dtype: str) -> nn.Layer:
     """A copy of a layer in another dtype."""
     copied: nn.Layer = copy.deepcopy(module)
-    copied.to(dtype=dtype)
+    copied.to(dtype=getattr(paddle, dtype))
     return copied
 
 
