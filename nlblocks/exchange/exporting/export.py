@@ -14,9 +14,9 @@ from nlblocks.backend import Backend
 from nlblocks.errors import InputError, file_path, known
 from nlblocks.exchange.exporting.metadata import described
 from nlblocks.exchange.exporting.sources import Axes, Source, source_of
+from nlblocks.exchange.files import write
 from nlblocks.exchange.judging import witnesses
 from nlblocks.numerics import Comparison
-from nlblocks.weights.files.atomic import replacing
 
 DTYPES = ("float32", "float64")
 
@@ -89,8 +89,7 @@ def export(
     _name_axes(model, own, axes, grown)
     described(model, backend=own.backend, dtype=dtype, spec=own.spec, state=own.state, seed=own.seed)
     onnx.checker.check_model(model)
-    with replacing(target) as file:
-        file.write(model.SerializeToString())
+    write(model, target)
     return Exported(
         path=target, opset=max(entry.version for entry in model.opset_import if not entry.domain),
         shapes=_shapes(model), checks=tuple(checks), notes=tuple(dict.fromkeys(notes)),

@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 from nlblocks.backend import Array, State, rows
 from nlblocks.errors import InputError
-from nlblocks.exchange.programs import read
+from nlblocks.exchange.files import read
 from nlblocks.specs.base import BlockSpec, spec_from_dict
 
 KEY = "nlblocks"
