@@ -271,6 +271,15 @@ CASES = {
     "exp": Case("Exp", (9 * IMAGE,), torch.exp),
     "softmax": Case("Softmax", (9 * IMAGE,), lambda x: x.softmax(1), {"axis": 1}, 13),
     "log softmax": Case("LogSoftmax", (9 * IMAGE,), lambda x: x.log_softmax(1), {"axis": 1}, 13),
+    "softmax over all that follows": Case(
+        "Softmax", (IMAGE,), lambda x: x.flatten(1).softmax(1).reshape(x.shape), {"axis": 1}, 11
+    ),
+    "softmax over all but the first axis": Case(
+        "Softmax", (IMAGE,), lambda x: x.flatten(1).softmax(1).reshape(x.shape), {}, 11
+    ),
+    "log softmax over all that follows": Case(
+        "LogSoftmax", (IMAGE,), lambda x: x.flatten(2).log_softmax(2).reshape(x.shape), {"axis": 2}, 11
+    ),
     "power": Case("Pow", (np.abs(IMAGE), draw(8)), torch.pow),
     "root": Case("Sqrt", (np.abs(IMAGE),), torch.sqrt),
     "affine": Case(

@@ -64,3 +64,33 @@ def test_what_cannot_be_rewritten_is_named() -> None:
     with pytest.raises(InputError, match="operator Det of node 'y' has no kernel"):
         Runtime(program(Case("Det", (draw(2, 2),), torch.det), 17), "float64")
     assert math.isfinite(Evaluator(program(Case("Det", (draw(2, 2),), torch.det), 17)).run({"x0": draw(2, 2)})["y"])
+
+
+def boxes(opset: int) -> onnx.ModelProto:
+    """The values under two boxes."""
+    inputs = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, None) for name in ("x", "boxes")]
+    size = {"output_height": 2, "output_width": 3, "sampling_ratio": 2}
+    made = helper.make_graph(
+        [helper.make_node("RoiAlign", ["x", "boxes", "images"], ["y"], **size)], "g", inputs,
+        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, None)],
+        [numpy_helper.from_array(np.array([0, 1]), "images")],
+    )  # fmt: skip
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def test_boxes_lie_where_their_opset_says() -> None:
+    feeds = {"x": IMAGE, "boxes": np.array([[1.0, 1.0, 6.0, 7.0], [0.0, 2.0, 5.0, 5.0]])}
+    found = {}
+    for opset in (11, 16):
+        found[opset] = Evaluator(boxes(opset)).run(feeds)["y"]
+        other = Runtime(boxes(opset), "float64").run(feeds)["y"]
+        np.testing.assert_allclose(found[opset], other, rtol=0, atol=EXACT * np.abs(other).max())
+    assert np.abs(found[11] - found[16]).max() > 0.01
+
+
+@pytest.mark.parametrize(("opset", "count"), [(11, 2), (13, 2 * 4 * 9)])
+def test_the_greatest_is_looked_for_where_the_opset_says(opset: int, count: int) -> None:
+    attrs = {} if opset == 11 else {"axis": -1}
+    found = Evaluator(program(Case("Hardmax", (IMAGE,), F.relu, attrs), opset)).run({"x0": IMAGE})["y"]
+    assert found.sum() == count
+    assert found[0].ravel()[IMAGE[0].argmax()] == 1

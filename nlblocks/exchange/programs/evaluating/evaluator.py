@@ -10,11 +10,11 @@ from onnx.reference import ReferenceEvaluator
 
 from nlblocks.backend import Array
 from nlblocks.errors import InputError
-from nlblocks.exchange.programs.evaluating import normalising, pointwise, sampling, windows
+from nlblocks.exchange.programs.evaluating import normalising, older, pointwise, sampling, windows
 from nlblocks.exchange.programs.interface import Interface
 from nlblocks.exchange.programs.modern import modern
 
-OWN = (*normalising.OWN, *pointwise.OWN, *sampling.OWN, *windows.OWN)
+OWN = (*normalising.OWN, *older.OWN, *pointwise.OWN, *sampling.OWN, *windows.OWN)
 """Operators that stand in for the evaluator's."""
 
 

@@ -196,6 +196,8 @@ class Call:
 
     def __init__(self, node: NodeProto, write: Writer) -> None:
         self.op, self.outputs = node.op_type, list(node.output)
+        if not defs.has(node.op_type, write.opset, node.domain):
+            raise Unwritable(f"it is not in opset {write.opset}")
         usual = defs.get_schema(node.op_type, write.opset, node.domain).attributes
         self.inputs = [write.named(name) if name else None for name in node.input]
         self._given = {name: _content(each.default_value) for name, each in usual.items() if each.default_value.name}
