@@ -74,6 +74,7 @@ FLOORS: tuple[Part, ...] = (
     _part("exchange/judging", face=True),
     _part("exchange/exporting", face=True),
     _part("exchange/witness", face=True),
+    _part("exchange/side", face=True),
     _part("maps", face=True),
     _part("port", face=True),
     _part("training/recipes", face=True),

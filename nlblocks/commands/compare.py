@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from nlblocks.commands.models import load_inputs, load_model, load_object
+from nlblocks.commands.models import ONNX, load_inputs, load_model, load_object
 from nlblocks.commands.options import refuse_options
 from nlblocks.errors import InputError
 
@@ -53,13 +53,15 @@ def compare(
 ) -> None:  # fmt: skip
     """Find whether two models are the same program, and if not, where and why.
 
-    LEFT and RIGHT are two models, package.module:name each; or two captures; or a capture and a model, which is then
-    run on what the capture holds. Exit status 0: the same; 1: different; 2: neither is proven, because
-    something could not be compared.
+    LEFT and RIGHT are two models, package.module:name or an .onnx file each; or two captures; or a capture and a model,
+    which is then run on what the capture holds. The left's weights are given to the right: an .onnx file comes first to
+    be compared with the weights that it has, last with the other model's. Exit status 0: the same; 1: different; 2:
+    neither is proven, because something could not be compared.
 
     \b
     nlblocks compare mypkg.models:torch_net mypkg.models:paddle_net --input 2,3,224,224 --report report.html
     nlblocks compare mypkg.models:torch_net mypkg.models:paddle_net --input x.npz --optimiser adamw --steps 5
+    nlblocks compare model.onnx mypkg.models:torch_net --input 2,3,224,224
     nlblocks compare torch_run.safetensors paddle_run.safetensors
     """
     from nlblocks.parity.rendering import check_report_path  # here and below: the other commands need no lab
@@ -143,7 +145,7 @@ def _loaded(text: str, say: Callable[[str], None]) -> Any:
 
 
 def _is_capture(text: str) -> bool:
-    return text.endswith(".safetensors") or (":" not in text and Path(text).is_file())
+    return text.endswith(".safetensors") or (":" not in text and not text.endswith(ONNX) and Path(text).is_file())
 
 
 def _captures(

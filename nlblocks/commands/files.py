@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from nlblocks.catalogue import dialect_rows
+from nlblocks.commands.models import ONNX
 from nlblocks.commands.options import Framework, spec_from_options
 from nlblocks.conventions import frameworks
 from nlblocks.errors import InputError
@@ -37,15 +38,20 @@ KEY = click.option("--key", help="Nested dict to take, e.g. model or ema.state_d
 @KEY
 @click.option("--dialect", help="Look for the blocks of this codebase only.")
 def inspect(file: Path, key: str | None, dialect: str | None) -> None:
-    """Show what is in a checkpoint: tensors as a tree, sizes, and the blocks recognised in it. Nothing is executed."""
+    """Show what is in a checkpoint: tensors as a tree, sizes, and the blocks recognised in it. Nothing is executed.
+
+    Of an .onnx file also its operators, inputs and outputs, opset, producer and metadata.
+    """
     if dialect is not None:
         all_dialects.get(dialect)
-    question = ""
+    question, lines = "", tuple[str, ...]()
     try:
-        checkpoint = open_checkpoint(file, key)
+        checkpoint, lines, _ = _opened(file, key)
     except SeveralSets as error:  # to choose one, a reader must see them
         checkpoint, question = open_checkpoint(file, ""), str(error)
     click.echo(f"{file}: {checkpoint.format}, {_size(file)} on disk")
+    for line in lines:
+        click.echo(line)
     where = f" under {shown(checkpoint.key)!r}" if checkpoint.key else ""
     prefix = f", all with the prefix {checkpoint.prefix!r}" if checkpoint.prefix else ""
     click.echo(f"{len(checkpoint)} tensors{where}, {human(checkpoint.nbytes)}{prefix}")
@@ -107,16 +113,17 @@ def convert(
     nlblocks convert model.pth model.pdparams
     nlblocks convert net.pth block.safetensors --dialect alexhex7 --kind digit_net
     nlblocks convert model.pdparams model.safetensors --linear 'blocks.*.w'
+    nlblocks convert model.onnx model.safetensors
     """
     if kind is None and ctx.args:
         raise InputError(f"unknown option {' '.join(ctx.args)!r}; a block's fields need --kind")
-    checkpoint = open_checkpoint(source, key)
+    checkpoint, _, products = _opened(source, key)
     kind_written = format_of(destination)
     if to is not None and kind_written not in ("safetensors", to):
         raise InputError(f"{destination}: --to {to} does not write a {destination.suffix} file; change its name")
     target = to if to in frameworks() else LAYOUTS[kind_written]
     options = Options(
-        source=from_ or checkpoint.layout, target=target, linear=linear, plain=plain,
+        source=from_ or checkpoint.layout, target=target, linear=(*linear, *products), plain=plain,
         rename=[_pair(text) for text in rename], dialect=dialect, to_dialect=to_dialect,
         spec=spec_from_options(kind, ctx.args) if kind is not None else None,
         prefix=checkpoint.prefix if kind is not None else "",
@@ -151,6 +158,18 @@ def dialects() -> None:
             about, becomes = (f"[bold]{name}[/]\n{source}", specs) if index == 0 else ("", "")
             table.add_row(about, cls, options, becomes)
     Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+def _opened(file: Path, key: str | None) -> tuple[Checkpoint, tuple[str, ...], tuple[str, ...]]:
+    """A checkpoint; of an ONNX file its weights, lines that say what else is in it, and which weights are linear."""
+    if file.suffix != ONNX:
+        return open_checkpoint(file, key), (), ()
+    if key:
+        raise InputError(f"--key {key!r} names a part of a checkpoint; {file} is an ONNX file, which has none")
+    from nlblocks.exchange.side import contents  # an extra
+
+    found = contents(file)
+    return found.weights, found.lines, found.linear
 
 
 def _elsewhere(checkpoint: Checkpoint) -> dict[str, int]:

@@ -12,11 +12,20 @@ import numpy as np
 from nlblocks.commands.options import shape_from_text
 from nlblocks.errors import InputError
 
+ONNX = ".onnx"
+"""How the name of a file ends that is a model."""
 WHAT = "give package.module:name, where name is a model, or makes one when called without arguments"
 
 
 def load_model(text: str) -> Any:
-    """The model of ``package.module:name``. Raises InputError, in one line, whatever goes wrong in the user's code."""
+    """The model of ``package.module:name``, or of an ONNX file.
+
+    Raises InputError, in one line, whatever goes wrong in the user's code.
+    """
+    if text.endswith(ONNX):
+        from nlblocks.exchange.side import OnnxModel  # an extra
+
+        return OnnxModel(text)
     found = load_object(text, "model")
     if isinstance(found, type) or not _is_model(found):
         if not callable(found):

@@ -25,7 +25,8 @@ def compare(
     the inputs or models cannot be used at all: where both models fail however they are run.
 
     Args:
-        left: A model: torch, Paddle, or of another registered backend.
+        left: A model: torch, Paddle, or of another registered backend; or an ONNX file (:class:`nlblocks.OnnxModel`),
+            which has no training: forward in evaluation alone is compared, and said to be.
         right: The other one.
         inputs: An array, the shape of a random input, a tuple of these, or a dict of them by forward's argument names.
         rename: Pairs by hand: {left name or prefix: right name}, or a function from left to right parameter names.
@@ -45,10 +46,14 @@ def compare(
     say = Subject.listener(progress)
     plans = TrainingPlan.of(left, right, optimiser, steps)
     a, b = Subject.both(left, right, inputs, seed, say)
+    untrained = (a.untrained or b.untrained) if training else ""
+    training = training and not untrained
     trained = (lambda: (a.in_training(), b.in_training())) if training else None
-    pairing = pair(*Subject.structures(a, b, training=training), rename, trained)
+    pairing = pair(*Subject.structures(a, b, training=training), rename, trained).weighed((a.own, b.own))
     own = pairing.states((a.own, b.own), seed, randomise=randomise, transfer=transfer)
     a, b = a.with_state(own[0]).with_plan(plans[0]), b.with_state(own[1]).with_plan(plans[1])
     judge = Judge(a, b, pairing, seed, accept)
     judge.judge(transferred=transfer, training=training, steps=plans[0] is not None)
+    if untrained:
+        judge.report.skip(f"training, because {untrained}: forward in evaluation alone was compared")
     return judge.build(LabReport, a.shapes, time.perf_counter() - start)

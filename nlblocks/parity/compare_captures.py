@@ -25,7 +25,7 @@ def compare_captures(
     _check(left, right)
     held = all(side.holds(training=True, dtype="float64") for side in (left, right))
     trained = (lambda: (left.run(training=True), right.run(training=True))) if held else None
-    pairing = pair(left.structure, right.structure, rename, trained)
+    pairing = pair(left.structure, right.structure, rename, trained).weighed((left.state, right.state))
     judge = Judge(left, right, pairing, left.seed, accept)
     judge.judge(transferred=False, training=True, steps=True)
     return judge.build(LabReport, tuple(a.shape for a in left.inputs), time.perf_counter() - start)

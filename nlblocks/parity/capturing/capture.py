@@ -38,6 +38,7 @@ def capture(
         named = dict(zip(source.names, source.inputs, strict=True)) if source.names else None
         inputs, seed = named or source.inputs, source.seed
     subject = Subject.alone(model, inputs, seed)
+    training = training and not subject.untrained
     given = subject.inputs
     if source is not None and len(given.names) > 1 and not subject.names:
         raise InputError(
@@ -85,8 +86,12 @@ def _prepared(
         return subject.with_state(alone.randomised(subject.own, subject.inputs.seed) if randomise else subject.own)
     held = training and source.holds(training=True, dtype="float64")
     trained = (lambda: (source.run(training=True), subject.in_training())) if held else None
-    pairing, states = pair(source.structure, structure, rename, trained), (source.state, subject.own)
-    moved = pairing.states(states, source.seed, randomise=source.randomised, transfer=True)
+    states = source.state, subject.own
+    moved = (
+        pair(source.structure, structure, rename, trained)
+        .weighed(states)
+        .states(states, source.seed, randomise=source.randomised, transfer=True)
+    )
     return subject.with_state(moved[1])
 
 

@@ -262,6 +262,8 @@ CAUSES = Causes({
     "parameters.unpaired": Cause("a parameter or buffer with no partner",
         "pair it with rename=, or give the other side the layer that it lacks"),
     "parameters.shape": Cause("paired parameters of different shape", "give both layers the same sizes"),
+    "parameters.misplaced": Cause("a weight of a file turned, or in another's place",
+        "write each weight into the file as the layer keeps it, and where its operator takes it"),
     "parameters.values": Cause("paired parameters of different value (captures made with other weights)",
         "load the same weights into both models"),
     "input.rejected": Cause("one model raises on this input",

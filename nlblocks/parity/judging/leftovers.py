@@ -22,6 +22,9 @@ def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) 
     yield from _alone(pairs)
     yield from _unlike(pairs, None if transferred else states)
     yield from _turned(pairs)
+    yield from _folded(pairs, transferred=transferred)
+    yield from _left_out(pairs)
+    yield from _misplaced(pairs)
     for text in pairs.ambiguous:
         yield _finding(explanation=text, severity="note")
     for side, unused, cut in zip(("left", "right"), pairs.unused, pairs.cut, strict=True):
@@ -89,6 +92,38 @@ def _unlike(pairs: Pairing, states: tuple[State, State] | None) -> Iterator[Find
                     explanation=f"{role} differs by {gap:.1e} of its largest value",
                     error=gap,
                 )
+
+
+def _folded(pairs: Pairing, *, transferred: bool) -> Iterator[Finding]:
+    """Norms that a layer of the other side does the work of: said, and a fault where its weights are not both's.
+
+    Those of another model say nothing, but the same model's in part are a fault whatever is moved.
+    """
+    own = not transferred or any(fold.error is not None for fold in pairs.folds)
+    for fold in pairs.folds:
+        a, b = fold.pair
+        wrong = own and fold.error is None
+        yield _finding(
+            layer_left=a.name,
+            layer_right=b.name,
+            cause="parameters.values" if wrong else None,
+            severity="fault" if wrong else "note",
+            explanation=f"{fold}{', and holds other values than both' if wrong else ''}",
+        )
+
+
+def _misplaced(pairs: Pairing) -> Iterator[Finding]:
+    """Weights that a file uses otherwise than the model that they are the same as."""
+    for one in pairs.misplaced:
+        yield _finding(
+            layer_left=one.left.name, layer_right=one.right.name, cause="parameters.misplaced", explanation=str(one)
+        )
+
+
+def _left_out(pairs: Pairing) -> Iterator[Finding]:
+    """Biases of zeros that the other side, which has nothing to train, does without."""
+    for name, side in pairs.left_out:
+        yield _finding(explanation=f"{name} on the {side} is zero, and left out on the other side", severity="note")
 
 
 def _turned(pairs: Pairing) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
-"""Layers that are one on one side and several on the other: q, k and v in one linear layer."""
+"""Layers that are one on one side and several on the other: q, k and v in one linear layer, an LSTM of two layers."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -10,6 +11,8 @@ from nlblocks.parity.pairing.names import tokens
 from nlblocks.parity.pairing.units import Ref, Unit
 from nlblocks.parity.tracing import TraceGraph, vocabulary
 
+LAYER = re.compile(r"(.*)_l(\d+)(_reverse)?$")
+"""How a weight of a recurrent network is called: by what it is, its layer and its direction."""
 ROWS = {"q": 0, "k": 1, "v": 2}
 """The order of the rows of a fused projection, where the parts are named so."""
 
@@ -30,6 +33,28 @@ def split_fused(
         without = i in alone or want[unit.signature] < have[unit.signature]
         group = _consecutive(others, unit) if matrix and without else []
         found += _rows(unit, group, _by_use(group, others_graph, _uses(unit, len(group), graph))) if group else [unit]
+    return found
+
+
+def split_layers(units: Sequence[Unit], others: Sequence[Unit]) -> list[Unit]:
+    """The units, with every recurrent network of several layers split into these where the other side has more of it.
+
+    A file has a node for each layer.
+    """
+    found: list[Unit] = []
+    for unit in units:
+        layers = {match[2] for role in unit.refs if (match := LAYER.match(role))}
+        fewer = sum(u.kind == unit.kind for u in units) < sum(u.kind == unit.kind for u in others)
+        if len(layers) < 2 or not fewer:
+            found.append(unit)
+            continue
+        for layer in sorted(layers, key=int):
+            refs = {
+                f"{match[1]}_l0{match[3] or ''}": ref
+                for role, ref in unit.refs.items()
+                if (match := LAYER.match(role)) and match[2] == layer
+            }
+            found.append(replace(unit, refs=refs))
     return found
 
 

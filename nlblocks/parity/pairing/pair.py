@@ -13,8 +13,10 @@ from nlblocks.backend import State
 from nlblocks.parity.pairing import transfer
 from nlblocks.parity.pairing.align import Matches, called_alike, in_order, leftovers, same_names
 from nlblocks.parity.pairing.buffers import with_buffers
-from nlblocks.parity.pairing.fused import split_fused
+from nlblocks.parity.pairing.folded import Fold, candidates, confirmed
+from nlblocks.parity.pairing.fused import split_fused, split_layers
 from nlblocks.parity.pairing.loose import pair_loose
+from nlblocks.parity.pairing.misplaced import Misplaced, misplaced
 from nlblocks.parity.pairing.rename import Rename, check_rename, hinted, renamed
 from nlblocks.parity.pairing.units import Ref, Unit, units
 from nlblocks.parity.tracing import Trace, TraceGraph
@@ -26,6 +28,10 @@ class Pairing:
 
     ``unused`` are the parameters that no operation used, left and right; ``ambiguous`` says what was paired by nothing
     but chance. ``cut`` are the sides whose run came to no end, left and right: nothing is known of what lies behind.
+    ``foldable`` are norms of one side that may be folded into layers of the other; ``folds`` those that are.
+    ``frozen`` are the sides that have nothing to train: what makes no difference may have been left out of them, as
+    the biases that are zero, ``left_out`` by the name of the tensor and its side. ``misplaced`` are weights that both
+    models hold and use otherwise.
     """
 
     pairs: tuple[tuple[Unit, Unit], ...] = ()
@@ -34,15 +40,49 @@ class Pairing:
     unused: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     ambiguous: tuple[str, ...] = ()
     cut: tuple[bool, bool] = (False, False)
+    foldable: tuple[Fold, ...] = ()
+    folds: tuple[Fold, ...] = ()
+    frozen: tuple[bool, bool] = (False, False)
+    left_out: tuple[tuple[str, str], ...] = ()
+    misplaced: tuple[Misplaced, ...] = ()
+
+    def weighed(self, states: tuple[State, State]) -> Pairing:
+        """The pairing, with what both models' own weights say: norms that are folded, biases that are left out."""
+        zeros = [
+            (str(unit.refs[role]), side)
+            for a, b, role, lacking in self.lacking()
+            for unit, state, side, other in ((a, states[0], "left", "right"), (b, states[1], "right", "left"))
+            if role == "bias"
+            and lacking == other
+            and self.frozen[other == "right"]
+            and not unit.refs[role].read(state).any()
+        ]
+        folds = tuple(confirmed(self.foldable, states))
+        norms = [fold.norm for fold in folds]
+        left, right = (tuple(u for u in units if u not in norms) for units in (self.left_only, self.right_only))
+        found = replace(self, folds=folds, left_only=left, right_only=right, left_out=tuple(zeros))
+        return replace(found, misplaced=tuple(misplaced(found.roles(), states))) if any(self.frozen) else found
+
+    @property
+    def _plain(self) -> list[tuple[Unit, Unit]]:
+        """The pairs whose tensors are each other's partners."""
+        folded = [fold.pair for fold in self.folds]
+        return [pair for pair in self.pairs if pair not in folded]
 
     def roles(self) -> list[tuple[Ref, Ref, str, Unit, Unit]]:
         """Every pair of tensors with its role and units."""
-        return [(a.refs[role], b.refs[role], role, a, b) for a, b in self.pairs for role in a.refs if role in b.refs]
+        return [(a.refs[role], b.refs[role], role, a, b) for a, b in self._plain for role in a.refs if role in b.refs]
 
     def lacking(self) -> list[tuple[Unit, Unit, str, str]]:
         """Roles that one unit of a pair has and the other lacks: (left, right, role, side that lacks it)."""
-        found = [(a, b, role, "right") for a, b in self.pairs for role in a.refs if role not in b.refs]
-        return found + [(a, b, role, "left") for a, b in self.pairs for role in b.refs if role not in a.refs]
+        found = [(a, b, role, "right") for a, b in self._plain for role in a.refs if role not in b.refs]
+        found += [(a, b, role, "left") for a, b in self._plain for role in b.refs if role not in a.refs]
+        return [one for one in found if not self._does_without(*one)]
+
+    def _does_without(self, left: Unit, right: Unit, role: str, side: str) -> bool:
+        """Whether what a side lacks is known to be left out of it."""
+        other, unit = ("left", left) if side == "right" else ("right", right)
+        return (str(unit.refs[role]), other) in self.left_out
 
     @property
     def names(self) -> dict[str, str]:
@@ -70,19 +110,36 @@ class Pairing:
         Tensors that hold distinct values stay as they are; so do constants that are in no checkpoint, which are code.
         Values are such as float32 holds.
         """
-        every = [*(unit for both in self.pairs for unit in both), *self.left_only, *self.right_only]
+        norms = [fold.norm for fold in self.folds]
+        every = [*(unit for both in self.pairs for unit in both), *self.left_only, *self.right_only, *norms]
         constants = {ref.name for unit in every for ref in unit.refs.values() if ref.constant}
-        left = [*(unit for unit, _ in self.pairs), *self.left_only]
+        left = [*(unit for unit, _ in self.pairs), *self.left_only, *norms]
         roles = {ref.name: (role, ref.buffer) for unit in left for role, ref in unit.refs.items()}
         drawn = transfer.randomised(roles, state, seed)
-        return {name: state[name] if name in constants else value for name, value in drawn.items()}
+        kept = constants | {name for name, _ in self.left_out}
+        return {name: state[name] if name in kept else value for name, value in drawn.items()}
 
     def states(self, own: tuple[State, State], seed: int, *, randomise: bool, transfer: bool) -> tuple[State, State]:
-        """What the left and the right are run with: their own, made random where constant, and the left's moved."""
-        left = self.randomised(own[0], seed) if randomise else own[0]
+        """What the left and the right are run with: their own, made random where constant, and the left's moved.
+
+        Where nothing is moved, what is folded to within the rounding of float32 is made the product itself.
+        """
+        left = self.randomised(own[0], seed) if randomise else dict(own[0])
         if not transfer:
-            return left, own[1]
-        return left, self.moved(left, self.randomised(own[1], seed) if randomise else own[1])
+            return self._exact(left, own[1])
+        for fold in self.folds:
+            left |= fold.centred(left) if fold.side == 0 else {}
+        right = self.moved(left, self.randomised(own[1], seed) if randomise else own[1])
+        for fold in self.folds:
+            right |= fold.joined(left, right) if fold.side == 0 else fold.unfolded(left, right)
+        return left, right
+
+    def _exact(self, left: State, right: State) -> tuple[State, State]:
+        found = [dict(left), dict(right)]
+        for fold in self.folds:
+            if fold.error is not None:
+                found[1 - fold.side] |= fold.joined(found[fold.side], found[1 - fold.side])
+        return found[0], found[1]
 
 
 def pair(
@@ -132,6 +189,7 @@ def _paired(left: Trace, right: Trace, rename: Rename | None) -> Pairing:
     """The pairs of what two runs use."""
     graphs = TraceGraph(left), TraceGraph(right)
     a, b = units(left), units(right)
+    a, b = split_layers(a, b), split_layers(b, a)
     a = split_fused(a, graphs[0], b, graphs[1])
     b = split_fused(b, graphs[1], a, graphs[0])
     found = _aligned(a, b, rename)
@@ -147,10 +205,16 @@ def _paired(left: Trace, right: Trace, rename: Rename | None) -> Pairing:
     found = {i: j for i, j in sorted(found.items()) if i in mine and j in theirs}
     taken = set(found.values())
     pairs = with_buffers([*((mine[i], theirs[j]) for i, j in found.items()), *loose], left, right)
+    only = (
+        _alone([unit for i, unit in sorted(mine.items()) if i not in found], [unit for unit, _ in pairs]),
+        _alone([unit for j, unit in sorted(theirs.items()) if j not in taken], [unit for _, unit in pairs]),
+    )
     return Pairing(
         pairs=tuple(pairs),
-        left_only=_alone([unit for i, unit in sorted(mine.items()) if i not in found], [unit for unit, _ in pairs]),
-        right_only=_alone([unit for j, unit in sorted(theirs.items()) if j not in taken], [unit for _, unit in pairs]),
+        left_only=only[0],
+        right_only=only[1],
+        foldable=tuple(candidates(pairs, only, (left, right))),
+        frozen=(_frozen(left), _frozen(right)),
         unused=(_unused(left, a), _unused(right, b)),
         ambiguous=tuple(ambiguous),
         cut=(left.stopped, right.stopped),
@@ -186,6 +250,11 @@ def _alone(own: Sequence[Unit], paired: Sequence[Unit]) -> tuple[Unit, ...]:
     """The units of a side of which something has no partner."""
     names = {str(ref) for unit in paired for ref in unit.refs.values()}
     return tuple(unit for unit in own if not names.issuperset(map(str, unit.refs.values())))
+
+
+def _frozen(trace: Trace) -> bool:
+    """Whether a model has nothing to train."""
+    return not any(tensor.trainable for tensor in trace.state.values())
 
 
 def _unused(trace: Trace, own: Sequence[Unit]) -> tuple[str, ...]:

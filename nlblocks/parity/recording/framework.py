@@ -25,9 +25,9 @@ class Recurrent:
 
     ``groups`` says how the weights are listed: those of the first group layer by layer and direction by direction, then
     those of the next. ``args`` are the call's, without dropout; ``p`` is that of the dropout between its layers, where
-    it has any, and ``dropping`` whether it is active. ``single`` gives the arguments of a call of one layer, from its
-    input, states and weights. ``results`` are the tensors of what a call gives; ``returned`` is what the model gets
-    once others may have taken their places.
+    it has any and that is known, and ``dropping`` whether it is active. ``single`` gives the arguments of a call of
+    one layer, from its input, states and weights. ``results`` are the tensors of what a call gives; ``returned`` is
+    what the model gets once others may have taken their places.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Recurrent:
     bidirectional: bool
     time_major: bool
     args: Sequence[Any]
-    p: float
+    p: float | None
     dropping: bool
     single: Callable[[Any, Sequence[Any], Sequence[Any]], Sequence[Any]]
     results: Callable[[Any], Any] = lambda result: result
@@ -80,6 +80,7 @@ class Framework(ABC):
             concat(xs, axis), moveaxis(x, source, destination).
         casts: Methods that cast to a dtype of their own, by its name: {"float": "float32"}.
         batch_norm: The class of its blocks' own BatchNorm, with spec, weight, bias, running_mean and running_var.
+        untrained: Why its models have no training, "" where they have: "an ONNX file has no training".
         lacking: What its errors say (regular expressions) where it has no kernel, or no memory, for what a model does.
     """
 
@@ -98,6 +99,7 @@ class Framework(ABC):
     functions: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     casts: ClassVar[Mapping[str, str]] = {}
     batch_norm: ClassVar[type | None] = None
+    untrained: ClassVar[str] = ""
     lacking: ClassVar[tuple[str, ...]] = ()
 
     # Models

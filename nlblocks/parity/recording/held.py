@@ -36,9 +36,12 @@ class Held:
         """Whether float32 cannot hold all of these."""
         return any(float(np.float32(number)) != number for number in numbers)
 
-    def number(self, value: float) -> float:
-        """A constant as it was given; in a perturbed run, what float32 rounds is moved by as much as it may be off."""
-        return value * (1.0 + OFF) if self._perturbed and self.rounds(value) else value
+    def number(self, value: float, *, lost: bool = False) -> float:
+        """A constant as it was given; in a perturbed run, what float32 rounds is moved by as much as it may be off.
+
+        So is one that is ``lost``: only what float32 made of it is known.
+        """
+        return value * (1.0 + OFF) if self._perturbed and (lost or self.rounds(value)) else value
 
     @staticmethod
     def softplus_line(threshold: float, largest: float) -> float:

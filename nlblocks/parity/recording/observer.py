@@ -218,9 +218,10 @@ class Observer:
         numbers = [self.recorder.number(tensor) for tensor in (read.x, *read.states, *read.weights)]
         call = self.recorder.call(
             read.kind, read.kind, numbers, roles[: len(numbers)], layers=read.layers,
-            bidirectional=bool(read.bidirectional), time_major=read.time_major, p=read.p, training=read.dropping,
+            bidirectional=bool(read.bidirectional), time_major=read.time_major, training=read.dropping,
+            **({} if read.p is None else {"p": read.p}),
         )  # fmt: skip
-        if read.dropping and read.p > 0:
+        if read.dropping and read.p:
             result, made = self._layers(read, call, function, kwargs)
         else:
             result = function(*read.args, **kwargs)
@@ -232,7 +233,7 @@ class Observer:
         x, ends = read.x, list[Any]()
         for index in range(read.layers):
             if index:
-                x = x * self.framework.like(self.kept(call, x.shape, read.p), x)
+                x = x * self.framework.like(self.kept(call, x.shape, read.p or 0.0), x)
             result = function(*read.layer(index, x), **kwargs)
             x, *states = read.results(result)
             ends.append(states)

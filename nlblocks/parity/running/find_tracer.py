@@ -15,10 +15,14 @@ def tracer_of(model: Any) -> Tracer:
 
     It is ``tracer`` in the module ``lab.tracing`` of a backend, which is asked where one of the model's classes comes
     from the backend's framework. A package from an entry point may name that as ``framework``, and is to import it no
-    sooner than its blocks or its tracer are wanted; if it does not, its models are its own.
+    sooner than its blocks or its tracer are wanted; if it does not, its models are its own. What is of no framework, a
+    program in a file, brings its tracer as ``lab_tracer``.
     """
     if isinstance(model, type):
         raise InputError(f"{model.__name__} is a class; give a model, i.e. {model.__name__}(...)")
+    brought = getattr(type(model), "lab_tracer", None)
+    if isinstance(brought, Tracer):
+        return brought
     homes = {base.__module__.partition(".")[0] for base in type(model).__mro__}
     asked = sorted(rows().items(), key=lambda item: item[1].framework is None)  # a package is asked where no row says
     for name, row in asked:

@@ -111,10 +111,14 @@ class TrainingPlan:
         """The plans of two models, None where no training is wanted. Raises InputError for what describes none."""
         if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 0):
             raise InputError(f"steps={steps!r} must be a whole number of at least 0")
-        makers = _makers(optimiser or "sgd", (tracer_of(left).name, tracer_of(right).name))
+        tracers = tracer_of(left), tracer_of(right)
         count = steps if steps is not None else 1 if optimiser is None else STEPS
         asked = bool(steps) or optimiser is not None
-        if not count:
+        untrained = next((tracer.untrained for tracer in tracers if tracer.untrained), "")
+        if untrained and asked:
+            raise InputError(f"steps of training are asked for, and {untrained}; leave optimiser and steps out")
+        makers = () if untrained else _makers(optimiser or "sgd", (tracers[0].name, tracers[1].name))
+        if not count or untrained:
             return None, None
         a, b = (cls(maker=maker, steps=count, asked=asked) for maker in makers)
         return a, b

@@ -100,11 +100,16 @@ class Subject:
         return any(tensor.trainable for tensor in self.tracer.describe(self.model).values())
 
     @property
+    def untrained(self) -> str:
+        """Why the model has no training; "" where it has."""
+        return self.tracer.untrained
+
+    @property
     def asked(self) -> bool:
         return self.plan is not None and self.plan.asked
 
     def holds(self, *, training: bool, dtype: str) -> bool:
-        return True
+        return not (training and self.untrained)
 
     def with_state(self, state: State) -> Subject:
         """The same model, run with another state."""

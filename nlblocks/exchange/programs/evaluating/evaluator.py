@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 
 from nlblocks.backend import Array
 from nlblocks.errors import InputError
@@ -19,12 +20,13 @@ OWN = (*normalising.OWN, *older.OWN, *pointwise.OWN, *sampling.OWN, *windows.OWN
 
 
 class Evaluator:
-    """A program that runs in NumPy. Raises InputError, in one line, for what it cannot run."""
+    """A program that runs in NumPy: ``model`` is what runs. Raises InputError, in one line, for what it cannot run."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self._interface = Interface(model)
         try:
-            self._program = ReferenceEvaluator(modern(model), new_ops=list(OWN))
+            self.model = modern(model)
+            self._program = ReferenceEvaluator(self.model, new_ops=list(OWN))
         except Exception as error:  # of any kind
             raise _refusal(error) from None
         _widen(self._program)
@@ -37,6 +39,11 @@ class Evaluator:
                 return dict(zip(names, self._program.run(names, dict(feeds)), strict=True))
         except Exception as error:  # of any kind
             raise _refusal(error) from None
+
+    @property
+    def steps(self) -> Sequence[OpRun]:
+        """The implementation of each node, in the order of the graph: ``run`` takes arrays and gives a tuple."""
+        return tuple(self._program.rt_nodes_)
 
 
 def _refusal(error: Exception) -> InputError:

@@ -1,0 +1,74 @@
+"""What is in an ONNX file: its program in a few lines, and its weights by name, whether or not it can be run here."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import inliner
+
+from nlblocks.errors import file_path
+from nlblocks.exchange.programs import read
+from nlblocks.exchange.side.tensors import inputs_of, tensors_of
+from nlblocks.weights.files import DTYPES, Checkpoint, Tensor, in_memory
+from nlblocks.weights.files.contents import UNSAID
+
+BRIEF = 60
+"""Characters that are shown of an entry of the metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """``lines`` say what the program is; ``weights`` are its parameters, in torch's layouts: linear ones [out, in].
+
+    They have the names of the file, or of the layer that uses them where an exporter made one up. ``linear`` are those
+    that products use.
+    """
+
+    lines: tuple[str, ...]
+    weights: Checkpoint
+    linear: tuple[str, ...]
+
+
+def contents(path: str | os.PathLike[str]) -> Contents:
+    """What is in a file. Raises InputError for what is no ONNX file."""
+    target = file_path(path)
+    model = read(target)
+    graph = inliner.inline_local_functions(model).graph
+    found = tensors_of(graph)
+    linear = {found.names[name]: turned for name, turned in _products(graph) if name in found.names}
+    arrays = {name: array.T if linear.get(name) else array for name, array in found.parameters.items()}
+    tensors: dict[str, Tensor] = {
+        name: in_memory(np.array(array, order="C"), DTYPES[array.dtype.name]) for name, array in arrays.items()
+    }
+    return Contents(tuple(_lines(model)), Checkpoint(target, "ONNX", UNSAID, "", tensors), tuple(linear))
+
+
+def _lines(model: onnx.ModelProto) -> Iterator[str]:
+    opsets = ", ".join(f"{opset.domain or 'ai.onnx'} {opset.version}" for opset in model.opset_import)
+    by = f"{model.producer_name} {model.producer_version}".strip() or "an unnamed exporter"
+    yield f"written by {by}; IR {model.ir_version}, opset {opsets}"
+    for what, values in (("in", inputs_of(model.graph)), ("out", model.graph.output)):
+        yield from (f"{what}: {_value(value)}" for value in values)
+    counts = Counter(node.op_type for node in model.graph.node if node.op_type != "Constant")
+    yield f"{sum(counts.values())} nodes: {', '.join(f'{n} {name}' for name, n in counts.most_common()) or 'none'}"
+    for entry in model.metadata_props:
+        yield f"metadata: {entry.key} = {entry.value[:BRIEF]}{'…' if len(entry.value) > BRIEF else ''}"
+
+
+def _value(value: onnx.ValueInfoProto) -> str:
+    kind = value.type.tensor_type
+    shape = ", ".join(d.dim_param or (str(d.dim_value) if d.HasField("dim_value") else "any") for d in kind.shape.dim)
+    dtype = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
+    return f"{value.name} {dtype} [{shape}]"
+
+
+def _products(graph: onnx.GraphProto) -> Iterator[tuple[str, bool]]:
+    """What products multiply by, and whether they use it as [in, out]."""
+    for node in graph.node:
+        if node.op_type in ("Gemm", "MatMul"):
+            yield node.input[1], not any(a.name == "transB" and a.i for a in node.attribute)

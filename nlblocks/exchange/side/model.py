@@ -1,0 +1,26 @@
+"""An ONNX file as a model of the lab's."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import onnx
+
+from nlblocks.exchange.programs import read
+from nlblocks.exchange.side.program import Program
+from nlblocks.exchange.side.tracing import OnnxTracer
+
+
+class OnnxModel(Program):
+    """An ONNX file, or a ModelProto, as ``parity.compare`` and ``capture`` take models.
+
+    It has no training: forward in evaluation is all that can be compared. Raises InputError for a file that is none,
+    and for a graph with operators that nothing here runs.
+    """
+
+    lab_tracer: Any = OnnxTracer()
+
+    def __init__(self, source: str | os.PathLike[str] | onnx.ModelProto) -> None:
+        proto = source if isinstance(source, onnx.ModelProto) else read(source)
+        super().__init__(proto)

@@ -1,0 +1,118 @@
+"""Recurrent networks: the format keeps all gates of all directions in one tensor, in an order of its own.
+
+Here each direction has its weights as the frameworks keep them, under the names that torch gives them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+
+from nlblocks.backend import Array, State
+from nlblocks.exchange.side.naming import scope_of
+from nlblocks.parity.recording import Recurrent
+
+GATES = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
+"""Where the gates of the frameworks lie in the format: input, forget, cell, output; reset, update, new."""
+PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+DIRECTIONS = {"forward": ("",), "reverse": ("_reverse",), "bidirectional": ("", "_reverse")}
+USUAL = {"direction", "hidden_size", "linear_before_reset"}
+"""Attributes of networks that frameworks have too; with others a node stays as it is."""
+UNUSUAL = {"layout", "input_forget"}
+"""Others, which say nothing where they are 0."""
+NO_WEIGHTS = frozenset({1, 2, 3})
+"""Where a node that was split has lengths and what it starts from; its weights come behind."""
+
+
+def split(graph: onnx.GraphProto, held: State) -> State:
+    """The weights of recurrent nodes by direction; the nodes take [x, lengths, state, state, *weights] from then on."""
+    found, layers = State(), Counter[str]()
+    for node in graph.node:
+        attrs = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        given = [*node.input, *[""] * 8][:8]
+        told = {name for name, value in attrs.items() if name not in UNUSUAL or value}
+        usual = told <= USUAL and given[4] == given[7] == ""
+        gates = GATES.get(node.op_type)
+        if gates is None or not usual or not {*given[1:4], ""} <= {*held, ""} or given[1] == "":
+            continue
+        if node.op_type == "GRU" and not attrs.get("linear_before_reset"):
+            continue
+        scope, direction = scope_of(node), attrs.get("direction", b"forward").decode()
+        names = [f"{scope}.{part}_l{layers[scope]}{end}" for end in DIRECTIONS[direction] for part in PARTS]
+        size = held[given[2]].shape[-1]
+        tensors = [held[given[1]], held[given[2]]]
+        if given[3]:
+            tensors += np.split(held[given[3]], 2, axis=-1)
+        taken = []
+        for place, name in enumerate(names):
+            of, part = divmod(place, len(PARTS))
+            if part < len(tensors):
+                parts = np.split(tensors[part][of], range(size, size * len(gates), size))
+                found[name] = np.concatenate([parts[gate] for gate in gates])
+                taken.append(name)
+        layers[scope] += 1
+        node.input[:] = [given[0], given[4], given[5], given[6], *taken]
+    return found
+
+
+def is_split(inputs: Sequence[str]) -> bool:
+    """Whether a node takes these because it was split."""
+    return len(inputs) > len(NO_WEIGHTS) + 1 and f".{PARTS[0]}_l" in inputs[len(NO_WEIGHTS) + 1]
+
+
+def reader(name: str, args: Sequence[Any]) -> Recurrent:
+    """(x, states, weights, directions) as the lab has them."""
+    x, states, weights, directions = args
+    parts, kind = PARTS[: len(weights) // directions], {"RNN": "rnn_tanh"}.get(name, name.lower())
+    return Recurrent(
+        kind=kind, x=x, states=states, weights=weights, groups=(parts,), layers=1,
+        bidirectional=directions > 1, time_major=True, args=args, p=None, dropping=False,
+        single=lambda x, states, weights: args,
+    )  # fmt: skip
+
+
+def ends_of(op: Any) -> tuple[str, ...]:
+    """How the names of a node's weights end, by direction."""
+    direction = getattr(op, "direction", None) or "forward"
+    return DIRECTIONS[direction.decode() if isinstance(direction, bytes) else direction]
+
+
+def run(kind: str, x: Array, states: Sequence[Array], weights: Sequence[Array], ends: Sequence[str]) -> list[Array]:
+    """x [T, B, I] → all hidden states [T, directions, B, H], and the last of each state [directions, B, H]."""
+    each = len(weights) // len(ends)
+    size = weights[1].shape[-1]
+    found: list[list[Array]] = []
+    for index, end in enumerate(ends):
+        own = weights[index * each : (index + 1) * each]
+        zeros = np.zeros((x.shape[1], size), x.dtype)
+        now = [state[index] for state in states] or [zeros] * (2 if kind == "LSTM" else 1)
+        outputs = np.zeros((x.shape[0], x.shape[1], size), x.dtype)
+        for t in range(x.shape[0])[:: -1 if end else 1]:
+            now = _step(kind, x[t], now, own)
+            outputs[t] = now[0]
+        found.append([outputs, *now])
+    return [np.stack(parts, 1 if place == 0 else 0) for place, parts in enumerate(zip(*found, strict=True))]
+
+
+def _step(kind: str, x: Array, now: Sequence[Array], own: Sequence[Array]) -> list[Array]:
+    """One step of one direction."""
+    biases = own[2:] or (np.zeros(1, x.dtype),) * 2
+    given, kept = x @ own[0].T + biases[0], now[0] @ own[1].T + biases[1]
+    if kind == "RNN":
+        return [np.tanh(given + kept)]
+    if kind == "GRU":
+        (a, b, c), (d, e, f) = np.split(given, 3, -1), np.split(kept, 3, -1)
+        update = _logistic(b + e)
+        return [(1 - update) * np.tanh(c + _logistic(a + d) * f) + update * now[0]]
+    enter, forget, cell, leave = np.split(given + kept, 4, -1)
+    state = _logistic(forget) * now[1] + _logistic(enter) * np.tanh(cell)
+    return [_logistic(leave) * np.tanh(state), state]
+
+
+def _logistic(x: Array) -> Array:
+    e = np.exp(-np.abs(x))
+    return np.where(x > 0, 1, e) / (1 + e)

@@ -1,0 +1,87 @@
+"""A BatchNorm folded into the layer before it: recognised by the weights, said, and no fault."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nlblocks import parity
+from nlblocks.parity.capture import capture, compare_captures
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+fuse = torch.nn.utils.fusion.fuse_conv_bn_eval
+SHAPE = (2, 3, 8, 8)
+
+
+def plain(bias: bool = False, transposed: bool = False) -> Any:
+    torch.manual_seed(0)
+    first = nn.ConvTranspose2d(3, 6, 3, bias=bias) if transposed else nn.Conv2d(3, 6, 3, bias=bias)
+    norm = nn.BatchNorm2d(6, eps=1e-3)
+    with torch.no_grad():
+        norm.weight.uniform_(0.5, 1.5)
+        norm.bias.normal_()
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.5, 1.5)
+    return nn.Sequential(first, norm, nn.ReLU(), nn.Conv2d(6, 2, 1)).eval()
+
+
+def folded(model: Any, transposed: bool = False) -> Any:
+    joined = fuse(model[0], model[1], transpose=transposed)
+    return nn.Sequential(joined, nn.ReLU(), nn.Conv2d(6, 2, 1)).eval()
+
+
+def compared(left: Any, right: Any, **options: Any) -> Any:
+    return parity.compare(left, right, SHAPE, training=False, **options)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("randomise", [False, True])
+def test_folded_weights_are_moved_either_way(bias: bool, transposed: bool, randomise: bool) -> None:
+    model = plain(bias, transposed)
+    other = folded(model, transposed)
+    for pair in ((model, other), (other, model)):
+        report = compared(*pair, randomise=randomise)
+        assert report, str(report)
+        (note,) = report.findings
+        assert "is folded into 0 on the" in note.explanation
+
+
+def test_own_weights_are_the_product_to_float32() -> None:
+    model = plain()
+    other = folded(model)
+    other[2].load_state_dict(model[3].state_dict())
+    assert compared(model, other, transfer=False)
+    with torch.no_grad():
+        other[0].weight[1] *= 1.0 + 1e-4
+    faults = compared(model, other, transfer=False).faults
+    assert any("holds other values than both" in finding.explanation for finding in faults)
+
+
+def test_a_norm_that_is_missing_is_not_folded() -> None:
+    for bias in (False, True):
+        model = plain(bias)
+        other = nn.Sequential(model[0], nn.ReLU(), nn.Conv2d(6, 2, 1)).eval()
+        report = compared(model, other)
+        assert {finding.cause for finding in report.faults} == {"layer.missing", "parameters.unpaired"}
+
+
+def test_a_norm_of_another_model_may_be_folded() -> None:
+    model, other = plain(), folded(plain())
+    with torch.no_grad():
+        other[0].weight.normal_()
+    assert compared(model, other)
+    assert not compared(model, other, transfer=False)
+    del other[0].bias
+    other[0].register_parameter("bias", None)
+    assert not compared(model, other)
+
+
+def test_captures_know_it_too() -> None:
+    model = plain()
+    first = capture(folded(model), SHAPE, training=False)
+    report = compare_captures(first, capture(model, like=first, training=False))
+    assert report, str(report)
+    assert any("is folded into" in finding.explanation for finding in report.findings)
