@@ -1,4 +1,4 @@
-"""A float32 program as the same one in float64, so that float64 can judge it."""
+"""A program as the same one in float64, so that float64 can judge it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
-CAST = {"Cast": "to", "RandomUniform": "dtype", "RandomNormal": "dtype", "EyeLike": "dtype"}
-"""Operators that have the dtype of what they give as an attribute, and its name."""
+NARROW = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16})
+"""What becomes float64."""
+CAST = {
+    "Cast": "to", "RandomUniform": "dtype", "RandomNormal": "dtype", "RandomUniformLike": "dtype",
+    "RandomNormalLike": "dtype", "EyeLike": "dtype", "Bernoulli": "dtype", "Attention": "softmax_precision",
+    "LayerNormalization": "stash_type", "GroupNormalization": "stash_type", "RMSNormalization": "stash_type",
+}  # fmt: skip
+"""Operators that have a dtype of what they give, or of what they keep within, as an attribute, and its name."""
 FLOATS = {"value_float": "f", "value_floats": "floats"}
 
 
 def doubled(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same program with every float32 made float64: weights, constants, casts, inputs and outputs."""
+    """The same program with all narrower floats as float64: weights, constants, casts, inputs and outputs."""
     found = onnx.ModelProto()
     found.CopyFrom(model)
     _graph(found.graph)
@@ -28,7 +34,7 @@ def _graph(graph: GraphProto) -> None:
     for node in graph.node:
         _node(node)
     for value in (*graph.input, *graph.output, *graph.value_info):
-        if value.type.tensor_type.elem_type == TensorProto.FLOAT:
+        if value.type.tensor_type.elem_type in NARROW:
             value.type.tensor_type.elem_type = TensorProto.DOUBLE
 
 
@@ -38,7 +44,7 @@ def _node(node: NodeProto) -> None:
             _tensor(attribute.t)
         elif attribute.type == AttributeProto.GRAPH:
             _graph(attribute.g)
-        elif attribute.name == CAST.get(node.op_type) and attribute.i == TensorProto.FLOAT:
+        elif attribute.name == CAST.get(node.op_type) and attribute.i in NARROW:
             attribute.i = TensorProto.DOUBLE
     if node.op_type == "Constant" and node.attribute[0].name in FLOATS:
         given = node.attribute[0]
@@ -48,6 +54,6 @@ def _node(node: NodeProto) -> None:
 
 
 def _tensor(tensor: TensorProto) -> None:
-    if tensor.data_type == TensorProto.FLOAT:
+    if tensor.data_type in NARROW:
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), name))

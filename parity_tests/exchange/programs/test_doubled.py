@@ -49,3 +49,14 @@ def test_what_is_no_program_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(b"\xff" * 20)
     with pytest.raises(InputError, match=r"a\.onnx: no ONNX file"):
         read(tmp_path / "a.onnx")
+
+
+def test_halves_become_float64_too() -> None:
+    own = program()
+    own.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.array([0.5, 0.25], np.float16), "w"))
+    own.graph.node[2].attribute[0].i = TensorProto.BFLOAT16
+    for value in (own.graph.input[0], own.graph.output[0]):
+        value.type.tensor_type.elem_type = TensorProto.FLOAT16
+    found = Evaluator(doubled(own)).run({"x": np.array([[1.0, 1.0]])})["y"]
+    np.testing.assert_allclose(found, [[1.5 * float(np.float32(0.1)), 1.25 * float(np.float32(0.1))]], rtol=1e-15)
+    assert found.dtype == np.float64

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from nlblocks.errors import InputError
+from nlblocks.exchange.files import write
 from nlblocks.exchange.programs import Evaluator, Runtime, doubled
 
+FLOAT32 = 1e-6
+"""A dozen roundings in float32: another neighbour would be 1e-1."""
 X = np.random.default_rng(0).standard_normal((2, 4, 9, 8))
 
 
@@ -74,3 +79,54 @@ def test_weights_and_inputs_can_be_asked_for() -> None:
         found = runner.run({"x": X}, ["x", "w", "kernel"])
         np.testing.assert_array_equal(found["x"], X)
         np.testing.assert_array_equal(found["w"][..., None], found["kernel"])
+
+
+def test_what_is_too_large_for_memory_goes_through_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Runtime(program(), "float64").run({"x": X})["y"]
+    monkeypatch.setattr("nlblocks.exchange.programs.runtime.LIMIT", 100)
+    monkeypatch.setattr("nlblocks.exchange.programs.runtime.write", partial(write, limit=100))
+    np.testing.assert_array_equal(Runtime(program(), "float64").run({"x": X})["y"], whole)
+
+
+def branches() -> onnx.ModelProto:
+    """A convolution within a branch, of a weight outside of it."""
+
+    def branch(node: onnx.NodeProto, name: str) -> onnx.GraphProto:
+        return helper.make_graph([node], name, [], [helper.make_empty_tensor_value_info(name)])
+
+    node = helper.make_node(
+        "If", ["is_one"], ["y"],
+        then_branch=branch(helper.make_node("Conv", ["x", "w"], ["then"], pads=[1] * 4), "then"),
+        else_branch=branch(helper.make_node("Softplus", ["x"], ["else"]), "else"),
+    )  # fmt: skip
+    weight = np.random.default_rng(1).standard_normal((4, 4, 3, 3)).astype(np.float32)
+    inputs = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4, 9, 8]),
+        helper.make_tensor_value_info("is_one", TensorProto.BOOL, []),
+    ]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+    graph = helper.make_graph([node], "g", inputs, outputs, [numpy_helper.from_array(weight, "w")])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("is_one", [True, False])
+def test_branches_are_rewritten_too(is_one: bool) -> None:
+    feeds = {"x": X, "is_one": np.array(is_one)}
+    right = Evaluator(doubled(branches())).run(feeds)["y"]
+    found = Runtime(branches(), "float64").run(feeds)["y"]
+    np.testing.assert_allclose(found, right, rtol=0, atol=1.4e-15 * np.abs(right).max())
+
+
+@pytest.mark.parametrize(("opset", "op"), [(9, "Upsample"), (10, "Resize")])
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+@pytest.mark.parametrize("scale", [2.0, 1.7])
+def test_old_opsets_mean_what_they_meant(opset: int, op: str, mode: str, scale: float) -> None:
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * 4) for name in ("x", "y")]
+    scales = numpy_helper.from_array(np.array([1, 1, scale, scale], np.float32), "s")
+    graph = helper.make_graph(
+        [helper.make_node(op, ["x", "s"], ["y"], mode=mode)], "g", values[:1], values[1:], [scales]
+    )
+    old = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=4)
+    own = Runtime(old, "float32").run({"x": X.astype(np.float32)})["y"]
+    for found in (Runtime(old, "float64").run({"x": X})["y"], Evaluator(doubled(old)).run({"x": X})["y"]):
+        np.testing.assert_allclose(found, own, rtol=0, atol=FLOAT32 * np.abs(own).max())
