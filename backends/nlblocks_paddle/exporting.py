@@ -65,6 +65,10 @@ for line in sys.stdin:
 """What the process runs that exports: a folder, an opset and whether it may go further, a line each."""
 SIGN = re.compile(r"\[Paddle2ONNX\]|\[ERROR\]")
 """What marks a line that the exporter says."""
+DOUBLE, SINGLE = "0.a_f64", "0.a_f32"
+"""How a saved program marks an attribute of a dtype."""
+FILLS = "1.full"
+"""How the operators begin whose double attribute the exporter reads: what makes a constant."""
 FURTHER = re.compile(r"set the opset_version to (\d+)")
 """How it says that an operator needs a newer opset."""
 WITHOUT = frozenset(["data", "feed", "fetch", "if", "while", "print"])
@@ -252,9 +256,11 @@ _converter = _Converter()
 
 def _converted(who: str, folder: Path, opset: int | None) -> onnx.ModelProto:
     """The saved program in ONNX."""
+    program = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(_narrowed(program)))
     why = _converter.convert(folder, opset)
     if why:
-        without = _lacking(json.loads((folder / "model.json").read_text()))
+        without = _lacking(program)
         further = FURTHER.search(why)
         if without:
             why = f"it has no {', '.join(without)}"
@@ -270,6 +276,20 @@ def _complaint(said: Sequence[str]) -> str:
     return next((line for line in reversed(told) if line and "is aborted" not in line), "it ended without a word")[
         :SAID
     ]
+
+
+def _narrowed(node: Any) -> Any:
+    """A saved program with the double attributes of its operators as float32, as the format has them.
+
+    The exporter reads float32 alone, and of a double makes whatever lies in memory: of a slope, an eps, a scale.
+    """
+    if isinstance(node, list):
+        return [_narrowed(part) for part in node]
+    if not isinstance(node, dict) or node.get("#", "").startswith(FILLS):
+        return node
+    if node.get("#") == DOUBLE:
+        return {**node, "#": SINGLE}
+    return {key: _narrowed(part) for key, part in node.items()}
 
 
 def _lacking(program: Any) -> list[str]:

@@ -48,6 +48,16 @@ def numbers(x: Any) -> Any:
     return 1.7 / (x * x + 1.1) + x**2 + 1.2**x + paddle.scale(x, 0.3, 0.7, bias_after_scale=False)
 
 
+def attributes(x: Any) -> Any:
+    """What holds a double beside its tensors: a slope, an eps, a scale."""
+    x = paddle.nn.functional.group_norm(paddle.nn.functional.leaky_relu(x, 0.25).reshape([-1, 2, 2, 1]), 2)
+    return paddle.nn.functional.interpolate(x, scale_factor=2, mode="bilinear")
+
+
+def hidden(x: Any) -> Any:
+    return paddle.where(x > 0, x, paddle.full_like(x, float("-inf"))).max(-1)
+
+
 def halved(x: Any) -> Any:
     return x.astype("float32").astype("float64") / 2
 
@@ -147,6 +157,15 @@ def test_a_users_numbers_are_exact(dtype: str) -> None:
     model = exporting.exported(net, [x], names=["x"], outputs=["y"], dynamic=[{0: "n"}])
     net.eval()
     assert furthest(model, {"x": x}, [net(paddle.to_tensor(x))]) <= (EXACT if dtype == "float64" else SINGLE)
+
+
+@pytest.mark.parametrize("formula", [attributes, hidden])
+def test_attributes_that_paddle_holds_as_doubles_are_read(formula: Any) -> None:
+    net = Net(formula)
+    net.eval()
+    x = sample.random_array((3, 4), 0, "x")
+    model = exporting.exported(net, [x], names=["x"], outputs=["y"])
+    assert furthest(model, {"x": x}, [net(paddle.to_tensor(x))]) <= HELD
 
 
 def test_a_cast_of_the_users_own_stays() -> None:

@@ -14,6 +14,8 @@ CAST = {
     "LayerNormalization": "stash_type", "GroupNormalization": "stash_type", "RMSNormalization": "stash_type",
 }  # fmt: skip
 """Operators that have a dtype of what they give, or of what they keep within, as an attribute, and its name."""
+SINGLE = {"Resize": 2, "Upsample": 1}
+"""Operators with an input that is float32 whatever the others are, scales, and its place."""
 FLOATS = {"value_float": "f", "value_floats": "floats"}
 
 
@@ -29,10 +31,14 @@ def doubled(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _graph(graph: GraphProto) -> None:
+    places = ((node.input, SINGLE[node.op_type]) for node in graph.node if node.op_type in SINGLE)
+    kept = {inputs[place] for inputs, place in places if place < len(inputs)}
     for tensor in graph.initializer:
-        _tensor(tensor)
+        if tensor.name not in kept:
+            _tensor(tensor)
     for node in graph.node:
-        _node(node)
+        if node.op_type != "Constant" or node.output[0] not in kept:
+            _node(node)
     for value in (*graph.input, *graph.output, *graph.value_info):
         if value.type.tensor_type.elem_type in NARROW:
             value.type.tensor_type.elem_type = TensorProto.DOUBLE

@@ -36,6 +36,18 @@ def test_all_of_it_is_float64() -> None:
     np.testing.assert_allclose(found, [(1.0 + held) * np.float64(np.float32(0.1))], rtol=1e-15)
 
 
+@pytest.mark.parametrize("constant", [True, False])
+def test_scales_stay_what_the_format_has_them_as(constant: bool) -> None:
+    scales = numpy_helper.from_array(np.array([1.0, 2.0], np.float32), "scales")
+    nodes = [helper.make_node("Constant", [], ["scales"], value=scales)] if constant else []
+    nodes.append(helper.make_node("Resize", ["x", "", "scales"], ["y"]))
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, size]) for name, size in (("x", 2), ("y", 4))]
+    graph = helper.make_graph(nodes, "g", values[:1], values[1:], [] if constant else [scales])
+    found = doubled(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8))
+    onnx.checker.check_model(found, full_check=True)
+    np.testing.assert_array_equal(Evaluator(found).run({"x": np.array([[0.1, 3.0]])})["y"], [[0.1, 0.1, 3.0, 3.0]])
+
+
 def test_the_program_itself_is_left_as_it_was(tmp_path: Path) -> None:
     own = program()
     before = own.SerializeToString()
