@@ -16,6 +16,11 @@ CAST = {
 """Operators that have a dtype of what they give, or of what they keep within, as an attribute, and its name."""
 SINGLE = {"Resize": 2, "Upsample": 1}
 """Operators with an input that is float32 whatever the others are, scales, and its place."""
+NARROW_UNLESS_SAID = {
+    "ConstantOfShape": helper.make_attribute("value", numpy_helper.from_array(np.zeros(1))),
+    **{name: helper.make_attribute("dtype", TensorProto.DOUBLE) for name in ("RandomUniform", "RandomNormal")},
+}
+"""Operators that give float32 where an attribute is left out, and the attribute that says float64."""
 FLOATS = {"value_float": "f", "value_floats": "floats"}
 
 
@@ -52,6 +57,9 @@ def _node(node: NodeProto) -> None:
             _graph(attribute.g)
         elif attribute.name == CAST.get(node.op_type) and attribute.i in NARROW:
             attribute.i = TensorProto.DOUBLE
+    said = NARROW_UNLESS_SAID.get(node.op_type)
+    if said is not None and said.name not in {attribute.name for attribute in node.attribute}:
+        node.attribute.append(said)
     if node.op_type == "Constant" and node.attribute[0].name in FLOATS:
         given = node.attribute[0]
         value = np.asarray(getattr(given, FLOATS[given.name]), np.float64)

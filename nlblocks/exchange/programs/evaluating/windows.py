@@ -100,10 +100,10 @@ class ConvTranspose(OpRun):
     ) -> tuple[Array]:  # fmt: skip
         rank, kernel = x.ndim - 2, w.shape[2:]
         strides, dilations = strides or [1] * rank, dilations or [1] * rank
-        more = output_padding or [0] * rank
+        longer = output_padding or [0] * rank
         whole = [
             (length - 1) * stride + (size - 1) * step + 1 + extra
-            for length, stride, size, step, extra in zip(x.shape[2:], strides, kernel, dilations, more, strict=True)
+            for length, stride, size, step, extra in zip(x.shape[2:], strides, kernel, dilations, longer, strict=True)
         ]
         begin, end = self._cut(x.shape[2:], whole, strides, auto_pad, pads, output_shape)
         parts = x.reshape(x.shape[0], group, -1, *x.shape[2:])
@@ -116,7 +116,11 @@ class ConvTranspose(OpRun):
             )
             y[(slice(None), slice(None), slice(None), *at)] += np.einsum("bgi...,gio->bgo...", parts, weights[place])
         y = y.reshape(x.shape[0], -1, *whole)
-        kept: Any = (..., *(slice(b, size - e) for b, e, size in zip(begin, end, whole, strict=True)))
+        y = np.pad(
+            y, [(0, 0), (0, 0), *((max(0, -less), max(0, -rest)) for less, rest in zip(begin, end, strict=True))]
+        )
+        ends = [size - max(0, rest) for size, rest in zip(y.shape[2:], end, strict=True)]
+        kept: Any = (..., *(slice(max(0, less), stop) for less, stop in zip(begin, ends, strict=True)))
         y = y[kept]
         return (y if b is None else y + b.reshape(1, -1, *[1] * rank),)
 
@@ -125,13 +129,13 @@ class ConvTranspose(OpRun):
         lengths: Sequence[int], whole: Sequence[int], strides: Sequence[int], auto_pad: str, pads: Numbers,
         output_shape: Numbers,
     ) -> tuple[Sequence[int], Sequence[int]]:  # fmt: skip
-        """How much is taken off before and behind."""
+        """How much is taken off before and behind; below 0, how much is added."""
         rank = len(whole)
         if not output_shape and not auto_pad.startswith("SAME"):
             given = list(pads or [0] * 2 * rank)
             return given[:rank], given[rank:]
         wanted = output_shape or [length * stride for length, stride in zip(lengths, strides, strict=True)]
-        need = [max(0, size - want) for size, want in zip(whole, wanted[-rank:], strict=True)]
+        need = [size - want for size, want in zip(whole, wanted[-rank:], strict=True)]
         less, rest = [n // 2 for n in need], [n - n // 2 for n in need]
         return (less, rest) if auto_pad == "SAME_UPPER" else (rest, less)
 

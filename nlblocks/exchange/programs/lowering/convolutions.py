@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,12 +10,12 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.exchange.programs.lowering.registry import lowers
 from nlblocks.exchange.programs.lowering.windows import Window, padded, taps
-from nlblocks.exchange.programs.lowering.writing import Call, Unwritable, Value, Writer
+from nlblocks.exchange.programs.lowering.writing import END, Call, Unwritable, Value, Writer
 
 
 @lowers("Conv")
 def conv(write: Writer, call: Call) -> Value:
-    x, weight = call[0], Weight(write, call)
+    x, weight = call[0], Weight(write, call[1])
     window = Window.of(call, weight.shape[2:])
     group = call.attribute("group")
     return with_bias(write, call, convolved(write, padded(write, x, window), weight, window, group))
@@ -23,9 +24,7 @@ def conv(write: Writer, call: Call) -> Value:
 @lowers("ConvTranspose")
 def conv_transpose(write: Writer, call: Call) -> Value:
     """A convolution with the kernel turned round, over the input with zeros between its values."""
-    x, weight = call[0], Weight(write, call)
-    if weight.array is None:
-        raise Unwritable("its weight is no constant")
+    x, weight = call[0], Weight(write, call[1])
     if call.attribute("output_shape"):
         raise Unwritable("it is given an output_shape")
     window, group = Window.of(call, weight.shape[2:]), call.attribute("group")
@@ -47,28 +46,32 @@ def conv_transpose(write: Writer, call: Call) -> Value:
 class Weight:
     """The kernel of a convolution, [O, I, *kernel], a constant or not."""
 
-    def __init__(self, write: Writer, call: Call, array: Array | None = None) -> None:
-        self.write, self.call, self.value = write, call, call[1]
-        self.array = self.value.array if array is None else array
-        shape = self.array.shape if self.array is not None else write.shape(self.value)
-        if shape is None or None in shape:
+    def __init__(self, write: Writer, value: Value, shape: Sequence[int | None] | None = None) -> None:
+        self.write, self.value = write, value
+        known = write.shape(value) if shape is None else shape
+        if known is None or None in known:
             raise Unwritable("the shape of its weight is not known before it runs")
-        self.shape = tuple(size for size in shape if size is not None)
+        self.shape = tuple(size for size in known if size is not None)
 
     def at(self, place: tuple[int, ...], *shape: int) -> Value | Array:
         """What the kernel holds at one place, in some shape."""
-        if self.array is not None:
-            return np.moveaxis(self.array, (0, 1), (-2, -1))[place].reshape(shape)
+        if self.value.array is not None:
+            return np.moveaxis(self.value.array, (0, 1), (-2, -1))[place].reshape(shape)
         ends = [at + 1 for at in place]
         return self.write.reshape(self.write.slice(self.value, list(place), ends, range(2, 2 + len(place))), *shape)
 
     def turned(self, group: int) -> Weight:
         """The kernel of a transposed convolution, [C, O / group, *kernel], as the one of the convolution that it is."""
-        assert self.array is not None  # asked for before
-        inputs, outputs, *kernel = self.array.shape
-        parts = self.array.reshape(group, inputs // group, outputs, *kernel).swapaxes(1, 2)
-        parts = parts.reshape(group * outputs, inputs // group, *kernel)
-        return Weight(self.write, self.call, np.flip(parts, tuple(range(2, parts.ndim))))
+        inputs, outputs, *kernel = self.shape
+        apart, shape = (group, inputs // group, outputs, *kernel), (group * outputs, inputs // group, *kernel)
+        axes, write, array = range(2, len(shape)), self.write, self.value.array
+        if array is not None:
+            turned = np.flip(array.reshape(apart).swapaxes(1, 2).reshape(shape), tuple(axes))
+            return Weight(write, Value(write, "", turned))
+        parts = write("Transpose", write.reshape(self.value, *apart), perm=[0, 2, 1, *range(3, len(apart))])
+        count = len(kernel)
+        back = write.slice(write.reshape(parts, *shape), [-1] * count, [-END] * count, axes, [-1] * count)
+        return Weight(write, back, shape)
 
 
 def convolved(write: Writer, x: Value, weight: Weight, window: Window, group: int) -> Value:

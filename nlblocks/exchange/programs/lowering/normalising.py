@@ -24,6 +24,23 @@ def group_normalization(write: Writer, call: Call) -> Value:
     return write("Reshape", _scaled(write, columns, call[1], call[2]), write("Shape", x))
 
 
+@lowers("LayerNormalization")
+def layer_normalization(write: Writer, call: Call) -> list[Value] | None:
+    """Its mean and its spread are float32 in onnxruntime; where nobody asks for them it is exact."""
+    if not any(call.outputs[1:]):
+        return None
+    x, axis, bias = call[0], call.attribute("axis"), call.input(2)
+    rank = len(write.shape(x) or ())
+    if axis >= 0 and not rank:
+        raise Unwritable("the rank of its input is not known before it runs")
+    axes = list(range(axis if axis < 0 else axis - rank, 0))
+    mean = write.reduce("Mean", x, *axes)
+    centred = x - mean
+    inverse = 1.0 / write("Sqrt", write.reduce("Mean", centred * centred, *axes) + call.attribute("epsilon"))
+    y = centred * inverse * call[1]
+    return [y if bias is None else y + bias, mean, inverse]
+
+
 @lowers("MeanVarianceNormalization")
 def mean_variance_normalization(write: Writer, call: Call) -> Value:
     x, axes = call[0], call.attribute("axes")
