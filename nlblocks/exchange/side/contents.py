@@ -57,14 +57,22 @@ def _lines(model: onnx.ModelProto) -> Iterator[str]:
     counts = Counter(node.op_type for node in model.graph.node if node.op_type != "Constant")
     yield f"{sum(counts.values())} nodes: {', '.join(f'{n} {name}' for name, n in counts.most_common()) or 'none'}"
     for entry in model.metadata_props:
-        yield f"metadata: {entry.key} = {entry.value[:BRIEF]}{'…' if len(entry.value) > BRIEF else ''}"
+        text = " ".join(entry.value[: 2 * BRIEF].split())[:BRIEF]
+        yield f"metadata: {entry.key} = {text}{'…' if len(entry.value) > len(text) else ''}"
 
 
 def _value(value: onnx.ValueInfoProto) -> str:
     kind = value.type.tensor_type
-    shape = ", ".join(d.dim_param or (str(d.dim_value) if d.HasField("dim_value") else "any") for d in kind.shape.dim)
+    shape = ", ".join(_extent(d) for d in kind.shape.dim)
     dtype = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
     return f"{value.name} {dtype} [{shape}]"
+
+
+def _extent(dim: onnx.TensorShapeProto.Dimension) -> str:
+    """A number, a name, or "any"; some exporters write -1 and ? for that."""
+    if dim.dim_value > 0:
+        return str(dim.dim_value)
+    return dim.dim_param if dim.dim_param.strip("?-1") else "any"
 
 
 def _products(graph: onnx.GraphProto) -> Iterator[tuple[str, bool]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -22,5 +23,7 @@ class OnnxModel(Program):
     lab_tracer: Any = OnnxTracer()
 
     def __init__(self, source: str | os.PathLike[str] | onnx.ModelProto) -> None:
-        proto = source if isinstance(source, onnx.ModelProto) else read(source)
-        super().__init__(proto)
+        if isinstance(source, onnx.ModelProto):
+            super().__init__(source)
+        else:
+            super().__init__(read(source), Path(source).name)

@@ -21,6 +21,15 @@ def said(name: str) -> bool:
     return GENERATED.match(name) is None
 
 
+def of_one(name: str, ndim: int) -> bool:
+    """Whether one number that is called so is a parameter: of a layer, ``block.gamma``, or of the model, ``gamma``.
+
+    Whatever writes a graph calls the numbers of its program by paths and counters.
+    """
+    dotted = re.fullmatch(r"\w+(\.\w+)+", name) is not None
+    return said(name) and (dotted or (ndim > 0 and re.fullmatch(r"[a-zA-Z_]+", name) is not None))
+
+
 def module_path(node_name: str) -> str:
     """The module that a node comes from: ``/layer1/layer1.0/conv1/Conv`` is of ``layer1.0.conv1``."""
     found: list[str] = []
@@ -34,8 +43,8 @@ def module_path(node_name: str) -> str:
 
 def scope_of(node: onnx.NodeProto) -> str:
     """Where a node is: its module, where the file says one, or its own name, or that of what it gives."""
-    said = next((entry.value for entry in node.metadata_props if entry.key == SCOPES), "")
-    paths = re.findall(r"'([^']*)'", said)[:-1]  # the last is the node
+    written = next((entry.value for entry in node.metadata_props if entry.key == SCOPES), "")
+    paths = re.findall(r"'([^']*)'", written)[:-1]  # the last is the node
     if any(paths):
         return str(paths[-1])
     return module_path(node.name) if "/" in node.name else node.name or next((name for name in node.output if name), "")

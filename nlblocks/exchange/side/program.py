@@ -249,5 +249,5 @@ def _input(value: onnx.ValueInfoProto) -> Input:
         raise InputError(f"input {value.name} is no tensor; a graph that takes sequences or maps cannot be compared")
     shape = None
     if kind.HasField("shape"):
-        shape = tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in kind.shape.dim)
+        shape = tuple(d.dim_value if d.dim_value > 0 else d.dim_param or None for d in kind.shape.dim)
     return Input(value.name, str(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))), shape)

@@ -16,7 +16,7 @@ from onnx import numpy_helper
 
 from nlblocks.backend import Array
 from nlblocks.exchange.side import recurrent
-from nlblocks.exchange.side.naming import said, scope_of, unique
+from nlblocks.exchange.side.naming import of_one, said, scope_of, unique
 from nlblocks.exchange.side.operators import ARITHMETIC, DATALESS, RANDOM, ROWS
 
 BUFFERS = {"BatchNormalization": (3, 4)}
@@ -110,7 +110,7 @@ def _copied(nodes: Sequence[onnx.NodeProto], held: Mapping[str, Array]) -> dict[
                 continue
             if node.op_type == "Identity":
                 found[node.output[0]] = array.copy()
-            elif _role(node, place) and (said(name) or node.op_type not in SCALED):
+            elif array.size > 1 and _role(node, place) and (said(name) or node.op_type not in SCALED):
                 if name in used:
                     node.input[place] = f"/{len(used)}/{name}"
                     found[node.input[place]] = array.copy()
@@ -186,7 +186,7 @@ def _is_parameter(name: str, array: Array, own: bool, copied: bool, use: Use) ->
     """Whether a floating constant is no number of the program; ``own`` ones are initialisers, or copies of such."""
     node, _ = use
     if array.size == 1 and node.op_type in ARITHMETIC:
-        return own and said(name)
+        return own and of_one(name, array.ndim)
     neutral = array.size > 0 and array.flat[0] in (0, 1) and bool((array == array.flat[0]).all())
     return array.size > 0 and (copied or said(name) or node.op_type not in SCALED or not neutral)
 

@@ -55,6 +55,9 @@ class OnnxTracer(Tracer):
     def dtype(self, model: Program) -> str:
         return model.dtype
 
+    def title(self, model: Program) -> str:
+        return model.title or type(model).__name__
+
     def around(self, module: Program, before: Callable[..., None], after: Callable[..., None]) -> Sequence[Any]:
         return ()
 

@@ -61,7 +61,7 @@ def capture(
         trained = subject.train()
         history = None if trained is None else replace(trained, train=None)  # as data: it cannot be done again
     return Capture(
-        model=type(model).__name__,
+        model=subject.name,
         framework=subject.framework,
         seed=given.seed,
         inputs=given.arrays,

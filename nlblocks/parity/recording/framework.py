@@ -127,6 +127,10 @@ class Framework(ABC):
     def buffer_names(self, model: Any) -> set[str]:
         """Which of :meth:`named` are buffers."""
 
+    def title(self, model: Any) -> str:
+        """What a model is called in reports."""
+        return type(model).__name__
+
     def unsaved_names(self, model: Any) -> Collection[str]:
         """Which of them are in no checkpoint; none where the framework saves them all."""
         return ()

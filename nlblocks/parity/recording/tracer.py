@@ -61,7 +61,7 @@ class Tracer(Framework):
         options = RunOptions(own=self.dtype(model), **how)
         with LOCK, Observer.paused():
             trace = Trace(
-                framework=self.name, model=type(model).__name__, training=options.training, dtype=options.dtype,
+                framework=self.name, model=self.title(model), training=options.training, dtype=options.dtype,
                 state=self.describe(model),
                 layers={path: type(module).__name__ for path, module in self.modules(model).items()},
                 foreign={path for path, module in self.modules(model).items() if not self._is_own(type(module))},

@@ -84,7 +84,12 @@ class Subject:
 
     @property
     def title(self) -> str:
-        return f"{type(self.model).__name__} ({self.framework})"
+        return f"{self.name} ({self.framework})"
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        return self.tracer.title(self.model)
 
     @property
     def dtype(self) -> str:
