@@ -97,19 +97,21 @@ def export(
 
 
 def _dynamic(source: Source, opset: int | None) -> tuple[Axes, list[str]]:
-    """The axes that can have any extent, and why others cannot: all are tried together, else each alone."""
+    """The axes that can have any extent, and why others cannot: all are tried together, else one beside the other."""
     axes = source.axes()
     names = list(dict.fromkeys(name for each in axes for name in each.values()))
     if not _tried(source, opset, axes, names):
         return axes, []
     notes: list[str] = []
+    open_: list[str] = []
     for name in names:
-        alone = [{axis: other for axis, other in each.items() if other == name} for each in axes]
-        why = _tried(source, opset, alone, [name])
+        some = [{axis: other for axis, other in each.items() if other in (*open_, name)} for each in axes]
+        why = _tried(source, opset, some, [*open_, name])
         if why:
             notes.append(f"{name} stays as it is: {why}")
-            axes = [{axis: other for axis, other in each.items() if other != name} for each in axes]
-    return axes, notes
+        else:
+            open_.append(name)
+    return [{axis: other for axis, other in each.items() if other in open_} for each in axes], notes
 
 
 def _tried(source: Source, opset: int | None, axes: Axes, names: Collection[str]) -> str:
