@@ -168,7 +168,7 @@ ROWS: Mapping[str, Row] = {
     "LeakyRelu": _with("leaky_relu: x slope", taking(slope="alpha"), slope="alpha"),
     "Elu": _with("elu: x alpha", taking("alpha"), alpha="alpha"),
     "Celu": _with("celu: x alpha", taking("alpha"), alpha="alpha"),
-    "Selu": _with("selu: x", plain),
+    "Selu": _with("selu: x alpha gamma", taking("alpha", "gamma"), alpha="alpha", gamma="gamma"),
     "ThresholdedRelu": _with("thresholded_relu: x threshold", taking(threshold="alpha"), threshold="alpha"),
     "HardSigmoid": _with(
         "hard_sigmoid: x slope offset", taking(slope="alpha", offset="beta"), slope="alpha", offset="beta"
