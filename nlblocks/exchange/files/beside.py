@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import onnx
 from onnx import SparseTensorProto, TensorProto, helper, numpy_helper
 
@@ -15,7 +16,7 @@ FIELDS = ("float_data", "int32_data", "string_data", "int64_data", "double_data"
 PACKED = {"UINT4": 4, "INT4": 4, "FLOAT4E2M1": 4, "UINT2": 2, "INT2": 2}
 """Bits of what takes less than a byte."""
 COMPLEX = frozenset({TensorProto.COMPLEX64, TensorProto.COMPLEX128})
-MOST = 2**31
+MOST = 2**26
 """Values that a sparse tensor may be spread out to."""
 
 
@@ -86,6 +87,14 @@ def check_sparse(sparse: SparseTensorProto, folder: Path) -> None:
     ends = [math.prod(sparse.dims)] if len(shape) == 1 else list(sparse.dims)
     if ((places < 0) | (places >= ends)).any():
         raise InputError(f"{name}: has indices outside of its shape {list(sparse.dims)}; export it again")
+
+
+def dense(sparse: SparseTensorProto) -> TensorProto:
+    """A sparse tensor, once it is checked, as one that holds every value."""
+    values, places = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
+    found = np.zeros(tuple(sparse.dims), values.dtype)
+    found[tuple(places.T) if places.ndim == 2 else np.unravel_index(places, found.shape)] = values
+    return numpy_helper.from_array(found, sparse.values.name)
 
 
 def _check_place(tensor: TensorProto, name: str, folder: Path, size: int) -> None:

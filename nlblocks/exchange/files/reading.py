@@ -30,7 +30,7 @@ EXPORTED = "give an .onnx file that an exporter wrote"
 
 
 def read(path: str | os.PathLike[str]) -> onnx.ModelProto:
-    """The model of a file, with what it keeps in files beside it, and its own functions written out in its graph.
+    """The model of a file, with what it keeps beside it; its functions written out in its graph, sparse weights dense.
 
     Whoever wrote it: no file outside of its folder is read, and no more than is there. Raises InputError, in one line,
     for a file that is broken, that is something else, or whose program cannot run.
@@ -62,10 +62,22 @@ def _read(target: Path) -> onnx.ModelProto:
     if model.functions:
         model = _inlined(model)
         structure.check(model)
+    for graph in graphs(model):
+        _fill(graph)
     for tensor in tensors(graphs(model)):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             beside.load(tensor, folder)
     return model
+
+
+def _fill(graph: onnx.GraphProto) -> None:
+    """Make the sparse weights of a graph dense, that whoever reads it meets one kind."""
+    graph.initializer.extend(beside.dense(sparse) for sparse in graph.sparse_initializer)
+    del graph.sparse_initializer[:]
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.name == "sparse_value":
+                attribute.CopyFrom(onnx.helper.make_attribute("value", beside.dense(attribute.sparse_tensor)))
 
 
 def _inlined(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -1,8 +1,7 @@
-"""ONNX files as programs: read and checked, made float64, and run by two who share no code."""
+"""ONNX programs, made float64, and run by two who share no code."""
 
-from nlblocks.exchange.files import read
 from nlblocks.exchange.programs.doubled import doubled
 from nlblocks.exchange.programs.evaluating import Evaluator
 from nlblocks.exchange.programs.runtime import Runtime
 
-__all__ = ["Evaluator", "Runtime", "doubled", "read"]
+__all__ = ["Evaluator", "Runtime", "doubled"]

@@ -12,7 +12,7 @@ import onnx
 from onnx import inliner
 
 from nlblocks.errors import file_path
-from nlblocks.exchange.programs import read
+from nlblocks.exchange.files import read
 from nlblocks.exchange.side.tensors import inputs_of, tensors_of
 from nlblocks.weights.files import DTYPES, Checkpoint, Tensor, in_memory
 from nlblocks.weights.files.contents import UNSAID

@@ -8,7 +8,7 @@ from typing import Any
 
 import onnx
 
-from nlblocks.exchange.programs import read
+from nlblocks.exchange.files import read
 from nlblocks.exchange.side.program import Program
 from nlblocks.exchange.side.tracing import OnnxTracer
 

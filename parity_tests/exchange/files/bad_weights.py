@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -148,7 +149,7 @@ def offset_below_zero(folder: Path) -> Made:
     return outside("w.bin", offset=-8)
 
 
-def sparse(indices: list[int], dims: list[int]) -> onnx.ModelProto:
+def sparse(indices: list[Any], dims: list[int]) -> onnx.ModelProto:
     made = model([helper.make_node("MatMul", ["x", "w"], ["y"])])
     values = numpy_helper.from_array(np.ones(len(indices), np.float32), "w")
     places = numpy_helper.from_array(np.array(indices, np.int64), "places")

@@ -13,9 +13,10 @@ from onnx import helper, numpy_helper
 
 from nlblocks.errors import InputError
 from nlblocks.exchange.files import read, write
-from nlblocks.exchange.programs import Evaluator
+from nlblocks.exchange.programs import Evaluator, Runtime
 from parity_tests.exchange.files import bad_graphs, bad_weights  # noqa: F401  # they register theirs
 from parity_tests.exchange.files.bad_graphs import with_functions
+from parity_tests.exchange.files.bad_weights import sparse
 from parity_tests.exchange.files.broken import BROKEN, good
 
 SECONDS = 20
@@ -61,6 +62,18 @@ def test_functions_are_written_out(tmp_path: Path) -> None:
     found = read(tmp_path / "a.onnx")
     assert not found.functions
     assert [node.op_type for node in found.graph.node] == ["Relu", "Neg"] * 2
+
+
+@pytest.mark.parametrize("indices", [[1, 5], [[0, 1], [1, 2]]])
+def test_sparse_weights_are_read_dense(indices: list[int], tmp_path: Path) -> None:
+    write(sparse(indices, [4, 3]), tmp_path / "a.onnx")
+    found = read(tmp_path / "a.onnx")
+    assert not found.graph.sparse_initializer
+    right = np.zeros((4, 3), np.float32)
+    right[0, 1] = right[1, 2] = 1
+    np.testing.assert_array_equal(numpy_helper.to_array(found.graph.initializer[0]), right)
+    y = Runtime(found, "float64").run({"x": np.ones((1, 4))})["y"]
+    np.testing.assert_array_equal(y, [[0, 1, 1]])
 
 
 def test_a_cut_anywhere_is_refused_or_harmless(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 
 import numpy as np
@@ -130,3 +131,9 @@ def test_old_opsets_mean_what_they_meant(opset: int, op: str, mode: str, scale: 
     own = Runtime(old, "float32").run({"x": X.astype(np.float32)})["y"]
     for found in (Runtime(old, "float64").run({"x": X})["y"], Evaluator(doubled(old)).run({"x": X})["y"]):
         np.testing.assert_allclose(found, own, rtol=0, atol=FLOAT32 * np.abs(own).max())
+
+
+def test_without_onnxruntime_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(InputError, match=r'onnxruntime is not installed; pip install "nlblocks\[onnx\]"'):
+        Runtime(program(), "float32")
