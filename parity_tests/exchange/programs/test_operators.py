@@ -66,6 +66,27 @@ def test_what_cannot_be_rewritten_is_named() -> None:
     assert math.isfinite(Evaluator(program(Case("Det", (draw(2, 2),), torch.det), 17)).run({"x0": draw(2, 2)})["y"])
 
 
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        (
+            Case("Conv", (IMAGE, draw(6, 4, 3, 3)), F.relu, {"strides": [1]}, 17, (1,)),
+            "strides .1. for a window over 2 axes",
+        ),
+        (
+            Case("Conv", (IMAGE, draw(6, 4, 3, 3)), F.relu, {"pads": [1, 1, 1]}, 17, (1,)),
+            "pads .1, 1, 1. for a window",
+        ),
+        (Case("AveragePool", (IMAGE,), F.relu, {"kernel_shape": [10**6] * 2}), "has 1000000000000 places"),
+        (Case("LRN", (IMAGE,), F.relu, {"size": 10**9}), "window has 1000000000 places"),
+    ],
+)
+def test_attributes_that_make_no_sense_are_refused_by_name(case: Case, said: str) -> None:
+    with pytest.raises(InputError, match=f"operator {case.op} of node 'y' .*{said}") as caught:
+        Runtime(program(case, 17), "float64")
+    assert "\n" not in str(caught.value)
+
+
 def boxes(opset: int) -> onnx.ModelProto:
     """The values under two boxes."""
     inputs = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, None) for name in ("x", "boxes")]

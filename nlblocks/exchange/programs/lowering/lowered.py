@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 from nlblocks.backend import Array
 from nlblocks.errors import InputError
 from nlblocks.exchange.files import LIMIT
-from nlblocks.exchange.programs.lowering.registry import LOWERINGS
+from nlblocks.exchange.programs.lowering.registry import LOWERINGS, Lowering
 from nlblocks.exchange.programs.lowering.writing import Call, Unwritable, Value, Writer
 from nlblocks.exchange.programs.modern import modern, opset_of
 
@@ -44,14 +44,7 @@ def _graph(graph: GraphProto, write: Writer) -> None:
             if attribute.type == AttributeProto.GRAPH:
                 _graph(attribute.g, write)
         lowering = LOWERINGS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
-        try:
-            made = lowering(write, Call(node, write)) if lowering else None
-        except Unwritable as why:
-            name = node.name or ", ".join(node.output)
-            raise InputError(
-                f"operator {node.op_type} of node {name!r} has no float64 in onnxruntime, and {why}; "
-                "the reference evaluator runs it"
-            ) from None
+        made = _made(lowering, write, node) if lowering else None
         if made is None:
             node.name = node.name or node.output[0]  # what onnxruntime says of it names it
             write.nodes.append(node)
@@ -59,6 +52,18 @@ def _graph(graph: GraphProto, write: Writer) -> None:
             _name(write, node, [made] if isinstance(made, Value) else made)
     del graph.node[:]
     graph.node.extend(write.nodes)
+
+
+def _made(lowering: Lowering, write: Writer, node: NodeProto) -> Value | Sequence[Value] | None:
+    """What a node gives, written anew. Raises InputError, which names it, where that cannot be."""
+    told = f"operator {node.op_type} of node {node.name or ', '.join(node.output)!r}"
+    try:
+        return lowering(write, Call(node, write))
+    except Unwritable as why:
+        said = f"{told} has no float64 in onnxruntime, and {why}; the reference evaluator runs it"
+    except Exception as error:  # whatever attributes that do not fit each other lead to
+        said = f"{told} has attributes or inputs that do not fit: {type(error).__name__}: {error}; export it again"
+    raise InputError(" ".join(said.split()))
 
 
 def _name(write: Writer, node: NodeProto, made: Sequence[Value]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nlblocks.exchange.programs.lowering.registry import lowers
-from nlblocks.exchange.programs.lowering.writing import Call, Unwritable, Value, Writer
+from nlblocks.exchange.programs.lowering.windows import MOST
+from nlblocks.exchange.programs.lowering.writing import END, Call, Unwritable, Value, Writer
 
 
 @lowers("InstanceNormalization")
@@ -56,12 +57,14 @@ def lrn(write: Writer, call: Call) -> Value:
     rank = len(write.shape(x) or ())
     if not rank:
         raise Unwritable("the rank of its input is not known before it runs")
+    if size > MOST:
+        raise Unwritable(f"its window has {size} places, over {MOST}")
     before = (size - 1) // 2
     squares = write.pad(x * x, [0, before, *[0] * (rank - 2), 0, size - 1 - before, *[0] * (rank - 2)])
     total: Value | None = None
     for place in range(size):
         end = place - size + 1
-        part = write.slice(squares, [place], [end], [1]) if end else write.slice(squares, [place], [2**62], [1])
+        part = write.slice(squares, [place], [end], [1]) if end else write.slice(squares, [place], [END], [1])
         total = part if total is None else total + part
     assert total is not None  # a size is at least 1
     scale = call.attribute("alpha") / size

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from nlblocks.exchange.programs.lowering.writing import END, Call, Value, Writer
+from nlblocks.exchange.programs.lowering.writing import END, Call, Unwritable, Value, Writer
+
+MOST = 10_000
+"""Places that a window may have: each is some nodes."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,21 @@ class Window:
     def of(cls, call: Call, kernel: Sequence[int]) -> Window:
         """The window of a node."""
         rank = len(kernel)
+        if math.prod(kernel) > MOST:
+            raise Unwritable(f"its window has {math.prod(kernel)} places, over {MOST}")
         auto = call.attribute("auto_pad")
         pads = call.attribute("pads", [0] * 2 * rank) if auto == "NOTSET" else [0] * 2 * rank
+        strides, dilations = call.attribute("strides", [1] * rank), call.attribute("dilations", [1] * rank)
+        for name, given, count in (
+            ("strides", strides, rank),
+            ("dilations", dilations, rank),
+            ("pads", pads, 2 * rank),
+        ):
+            if len(given) != count:
+                raise ValueError(f"{name} {given} for a window over {rank} axes")
         return cls(
-            tuple(kernel), tuple(call.attribute("strides", [1] * rank)), tuple(call.attribute("dilations", [1] * rank)),
-            tuple(pads[:rank]), tuple(pads[rank:]), auto, bool(call.attribute("ceil_mode")),
+            tuple(kernel), tuple(strides), tuple(dilations), tuple(pads[:rank]), tuple(pads[rank:]), auto,
+            bool(call.attribute("ceil_mode")),
         )  # fmt: skip
 
     @property
