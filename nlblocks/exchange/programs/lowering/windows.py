@@ -69,18 +69,14 @@ def padded(write: Writer, x: Value, window: Window, value: float = 0.0) -> Value
     """The tensor with what the node puts around it."""
     if not window.auto.startswith("SAME"):
         return write.pad(x, [0, 0, *window.begin, 0, 0, *window.end], value)
-    size, strides = write.size(x, 2), np.array(window.strides)
-    need = (
-        ((size + (strides - 1)) / strides - np.ones_like(strides)) * strides
-        + np.array(window.reach)
-        + 1 * np.ones_like(strides)
-        - size
-    )
-    need = write("Where", write("Greater", need, 0 * strides), need, 0 * strides)
-    less = need / (0 * strides + 2)
-    halves = (need - less, less) if window.auto == "SAME_LOWER" else (less, need - less)
-    none = write.value([0, 0])
-    return write.pad(x, write.vector(none, halves[0], none, halves[1]), value)
+    size, strides, zeros = write.size(x, 2), list(window.strides), [0] * window.rank
+    last = (size - [1] * window.rank) / strides * strides  # where the last window begins
+    need = last + [reach + 1 for reach in window.reach] - size
+    need = write("Where", write("Greater", need, zeros), need, zeros)
+    less = need / ([2] * window.rank)
+    begin, end = (need - less, less) if window.auto == "SAME_LOWER" else (less, need - less)
+    outer = write.value([0, 0])
+    return write.pad(x, write.vector(outer, begin, outer, end), value)
 
 
 def rounded_up(write: Writer, x: Value, window: Window, value: float = 0.0) -> Value:
