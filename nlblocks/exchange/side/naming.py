@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import onnx
 
 GENERATED = re.compile(
-    r"onnx::|val_\d|/|\d+$|p2o\.|Constant|_?(identity|const|scalar|lifted)|.*_output_\d+$|.*_cast(_\d+)?$",
+    r"onnx::|val_\d|/|\d+$|p2o\.|auto\.|helper\.|Constant|_?(identity|const|scalar|lifted)|.*_output_\d+$|.*_cast(_\d+)?$",
     re.IGNORECASE,
 )
 """How names begin that an exporter made up."""

@@ -107,6 +107,16 @@ def _cumsum(at: At) -> Read:
     return Read([0], {"axis": int(np.ravel(at.known(1) or 0)[0]) % at.x.ndim})
 
 
+def _unless(number: float) -> Reader:
+    """Both operands; x alone where the other is a number that changes nothing: so paddle2onnx copies a tensor."""
+
+    def read(at: At) -> Read:
+        other = at.known(1) if len(at.arrays) == 2 else None
+        return Read([0], name="Identity") if np.size(other) == 1 and np.ravel(other)[0] == number else plain(at)
+
+    return read
+
+
 def _with(line: str, read: Reader = plain, *shaped: int, **numbers: str) -> Row:
     return Row(line, read, numbers, frozenset(shaped))
 
@@ -137,6 +147,8 @@ ROWS: Mapping[str, Row] = {
     **{name: _with(f"{kind}: x other") for name, kind in _OF_TWO.items()},
     **{name: _with(f"{kind}: x", first, 1, 2) for name, kind in _MOVED.items()},
     **{name: _with(f"{kind}: x axis keepdim", _reduce, 1) for name, kind in _REDUCED.items()},
+    "Add": _with("add: x other", _unless(0.0)),
+    "Mul": _with("mul: x other", _unless(1.0)),
     "Conv": _with("conv: x weight bias=None stride padding dilation groups", windows.conv),
     "ConvTranspose": _with(
         "conv_transpose: x weight bias=None stride padding dilation groups output_padding size=None",
@@ -201,6 +213,8 @@ OTHERS: Mapping[str, str] = {
 """Lines of operators whose nodes are several kinds."""
 TABLE: Mapping[str, str] = {**{name: row.line for name, row in ROWS.items()}, **OTHERS}
 """Every line by the name that the tracer calls."""
+MOVING = {*_MOVED, "Identity"}
+"""Operators that compute nothing."""
 DATALESS = {"Shape", "Size"}
 """Operators that look at no value."""
 RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}

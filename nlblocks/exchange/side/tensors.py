@@ -8,7 +8,7 @@ value that depends on the input is computed with.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx
@@ -17,7 +17,7 @@ from onnx import numpy_helper
 from nlblocks.backend import Array
 from nlblocks.exchange.side import recurrent
 from nlblocks.exchange.side.naming import of_one, said, scope_of, unique
-from nlblocks.exchange.side.operators import ARITHMETIC, DATALESS, RANDOM, ROWS
+from nlblocks.exchange.side.operators import ARITHMETIC, DATALESS, MOVING, RANDOM, ROWS
 
 BUFFERS = {"BatchNormalization": (3, 4)}
 """Inputs of operators that are statistics, which nothing trains."""
@@ -70,10 +70,10 @@ def tensors_of(graph: onnx.GraphProto) -> Tensors:
     for name, array in held.items():
         floating, kept = array.dtype.kind == "f" and name in data, name in own or name in copied
         if floating and _is_parameter(name, array, kept, name in copied, data[name]):
-            node, place = data[name]
-            called = unique(_called(name, node, place), found.parameters)
+            use = data[name]
+            called = unique(_called(name, use.node, use.place), found.parameters)
             found.parameters[called], found.names[name] = array, called
-            if place in BUFFERS.get(node.op_type, ()) or _is_mask(array):
+            if use.place in BUFFERS.get(use.node.op_type, ()) or _is_mask(array):
                 found.buffers.add(called)
         else:
             found.constants[name] = array
@@ -83,7 +83,16 @@ def tensors_of(graph: onnx.GraphProto) -> Tensors:
     return found
 
 
-Use = tuple[onnx.NodeProto, int]
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The first node that computes with the input and a value, and where it takes it.
+
+    ``by`` is the operator that first computes with the value, if only with other constants.
+    """
+
+    node: onnx.NodeProto
+    place: int
+    by: str
 
 
 def _value(node: onnx.NodeProto) -> Array:
@@ -108,7 +117,7 @@ def _copied(nodes: Sequence[onnx.NodeProto], held: Mapping[str, Array]) -> dict[
             array = held.get(name, found.get(name))
             if array is None or array.dtype.kind != "f" or not array.size or (array != array.flat[0]).any():
                 continue
-            if node.op_type == "Identity":
+            if node.op_type == "Identity" and (array.size > 1 or said(name)):
                 found[node.output[0]] = array.copy()
             elif array.size > 1 and _role(node, place) and (said(name) or node.op_type not in SCALED):
                 if name in used:
@@ -178,17 +187,20 @@ def _data(nodes: Sequence[onnx.NodeProto], dynamic: set[str]) -> dict[str, Use]:
         shaped = ROWS[node.op_type].shaped if node.op_type in ROWS else shaped
         for place, name in enumerate(node.input):
             if name and place not in shaped:
-                found[name] = (node, place) if into is None or any(n in dynamic for n in node.output) else into
+                own = Use(node, place, node.op_type)
+                follows = into is not None and not any(n in dynamic for n in node.output)
+                if into is not None and follows:
+                    own = into if node.op_type in MOVING else replace(into, by=node.op_type)
+                found[name] = own
     return found
 
 
 def _is_parameter(name: str, array: Array, own: bool, copied: bool, use: Use) -> bool:
     """Whether a floating constant is no number of the program; ``own`` ones are initialisers, or copies of such."""
-    node, _ = use
-    if array.size == 1 and node.op_type in ARITHMETIC:
+    if array.size == 1 and use.by in ARITHMETIC:
         return own and of_one(name, array.ndim)
     neutral = array.size > 0 and array.flat[0] in (0, 1) and bool((array == array.flat[0]).all())
-    return array.size > 0 and (copied or said(name) or node.op_type not in SCALED or not neutral)
+    return array.size > 0 and (copied or said(name) or use.node.op_type not in SCALED or not neutral)
 
 
 def _is_mask(array: Array) -> bool:
