@@ -111,8 +111,9 @@ def _unless(number: float) -> Reader:
     """Both operands; x alone where the other is a number that changes nothing: so paddle2onnx copies a tensor."""
 
     def read(at: At) -> Read:
-        other = at.known(1) if len(at.arrays) == 2 else None
-        return Read([0], name="Identity") if np.size(other) == 1 and np.ravel(other)[0] == number else plain(at)
+        other = at.array(1)
+        nothing = other is not None and at.fixed[1] and other.size == 1 and other.item() == number
+        return Read([0], name="Identity") if nothing else plain(at)
 
     return read
 

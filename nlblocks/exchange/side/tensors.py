@@ -197,7 +197,8 @@ def _data(nodes: Sequence[onnx.NodeProto], dynamic: set[str]) -> dict[str, Use]:
 
 def _is_parameter(name: str, array: Array, own: bool, copied: bool, use: Use) -> bool:
     """Whether a floating constant is no number of the program; ``own`` ones are initialisers, or copies of such."""
-    if array.size == 1 and use.by in ARITHMETIC:
+    layers = use.by == use.node.op_type and use.by not in ARITHMETIC and _role(use.node, use.place) != ""
+    if array.size == 1 and not layers:
         return own and of_one(name, array.ndim)
     neutral = array.size > 0 and array.flat[0] in (0, 1) and bool((array == array.flat[0]).all())
     return array.size > 0 and (copied or said(name) or use.node.op_type not in SCALED or not neutral)
