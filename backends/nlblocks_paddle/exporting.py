@@ -232,22 +232,26 @@ class _Converter:
                 )
             assert self._child.stdin is not None
             assert self._child.stdout is not None
-            said = []
-            with contextlib.suppress(BrokenPipeError):  # it died: what it said of that is read below
-                self._child.stdin.write(json.dumps([str(folder), opset or OPSET, opset is None]) + "\n")
-                self._child.stdin.flush()
-            for line in self._child.stdout:
-                if line.strip() == DONE:
-                    return ""
-                said.append(line)
-            self.end()
+            done, said = False, []
+            try:
+                with contextlib.suppress(BrokenPipeError):  # it died: what it said of that is read below
+                    self._child.stdin.write(json.dumps([str(folder), opset or OPSET, opset is None]) + "\n")
+                    self._child.stdin.flush()
+                for line in self._child.stdout:
+                    done = line.strip() == DONE
+                    if done:
+                        return ""
+                    said.append(line)
+            finally:
+                if not done:  # it died, or somebody stopped waiting: what it says next is of no other export
+                    self.end()
             return _complaint(said)
 
     def end(self) -> None:
         """End the process, if there is one."""
         if self._child is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._child.communicate()
+            self._child.kill()
+            self._child.communicate()
             self._child = None
 
 
