@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,8 @@ from nlblocks.exchange.side import recurrent
 from nlblocks.exchange.side.naming import scope_of
 from nlblocks.exchange.side.numbers import written
 from nlblocks.exchange.side.operators import ARITHMETIC, ROWS, flat, read
-from nlblocks.exchange.side.reading import At
-from nlblocks.exchange.side.tensors import inputs_of, tensors_of
+from nlblocks.exchange.side.reading import At, Read
+from nlblocks.exchange.side.tensors import captured, inputs_of, taken_by, tensors_of
 from nlblocks.parity.recording import Observer
 
 AS_INPUTS = {"min": 1, "max": 2}
@@ -47,12 +47,16 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A node: its implementation in the evaluator, what it takes and gives, and where it is in the model."""
+    """A node: its implementation in the evaluator, what it takes and gives, and where it is in the model.
+
+    The last ``captured`` of its inputs are what graphs inside it take from around them.
+    """
 
     op: Any
     op_type: str
     opset: int
     inputs: tuple[str, ...]
+    captured: int
     outputs: tuple[str, ...]
     scope: str
     leaf: bool
@@ -98,7 +102,7 @@ class Program:
         """The outputs of the inputs, in their order: an array, or a tuple of several."""
         if len(arrays) != len(self.inputs):
             wanted = ", ".join(value.name for value in self.inputs)
-            raise ValueError(f"the file takes {len(self.inputs)} inputs ({wanted}), received {len(arrays)}")
+            raise ValueError(f"the file takes {wanted or 'nothing'}, received {len(arrays)} inputs")
         run = Run(self, self.observer)
         for value, array in zip(self.inputs, arrays, strict=True):
             run.values[value.name] = value.checked(array)
@@ -112,11 +116,13 @@ class Program:
         for node, op in zip(proto.graph.node, Evaluator(proto).steps, strict=True):
             if node.op_type == "Constant" or node.output[0] in copies:
                 continue
-            own = next((self.names[name] for name in node.input if name in self.names), None)
+            inside = captured(node)
+            taken = (*node.input, *inside)
+            own = next((self.names[name] for name in taken if name in self.names), None)
             layer = "" if own is None else own.rpartition(".")[0]
             steps.append(
                 Step(
-                    op, node.op_type, opsets.get(node.domain, 0), tuple(node.input), tuple(node.output),
+                    op, node.op_type, opsets.get(node.domain, 0), taken, len(inside), tuple(node.output),
                     layer or scope_of(node), own is not None, set(node.output) <= self.fixed,
                 )
             )  # fmt: skip
@@ -155,7 +161,8 @@ class Run:
             return tuple(recurrent.run(step.op_type, np.asarray(x), states, weights, recurrent.ends_of(op)))
         with np.errstate(all="ignore"):
             if op.need_context():
-                found = op.run(*arrays, context=self.values)
+                around = {**self.values, **dict(zip(step.inputs, arrays, strict=True))}
+                found = op.run(*arrays[: len(arrays) - step.captured], context=around)
             elif own:
                 found = op._run(*arrays, **{name: own.get(name, getattr(op, name)) for name in op.attributes_names_})
             else:
@@ -177,7 +184,7 @@ class Run:
         if recurrent.is_split(step.inputs):
             return self._recurrent(step, arrays, observer)
         at = At(step.op, step.opset, arrays, [name in self.fixed or not name for name in step.inputs])
-        found = read(step.op_type, at)
+        found = _taken(step, at, read(step.op_type, at))
         row = ROWS.get(step.op_type)
         attrs, numbers = dict(found.attrs), {} if row is None else row.numbers
         for name in numbers.keys() & attrs.keys():
@@ -241,6 +248,16 @@ class Run:
         if found is None or held.rounds(found):
             held.note(kernel, "its numbers")
         return held.number(value if found is None else found, lost=found is None)
+
+
+def _taken(step: Step, at: At, found: Read) -> Read:
+    """What is read of a node; of a choice between two graphs, what the chosen one takes."""
+    if step.op_type != "If":
+        return found
+    name = "then_branch" if np.all(at.x) else "else_branch"
+    used = taken_by(next(a.g for a in step.op.onnx_node.attribute if a.name == name))
+    own = len(step.inputs) - step.captured
+    return replace(found, operands=[i for i in flat(found.operands) if i < own or step.inputs[i] in used])
 
 
 def _input(value: onnx.ValueInfoProto) -> Input:

@@ -164,16 +164,24 @@ def _dynamic(nodes: Sequence[onnx.NodeProto], sources: set[str]) -> set[str]:
     for node in nodes:
         if node.op_type in DATALESS:
             continue
-        taken = {*node.input, *(name for a in node.attribute if a.type == a.GRAPH for name in _captured(a.g))}
+        taken = {*node.input, *captured(node)}
         if node.op_type in RANDOM or taken & found:
             found.update(node.output)
     return found
 
 
-def _captured(graph: onnx.GraphProto) -> set[str]:
-    """The values that a graph inside a node takes from around it, and some of its own."""
-    found = {name for node in graph.node for name in node.input}
-    return found.union(*(_captured(a.g) for node in graph.node for a in node.attribute if a.type == a.GRAPH))
+def captured(node: onnx.NodeProto) -> tuple[str, ...]:
+    """The values that graphs inside a node take from around it."""
+    graphs = [attribute.g for attribute in node.attribute if attribute.type == attribute.GRAPH]
+    return tuple(dict.fromkeys(name for graph in graphs for name in taken_by(graph)))
+
+
+def taken_by(graph: onnx.GraphProto) -> tuple[str, ...]:
+    """The values that a graph inside a node takes from around it."""
+    own = {value.name for value in (*graph.input, *graph.initializer)}
+    own.update(name for node in graph.node for name in node.output)
+    taken = [name for node in graph.node for name in (*node.input, *captured(node))]
+    return tuple(dict.fromkeys(n for n in (*taken, *(v.name for v in graph.output)) if n and n not in own))
 
 
 def _data(nodes: Sequence[onnx.NodeProto], dynamic: set[str]) -> dict[str, Use]:
@@ -185,7 +193,7 @@ def _data(nodes: Sequence[onnx.NodeProto], dynamic: set[str]) -> dict[str, Use]:
             continue
         shaped = recurrent.NO_WEIGHTS if recurrent.is_split(node.input) else frozenset[int]()
         shaped = ROWS[node.op_type].shaped if node.op_type in ROWS else shaped
-        for place, name in enumerate(node.input):
+        for place, name in enumerate((*node.input, *captured(node))):
             if name and place not in shaped:
                 own = Use(node, place, node.op_type)
                 follows = into is not None and not any(n in dynamic for n in node.output)

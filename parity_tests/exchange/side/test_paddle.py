@@ -11,6 +11,8 @@ import nlblocks
 from nlblocks import parity, specs
 from nlblocks.exchange.side import OnnxModel
 
+pytest.importorskip("paddle2onnx")
+
 
 @pytest.mark.parametrize(
     "spec",
