@@ -16,12 +16,13 @@ from nlblocks.backend import Run, installed, package, use
 from nlblocks.backend import current as _current
 from nlblocks.blocks import build, run
 from nlblocks.errors import BackendError, InputError, NLBlocksError
+from nlblocks.loading import load
 from nlblocks.plug import insert, insert_all
 from nlblocks.proof import verify
 from nlblocks.specs import kinds, spec_from_dict
 from nlblocks.specs.base import block_types as _block_types
 from nlblocks.weights import dialects
-from nlblocks.weights.saving import load, save
+from nlblocks.weights.saving import save
 from nlblocks.weights.state import load_state, state_of, transfer
 
 __version__ = "0.1.0"

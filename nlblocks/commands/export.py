@@ -14,8 +14,8 @@ from nlblocks.catalogue import entry
 from nlblocks.commands.models import load_inputs, load_model
 from nlblocks.commands.options import refuse_options, spec_from_file, spec_from_options
 from nlblocks.errors import InputError
+from nlblocks.loading import load
 from nlblocks.specs import kinds
-from nlblocks.weights.saving import load
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -49,7 +49,7 @@ def export(
     given = _source(source, backend, ctx.args, seed)
     if ":" in source:
         refuse_options(ctx, "a model is of its own framework, with its own weights", "backend", "seed")
-    from nlblocks.exchange.exporting import export as write  # here: the other commands need no onnx
+    from nlblocks.exchange import export as write  # here: the other commands need no onnx
 
     chosen = backend or os.environ.get(VARIABLE) or installed()[0]
     shapes = load_inputs(inputs) if inputs else None

@@ -15,11 +15,11 @@ from nlblocks.commands.files import human
 from nlblocks.commands.models import load_model
 from nlblocks.commands.options import refuse_options, spec_from_options
 from nlblocks.errors import InputError
+from nlblocks.loading import load
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.layout import MapLayout
 from nlblocks.training.recipes import recipe_named
 from nlblocks.weights.files import open_checkpoint
-from nlblocks.weights.saving import load
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

@@ -14,7 +14,7 @@ from nlblocks.conventions import conventions_of
 from nlblocks.errors import InputError, file_path
 from nlblocks.specs.base import BlockSpec, spec_from_dict
 from nlblocks.weights import dialects
-from nlblocks.weights.files import Tensor, in_memory, open_checkpoint, write_checkpoint
+from nlblocks.weights.files import Tensor, in_memory, write_checkpoint
 from nlblocks.weights.files.checkpoint import Checkpoint
 from nlblocks.weights.files.dtypes import DTYPES as FILE_DTYPES
 from nlblocks.weights.files.dtypes import of_array
@@ -26,7 +26,7 @@ from nlblocks.weights.state import checked_state, load_state, state_of
 def save(module_or_state: Any, path: str | Path, spec: BlockSpec | None = None) -> None:
     """Write a block, or a canonical state with its ``spec``, to .safetensors, .pth/.pt/.bin or .pdparams.
 
-    The spec goes into the file, so that :func:`load` needs nothing else. dtypes are kept, bfloat16 included. A
+    The spec goes into the file, so that :func:`nlblocks.load` needs nothing else. dtypes are kept, bfloat16 included. A
     .pdparams file has Paddle's layout (Linear weights [in, out]), the others torch's, so that each framework's own
     loader can read it. The file appears whole or not at all.
     """
@@ -46,20 +46,12 @@ def save(module_or_state: Any, path: str | Path, spec: BlockSpec | None = None) 
     write_checkpoint(path, _out_in(spec, tensors, layout), layout=layout, spec=spec.to_dict())
 
 
-def load(
-    path: str | Path,
-    backend: str | Backend | None = None,
-    spec: BlockSpec | None = None,
-    dialect: str | None = None,
-    key: str | None = None,
-    dtype: DType | None = None,
-) -> Any:
-    """The native module of a file that :func:`save` or ``nlblocks convert`` wrote, or of any checkpoint of ``spec``.
-
-    ``dialect`` names the public codebase whose tensors the file holds; without it they are canonical names. ``key``
-    chooses a nested dict, ``dtype`` overrides the file's own. A wrapper prefix such as "module." is dropped.
-    """
-    checkpoint = open_checkpoint(file_path(path), key)
+def built(
+    checkpoint: Checkpoint, backend: str | Backend | None, spec: BlockSpec | None, dialect: str | None,
+    dtype: DType | None,
+) -> Any:  # fmt: skip
+    """The native module of a checkpoint: of its own spec, or of ``spec``; the rest as :func:`nlblocks.load` has it."""
+    path = checkpoint.path
     if spec is None:
         if checkpoint.spec is None:
             raise InputError(f"{path}: the file carries no spec; give spec=..., such as nlblocks inspect suggests")

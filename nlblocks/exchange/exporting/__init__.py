@@ -1,7 +1,7 @@
 """Blocks and models as ONNX files: written, checked and held against the native model before they get their name."""
 
-from nlblocks.exchange.exporting.export import Exported, export
-from nlblocks.exchange.exporting.metadata import load_spec
+from nlblocks.exchange.exporting.export import export
 from nlblocks.exchange.exporting.sources import BlockSource
+from nlblocks.exchange.exporting.stored import load_spec, stored
 
-__all__ = ["BlockSource", "Exported", "export", "load_spec"]
+__all__ = ["BlockSource", "export", "load_spec", "stored"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -14,21 +13,10 @@ import onnx
 from onnx import numpy_helper
 
 from nlblocks.backend import Array, State, rows
-from nlblocks.errors import InputError
-from nlblocks.exchange.files import read
-from nlblocks.specs.base import BlockSpec, spec_from_dict
+from nlblocks.specs.base import BlockSpec
 
 KEY = "nlblocks"
 """The entry of the metadata that is ours: JSON."""
-
-
-def load_spec(path: str | os.PathLike[str]) -> BlockSpec:
-    """The spec of a block that :func:`export` wrote. Raises InputError for a file without one."""
-    found = metadata_of(read(path)).get("spec")
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: no block's spec is in it; give a file that nlblocks export wrote of a block")
-    spec: BlockSpec = spec_from_dict(found, BlockSpec)
-    return spec
 
 
 def metadata_of(model: onnx.ModelProto) -> dict[str, Any]:
@@ -83,7 +71,7 @@ def located(model: onnx.ModelProto, state: Mapping[str, Array]) -> dict[str, lis
 
     Exporters name, fold, reshape and turn as they like, so it is found by its values.
     """
-    held = list(_constants(model).items())
+    held = list(constants(model).items())
     found = {}
     for name, value in state.items():
         at = _place(name, value, held)
@@ -106,7 +94,7 @@ def _place(name: str, value: Array, held: list[tuple[str, Array]]) -> list[str] 
     return None
 
 
-def _constants(model: onnx.ModelProto) -> dict[str, Array]:
+def constants(model: onnx.ModelProto) -> dict[str, Array]:
     """Every floating tensor that a program holds, by name: those that it starts with, and what Constant nodes give."""
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:

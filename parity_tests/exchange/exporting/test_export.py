@@ -19,7 +19,7 @@ paddle = pytest.importorskip("paddle")
 import nlblocks  # noqa: E402
 from nlblocks import specs  # noqa: E402
 from nlblocks.errors import InputError  # noqa: E402
-from nlblocks.exchange.exporting import export, load_spec  # noqa: E402
+from nlblocks.exchange import export, load_spec  # noqa: E402
 
 SPEC = specs.NonLocal(in_channels=6, mode="dot_product")
 FRAMEWORKS = ("torch", "paddle")

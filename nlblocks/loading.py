@@ -1,0 +1,36 @@
+"""A block from any file that carries it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nlblocks.backend import Backend, DType
+from nlblocks.errors import InputError, file_path
+from nlblocks.specs.base import BlockSpec
+from nlblocks.weights.files import open_checkpoint
+from nlblocks.weights.saving import built
+
+
+def load(
+    path: str | Path,
+    backend: str | Backend | None = None,
+    spec: BlockSpec | None = None,
+    dialect: str | None = None,
+    key: str | None = None,
+    dtype: DType | None = None,
+) -> Any:
+    """The native module of a file that :func:`save`, ``nlblocks convert`` or ``nlblocks export`` wrote.
+
+    Or of any checkpoint of ``spec``: ``dialect`` names the public codebase whose tensors it holds; without it they are
+    canonical names. ``key`` chooses a nested dict, ``dtype`` overrides the file's own. A wrapper prefix such as
+    "module." is dropped. An .onnx file carries its spec itself, and takes none of these but ``dtype``.
+    """
+    target = file_path(path)
+    if target.suffix != ".onnx":
+        return built(open_checkpoint(target, key), backend, spec, dialect, dtype)
+    if any(option is not None for option in (spec, dialect, key)):
+        raise InputError(f"{target}: an ONNX file carries its spec and its names; leave out spec, dialect and key")
+    from nlblocks.exchange.exporting import stored  # an extra
+
+    return built(stored(target), backend, None, None, dtype)
