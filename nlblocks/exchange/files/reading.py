@@ -7,7 +7,7 @@ from pathlib import Path
 
 import onnx
 import onnx.inliner
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from nlblocks.errors import InputError, file_path
 from nlblocks.exchange.files import beside, structure
@@ -103,9 +103,27 @@ def _parsed(data: bytes, target: Path) -> onnx.ModelProto:
         model.ParseFromString(data)
     except DecodeError:
         raise InputError(f"no ONNX file, or cut off; {EXPORTED}") from None
+    if not _is_text(model):
+        raise InputError("has names that are no text; the file is broken: copy or export it again")
     if not model.ir_version or not model.HasField("graph"):
         raise InputError(f"no ONNX file: it has no graph; {EXPORTED}")
     return model
+
+
+def _is_text(message: Message) -> bool:
+    """Whether every name is text: protobuf reads others too, and gives bytes or fails when it is asked for one."""
+    for field, value in message.ListFields():
+        values = value if field.is_repeated else [value]
+        if field.message_type is not None:
+            if not all(_is_text(inner) for inner in values):
+                return False
+        elif field.type == field.TYPE_STRING:
+            try:
+                if not all(isinstance(item, str) for item in values):
+                    return False
+            except UnicodeDecodeError:
+                return False
+    return True
 
 
 def _bytes(target: Path) -> bytes:

@@ -16,7 +16,6 @@ from nlblocks.exchange.programs.doubled import doubled
 from nlblocks.exchange.programs.interface import Interface
 from nlblocks.exchange.programs.lowering import lowered
 
-PROVIDERS = ["CPUExecutionProvider"]
 QUIET = 4
 """onnxruntime's level of messages: fatal ones alone."""
 LACKING = re.compile(r"Could not find an implementation for (\w+)\(\d+\) node with name '(.*?)'")
@@ -66,12 +65,13 @@ def _started(model: onnx.ModelProto) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    told = {"providers": ["CPUExecutionProvider"], "enable_fallback": 0}  # a second try would say so on the terminal
     try:
         if model.ByteSize() <= LIMIT:
-            return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=PROVIDERS)
+            return onnxruntime.InferenceSession(model.SerializeToString(), options, **told)
         with TemporaryDirectory() as folder:  # what protobuf cannot hold goes through files
             write(model, f"{folder}/model.onnx")
-            return onnxruntime.InferenceSession(f"{folder}/model.onnx", options, providers=PROVIDERS)
+            return onnxruntime.InferenceSession(f"{folder}/model.onnx", options, **told)
     except Exception as error:  # it has classes of its own
         raise InputError(f"onnxruntime: {_line(error)}") from None
 

@@ -123,3 +123,8 @@ def no_graph(_: Path) -> Made:
     made = good()
     made.ClearField("graph")
     return made
+
+
+@says("has names that are no text")
+def names_that_are_no_text(_: Path) -> Made:
+    return good().SerializeToString().replace(b"multiply", b"mult\xffply")

@@ -80,8 +80,9 @@ def _fold(node: NodeProto, constants: dict[str, Array], opset: int) -> None:
         values = [onnx.ValueInfoProto(name=name) for name in (*given, *node.output)]
         graph = onnx.helper.make_graph([node], "moves", values[: len(given)], values[len(given) :])
         program = ReferenceEvaluator(graph, opsets={"": opset})
-        result: Any = program.run(None, {name: constants[name] for name in given})
-        constants.update(zip(node.output, result, strict=True))
+        with contextlib.suppress(Exception):  # a shape that does not fit: onnxruntime names the node
+            result: Any = program.run(None, {name: constants[name] for name in given})
+            constants.update(zip(node.output, result, strict=True))
 
 
 def _types(model: onnx.ModelProto) -> Mapping[str, TypeProto.Tensor]:
