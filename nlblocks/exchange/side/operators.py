@@ -12,8 +12,6 @@ from nlblocks.exchange.side.reading import At, Operands, Read, Reader, Row, firs
 
 FLATTENING = 13
 """The opset from which Softmax is taken along one axis: before it was over all axes from the one that it names on."""
-AXES_AS_INPUT = {"ReduceSum": 13}, 18
-"""From which opset on the axes of a reduction are an input."""
 
 
 def _linear(at: At) -> Read:
