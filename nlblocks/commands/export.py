@@ -46,6 +46,7 @@ def export(
     nlblocks export block.safetensors block.onnx --input 1,64,56,56 --dtype float64
     nlblocks export mypkg.models:net net.onnx --input 1,3,224,224
     """
+    os.environ.setdefault("GLOG_minloglevel", "2")  # Paddle's, read when it is imported: it says what it does
     given = _source(source, backend, ctx.args, seed)
     if ":" in source:
         refuse_options(ctx, "a model is of its own framework, with its own weights", "backend", "seed")

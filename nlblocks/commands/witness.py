@@ -41,6 +41,7 @@ def cache_folder() -> Path:
 
 def verify_files(specs: Sequence[BlockSpec], frameworks: Sequence[str], seed: int, json_file: Path) -> bool:
     """Hear what everybody says of every spec, print a table, and write it all down. Whether all agree."""
+    os.environ.setdefault("GLOG_minloglevel", "2")  # Paddle's, read when it is imported: it says what it does
     from nlblocks.exchange.witness import hear  # here: nothing else needs onnx
 
     console = Console()

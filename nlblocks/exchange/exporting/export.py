@@ -87,7 +87,10 @@ def export(
         checks, notes = [*checks, *found], [*notes, *more]
     _refuse_different(target, checks)
     _name_axes(model, own, axes, grown)
-    described(model, backend=own.backend, dtype=dtype, spec=own.spec, state=own.state, seed=own.seed)
+    described(
+        model, backend=own.backend, dtype=dtype, spec=own.spec, maps=own.native(random=False).maps, state=own.state,
+        seed=own.seed,
+    )  # fmt: skip
     onnx.checker.check_model(model)
     write(model, target)
     return Exported(

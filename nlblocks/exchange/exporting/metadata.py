@@ -3,45 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
 from nlblocks.backend import Array, State, rows
+from nlblocks.exchange.files import notes
 from nlblocks.specs.base import BlockSpec
-
-KEY = "nlblocks"
-"""The entry of the metadata that is ours: JSON."""
-
-
-def metadata_of(model: onnx.ModelProto) -> dict[str, Any]:
-    """What :func:`described` wrote; nothing in another's file."""
-    text = next((entry.value for entry in model.metadata_props if entry.key == KEY), "{}")
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = {}
-    return found if isinstance(found, dict) else {}
 
 
 def described(
-    model: onnx.ModelProto, *, backend: str, dtype: str, spec: BlockSpec | None, state: State, seed: int | None
-) -> None:
+    model: onnx.ModelProto, *, backend: str, dtype: str, spec: BlockSpec | None, maps: Sequence[str], state: State,
+    seed: int | None,
+) -> None:  # fmt: skip
     """Write into a program what it is of: the spec, the seed of what was drawn, a digest of the weights, versions.
 
     Where every weight is in the program, as it is or turned, it also says where: the state can be read from it again.
     """
     found = {
         "spec": None if spec is None else spec.to_dict(), "backend": backend, "dtype": dtype, "seed": seed,
-        "sha256": digest(state), "versions": versions(backend), "weights": located(model, state),
+        "sha256": digest(state), "versions": versions(backend), "weights": located(model, state), "maps": list(maps),
     }  # fmt: skip
-    entry = model.metadata_props.add()
-    entry.key, entry.value = KEY, json.dumps(found)
+    notes.put(model, found)
+    model.producer_name = model.producer_name or backend
 
 
 def digest(state: Mapping[str, Array]) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from nlblocks.errors import InputError, file_path
-from nlblocks.exchange.exporting.metadata import constants, digest, metadata_of
-from nlblocks.exchange.files import read
+from nlblocks.exchange.exporting.metadata import constants, digest
+from nlblocks.exchange.files import notes, read
 from nlblocks.specs.base import BlockSpec, spec_from_dict
 from nlblocks.weights.files import DTYPES, Checkpoint, Tensor, in_memory
 from nlblocks.weights.files.contents import UNSAID
@@ -17,14 +17,14 @@ from nlblocks.weights.files.contents import UNSAID
 
 def load_spec(path: str | os.PathLike[str]) -> BlockSpec:
     """The spec of a block that :func:`export` wrote. Raises InputError for a file without one."""
-    return _spec(metadata_of(read(path)), path)
+    return _spec(notes.of(read(path)), path)
 
 
 def stored(path: str | os.PathLike[str]) -> Checkpoint:
     """A block's tensors under canonical names, with its spec. Raises InputError where not all are in the file."""
     target = file_path(path)
     model = read(target)
-    said = metadata_of(model)
+    said = notes.of(model)
     spec = _spec(said, target)
     places, held = said.get("weights"), constants(model)
     if not isinstance(places, dict) or any(_source(at) not in held for at in places.values()):

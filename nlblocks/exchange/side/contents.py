@@ -12,7 +12,7 @@ import onnx
 from onnx import inliner
 
 from nlblocks.errors import file_path
-from nlblocks.exchange.files import read
+from nlblocks.exchange.files import notes, read
 from nlblocks.exchange.side.tensors import inputs_of, tensors_of
 from nlblocks.weights.files import DTYPES, Checkpoint, Tensor, in_memory
 from nlblocks.weights.files.contents import UNSAID
@@ -45,7 +45,8 @@ def contents(path: str | os.PathLike[str]) -> Contents:
     tensors: dict[str, Tensor] = {
         name: in_memory(np.array(array, order="C"), DTYPES[array.dtype.name]) for name, array in arrays.items()
     }
-    return Contents(tuple(_lines(model)), Checkpoint(target, "ONNX", UNSAID, "", tensors), tuple(linear))
+    spec = notes.of(model).get("spec")
+    return Contents(tuple(_lines(model)), Checkpoint(target, "ONNX", UNSAID, "", tensors, spec=spec), tuple(linear))
 
 
 def _lines(model: onnx.ModelProto) -> Iterator[str]:

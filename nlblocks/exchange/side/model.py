@@ -8,7 +8,7 @@ from typing import Any
 
 import onnx
 
-from nlblocks.exchange.files import read
+from nlblocks.exchange.files import notes, read
 from nlblocks.exchange.side.program import Program
 from nlblocks.exchange.side.tracing import OnnxTracer
 
@@ -24,6 +24,10 @@ class OnnxModel(Program):
 
     def __init__(self, source: str | os.PathLike[str] | onnx.ModelProto) -> None:
         if isinstance(source, onnx.ModelProto):
+            model = source
             super().__init__(source)
         else:
-            super().__init__(read(source), Path(source).name)
+            model = read(source)
+            super().__init__(model, Path(source).name)
+        maps = notes.of(model).get("maps", ())  # a block gives its maps only where they are asked for
+        self.outputs = tuple(name for name in self.outputs if name not in maps)
