@@ -149,8 +149,12 @@ def candidates(
                     yield found
 
 
-def confirmed(folds: Sequence[Fold], states: tuple[State, State]) -> Iterator[Fold]:
-    """Those that the weights of both models speak for."""
+def confirmed(folds: Sequence[Fold], states: tuple[State, State], *, frozen: bool) -> Iterator[Fold]:
+    """Those that the weights of both models speak for.
+
+    Those of another model say nothing. Beside a side that is ``frozen``, which exporters fold for, a bias of the folded
+    layer alone is enough then; beside two that train, it is a layer that is missing.
+    """
     for fold in folds:
         own, held = states[fold.side], fold.values(states[1 - fold.side])
         error = fold.off(own, held)
@@ -158,5 +162,5 @@ def confirmed(folds: Sequence[Fold], states: tuple[State, State]) -> Iterator[Fo
         biased = "bias" in fold.folded.refs and "bias" not in fold.layer.refs
         if error <= ROUNDED:
             yield replace(fold, error=error)
-        elif biased and not plain:
+        elif frozen and biased and not plain:
             yield fold

@@ -57,7 +57,7 @@ class Pairing:
             and self.frozen[other == "right"]
             and not unit.refs[role].read(state).any()
         ]
-        folds = tuple(confirmed(self.foldable, states))
+        folds = tuple(confirmed(self.foldable, states, frozen=any(self.frozen)))
         norms = [fold.norm for fold in folds]
         left, right = (tuple(u for u in units if u not in norms) for units in (self.left_only, self.right_only))
         found = replace(self, folds=folds, left_only=left, right_only=right, left_out=tuple(zeros))
