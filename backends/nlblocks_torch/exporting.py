@@ -40,7 +40,9 @@ def exported(
     given = tuple(_tensor(x, like) for x in inputs)
     called = _Called(module, attention)
     errors = []
+    fused = torch.backends.mha.get_fastpath_enabled()  # an operator of its own, that neither way knows
     try:
+        torch.backends.mha.set_fastpath_enabled(False)
         module.eval()
         called.eval()
         for way in (_traced, _read):
@@ -52,6 +54,7 @@ def exported(
             except Exception as error:  # exporters raise whatever they meet
                 errors.append(f"{type(error).__name__}: {' '.join(str(error).split())[:SAID]}")
     finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
         for part, mode in modes.items():
             part.training = mode
     both = "; and the newer way: ".join(errors)

@@ -145,22 +145,23 @@ def _refuse_different(target: Path, checks: list[Comparison]) -> None:
 def _name_axes(model: onnx.ModelProto, source: Source, axes: Axes, grown: Collection[str]) -> None:
     """Say the shapes of the outputs: whole numbers, and names where an extent follows an input's, by two runs."""
     runs = [source.native(longer, random=False) for longer in ((), grown)]
-    names: dict[tuple[int, ...], str] = {}
+    names: dict[tuple[int | None, tuple[int, ...]], str] = {}  # by extents on an axis, and on any
     for index, each in enumerate(axes):
         for axis, name in each.items():
-            names.setdefault(tuple(run.inputs[index].shape[axis] for run in runs), name)
+            extents = tuple(run.inputs[index].shape[axis] for run in runs)
+            for place in (axis, None):
+                names.setdefault((place, extents), name)
     first, second = (run.outputs(source.dtype) for run in runs)
     for value in model.graph.output:
         tensor = value.type.tensor_type
         del tensor.shape.dim[:]
         for axis, extents in enumerate(zip(first[value.name].shape, second[value.name].shape, strict=True)):
             dim = tensor.shape.dim.add()
-            if extents in names:
-                dim.dim_param = names[extents]
-            elif extents[0] == extents[1]:
+            if extents[0] == extents[1]:
                 dim.dim_value = extents[0]
             else:
-                dim.dim_param = f"{value.name}_{axis}"
+                own = names.get((axis, extents)) or names.get((None, extents))
+                dim.dim_param = own or f"{value.name}_{axis}"
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int | str, ...]]:

@@ -94,6 +94,34 @@ def test_any_model_is_exported(tmp_path: Path) -> None:
     assert found.shapes["output_scores"] == ("batch", 5)
 
 
+class Square(torch.nn.Module):
+    def forward(self, x: Any) -> Any:
+        return torch.nn.functional.interpolate(x, scale_factor=2) - 1.0
+
+
+def test_an_extent_is_called_after_the_one_on_its_own_axis(tmp_path: Path) -> None:
+    found = export(torch.nn.Conv2d(3, 2, 3, padding=1), tmp_path / "a.onnx", inputs=(2, 3, 8, 8), dynamic=True)
+    assert found.shapes["output"] == ("batch", 2, "height", "width")
+    found = export(Square(), tmp_path / "b.onnx", inputs=(2, 3, 8, 8), dynamic=True)
+    assert found.shapes["output"] == ("batch", 3, "output_2", "output_3")
+
+
+class Attending(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = torch.nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, x: Any) -> Any:
+        return self.attention(x, x, x, need_weights=False)[0]
+
+
+def test_attention_that_torch_would_fuse_is_exported_with_any_batch(tmp_path: Path) -> None:
+    before = torch.backends.mha.get_fastpath_enabled()
+    found = export(Attending(), tmp_path / "a.onnx", inputs=(2, 5, 8), dynamic=True)
+    assert found.shapes["x"][0] == "batch"
+    assert torch.backends.mha.get_fastpath_enabled() is before
+
+
 @pytest.mark.parametrize("what", ["weight", "attribute", "axis"])
 def test_a_program_that_differs_is_not_written(tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from nlblocks_torch import exporting
