@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from nlblocks.backend import Array
 from nlblocks.parity.pairing.names import likeness, tokens
 from nlblocks.parity.pairing.units import Unit
 from nlblocks.parity.tracing import vocabulary
@@ -33,6 +36,11 @@ RESIZED = 0.5, 2.0
 """The same of one kind and another shape: a fault to be told, where nothing better is left."""
 STRANGERS = -1.0
 """Less than leaving both without a partner."""
+EXACT = 250 * 250
+"""Up to so many pairs the names of all are read: it takes a few seconds. Of more, those of pairs that are NEAR."""
+NEAR, NEARER = 8, 1
+"""How many units off a pair may be from where kinds and shapes alone put it: as far as names may move it. The second is
+for pairs of other shapes, of which there are many and which names seldom move."""
 
 
 def same_names(a: Sequence[Unit], b: Sequence[Unit]) -> Matches:
@@ -52,20 +60,17 @@ def called_alike(a: Sequence[Unit], b: Sequence[Unit]) -> bool:
     return mine == theirs and len(set(mine)) == len(mine)
 
 
-def _worth(a: Unit, b: Unit) -> float:
-    """What it is worth to pair two units; below zero it must not be."""
+def _worth(a: Unit, b: Unit) -> tuple[float, float]:
+    """What it is worth to pair two units, and what names of full likeness add; below zero it must not be."""
     (kind, shape), (other_kind, other_shape) = a.signature, b.signature
     if kind == other_kind:
-        base, named = TWINS if shape == other_shape else RESIZED
-    elif shape != other_shape:
-        return STRANGERS
-    elif "tensor" in (kind, other_kind) and a.buffers == b.buffers:
-        base, named = UNBOUND
-    elif kind in FAMILIES and FAMILIES[kind] == FAMILIES.get(other_kind):
-        base, named = RELATED
-    else:
-        return STRANGERS
-    return base + named * likeness(a.name, b.name)
+        return TWINS if shape == other_shape else RESIZED
+    if shape == other_shape:
+        if "tensor" in (kind, other_kind) and a.buffers == b.buffers:
+            return UNBOUND
+        if kind in FAMILIES and FAMILIES[kind] == FAMILIES.get(other_kind):
+            return RELATED
+    return STRANGERS, 0.0
 
 
 def in_order(
@@ -75,26 +80,68 @@ def in_order(
 
     Where they are ``named`` alike, only those of one name.
     """
-    n, m = len(rows), len(columns)
-    worths = [
-        [STRANGERS if named and _apart(a[row], b[column]) else _worth(a[row], b[column]) for column in columns]
-        for row in rows
-    ]
-    best = [[0.0] * (m + 1) for _ in range(n + 1)]  # from these positions on
-    for x in range(n - 1, -1, -1):
-        for y in range(m - 1, -1, -1):
-            joined = worths[x][y] + best[x + 1][y + 1] if worths[x][y] > 0 else STRANGERS
-            best[x][y] = max(best[x + 1][y], best[x][y + 1], joined)
+    worths = _worths([a[row] for row in rows], [b[column] for column in columns], named=named)
+    best = _best(worths)
     found, x, y = Matches(), 0, 0
-    while x < n and y < m:
-        if worths[x][y] > 0 and best[x][y] == worths[x][y] + best[x + 1][y + 1]:
+    while x < len(rows) and y < len(columns):
+        if worths[x, y] > 0 and best[x, y] == worths[x, y] + best[x + 1, y + 1]:
             found[rows[x]] = columns[y]
             x, y = x + 1, y + 1
-        elif best[x][y] == best[x + 1][y]:
+        elif best[x, y] == best[x + 1, y]:
             x += 1
         else:
             y += 1
     return found
+
+
+def _worths(a: Sequence[Unit], b: Sequence[Unit], *, named: bool) -> Array:
+    """What each pair is worth [of the left, of the right]. Of many, names are read only of those that may be pairs."""
+    forms = [[(unit.signature, unit.buffers) for unit in units] for units in (a, b)]
+    firsts = [dict(zip(own, units, strict=True)) for own, units in zip(forms, (a, b), strict=True)]
+    places = [{form: place for place, form in enumerate(first)} for first in firsts]
+    table = np.array([[_worth(left, right) for right in firsts[1].values()] for left in firsts[0].values()])
+    x, y = (np.array([place[form] for form in own], int) for place, own in zip(places, forms, strict=True))
+    if not (len(a) and len(b)):
+        return np.zeros((len(a), len(b)))
+    base, gain = (table[:, :, part][np.ix_(x, y)] for part in (0, 1))
+    may = base > 0
+    if named:
+        words = [[tokens(unit.name) for unit in units] for units in (a, b)]
+        may &= np.array([[left == right for right in words[1]] for left in words[0]])
+    elif base.size > EXACT:
+        on_some = _on_some_best(base)
+        may &= np.where(base > RESIZED[0], _around(on_some, NEAR), _around(on_some, NEARER))
+    worths = np.where(may, base, STRANGERS)
+    for i, j in zip(*np.nonzero(may), strict=True):
+        worths[i, j] += gain[i, j] * likeness(a[i].name, b[j].name)
+    return worths
+
+
+def _best(worths: Array) -> Array:
+    """The greatest total worth of pairs from these positions on [n + 1, m + 1]."""
+    n, m = worths.shape
+    best = np.zeros((n + 1, m + 1))
+    for x in range(n - 1, -1, -1):
+        joined = np.where(worths[x] > 0, worths[x] + best[x + 1, 1:], STRANGERS)
+        best[x, :m] = np.maximum.accumulate(np.maximum(best[x + 1, :m], joined)[::-1])[::-1]
+    return best
+
+
+def _on_some_best(base: Array) -> Array:
+    """The pairs that some best order without names has."""
+    after = _best(base)
+    before = _best(base[::-1, ::-1])[::-1, ::-1]  # [x, y] is that of what stands before x and y
+    return (base > 0) & (before[:-1, :-1] + base + after[1:, 1:] >= after[0, 0])
+
+
+def _around(pairs: Array, reach: int) -> Array:
+    """The pairs that lie no farther than ``reach`` units from one of these, on either side."""
+    whole = np.pad(pairs.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    (top, bottom), (left, right) = (
+        (np.clip(np.arange(n) - reach, 0, n), np.clip(np.arange(n) + reach + 1, 0, n)) for n in pairs.shape
+    )
+    upper, lower = (whole[np.ix_(row, right)] - whole[np.ix_(row, left)] for row in (top, bottom))
+    return lower > upper
 
 
 def _apart(a: Unit, b: Unit) -> bool:

@@ -20,6 +20,7 @@ KNOWN = 200_000
 """Likenesses that are remembered: the names of two models of 400 layers, one by one."""
 
 
+@lru_cache(maxsize=KNOWN)
 def tokens(name: str) -> tuple[str, ...]:
     """The words of a dotted name, without case and underscores, synonyms as one."""
     words = [word.strip("_").lower().replace("_", "") for word in name.split(".") if word.strip("_")]
