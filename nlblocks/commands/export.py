@@ -68,7 +68,8 @@ def _source(text: str, backend: str | None, arguments: Sequence[str], seed: int)
     """What is exported: a spec, a block with its weights, or a model."""
     if text in kinds():
         return spec_from_options(text, arguments) if arguments else entry(text).example
-    if arguments:
+    known = Path(text).is_file() or text.endswith(".json") or ":" in text
+    if arguments and known:
         raise InputError(f"{arguments[0]} is no option of export; fields of a spec follow the name of its kind")
     if text.endswith(".json"):
         return spec_from_file(Path(text))

@@ -225,3 +225,19 @@ def test_without_the_exporter_one_line_says_what_to_install(monkeypatch: pytest.
     monkeypatch.setattr(exporting, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"not installed: pip install --no-deps paddle2onnx$"):
         exporting.exported(Net(numbers), [np.zeros((3, 4))], names=["x"], outputs=["y"])
+
+
+class Recurrent(paddle.nn.Layer):  # type: ignore[misc]
+    """Without gates: paddle2onnx leaves it out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = paddle.nn.SimpleRNN(4, 3)
+
+    def forward(self, x: Any) -> Any:
+        return self.rnn(x)[0]
+
+
+def test_an_operator_that_is_left_out_without_a_word_is_said() -> None:
+    with pytest.raises(InputError, match=r"paddle2onnx writes nothing for .*rnn"):
+        exporting.exported(Recurrent(), [np.ones((2, 5, 4), np.float32)], names=["x"], outputs=["y"])

@@ -12,6 +12,8 @@ GENERATED = re.compile(
     re.IGNORECASE,
 )
 """How names begin that an exporter made up."""
+NUMBERS = {"eps", "epsilon", "one", "zero", "half", "two", "min", "max", "axis", "dim", "factor"}
+"""What numbers of a program are called by those who write graphs by hand."""
 SCOPES = "pkg.torch.onnx.name_scopes"
 """What torch's exporter calls the modules that a node is in, from the model down, and the node."""
 
@@ -27,7 +29,8 @@ def of_one(name: str, ndim: int) -> bool:
     Whatever writes a graph calls the numbers of its program by paths and counters.
     """
     dotted = re.fullmatch(r"\w+(\.\w+)+", name) is not None
-    return said(name) and (dotted or (ndim > 0 and re.fullmatch(r"[a-zA-Z_]+", name) is not None))
+    plain = re.fullmatch(r"[a-zA-Z_]+", name) is not None
+    return said(name) and (dotted or (plain and (ndim > 0 or name.lower() not in NUMBERS)))
 
 
 def module_path(node_name: str) -> str:

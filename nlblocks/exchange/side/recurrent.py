@@ -6,13 +6,15 @@ Here each direction has its weights as the frameworks keep them, under the names
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
+from onnx import numpy_helper
 
 from nlblocks.backend import Array, State
+from nlblocks.exchange.programs import Evaluator
 from nlblocks.exchange.side.naming import scope_of
 from nlblocks.parity.recording import Recurrent
 
@@ -24,6 +26,10 @@ USUAL = {"direction", "hidden_size", "linear_before_reset"}
 """Attributes of networks that frameworks have too; with others a node stays as it is."""
 UNUSUAL = {"layout", "input_forget"}
 """Others, which say nothing where they are 0."""
+JOINING = frozenset({"Concat", "Constant", "Identity", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"})
+"""Operators that exporters join and turn weights by."""
+OPSET = 17
+"""The version of these that are read: axes are inputs since 13."""
 NO_WEIGHTS = frozenset({1, 2, 3})
 """Where a node that was split has lengths and what it starts from; its weights come behind."""
 
@@ -31,6 +37,7 @@ NO_WEIGHTS = frozenset({1, 2, 3})
 def split(graph: onnx.GraphProto, held: State) -> State:
     """The weights of recurrent nodes by direction; the nodes take [x, lengths, state, state, *weights] from then on."""
     found, layers = State(), Counter[str]()
+    held = {**held, **_folded(graph, held)}
     for node in graph.node:
         attrs = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
         given = [*node.input, *[""] * 8][:8]
@@ -55,8 +62,37 @@ def split(graph: onnx.GraphProto, held: State) -> State:
                 found[name] = np.concatenate([parts[gate] for gate in gates])
                 taken.append(name)
         layers[scope] += 1
-        node.input[:] = [given[0], given[4], given[5], given[6], *taken]
+        states = ["" if name in held and not held[name].any() else name for name in given[5:7]]  # zeros are the default
+        node.input[:] = [given[0], given[4], *states, *taken]
     return found
+
+
+def _folded(graph: onnx.GraphProto, held: State) -> State:
+    """What recurrent nodes take that is computed from constants alone: an exporter may join weights in the graph."""
+    wanted = [name for node in graph.node if node.op_type in GATES for name in (*node.input[1:4], *node.input[5:7])]
+    makers = {name: node for node in graph.node for name in node.output}
+    nodes: dict[int, onnx.NodeProto] = {}
+    found = [name for name in wanted if name in makers and name not in held and _fixed(name, makers, held, nodes)]
+    if not found:
+        return {}
+    kept = [node for node in graph.node if id(node) in nodes]
+    used = {name for node in kept for name in node.input}
+    part = onnx.helper.make_graph(
+        kept, "weights", [], [onnx.ValueInfoProto(name=name) for name in dict.fromkeys(found)],
+        [numpy_helper.from_array(value, name) for name, value in held.items() if name in used and name not in makers],
+    )  # fmt: skip
+    return Evaluator(onnx.helper.make_model(part, opset_imports=[onnx.helper.make_opsetid("", OPSET)])).run({})
+
+
+def _fixed(name: str, makers: Mapping[str, onnx.NodeProto], held: State, nodes: dict[int, onnx.NodeProto]) -> bool:
+    """Whether a value is computed from constants alone; by which ``nodes``."""
+    node = makers.get(name)
+    if node is None:
+        return name == "" or name in held
+    if node.op_type not in JOINING or not all(_fixed(taken, makers, held, nodes) for taken in node.input):
+        return False
+    nodes[id(node)] = node
+    return True
 
 
 def is_split(inputs: Sequence[str]) -> bool:

@@ -110,3 +110,21 @@ def test_the_command_takes_a_file(file: onnx.ModelProto, tmp_path: Path, monkeyp
     missing = call("compare", "none.onnx", "net.onnx", "--input", "2,3,8,8")
     assert missing.exit_code == 2
     assert missing.stderr == "nlblocks: none.onnx: cannot be read: No such file or directory\n"
+
+
+class Gated(nn.Module):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.gamma = nn.Linear(4, 4), nn.Parameter(torch.tensor(0.2))
+
+    def forward(self, x: Any) -> Any:
+        return x + self.gamma * self.fc(x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_single_number_of_the_model_is_its_parameter(dtype: Any) -> None:
+    net = Gated().eval().to(dtype)
+    file = exported(net, torch.randn(2, 4, dtype=dtype))
+    for pair in ((OnnxModel(file), net), (net, OnnxModel(file))):
+        report = parity.compare(*pair, (2, 4))
+        assert report, str(report)

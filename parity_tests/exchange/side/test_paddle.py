@@ -35,3 +35,28 @@ def test_a_block_of_paddles_is_its_file(spec: specs.BlockSpec, require: Any) -> 
     for other in (block, nlblocks.build(spec, backend="torch")):
         report = parity.compare(OnnxModel(file), other, shape)
         assert report, str(report)
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+@pytest.mark.parametrize("how", [{}, {"direction": "bidirect"}, {"num_layers": 2}])
+def test_a_recurrent_network_of_paddles_is_its_file(name: str, how: dict[str, Any], require: Any) -> None:
+    """Its weights are joined, cut and turned in the graph, and it starts from zeros that are written down."""
+    require("paddle")
+    import paddle
+
+    from nlblocks_paddle.exporting import exported
+
+    class Net(paddle.nn.Layer):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = getattr(paddle.nn, name)(8, 5, **how)
+            self.last = paddle.nn.Linear(10 if "direction" in how else 5, 3)
+
+        def forward(self, x: Any) -> Any:
+            return self.last(self.rnn(x)[0][:, -1])
+
+    net = Net()
+    net.eval()
+    x = np.ones((2, 6, 8), np.float32)
+    report = parity.compare(OnnxModel(exported(net, [x], names=["x"], outputs=["y"])), net, x.shape)
+    assert report, str(report)
