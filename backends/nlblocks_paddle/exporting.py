@@ -107,9 +107,7 @@ def exported(
     lost = [name for value, name in zip(model.graph.output, outputs, strict=True) if value.name not in made]
     if lost:
         raise InputError(f"{who}: paddle2onnx loses {', '.join(lost)}: an input that is given back as it came")
-    there = (
-        made | {value.name for value in model.graph.input} | {tensor.name for tensor in model.graph.initializer} | {""}
-    )
+    given = {held.name for held in (*model.graph.input, *model.graph.initializer)}
     without = sorted({name for node in model.graph.node for name in node.input} - made - given - {""})
     if without:  # it leaves an operator out without a word, such as rnn without gates
         raise InputError(f"{who}: paddle2onnx writes nothing for {', '.join(without)[:SAID]}")
