@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 import onnx.version_converter
 from onnx import helper
+from onnx.numpy_helper import from_array
 
 from nlblocks.errors import InputError
 from nlblocks.exchange.programs.doubled import doubled
@@ -21,7 +23,29 @@ def opset_of(model: onnx.ModelProto) -> int:
 
 
 def modern(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A float64 program of an older opset than 11 in that one, any other as it is. Raises InputError where none is."""
+    """A float64 program of an older opset than 11 in that one, any other as it is. Raises InputError where none is.
+
+    A loop that is given no condition has one that holds: the reference evaluator takes none for one that does not.
+    """
+    return _conditioned(_converted(model))
+
+
+def _conditioned(model: onnx.ModelProto) -> onnx.ModelProto:
+    if not any(node.op_type == "Loop" and not node.input[1] for node in model.graph.node):
+        return model
+    found, nodes = onnx.ModelProto(), []
+    found.CopyFrom(model)
+    for node in found.graph.node:
+        if node.op_type == "Loop" and not node.input[1]:
+            node.input[1] = f"{node.output[0]}_holds"
+            nodes.append(helper.make_node("Constant", [], [node.input[1]], value=from_array(np.array(True))))
+        nodes.append(node)
+    del found.graph.node[:]
+    found.graph.node.extend(nodes)
+    return found
+
+
+def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
     opset = opset_of(model)
     if opset >= OLDEST:
         return model

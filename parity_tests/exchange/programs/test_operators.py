@@ -115,3 +115,21 @@ def test_the_greatest_is_looked_for_where_the_opset_says(opset: int, count: int)
     found = Evaluator(program(Case("Hardmax", (IMAGE,), F.relu, attrs), opset)).run({"x0": IMAGE})["y"]
     assert found.sum() == count
     assert found[0].ravel()[IMAGE[0].argmax()] == 1
+
+
+@pytest.mark.parametrize("condition", ["", "holds"])
+def test_a_loop_without_a_condition_runs_all_its_turns(condition: str) -> None:
+    values = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, [1]) for name in ("v", "more")]
+    turn = [helper.make_tensor_value_info("turn", TensorProto.INT64, [])]
+    holds = [helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("goes", "on")]
+    nodes = [helper.make_node("Add", ["v", "v"], ["more"]), helper.make_node("Identity", ["goes"], ["on"])]
+    body = helper.make_graph(nodes, "body", [*turn, holds[0], values[0]], [holds[1], values[1]])
+    held = [numpy_helper.from_array(np.array(3), "n"), numpy_helper.from_array(np.array(True), "holds")]
+    loop = helper.make_node("Loop", ["n", condition, "x"], ["y"], body=body)
+    ends = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, [1]) for name in ("x", "y")]
+    model = helper.make_model(
+        helper.make_graph([loop], "g", ends[:1], ends[1:], held),
+        opset_imports=[helper.make_opsetid("", 17)], ir_version=8,
+    )  # fmt: skip
+    for runner in (Evaluator(model), Runtime(model, "float64")):
+        np.testing.assert_array_equal(runner.run({"x": np.array([1.0])})["y"], [8.0])
