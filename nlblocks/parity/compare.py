@@ -25,8 +25,9 @@ def compare(
     the inputs or models cannot be used at all: where both models fail however they are run.
 
     Args:
-        left: A model: torch, Paddle, or of another registered backend; or an ONNX file (:class:`nlblocks.OnnxModel`),
-            which has no training: forward in evaluation alone is compared, and said to be.
+        left: A model: torch, Paddle, or of another registered backend; or an ONNX file, as
+            :class:`nlblocks.exchange.side.OnnxModel`, which has no training: forward in evaluation alone is compared,
+            and said to be.
         right: The other one.
         inputs: An array, the shape of a random input, a tuple of these, or a dict of them by forward's argument names.
         rename: Pairs by hand: {left name or prefix: right name}, or a function from left to right parameter names.

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 import onnx
 from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 
-OFF = 2.0**-24
-"""The most that float32 rounds a number by, in units of itself."""
+from nlblocks.exchange.programs import written
+from nlblocks.numerics.tolerance import EPSILON
+
 SHORT = 2**12
 """Numbers that are a multiple of a power of two below this are meant as they are: 1, 0.5, 49."""
 HIDING = 1e30
 """Numbers from here on hide scores: moved they would be infinite."""
-ROUND = 64
-"""Denominators up to this are looked for in what float32 rounded: 1/6, 1/49."""
 
 
 def moved(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -49,7 +46,8 @@ def exact_eps(model: onnx.ModelProto) -> onnx.ModelProto:
         eps = next((a for a in node.attribute if a.name == "epsilon"), None)
         if node.op_type == "BatchNormalization" and (eps is None or eps.f):
             names = [f"{node.output[0]}_{what}" for what in ("eps", "variance")]
-            value = np.array(given(1e-5 if eps is None else eps.f))
+            held = 1e-5 if eps is None else eps.f
+            value = np.array(written(held) or held)
             found.graph.initializer.append(numpy_helper.from_array(value, names[0]))
             nodes.append(helper.make_node("Add", [node.input[4], names[0]], [names[1]], name=names[1]))
             node.input[4] = names[1]
@@ -62,18 +60,11 @@ def exact_eps(model: onnx.ModelProto) -> onnx.ModelProto:
     return found
 
 
-def given(number: float) -> float:
-    """What float32 was given, from what it made of it: a simple fraction, or the shortest decimal."""
-    held = np.float32(number)
-    simple = float(Fraction(float(held)).limit_denominator(ROUND))
-    return simple if np.float32(simple) == held else float(str(held))
-
-
 def _move(tensor: TensorProto) -> None:
     if tensor.data_type in (TensorProto.FLOAT, TensorProto.DOUBLE) and not any(extent != 1 for extent in tensor.dims):
         value, name = numpy_helper.to_array(tensor), tensor.name
         if value.size and _rounded(float(value.reshape(-1)[0])):
-            tensor.CopyFrom(numpy_helper.from_array(np.asarray(value * (1.0 + OFF), value.dtype), name))
+            tensor.CopyFrom(numpy_helper.from_array(np.asarray(value * (1.0 + EPSILON["float32"]), value.dtype), name))
 
 
 def _rounded(value: float) -> bool:

@@ -12,10 +12,9 @@ from onnx import inliner
 
 from nlblocks.backend import Array
 from nlblocks.errors import InputError
-from nlblocks.exchange.programs import Evaluator
+from nlblocks.exchange.programs import Evaluator, written
 from nlblocks.exchange.side import recurrent
 from nlblocks.exchange.side.naming import scope_of
-from nlblocks.exchange.side.numbers import written
 from nlblocks.exchange.side.operators import ARITHMETIC, ROWS, flat, read
 from nlblocks.exchange.side.reading import At, Read
 from nlblocks.exchange.side.tensors import captured, inputs_of, taken_by, tensors_of

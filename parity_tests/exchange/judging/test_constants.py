@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nlblocks.backend import Array
 from nlblocks.exchange.judging import exact_eps, witnesses
-from nlblocks.exchange.judging.constants import given
+from nlblocks.exchange.programs import written
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4))
 
@@ -65,4 +65,4 @@ def test_an_eps_can_be_said_exactly() -> None:
 
 @pytest.mark.parametrize("number", [1e-5, 1e-3, 0.1, 1 / 6, 3.1, 1 / 49, 1.0])
 def test_what_float32_was_given_is_found_again(number: float) -> None:
-    assert given(float(np.float32(number))) == number
+    assert written(float(np.float32(number))) == number
