@@ -85,7 +85,8 @@ class ReportData:
         passed, explained, accepted, undecided, problem, relative, error, scale, noise, ratio, index, values; a complex
         value is its two parts), ``accept`` are the causes that were accepted, ``layers`` has a row per operation of the
         left model (op, left, right, error), ``steps`` one per step of training with the ``optimisers``;
-        ``pairs``, ``left_only``, ``right_only`` and ``ambiguous`` are the pairing; ``left``, ``right``, ``inputs``
+        ``pairs`` (the rows of :class:`.pairing.Pairing`: left, right, role, left_shape, right_shape, move, by,
+        ambiguous), ``left_only``, ``right_only`` and ``ambiguous`` are the pairing; ``left``, ``right``, ``inputs``
         (shapes), ``seed`` and ``seconds`` tell what was run.
         """
         return {
@@ -105,16 +106,7 @@ class ReportData:
             "optimisers": list(self.optimisers),
             "not_compared": self.not_compared,
             "undecided": self.undecided,
-            "pairs": [
-                {
-                    "left": str(a),
-                    "right": str(b),
-                    "role": role,
-                    "shape": list(a.shape),
-                    "transposed": a.transposed != b.transposed,
-                }
-                for a, b, role, *_ in self.pairing.roles()
-            ],
+            "pairs": [row.to_dict() for row in self.pairing.rows()],
             "left_only": [str(unit) for unit in self.pairing.left_only],
             "right_only": [str(unit) for unit in self.pairing.right_only],
             "ambiguous": list(self.pairing.ambiguous),

@@ -151,9 +151,9 @@ def _apart(a: Unit, b: Unit) -> bool:
 
 def leftovers(
     a: Sequence[Unit], b: Sequence[Unit], known: Mapping[int, int], *, named: bool
-) -> tuple[Matches, list[str]]:
-    """The pairs of what runs in another order, by kind and shape; what is said where more than one partner would do."""
-    found, ambiguous, taken = Matches(), [], set(known.values())
+) -> tuple[Matches, dict[int, str]]:
+    """The pairs of what runs in another order, by kind and shape; and what is said of those that are but a guess."""
+    found, ambiguous, taken = Matches(), dict[int, str](), set(known.values())
     for i, unit in enumerate(a):
         if i in known:
             continue
@@ -166,7 +166,7 @@ def leftovers(
         best, *others = ranked
         if others and likeness(unit.name, b[others[0]].name) == likeness(unit.name, b[best].name):
             names = ", ".join(b[j].name for j in ranked)
-            ambiguous.append(f"{unit.name} could be any of {names}; taken as {b[best].name}, use rename= to say")
+            ambiguous[i] = f"{unit.name} could be any of {names}; taken as {b[best].name}, use rename= to say"
         found[i] = best
         taken.add(best)
     return found, ambiguous

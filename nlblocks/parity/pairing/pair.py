@@ -7,7 +7,7 @@ sides, and help elsewhere; then order; then kind and shape alone. At last come t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from nlblocks.backend import State
 from nlblocks.parity.pairing import transfer
@@ -18,6 +18,7 @@ from nlblocks.parity.pairing.fused import split_fused, split_layers
 from nlblocks.parity.pairing.loose import pair_loose
 from nlblocks.parity.pairing.misplaced import Misplaced, misplaced
 from nlblocks.parity.pairing.rename import Rename, check_rename, hinted, renamed
+from nlblocks.parity.pairing.rows import By, PairRow
 from nlblocks.parity.pairing.units import Ref, Unit, units
 from nlblocks.parity.tracing import Trace, TraceGraph
 
@@ -31,7 +32,8 @@ class Pairing:
     ``foldable`` are norms of one side that may be folded into layers of the other; ``folds`` those that are.
     ``frozen`` are the sides that have nothing to train: what makes no difference may have been left out of them, as
     the biases that are zero, ``left_out`` by the name of the tensor and its side. ``misplaced`` are weights that both
-    models hold and use otherwise.
+    models hold and use otherwise. ``decided`` tells by the left's tensor what joined it to its partner, and ``guessed``
+    are those for which another would have done.
     """
 
     pairs: tuple[tuple[Unit, Unit], ...] = ()
@@ -45,6 +47,8 @@ class Pairing:
     frozen: tuple[bool, bool] = (False, False)
     left_out: tuple[tuple[str, str], ...] = ()
     misplaced: tuple[Misplaced, ...] = ()
+    decided: Mapping[str, By] = field(default_factory=dict)
+    guessed: frozenset[str] = frozenset()
 
     def weighed(self, states: tuple[State, State]) -> Pairing:
         """The pairing, with what both models' own weights say: norms that are folded, biases that are left out."""
@@ -88,6 +92,13 @@ class Pairing:
     def names(self) -> dict[str, str]:
         """The right's name of every paired tensor of the left, rows as "name[0:8]"."""
         return {str(a): str(b) for a, b, *_ in self.roles()}
+
+    def rows(self) -> list[PairRow]:
+        """A row for every pair of tensors: names, shapes, what becomes of the layout, and by what it was decided."""
+        return [
+            PairRow.of(a, b, role, self.decided.get(str(a), "layer"), ambiguous=str(a) in self.guessed)
+            for a, b, role, *_ in self.roles()
+        ]
 
     def moved(self, source: State, target: State) -> State:
         """The right model's state ``target`` with the left's values in it; tensors of another size stay as they are.
@@ -182,6 +193,8 @@ def _widened(found: Pairing, more: Pairing) -> Pairing:
         right_only=(*found.right_only, *new(more.right_only, 1)),
         unused=(left, right),
         ambiguous=(*found.ambiguous, *(text for text in more.ambiguous if text not in found.ambiguous)),
+        decided={**more.decided, **found.decided},
+        guessed=found.guessed | more.guessed,
     )
 
 
@@ -192,16 +205,18 @@ def _paired(left: Trace, right: Trace, rename: Rename | None) -> Pairing:
     a, b = split_layers(a, b), split_layers(b, a)
     a = split_fused(a, graphs[0], b, graphs[1])
     b = split_fused(b, graphs[1], a, graphs[0])
-    found = _aligned(a, b, rename)
+    found, by = _aligned(a, b, rename)
     parted = _parted((a, b), graphs, found)
     if sum(map(len, parted)) > len(a) + len(b):
-        again = _aligned(*parted, rename)
+        again, by_again = _aligned(*parted, rename)
         if sum(map(len, parted)) - 2 * len(again) < len(a) + len(b) - 2 * len(found):
-            (a, b), found = parted, again
+            (a, b), found, by = parted, again, by_again
     more, ambiguous = leftovers(a, b, found, named=not hinted(a, b, rename) and called_alike(a, b))
     found |= more
     mine, theirs = dict(enumerate(a)), dict(enumerate(b))
     loose = pair_loose(mine, theirs, found)
+    decided: dict[str, By] = {str(ref): by.get(i, "shape") for i in found for ref in a[i].refs.values()}
+    decided |= {str(ref): "tensor" for unit, _ in loose for ref in unit.refs.values()}
     found = {i: j for i, j in sorted(found.items()) if i in mine and j in theirs}
     taken = set(found.values())
     pairs = with_buffers([*((mine[i], theirs[j]) for i, j in found.items()), *loose], left, right)
@@ -216,19 +231,24 @@ def _paired(left: Trace, right: Trace, rename: Rename | None) -> Pairing:
         foldable=tuple(candidates(pairs, only, (left, right))),
         frozen=(_frozen(left), _frozen(right)),
         unused=(_unused(left, a), _unused(right, b)),
-        ambiguous=tuple(ambiguous),
+        ambiguous=tuple(ambiguous.values()),
+        decided=decided,
+        guessed=frozenset(str(ref) for i in ambiguous for ref in a[i].refs.values()),
         cut=(left.stopped, right.stopped),
     )
 
 
-def _aligned(a: Sequence[Unit], b: Sequence[Unit], rename: Rename | None) -> Matches:
-    """The units that a hint, their names or their order join."""
+def _aligned(a: Sequence[Unit], b: Sequence[Unit], rename: Rename | None) -> tuple[Matches, dict[int, By]]:
+    """The units that a hint, their names or their order join, and which of these it was."""
     found = hinted(a, b, rename)
+    by: dict[int, By] = dict.fromkeys(found, "rename")
     named = not found and called_alike(a, b)
     found |= _still_free(same_names(a, b), found)
+    by |= dict.fromkeys(found.keys() - by.keys(), "name")
     taken = set(found.values())
     rows, columns = [i for i in range(len(a)) if i not in found], [j for j in range(len(b)) if j not in taken]
-    return found | in_order(a, b, rows, columns, named=named)
+    found |= in_order(a, b, rows, columns, named=named)
+    return found, by | dict.fromkeys(found.keys() - by.keys(), "order")
 
 
 def _parted(

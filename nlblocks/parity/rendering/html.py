@@ -122,22 +122,23 @@ def _pairs(report: Mapping[str, Any], prefix: str) -> str:
             f"<code>{escape(p['left'])}</code>",
             f"<code>{escape(p['right'])}</code>",
             escape(p["role"]),
-            "×".join(map(str, p["shape"])),
-            "transposed" if p["transposed"] else "",
+            "×".join(map(str, p["left_shape"])),
+            p["move"],
+            f"{p['by']}, a guess" if p["ambiguous"] else p["by"],
         )
         for p in report["pairs"]
     ]
     rows += [
-        (f"<code>{escape(name)}</code>", '<span class="bad">no partner</span>', "", "", "")
+        (f"<code>{escape(name)}</code>", '<span class="bad">no partner</span>', "", "", "", "")
         for name in report["left_only"]
     ]
     rows += [
-        ('<span class="bad">no partner</span>', f"<code>{escape(name)}</code>", "", "", "")
+        ('<span class="bad">no partner</span>', f"<code>{escape(name)}</code>", "", "", "", "")
         for name in report["right_only"]
     ]
     notes = "".join(f'<p class="note">{escape(text)}</p>' for text in report["ambiguous"])
-    heads = (report["left"], report["right"], "role", "shape", "layout")
-    return listed("Pairing", f"{prefix}pairs", heads, rows, "ttnnn", notes)
+    heads = (report["left"], report["right"], "role", "shape", "layout", "by")
+    return listed("Pairing", f"{prefix}pairs", heads, rows, "ttnnnn", notes)
 
 
 def _layers(layers: Sequence[Mapping[str, Any]], prefix: str) -> str:
