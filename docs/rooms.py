@@ -30,16 +30,19 @@ class Part:
     """A room, or files that belong together: everything that has one place on the floors.
 
     ``modules`` are folders, with all that is in them, or files; the first says what the part does. A room with a
-    ``face`` is imported by what its ``__init__.py`` exports, and by nothing else.
+    ``face`` is imported by what its ``__init__.py`` exports, and by nothing else. ``inner`` are packages inside it that
+    have a face too, while they share its floor.
     """
 
     name: str
     modules: tuple[str, ...]
     face: bool = False
+    inner: tuple[str, ...] = ()
 
 
-def _part(name: str, *also: str, face: bool = False) -> Part:
-    return Part(name, ("nlblocks." + name.removesuffix(".py").replace("/", "."), *also), face)
+def _part(name: str, *also: str, face: bool = False, inner: tuple[str, ...] = ()) -> Part:
+    package = "nlblocks." + name.removesuffix(".py").replace("/", ".")
+    return Part(name, (package, *also), face, tuple(f"{package}.{room}" for room in inner))
 
 
 # The core, from the ground up: a part imports only parts before it.
@@ -53,7 +56,7 @@ FLOORS: tuple[Part, ...] = (
     _part("host.py"),
     _part("numerics", face=True),
     _part("blocks.py"),
-    _part("weights"),
+    _part("weights", inner=("files.containers",)),
     _part("plug.py"),
     _part("catalogue.py"),
     _part("proof", face=True),
@@ -164,7 +167,7 @@ class House:
     @cached_property
     def faces(self) -> dict[str, dict[str, bool]]:
         """The package of each room with a face: the names that it exports, and whether each is a module."""
-        rooms = [part.modules[0] for part in FLOORS if part.face]
+        rooms = [room for part in FLOORS for room in (*part.modules[: part.face], *part.inner)]
         return {room: exports_of(self.modules[room], self.modules) for room in rooms if room in self.modules}
 
     def part_of(self, module: str) -> str:

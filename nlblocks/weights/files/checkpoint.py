@@ -10,13 +10,13 @@ from typing import Any
 
 from nlblocks.backend import State
 from nlblocks.errors import InputError, known
-from nlblocks.weights.files import npz_file, paddle_file, safetensors_file, torch_file
-from nlblocks.weights.files.contents import Contents, check_sharing
+from nlblocks.weights.files import safetensors_file
+from nlblocks.weights.files.contents import Contents
 from nlblocks.weights.files.contents import Path as Keys
 from nlblocks.weights.files.limits import MAX_SHARDS
 from nlblocks.weights.files.pickle_vm import shown
-from nlblocks.weights.files.tensors import Mapped, Tensor
-from nlblocks.weights.files.zip_reader import is_zip, read_directory
+from nlblocks.weights.files.reading import read_contents
+from nlblocks.weights.files.tensors import Tensor
 
 PREFIXES = ("module.", "_orig_mod.", "_layers.")
 """What DataParallel (torch), torch.compile and DataParallel (Paddle) put before every name."""
@@ -94,29 +94,6 @@ def open_checkpoint(path: str | Path, key: str | None = None) -> Checkpoint:
     spec, record = _notes(contents.metadata, path)
     others = {".".join(keys): value for keys, value in contents.others.items()}
     return Checkpoint(path, contents.format, contents.layout, chosen, tensors, others, spec, record)
-
-
-def read_contents(path: Path) -> Contents:
-    """Everything in one file, by its first bytes."""
-    file = Mapped(path)
-    head = bytes(file.bytes[:16])
-    if is_zip(file):
-        entries = read_directory(file)
-        pickled = any(name.split("/")[-1] == "data.pkl" for name in entries)
-        contents = torch_file.read_zip(file, entries) if pickled else npz_file.read(file, entries)
-    elif torch_file.is_legacy(file):
-        contents = torch_file.read_legacy(file)
-    elif len(head) > 8 and head[8:9] == b"{":
-        contents = safetensors_file.read(file)
-    elif head[:1] in (b"\x80", b"(", b"c", b"}", b"]"):
-        contents = paddle_file.read(file)
-    else:
-        raise InputError(
-            f"{path}: not a checkpoint that is read here (torch zip or pickle, .pdparams, .safetensors, index, .npz); "
-            f"it starts with {shown(repr(head[:8]))}"
-        )
-    check_sharing(contents.tensors, file.size, str(path))
-    return contents
 
 
 def _open_shards(path: Path, key: str | None) -> Checkpoint:

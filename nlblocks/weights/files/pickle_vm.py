@@ -314,4 +314,5 @@ def is_key(value: Any) -> bool:
 
 def shown(name: str) -> str:
     """A name from a file, safe to print on one line."""
-    return repr(name if len(name) <= 100 else name[:100] + "…").strip("'\"")
+    name = name if len(name) <= 100 else name[:100] + "…"
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)

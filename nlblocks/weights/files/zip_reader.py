@@ -12,6 +12,10 @@ from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.tensors import Mapped
 
 _END, _END64, _LOCATOR, _ENTRY, _LOCAL = b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\1\2", b"PK\3\4"
+NOT_ALONE = (
+    "is not alone in it: others lie before it, as in one rank's file of a distributed checkpoint; give the folder, "
+    "with its .metadata"
+)
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 
 
@@ -33,11 +37,13 @@ def is_zip(file: Mapped) -> bool:
 
 def read_directory(file: Mapped) -> dict[str, Entry]:
     """The entries by name. Duplicate, overlapping, encrypted and out-of-range ones, and unsafe names, are refused."""
-    count, size, offset = _end_record(file)
+    count, size, offset, end = _end_record(file)
     if size > MAX_HEADER:
         raise _bad(file, f"has a directory of {size} bytes, more than {MAX_HEADER}")
     if offset + size > file.size or count * 46 > size:
         raise _bad(file, "has a directory outside the file: it is truncated or damaged")
+    if offset + size != end:
+        raise _bad(file, NOT_ALONE)
     entries: dict[str, Entry] = {}
     position, stop = offset, offset + size
     for _ in range(count):
@@ -45,11 +51,11 @@ def read_directory(file: Mapped) -> dict[str, Entry]:
         if entry.name in entries:
             raise _bad(file, f"has the name {shown(entry.name)} twice")
         entries[entry.name] = entry
-    end = 0
+    taken = 0
     for entry in sorted(entries.values(), key=lambda entry: entry.start):
-        if entry.start < end:
+        if entry.start < taken:
             raise _bad(file, f"has entries that overlap, at {shown(entry.name)}")
-        end = entry.start + entry.packed
+        taken = entry.start + entry.packed
     return entries
 
 
@@ -69,8 +75,8 @@ def inflate(file: Mapped, entry: Entry, limit: int | None = None) -> bytes:
     return data[:wanted]
 
 
-def _end_record(file: Mapped) -> tuple[int, int, int]:
-    """(entries, directory size, directory offset)."""
+def _end_record(file: Mapped) -> tuple[int, int, int, int]:
+    """(entries, directory size, directory offset, where the end records begin)."""
     tail = max(0, file.size - 22 - _FULL16)
     found = bytes(file.bytes[tail:]).rfind(_END)
     at = tail + found
@@ -79,16 +85,19 @@ def _end_record(file: Mapped) -> tuple[int, int, int]:
     disk, start_disk, here, count, size, offset, comment = struct.unpack_from("<4H2IH", file.bytes, at + 4)
     if at + 22 + comment != file.size:
         raise _bad(file, "has bytes after its end record, or is truncated")
-    if _FULL16 in (here, count) or _FULL32 in (size, offset):
-        if at < 20 or bytes(file.bytes[at - 20 : at - 16]) != _LOCATOR:
-            raise _bad(file, "has no zip64 locator: it is damaged")
-        start = struct.unpack_from("<Q", file.bytes, at - 12)[0]
-        if start + 56 > at or bytes(file.bytes[start : start + 4]) != _END64:
+    if at >= 76 and bytes(file.bytes[at - 20 : at - 16]) == _LOCATOR:
+        wide, said = at - 76, struct.unpack_from("<Q", file.bytes, at - 12)[0]
+        if bytes(file.bytes[wide : wide + 4]) != _END64:
             raise _bad(file, "has no zip64 end record: it is damaged")
-        disk, start_disk, here, count, size, offset = struct.unpack_from("<2I4Q", file.bytes, start + 16)
+        if said != wide:
+            raise _bad(file, NOT_ALONE)
+        disk, start_disk, here, count, size, offset = struct.unpack_from("<2I4Q", file.bytes, wide + 16)
+        at = wide
+    elif _FULL16 in (here, count) or _FULL32 in (size, offset):
+        raise _bad(file, "has no zip64 locator: it is damaged")
     if disk or start_disk or here != count:
         raise _bad(file, "is split over several disks")
-    return count, size, offset
+    return count, size, offset, at
 
 
 def _entry(file: Mapped, position: int, stop: int, directory: int) -> tuple[int, Entry]:

@@ -75,7 +75,8 @@ def npy(head: bytes, data: bytes = b"") -> bytes:
 
 
 ZIPS: dict[str, tuple[bytes, str]] = {
-    "no data.pkl": (zip_with([STORED]), "not an .npz"),
+    "no data.pkl": (zip_with([STORED]), "and no weights"),
+    "another archive before it": (zip_with([GOOD, STORED]) * 2, "not alone"),
     "two data.pkl": (zip_with([GOOD, ("b/data.pkl", b"."), STORED]), "no single data.pkl"),
     "a name twice": (zip_with([GOOD, STORED, STORED]), "twice"),
     "path traversal": (zip_with([GOOD, STORED, ("a/../../evil", b"x")]), "unsafe name"),

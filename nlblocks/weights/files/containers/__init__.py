@@ -1,0 +1,6 @@
+"""Containers that other programs write: read here, or refused by what they are, with what to do instead."""
+
+from nlblocks.weights.files.containers.archives import archive
+from nlblocks.weights.files.containers.pretenders import what_it_is
+
+__all__ = ["archive", "what_it_is"]
