@@ -24,8 +24,8 @@ from nlblocks.weights import dialects as all_dialects
 from nlblocks.weights.conversion import Options, Plan, renamed_record
 from nlblocks.weights.convert import plan
 from nlblocks.weights.files import Checkpoint, Tensor, open_checkpoint, write_checkpoint
-from nlblocks.weights.files.checkpoint import SeveralSets
 from nlblocks.weights.files.contents import UNSAID
+from nlblocks.weights.files.parts import SeveralSets
 from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.reading import read_contents
 from nlblocks.weights.files.writing import LAYOUTS, format_of

@@ -14,17 +14,13 @@ from nlblocks.weights.files import safetensors_file
 from nlblocks.weights.files.contents import Contents
 from nlblocks.weights.files.contents import Path as Keys
 from nlblocks.weights.files.limits import MAX_SHARDS
+from nlblocks.weights.files.parts import weights_at
 from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.reading import read_contents
 from nlblocks.weights.files.tensors import Tensor
 
 PREFIXES = ("module.", "_orig_mod.", "_layers.")
 """What DataParallel (torch), torch.compile and DataParallel (Paddle) put before every name."""
-_BESIDES = ("optim", "opt_", "lr_", "sched", "scaler", "amp", "rng", "LR_Scheduler", "master_weights")
-
-
-class SeveralSets(InputError):
-    """A file with several sets of tensors, of which none was chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +119,7 @@ def _choose(contents: Contents, key: str | None, path: Path) -> tuple[str, dict[
         raise InputError(f"{path}: there is no tensor in the file")
     at: Keys = ()
     if key is None:
-        at = _only_weights(tensors, path)
+        at = weights_at(tensors, path)
     elif key:
         places = {keys[:depth] for keys in tensors for depth in range(1, len(keys))}
         found = [place for place in places if ".".join(place) == key]
@@ -142,24 +138,6 @@ def _choose(contents: Contents, key: str | None, path: Path) -> tuple[str, dict[
             raise InputError(f"{path}: two tensors are called {shown(name)}; the file is refused")
         chosen[name] = tensor
     return ".".join(at), chosen
-
-
-def _only_weights(tensors: Mapping[Keys, Tensor], path: Path) -> Keys:
-    """Descend while one branch holds the weights; several are a question."""
-    at: Keys = ()
-    while True:
-        below = [keys for keys in tensors if keys[: len(at)] == at]
-        if any(len(keys) <= len(at) + 1 for keys in below):
-            return at
-        heads = list(dict.fromkeys(keys[len(at)] for keys in below))
-        weights = [head for head in heads if not head.startswith(_BESIDES)] or heads
-        if len(weights) > 1:
-            options = [".".join((*at, head)) for head in weights[:20]]
-            more = f" and {len(weights) - 20} more" if len(weights) > 20 else ""
-            raise SeveralSets(
-                f"{path}: several sets of tensors are in the file; choose one with key (--key): {known(options)}{more}"
-            )
-        at = (*at, weights[0])
 
 
 def _notes(metadata: str, path: Path) -> tuple[dict[str, Any] | None, dict[str, Any]]:
