@@ -24,7 +24,7 @@ from nlblocks.weights import dialects as all_dialects
 from nlblocks.weights.conversion import Options, Plan, renamed_record
 from nlblocks.weights.convert import plan
 from nlblocks.weights.files import Checkpoint, Tensor, open_checkpoint, write_checkpoint
-from nlblocks.weights.files.contents import UNSAID
+from nlblocks.weights.files.contents import UNSAID, Model
 from nlblocks.weights.files.parts import SeveralSets
 from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.reading import read_contents
@@ -58,11 +58,8 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
     click.echo(f"{len(checkpoint)} tensors{where}, {human(checkpoint.nbytes)}{prefix}")
     for line in tree(checkpoint.tensors):
         click.echo(line)
-    others = {name: value for name, value in checkpoint.others.items() if value is not None}
-    if others:
-        click.echo(
-            f"beside the tensors: {', '.join(f'{shown(name)} = {_brief(others[name])}' for name in list(others)[:20])}"
-        )
+    for line in _beside(checkpoint):
+        click.echo(line)
     for head, count in _elsewhere(checkpoint).items():
         click.echo(f"{count} tensors more under {shown(head)!r}: see --key")
     if question:
@@ -140,6 +137,7 @@ def convert(
     console = Console(stderr=not dry_run, width=width, markup=False, emoji=False)  # names may hold [/x] and :x:
     left_out = _elsewhere(checkpoint) if key is None else {}
     others = [f"{count} tensors under {shown(head)!r} are left out; see --key" for head, count in left_out.items()]
+    others += _not_read(checkpoint)
     for note in (*planned.notes, *others):
         click.echo(f"nlblocks: note: {note}", err=True)
     if dry_run:
@@ -181,6 +179,29 @@ def _elsewhere(checkpoint: Checkpoint) -> dict[str, int]:
     return dict(
         Counter(keys[0] for keys in read_contents(checkpoint.path).tensors if not ".".join(keys).startswith(inside))
     )
+
+
+def _not_read(checkpoint: Checkpoint) -> list[str]:
+    """The objects in what was chosen that are no tensors here, and might have been some elsewhere."""
+    inside = f"{checkpoint.key}." if checkpoint.key else ""
+    found = [f"{shown(name)} ({shown(what)})" for name, what in checkpoint.unread.items() if name.startswith(inside)]
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return [f"not read: {', '.join(found[:5])}{more}"] if found else []
+
+
+def _beside(checkpoint: Checkpoint) -> list[str]:
+    """What is in a file beside its tensors, in a line for each kind: models that were pickled, values, the unread."""
+    others = {shown(name): value for name, value in checkpoint.others.items() if value is not None}
+    left_out = {shown(name): shown(what) for name, what in checkpoint.unread.items()}
+    lines = [f"{name or 'the file'} is {value}" for name, value in others.items() if isinstance(value, Model)]
+    plain = [name for name in others if name not in left_out and not isinstance(others[name], Model)]
+    if plain:
+        lines.append(f"beside the tensors: {', '.join(f'{name} = {_brief(others[name])}' for name in plain[:20])}")
+    if left_out:
+        found = [f"{name} ({what})" for name, what in left_out.items()]
+        more = f" and {len(found) - 20} more" if len(found) > 20 else ""
+        lines.append(f"objects that are not read, and not made: {', '.join(found[:20])}{more}")
+    return lines
 
 
 def _shapes_ported(checkpoint: Checkpoint) -> dict[str, Shape]:

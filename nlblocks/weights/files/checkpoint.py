@@ -11,7 +11,7 @@ from typing import Any
 from nlblocks.backend import State
 from nlblocks.errors import InputError, known
 from nlblocks.weights.files import safetensors_file
-from nlblocks.weights.files.contents import Contents
+from nlblocks.weights.files.contents import Contents, unread
 from nlblocks.weights.files.contents import Path as Keys
 from nlblocks.weights.files.limits import MAX_SHARDS
 from nlblocks.weights.files.parts import weights_at
@@ -58,6 +58,11 @@ class Checkpoint(Mapping[str, Tensor]):
     @property
     def prefix(self) -> str:
         return common_prefix(self.tensors)
+
+    @property
+    def unread(self) -> dict[str, str]:
+        """What is beside the tensors and not read: the class of each object, by its place in the file."""
+        return {name: found for name, value in self.others.items() if (found := unread(value))}
 
     def state(self) -> State:
         """All values as NumPy arrays; bfloat16 becomes float32."""
@@ -116,7 +121,14 @@ def _choose(contents: Contents, key: str | None, path: Path) -> tuple[str, dict[
     """(key, tensors by the names that they have below it)."""
     tensors = contents.tensors
     if not tensors:
-        raise InputError(f"{path}: there is no tensor in the file")
+        left_out = [
+            f"{shown('.'.join(keys)) or 'the file itself'} ({shown(what)})"
+            for keys, value in contents.others.items()
+            if (what := unread(value))
+        ]
+        raise InputError(
+            f"{path}: there is no tensor in the file{'; not read: ' if left_out else ''}{', '.join(left_out[:5])}"
+        )
     at: Keys = ()
     if key is None:
         at = weights_at(tensors, path)

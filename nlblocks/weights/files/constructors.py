@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +11,14 @@ import numpy as np
 
 from nlblocks.errors import InputError
 from nlblocks.weights.files.dtypes import BY_BITS, BY_STORAGE, DTYPES, FileDType
-from nlblocks.weights.files.pickle_vm import Built, Constructor, Name, Span, is_key, shown
+from nlblocks.weights.files.inert import Built, Kept, Name, Placeholder
+from nlblocks.weights.files.pickle_vm import Constructor, Span, is_key, shown
 from nlblocks.weights.files.tensors import Made, Mapped, Stored, Tensor, checked_shape, row_major, strided
 
 STORAGES = {f"torch.{name}" for name in BY_STORAGE} | {"torch.storage.UntypedStorage", "torch.UntypedStorage"}
 NAMES = {"numpy.ndarray", *STORAGES, *(f"torch.{name}" for name in DTYPES)}
 """Globals that are only passed as arguments: classes and dtypes."""
+PLAIN_TENSORS = {"torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"}
 _NUMBER = re.compile(r"([biufc])([0-9]{1,2})")
 
 
@@ -27,7 +30,7 @@ class Storage:
         self.start = -1
 
 
-class TorchTensor:
+class TorchTensor(Kept):
     """A tensor over a storage, checked and turned into a Tensor by :meth:`resolve` when the storage has its place."""
 
     def __init__(self, storage: Storage, offset: Any, shape: Any, strides: Any, dtype: FileDType) -> None:
@@ -53,29 +56,32 @@ class Budget:
 
 
 class NumpyDType(Built):
-    """numpy.dtype of plain numbers."""
+    """numpy.dtype; of other than plain numbers only its code is known."""
 
     def __init__(self, where: str, arguments: tuple[Any, ...]) -> None:
         code = arguments[0] if arguments else None
-        if not isinstance(code, str) or _NUMBER.fullmatch(code) is None:
-            found = shown(code) if isinstance(code, str) else type(code).__name__
-            raise InputError(f"{where}: a NumPy array has dtype {found}; only plain numbers are read, never objects")
-        try:
-            self.where, self.dtype, self.swapped = where, np.dtype("=" + code), False
-        except TypeError:
-            raise InputError(f"{where}: a NumPy array has dtype {code}, which there is not") from None
+        if not isinstance(code, str):
+            raise InputError(f"{where}: a NumPy array has dtype {type(code).__name__}; only plain numbers are read")
+        self.where, self.code, self.swapped = where, shown(code), False
+        self.dtype: np.dtype[Any] | None = None
+        if _NUMBER.fullmatch(code):
+            with contextlib.suppress(TypeError):
+                self.dtype = np.dtype("=" + code)
+
+    @property
+    def unread(self) -> str:  # type: ignore[override]
+        return f"numpy.dtype {self.code}"
 
     def build(self, state: Any) -> None:
-        plain = isinstance(state, tuple) and len(state) >= 8 and state[2:5] == (None, None, None)
-        if not plain or state[1] not in ("<", ">", "|", "="):
-            raise InputError(f"{self.where}: a NumPy array has a structured dtype; only plain numbers are read")
+        if not isinstance(state, tuple) or len(state) < 8 or state[1] not in ("<", ">", "|", "="):
+            raise InputError(f"{self.where}: a NumPy array has a dtype whose state is not NumPy's")
+        if state[2:5] != (None, None, None):
+            self.dtype, self.code = None, f"{self.code} (structured)"
         self.swapped = state[1] == ">"
 
-    def file_dtype(self) -> FileDType:
-        row = BY_BITS.get(self.dtype.newbyteorder("<"))
-        if row is None:
-            raise InputError(f"{self.where}: a NumPy array has dtype {self.dtype}, which no tensor has")
-        return row
+    def file_dtype(self) -> FileDType | None:
+        """None for what no tensor has."""
+        return None if self.dtype is None else BY_BITS.get(self.dtype.newbyteorder("<"))
 
 
 class NumpyArray(Built):
@@ -95,6 +101,9 @@ class NumpyArray(Built):
         if not isinstance(dtype, NumpyDType):
             raise InputError(f"{where}: a NumPy array has a dtype that is none")
         shape, row = checked_shape(shape, where), dtype.file_dtype()
+        if row is None:
+            self.unread = f"numpy.ndarray of dtype {dtype.code}"
+            return
         size = int(np.prod(shape, dtype=np.int64)) * row.size
         if isinstance(data, str):
             self.budget.spend(len(data))
@@ -149,13 +158,13 @@ class _Constructors:
     def table(self) -> dict[str, Constructor | None]:
         """The constructors by name."""
         table: dict[str, Constructor | None] = dict.fromkeys(NAMES)
+        table |= self.tensors()
         table |= {
             "collections.OrderedDict": self.ordered_dict,
             "collections.Counter": self.counter,
-            "torch._utils._rebuild_tensor": self.rebuild,
-            "torch._utils._rebuild_tensor_v2": self.rebuild,
-            "torch._utils._rebuild_tensor_v3": self.rebuild_typed,
-            "torch._utils._rebuild_parameter": self.parameter,
+            "collections.defaultdict": self.default_dict,
+            "collections.deque": self.deque,
+            "torch._tensor._rebuild_from_type_v2": self.from_type,
             "torch.Size": self._container("torch.Size", tuple),
             "torch.device": self.device,
             "numpy.dtype": lambda arguments: NumpyDType(self.where, arguments),
@@ -177,6 +186,16 @@ class _Constructors:
                 f"{module}.numeric._frombuffer": self.from_buffer,
             }
         return table
+
+    def tensors(self) -> dict[str, Constructor]:
+        """Those that make a tensor."""
+        return {
+            "torch._utils._rebuild_tensor": self.rebuild,
+            "torch._utils._rebuild_tensor_v2": self.rebuild,
+            "torch._utils._rebuild_tensor_v3": self.rebuild_typed,
+            "torch._utils._rebuild_parameter": self.parameter,
+            "torch._utils._rebuild_parameter_with_state": self.parameter,
+        }
 
     def _expect(self, name: str, arguments: tuple[Any, ...], *types: Any) -> None:
         fits = len(arguments) >= len(types) and all(
@@ -218,6 +237,14 @@ class _Constructors:
         found: dict[Any, Any] = arguments[0]
         return found
 
+    def default_dict(self, arguments: tuple[Any, ...]) -> dict[Any, Any]:
+        """Its items follow; what makes new ones is dropped."""
+        return {}
+
+    def deque(self, arguments: tuple[Any, ...]) -> list[Any]:
+        """Its items are the argument, or follow; how long it may get is dropped."""
+        return self._container("collections.deque", list)(arguments[:1])
+
     def _plain_bits(self, metadata: tuple[Any, ...]) -> None:
         """A tensor may say that its values are the conjugates or the negatives of what is stored."""
         if metadata and metadata[0]:
@@ -244,6 +271,18 @@ class _Constructors:
         self._expect("torch._utils._rebuild_parameter", arguments, TorchTensor)
         return arguments[0]
 
+    def from_type(self, arguments: tuple[Any, ...]) -> Any:
+        """A tensor with attributes. Of a class that derives from torch's the values may not be what is stored."""
+        self._expect("torch._tensor._rebuild_from_type_v2", arguments, Name, Name, tuple)
+        function, cls, inner = arguments[:3]
+        make = self.tensors().get(function.name)
+        if cls.name not in PLAIN_TENSORS or make is None:
+            raise InputError(
+                f"{self.where}: a tensor is a {shown(cls.name)}, whose values may not be what is stored; save "
+                "tensor.as_subclass(torch.Tensor).clone()"
+            )
+        return make(inner)
+
     def numpy_array(self, arguments: tuple[Any, ...]) -> NumpyArray:
         self._expect("numpy's _reconstruct", arguments, Name, tuple)
         if arguments[0].name != "numpy.ndarray":
@@ -260,6 +299,8 @@ class _Constructors:
     def scalar(self, arguments: tuple[Any, ...]) -> Any:
         self._expect("numpy's scalar", arguments, NumpyDType, Span | bytes | str)
         dtype, data = arguments[0], arguments[1]
+        if dtype.dtype is None:
+            return Placeholder(f"numpy scalar of dtype {dtype.code}")
         if isinstance(data, Span):
             data = bytes(self.file.bytes[data.start : min(data.stop, data.start + 64)])
         data = _latin(data, self.where) if isinstance(data, str) else data

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 MAX_OPERATIONS = 5_000_000
 """Pickle operations in one stream; a tensor costs about 40."""
+MAX_OBJECTS = 200_000
+"""Objects of unknown classes in one pickle; a pickled model has one for each of its modules."""
+MAX_KEY = 16
+"""Parts of a tuple that is a dict key."""
 MAX_TEXT = 1 << 20
 """Bytes of one name or other short string in a pickle; longer ones are kept where they are, unread."""
 MAX_HEADER = 32 << 20

@@ -1,7 +1,8 @@
 """A pickle reader that executes nothing.
 
 It walks the opcodes itself, without Python's ``pickle``: a global is looked up in a table of inert constructors and
-imported never; anything outside the table is refused by name. Long byte strings are kept as places in the file.
+imported never. An object of a class outside the table becomes a placeholder; what could do harm is refused by name.
+Long byte strings are kept as places in the file.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nlblocks.errors import InputError
-from nlblocks.weights.files.limits import MAX_OPERATIONS, MAX_TEXT
+from nlblocks.weights.files.inert import Built, Kept, Name, Placeholder, forbidden
+from nlblocks.weights.files.limits import MAX_KEY, MAX_OBJECTS, MAX_OPERATIONS, MAX_TEXT
 from nlblocks.weights.files.tensors import Mapped
 
 
@@ -23,20 +25,6 @@ class Span:
     start: int
     stop: int
     text: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A global that the table allows: a name, not the thing."""
-
-    name: str
-
-
-class Built:
-    """A value that a later BUILD opcode may complete."""
-
-    def build(self, state: Any) -> None:
-        raise InputError(f"a pickle gives a state to a {type(self).__name__}, which takes none")
 
 
 Constructor = Callable[[tuple[Any, ...]], Any]
@@ -53,11 +41,6 @@ _REFUSED = {
     b"\x82": "a copyreg extension code", b"\x83": "a copyreg extension code", b"\x84": "a copyreg extension code",
     b"P": "a textual persistent id", b"\x97": "an out-of-band buffer", b"\x98": "an out-of-band buffer",
 }  # fmt: skip
-_INSTEAD = {
-    "torch._utils._rebuild_sparse_tensor": "Save the tensor after to_dense()",
-    "torch._utils._rebuild_qtensor": "Save the tensor after dequantize()",
-    "torch._utils._rebuild_meta_tensor_no_storage": "Save tensors that have values, not those of the meta device",
-}
 
 
 class Unpickler:
@@ -75,6 +58,7 @@ class Unpickler:
         self._constructors, self._persistent = constructors, persistent
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+        self._objects = 0
 
     def load(self) -> Any:
         """The value of the pickle: plain containers, numbers, strings, Spans and what the constructors made."""
@@ -130,9 +114,10 @@ class Unpickler:
             self._set_items(items)
         elif code in (b"a", b"e", b"\x90"):
             items = [self._pop()] if code == b"a" else self._since_mark()
-            if not isinstance(self._top(), list):
+            target = _entries(self._top(), list)
+            if not isinstance(target, list):
                 raise self._damaged("appends to something that is not a list")
-            self._top().extend(items)
+            target.extend(items)
         elif code == b"b":
             self._build(self._pop())
         else:
@@ -169,9 +154,7 @@ class Unpickler:
             push(self._construct(function, arguments))
         elif code == b"\x92":
             keywords, arguments, function = self._pop(), self._pop(), self._pop()
-            if keywords != {}:
-                raise self._damaged("calls a constructor with keywords")
-            push(self._construct(function, arguments))
+            push(self._construct(function, arguments, keywords))
         elif code == b"i":
             name = self._global(self._line(), self._line())
             push(self._construct(name, tuple(self._since_mark())))
@@ -261,7 +244,7 @@ class Unpickler:
         return items[::-1]
 
     def _set_items(self, items: list[Any]) -> None:
-        target = self._top()
+        target = _entries(self._top(), dict)
         if not isinstance(target, dict) or len(items) % 2:
             raise self._damaged("sets items of something that is not a dict")
         for key, value in zip(items[::2], items[1::2], strict=True):
@@ -276,20 +259,28 @@ class Unpickler:
         if not (isinstance(module, str) and isinstance(attribute, str)):
             raise self._damaged("names a global with something that is not text")
         name = f"{module}.{attribute}"
-        if name not in self._constructors:
-            raise InputError(
-                f"{self._file.path}: the pickle wants {shown(name)}, which no plain tensor needs; it is refused and "
-                f"nothing was executed. {_INSTEAD.get(name, 'Re-save the tensors alone, without it')}"
-            )
+        why = "" if name in self._constructors else forbidden(module, attribute)
+        if why:
+            raise InputError(f"{self._file.path}: the pickle wants {shown(name)}, {why}; nothing was executed")
         return Name(name)
 
-    def _construct(self, function: Any, arguments: Any) -> Any:
-        if not isinstance(function, Name) or not isinstance(arguments, tuple):
+    def _construct(self, function: Any, arguments: Any, keywords: Any = None) -> Any:
+        if not isinstance(function, Name | Placeholder) or not isinstance(arguments, tuple):
             raise self._damaged("calls something that is not a constructor")
+        if isinstance(function, Placeholder) or function.name not in self._constructors:
+            return self._placeholder(function, arguments)
         constructor = self._constructors[function.name]
         if constructor is None:
             raise self._damaged(f"calls {function.name}, which is a name here and no constructor")
+        if keywords:
+            raise self._damaged("calls a constructor with keywords")
         return constructor(arguments)
+
+    def _placeholder(self, function: Name | Placeholder, arguments: tuple[Any, ...]) -> Placeholder:
+        self._objects += 1
+        if self._objects > MAX_OBJECTS:
+            raise self._damaged(f"has more than {MAX_OBJECTS} objects of classes that are not known")
+        return Placeholder(function.name if isinstance(function, Name) else function.unread, arguments)
 
     def _persist(self, key: Any) -> Any:
         if self._persistent is None:
@@ -308,8 +299,24 @@ class Unpickler:
 
 
 def is_key(value: Any) -> bool:
-    """Whether a value may be a dict key. Of huge integers endlessly many have one hash, which takes forever."""
-    return isinstance(value, str | float | None) or (isinstance(value, int) and -(1 << 63) <= value < 1 << 63)
+    """Whether a value may be a dict key.
+
+    Of huge integers endlessly many have one hash, which takes forever; a tuple in tuples may be too deep to hash.
+    """
+    if isinstance(value, tuple):
+        return len(value) <= MAX_KEY and not any(isinstance(item, tuple) for item in value) and all(map(is_key, value))
+    if isinstance(value, int):
+        return -(1 << 63) <= value < 1 << 63
+    return isinstance(value, str | float | None | Name | Kept)
+
+
+def _entries(target: Any, kind: type) -> Any:
+    """What items are put into: a container, or that of an object whose class derives from one."""
+    if not isinstance(target, Placeholder):
+        return target
+    if target.entries is None:
+        target.entries = kind()
+    return target.entries
 
 
 def shown(name: str) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 from nlblocks.errors import InputError
 from nlblocks.weights.files.constructors import NumpyArray, constructors
+from nlblocks.weights.files.contents import unread
 from nlblocks.weights.files.limits import MAX_DEPTH
-from nlblocks.weights.files.pickle_vm import Span, Unpickler
+from nlblocks.weights.files.pickle_vm import Span, Unpickler, shown
 from nlblocks.weights.files.tensors import Mapped
 
 
@@ -41,4 +42,7 @@ def _value(found: Any, file: Mapped, depth: int) -> Any:
         return type(found)(_value(item, file, depth - 1) for item in found)
     if found is None or isinstance(found, str | int | float | bytes):
         return found
-    raise InputError(f"{file.path}: the pickle holds a {type(found).__name__}, which is no plain data; it is refused")
+    what = shown(unread(found)) or type(found).__name__
+    raise InputError(
+        f"{file.path}: the pickle holds a {what}, which is no plain data; it is refused and nothing was executed"
+    )

@@ -10,8 +10,9 @@ from nlblocks.errors import InputError
 from nlblocks.weights.files.constructors import STORAGES, NumpyArray, Storage, TorchTensor, constructors
 from nlblocks.weights.files.contents import Contents, collect
 from nlblocks.weights.files.dtypes import BY_STORAGE, DTYPES
+from nlblocks.weights.files.inert import Name
 from nlblocks.weights.files.limits import MAX_EXTENT, MAX_HEADER
-from nlblocks.weights.files.pickle_vm import Name, Unpickler, shown
+from nlblocks.weights.files.pickle_vm import Unpickler, shown
 from nlblocks.weights.files.pickle_writer import global_, integer, text, tuple_
 from nlblocks.weights.files.sink import Sink
 from nlblocks.weights.files.tensors import Mapped, Tensor, row_major
@@ -108,8 +109,12 @@ class _Storages:
         self.views: list[tuple[Storage, Storage, int]] = []
         self._file, self._place = file, place
 
-    def persistent(self, key: Any) -> Storage:
+    def persistent(self, key: Any) -> Storage | Name:
         where = self._file.path
+        if self._place is None and isinstance(key, tuple) and len(key) == 4 and key[0] == "module":
+            if not isinstance(key[1], Name):
+                raise InputError(f"{where}: a model's class is described in a way that torch does not")
+            return key[1]  # beside it is its source
         fits = (
             isinstance(key, tuple) and (len(key) == 5 or (len(key) == 6 and self._place is None))
             and key[0] == "storage" and isinstance(key[1], Name) and key[1].name in STORAGES and isinstance(key[2], str)

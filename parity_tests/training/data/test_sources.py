@@ -92,7 +92,7 @@ def test_a_pickle_is_not_executed(tmp_path: Path) -> None:
     files["data_batch_4"] = pickle.dumps({"data": Hostile(tmp_path / "executed"), "labels": []})
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    refused("cifar10", tmp_path, "which no plain tensor needs; it is refused and nothing was executed")
+    refused("cifar10", tmp_path, "which is no plain data; it is refused and nothing was executed")
     assert not (tmp_path / "executed").exists()
 
 
