@@ -27,13 +27,27 @@ def shared() -> list[str]:
 
 def pair(name: str) -> tuple[Any, Any, int]:
     """The torch and the Paddle model, fresh, and the side of the image."""
-    import paddle.vision.models as ours
+    return torch_model(name), paddle_model(name), SIZES.get(name, 224)
+
+
+def torch_model(name: str) -> Any:
+    """torchvision's, from the same seed."""
+    import torch
 
     from benchmarks.zoo.vision import torchvision_models
 
-    theirs = torchvision_models()
+    torch.manual_seed(0)
     options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
-    return getattr(theirs, name)(weights=None, **options), getattr(ours, name)(), SIZES.get(name, 224)
+    return getattr(torchvision_models(), name)(weights=None, **options)
+
+
+def paddle_model(name: str) -> Any:
+    """paddle.vision's, from the same seed."""
+    import paddle
+    import paddle.vision.models as ours
+
+    paddle.seed(0)
+    return getattr(ours, name)()
 
 
 def judge(name: str, batch: int, size: int | None, training: bool) -> dict[str, Any]:
@@ -59,13 +73,8 @@ def compared(
     name: str, batch: int, size: int | None, training: bool, repair: Callable[[Any, Any], None] | None = None
 ) -> tuple[LabReport, int]:
     """The report on a fresh pair, and the side of the image."""
-    import paddle
-    import torch
-
     from nlblocks import parity
 
-    torch.manual_seed(0)
-    paddle.seed(0)
     left, right, side = pair(name)
     side = size or side
     if repair is not None:

@@ -30,9 +30,15 @@ def nudged(array: Array, trial: int, name: str, dtype: str | None = None) -> Arr
     if array.dtype.kind not in "fc" or dtype not in BITS:
         return array
     result = np.array(array, dtype=dtype if array.dtype.kind == "f" else np.result_type(dtype, np.complex64), order="C")
-    flat, stream = result.reshape(-1).view(dtype), generator(trial, f"nudge:{name}")
+    whole, flat = BITS[dtype], result.reshape(-1).view(dtype)
+    stream, width = generator(trial, f"nudge:{name}").bit_generator, 8 * np.dtype(dtype).itemsize
     for start in range(0, flat.size, CHUNK):
         part = flat[start : start + CHUNK]
-        outwards = (stream.random(part.size) < 0.5) == (part > 0)
-        part.view(BITS[dtype])[...] += np.where(outwards, np.int8(1), np.int8(-1)) * (np.isfinite(part) & (part != 0))
+        # The first bit of what is drawn, which is random() < 0.5, against the number's sign: outwards or inwards.
+        step = (stream.random_raw(part.size) >> np.uint64(64 - width)).astype(f"u{width // 8}").view(whole)
+        step ^= part.view(whole)
+        step >>= width - 2
+        step |= 1
+        moves = np.isfinite(part) & (part != 0)
+        part.view(whole)[...] += step if moves.all() else step * moves
     return result
