@@ -25,7 +25,7 @@ import click
 import numpy as np
 
 PAIRS = (
-    "alexnet,densenet121,googlenet,mobilenet_v2,mobilenet_v3_large,mobilenet_v3_small,resnet18,resnet50,"
+    "densenet121,mobilenet_v2,mobilenet_v3_large,mobilenet_v3_small,resnet18,resnet34,resnet50,"
     "resnext50_32x4d,shufflenet_v2_x1_0,squeezenet1_1,vgg11,wide_resnet50_2"
 )
 """What is compared unless told otherwise."""

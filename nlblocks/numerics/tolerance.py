@@ -54,6 +54,8 @@ SUMS = 2.0**10
 do, measured up to 1e2. What depends on the order by more is no sum over the batch."""
 EPSILON = {"float64": 2.0**-53, "float32": 2.0**-24}
 """Half a unit in the last place of 1: the least that a noise floor can be, in units of the tensor's largest value."""
+FEW_NUDGES = 1
+"""Nudged runs that are tried first. More only raise a floor: what passes by fewer passes by a smaller one."""
 NUDGES = 2
 """Nudged runs that find the noise floor of most models."""
 MORE_NUDGES = 16

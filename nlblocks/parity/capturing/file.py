@@ -83,6 +83,10 @@ class Capture:
         """The noise floors that were measured when it was captured, decisions held."""
         return self.floors[pass_name(training, dtype)]
 
+    def run_deciding(self, *, training: bool, dtype: str) -> tuple[Trace, None]:
+        """The pass, and nothing."""
+        return self.run(training=training, dtype=dtype), None
+
     def decided(self, **_: Any) -> Any:
         """Nothing: what a run decides is known while it runs."""
         return None

@@ -47,14 +47,20 @@ def compare_buffers(
         mine, other = theirs.beside(name, left.buffers_after[name])
         way = float(np.abs(mine - start).max(initial=0.0))
         held = way * why.momenta_apart(name, left, right) * TWICE / RATIO if np.isfinite(way) else 0.0
-        found = comparer.compare(
-            "buffers", ("buffers", name), mine, other, runs, extra=held, where=theirs.known.get(name)
-        )
+        explained = partial(why.buffer, name, owner[name], (start, mine, other), left, right, whole)
+        beyond = comparer.no_rounding("buffers", ("buffers", name), mine, other, runs, extra=held)
+        reasons = explained() if beyond is not None and name not in touched else []
+        if beyond is not None and reasons and all(reason.cause for reason in reasons):
+            found = beyond  # it has its cause: nothing is to be excused
+        else:
+            found = comparer.compare(
+                "buffers", ("buffers", name), mine, other, runs, extra=held, where=theirs.known.get(name)
+            )
         if not (found.passed or found.undecided):
             judged.apart[name] = other - mine
             causes = known if name in touched else ()
             if not causes:
-                reasons = why.buffer(name, owner[name], (start, mine, other), left, right, whole)
+                reasons = reasons or explained()
                 judged.findings += [f for f in reasons if (f.layer_left, f.cause) not in said or f.cause is None]
                 said |= {(f.layer_left, f.cause) for f in reasons}
                 causes = tuple(f.cause for f in reasons if f.cause is not None)

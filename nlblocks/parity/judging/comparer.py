@@ -11,7 +11,17 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics import Comparison, NoiseFloor, tolerance
-from nlblocks.numerics.tolerance import EPSILON, MODEL_CEILING, MODEL_LIMIT, MORE_NUDGES, NUDGES, RATIO, ZERO_CEILING
+from nlblocks.numerics.tolerance import (
+    CEILING,
+    EPSILON,
+    FEW_NUDGES,
+    MODEL_CEILING,
+    MODEL_LIMIT,
+    MORE_NUDGES,
+    NUDGES,
+    RATIO,
+    ZERO_CEILING,
+)
 from nlblocks.parity.findings import Phase
 from nlblocks.parity.judging.alike import DecidedAlike, decided_alike, decided_exactly
 from nlblocks.parity.judging.noise_floor import SideFloors
@@ -51,6 +61,16 @@ class Comparer:
         right = self.right.run(training=training, dtype=dtype, keep=keep)
         return Pass(left=left, right=right, training=training, dtype=dtype)
 
+    def run_deciding(self, *, training: bool, dtype: str) -> Pass:
+        """One run of each side that keeps its results; what each decides is known then."""
+        (left, mine), (right, theirs) = (
+            side.run_deciding(training=training, dtype=dtype) for side in (self.left, self.right)
+        )
+        runs = Pass(left=left, right=right, training=training, dtype=dtype)
+        for floors, decisions in zip(self.floors, (mine, theirs), strict=True):
+            floors.know(runs, decisions)
+        return runs
+
     def beside(self, left: Trace, *, training: bool, keep: str, given: vocabulary.Given | None) -> Pass:
         """A run of the right beside one of the left, which it is given some of."""
         right = self.right.run(training=training, keep=keep, given=given)
@@ -82,11 +102,7 @@ class Comparer:
         """
         a, b = _alike(a, b)
         exact = a.dtype.kind not in "fc"
-        limit = 0.0 if exact else MODEL_LIMIT if runs.dtype == "float64" else None
-        found = Comparison.of(
-            a, b, alike=True, phase=phase, group=key[0], name=key[1], dtype=runs.dtype, limit=limit,
-            ceiling=MODEL_CEILING[runs.dtype],
-        )  # fmt: skip
+        found = self._plain(phase, key, a, b, runs)
         if exact:
             return found if runs.dtype == "float64" else _undecided(found)
         largest = self._largest(key[0], runs, found.difference.scale)
@@ -96,7 +112,8 @@ class Comparer:
         if found.passed or found.difference.problem or found.undecided:
             return found
         nothing = tolerance.NOTHING * largest / RATIO if key[0] in GRADIENTS else 0.0
-        narrow = [(NUDGES, False)] if runs.dtype == "float64" else []  # what passes by nudges alone needs no more
+        # What passes by fewer nudges, or by nudges alone, needs no more.
+        narrow = [(FEW_NUDGES, False), (NUDGES, False)] if runs.dtype == "float64" else [(FEW_NUDGES, True)]
         for nudges, constants in (*narrow, (NUDGES, True), *([(MORE_NUDGES, True)] if self.most > NUDGES else [])):
             floors = self._floors(self.floors, key, runs, other, nudges, a.shape, where, constants=constants)
             zero = self._zeros.get(key)
@@ -108,6 +125,27 @@ class Comparer:
         if graded and found.passed and found.zero:
             self._zeros[key] = np.ones(a.shape, bool)
         return replace(found, undecided=self._jump(runs) or found.undecided) if found.undecided else found
+
+    def no_rounding(
+        self, phase: Phase, key: vocabulary.Key, a: Array, b: Array, runs: Pass, *, extra: float = 0.0
+    ) -> Comparison | None:
+        """The comparison without a floor, where the sides differ by more than float64 rounds; None where they do not.
+
+        A cause that takes such a difference away needs no floor beside it. ``extra`` is as of :meth:`compare`.
+        """
+        a, b = _alike(a, b)
+        found = self._plain(phase, key, a, b, runs)
+        largest = max(found.difference.scale, self._largest(key[0], runs, found.difference.scale))
+        judged = runs.dtype == "float64" and a.dtype.kind in "fc" and not found.difference.problem
+        return found if judged and found.difference.error > max(CEILING * largest, RATIO * extra) else None
+
+    def _plain(self, phase: Phase, key: vocabulary.Key, a: Array, b: Array, runs: Pass) -> Comparison:
+        """Two tensors of one dtype, compared without a floor."""
+        limit = 0.0 if a.dtype.kind not in "fc" else MODEL_LIMIT if runs.dtype == "float64" else None
+        return Comparison.of(
+            a, b, alike=True, phase=phase, group=key[0], name=key[1], dtype=runs.dtype, limit=limit,
+            ceiling=MODEL_CEILING[runs.dtype],
+        )  # fmt: skip
 
     def _largest(self, group: str, runs: Pass, scale: float) -> float:
         """The largest value beside which a tensor of this ``scale`` may be zero but for rounding: in its group.

@@ -202,6 +202,13 @@ class Subject:
 
         return trained(self.framework, plan.maker, again)
 
+    def run_deciding(self, *, training: bool, dtype: str) -> tuple[Trace, Any]:
+        """One pass that keeps its results, and what it decides: with no run more."""
+        if self.decisions is not None:
+            return self.run(training=training, dtype=dtype, keep="results"), self.decisions
+        found = self.tracer.decisions()
+        return self.run(training=training, dtype=dtype, keep="results", decisions=found), found
+
     def decided(
         self, *, training: bool, dtype: str, given: vocabulary.Given | None = None, operands: bool = False
     ) -> Any:
