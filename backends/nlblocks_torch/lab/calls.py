@@ -15,6 +15,7 @@ _AVG_POOL = (
     "divisor|divisor_override=None"
 )
 _BINARY = "x|input other"
+_CELL = "weight_ih_l0|w_ih weight_hh_l0|w_hh bias_ih_l0|b_ih=None bias_hh_l0|b_hh=None"
 UNKNOWN_DRAWS = ("poisson", "binomial", "random_", "_standard_gamma", "_sample_dirichlet")
 """Functions that draw what follows no stream of the lab's."""
 
@@ -130,6 +131,8 @@ TABLE: dict[str, str] = {
         "cross_entropy: x|input target weight=None _size ignore_index=-100 _reduce reduction=mean label_smoothing=0.0"
     ),
     "nll_loss": "nll_loss: x|input target weight=None _size ignore_index=-100 _reduce reduction=mean",
+    "lstm_cell": f"lstm_cell: x|input state|hx {_CELL}",
+    **{f"{name}_cell": f"{name}_cell: x|input state0|hx {_CELL}" for name in ("gru", "rnn_tanh", "rnn_relu")},
     "mse_loss": "mse_loss: x|input other|target _size _reduce reduction=mean",
     "l1_loss": "l1_loss: x|input other|target _size _reduce reduction=mean",
     "smooth_l1_loss": "smooth_l1: x|input other|target _size _reduce reduction=mean beta=1.0",

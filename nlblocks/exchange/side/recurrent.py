@@ -101,12 +101,13 @@ def is_split(inputs: Sequence[str]) -> bool:
 
 
 def reader(name: str, args: Sequence[Any]) -> Recurrent:
-    """(x, states, weights, directions) as the lab has them."""
-    x, states, weights, directions = args
-    parts, kind = PARTS[: len(weights) // directions], {"RNN": "rnn_tanh"}.get(name, name.lower())
+    """(x, states, weights, how their names end by direction) as the lab has them."""
+    x, states, weights, ends = args
+    parts, kind = PARTS[: len(weights) // len(ends)], {"RNN": "rnn_tanh"}.get(name, name.lower())
     return Recurrent(
         kind=kind, x=x, states=states, weights=weights, groups=(parts,), layers=1,
-        bidirectional=directions > 1, time_major=True, args=args, p=None, dropping=False,
+        bidirectional=len(ends) > 1, backwards=ends == DIRECTIONS["reverse"], time_major=True,
+        args=args, p=None, dropping=False,
         single=lambda x, states, weights: args,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from nlblocks.numerics import distance
 from nlblocks.parity.formulas import Unknown, dropout_draw, evaluate
 from nlblocks.parity.matching import Alignment
 from nlblocks.parity.pairing import Pairing
-from nlblocks.parity.tracing import Op, TraceGraph
+from nlblocks.parity.tracing import Op, TraceGraph, vocabulary
 
 OTHER = {"left": "right", "right": "left"}
 MEETS = 1e-8
@@ -174,10 +174,11 @@ class Hypothesis:
             attrs["uniform"] = dropout_draw((*arrays["x"].shape, 0), self.seed)
         return computed(kind or op.kind, arrays, attrs)
 
-    def found(self, side: str, value: Array | None, kind: str = "") -> Met | None:
+    def found(self, side: str, value: Array | None, kind: str = "", like: Op | None = None) -> Met | None:
         """The operation of ``side`` whose wrong result is this value, and how close.
 
-        Also among what operations of a ``kind`` made: one that does nothing makes nothing wrong.
+        Also among what operations of a ``kind`` made: one that does nothing makes nothing wrong. Of several, that which
+        is used as an operation ``like`` it on the other side is, where one is given: a sum with zero is no sum.
         """
         if value is None:
             return None
@@ -186,15 +187,28 @@ class Hypothesis:
             return None
         graph = self.graph(side)
         same = {o.outputs[0] for o in graph.trace.ops if kind and o.kind == kind and o.outputs}
-        best: Met | None = None
+        best: tuple[bool, Met] | None = None
         for number in [*self.wrong[side], *(same - self.wrong[side])]:
             other = graph.trace.values.get(number)
             if other is None or other.size != value.size or number not in graph.producer:
                 continue
             gap = distance(value, other, layout="any", enough=self.meets)
-            if gap <= self.meets and (best is None or gap < best[1]):
-                best = (graph.producer[number], gap)
-        return best
+            if gap > self.meets:
+                continue
+            maker = graph.producer[number]
+            unlike = like is not None and not self.followed_alike(OTHER[side], like, maker)
+            if best is None or (unlike, gap) < (best[0], best[1][1]):
+                best = unlike, (maker, gap)
+        return best and best[1]
+
+    def followed_alike(self, side: str, op: Op, other: Op) -> bool:
+        """Whether the results of an operation of ``side`` and of the other side go into some of a kind, or into none.
+
+        What nobody sees into may be of any.
+        """
+        mine = self.graph(side).following(op.outputs[0])
+        theirs = self.graph(OTHER[side]).following(other.outputs[0])
+        return bool(mine & theirs) or not (mine or theirs) or vocabulary.UNTRACED in mine | theirs
 
     def held(
         self,

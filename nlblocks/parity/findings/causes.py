@@ -10,6 +10,8 @@ from collections.abc import Collection
 from typing import Any
 
 from nlblocks.errors import InputError
+from nlblocks.parity.findings.by_attribute import BY_ATTRIBUTE, MOVING, NAMED_AS, REDUCING
+from nlblocks.parity.tracing import vocabulary
 
 
 class Cause(str):
@@ -47,7 +49,9 @@ class Causes(dict[str, Cause]):
             return name
         if attribute == "axis" and kind in REDUCING:
             return "reduce.axis"
-        return {"reduction": "loss.reduction", "scale": "attention.scale"}.get(attribute, "reshape.order")
+        if kind in vocabulary.LAYOUT or kind in MOVING:
+            return "reshape.order"
+        return {"reduction": "loss.reduction", "scale": "attention.scale"}.get(attribute, "operation.argument")
 
     def accepted(self, causes: Collection[str]) -> tuple[str, ...]:
         """The causes to accept, checked. Raises InputError for one that is not in the table."""
@@ -110,12 +114,18 @@ CAUSES = Causes({
         "give both layers the same epsilon (torch: eps=, Paddle: epsilon=)"),
     "instance_norm.affine": Cause("gamma and beta on one side only",
         "give torch's layer affine=True, or Paddle's weight_attr=False and bias_attr=False: their defaults differ"),
+    "rms_norm.eps": Cause("the epsilon of RMS normalisation, or where it is added",
+        "give both the same epsilon under the root, sqrt(mean(x * x) + eps); left out, torch takes the dtype's own"),
     "rms_norm.affine": Cause("a weight on one side only", "give both sides a weight or neither"),
     "normalisation.kind": Cause("another normalisation", "use the same normalisation on both sides"),
     "normalisation.variance": Cause("biased or unbiased variance inside a normalisation written by hand",
         "divide by N on both sides, as the layers do: unbiased=False in var and std"),
     "normalize.axis": Cause("the axis of an L2 normalisation",
         "normalise over the same axis (torch: dim=, Paddle: axis=)"),
+    "normalize.p": Cause("which norm a vector is divided by", "give both the same p="),
+    "normalize.eps": Cause("the least norm that a vector is divided by, or how it is kept from zero",
+        "divide by max(norm, eps) with the same eps on both sides (torch: eps=, Paddle: epsilon=)"),
+    "softplus.beta": Cause("the beta of softplus", "give both the same beta="),
     "leaky_relu.slope": Cause("the negative slope of LeakyReLU", "give both the same negative_slope="),
     "elu.alpha": Cause("the alpha of ELU", "give both the same alpha="),
     "gelu.approximate": Cause("GELU by erf on one side, by tanh on the other",
@@ -155,6 +165,12 @@ CAUSES = Causes({
     "interpolate.align_corners": Cause("align_corners of resizing", "give both the same align_corners="),
     "interpolate.mode": Cause("the mode of resizing: nearest, bilinear, ...", "give both the same mode="),
     "interpolate.size": Cause("the size or scale of resizing", "give both the same size= or scale_factor="),
+    "interpolate.align_mode": Cause("resizing without half a pixel: Paddle's align_mode=1 reads at i * scale",
+        "leave Paddle's align_mode= at 0 (half pixels); torch has no other, but for nearest"),
+    "interpolate.extent_one": Cause("resizing to an extent of 1: Paddle reads the first element, torch the middle",
+        "take the mean, or the middle element, by hand on both sides where an extent becomes 1"),
+    "interpolate.antialias": Cause("resizing that smooths what it shrinks, on one side only",
+        "give both the same antialias="),
     "grid_sample.align_corners": Cause("align_corners of grid_sample",
         "write align_corners= on both sides: left out, it is False in torch and True in Paddle"),
     "grid_sample.mode": Cause("the interpolation of grid_sample", "give both the same mode="),
@@ -162,8 +178,15 @@ CAUSES = Causes({
     "affine_grid.align_corners": Cause("align_corners of affine_grid",
         "write align_corners= on both sides: left out, it is False in torch and True in Paddle"),
     "pad.mode": Cause("the mode of padding", "give both the same mode="),
+    "pad.value": Cause("the value that is padded with", "give both the same value=; left out, it is 0"),
     "pad.sides": Cause("the sides or axes that are padded",
         "pad the same axes: torch counts from the last, Paddle from the first where it is given amounts for all"),
+    "scatter.broadcast": Cause("an index that is spread over the other axes on one side only",
+        "give Paddle's put_along_axis broadcast=False, or expand torch's index: scatter does not broadcast it"),
+    "scatter.reduce": Cause("what is written to a place twice, or over what was there",
+        "assign or add on both sides (torch: scatter_add, Paddle: reduce=\"add\")"),
+    "scatter.axis": Cause("the axis of a scatter", "name the same axis (torch: dim=, Paddle: axis=)"),
+    "gather.axis": Cause("the axis of a gather", "name the same axis (torch: dim=, Paddle: axis=)"),
     "pixel_shuffle.order": Cause("another order of channels in pixel shuffle",
         "use the framework's own pixel_shuffle on both sides, or the same order of axes by hand"),
     # how operations are put together
@@ -176,6 +199,7 @@ CAUSES = Causes({
     "layer.missing": Cause("a layer or operation that one side lacks",
         "add the layer to the side that lacks it, or take it from the other"),
     "operation.kind": Cause("another operation in the same place", "use the same operation on both sides"),
+    "operation.argument": Cause("another value of an argument of an operation", "give both the same value"),
     "layer.order": Cause("two layers or operations in the other order", "call the two in the same order"),
     "layer.weights": Cause("a layer used with the weights of another",
         "call the layer that owns these weights, or load them into the layer that is called"),
@@ -220,6 +244,12 @@ CAUSES = Causes({
     # recurrence and tables
     "rnn.gates": Cause("gates in another order",
         "keep one order of gates: i, f, g, o in an LSTM and r, z, n in a GRU, as both frameworks' layers do"),
+    "rnn.reset": Cause("a GRU's reset gate applied before or after the product with its state",
+        "scale what the product gives, r * (h @ W + b), as torch and Paddle do; ONNX: linear_before_reset=1"),
+    "rnn.update": Cause("a GRU's update gate weighing the old state or the new one",
+        "let the gate weigh the old state, z * h + (1 - z) * n, as torch and Paddle do"),
+    "rnn.direction": Cause("a recurrent network that reads its sequence from the other end",
+        "read it from the same end (Paddle: is_reverse=, direction=; torch: flip it before and after)"),
     "rnn.time_major": Cause("batch and time exchanged",
         "give torch's layer batch_first=True, or Paddle's time_major=True: their defaults differ"),
     "rnn.state": Cause("the initial state of a recurrent network",
@@ -278,55 +308,3 @@ CAUSES = Causes({
 })
 # fmt: on
 """Every cause by its name. A trap from elsewhere adds its own row before it registers its hypothesis."""
-BY_ATTRIBUTE: dict[tuple[str, str], str] = {
-    ("hard_sigmoid", "offset"): "hard_sigmoid.slope",
-    ("layer_norm", "count"): "layer_norm.axes",
-    ("batch_norm", "ddof"): "normalisation.variance",
-    ("layer_norm", "ddof"): "normalisation.variance",
-    ("group_norm", "ddof"): "normalisation.variance",
-    ("instance_norm", "ddof"): "normalisation.variance",
-    ("attention", "inverted"): "attention.mask_sense",
-    ("mask", "inverted"): "attention.mask_sense",
-    ("masked_fill", "inverted"): "attention.mask_sense",
-    ("where", "inverted"): "attention.mask_sense",
-    ("max_pool", "keep_last"): "max_pool.ceil_mode",
-    ("var", "unbiased"): "reduce.unbiased",
-    ("std", "unbiased"): "reduce.unbiased",
-    ("median", "even"): "median.even",
-    ("cross_entropy", "divide_by"): "cross_entropy.ignore_index",
-    ("cross_entropy", "weighing"): "cross_entropy.weight",
-    ("glu", "swapped"): "operands.swapped",
-    ("lstm", "swapped"): "rnn.time_major",
-    ("gru", "swapped"): "rnn.time_major",
-    ("rnn_tanh", "swapped"): "rnn.time_major",
-    ("lstm", "gates"): "rnn.gates",
-    ("gru", "gates"): "rnn.gates",
-    ("smooth_l1", "scaled"): "smooth_l1.beta",
-    ("huber", "scaled"): "smooth_l1.beta",
-    ("huber", "beta"): "smooth_l1.beta",
-    ("embedding", "zero_padding"): "embedding.padding_index",
-    ("log_softmax", "axis"): "softmax.axis",
-    ("dropout_channels", "p"): "dropout.p",
-    ("lstm", "p"): "dropout.p",
-    ("gru", "p"): "dropout.p",
-    ("rnn_tanh", "p"): "dropout.p",
-    ("rnn_relu", "p"): "dropout.p",
-    ("interpolate", "scale"): "interpolate.size",
-    ("pad", "pad"): "pad.sides",
-    ("pow", "other"): "power.exponent",
-    ("clip", "low"): "clip.bounds",
-    ("clip", "high"): "clip.bounds",
-    ("add", "other"): "shift.constant",
-    ("sub", "other"): "shift.constant",
-    ("mul", "other"): "scale.factor",
-    ("div", "other"): "scale.factor",
-    ("scale", "scale"): "scale.factor",
-    ("scale", "bias"): "shift.constant",
-    ("flip", "axis"): "output.flipped",
-    ("getitem", "index"): "reshape.order",
-    ("max_pool", "size"): "max_pool.kernel",
-}
-"""What a kind's attribute is called where that is not ``kind.attribute``."""
-REDUCING = {"mean", "sum", "max", "min", "amax", "amin", "var", "std"}
-NAMED_AS = {"conv_transpose": "conv", "adaptive_avg_pool": "avg_pool", "dropout_channels": "dropout"}
-"""Kinds whose attributes are named as another's."""

@@ -12,14 +12,13 @@ from nlblocks.parity.formulas import (
     moving,
     normalisations,
     products,
-    recurrent,
     reductions,
     resampling,
     windowed,
 )
 from nlblocks.parity.formulas.arithmetic import of_one, of_two
 from nlblocks.parity.formulas.formula import Arrays, Attrs, Formula, Unknown
-from nlblocks.parity.formulas.recurrent import recurrence
+from nlblocks.parity.formulas.recurrent import CELLS, one_step, recurrence
 from nlblocks.parity.formulas.reductions import reduction
 
 POINTWISE: dict[str, Formula] = {
@@ -108,10 +107,8 @@ FORMULAS: dict[str, Formula] = POINTWISE | {
     "pad": moving.pad,
     "pixel_shuffle": moving.pixel_shuffle,
     "embedding": moving.embedding,
-    "lstm": recurrence(recurrent.lstm, 4),
-    "gru": recurrence(recurrent.gru, 3),
-    "rnn_tanh": recurrence(recurrent.rnn_tanh, 1),
-    "rnn_relu": recurrence(recurrent.rnn_relu, 1),
+    **{kind: recurrence(cell, gates) for kind, (cell, gates) in CELLS.items()},
+    **{f"{kind}_cell": one_step(cell, gates) for kind, (cell, gates) in CELLS.items()},
     "mse_loss": losses.mse_loss,
     "l1_loss": losses.l1_loss,
     "smooth_l1": losses.smooth_l1,

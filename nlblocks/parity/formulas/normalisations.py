@@ -59,7 +59,7 @@ def rms_norm(arrays: Arrays, attrs: Attrs) -> Array:
 def normalize(arrays: Arrays, attrs: Attrs) -> Array:
     """x / max(‖x‖ₚ, eps)"""
     x, p = arrays["x"], float(attrs.get("p", 2.0))
-    norm = (np.abs(x) ** p).sum(attrs["axis"], keepdims=True) ** (1.0 / p)
+    norm = np.linalg.norm(x, p, attrs["axis"], keepdims=True)
     return x / np.maximum(norm, attrs.get("eps", NORM_EPS))
 
 

@@ -1,4 +1,7 @@
-"""Layers that are one on one side and several on the other: q, k and v in one linear layer, an LSTM of two layers."""
+"""Layers that are one on one side and several on the other: q, k and v in one linear layer, an LSTM of two layers.
+
+Or an LSTM and the products of its gates, written out.
+"""
 
 from __future__ import annotations
 
@@ -36,25 +39,46 @@ def split_fused(
     return found
 
 
-def split_layers(units: Sequence[Unit], others: Sequence[Unit]) -> list[Unit]:
-    """The units, with every recurrent network of several layers split into these where the other side has more of it.
+def split_recurrent(units: Sequence[Unit], others: Sequence[Unit], alone: Collection[int] = ()) -> list[Unit]:
+    """The units, with every recurrent network split as far as the other side has it in parts.
 
-    A file has a node for each layer.
+    Into its layers, and those into their directions, where the other side has more networks: a file has a node for each
+    layer, a loop of cells makes one. Into what its gates take from the input and from the state, two linear layers,
+    where the other side has none of its kind, or for one that is ``alone``, by its position.
     """
     found: list[Unit] = []
-    for unit in units:
-        layers = {match[2] for role in unit.refs if (match := LAYER.match(role))}
-        fewer = sum(u.kind == unit.kind for u in units) < sum(u.kind == unit.kind for u in others)
-        if len(layers) < 2 or not fewer:
+    mine, theirs = (Counter(unit.kind for unit in side) for side in (units, others))
+    both_ways = any(role.endswith("_reverse") for unit in others for role in unit.refs)
+    for i, unit in enumerate(units):
+        if not any(LAYER.match(role) for role in unit.refs):
             found.append(unit)
             continue
-        for layer in sorted(layers, key=int):
-            refs = {
-                f"{match[1]}_l0{match[3] or ''}": ref
-                for role, ref in unit.refs.items()
-                if (match := LAYER.match(role)) and match[2] == layer
-            }
-            found.append(replace(unit, refs=refs))
+        written_out = theirs[unit.kind] == 0 or i in alone
+        fewer = mine[unit.kind] < theirs[unit.kind]
+        parts = _layers(unit, apart=written_out or not both_ways) if fewer or written_out else [unit]
+        found += [gate for part in parts for gate in _gates(part)] if written_out else parts
+    return found
+
+
+def _layers(unit: Unit, *, apart: bool) -> list[Unit]:
+    """The layers of a recurrent network; its directions are ``apart`` or stay together."""
+    parts: dict[tuple[int, str], dict[str, Ref]] = {}
+    for role, ref in unit.refs.items():
+        match = LAYER.match(role)
+        if match is not None:
+            way = match[3] or ""
+            key = int(match[2]), way if apart else ""
+            parts.setdefault(key, {})[f"{match[1]}_l0{'' if apart else way}"] = ref
+    return [replace(unit, refs=parts[key]) for key in sorted(parts)]
+
+
+def _gates(unit: Unit) -> list[Unit]:
+    """What the gates of one layer in one direction take from the input, and what they take from the state."""
+    found = []
+    for operand in ("ih", "hh"):
+        refs = {part: unit.refs[role] for part in ("weight", "bias") if (role := f"{part}_{operand}_l0") in unit.refs}
+        if "weight" in refs:
+            found.append(replace(unit, kind="linear", refs=refs))
     return found
 
 

@@ -14,7 +14,7 @@ from nlblocks.parity.pairing import transfer
 from nlblocks.parity.pairing.align import Matches, called_alike, in_order, leftovers, same_names
 from nlblocks.parity.pairing.buffers import with_buffers
 from nlblocks.parity.pairing.folded import Fold, candidates, confirmed
-from nlblocks.parity.pairing.fused import split_fused, split_layers
+from nlblocks.parity.pairing.fused import split_fused, split_recurrent
 from nlblocks.parity.pairing.loose import pair_loose
 from nlblocks.parity.pairing.misplaced import Misplaced, misplaced
 from nlblocks.parity.pairing.rename import Rename, check_rename, hinted, renamed
@@ -202,7 +202,7 @@ def _paired(left: Trace, right: Trace, rename: Rename | None) -> Pairing:
     """The pairs of what two runs use."""
     graphs = TraceGraph(left), TraceGraph(right)
     a, b = units(left), units(right)
-    a, b = split_layers(a, b), split_layers(b, a)
+    a, b = split_recurrent(a, b), split_recurrent(b, a)
     a = split_fused(a, graphs[0], b, graphs[1])
     b = split_fused(b, graphs[1], a, graphs[0])
     found, by = _aligned(a, b, rename)

@@ -193,6 +193,11 @@ def _is_recurrent(use: Use) -> bool:
     return use.op.kind.startswith(("lstm", "gru", "rnn"))
 
 
+def _is_cell(kind: str) -> Callable[[Use], bool]:
+    """A cell that takes one step: its weights are those of a network of one layer."""
+    return of_kind(f"{kind}_cell")
+
+
 def _has_weight(use: Use) -> bool:
     return "weight" in use.refs
 
@@ -206,6 +211,7 @@ UNIT_RULES: tuple[UnitRule, ...] = (
     UnitRule(applies=_adds_bias, roles=_as_bias, joins=True),
     UnitRule(applies=_scales_norm, roles=_as_weight, joins=True),
     UnitRule(applies=_multiplies_by_matrix, kind="linear", roles=_as_matrix),
+    *(UnitRule(applies=_is_cell(kind), kind=kind) for kind in vocabulary.RECURRENCES),
     UnitRule(applies=_is_recurrent),
     UnitRule(applies=of_kind(*vocabulary.NORMALISATIONS)),
     UnitRule(applies=_has_weight),

@@ -25,9 +25,9 @@ class Recurrent:
 
     ``groups`` says how the weights are listed: those of the first group layer by layer and direction by direction, then
     those of the next. ``args`` are the call's, without dropout; ``p`` is that of the dropout between its layers, where
-    it has any and that is known, and ``dropping`` whether it is active. ``single`` gives the arguments of a call of
-    one layer, from its input, states and weights. ``results`` are the tensors of what a call gives; ``returned`` is
-    what the model gets once others may have taken their places.
+    it has any and that is known, and ``dropping`` whether it is active. ``single`` gives the arguments of a call of one
+    layer, from its input, states and weights. One of a single direction may read ``backwards``. ``results`` are the
+    tensors of what a call gives; ``returned`` is what the model gets once others may have taken their places.
     """
 
     kind: str
@@ -42,6 +42,7 @@ class Recurrent:
     p: float | None
     dropping: bool
     single: Callable[[Any, Sequence[Any], Sequence[Any]], Sequence[Any]]
+    backwards: bool = False
     results: Callable[[Any], Any] = lambda result: result
     returned: Callable[[Any, Any], Any] = lambda result, made: made
 

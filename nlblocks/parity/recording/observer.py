@@ -219,6 +219,7 @@ class Observer:
         call = self.recorder.call(
             read.kind, read.kind, numbers, roles[: len(numbers)], layers=read.layers,
             bidirectional=bool(read.bidirectional), time_major=read.time_major, training=read.dropping,
+            reversed=read.backwards,
             **({} if read.p is None else {"p": read.p}),
         )  # fmt: skip
         if read.dropping and read.p:

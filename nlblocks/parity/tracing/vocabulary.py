@@ -50,6 +50,8 @@ DROPOUTS = {"dropout", "dropout_channels"}
 AFFINE = {"conv", "linear", "matmul"}
 """Kinds that one weight may be used by: a 1x1 convolution is a linear layer, and a product with a matrix."""
 NORMALISATIONS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
+RECURRENCES = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+"""Kinds of whole recurrent networks; with ``_cell`` behind, of cells that take one step."""
 INCIDENTAL = {"layout", "equation", "variance", "drawn", "align_mode", "antialias", "value", "part", "time_major"}
 """Attributes that say how a call is written, or that other evidence speaks for: not compared by value."""
 PER_AXIS = {"kernel", "stride", "padding", "dilation", "output_padding"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from itertools import permutations
 from typing import Any
 
 from nlblocks.parity.tracing import Op, vocabulary
@@ -11,6 +13,14 @@ EPSILONS = (1e-5, 1e-3, 1e-6, 1e-12, 1e-8, 1e-4, 1e-7, 0.0)
 """Those of layers in use, the likelier first: the first that fits is said."""
 SLOPES = (0.01, 0.2, 0.1, 0.25, 0.3, 0.05, 0.0)
 """Those of leaky activations in use, the likelier first."""
+_RECURRENCE: dict[str, tuple[Any, ...]] = {"swapped": (True,), "reversed": (True, False)}
+_CELLS: dict[str, dict[str, tuple[Any, ...]]] = {
+    "lstm": {"gates": tuple(permutations(range(4)))[1:]},
+    "gru": {"gates": tuple(permutations(range(3)))[1:], "reset": ("before",), "update": ("new",)},
+    "rnn_tanh": {},
+    "rnn_relu": {},
+}
+"""What goes wrong in a cell: the order of the gates in its weights, and what a GRU's gates weigh."""
 GRID: dict[str, dict[str, tuple[Any, ...]]] = {
     "batch_norm": {"eps": EPSILONS, "training": (True, False), "ddof": (1,)},
     "layer_norm": {"eps": EPSILONS, "ddof": (1,), "count": (1, 2, 3)},
@@ -24,7 +34,8 @@ GRID: dict[str, dict[str, tuple[Any, ...]]] = {
     "hard_sigmoid": {"slope": (1 / 6, 0.2), "offset": (0.5,)},
     "softmax": {"axis": (0, 1, 2, 3)},
     "log_softmax": {"axis": (0, 1, 2, 3)},
-    "normalize": {"axis": (0, 1, 2, 3)},
+    "normalize": {"axis": (0, 1, 2, 3), "p": (1.0, 2.0, math.inf), "eps": EPSILONS},
+    "softplus": {"beta": (1.0, 2.0, 0.5)},
     "max_pool": {"ceil_mode": (True, False), "keep_last": (True,)},
     "avg_pool": {"count_include_pad": (True, False), "ceil_mode": (True, False)},
     "interpolate": {"align_corners": (True, False), "mode": ("nearest", "bilinear")},
@@ -44,9 +55,8 @@ GRID: dict[str, dict[str, tuple[Any, ...]]] = {
     "huber": {"scaled": (True, False)},
     "pixel_shuffle": {"order": ("space_first",)},
     "dropout": {"mode": ("upscale_in_train", "downscale_in_infer"), "training": (True, False)},
-    "lstm": {"swapped": (True,), "gates": ((0, 2, 1, 3), (0, 1, 3, 2), (1, 0, 2, 3))},
-    "gru": {"swapped": (True,), "gates": ((1, 0, 2),)},
-    "rnn_tanh": {"swapped": (True,)},
+    **{kind: _RECURRENCE | more for kind, more in _CELLS.items()},
+    **{f"{kind}_cell": more for kind, more in _CELLS.items()},
     "embedding": {"zero_padding": (True,)},
 }  # fmt: skip
 

@@ -19,19 +19,22 @@ CLEARLY = 1e-2
 """Another value is better than the first that meets where it leaves at most this share of what the first leaves: of two
 that are equally good, the one that the other side has was tried first."""
 OF_ONE_OPERATION = (
-    "affine_grid.align_corners", "attention.causal", "attention.layout", "attention.mask_sense",
-    "attention.qk_swapped", "attention.scale", "avg_pool.ceil_mode", "avg_pool.count_include_pad", "avg_pool.kernel",
-    "avg_pool.padding", "avg_pool.stride", "batch_norm.eps", "batch_norm.training", "cat.axis", "clip.bounds",
-    "conv.dilation", "conv.groups", "conv.output_padding", "conv.padding", "conv.stride", "cross_entropy.ignore_index",
+    "affine_grid.align_corners", "attention.causal", "attention.layout", "attention.mask_sense", "attention.qk_swapped",
+    "attention.scale", "avg_pool.ceil_mode", "avg_pool.count_include_pad", "avg_pool.kernel", "avg_pool.padding",
+    "avg_pool.stride", "batch_norm.eps", "batch_norm.training", "cat.axis", "clip.bounds", "conv.dilation",
+    "conv.groups", "conv.output_padding", "conv.padding", "conv.stride", "cross_entropy.ignore_index",
     "cross_entropy.label_smoothing", "cross_entropy.weight", "dropout.mode", "dropout.p", "dropout.training",
-    "elu.alpha", "embedding.padding_index", "gelu.approximate", "grid_sample.align_corners", "grid_sample.mode",
-    "grid_sample.padding_mode", "group_norm.eps", "group_norm.groups", "hard_sigmoid.slope", "instance_norm.eps",
-    "interpolate.align_corners", "interpolate.mode", "interpolate.size", "layer_norm.axes", "layer_norm.eps",
+    "elu.alpha", "embedding.padding_index", "gather.axis", "gelu.approximate", "grid_sample.align_corners",
+    "grid_sample.mode", "grid_sample.padding_mode", "group_norm.eps", "group_norm.groups", "hard_sigmoid.slope",
+    "instance_norm.eps", "interpolate.align_corners", "interpolate.align_mode", "interpolate.antialias",
+    "interpolate.extent_one", "interpolate.mode", "interpolate.size", "layer_norm.axes", "layer_norm.eps",
     "leaky_relu.slope", "loss.reduction", "max_pool.ceil_mode", "max_pool.dilation", "max_pool.kernel",
-    "max_pool.padding", "max_pool.stride", "median.even", "normalisation.variance", "normalize.axis",
-    "operands.swapped", "output.flipped", "pad.mode", "pad.sides", "pixel_shuffle.order", "power.exponent",
-    "reduce.axis", "reduce.unbiased", "reshape.order", "residual.operand", "rnn.gates", "rnn.step", "rnn.time_major",
-    "scale.factor", "shift.constant", "smooth_l1.beta", "softmax.axis",
+    "max_pool.padding", "max_pool.stride", "median.even", "normalisation.variance", "normalize.axis", "normalize.eps",
+    "normalize.p", "operands.swapped", "operation.argument", "output.flipped", "pad.mode", "pad.sides", "pad.value",
+    "pixel_shuffle.order", "power.exponent", "reduce.axis", "reduce.unbiased", "reshape.order", "residual.operand",
+    "rms_norm.eps", "rnn.direction", "rnn.gates", "rnn.reset", "rnn.step", "rnn.time_major", "rnn.update",
+    "scale.factor", "scatter.axis", "scatter.broadcast", "scatter.reduce", "shift.constant", "smooth_l1.beta",
+    "softmax.axis", "softplus.beta",
 )  # fmt: skip
 
 
@@ -46,7 +49,7 @@ def attributes(at: Hypothesis) -> Iterator[Explanation]:
             if active and name != "training":
                 continue  # it drops in evaluation, whatever its probability
             result = at.run(op, arrays, attrs)
-            met = at.found(OTHER[side], result, twin) or after_softmax(at, side, result)
+            met = at.found(OTHER[side], result, twin, op) or after_softmax(at, side, result)
             if met is None:
                 continue
             cause = in_context(at.graph(side), op, CAUSES.of(op.kind, name))
@@ -55,7 +58,7 @@ def attributes(at: Hypothesis) -> Iterator[Explanation]:
                 f"{_show(value)} on the {OTHER[side]}"
             )
             held = at.held(cause, text, side, op, met, between=active)
-            if not _followed_alike(at, side, op, met):
+            if not _used_alike(at, side, op, met):
                 at.doubtful.append(held)
             elif best is None or met[1] < best[0] * CLEARLY:
                 best = (met[1], held)
@@ -77,11 +80,10 @@ def _others(at: Hypothesis, side: str, op: Op, twin: str) -> list[Op]:
     return sorted(others, key=lambda o: o.kind != op.kind)
 
 
-def _followed_alike(at: Hypothesis, side: str, op: Op, met: Met) -> bool:
-    """Whether two results go into operations of a kind, or into none."""
-    mine = at.graph(side).following(op.outputs[0])
-    theirs = at.graph(OTHER[side]).following(met[0].outputs[0])
-    return bool(mine & theirs) or not (mine and theirs) or vocabulary.UNTRACED in mine | theirs
+def _used_alike(at: Hypothesis, side: str, op: Op, met: Met) -> bool:
+    """Whether two results are used for the same, as far as that can be seen: one of them may be an output."""
+    users = (at.graph(side).following(op.outputs[0]), at.graph(OTHER[side]).following(met[0].outputs[0]))
+    return not all(users) or at.followed_alike(side, op, met[0])
 
 
 def _words(cause: str) -> str:

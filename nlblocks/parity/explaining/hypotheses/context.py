@@ -13,7 +13,6 @@ ON_SCORES = vocabulary.LAYOUT | {"matmul", "mask", "mul", "div", "scale", "add",
 """What may happen to scores before their softmax."""
 TO_SOFTMAX = 5
 """Operations from a difference to the softmax, at most: product, factor, mask and a change of layout or two."""
-RECURRENCES = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
 FROM_RECURRENCE = 4
 """Operations from a recurrence to where a time step is read off, at most: it is transposed, or normalised, before."""
 
@@ -44,7 +43,7 @@ def _after_recurrence(graph: TraceGraph, op: Op) -> bool:
     number = op.inputs[0]
     for _ in range(FROM_RECURRENCE):
         source = graph.producer.get(number)
-        if source is None or source.kind in RECURRENCES:
+        if source is None or source.kind in vocabulary.RECURRENCES:
             return source is not None
         number = source.inputs[0] if source.inputs else -1
     return False

@@ -15,11 +15,16 @@ SELECTING = {"mean", "sum", "max", "amax", "getitem"}
 
 @hypothesis("activation.kind", "layer.shared", "normalisation.kind", "operation.kind", "reduce.kind")
 def replaced(at: Hypothesis) -> Iterator[Explanation]:
-    """The right's operation in place of the left's."""
+    """The right's operation in place of the left's, where both go on alike.
+
+    On the same input the right's operation always gives what the right has: what is made of it is the evidence.
+    """
     for op, other in itertools.product(at.front("left"), at.front("right")):
         if op.kind == other.kind or vocabulary.UNTRACED in (op.kind, other.kind) or not op.inputs or not other.inputs:
             continue
         if other.inputs[0] not in at.alignment.to_right.get(op.inputs[0], ()):
+            continue
+        if not at.followed_alike("left", op, other) or not _goes_on(at, op, other):
             continue
         mine, theirs = at.arrays("left", op), at.arrays("right", other)
         if mine is None or theirs is None:
@@ -29,6 +34,36 @@ def replaced(at: Hypothesis) -> Iterator[Explanation]:
             text = f"{op} on the left, {other} on the right: the right's in place of the left's"
             between = not (op.leaf or other.leaf)
             yield at.held(_cause(at, op, other), text, "left", op, met, between=between)
+
+
+def _goes_on(at: Hypothesis, op: Op, other: Op) -> bool:
+    """Whether what the left makes of an operation's result, it makes of the right's as the right does.
+
+    Where none of that can be computed, that both go on with operations of a kind is all that is known.
+    """
+    theirs, tried = at.output("right", other), False
+    for user, role in _users(at, "left", op.outputs[0]):
+        arrays = at.arrays("left", user)
+        if arrays is None:
+            continue
+        if arrays[role].size != theirs.size:
+            tried = True
+            continue
+        result = at.run(user, {**arrays, role: theirs.reshape(arrays[role].shape)})
+        tried = tried or result is not None
+        if at.found("right", result):
+            return True
+    return not tried
+
+
+def _users(at: Hypothesis, side: str, number: int) -> Iterator[tuple[Op, str]]:
+    """What uses a tensor, and in which role, however it is laid out before."""
+    for user in at.graph(side).consumers[number]:
+        if user.kind in vocabulary.LAYOUT:
+            for made in user.outputs:
+                yield from _users(at, side, made)
+        else:
+            yield user, user.roles[user.inputs.index(number)]
 
 
 def _cause(at: Hypothesis, op: Op, other: Op) -> str:
