@@ -68,7 +68,7 @@ def compare(
 
     if report_file is not None:
         check_report_path(report_file)
-    pairs = _renames(rename)
+    pairs = renames(rename)
     if _is_capture(left) or _is_capture(right):
         report = _captures(ctx, left, right, pairs, accept)
     else:
@@ -78,7 +78,7 @@ def compare(
 
         given, rule = load_inputs(inputs), _optimiser(optimiser)
         with progress() as say:
-            models = _loaded(left, say), _loaded(right, say)
+            models = loaded(left, say), loaded(right, say)
             report = compare_models(
                 *models, given, rename=pairs, seed=seed, randomise=not keep_weights, transfer=not no_transfer,
                 training=not eval_only, steps=steps, optimiser=rule, accept=accept, progress=say,
@@ -123,10 +123,10 @@ def capture(
         raise InputError("--input is missing: give a shape such as --input 2,3,224,224, a .npz file, or --like CAPTURE")
     given, rule = load_inputs(inputs) if inputs else None, _optimiser((optimiser,) if optimiser else ())
     with progress() as say:
-        built = _loaded(model, say)
+        built = loaded(model, say)
         found = capture_model(
             built, given, like=like, seed=seed, randomise=not keep_weights, training=not eval_only,
-            rename=_renames(rename), steps=steps, optimiser=rule, progress=say,
+            rename=renames(rename), steps=steps, optimiser=rule, progress=say,
         )  # fmt: skip
         say("writing")
         found.save(out)
@@ -139,7 +139,8 @@ def capture(
     )
 
 
-def _loaded(text: str, say: Callable[[str], None]) -> Any:
+def loaded(text: str, say: Callable[[str], None]) -> Any:
+    """The model of a text, having said so."""
     say(f"loading {text}")
     return load_model(text)
 
@@ -164,7 +165,7 @@ def _captures(
     if _is_capture(right):
         return compare_captures(first, load_capture(right), rename=rename, accept=accept)
     with progress() as say:
-        model = _loaded(right, say)
+        model = loaded(right, say)
         training = "train" in first.traces
         second = capture_model(model, like=first, rename=rename, training=training, progress=say)
     return compare_captures(first, second, rename=rename, accept=accept)
@@ -189,7 +190,8 @@ def _is_reference(text: str) -> bool:
     return bool(colon) and "=" not in rest and head not in ("sgd", "momentum", "adam", "adamw")
 
 
-def _renames(given: tuple[str, ...]) -> dict[str, str] | None:
+def renames(given: tuple[str, ...]) -> dict[str, str] | None:
+    """Pairs by hand, of LEFT=RIGHT."""
     found: dict[str, str] = {}
     for text in given:
         left, equals, right = text.partition("=")

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from nlblocks.catalogue import dialect_rows
+from nlblocks.commands.like import by_pairing, said
 from nlblocks.commands.models import ONNX
 from nlblocks.commands.options import Framework, spec_from_options
 from nlblocks.conventions import frameworks
@@ -83,7 +84,13 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
 @click.option("--dialect", help="Codebase that SOURCE comes from: its blocks get canonical names.")
 @click.option("--to-dialect", help="Codebase whose names the blocks get instead.")
 @click.option("--kind", help="The whole file is one block of this kind; its fields follow as --field value.")
-@click.option("--rename", multiple=True, metavar="REGEX=TEXT", help="Rename what is written; may come several times.")
+@click.option(
+    "--like", nargs=2, metavar="LEFT RIGHT", help="Two models, package.module:name: SOURCE is the first's, the second "
+    "is what is written. Names and layouts come from their pairing.",
+)  # fmt: skip
+@click.option("--input", "inputs", multiple=True, help="With --like: what both are run on, a shape or an .npz file.")
+@click.option("--rename", multiple=True, metavar="REGEX=TEXT", help="Rename what is written; may come several times. "
+              "With --like: LEFT=RIGHT, pair these names or prefixes by hand.")  # fmt: skip
 @click.option(
     "--linear",
     multiple=True,
@@ -102,8 +109,9 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
 @click.pass_context
 def convert(
     ctx: click.Context, source: Path, destination: Path, to: str | None, from_: str | None, key: str | None,
-    dialect: str | None, to_dialect: str | None, kind: str | None, rename: tuple[str, ...], linear: tuple[str, ...],
-    plain: tuple[str, ...], strip_prefix: bool, shard_size: str | None, dry_run: bool,
+    dialect: str | None, to_dialect: str | None, kind: str | None, like: tuple[str, str] | None,
+    inputs: tuple[str, ...], rename: tuple[str, ...], linear: tuple[str, ...], plain: tuple[str, ...],
+    strip_prefix: bool, shard_size: str | None, dry_run: bool,
 ) -> None:  # fmt: skip
     """Convert a whole checkpoint by the meaning of its layers; bits and dtypes stay as they are.
 
@@ -112,27 +120,30 @@ def convert(
     nlblocks convert net.pth block.safetensors --dialect alexhex7 --kind digit_net
     nlblocks convert model.pdparams model.safetensors --linear 'blocks.*.w'
     nlblocks convert model.onnx model.safetensors
+    nlblocks convert net.pth net.pdparams --like pkg:torch_net pkg:paddle_net --input 2,3,224,224
     """
     if kind is None and ctx.args:
         raise InputError(f"unknown option {' '.join(ctx.args)!r}; a block's fields need --kind")
     checkpoint, _, products = _opened(source, key)
     kind_written = format_of(destination)
-    if to is not None and kind_written not in ("safetensors", to):
-        raise InputError(f"{destination}: --to {to} does not write a {destination.suffix} file; change its name")
-    target = to if to in frameworks() else LAYOUTS[kind_written]
-    options = Options(
-        source=from_ or checkpoint.layout, target=target, linear=(*linear, *products), plain=plain,
-        rename=[_pair(text) for text in rename], dialect=dialect, to_dialect=to_dialect,
-        spec=spec_from_options(kind, ctx.args) if kind is not None else None,
-        prefix=checkpoint.prefix if kind is not None else "",
-    )  # fmt: skip
-    tensors, record, prefix = checkpoint.tensors, checkpoint.record, checkpoint.prefix
-    if strip_prefix and prefix:
-        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-        record = renamed_record(record, lambda name: name.removeprefix(prefix))
-        options = replace(options, prefix="")
     shard_bytes = None if shard_size is None else _bytes(shard_size)
-    planned = plan(tensors, options, record)
+    tensors: Mapping[str, Tensor] = checkpoint.tensors
+    if like is not None:
+        found = by_pairing(ctx, checkpoint, destination, like, inputs, rename)
+        planned, target = found.plan, found.framework
+    elif inputs:
+        raise InputError("--input is what the models of --like are run on; without --like leave it out")
+    else:
+        if to is not None and kind_written not in ("safetensors", to):
+            raise InputError(f"{destination}: --to {to} does not write a {destination.suffix} file; change its name")
+        found, target = None, to if to in frameworks() else LAYOUTS[kind_written]
+        options = Options(
+            source=from_ or checkpoint.layout, target=target, linear=(*linear, *products), plain=plain,
+            rename=[_pair(text) for text in rename], dialect=dialect, to_dialect=to_dialect,
+            spec=spec_from_options(kind, ctx.args) if kind is not None else None,
+            prefix=checkpoint.prefix if kind is not None else "",
+        )  # fmt: skip
+        planned, tensors = _by_meaning(checkpoint, options, strip_prefix=strip_prefix)
     width = None if sys.stdout.isatty() else 160
     console = Console(stderr=not dry_run, width=width, markup=False, emoji=False)  # names may hold [/x] and :x:
     left_out = _elsewhere(checkpoint) if key is None else {}
@@ -142,8 +153,21 @@ def convert(
         click.echo(f"nlblocks: note: {note}", err=True)
     if dry_run:
         console.print(_table(planned, tensors))
-        return
-    _write(destination, planned, target, shard_bytes, console, checkpoint)
+    else:
+        _write(destination, planned, target, shard_bytes, console, checkpoint)
+    if found is not None and like is not None:
+        click.echo(said(found, like))
+        sys.exit(0 if found.agree else 1)
+
+
+def _by_meaning(checkpoint: Checkpoint, options: Options, *, strip_prefix: bool) -> tuple[Plan, Mapping[str, Tensor]]:
+    """The conversion by what each tensor means, and the tensors by the names that it has for them."""
+    tensors, record, prefix = checkpoint.tensors, checkpoint.record, checkpoint.prefix
+    if strip_prefix and prefix:
+        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+        record = renamed_record(record, lambda name: name.removeprefix(prefix))
+        options = replace(options, prefix="")
+    return plan(tensors, options, record), tensors
 
 
 @click.command()

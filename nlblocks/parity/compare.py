@@ -51,6 +51,7 @@ def compare(
     training = training and not untrained
     trained = (lambda: (a.in_training(), b.in_training())) if training else None
     pairing = pair(*Subject.structures(a, b, training=training), rename, trained).weighed((a.own, b.own))
+    pairing = pairing.filed((a.filed, b.filed), (a.own, b.own))
     own = pairing.states((a.own, b.own), seed, randomise=randomise, transfer=transfer)
     a, b = a.with_state(own[0]).with_plan(plans[0]), b.with_state(own[1]).with_plan(plans[1])
     judge = Judge(a, b, pairing, seed, accept)

@@ -81,6 +81,9 @@ class PaddleTracer(Tracer):
             f"{path}.{name}".lstrip(".") for path, layer in layers for name in layer._non_persistable_buffer_names_set
         }
 
+    def saved(self, model: nn.Layer, named: Mapping[str, paddle.Tensor]) -> dict[str, paddle.Tensor]:
+        return dict(model.state_dict())
+
     def around(
         self, module: nn.Layer, before: Callable[..., None], after: Callable[..., None]
     ) -> list[Callable[[], object]]:

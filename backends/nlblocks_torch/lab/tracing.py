@@ -80,6 +80,10 @@ class TorchTracer(Tracer):
         layers = self.modules(model).items()
         return {f"{path}.{name}".lstrip(".") for path, layer in layers for name in layer._non_persistent_buffers_set}
 
+    def saved(self, model: nn.Module, named: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        found = model.state_dict(keep_vars=True)  # else they would be other objects
+        return {name: tensor for name, tensor in found.items() if isinstance(tensor, torch.Tensor)}
+
     def around(
         self, module: nn.Module, before: Callable[..., None], after: Callable[..., None]
     ) -> list[Callable[[], object]]:

@@ -6,13 +6,17 @@ sides, and help elsewhere; then order; then kind and shape alone. At last come t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from nlblocks.backend import State
+from nlblocks.backend import State, as_array
+from nlblocks.errors import InputError
 from nlblocks.parity.pairing import transfer
 from nlblocks.parity.pairing.align import Matches, called_alike, in_order, leftovers, same_names
 from nlblocks.parity.pairing.buffers import with_buffers
+from nlblocks.parity.pairing.converting import End, Filed, Move, bare, planned
 from nlblocks.parity.pairing.folded import Fold, candidates, confirmed
 from nlblocks.parity.pairing.fused import split_fused, split_recurrent
 from nlblocks.parity.pairing.loose import pair_loose
@@ -20,7 +24,10 @@ from nlblocks.parity.pairing.misplaced import Misplaced, misplaced
 from nlblocks.parity.pairing.rename import Rename, check_rename, hinted, renamed
 from nlblocks.parity.pairing.rows import By, PairRow
 from nlblocks.parity.pairing.units import Ref, Unit, units
-from nlblocks.parity.tracing import Trace, TraceGraph
+from nlblocks.parity.tracing import Trace, TraceGraph, vocabulary
+from nlblocks.weights.conversion import Plan
+from nlblocks.weights.files import Tensor, in_memory
+from nlblocks.weights.files.dtypes import of_array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +40,7 @@ class Pairing:
     ``frozen`` are the sides that have nothing to train: what makes no difference may have been left out of them, as
     the biases that are zero, ``left_out`` by the name of the tensor and its side. ``misplaced`` are weights that both
     models hold and use otherwise. ``decided`` tells by the left's tensor what joined it to its partner, and ``guessed``
-    are those for which another would have done.
+    are those for which another would have done. ``ends`` are what their checkpoints hold, if that is known.
     """
 
     pairs: tuple[tuple[Unit, Unit], ...] = ()
@@ -49,6 +56,7 @@ class Pairing:
     misplaced: tuple[Misplaced, ...] = ()
     decided: Mapping[str, By] = field(default_factory=dict)
     guessed: frozenset[str] = frozenset()
+    ends: tuple[End, End] | None = None
 
     def weighed(self, states: tuple[State, State]) -> Pairing:
         """The pairing, with what both models' own weights say: norms that are folded, biases that are left out."""
@@ -66,6 +74,50 @@ class Pairing:
         left, right = (tuple(u for u in units if u not in norms) for units in (self.left_only, self.right_only))
         found = replace(self, folds=folds, left_only=left, right_only=right, left_out=tuple(zeros))
         return replace(found, misplaced=tuple(misplaced(found.roles(), states))) if any(self.frozen) else found
+
+    def filed(self, files: tuple[Filed, Filed], states: tuple[State, State]) -> Pairing:
+        """The pairing, with what the checkpoints of both models hold: :meth:`convert` needs it."""
+        paired = {a.name for a, *_ in self.roles()}, {b.name for _, b, *_ in self.roles()}
+        left, right = (
+            End.of(side, files[i], self.unused[i], states[i], paired[i]) for i, side in enumerate(("left", "right"))
+        )
+        return replace(self, ends=(left, right))
+
+    def convert(self, state: Mapping[str, Any], *, back: bool = False) -> State:
+        """A checkpoint of the left as one of the right, or ``back``: under its names, and laid out as it lays them out.
+
+        Values and dtypes stay as they are. ``state`` are tensors or arrays by the names that the framework's own files
+        have, such as a state dict. What makes no difference to what the models compute is warned of where it is left
+        out or left as it is. Raises InputError that lists all that goes nowhere, and all that nothing fills.
+        """
+        arrays = {name: as_array(value) for name, value in state.items()}
+        plan = self.conversion({name: in_memory(array, of_array(array)) for name, array in arrays.items()}, back=back)
+        for note in plan.notes:
+            warnings.warn(note, stacklevel=2)
+        return {name: tensor.numpy() for name, tensor in plan.tensors.items()}
+
+    def conversion(
+        self, tensors: Mapping[str, Tensor], record: Mapping[str, Any] | None = None, *, back: bool = False
+    ) -> Plan:
+        """What becomes of each tensor of a checkpoint, which is read when it is written (:meth:`convert`)."""
+        if self.ends is None:
+            raise InputError("captures do not tell what their models' checkpoints hold; compare the models to convert")
+        moves = [
+            Move(
+                source=b if back else a, target=a if back else b,
+                reshaped=mine.kind == theirs.kind and mine.kind in vocabulary.NORMALISATIONS,
+            )
+            for a, b, _, mine, theirs in self.roles()
+        ]  # fmt: skip
+        ends = self.ends[::-1] if back else self.ends
+        return planned((ends[0], ends[1]), moves, tensors, record or {}, "; ".join(map(str, self.folds)))
+
+    def traced(self, tensors: Mapping[str, Tensor], side: int) -> State:
+        """What of a checkpoint of the left (0) or the right (1) a run is made with, by the names of its trace."""
+        if self.ends is None:
+            return {}
+        filed = self.ends[side].filed
+        return {filed[name].own: tensor.numpy() for name, tensor in bare(tensors, filed).items() if filed[name].own}
 
     @property
     def _plain(self) -> list[tuple[Unit, Unit]]:

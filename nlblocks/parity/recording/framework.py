@@ -136,6 +136,14 @@ class Framework(ABC):
         """Which of them are in no checkpoint; none where the framework saves them all."""
         return ()
 
+    def saved(self, model: Any, named: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The tensors that a checkpoint of the model holds, by the names that the framework's own loader takes.
+
+        Integers are among them. Those that are ``named`` are the same objects: one may stand under several names.
+        """
+        unsaved = self.unsaved_names(model)
+        return {name: tensor for name, tensor in named.items() if name not in unsaved}
+
     @abstractmethod
     def around(self, module: Any, before: Callable[..., None], after: Callable[..., None]) -> Sequence[Undo]:
         """Call ``before`` ahead of and ``after`` behind each forward of a module, after none that raises.

@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from nlblocks.backend import Array
 from nlblocks.parity.recording.alone import LOCK, streams
 from nlblocks.parity.recording.decisions import Decisions
@@ -47,6 +49,20 @@ class Tracer(Framework):
             )
             for name, tensor in self.named(model).items()
         }  # fmt: skip
+
+    def filed(self, model: Any) -> dict[str, vocabulary.Filed]:
+        """What a checkpoint of the model holds, by the names that it has there."""
+        with LOCK, Observer.paused():
+            named = self.named(model)
+            own = {id(tensor): name for name, tensor in named.items()}
+            buffers = {"", *self.buffer_names(model)}
+            return {
+                name: vocabulary.Filed(
+                    own=own.get(id(tensor), ""), shape=tuple(tensor.shape), buffer=own.get(id(tensor), "") in buffers,
+                    value=None if id(tensor) in own else np.array(self.to_numpy(tensor)),
+                )
+                for name, tensor in self.saved(model, named).items()
+            }  # fmt: skip
 
     def dtype(self, model: Any) -> str:
         """The dtype of the model's floating parameters; of complex ones, that of their parts."""

@@ -79,6 +79,11 @@ class Subject:
         return tuple(tuple(array.shape) for array in self.inputs.arrays)
 
     @property
+    def filed(self) -> Mapping[str, vocabulary.Filed]:
+        """What a checkpoint of the model holds, by the names that it has there."""
+        return self.tracer.filed(self.model)
+
+    @property
     def framework(self) -> str:
         return self.tracer.name
 

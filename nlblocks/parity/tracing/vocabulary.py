@@ -77,6 +77,19 @@ class Tensor:
     saved: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filed:
+    """A tensor of a model's checkpoint. ``own`` is the name that a trace has for it, "" for integers, which have none.
+
+    Of such ``value`` is a copy of what the model holds.
+    """
+
+    own: str
+    shape: tuple[int, ...]
+    buffer: bool
+    value: Array | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a run takes in place of its own: attributes by an operation's site, results, gradients of results."""
