@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from glob import escape
 from itertools import groupby
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from nlblocks.conventions import frameworks
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape, spec_from_dict
 from nlblocks.weights import dialects as all_dialects
+from nlblocks.weights.answers import KINDS
 from nlblocks.weights.conversion import Options, Plan, renamed_record
 from nlblocks.weights.convert import plan
 from nlblocks.weights.files import Checkpoint, Tensor, open_checkpoint, write_checkpoint
@@ -92,16 +94,12 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
 @click.option("--rename", multiple=True, metavar="REGEX=TEXT", help="Rename what is written; may come several times. "
               "With --like: LEFT=RIGHT, pair these names or prefixes by hand.")  # fmt: skip
 @click.option(
-    "--linear",
+    "--as",
+    "answers",
     multiple=True,
-    metavar="PATTERN",
-    help="These 2-D tensors are Linear weights: a name, or a pattern such as 'blocks.*.w'; may come several times.",
-)
-@click.option(
-    "--plain",
-    multiple=True,
-    metavar="PATTERN",
-    help="These 2-D tensors are not (an Embedding, a table); may come several times.",
+    metavar="PATTERN=KIND",
+    help="What tensors are, where names and shapes leave it open: 'norm*=instance_norm', '*.c_*.weight=conv1d'; "
+    f"may come several times. Kinds: {', '.join(KINDS)}.",
 )
 @click.option("--strip-prefix", is_flag=True, help="Drop a wrapper prefix such as module. from every name.")
 @click.option("--shard-size", help="Cut a .safetensors destination into shards of about this size, e.g. 2GB.")
@@ -110,7 +108,7 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
 def convert(
     ctx: click.Context, source: Path, destination: Path, to: str | None, from_: str | None, key: str | None,
     dialect: str | None, to_dialect: str | None, kind: str | None, like: tuple[str, str] | None,
-    inputs: tuple[str, ...], rename: tuple[str, ...], linear: tuple[str, ...], plain: tuple[str, ...],
+    inputs: tuple[str, ...], rename: tuple[str, ...], answers: tuple[str, ...],
     strip_prefix: bool, shard_size: str | None, dry_run: bool,
 ) -> None:  # fmt: skip
     """Convert a whole checkpoint by the meaning of its layers; bits and dtypes stay as they are.
@@ -118,7 +116,7 @@ def convert(
     \b
     nlblocks convert model.pth model.pdparams
     nlblocks convert net.pth block.safetensors --dialect alexhex7 --kind digit_net
-    nlblocks convert model.pdparams model.safetensors --linear 'blocks.*.w'
+    nlblocks convert model.pdparams model.safetensors --as 'blocks.*.w=linear'
     nlblocks convert model.onnx model.safetensors
     nlblocks convert net.pth net.pdparams --like pkg:torch_net pkg:paddle_net --input 2,3,224,224
     """
@@ -138,7 +136,8 @@ def convert(
             raise InputError(f"{destination}: --to {to} does not write a {destination.suffix} file; change its name")
         found, target = None, to if to in frameworks() else LAYOUTS[kind_written]
         options = Options(
-            source=from_ or checkpoint.layout, target=target, linear=(*linear, *products), plain=plain,
+            source=from_ or checkpoint.layout, target=target,
+            answers=[*map(_answer, answers), *((escape(name), "linear") for name in products)],
             rename=[_pair(text) for text in rename], dialect=dialect, to_dialect=to_dialect,
             spec=spec_from_options(kind, ctx.args) if kind is not None else None,
             prefix=checkpoint.prefix if kind is not None else "",
@@ -308,6 +307,13 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not pattern:
         raise InputError(f"--rename {text!r} must be REGEX=TEXT, such as '^backbone\\.=encoder.'")
     return pattern, replacement
+
+
+def _answer(text: str) -> tuple[str, str]:
+    pattern, equals, kind = text.rpartition("=")
+    if not equals or not pattern:
+        raise InputError(f"--as {text!r} must be PATTERN=KIND, such as 'norm*=instance_norm'")
+    return pattern, kind
 
 
 def _bytes(text: str) -> int:

@@ -35,7 +35,7 @@ def attention(work: Conversion) -> None:
         kept = work.noted("separate_attention")
         for prefix in _prefixes(work, own.separate("q", "weight")):
             weights = [own.separate(part, "weight") for part in PARTS] + [f"{own.out}.weight"]
-            said = all(work.said_linear(prefix + name) for name in weights)
+            said = all(work.answer(prefix + name) == "linear" for name in weights)
             if prefix not in kept and not said and _is_attention(work, prefix, own):
                 _convert(work, prefix)
 

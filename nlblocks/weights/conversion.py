@@ -6,17 +6,18 @@ import itertools
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
 from nlblocks.conventions import conventions_of
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, Shape
+from nlblocks.weights.answers import KINDS, Answers, patterns_of
+from nlblocks.weights.evidence import Evidence
 from nlblocks.weights.files import Tensor
 from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.made import turned
-from nlblocks.weights.meaning import Meaning, backwards, meaning, stack
+from nlblocks.weights.meaning import Judged, meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,15 @@ class Plan:
 class Options:
     """How to convert between two frameworks, each a backend that declares its conventions.
 
-    ``linear`` and ``plain`` are name patterns (``blocks.*.w``) that say what the names do not. ``dialect`` is the
-    codebase that the file comes from: the blocks recognised in it get canonical names, or those of ``to_dialect``;
-    with ``to_dialect`` alone the blocks are in canonical names. ``spec`` says that the whole file is that block.
-    ``rename`` holds (regular expression, replacement), applied to the names written.
+    ``answers`` are (pattern of names, kind): what names and shapes do not tell. ``dialect`` is the codebase that the
+    file comes from: the blocks recognised in it get canonical names, or those of ``to_dialect``; with ``to_dialect``
+    alone the blocks are in canonical names. ``spec`` says that the whole file is that block. ``rename`` holds (regular
+    expression, replacement), applied to the names written.
     """
 
     source: str
     target: str
-    linear: Sequence[str] = ()
-    plain: Sequence[str] = ()
+    answers: Sequence[tuple[str, str]] = ()
     rename: Sequence[tuple[str, str]] = ()
     dialect: str | None = None
     to_dialect: str | None = None
@@ -89,7 +89,9 @@ class Conversion:
         self.modules_recorded: dict[str, str] = {}  # → in records
         self.asks: list[str] = []
         self.notes: list[str] = []
-        self.backwards = backwards(self.shapes, self.source.linear_in_out)
+        self.doubts: dict[str, list[str]] = {}  # what is said of them → the tensors
+        self.evidence = Evidence(self.shapes, self.source.linear_in_out)
+        self.answers = Answers(options.answers, self.modules)
 
     def in_order(self) -> list[Row]:
         """The rows in the order of the source, under the names of the target."""
@@ -112,6 +114,15 @@ class Conversion:
             prefix, leaf = split(name)
             found.setdefault(prefix, {})[leaf] = shape
         return found
+
+    @cached_property
+    def weights(self) -> dict[str, Shape]:
+        """Module ("encoder.fc") → the shape of its weight, of several axes."""
+        return {
+            prefix.removesuffix("."): own["weight"]
+            for prefix, own in self.modules.items()
+            if len(own.get("weight", ())) > 1
+        }
 
     @cached_property
     def children(self) -> dict[str, set[str]]:
@@ -137,12 +148,12 @@ class Conversion:
 
         ``as_name`` is the name that tells its meaning, if not its own.
         """
-        said = self._said(name, as_name or name)
+        said = self._said(name, as_name or name).meaning
         if said == "linear":
             self.take_linear(name, target, action)
             return True
         if said == "unknown":
-            self.asks.append(f"{name} {self.shapes[name]}")
+            self.asks.append(name)
         self.take([name], target, action, self.left[name])
         return False
 
@@ -157,33 +168,34 @@ class Conversion:
         what = "turned (Linear)" if action == "as it is" else f"{action}, turned (Linear)"
         self.take([name], target, what, turned(tensor))
 
-    def _said(self, name: str, as_name: str) -> Meaning:
-        if not self.turns:
-            return "plain"
-        if self.said_linear(name):
-            return "linear"
-        if self.said_plain(name):
-            return "plain"
-        shape = self.shapes[name]
-        said = meaning(as_name, ChainMap({as_name: shape}, self.shapes), self.source.linear_in_out, self.doubtful)
-        doubtful = said == "linear" and shape[0] == shape[1] and stack(name) in self.backwards
-        return "unknown" if doubtful else said
+    def _said(self, name: str, as_name: str) -> Judged:
+        if not self.turns or not self.left[name].dtype.name.startswith(("float", "bfloat", "complex")):
+            return Judged("plain")
+        told = self.answer(as_name, name)
+        if told:
+            self.new_record.setdefault("said", {})[as_name] = told
+            return Judged("linear" if told == "linear" else "plain")
+        evidence = self.evidence
+        if as_name not in self.shapes:
+            evidence = Evidence(ChainMap({as_name: self.shapes[name]}, self.shapes), self.source.linear_in_out)
+        judged = meaning(as_name, evidence, self.doubtful)
+        if judged.doubt and judged.meaning != "unknown":
+            self.doubt(as_name, judged.doubt)
+            kind = "linear" if judged.meaning == "linear" else "conv1d"
+            self.new_record.setdefault("said", {})[as_name] = kind
+        return judged
 
-    def check_patterns(self) -> None:
-        """Raise InputError where ``linear`` or ``plain`` says nothing, or both speak of one tensor."""
-        for option, patterns in (("linear", self.options.linear), ("plain", self.options.plain)):
-            for pattern in patterns:
-                if not any(fnmatchcase(name, pattern) for name in self.shapes):
-                    raise InputError(f"--{option} {pattern!r} names no tensor; nlblocks inspect shows the names")
-        both = next((name for name in self.shapes if self.said_linear(name) and self.said_plain(name)), None)
-        if both is not None:
-            raise InputError(f"{both} is said to be --linear and --plain; narrow one of the patterns")
-
-    def said_linear(self, name: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in self.options.linear)
-
-    def said_plain(self, name: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in self.options.plain)
+    def answer(self, *names: str) -> str:
+        """The kind that the user, or the conversion that made this file, says of the first of ``names``; or ""."""
+        noted = self.record.get("said")
+        noted = noted if isinstance(noted, dict) else {}
+        told = self.answers.of(*names)
+        for name in names if not told else ():
+            kind, (prefix, leaf) = noted.get(name), split(name)
+            own = self.modules.get(prefix, {})
+            if isinstance(kind, str) and kind in KINDS and leaf in own and KINDS[kind](leaf, own):
+                return kind
+        return told
 
     def noted(self, key: str) -> set[str]:
         """The names that the record has under ``key``; a file can hold anything there."""
@@ -200,17 +212,35 @@ class Conversion:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
             self.notes.append(f"{', '.join(map(shown, names[:5]))}{more}: {text}")
 
+    def doubt(self, name: str, text: str) -> None:
+        """Tell the reader ``text`` of a tensor, {} in it standing for a pattern that names it."""
+        self.doubts.setdefault(text, []).append(name)
+
     def ask(self) -> None:
-        """Raise InputError where a tensor's meaning is in doubt."""
-        if self.asks:
-            more = f" and {len(self.asks) - 10} more" if len(self.asks) > 10 else ""
-            against = f"; biases speak against the layout of {self.options.source}: is --from right?"
-            out_in, in_out = sorted((self.source, self.target), key=lambda framework: framework.linear_in_out)
-            raise InputError(
-                f"neither name nor neighbours say what these are: {', '.join(self.asks[:10])}{more}; {out_in.title} "
-                f"and {in_out.title} hold Linear weights turned against each other: say --linear NAME for those, "
-                f"--plain NAME for the rest{against if self.backwards else ''}"
-            )
+        """Note the doubts; raise InputError where a tensor's meaning is unknown."""
+        for text, names in self.doubts.items():
+            patterns = patterns_of(names, self.shapes)
+            self.note(names, text.replace("'{}=", "'{0}=").format(patterns[0]) + _also(patterns))
+        if not self.asks:
+            return
+        patterns = patterns_of(self.asks, self.shapes)
+        shown_ = [f"{shown(name)} {self.shapes[name]}" for name in self.asks[:10]]
+        more = f" and {len(self.asks) - 10} more" if len(self.asks) > 10 else ""
+        lying = set(self.evidence.lying.values())
+        against = f"; biases speak against the layout of {self.options.source}: is --from right?"
+        out_in, in_out = sorted((self.source, self.target), key=lambda framework: framework.linear_in_out)
+        raise InputError(
+            f"neither name nor neighbours say what these are: {', '.join(shown_)}{more}; {out_in.title} and "
+            f"{in_out.title} hold Linear weights turned against each other: say --as '{shown(patterns[0])}=linear', or "
+            f"=embedding, =conv1d ([in, out] in both) or =parameter{_also(patterns)}"
+            f"{against if (not self.source.linear_in_out) in lying else ''}"
+        )
+
+
+def _also(patterns: Sequence[str]) -> str:
+    """The patterns after the first, which needs no telling."""
+    more = f" and {len(patterns) - 5} more" if len(patterns) > 5 else ""
+    return f"; the same for {', '.join(map(shown, patterns[1:5]))}{more}" if len(patterns) > 1 else ""
 
 
 def with_start(name: str, starts: Mapping[str, str]) -> str:

@@ -21,7 +21,6 @@ from nlblocks.weights.recognise import Recognised, recognise
 def plan(tensors: Mapping[str, Tensor], options: Options, record: Mapping[str, Any] | None = None) -> Plan:
     """What a conversion of ``tensors`` will do; an InputError asks where the meaning of a tensor is unknown."""
     work = Conversion(tensors, options, record or {})
-    work.check_patterns()
     _blocks(work)
     if options.source != options.target:
         convert_layers(work)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 
 import numpy as np
@@ -13,9 +12,9 @@ from nlblocks.weights.conversion import Conversion, Row, renamed_record, split, 
 from nlblocks.weights.files import in_memory
 from nlblocks.weights.files.dtypes import DTYPES
 from nlblocks.weights.made import reshaped
-from nlblocks.weights.meaning import RENAMED
 from nlblocks.weights.norms import layer_norms, spectral_norms, weight_norms
 from nlblocks.weights.recurrent import projected, recurrent
+from nlblocks.weights.renamed import RENAMED, renamed_weights
 
 
 def convert_layers(work: Conversion) -> None:
@@ -62,6 +61,10 @@ def batch_norms(work: Conversion) -> None:
         prefix, leaf = split(name)
         if leaf != own.mean or prefix in never or work.shapes.get(prefix + own.variance) != work.shapes[name]:
             continue
+        if work.answer(f"{prefix}weight") == "instance_norm" and f"{prefix}weight" in work.left:
+            _instance_norm(work, prefix)
+            continue
+        _doubt_statistics(work, prefix)
         for old, new in names.items():
             what = "as it is" if old == new else "renamed"
             work.take([prefix + old], prefix + new, what, work.left[prefix + old])
@@ -84,38 +87,35 @@ def batch_norms(work: Conversion) -> None:
         work.new_record["num_batches_tracked"] = counts
 
 
-def renamed_weights(work: Conversion) -> None:
-    """InstanceNorm's and PReLU's weight under other names; the record says where a reverse could not tell."""
-    always, never = work.noted("renamed_weights"), work.noted("kept_weights")
-    notes: dict[str, list[str]] = {"renamed_weights": [], "kept_weights": []}
-    doubtful: dict[str, list[str]] = {layer.layer: [] for layer in RENAMED}
-    for layer, (prefix, own) in itertools.product(RENAMED, work.modules.items()):
-        leaf, other, told = layer.leaf(work.source), layer.leaf(work.target), layer.told(prefix)
-        if leaf == other:
-            continue
-        if layer.fits(leaf, own) and prefix + leaf in work.left:
-            if prefix in always or (prefix not in never and (told or leaf != "weight")):
-                work.take([prefix + leaf], prefix + other, f"renamed ({layer.layer})", work.left[prefix + leaf])
-                if other == "weight" and not told:
-                    notes["renamed_weights"].append(prefix)
-            elif leaf == "weight" and prefix not in never and _after_convolution(work, prefix):
-                doubtful[layer.layer].append(prefix + leaf)
-        elif layer.fits(other, own) and (told or other != "weight"):
-            notes["kept_weights"].append(prefix)
-    for layer in RENAMED:
-        for name in doubtful[layer.layer][:1]:
-            new = f"--rename '^{re.escape(name)}$={name.removesuffix('weight')}{layer.leaf(work.target)}'"
-            work.note(doubtful[layer.layer], f"kept the name; should it be of {layer.layer}, {new}")
-    work.new_record.update({key: prefixes for key, prefixes in notes.items() if prefixes})
+_STATISTICS = "its statistics are left out: {target}'s InstanceNorm keeps none"
+_BATCH_NORM = (
+    "has running statistics: in evaluation it computes what a BatchNorm does, whose names it gets; for those of an "
+    "InstanceNorm without them --as '{}=instance_norm'"
+)
+_UNCOUNTED = f"has statistics and has counted no batch, as an InstanceNorm that {_BATCH_NORM}"
 
 
-def _after_convolution(work: Conversion, prefix: str) -> bool:
-    """Whether a module comes next after a convolution of as many outputs in a Sequential, where names tell nothing."""
-    parent, place = split(prefix.removesuffix("."))
-    if not place.isdecimal() or len(place) > 9:
-        return False
-    before = work.shapes.get(f"{parent}{int(place) - 1}.weight", ())
-    return len(before) > 2 and work.shapes[prefix + "weight"][0] in {1, *before[:2]}
+def _instance_norm(work: Conversion, prefix: str) -> None:
+    """An InstanceNorm that tracks statistics, for a framework whose InstanceNorm does not."""
+    own, other = work.source.batch_norm, work.target.instance_norm
+    work.take([f"{prefix}weight"], prefix + other, "renamed (InstanceNorm)", work.left[f"{prefix}weight"])
+    for leaf in (own.mean, own.variance, own.count):
+        if leaf and prefix + leaf in work.left:
+            work.take([prefix + leaf], "", "dropped: statistics of an InstanceNorm", None)
+    work.doubt(prefix + own.mean, _STATISTICS.replace("{target}", work.target.title))
+
+
+def _doubt_statistics(work: Conversion, prefix: str) -> None:
+    """An InstanceNorm that tracks statistics has a BatchNorm's tensors, but counts no batches."""
+    own, weight = work.source.batch_norm, f"{prefix}weight"
+    if work.source.instance_norm == work.target.instance_norm or weight not in work.left or work.answer(weight):
+        return
+    if RENAMED[0].told(prefix):
+        work.doubt(weight, _BATCH_NORM)
+    elif prefix + (own.count or " ") in work.left and not re.search(r"bn|batch", prefix, re.I):
+        count, mean = work.left[prefix + own.count], work.left[prefix + own.mean]
+        if count.shape == () and not int(count.raw()) and mean.raw().any():
+            work.doubt(weight, _UNCOUNTED)
 
 
 def bilinear(work: Conversion) -> None:
@@ -127,7 +127,10 @@ def bilinear(work: Conversion) -> None:
         bias = prefix + "bias"
         if set(own) != {"weight", "bias"} or len(own["weight"]) != 3 or bias not in work.left:
             continue
-        told = re.search(r"bilinear", prefix, re.IGNORECASE) is not None
+        answer = work.answer(f"{prefix}weight")
+        if answer and answer != "bilinear":
+            continue
+        told = bool(answer) or re.search(r"bilinear", prefix, re.IGNORECASE) is not None
         vector, row = own["weight"][:1], (1, own["weight"][0])
         mine, theirs = (vector, row) if work.source.bilinear_bias == "vector" else (row, vector)
         if own["bias"] == mine and prefix not in never and (mine == row or told or prefix in always):

@@ -1,117 +1,175 @@
-"""What a tensor means to its layer, judged from its name and its neighbours: never from its shape alone."""
+"""What a tensor means to its layer: a name speaks only together with shape, neighbours and the file's other tensors."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Literal
 
-from nlblocks.conventions import Conventions
-from nlblocks.specs.base import Shape
+from nlblocks.weights.evidence import CONV1D, Evidence, family
 
 Meaning = Literal["linear", "plain", "unknown"]
 """A "linear" weight is turned between frameworks that lay it out differently, a "plain" tensor is the same in both."""
 
 _LINEAR = re.compile(
     r"(.*_)?(fc|linear|lin|dense|proj|projection|head|classifier|mlp|ffn|query|key|value|qkv|kv|out|output|logits"
-    r"|lm_head|squeeze|excitation|extract|reduction|w[qkvoi]|to_[qkv]|c_attn|c_fc|c_proj|gate|up|down)(_layers?|_proj)?_?\d*",
+    r"|lm_head|squeeze|excitation|extract|reduction|w[qkvoi]|to_[qkv]|c_attn|c_fc|c_proj|gate|up|down"
+    r"|w[123]|score|dense_h_to_4h|dense_4h_to_h|Wqkv)(_layers?|_proj)?_?\d*",
     re.IGNORECASE,
 )
 _ATTENDED = ("query", "key", "value", "kv", "key_value", "q", "k", "v", "o")
 _TABLE = re.compile(r".*(emb(?!er|l[ey])|wte|wpe|lookup|codebook|vocab).*", re.IGNORECASE)  # no member, no ensemble
+_NUMBERED = re.compile(
+    r"(.*_)?(w|words?|tok|tokens?|chars?|sub_?words?|pos|positions?|positional|type|segments?|sent(ence)?|lang(uage)?"
+    r"|query|speakers?|spk|items?|users?|entity|row|col|x_position|y_position|h_position|w_position|task_type)"
+    r"_?emb(ed)?(ding)?s?(_layer)?|(.*_)?embed_(tokens?|positions?)|wte|wpe|embed_in|(.*_)?vocab(ulary)?_?emb\w*"
+    r"|(.*_)?codebook|lookup(_table)?|embedding_table|relative_attention_bias|shared",
+    re.IGNORECASE,
+)
+"""Names of tables of what is counted: words, positions, types."""
+_BARE = re.compile(r"emb(ed)?(ding)?s?_?\d*", re.IGNORECASE)
+_GRAPH = re.compile(r"(.*_)?(gc|gcn|graph|conv)(_?layers?|_?conv(olution)?)?_?\d*", re.IGNORECASE)
+"""Layers of graphs, whose weight is often a parameter of their own, [in, out]."""
 _PLAIN_LEAVES = re.compile(r"bias|(weight|bias)_(ih|hh)(_l\d+)?(_reverse)?|.*(embed|emb|token|table|index|mask|pos).*")
+
+SQUARE = (
+    "square, so that its shape does not tell: taken for a Linear; if it is a parameter of [in, out], --as '{}=conv1d'"
+)
+IN_OUT = "[in, out] by its bias, as the Conv1D of GPT-2: kept; if it is a Linear's, --as '{}=linear'"
+READ = "without a bias, and what it gives is a width of the model: taken for a Linear; if a table, --as '{}=embedding'"
+TABLE = "taken for a table by its name and by what it gives; if it is a Linear, --as '{}=linear'"
+NANO = "taken for Linears; where the other code has GPT-2's Conv1D, --as '{}=conv1d'"
 
 
 @dataclass(frozen=True, slots=True)
-class Renamed:
-    """A layer whose weight, a vector, has the name that a framework's ``leaf`` says.
+class Judged:
+    """``doubt`` is what a reader must be told, {} standing for a pattern of names; "" where there is none."""
 
-    Where that is "weight" no tensor tells the layer, since a LayerNorm has a weight and a bias too: the module's name,
-    one of ``words``, does. Any other leaf tells it.
+    meaning: Meaning
+    doubt: str = ""
+
+
+def meaning(name: str, file: Evidence, own: Container[str] = ()) -> Judged:
+    """What the tensor ``name`` of a file is. ``own`` are the leaves that a MultiheadAttention's own weights have.
+
+    Only two axes can be in doubt.
     """
-
-    layer: str
-    leaf: Callable[[Conventions], str]
-    with_bias: bool
-    words: re.Pattern[str]
-
-    def fits(self, leaf: str, own: Mapping[str, Shape]) -> bool:
-        """Whether a module's ``own`` tensors (leaf → shape) are this layer's, its weight called ``leaf``."""
-        leaves = {leaf, "bias"} if self.with_bias else {leaf}
-        return set(own) == leaves and len(own[leaf]) == 1 and len(set(own.values())) == 1
-
-    def told(self, module: str) -> bool:
-        """Whether the module's name says that it is this layer; a place in a Sequential has the Sequential's name."""
-        words = [word for word in module.split(".") if word and not word.isdigit()]
-        return bool(words) and self.words.fullmatch(words[-1]) is not None
-
-
-RENAMED = (
-    Renamed(
-        "InstanceNorm", attrgetter("instance_norm"), True,
-        re.compile(r"in_?\d*|(.*_)?inst(ance)?_?(norms?)?_?\d*d?|inorms?_?\d*", re.I),
-    ),
-    Renamed(
-        "PReLU", attrgetter("prelu"), False, re.compile(r"(.*_)?p_?relus?_?\d*|(.*_)?act(ivation)?s?_?\d*", re.I)
-    ),
-)  # fmt: skip
-
-
-def meaning(name: str, shapes: Mapping[str, Shape], in_out: bool, doubtful: Container[str] = ()) -> Meaning:
-    """What the tensor ``name`` of a file whose Linear weights are [in, out], or else [out, in], is.
-
-    Only two axes can be in doubt. ``doubtful`` are the names that a MultiheadAttention's own weights have.
-    """
-    shape = shapes[name]
+    shape = file.shapes[name]
     if len(shape) != 2:
-        return "plain"
+        return Judged("plain")
     module, _, leaf = name.rpartition(".")
-    if leaf in doubtful:
-        return "unknown"  # of an attention that is no MultiheadAttention
+    if leaf in own:
+        return Judged("unknown")  # of an attention that is no MultiheadAttention
     if leaf != "weight":
         square = shape[0] == shape[1]
-        return "plain" if not square or _PLAIN_LEAVES.fullmatch(leaf) else "unknown"
-    bias = shapes.get(f"{module}.bias" if module else "bias")
-    if bias is not None:
-        outputs = shape[1] if in_out else shape[0]
-        return "linear" if bias == (outputs,) else "unknown"
-    for word in reversed(module.split(".")):
-        if word.isdigit():
-            continue  # a place in a Sequential: the name is the Sequential's
-        if _TABLE.fullmatch(word):  # embed_out, emb_proj and time_embed.0 may be either
-            return "unknown" if _LINEAR.fullmatch(word) or _among_layers(module, shapes) else "plain"
-        if word in _ATTENDED and module.endswith(word):  # alone it may be a table of queries
-            parent = module.removesuffix(word)
-            beside = any(f"{parent}{other}.weight" in shapes for other in _ATTENDED if other != word)
-            return "linear" if beside else "unknown"
-        return "linear" if _LINEAR.fullmatch(word) else "unknown"
-    return "unknown"
+        return Judged("plain" if not square or _PLAIN_LEAVES.fullmatch(leaf) else "unknown")
+    return _alone(module, file) if file.bias(module) is None else _with_bias(module, file)
 
 
-def backwards(shapes: Mapping[str, Shape], in_out: bool) -> set[str]:
-    """The stacks where weights have their outputs where the other framework has them, as in the Conv1D of GPT-2."""
-    found = set()
-    for name, shape in shapes.items():
-        if name.endswith("weight") and len(shape) == 2 and shape[0] != shape[1]:
-            bias = shapes.get(f"{name.removesuffix('weight')}bias")
-            if bias == (shape[0 if in_out else 1],):
-                found.add(stack(name))
-    return found
+def _with_bias(module: str, file: Evidence) -> Judged:
+    """Its bias has as many numbers as it has outputs; a square matrix is judged by those of its family."""
+    rows, columns = file.matrices[module]
+    if rows != columns:
+        if module not in file.lying:
+            return Judged("unknown")
+        if file.lying[module] == file.in_out:
+            told = file.in_out and family(module) == "c_"
+            return Judged("linear", NANO if told else "")
+        conv1d = family(module) == "c_" and not file.in_out
+        return Judged("plain", IN_OUT) if conv1d and _backwards(module, file) else Judged("unknown")
+    if file.bias(module) != (rows,):
+        return Judged("unknown")
+    word = _word(module)
+    if family(module) == "c_" and not file.in_out and _backwards(module, file):
+        return Judged("plain", IN_OUT)
+    if any(stack(module) == stack(other) for other, in_out in file.lying.items() if in_out != file.in_out):
+        return Judged("unknown")
+    if any(stack(module) == stack(other) for other in file.lying) or not word or _LINEAR.fullmatch(word):
+        if family(module) == "c_":
+            return Judged("linear", NANO) if file.in_out else Judged("linear" if file.lying else "unknown")
+        return Judged("linear")
+    if _GRAPH.fullmatch(word):
+        return Judged("unknown")
+    return Judged("linear", "" if module.rpartition(".")[2].isdigit() else SQUARE)
 
 
-def stack(name: str) -> str:
+def _alone(module: str, file: Evidence) -> Judged:
+    """A Linear without a bias, or a table: none has its name to itself."""
+    rows, columns = file.matrices[module]
+    parent = module.rpartition(".")[0]
+    outputs = columns if file.in_out else rows
+    word = _word(module)
+    if file.bias(parent) == (outputs,) and rows != columns and parent != module:
+        return Judged("linear")  # the bias lies a module higher, as in BERT's decoder
+    if not word:
+        return Judged("unknown")
+    if _TABLE.fullmatch(word) or _NUMBERED.fullmatch(word):
+        return _table(module, word, file)
+    if module.endswith(word) and word in _ATTENDED:  # alone it may be a table of queries
+        before = module.removesuffix(word)
+        beside = any(f"{before}{other}" in file.matrices for other in _ATTENDED if other != word)
+        return Judged("unknown" if not beside or _against(module, file) else "linear")
+    if not _LINEAR.fullmatch(word) or _against(module, file):
+        return Judged("unknown")
+    if CONV1D.fullmatch(word) and file.in_out:
+        return Judged("linear", NANO)
+    return Judged("linear")
+
+
+def _table(module: str, word: str, file: Evidence) -> Judged:
+    """A name that speaks of a table: its rows are counted, and the width of a row is one of the model's."""
+    rows, columns = file.matrices[module]
+    if word == "relative_attention_bias" and f"{module.removesuffix(word)}q" in file.matrices:
+        return Judged("plain")
+    if _LINEAR.fullmatch(word):  # embed_out: a head where the file has a table of that size as well
+        inputs, outputs = (rows, columns) if file.in_out else (columns, rows)
+        twin = any(
+            shape == (outputs, inputs) and _NUMBERED.fullmatch(_word(other)) and other != module
+            for other, shape in file.matrices.items()
+        )
+        return Judged("linear" if twin and rows != columns else "unknown")
+    if _among_layers(module, file):
+        return Judged("unknown")
+    counted = _NUMBERED.fullmatch(word) is not None
+    width = columns in file.widths or (counted and columns in file.tables)
+    if rows in file.widths and not width:  # what a table gives nobody would read
+        return Judged("unknown" if counted or file.in_out else "linear", "" if counted or file.in_out else READ)
+    if counted and width:
+        return Judged("plain")
+    if _BARE.fullmatch(word) and width and rows not in file.widths:
+        return Judged("plain", TABLE if file.in_out else "")
+    return Judged("unknown")
+
+
+def _against(module: str, file: Evidence) -> bool:
+    """Whether what a layer of that name reads or writes speaks against the layout that the file is said to have."""
+    in_out = file.by_role(module)
+    return in_out is not None and in_out != file.in_out
+
+
+def _backwards(module: str, file: Evidence) -> bool:
+    """Whether the family's biases show its weights to lie the other way, and none this way."""
+    shown = {in_out for other, in_out in file.lying.items() if family(other) == family(module)}
+    return shown == {not file.in_out}
+
+
+def stack(module: str) -> str:
     """What the layers of one stack share: the name of what holds a module, up to the first number."""
-    return ".".join(itertools.takewhile(lambda word: not word.isdigit(), name.split(".")[:-2]))
+    return ".".join(itertools.takewhile(lambda word: not word.isdigit(), module.split(".")[:-1]))
 
 
-def _among_layers(module: str, shapes: Mapping[str, Shape]) -> bool:
+def _word(module: str) -> str:
+    """The last word of a module's name; a place in a Sequential has the Sequential's."""
+    return next((word for word in reversed(module.split(".")) if word and not word.isdigit()), "")
+
+
+def _among_layers(module: str, file: Evidence) -> bool:
     """Whether a module's place is one in a Sequential: a list of tables has a table in every place."""
     parent, _, place = module.rpartition(".")
     if not place.isdecimal() or len(place) > 9:
         return False
-    before, after, second = (shapes.get(f"{parent}.{int(place) + step}.weight") for step in (-1, 1, 2))
+    before, after, second = (file.shapes.get(f"{parent}.{int(place) + step}.weight") for step in (-1, 1, 2))
     gap = (before is None and int(place) > 0) or (after is None and second is not None)
     return gap or any(beside is not None and len(beside) != 2 for beside in (before, after))

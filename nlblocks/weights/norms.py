@@ -8,6 +8,7 @@ laid out like its weight.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -91,6 +92,9 @@ def spectral_norms(work: Conversion) -> None:
             work.take([parts[part]], _name(work, weight, part, SPECTRAL_NORM), "spectral norm", work.left[parts[part]])
 
 
+_LAYER_NORM = re.compile(r"(.*_)?(ln|(layer_?)?norms?)_?\d*|ln_.*", re.IGNORECASE)
+
+
 def layer_norms(work: Conversion) -> None:
     """LayerNorm over several axes: with them or flat, and then the record keeps the axes for the reverse."""
     if work.source.layer_norm == work.target.layer_norm:
@@ -100,7 +104,7 @@ def layer_norms(work: Conversion) -> None:
     notes: dict[str, list[int]] = {}
     stays = []
     for prefix, own in work.modules.items():
-        if own.keys() != {"weight", "bias"} or own["weight"] != own["bias"] or prefix + "weight" not in work.left:
+        if not _like_layer_norm(own) or prefix + "weight" not in work.left:
             continue
         flat, shape = (math.prod(own["weight"]),), own["weight"]
         if len(shape) < 2:
@@ -111,17 +115,32 @@ def layer_norms(work: Conversion) -> None:
                 continue
             new: Shape = tuple(told)
         elif work.source.layer_norm == "flat":
-            stays.append(prefix)
+            if "bias" in own:
+                stays.append(prefix)
             continue
-        elif 1 in shape or prefix in kept or work.said_plain(prefix + "weight"):
+        elif prefix in kept or not _over_several_axes(work, prefix):
             continue
         else:
             new, notes[prefix] = flat, list(shape)
-        for name in (prefix + "weight", prefix + "bias"):
+        for name in (prefix + leaf for leaf in own):
             work.take([name], name, f"reshaped (LayerNorm over {len(max(shape, new, key=len))} axes)",
                       reshaped(work.left[name], new))  # fmt: skip
     found = {"layer_norm_shapes": notes, "kept_layer_norms": stays}
     work.new_record.update({key: value for key, value in found.items() if value})
+
+
+def _like_layer_norm(own: Mapping[str, Shape]) -> bool:
+    return own.keys() in ({"weight", "bias"}, {"weight"}) and own["weight"] == own.get("bias", own["weight"])
+
+
+def _over_several_axes(work: Conversion, prefix: str) -> bool:
+    """Whether a weight of several axes is a LayerNorm's: told by a bias of its shape; where one is 1, by its name."""
+    answer, shape = work.answer(f"{prefix}weight"), work.shapes[f"{prefix}weight"]
+    if answer:
+        return answer == "layer_norm"
+    named = _LAYER_NORM.fullmatch(prefix.removesuffix(".").rpartition(".")[2]) is not None
+    biased = f"{prefix}bias" in work.shapes
+    return named if not biased or 1 in shape else True
 
 
 def _keep_layer_norms(work: Conversion) -> None:
@@ -130,7 +149,7 @@ def _keep_layer_norms(work: Conversion) -> None:
         weight = prefix + "weight"
         if own.keys() != {"weight", "bias"} or own["weight"] != own["bias"] or len(own["weight"]) != 2:
             continue
-        if work.source.layer_norm == "axes" and weight in work.left and not work.said_linear(weight):
+        if work.source.layer_norm == "axes" and weight in work.left and work.answer(weight) in ("", "layer_norm"):
             for name in (weight, prefix + "bias"):
                 work.take([name], name, "as it is", work.left[name])
 

@@ -35,7 +35,7 @@ def torch_model() -> Any:
             super().__init__()
             self.conv = nn.Conv2d(3, 4, 3)
             self.bn = nn.BatchNorm2d(4)
-            self.embedding = nn.Embedding(4, 4)
+            self.embedding = nn.Embedding(7, 4)
             self.fc = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4, bias=False))
             self.attn = nn.MultiheadAttention(4, 2, batch_first=True)
             self.cross = nn.MultiheadAttention(4, 2, kdim=3, vdim=5, batch_first=True)
@@ -65,7 +65,7 @@ def paddle_model() -> Any:
             super().__init__()
             self.conv = nn.Conv2D(3, 4, 3)
             self.bn = nn.BatchNorm2D(4)
-            self.embedding = nn.Embedding(4, 4)
+            self.embedding = nn.Embedding(7, 4)
             self.fc = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4, bias_attr=False))
             self.attn = nn.MultiHeadAttention(4, 2)
             self.cross = nn.MultiHeadAttention(4, 2, kdim=3, vdim=5)
@@ -164,10 +164,10 @@ def test_a_linear_weight_is_known_by_name_or_neighbour() -> None:
 ])  # fmt: skip
 def test_an_unknown_meaning_is_a_question(shapes: dict[str, tuple[int, ...]]) -> None:
     name = next(iter(shapes)).replace("__", ".")
-    with pytest.raises(InputError, match=rf"say what these are: {name}.*say --linear NAME"):
+    with pytest.raises(InputError, match=rf"say what these are: {name}.*say --as '{name}=linear'"):
         to_paddle(state(**shapes))
-    linear = to_paddle(state(**shapes), linear=[name])
-    plain = to_paddle(state(**shapes), plain=[f"{name[:2]}*"])
+    linear = to_paddle(state(**shapes), answers=[(name, "linear")])
+    plain = to_paddle(state(**shapes), answers=[(f"{name[:2]}*", "parameter")])
     assert bits(linear[name]) != bits(plain[name])
     same = plan(state(**shapes), Options(source="torch", target="torch")).tensors
     assert bits(same[name]) == bits(plain[name])
@@ -175,7 +175,7 @@ def test_an_unknown_meaning_is_a_question(shapes: dict[str, tuple[int, ...]]) ->
 
 def test_the_answer_of_a_pattern_goes_before_the_name() -> None:
     tensors = state(fc__weight=(4, 4))
-    assert bits(to_paddle(tensors, plain=["fc.weight"])["fc.weight"]) == bits(tensors["fc.weight"])
+    assert bits(to_paddle(tensors, answers=[("fc.weight", "embedding")])["fc.weight"]) == bits(tensors["fc.weight"])
 
 
 def test_second_listings_that_differ_are_an_error() -> None:

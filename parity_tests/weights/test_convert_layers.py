@@ -177,7 +177,7 @@ def test_a_linear_without_a_bias_is_not_taken_for_a_table_by_a_part_of_its_name(
 
 def test_tables_in_a_list_are_tables() -> None:
     modules = ("embeddings.0", "embeddings.1", "embeddings.2", "emb.0", "pos_emb", "codebook.0", "codebook.1")
-    tensors = state(**{module: {"weight": (4, 4)} for module in modules})
+    tensors = state(norm={"weight": (4,)}, **{module: {"weight": (7 + i, 4)} for i, module in enumerate(modules)})
     assert planned(tensors, "torch").tensors == tensors
 
 
@@ -185,10 +185,10 @@ def test_tables_in_a_list_are_tables() -> None:
 def test_where_rectangles_lie_the_other_way_squares_are_a_question(source: Any) -> None:
     other = {"weight": (2, 6) if source == "torch" else (6, 2), "bias": (6,)}
     square = {"weight": (2, 2), "bias": (2,)}
-    for first, second in (("h.0.c_attn", "h.0.c_proj"), ("gc1", "gc2"), ("model.gc1", "model.gc2")):
+    for first, second in (("h.0.attn", "h.0.proj"), ("gc1", "gc2"), ("model.gc1", "model.gc2")):
         tensors = state(**{first: other, second: square, "encoder.pooler": square})
         with pytest.raises(InputError, match=rf"what these are: {second}\.weight \(2, 2\);.*is --from right"):
-            planned(tensors, source, plain=[f"{first}.weight"])
+            planned(tensors, source, answers=[(f"{first}.weight", "parameter")])
 
 
 def test_projections_beside_each_other_are_linear() -> None:
@@ -213,9 +213,11 @@ def test_projections_beside_each_other_are_linear() -> None:
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    (("--linear", "fc.weigth"), "--linear 'fc.weigth' names no tensor"),
-    (("--plain", "fc.weigth"), "--plain 'fc.weigth' names no tensor"),
-    (("--linear", "*.weight", "--plain", "fc.*"), "fc.weight is said to be --linear and --plain"),
+    (("--as", "fc.weigth=linear"), "--as 'fc.weigth=linear' names no tensor"),
+    (("--as", "*.weight=linear", "--as", "fc*=embedding"), "fc.weight is said to be linear and embedding"),
+    (("--as", "fc=instance_norm"), "--as 'fc=instance_norm': fc.weight cannot be one by its shape"),
+    (("--as", "fc=lineal"), "'lineal' is no kind; it must be one of 'linear', 'conv1d'"),
+    (("--as", "fc"), "--as 'fc' must be PATTERN=KIND"),
     (("--rename", "fc=", "--rename", r"\.weight="), "fc.weight would have no name"),
     (("--dry-run", "--shard-size", "lots"), "must be a size"),
 ])  # fmt: skip
@@ -263,7 +265,7 @@ def test_projections_of_other_shapes_or_said_to_be_linear_are_no_attention_of_to
         assert planned(tensors, "paddle").tensors.keys() == tensors.keys()
     tensors = state(**PROJECTIONS)
     assert "self_attn.in_proj_weight" in planned(tensors, "paddle").tensors
-    assert planned(tensors, "paddle", linear=["self_attn.*_proj.weight"]).tensors.keys() == tensors.keys()
+    assert planned(tensors, "paddle", answers=[("self_attn.*_proj.weight", "linear")]).tensors.keys() == tensors.keys()
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
@@ -290,10 +292,13 @@ def test_what_may_be_an_instance_norm_or_a_prelu_is_said(tmp_path: Path) -> None
     for options in ((), ("--dry-run",)):
         result = call(tmp_path / "a.pth", tmp_path / "a.pdparams", *options, command=convert)
         assert result.stderr.splitlines() == [
-            r"nlblocks: note: 1.weight: kept the name; should it be of InstanceNorm, --rename '^1\.weight$=1.scale'",
-            r"nlblocks: note: 3.weight: kept the name; should it be of PReLU, --rename '^3\.weight$=3._weight'",
+            "nlblocks: note: 1.weight, 4.weight, 5.weight, norm.weight: kept the name of its weight, as a GroupNorm's "
+            "or LayerNorm's; if it is an InstanceNorm's, --as '1.weight=instance_norm'; the same for 4.weight, "
+            "5.weight, norm.weight",
+            "nlblocks: note: 3.weight: taken for a PReLU by what is before it; if it is a norm without a bias, "
+            "--as '3.weight=rms_norm'",
         ]
-    output_of(convert, tmp_path / "a.pth", tmp_path / "b.pdparams", "--rename", r"^1\.weight$=1.scale")
+    output_of(convert, tmp_path / "a.pth", tmp_path / "b.pdparams", "--as", "1=instance_norm", "--as", "3=rms_norm")
     assert {"1.scale", "3.weight"} <= set(open_checkpoint(tmp_path / "b.pdparams"))
     back = planned(open_checkpoint(tmp_path / "a.pdparams").tensors, "paddle")
     assert back.notes == ()
@@ -322,7 +327,7 @@ def test_a_fused_projection_without_its_output_is_a_question() -> None:
     tensors = state(attn={"in_proj_weight": (6, 2)})
     with pytest.raises(InputError, match=r"attn\.in_proj_weight \(6, 2\)"):
         planned(tensors, "torch")
-    kept = planned(tensors, "torch", plain=["attn.in_proj_weight"])
+    kept = planned(tensors, "torch", answers=[("attn.in_proj_weight", "parameter")])
     assert kept.tensors == tensors
 
 

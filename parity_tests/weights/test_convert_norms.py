@@ -282,7 +282,7 @@ def test_axes_that_do_not_fit_a_layer_norm_are_passed_over() -> None:
 
 def test_own_parameters_that_look_like_a_layer_norm_stay_where_plain_says_so() -> None:
     tensors = state(own__weight=(3, 4, 5), own__bias=(3, 4, 5))
-    assert planned(tensors, "torch", plain=["own.*"]).tensors == tensors
+    assert planned(tensors, "torch", answers=[("own.*", "parameter")]).tensors == tensors
 
 
 @pytest.mark.parametrize(("source", "shapes", "message"), [
