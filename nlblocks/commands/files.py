@@ -32,6 +32,7 @@ from nlblocks.weights.files.parts import SeveralSets
 from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.reading import read_contents
 from nlblocks.weights.files.writing import LAYOUTS, format_of
+from nlblocks.weights.layout import layout_of, plan_of
 from nlblocks.weights.recognise import recognise
 
 KEY = click.option("--key", help="Nested dict to take, e.g. model or ema.state_dict; '' is everything.")
@@ -59,6 +60,9 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
     where = f" under {shown(checkpoint.key)!r}" if checkpoint.key else ""
     prefix = f", all with the prefix {checkpoint.prefix!r}" if checkpoint.prefix else ""
     click.echo(f"{len(checkpoint)} tensors{where}, {human(checkpoint.nbytes)}{prefix}")
+    if not checkpoint.told:
+        found, why = layout_of({name: tensor.shape for name, tensor in checkpoint.items()})
+        click.echo(f"whose layout it has the file does not say: {f'{found}, by its tensors: ' if found else ''}{why}")
     for line in tree(checkpoint.tensors):
         click.echo(line)
     for line in _beside(checkpoint):
@@ -136,7 +140,7 @@ def convert(
             raise InputError(f"{destination}: --to {to} does not write a {destination.suffix} file; change its name")
         found, target = None, to if to in frameworks() else LAYOUTS[kind_written]
         options = Options(
-            source=from_ or checkpoint.layout, target=target,
+            source=from_ or "", target=target,
             answers=[*map(_answer, answers), *((escape(name), "linear") for name in products)],
             rename=[_pair(text) for text in rename], dialect=dialect, to_dialect=to_dialect,
             spec=spec_from_options(kind, ctx.args) if kind is not None else None,
@@ -166,7 +170,9 @@ def _by_meaning(checkpoint: Checkpoint, options: Options, *, strip_prefix: bool)
         tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
         record = renamed_record(record, lambda name: name.removeprefix(prefix))
         options = replace(options, prefix="")
-    return plan(tensors, options, record), tensors
+    if options.source:
+        return plan(tensors, options, record), tensors
+    return plan_of(checkpoint, tensors, options, record), tensors
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -87,7 +88,7 @@ def patterns_of(names: Sequence[str], others: Iterable[str]) -> list[str]:
     others = [name for name in others if name not in set(names)]
     words = [name.split(".") for name in names]
     if len({len(each) for each in words}) == 1:
-        whole = ".".join(each[0] if len(set(each)) == 1 else "*" for each in zip(*words, strict=True))
+        whole = ".".join(_one_word(each) for each in zip(*words, strict=True))
         if not any(fnmatchcase(name, whole) for name in others):
             return [whole]
     found = []
@@ -95,3 +96,12 @@ def patterns_of(names: Sequence[str], others: Iterable[str]) -> list[str]:
         pattern = re.sub(r"(?<![^.])\d+(?=\.)", "*", name)
         found.append(name if any(fnmatchcase(other, pattern) for other in others) else pattern)
     return list(dict.fromkeys(found))
+
+
+def _one_word(words: Sequence[str]) -> str:
+    """What the words have in common, with a star for the rest."""
+    if len(set(words)) == 1:
+        return words[0]
+    alike = itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*words, strict=False))
+    start = "".join(letters[0] for letters in alike).rstrip("0123456789")
+    return f"{start}*" if all(len(word) > len(start) for word in words) else "*"

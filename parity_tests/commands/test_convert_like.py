@@ -83,7 +83,7 @@ def test_a_dry_run_prints_the_table_and_writes_nothing() -> None:
         (("net.pth", "out.pth", *REGNETS), "a .pth file is none of paddle's"),
         (("net.pth", "out.pdparams", *REGNETS[:3]), "--input is missing"),
         (("net.pth", "out.pdparams", "--input", "2,3,8,8"), "without --like leave it out"),
-        (("net.pth", "out.pdparams", *REGNETS, "--linear", "fc.weight"), "--linear has no effect here"),
+        (("net.pth", "out.pdparams", *REGNETS, "--as", "fc=linear"), "--as has no effect here"),
         (("net.pth", "out.pdparams", *REGNETS, "--rename", "nothing=fc"), "'nothing' is nothing in the left model"),
         (
             ("net.pth", "out.pdparams", "--like", f"{NETS}:PaddleRegNet", f"{NETS}:TorchRegNet", *REGNETS[3:]),

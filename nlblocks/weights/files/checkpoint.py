@@ -30,7 +30,8 @@ class Checkpoint(Mapping[str, Tensor]):
     ``format`` is the reader that took the file, ``layout`` the framework whose conventions it follows, by name,
     ``key`` the nested dict that was chosen, ``others`` what is in the file beside tensors, ``spec`` and ``record`` what
     nlblocks wrote into it: the block's spec as a dict, and what a conversion must know to be reversed. ``prefix`` is
-    the wrapper prefix that all names share.
+    the wrapper prefix that all names share. ``told``: the file says itself that it has this layout. ``names`` is what
+    the framework calls the parameters besides.
     """
 
     path: Path
@@ -41,6 +42,8 @@ class Checkpoint(Mapping[str, Tensor]):
     others: dict[str, Any] = field(default_factory=dict)
     spec: dict[str, Any] | None = None
     record: dict[str, Any] = field(default_factory=dict)
+    told: bool = True
+    names: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Tensor:
         return self.tensors[name]
@@ -94,7 +97,8 @@ def open_checkpoint(path: str | Path, key: str | None = None) -> Checkpoint:
     chosen, tensors = _choose(contents, key, path)
     spec, record = _notes(contents.metadata, path)
     others = {".".join(keys): value for keys, value in contents.others.items()}
-    return Checkpoint(path, contents.format, contents.layout, chosen, tensors, others, spec, record)
+    return Checkpoint(path, contents.format, contents.layout, chosen, tensors, others, spec, record, contents.told,
+                      contents.names)  # fmt: skip
 
 
 def _open_shards(path: Path, key: str | None) -> Checkpoint:
@@ -114,7 +118,8 @@ def _open_shards(path: Path, key: str | None) -> Checkpoint:
     if extra:
         raise InputError(f"{path}: the shards hold {shown(extra[0])}, which the index does not list")
     first = next(iter(opened.values()))
-    return Checkpoint(path, f"{first.format} shards", first.layout, "", tensors, {}, first.spec, first.record)
+    return Checkpoint(path, f"{first.format} shards", first.layout, "", tensors, {}, first.spec, first.record,
+                      first.told)  # fmt: skip
 
 
 def _choose(contents: Contents, key: str | None, path: Path) -> tuple[str, dict[str, Tensor]]:

@@ -30,13 +30,19 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """``format`` names the reader; ``metadata`` is what nlblocks wrote beside the tensors (spec, record), as JSON."""
+    """``format`` names the reader; ``metadata`` is what nlblocks wrote beside the tensors (spec, record), as JSON.
+
+    ``told``: the file says itself that it has this layout. ``names`` is what the framework calls
+    the parameters besides.
+    """
 
     format: str
     tensors: dict[Path, Tensor]
     others: dict[Path, Any] = field(default_factory=dict)
     metadata: str = ""
     layout: str = UNSAID
+    told: bool = True
+    names: dict[str, str] = field(default_factory=dict)
 
 
 def collect(value: Any, as_tensor: Callable[[Any], Tensor | None], where: str,

@@ -33,7 +33,7 @@ def read(file: Mapped, entries: Mapping[str, Entry]) -> Contents:
         value = _array(file, entry)
         target: dict[tuple[str, ...], Any] = tensors if isinstance(value, Tensor) else others
         target[(name.removesuffix(".npy"),)] = value
-    return Contents("npz", tensors, others)
+    return Contents("npz", tensors, others, told=False)
 
 
 def _array(file: Mapped, entry: Entry) -> Tensor | str:

@@ -25,21 +25,35 @@ NOTE = b"nlblocks"
 def read(file: Mapped) -> Contents:
     """A state dict; uint16 arrays are bfloat16, which is how Paddle stores it (it has no uint16 of its own)."""
     reader = Unpickler(file, 0, file.size, constructors(file))
-    value = reader.load()
+    value, table = reader.load(), None
     if isinstance(value, dict):
         if SLICES in value:
             raise InputError(
                 f"{file.path}: parameters are cut into slices ({SLICES}), as Paddle does below pickle protocol 4; "
                 "re-save it with paddle.save(..., protocol=4)"
             )
-        value.pop(TABLE, None)
-    tensors, others = collect(value, _as_tensor, str(file.path))
-    return Contents("paddle", tensors, others, _note(file, reader.position), layout="paddle")
+        table = value.pop(TABLE, None)
+    named = False
+
+    def as_tensor(found: Any) -> Tensor | None:
+        nonlocal named
+        named = named or (_is_named(found) and isinstance(found[1], NumpyArray))
+        return _as_tensor(found)
+
+    tensors, others = collect(value, as_tensor, str(file.path))
+    names = {key: name for key, name in table.items() if isinstance(name, str)} if isinstance(table, dict) else {}
+    told = named or isinstance(table, dict)
+    return Contents("paddle", tensors, others, _note(file, reader.position), "paddle", told, names)
+
+
+def _is_named(value: Any) -> bool:
+    """(the parameter's name, the array): how Paddle saves a tensor outside a state dict."""
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
 
 
 def _as_tensor(value: Any) -> Tensor | None:
-    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
-        value = value[1]  # (the parameter's name, the array): how Paddle saves a tensor outside a state dict
+    if _is_named(value):
+        value = value[1]
     if not isinstance(value, NumpyArray) or value.tensor is None:
         return None
     tensor = value.tensor

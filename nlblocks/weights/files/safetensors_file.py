@@ -48,10 +48,9 @@ def read(file: Mapped) -> Contents:
             pass
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{where}: safetensors refuses the file: {' '.join(str(error).split())}") from None
-    layout = framework_of(metadata.get("format", "")) or UNSAID
-    return Contents(
-        "safetensors", {(name,): tensor for name, tensor in tensors.items()}, {}, metadata.get(NOTE, ""), layout
-    )
+    said = framework_of(metadata.get("format", ""))
+    found: dict[tuple[str, ...], Tensor] = {(name,): tensor for name, tensor in tensors.items()}
+    return Contents("safetensors", found, {}, metadata.get(NOTE, ""), said or UNSAID, said is not None)
 
 
 def _tensor(file: Mapped, name: str, row: Any, data: int) -> Stored:
