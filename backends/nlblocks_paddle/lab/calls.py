@@ -23,7 +23,7 @@ UNKNOWN_DRAWS = ("poisson", "binomial", "random_", "standard_gamma")
 
 TABLE: dict[str, str] = {
     **{f"conv{n}d": _CONV for n in (1, 2, 3)},
-    "_conv_nd": "conv: x weight bias=None stride=1 padding=0 _algorithm|padding_algorithm dilation=1 groups=1 "
+    "_conv_nd": "conv: x weight bias=None stride=1 padding=0 algorithm|padding_algorithm dilation=1 groups=1 "
     "_format|data_format=NCHW",
     "conv1d_transpose": "conv_transpose: x weight bias=None stride=1 padding=0 output_padding=0 groups=1 dilation=1 "
     "_size|output_size _format|data_format",
@@ -82,7 +82,7 @@ TABLE: dict[str, str] = {
     "_format|data_format",
     "grid_sample": "grid_sample: x grid mode=bilinear padding_mode=zeros align_corners=True",
     "affine_grid": "affine_grid: x|theta size|out_shape align_corners=True",
-    "pad": "pad: x pad mode=constant value=0.0 _format|data_format _left|pad_from_left_axis=True",
+    "pad": "pad: x pad mode=constant fill|value=0.0 _format|data_format _left|pad_from_left_axis=True",
     "pixel_shuffle": "pixel_shuffle: x factor|upscale_factor _format|data_format",
     "pixel_unshuffle": "pixel_unshuffle: x factor|downscale_factor _format|data_format",
     "normalize": "normalize: x p=2 axis=1 eps|epsilon=1e-12",
@@ -128,6 +128,10 @@ TABLE: dict[str, str] = {
     "std": "std: x axis=None unbiased=True keepdim=False",
     **{name: f"{name}: {_REDUCE}" for name in ("max", "min", "amax", "amin")},
     "median": "median: x axis=None keepdim=False mode=avg",
+    "put_along_axis": "scatter: x|arr index|indices source|values axis reduce=assign _self|include_self=True "
+    "broadcast=True",
+    "take_along_axis": "take_along_axis: x|arr index|indices axis broadcast=True",
+    **dict.fromkeys(("gather", "index_select"), "take: x index axis=0"),
     "flip": "flip: x axis",
     "reverse": "flip: x axis",
     "tile": "repeat: x",
@@ -232,6 +236,12 @@ def finish(kind: str, attrs: dict[str, Any], ndim: int) -> None:
         attrs["momentum"] = round(1.0 - float(attrs["momentum"]), 12)
     if kind == "batch_norm":
         attrs["variance"] = "biased"
+    elif kind in ("conv", "conv_transpose"):
+        algorithm = attrs.pop("algorithm", None)
+        if algorithm in ("SAME", "VALID"):
+            attrs["padding"] = algorithm.lower()
+        if attrs["padding"] == "same":
+            attrs["dilation"] = (1,) * max(ndim - 2, 1)  # as Paddle's kernel has it, whatever was asked for
     elif kind == "linear":
         attrs["layout"] = "in_out"
     elif kind == "avg_pool":
@@ -247,6 +257,10 @@ def finish(kind: str, attrs: dict[str, Any], ndim: int) -> None:
         attrs["mode"] = "downscale_in_infer" if mode == "downgrade_in_infer" else mode
         if "is_test" in attrs:
             attrs["training"] = not attrs.pop("is_test")
+    elif kind == "scatter":
+        attrs["reduce"] = {"mul": "multiply"}.get(attrs["reduce"], attrs["reduce"])
+    elif kind == "interpolate":
+        attrs["extent_one"] = "first"
     elif kind == "median":
         attrs["even"] = "mean" if attrs.pop("mode", "avg") == "avg" else "lower"
     elif kind == "smooth_l1" and not attrs.pop("huber", True):

@@ -15,6 +15,7 @@ _AVG_POOL = (
     "divisor|divisor_override=None"
 )
 _BINARY = "x|input other"
+_SCATTER = "scatter: x|input axis|dim index source|src"
 _CELL = "weight_ih_l0|w_ih weight_hh_l0|w_hh bias_ih_l0|b_ih=None bias_hh_l0|b_hh=None"
 UNKNOWN_DRAWS = ("poisson", "binomial", "random_", "_standard_gamma", "_sample_dirichlet")
 """Functions that draw what follows no stream of the lab's."""
@@ -71,7 +72,7 @@ TABLE: dict[str, str] = {
     "upsample": "interpolate: x|input size=None scale|scale_factor=None mode=nearest align_corners=None",
     "grid_sample": "grid_sample: x|input grid mode=bilinear padding_mode=zeros align_corners=None",
     "affine_grid": "affine_grid: x|theta size align_corners=None",
-    "pad": "pad: x|input pad mode=constant value=None",
+    "pad": "pad: x|input pad mode=constant fill|value=None",
     "pixel_shuffle": "pixel_shuffle: x|input factor|upscale_factor",
     "pixel_unshuffle": "pixel_unshuffle: x|input factor|downscale_factor",
     "normalize": "normalize: x|input p=2.0 axis|dim=1 eps=1e-12",
@@ -119,6 +120,12 @@ TABLE: dict[str, str] = {
     "amax": "amax: x|input axis|dim=None keepdim=False",
     "amin": "amin: x|input axis|dim=None keepdim=False",
     "median": "median: x|input axis|dim=None keepdim=False",
+    "scatter": f"{_SCATTER}|value reduce=assign broadcast=False",
+    "scatter_add": f"{_SCATTER} reduce=add broadcast=False",
+    "scatter_reduce": f"{_SCATTER} reduce=assign _self|include_self=True broadcast=False",
+    "gather": "take_along_axis: x|input axis|dim index broadcast=False",
+    "take_along_dim": "take_along_axis: x|input index|indices axis|dim broadcast=True",
+    "index_select": "take: x|input axis|dim index",
     "flip": "flip: x|input axis|dims",
     "roll": "roll: x|input shifts axis|dims=None",
     "cumsum": "cumsum: x|input axis|dim",
@@ -212,6 +219,12 @@ def finish(kind: str, attrs: dict[str, Any], ndim: int) -> None:
         attrs["scaled"] = True
     elif kind == "huber":
         attrs["beta"] = attrs.pop("delta", 1.0)
+    elif kind == "pad" and attrs["mode"] == "constant":
+        attrs["fill"] = attrs["fill"] or 0.0
+    elif kind == "scatter":
+        attrs["reduce"] = {"sum": "add", "prod": "multiply"}.get(attrs["reduce"], attrs["reduce"])
+    elif kind == "interpolate":
+        attrs |= {"align_mode": 0, "extent_one": "middle"}
     elif kind in ("var", "std"):
         correction = attrs.pop("correction", None)
         if correction is not None:

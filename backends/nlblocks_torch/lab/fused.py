@@ -116,14 +116,18 @@ def _masks(recorder: Any, read: dict[str, Any], batch: int, heads: int) -> tuple
         mask = read[name]
         if mask is None:
             continue
-        number = recorder.number(mask)
+        own = recorder.number(mask)
         if mask.dtype == torch.bool:
             mask = torch.zeros_like(mask, dtype=read["query"].dtype).masked_fill(mask, float("-inf"))
         if name == "key_padding_mask":
             mask = mask.reshape(batch, 1, 1, -1)
         elif mask.ndim == 3:
             mask = mask.reshape(batch, heads, *mask.shape[1:])
-        total = mask if total is None else total + mask
+        if total is None or number is None:
+            total, number = mask, own
+        else:
+            total = total + mask
+            number = recorder.note("add", (number, own), ("x", "other"), _array(total))
     return None if total is None else _array(total), number
 
 

@@ -174,7 +174,7 @@ ROWS: Mapping[str, Row] = {
     "Resize": _with("interpolate: x size scale mode align_corners antialias", windows.resize, 1, 2, 3),
     "Upsample": _with("interpolate: x size scale mode align_corners antialias", windows.resize, 1),
     "GridSample": _with("grid_sample: x grid mode padding_mode align_corners", windows.grid_sample),
-    "Pad": _with("pad: x pad mode value", windows.pad, 1, 2, 3),
+    "Pad": _with("pad: x pad mode fill", windows.pad, 1, 2, 3),
     "DepthToSpace": _with("pixel_shuffle: x factor order", windows.depth_to_space),
     "LeakyRelu": _with("leaky_relu: x slope", taking(slope="alpha"), slope="alpha"),
     "Elu": _with("elu: x alpha", taking("alpha"), alpha="alpha"),
@@ -205,7 +205,7 @@ OTHERS: Mapping[str, str] = {
     "Gemm.scaled": "gemm: x other added=None alpha beta transA transB",
     "Clip.computed": "clip: x low=None high=None",
     "Slice.computed": "slice: x starts ends axes=None steps=None",
-    "Pad.computed": "pad: x sides value=None axes=None",
+    "Pad.computed": "pad: x sides fill=None axes=None",
     "Gather.rows": "embedding: x weight",
     "Gather.computed": "gather: x index axis",
 }

@@ -86,7 +86,7 @@ def pad(at: At) -> Read:
     mode = {"edge": "replicate", "wrap": "circular"}.get(mode, mode)
     value = at.known(2) if at.array(2) is not None else at.attr("value", 0.0)
     attrs = {"pad": tuple(n for pair in found for n in pair), "mode": mode}
-    return Read([0], attrs | ({"value": float(value or 0.0)} if mode == "constant" else {}))
+    return Read([0], attrs | ({"fill": float(value or 0.0)} if mode == "constant" else {}))
 
 
 def resize(at: At) -> Read:

@@ -236,6 +236,8 @@ CAUSES = Causes({
     "attention.mask_sense": Cause("a boolean mask that hides on one side and keeps on the other",
         "invert the mask on one side: True hides in torch's MultiheadAttention and keeps in Paddle's"),
     "attention.mask_missing": Cause("a mask that one side lacks", "give both the same mask"),
+    "attention.mask_combined": Cause("two masks put together otherwise: hidden by either of them, or by both",
+        "hide what either mask hides: of masks that keep, keep = a & b; of masks that hide, hide = a | b"),
     "attention.causal": Cause("causal on one side only",
         "give both is_causal=True or the same triangular mask, or neither"),
     "attention.layout": Cause("heads and positions exchanged: [B, H, L, D] against [B, L, H, D]",

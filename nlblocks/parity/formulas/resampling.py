@@ -7,29 +7,52 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.parity.formulas.formula import Arrays, Attrs, Unknown
 
+LINEAR = {"linear", "bilinear", "trilinear"}
+CUBIC = -0.75
+"""The slope of cubic interpolation at its neighbours (Keys 1981 has -0.5; both frameworks take this)."""
 
-def _targets(size: int, out: int, scale: float | None, aligned: bool, nearest: bool) -> Array:
+
+def _targets(size: int, out: int, scale: float | None, attrs: Attrs) -> Array:
     """Where each output position reads along one axis."""
-    position = np.arange(out)
-    if nearest:
-        return np.minimum(np.floor(position * (size / out if scale is None else 1.0 / scale)), size - 1)
-    if aligned:
+    position, mode = np.arange(out), attrs.get("mode", "nearest")
+    step = size / out if scale is None else 1.0 / scale
+    if mode == "nearest":
+        return np.minimum(np.floor(position * step), size - 1)
+    if mode == "nearest-exact":
+        return np.minimum(np.floor((position + 0.5) * step), size - 1)
+    if attrs.get("align_corners"):
         return position * ((size - 1) / (out - 1) if out > 1 else 0.0)
-    return np.maximum((position + 0.5) * (size / out if scale is None else 1.0 / scale) - 0.5, 0.0)
+    if out == 1 and attrs.get("extent_one") == "first":
+        step = 0.0
+    if attrs.get("align_mode") == 1 and mode in LINEAR:
+        return position * step
+    where = (position + 0.5) * step - 0.5
+    return np.maximum(where, 0.0) if mode in LINEAR else where
 
 
-def _weights(size: int, where: Array) -> Array:
-    """[out, in]: the matrix of linear interpolation at these places."""
+def _weights(size: int, where: Array, mode: str) -> Array:
+    """[out, in]: the matrix of an interpolation at these places; beyond an end it reads that end."""
     low = np.floor(where).astype(int)
-    matrix = np.zeros((len(where), size))
-    rows = np.arange(len(where))
-    np.add.at(matrix, (rows, np.clip(low, 0, size - 1)), 1.0 - (where - low))
-    np.add.at(matrix, (rows, np.clip(low + 1, 0, size - 1)), where - low)
+    part = where - low
+    matrix, rows = np.zeros((len(where), size)), np.arange(len(where))
+    if mode == "bicubic":
+        for near in range(-1, 3):
+            far = np.abs(part - near)
+            inner = (CUBIC + 2) * far**3 - (CUBIC + 3) * far**2 + 1
+            outer = CUBIC * (far**3 - 5 * far**2 + 8 * far - 4)
+            np.add.at(matrix, (rows, np.clip(low + near, 0, size - 1)), np.where(far <= 1, inner, outer))
+        return matrix
+    np.add.at(matrix, (rows, np.clip(low, 0, size - 1)), 1.0 - part)
+    np.add.at(matrix, (rows, np.clip(low + 1, 0, size - 1)), part)
     return matrix
 
 
 def interpolate(arrays: Arrays, attrs: Attrs) -> Array:
-    """x at ``size`` places along each axis after the channels, between its elements or of the nearest"""
+    """x at ``size`` places along each axis after the channels, between its elements or of the nearest
+
+    ``align_mode`` 1 reads at i · step, not at the middle of pixels; ``extent_one`` "first" reads the first element
+    where an extent becomes 1, and not the middle.
+    """
     x, mode = arrays["x"], attrs.get("mode", "nearest")
     n = x.ndim - 2
     size, scale = attrs.get("size"), attrs.get("scale")
@@ -38,11 +61,11 @@ def interpolate(arrays: Arrays, attrs: Attrs) -> Array:
         scales = list(scale) if isinstance(scale, tuple) else [scale] * n
         size = tuple(int(extent * s) for extent, s in zip(x.shape[2:], scales, strict=True))
     sizes = (size,) * n if isinstance(size, int) else tuple(size)
-    if mode not in ("nearest", "bilinear", "linear", "trilinear"):
+    if mode not in {"nearest", "nearest-exact", "bicubic"} | LINEAR or attrs.get("antialias"):
         raise Unknown(mode)
     for axis, (out, s) in enumerate(zip(sizes, scales, strict=True)):
-        where = _targets(x.shape[axis + 2], out, s, bool(attrs.get("align_corners")), mode == "nearest")
-        matrix = _weights(x.shape[axis + 2], where)
+        where = _targets(x.shape[axis + 2], out, s, attrs)
+        matrix = _weights(x.shape[axis + 2], where, mode)
         x = np.moveaxis(np.tensordot(x, matrix, ([axis + 2], [1])), -1, axis + 2)
     return x
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.parity.formulas.formula import Arrays, Attrs
+from nlblocks.parity.tracing import vocabulary
 
 Index = tuple[Any, ...]
 
@@ -19,11 +20,7 @@ def _pairs(padding: Any, x: Array, kernel: Sequence[int], stride: Sequence[int],
     if padding == "valid":
         return [(0, 0)] * len(kernel)
     if padding == "same":
-        found = []
-        for size, k, s, d in zip(x.shape[2:], kernel, stride, dilation, strict=True):
-            total = max((math.ceil(size / s) - 1) * s + d * (k - 1) + 1 - size, 0)
-            found.append((total // 2, total - total // 2))
-        return found
+        return vocabulary.same_padding(x.shape[2:], kernel, stride, dilation)
     return [tuple(pair) for pair in padding]
 
 

@@ -124,6 +124,8 @@ class Recorder:
             kind, attrs = "relu6", {}
         attrs = vocabulary.normalise(kind, attrs, ndim)
         self.framework.finish(kind, attrs, ndim)
+        if isinstance(attrs.get("padding"), str):
+            self._write_out_padding(arguments, attrs)
         read = self.unseen.read_before(kind) if not inputs else ()
         if read:  # made of values that were read from tensors before, as far as anybody can tell
             kind, inputs, roles = vocabulary.UNTRACED, list(read), [f"from{i}" for i in range(len(read))]
@@ -131,6 +133,13 @@ class Recorder:
             kind, reading.name, tuple(inputs), tuple(roles), attrs, arguments, self.site(reading.name),
             reading.signature,
         )  # fmt: skip
+
+    def _write_out_padding(self, arguments: Mapping[str, Any], attrs: dict[str, Any]) -> None:
+        """Padding that is a word, as numbers where the channels come first: what it pads depends on the extents."""
+        if str(arguments.get("_format") or "NC").startswith("NC"):
+            weight = arguments.get("weight")
+            shape = None if weight is None else tuple(map(int, weight.shape))
+            vocabulary.write_out_padding(attrs, tuple(map(int, arguments["x"].shape)), shape)
 
     def site(self, name: str) -> str:
         """What names the next call of a function in every run of the model."""

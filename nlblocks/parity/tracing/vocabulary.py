@@ -52,7 +52,7 @@ AFFINE = {"conv", "linear", "matmul"}
 NORMALISATIONS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
 RECURRENCES = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 """Kinds of whole recurrent networks; with ``_cell`` behind, of cells that take one step."""
-INCIDENTAL = {"layout", "equation", "variance", "drawn", "align_mode", "antialias", "value", "part", "time_major"}
+INCIDENTAL = {"layout", "equation", "variance", "drawn", "align_mode", "extent_one", "value", "part", "time_major"}
 """Attributes that say how a call is written, or that other evidence speaks for: not compared by value."""
 PER_AXIS = {"kernel", "stride", "padding", "dilation", "output_padding"}
 COMPLEX = {"float64": "complex128", "float32": "complex64"}
@@ -225,6 +225,28 @@ def _window(name: str, value: Any, spatial: int) -> Any:
     if len(value) == 2 * spatial:
         return tuple((value[2 * i], value[2 * i + 1]) for i in range(spatial))
     return value
+
+
+def same_padding(
+    extents: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> tuple[tuple[int, int], ...]:
+    """What "same" pads on axes of these extents: (before, after) of each, the odd one after."""
+    axes = zip(extents, kernel, stride, dilation, strict=True)
+    totals = [max((math.ceil(size / s) - 1) * s + d * (k - 1) + 1 - size, 0) for size, k, s, d in axes]
+    return tuple((total // 2, total - total // 2) for total in totals)
+
+
+def write_out_padding(attrs: dict[str, Any], extents: Sequence[int], weight: Sequence[int] | None) -> None:
+    """Padding that is a word as what it pads [B, C, *extents], by windows of the size of a weight [O, C, *window]."""
+    kernel = tuple(weight[2:]) if weight is not None else attrs.get("kernel")
+    spatial = len(extents) - 2
+    if not isinstance(kernel, tuple) or len(kernel) != spatial:
+        return
+    if attrs.get("padding") == "valid":
+        attrs["padding"] = ((0, 0),) * spatial
+    elif attrs.get("padding") == "same":
+        dilation = attrs.get("dilation") or (1,) * spatial
+        attrs["padding"] = same_padding(extents[2:], kernel, attrs["stride"], dilation)
 
 
 def tensors_in(value: Any, tensor: type[Any]) -> Iterator[Any]:

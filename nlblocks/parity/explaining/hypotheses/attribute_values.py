@@ -21,6 +21,7 @@ _CELLS: dict[str, dict[str, tuple[Any, ...]]] = {
     "rnn_relu": {},
 }
 """What goes wrong in a cell: the order of the gates in its weights, and what a GRU's gates weigh."""
+AXES = (0, 1, 2, 3)
 GRID: dict[str, dict[str, tuple[Any, ...]]] = {
     "batch_norm": {"eps": EPSILONS, "training": (True, False), "ddof": (1,)},
     "layer_norm": {"eps": EPSILONS, "ddof": (1,), "count": (1, 2, 3)},
@@ -32,13 +33,20 @@ GRID: dict[str, dict[str, tuple[Any, ...]]] = {
     "glu": {"swapped": (True,)},
     "gelu": {"approximate": ("none", "tanh")},
     "hard_sigmoid": {"slope": (1 / 6, 0.2), "offset": (0.5,)},
-    "softmax": {"axis": (0, 1, 2, 3)},
-    "log_softmax": {"axis": (0, 1, 2, 3)},
-    "normalize": {"axis": (0, 1, 2, 3), "p": (1.0, 2.0, math.inf), "eps": EPSILONS},
+    "pad": {"fill": (0.0, -math.inf, 1.0), "mode": ("constant", "reflect", "replicate", "circular")},
+    "scatter": {"broadcast": (True, False), "reduce": ("assign", "add"), "axis": AXES},
+    "take_along_axis": {"broadcast": (True, False), "axis": AXES},
+    "take": {"axis": AXES},
+    "softmax": {"axis": AXES},
+    "log_softmax": {"axis": AXES},
+    "normalize": {"axis": AXES, "p": (1.0, 2.0, math.inf), "eps": EPSILONS},
     "softplus": {"beta": (1.0, 2.0, 0.5)},
     "max_pool": {"ceil_mode": (True, False), "keep_last": (True,)},
     "avg_pool": {"count_include_pad": (True, False), "ceil_mode": (True, False)},
-    "interpolate": {"align_corners": (True, False), "mode": ("nearest", "bilinear")},
+    "interpolate": {
+        "extent_one": ("first", "middle"), "align_mode": (1, 0), "align_corners": (True, False),
+        "mode": ("nearest", "bilinear", "bicubic", "nearest-exact"),
+    },
     "grid_sample": {
         "align_corners": (True, False), "mode": ("bilinear", "nearest"), "padding_mode": ("zeros", "border"),
     },

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,11 +21,13 @@ HIDDEN_SCORE = -1e4
 """A score below this is hidden, whatever number stands for minus infinity: -65504 and -1e9 are in use."""
 HIDING = -1e3
 """The lower of a mask's two values is at most this: bias tables hold smaller ones, every mask in use a larger one."""
+PARTS = 8
+"""Tensors that masks are read as made of, at most: two of them are one mask."""
 NEGLIGIBLE = -50.0
 """What is added to a score to hide it is at most this: exp(-50) is less than rounding in any sum."""
 
 
-@hypothesis("attention.causal", "attention.mask_missing", "attention.mask_sense")
+@hypothesis("attention.causal", "attention.mask_combined", "attention.mask_missing", "attention.mask_sense")
 def masks(at: Hypothesis) -> Iterator[Explanation]:
     """The same scores, others of them hidden."""
     for op, other in itertools.product(_masking(at, "left"), _masking(at, "right")):
@@ -33,24 +37,105 @@ def masks(at: Hypothesis) -> Iterator[Explanation]:
         hidden = np.isneginf(mine), np.isneginf(theirs)
         both = hidden[0] | hidden[1]
         gap = distance(np.where(both, 0.0, mine), np.where(both, 0.0, theirs))
-        if (hidden[0] == hidden[1]).all() or both.all() or gap > at.meets:
+        if (hidden[0] == hidden[1]).all() or gap > at.meets or (both.all() and not _of_the_same(at, op, other)):
             continue
         shares = [float(mask.mean()) for mask in hidden]
-        rows, columns = np.nonzero((hidden[0] ^ hidden[1]).reshape(-1, *mine.shape[-2:])[0])
-        cause = "attention.causal" if len(set(columns - rows)) < len(rows) else "attention.mask_missing"
-        if not (hidden[0] & hidden[1]).any() and all(shares):
-            cause = "attention.mask_sense"
-        text = f"{op} on the left hides {shares[0]:.0%} of the scores, {other} on the right {shares[1]:.0%}"
-        yield Explanation(cause=cause, text=f"{text}: where both keep them", left=op, right=other, before=None,
+        cause, *how = combination(hidden, _parts(at, mine.shape))
+        hides = [f"{share:.0%} of the scores{words}" for share, words in zip(shares, how, strict=True)]
+        text = f"{op} on the left hides {hides[0]}, {other} on the right {hides[1]}"
+        told = "the scores are the same" if both.all() else "where both keep them"
+        yield Explanation(cause=cause, text=f"{text}: {told}", left=op, right=other, before=None,
                           after=gap, between=True, joints=((op.outputs[0], other.outputs[0]),))  # fmt: skip
 
 
 def _masking(at: Hypothesis, side: str) -> list[Op]:
-    """The operations at the frontier that hide scores."""
-    values = at.graph(side).trace.values
-    found = [op for op in at.front(side) if op.kind in MASKING and op.outputs[0] in values]
+    """The operations that hide scores which are right: at the frontier, or behind a mask that differs."""
+    values, wrong = at.graph(side).trace.values, at.wrong[side]
+    near = [*at.front(side), *(op for op in at.wrong_ops(side) if op not in at.front(side))]
+    found = [op for op in near if op.kind in MASKING and op.outputs[0] in values and not wrong.issuperset(op.inputs)]
     found = [op for op in found if np.isrealobj(at.output(side, op))]
     return [op for op in found if at.output(side, op).ndim > 1 and np.isneginf(unmasked(at.output(side, op))).any()]
+
+
+def _of_the_same(at: Hypothesis, op: Op, other: Op) -> bool:
+    """Whether two operations hide of the same scores."""
+    return any(n in other.inputs for number in op.inputs for n in at.alignment.to_right.get(number, ()))
+
+
+def _parts(at: Hypothesis, shape: tuple[int, ...]) -> list[tuple[str, Array]]:
+    """What the masks of scores [..., L, S] may be made of, spread over them: (name, where it is true)."""
+    found = [("the triangle", np.broadcast_to(~np.tril(np.ones(shape[-2:], bool)), shape))]
+    for side in OTHER:
+        trace = at.graph(side).trace
+        for number, value in trace.values.items():
+            if len(found) == PARTS or number in at.wrong[side] or value.dtype.kind not in "bf" or value.ndim < 2:
+                continue
+            if value.dtype != bool and (value.size > np.prod(shape) or len(np.unique(value)) != 2):
+                continue
+            true = value if value.dtype == bool else value == value.min()
+            for spread in _spread(true, shape):
+                if spread.any() and not spread.all() and not any(_alike(spread, known) for _, known in found):
+                    found.append((trace.origin.get(number) or str(at.graph(side).producer.get(number)), spread))
+    return found
+
+
+def _spread(mask: Array, shape: tuple[int, ...]) -> Iterator[Array]:
+    """A mask over scores: its own axes from the right, or, of [B, S], those of batch and keys."""
+    shapes = [mask.shape] + ([(mask.shape[0], *[1] * (len(shape) - 2), mask.shape[1])] if mask.ndim == 2 else [])
+    for own in shapes:
+        with suppress(ValueError):
+            yield np.broadcast_to(mask.reshape(own), shape)
+
+
+def _alike(one: Array, other: Array) -> bool:
+    """Whether two masks are one, or each other's opposite."""
+    return bool((one == other).all() or (one != other).all())
+
+
+def combination(hidden: tuple[Array, Array], parts: Sequence[tuple[str, Array]]) -> tuple[str, str, str]:
+    """What it is called that two sides hide other scores, by the parts of their masks; each side's in words."""
+    read = [list(_readings(one, parts)) for one in hidden]
+    for mine, theirs in sorted(itertools.product(*read), key=lambda pair: sum(len(one.parts) for one in pair)):
+        common = mine.parts.keys() & theirs.parts.keys()
+        words = _words(mine, parts), _words(theirs, parts)
+        if any(mine.parts[part] != theirs.parts[part] for part in common):
+            return "attention.mask_sense", *words
+        if not common:
+            continue
+        over = mine.parts.keys() ^ theirs.parts.keys()
+        if over:
+            return ("attention.causal" if over == {0} else "attention.mask_missing"), *words
+        return "attention.mask_combined", *words
+    if (hidden[0] != hidden[1]).all():
+        return "attention.mask_sense", "", ""
+    rows, columns = np.nonzero((hidden[0] ^ hidden[1]).reshape(-1, *hidden[0].shape[-2:])[0])
+    return ("attention.causal" if len(set(columns - rows)) < len(rows) else "attention.mask_missing"), "", ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A mask as one part, or two of them: by position, whether it hides where that is true. ``any`` of them hides."""
+
+    parts: Mapping[int, bool]
+    any: bool
+
+
+def _readings(hidden: Array, parts: Sequence[tuple[str, Array]]) -> Iterator[_Reading]:
+    """How a mask may be put together."""
+    signed = [(i, sign, part if sign else ~part) for i, (_, part) in enumerate(parts) for sign in (True, False)]
+    for i, sign, part in signed:
+        if (part == hidden).all():
+            yield _Reading({i: sign}, True)
+    for (i, sign, part), (j, other_sign, other) in itertools.combinations(signed, 2):
+        if i != j:
+            for is_any, both in ((True, part | other), (False, part & other)):
+                if (both == hidden).all():
+                    yield _Reading({i: sign, j: other_sign}, is_any)
+
+
+def _words(reading: _Reading, parts: Sequence[tuple[str, Array]]) -> str:
+    names = [f"{'' if sign else 'not '}{parts[i][0]}" for i, sign in reading.parts.items()]
+    return f" (where {(' or ' if reading.any else ' and ').join(names)})"
 
 
 def turned_masks(at: Hypothesis) -> Iterator[Explanation]:
