@@ -99,6 +99,19 @@ class Parametrised:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Generated:
+    """A layer whose parameters the framework names itself, by the layer's type and a number: linear_0.w_0.
+
+    ``type`` is a regular expression, ``leaves`` says which of the layer's own names each stands for. ``kind`` is what
+    its weight is to a conversion, "" where its other tensors tell it.
+    """
+
+    type: str
+    leaves: Mapping[str, str]
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conventions:
     """One framework's table. What is left out is as in canonical states, whose names and layouts are the defaults.
 
@@ -108,7 +121,8 @@ class Conventions:
     its tensors have these "axes" or are "flat". ``bilinear_bias`` is a "vector" [out] or a "row" [1, out].
     ``cross_attention`` is the name of the second attention of a TransformerDecoderLayer. ``weight_norm``: the
     magnitudes weight_g lie along an "axis", [1, .., k, .., 1], or are a "vector" [k]. ``pruning`` is what may hold a
-    weight as weight_orig and weight_mask, "" where nothing does.
+    weight as weight_orig and weight_mask, "" where nothing does. ``generated``: names of its own for the parameters,
+    under which files may hold them too.
 
     A layer that no field speaks of has the same tensors in every framework. A third framework in which one has not
     needs a field here, and a procedure in :mod:`nlblocks.weights` that reads it.
@@ -128,6 +142,7 @@ class Conventions:
     weight_norm: Literal["axis", "vector"] = "axis"
     parametrised: Parametrised | None = None
     pruning: str = ""
+    generated: tuple[Generated, ...] = ()
 
 
 CANONICAL = Conventions(title="nlblocks", safetensors="")

@@ -1,6 +1,9 @@
 """How Paddle names its layers' tensors and lays them out. Imports no Paddle."""
 
-from nlblocks.conventions import Attention, BatchNorm, Cells, Conventions, Recurrent
+from nlblocks.conventions import Attention, BatchNorm, Cells, Conventions, Generated, Recurrent
+
+_WEIGHT = {"w_0": "weight", "b_0": "bias"}
+_CELL = {"w_0": "weight_ih", "w_1": "weight_hh", "b_0": "bias_ih", "b_1": "bias_hh"}
 
 conventions = Conventions(
     title="Paddle",
@@ -19,4 +22,13 @@ conventions = Conventions(
     weight_norm="vector",
     parametrised=None,
     pruning="",
+    generated=(
+        Generated(type="linear|fc", leaves=_WEIGHT, kind="linear"),
+        Generated(type=r"(depthwise_)?conv\dd(_transpose)?|layer_norm|group_norm|rms_norm|bilinear", leaves=_WEIGHT),
+        Generated(type="embedding|sparse_embedding", leaves={"w_0": "weight"}, kind="embedding"),
+        Generated(type=r"(sync_)?batch_norm(\dd)?", leaves=_WEIGHT | {"w_1": "_mean", "w_2": "_variance"}),
+        Generated(type=r"instance_norm(\dd)?", leaves={"w_0": "scale", "b_0": "bias"}),
+        Generated(type="p_re_lu|prelu", leaves={"w_0": "_weight"}),
+        Generated(type="(lstm|gru|simple_rnn)_cell", leaves=_CELL),
+    ),
 )

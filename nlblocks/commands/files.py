@@ -19,7 +19,7 @@ from nlblocks.catalogue import dialect_rows
 from nlblocks.commands.like import by_pairing, said
 from nlblocks.commands.models import ONNX
 from nlblocks.commands.options import Framework, spec_from_options
-from nlblocks.conventions import frameworks
+from nlblocks.conventions import conventions_of, frameworks
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape, spec_from_dict
 from nlblocks.weights import dialects as all_dialects
@@ -32,6 +32,7 @@ from nlblocks.weights.files.parts import SeveralSets
 from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.reading import read_contents
 from nlblocks.weights.files.writing import LAYOUTS, format_of
+from nlblocks.weights.generated import own_names
 from nlblocks.weights.layout import layout_of, plan_of
 from nlblocks.weights.recognise import recognise
 
@@ -63,6 +64,11 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
     if not checkpoint.told:
         found, why = layout_of({name: tensor.shape for name, tensor in checkpoint.items()})
         click.echo(f"whose layout it has the file does not say: {f'{found}, by its tensors: ' if found else ''}{why}")
+    generated = own_names(checkpoint, conventions_of(checkpoint.layout))[0]
+    if generated:
+        name, own = next(iter(generated.items()))
+        title = conventions_of(checkpoint.layout).title
+        click.echo(f"{len(generated)} names are of {title}'s own making: {shown(name)} is {shown(own)} to convert")
     for line in tree(checkpoint.tensors):
         click.echo(line)
     for line in _beside(checkpoint):

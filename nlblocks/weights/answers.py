@@ -51,17 +51,17 @@ class Answers:
 
     A pattern (``*`` stands for anything, dots too) is that of a tensor's name, of its module's, or of its module's last
     word; of the tensors that it names, it speaks of those that can be of its kind. Raises InputError where a pattern
-    names none, or two of them differ.
+    names none, or two of them differ. ``given`` is another name that a tensor has in the file.
     """
 
-    def __init__(self, pairs: Sequence[tuple[str, str]], modules: Mapping[str, Own]) -> None:
+    def __init__(self, pairs: Sequence[tuple[str, str]], modules: Mapping[str, Own], given: Mapping[str, str]) -> None:
         self._said: dict[str, str] = {}
         for pattern, kind in pairs:
             if kind not in KINDS:
                 raise InputError(f"--as '{pattern}={kind}': {kind!r} is no kind; it must be one of {known(KINDS)}")
             named = [
                 (prefix + leaf, KINDS[kind](leaf, own)) for prefix, own in modules.items() for leaf in own
-                if _names(pattern, prefix, leaf)
+                if _names(pattern, prefix, leaf, given.get(prefix + leaf, ""))
             ]  # fmt: skip
             fitting = [name for name, fits in named if fits]
             if not named:
@@ -78,9 +78,10 @@ class Answers:
         return next((self._said[name] for name in names if name in self._said), "")
 
 
-def _names(pattern: str, prefix: str, leaf: str) -> bool:
+def _names(pattern: str, prefix: str, leaf: str, given: str) -> bool:
     module = prefix.removesuffix(".")
-    return any(fnmatchcase(text, pattern) for text in (prefix + leaf, module, module.rpartition(".")[2]) if text)
+    texts = (prefix + leaf, given, module, module.rpartition(".")[2])
+    return any(fnmatchcase(text, pattern) for text in texts if text)
 
 
 def patterns_of(names: Sequence[str], others: Iterable[str]) -> list[str]:

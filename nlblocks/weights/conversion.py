@@ -72,10 +72,13 @@ class Conversion:
 
     ``source`` and ``target`` are the frameworks' conventions; ``turns`` says whether Linear weights are turned between
     them. ``record`` is what the conversion that made this file has left, ``new_record`` what this one leaves. Names in
-    either are those of the modules of :data:`nlblocks.conventions.CANONICAL`.
+    either are those of the modules of :data:`nlblocks.conventions.CANONICAL`. ``given`` is what the file calls tensors
+    that have another name here.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], options: Options, record: Mapping[str, Any]) -> None:
+    def __init__(
+        self, tensors: Mapping[str, Tensor], options: Options, record: Mapping[str, Any], given: Mapping[str, str]
+    ) -> None:
         self.left = dict(tensors)
         self.order = {name: index for index, name in enumerate(tensors)}
         self.shapes = {name: tensor.shape for name, tensor in tensors.items()}
@@ -91,7 +94,7 @@ class Conversion:
         self.notes: list[str] = []
         self.doubts: dict[str, list[str]] = {}  # what is said of them → the tensors
         self.evidence = Evidence(self.shapes, self.source.linear_in_out)
-        self.answers = Answers(options.answers, self.modules)
+        self.answers = Answers(options.answers, self.modules, given)
 
     def in_order(self) -> list[Row]:
         """The rows in the order of the source, under the names of the target."""

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from nlblocks.conventions import conventions_of
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, Param, Shape
 from nlblocks.weights import dialects
 from nlblocks.weights.conversion import Conversion, Options, Plan, Row, renamed_record
 from nlblocks.weights.files import Tensor
 from nlblocks.weights.files.pickle_vm import shown
+from nlblocks.weights.generated import RECORD, own_names, renaming
 from nlblocks.weights.layers import convert_layers
 from nlblocks.weights.made import shaped, turned
 from nlblocks.weights.recognise import Recognised, recognise
@@ -20,7 +22,14 @@ from nlblocks.weights.recognise import Recognised, recognise
 
 def plan(tensors: Mapping[str, Tensor], options: Options, record: Mapping[str, Any] | None = None) -> Plan:
     """What a conversion of ``tensors`` will do; an InputError asks where the meaning of a tensor is unknown."""
-    work = Conversion(tensors, options, record or {})
+    record, given = dict(record or {}), dict[str, str]()
+    if options.source != options.target:
+        given, kinds = own_names(tensors, conventions_of(options.source))
+        tensors = {given.get(name, name): tensor for name, tensor in tensors.items()}
+        said = record.get("said")
+        record["said"] = {**(said if isinstance(said, dict) else {}), **kinds}
+    before = {own: name for name, own in given.items()}
+    work = Conversion(tensors, options, record, before)
     _blocks(work)
     if options.source != options.target:
         convert_layers(work)
@@ -28,11 +37,15 @@ def plan(tensors: Mapping[str, Tensor], options: Options, record: Mapping[str, A
         work.take_weight(name, name)
     work.ask()
     rename = _substitution(options.rename)
-    rows = _renamed(work.in_order(), rename)
+    back = renaming(record) if conventions_of(options.target).generated else str
+    rows = [
+        replace(row, sources=tuple(before.get(name, name) for name in row.sources), target=back(row.target))
+        for row in work.in_order()
+    ]
     left = work.new_record if options.source != options.target else work.record  # a copy turns nothing
-    left = renamed_record(left, work.in_record)
+    left = renamed_record({**left, **({RECORD: before} if before else {})}, work.in_record)
     whole = options.spec.to_dict() if options.spec is not None and options.to_dialect is None else None
-    return Plan(tuple(rows), renamed_record(left, rename), whole, tuple(work.notes))
+    return Plan(tuple(_renamed(rows, rename)), renamed_record(left, rename), whole, tuple(work.notes))
 
 
 def _blocks(work: Conversion) -> None:
