@@ -32,29 +32,34 @@ METHODS = {"__pow__": "C.pow"}
 def exact(name: str, function: Kernel, held: Held) -> Kernel:
     """What runs in place of a function of Paddle: the function itself, where it holds no constant as float32."""
     kind, _, kernel = METHODS.get(name, name).partition(".")
-    if kind != "C":
+    if kind != "C" or not held.active:
         return function
     if kernel == "one_hot":
-        return lambda *args: function(*args).astype("float64") if held.active else function(*args)
+        return lambda *args: function(*args).astype("float64")
     if kernel in REPHRASED:
         rephrased = REPHRASED[kernel]
-        return _where_double(function, rephrased, functools.partial(rephrased, held, function), held)
+        return _where_double(function, rephrased, functools.partial(rephrased, held, function))
     plain = kernel.removesuffix("_")
     if plain not in WRITTEN:
         return function
     run = functools.partial(_overwritten if kernel != plain else _written, held, plain, function)
-    return _where_double(function, WRITTEN[plain][1], run, held)
+    return _where_double(function, WRITTEN[plain][1], run)
 
 
-def _where_double(function: Kernel, rule: Kernel, run: Kernel, held: Held) -> Kernel:
+@functools.cache
+def _arguments(rule: Kernel) -> tuple[int, int]:
+    """How many arguments of a call a rule takes, at least and at most."""
+    known = [value for name, value in inspect.signature(rule).parameters.items() if name not in GIVEN]
+    return sum(value.default is inspect.Parameter.empty for value in known), len(known)
+
+
+def _where_double(function: Kernel, rule: Kernel, run: Kernel) -> Kernel:
     """``run`` on float64 tensors, where the call has the arguments that the rule knows: versions of Paddle differ."""
-    known = [name for name, value in inspect.signature(rule).parameters.items() if name not in GIVEN]
-    least = sum(inspect.signature(rule).parameters[name].default is inspect.Parameter.empty for name in known)
+    least, most = _arguments(rule)
 
-    @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        more = any(value is not None for value in kwargs.values()) or not least <= len(args) <= len(known)
-        double = held.active and args and isinstance(args[0], Tensor) and args[0].dtype == paddle.float64
+        more = any(value is not None for value in kwargs.values()) or not least <= len(args) <= most
+        double = args and isinstance(args[0], Tensor) and args[0].dtype == paddle.float64
         return run(*args) if double and not more else function(*args, **kwargs)
 
     return call

@@ -95,7 +95,7 @@ class PaddleTracer(Tracer):
     def to_numpy(self, tensor: paddle.Tensor) -> Array:
         tensor = tensor.detach()
         tensor = tensor.astype("float32") if tensor.dtype == paddle.bfloat16 else tensor
-        shared = tensor.place.is_cpu_place() and tensor._is_initialized() and tensor.numel() > 0
+        shared = tensor.place.is_cpu_place() and tensor._is_initialized() and 0 not in tensor.shape
         return np.from_dlpack(tensor) if shared else tensor.numpy()
 
     def input(self, array: Array, dtype: str, model: nn.Layer, *, gradient: bool) -> paddle.Tensor:

@@ -83,7 +83,7 @@ class Capture:
         """The noise floors that were measured when it was captured, decisions held."""
         return self.floors[pass_name(training, dtype)]
 
-    def run_deciding(self, *, training: bool, dtype: str) -> tuple[Trace, None]:
+    def run_deciding(self, *, training: bool, dtype: str, keep: str) -> tuple[Trace, None]:
         """The pass, and nothing."""
         return self.run(training=training, dtype=dtype), None
 

@@ -61,11 +61,10 @@ class Comparer:
         right = self.right.run(training=training, dtype=dtype, keep=keep)
         return Pass(left=left, right=right, training=training, dtype=dtype)
 
-    def run_deciding(self, *, training: bool, dtype: str) -> Pass:
-        """One run of each side that keeps its results; what each decides is known then."""
-        (left, mine), (right, theirs) = (
-            side.run_deciding(training=training, dtype=dtype) for side in (self.left, self.right)
-        )
+    def run_deciding(self, *, training: bool, dtype: str, keep: str) -> Pass:
+        """One run of each side; what each decides is known then."""
+        how: dict[str, Any] = {"training": training, "dtype": dtype, "keep": keep}
+        (left, mine), (right, theirs) = (side.run_deciding(**how) for side in (self.left, self.right))
         runs = Pass(left=left, right=right, training=training, dtype=dtype)
         for floors, decisions in zip(self.floors, (mine, theirs), strict=True):
             floors.know(runs, decisions)

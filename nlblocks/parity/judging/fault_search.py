@@ -52,7 +52,12 @@ class FaultSearch:
         self._places: set[object] = set()
 
     def run(self, *, training: bool) -> Pass:
-        """A pass with digests; with all of the left's values where the right is to be given some."""
+        """A pass with digests; with all of the left's values where the right is to be given some.
+
+        In training floors are often needed, and so is what both sides decide: it is noted at once.
+        """
+        if training and not self.substitutions:
+            return self.comparer.run_deciding(training=training, dtype="float64", keep="digests")
         left = self.comparer.left.run(training=training, keep="values" if self.substitutions else "digests")
         return self._beside(left, training, "digests")
 

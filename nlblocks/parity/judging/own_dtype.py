@@ -49,7 +49,7 @@ class OwnDtype:
     def judge(self, *, training: bool) -> Judged:
         """One mode."""
         phase: Phase = "float32 train" if training else "float32"
-        runs = self.comparer.run_deciding(training=training, dtype=OWN)
+        runs = self.comparer.run_deciding(training=training, dtype=OWN, keep="results")
         judged = Judged()
         if runs.failing:
             what = runs.words if runs.stopped else f"the gradients in {OWN}"

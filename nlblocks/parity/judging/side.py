@@ -38,8 +38,8 @@ class Side(Protocol):
     ) -> Trace:  # fmt: skip
         """One pass, in training with ``backward`` if that is wanted; held to ``decisions``, if there are any."""
 
-    def run_deciding(self, *, training: bool, dtype: str) -> tuple[Trace, Any]:
-        """One pass that keeps its results, and what it decides, as :meth:`decided` tells it."""
+    def run_deciding(self, *, training: bool, dtype: str, keep: str) -> tuple[Trace, Any]:
+        """One pass, and what it decides, as :meth:`decided` tells it."""
 
     def decided(
         self, *, training: bool, dtype: str, given: vocabulary.Given | None = None, operands: bool = False

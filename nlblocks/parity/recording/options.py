@@ -13,6 +13,7 @@ from nlblocks.init import generator
 from nlblocks.numerics import NoiseFloor
 from nlblocks.parity.recording.decisions import Decisions
 from nlblocks.parity.recording.framework import Framework
+from nlblocks.parity.recording.snapshot import Known
 from nlblocks.parity.tracing import vocabulary
 
 Keep = Literal["results", "digests", "values"]
@@ -38,6 +39,7 @@ class RunOptions:
     there are any, are the keywords that the inputs are passed by. ``masks`` says, by site, what a dropout's mask is
     drawn for (:mod:`nlblocks.parity.formulas.dropout`) if not for its own shape. ``decisions`` are filled with what the
     run decides, or those that it is held to (:mod:`nlblocks.parity.recording.decisions`).
+    ``known`` is what earlier runs of the model left to be read no more.
     """
 
     inputs: tuple[Array, ...]
@@ -54,6 +56,7 @@ class RunOptions:
     names: tuple[str, ...] = ()
     masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     decisions: Decisions | None = None
+    known: Known = field(default_factory=Known)
 
     def rounded(self, framework: Framework, call: Any, result: Any) -> Any:
         """What a call gave; in a nudged run as another kernel would round it, in its own memory."""

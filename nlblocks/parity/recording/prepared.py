@@ -29,24 +29,29 @@ class Ready:
 @contextmanager
 def prepared(framework: Framework, model: Any, options: RunOptions, state: Mapping[str, Array]) -> Iterator[Ready]:
     """Within, parameters, buffers and tensors that the model holds are ``state``, or copies of what they held."""
-    names = {id(tensor): name for name, tensor in framework.named(model).items()}
     made: dict[int, Any] = {}
 
     def own(tensor: Any) -> Any:
         """A private tensor in its place, the same one wherever it is used."""
         if id(tensor) not in made:
-            name = names.get(id(tensor))
+            name = snapshot.names.get(id(tensor))
             made[id(tensor)] = framework.copy(tensor, options.dtype, None if name is None else state[name])
         return made[id(tensor)]
 
     with alone(options.seed) as interrupts, ExitStack() as stack:
-        snapshot = Snapshot(framework, model)
+        snapshot, options.known.snapshot = options.known.snapshot or Snapshot(framework, model), None
         ready = Ready(interrupts, list(snapshot.tensors.values()))
-        stack.callback(lambda: ready.lost.extend(snapshot.restore()))
+
+        def put_back() -> None:
+            ready.lost.extend(snapshot.restore())
+            if not ready.lost:
+                options.known.snapshot = snapshot
+
+        stack.callback(put_back)
         stack.enter_context(framework.within(options.dtype, gradients=options.backward))
         framework.seed(options.seed)
         model.train() if options.training else model.eval()
-        stack.enter_context(framework.lent([(parameter, own(parameter)) for parameter in framework.parameters(model)]))
+        stack.enter_context(framework.lent([(parameter, own(parameter)) for parameter in snapshot.parameters]))
         snapshot.exchange(own)
         ready.there += made.values()
         yield ready

@@ -14,6 +14,7 @@ import random
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from io import IOBase
@@ -33,13 +34,30 @@ SHARED = frozenset(sys.stdlib_module_names) - {"types", "argparse", "collections
 """Packages whose objects (locks, loggers, threads) belong to the process: they are not looked into."""
 
 
+@dataclass(slots=True)
+class Known:
+    """What the runs of one model have in common, for it is put back after each: read in the first, kept for the next.
+
+    ``dtype`` is the model's own, ``described`` are the fields of a trace that say what it is, ``snapshot`` is what it
+    holds; empty where that has to be read. Nobody else may change the model while this is kept.
+    """
+
+    dtype: str = ""
+    described: dict[str, Any] | None = None
+    snapshot: Snapshot | None = None
+
+
 class Snapshot:
     """What the modules of a model hold, and the model's own classes; ``restore`` puts it back."""
 
     def __init__(self, framework: Framework, model: Any) -> None:
         self._framework = framework
-        self._own = {id(tensor) for tensor in framework.parameters(model)}
+        self.parameters = list(framework.parameters(model))
+        self._own = {id(tensor) for tensor in self.parameters}
+        self.names = {id(tensor): name for name, tensor in framework.named(model).items()}
+        """The names of parameters and buffers, by identity."""
         self._holders: dict[int, _Holder] = {}
+        self._exchanging: list[_Holder] | None = None  # those that hold such tensors, once that is known
         self._undo: list[Callable[[], object]] = []
         self._hidden: list[tuple[str, Any, Any]] = []
         self._seen: dict[int, Any] = {}
@@ -54,8 +72,12 @@ class Snapshot:
 
     def exchange(self, own: Callable[[Any], Any]) -> None:
         """Put ``own(tensor)`` in the place of every tensor that is held and no parameter of the model."""
-        for holder in self._holders.values():
-            holder.exchange(partial(self._exchanged, own))
+        change = partial(self._exchanged, own)
+        if self._exchanging is None:
+            self._exchanging = [holder for holder in self._holders.values() if holder.exchange(change)]
+        else:
+            for holder in self._exchanging:
+                holder.exchange(change)
 
     def restore(self) -> list[str]:
         """Put everything back; what could not be is returned: ``attribute batches of encoder``."""
@@ -148,53 +170,62 @@ class Snapshot:
 class _Holder:
     """A plain container, and what was in it."""
 
-    __slots__ = ("_before", "_value")
+    __slots__ = ("_before", "_kind", "_marks", "_value")
 
     def __init__(self, value: Any) -> None:
         self._value = value
-        self._before = self._now()
+        self._kind: Any = next(kind for kind in _PLAIN if isinstance(value, kind))
+        self._before = list(dict.items(value)) if isinstance(value, dict) else list(value)
+        self._marks = self._now()
 
     @classmethod
     def of(cls, value: Any) -> _Holder | None:
-        return cls(value) if isinstance(value, dict | list | set | deque) else None
+        return cls(value) if isinstance(value, _PLAIN) else None
 
     def values(self) -> list[Any]:
         return self._before if not isinstance(self._value, dict) else [item for _, item in self._before]
 
-    def _now(self) -> list[Any]:
-        return list(dict.items(self._value)) if isinstance(self._value, dict) else list(self._value)
-
-    def exchange(self, change: Callable[[Any], Any]) -> None:
+    def _now(self) -> tuple[list[int], ...]:
+        """Which objects it holds, in order: what was in it before is kept, so that no other has its identity."""
         value = self._value
+        if isinstance(value, dict):
+            return list(map(id, dict.keys(value))), list(map(id, dict.values(value)))
+        return (list(map(id, value)),)
+
+    def exchange(self, change: Callable[[Any], Any]) -> bool:
+        """Change what it holds; whether there was anything to change."""
+        value, changed = self._value, False
         if isinstance(value, dict):
             for name, item in self._before:
                 new = change(item)
                 if new is not item:
                     dict.__setitem__(value, name, new)
+                    changed = True
         elif isinstance(value, list | deque):
             for index, item in enumerate(self._before):
                 new = change(item)
                 if new is not item:
                     value[index] = new
+                    changed = True
+        return changed
 
     def restore(self) -> None:
-        now, value = self._now(), self._value
+        if not (self._before or self._kind.__len__(self._value)) or self._now() == self._marks:
+            return
+        value = self._value
         if isinstance(value, dict):
-            if len(now) == len(self._before) and all(
-                a is b and x is y for (a, x), (b, y) in zip(now, self._before, strict=True)
-            ):
-                return
             plain: Any = OrderedDict if isinstance(value, OrderedDict) else dict
             plain.clear(value)
             for name, item in self._before:
                 plain.__setitem__(value, name, item)
-        elif len(now) != len(self._before) or any(a is not b for a, b in zip(now, self._before, strict=True)):
-            plain = next(kind for kind in (list, set, deque) if isinstance(value, kind))
+        else:
+            plain = self._kind
             plain.clear(value)
             (plain.update if plain is set else plain.extend)(value, self._before)
 
 
-_HELD = (dict, list, set, deque, tuple, frozenset)
+_PLAIN = (dict, list, set, deque)
+_HELD = (*_PLAIN, tuple, frozenset)
 
 
 def _state(value: Any) -> Callable[[], object] | None:

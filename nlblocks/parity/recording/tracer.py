@@ -18,6 +18,7 @@ from nlblocks.parity.recording.options import RunOptions, output_gradient
 from nlblocks.parity.recording.own_batch_norm import as_operations
 from nlblocks.parity.recording.prepared import Ready, prepared
 from nlblocks.parity.recording.recorder import Recorder, private
+from nlblocks.parity.recording.snapshot import Known
 from nlblocks.parity.recording.untraced import Unseen
 from nlblocks.parity.tracing import Trace, vocabulary
 
@@ -29,6 +30,7 @@ class Tracer(Framework):
     """Runs a framework's models for the lab. A backend derives one, and offers an object of it as ``tracer``."""
 
     decisions = Decisions
+    known = Known
 
     def owns(self, model: Any) -> bool:
         """Whether the model is a module of this framework."""
@@ -74,18 +76,29 @@ class Tracer(Framework):
 
         ``how`` are the fields of :class:`~nlblocks.parity.recording.options.RunOptions`.
         """
-        options = RunOptions(own=self.dtype(model), **how)
         with LOCK, Observer.paused():
-            trace = Trace(
-                framework=self.name, model=self.title(model), training=options.training, dtype=options.dtype,
-                state=self.describe(model),
-                layers={path: type(module).__name__ for path, module in self.modules(model).items()},
-                foreign={path for path, module in self.modules(model).items() if not self._is_own(type(module))},
-            )  # fmt: skip
+            options = self._options(model, how)
+            options.known.described = options.known.described or self._described(model)
+            trace = Trace(training=options.training, dtype=options.dtype, **options.known.described)
             with prepared(self, model, options, state) as ready:
                 self._run(model, options, trace, ready)
             trace.lost = ready.lost
         return trace
+
+    def _options(self, model: Any, how: Mapping[str, Any]) -> RunOptions:
+        """How a model is run, and what is known of it."""
+        known = how.get("known") or Known()
+        known.dtype = known.dtype or self.dtype(model)
+        return RunOptions(**{**how, "known": known, "own": known.dtype})
+
+    def _described(self, model: Any) -> dict[str, Any]:
+        """The fields of a trace that are the same in every run of the model."""
+        modules = self.modules(model)
+        return {
+            "framework": self.name, "model": self.title(model), "state": self.describe(model),
+            "layers": {path: type(module).__name__ for path, module in modules.items()},
+            "foreign": {path for path, module in modules.items() if not self._is_own(type(module))},
+        }  # fmt: skip
 
     def _is_own(self, cls: type) -> bool:
         """Whether a class is the framework's own, or derived from one of its name."""
@@ -101,14 +114,14 @@ class Tracer(Framework):
 
         What the model or its optimiser raises goes on.
         """
-        options = RunOptions(**{**how, "keep": "results", "own": self.dtype(model)})
+        options = self._options(model, {**how, "keep": "results"})
         with LOCK, Observer.paused(), prepared(self, model, options, state) as ready:
             names = self.named(model).keys()  # before forward registers more
             with ready.interrupts.taken():
                 rule = optimiser([p for p in self.parameters(model) if self.wants_gradient(p)])
             for _ in range(steps):
                 trace = Trace(framework=self.name, model=type(model).__name__, training=True, dtype=options.dtype)
-                with self._recording(model, options, trace, ready) as (recorder, inputs):
+                with self._recording(model, options, trace, ready) as (recorder, inputs, _):
                     found = self._forward(model, recorder, inputs, ready)
                     if not self._backward(found, options, {}, lambda key, gradient: None, ready):
                         raise RuntimeError(f"{trace.model}: no output has a gradient")
@@ -134,9 +147,9 @@ class Tracer(Framework):
         def deliver(key: vocabulary.Key, gradient: Array) -> None:
             (trace.grad_inputs if key[0] == "grad_input" else trace.grad_params)[key[1]] = gradient
 
-        with self._recording(model, options, trace, ready) as (recorder, inputs):
+        with self._recording(model, options, trace, ready) as (recorder, inputs, named):
             targets = {("grad_input", str(index)): tensor for index, tensor in enumerate(inputs)}
-            targets |= {("grad_params", name): tensor for name, tensor in self.named(model).items()}
+            targets |= {("grad_params", name): tensor for name, tensor in named.items()}
             try:
                 found = self._forward(model, recorder, inputs, ready)
                 sent = options.gradients or deliver
@@ -155,16 +168,17 @@ class Tracer(Framework):
     @contextmanager
     def _recording(
         self, model: Any, options: RunOptions, trace: Trace, ready: Ready
-    ) -> Iterator[tuple[Recorder, list[Any]]]:
-        """A recorder that knows the model's tensors and inputs, and the inputs."""
+    ) -> Iterator[tuple[Recorder, list[Any], dict[str, Any]]]:
+        """A recorder that knows the model's tensors and inputs; the inputs; and the tensors by name."""
         recorder = Recorder(self, trace, options, Unseen(self, trace, model, ready.there))
         inputs = [self.input(array, options.dtype, model, gradient=options.backward) for array in options.inputs]
         for index, tensor in enumerate(inputs):
             recorder.introduce(tensor, f"input:{index}")
-        for name, tensor in self.named(model).items():
+        named = self.named(model)
+        for name, tensor in named.items():
             recorder.introduce(tensor, f"parameter:{name}")
         try:
-            yield recorder, inputs
+            yield recorder, inputs, named
         finally:
             recorder.close()
 

@@ -27,6 +27,7 @@ class Subject:
 
     ``state`` is what it is run with, ``masks`` what its dropout masks are drawn for where that is not their own shape,
     ``plan`` its steps of training, if any. Where there are ``decisions``, every run is held to them.
+    ``known`` is what its runs have in common, which the tracer keeps: the model is its own for as long.
     """
 
     model: Any
@@ -39,6 +40,7 @@ class Subject:
     masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     plan: TrainingPlan | None = None
     decisions: Any = None
+    known: Any = None
 
     @staticmethod
     def check(model: Any) -> None:
@@ -192,7 +194,7 @@ class Subject:
 
     def _how(self, arrays: tuple[Array, ...], **changes: Any) -> dict[str, Any]:
         """How a pass is run, as the tracer takes it."""
-        own = {"names": self.names, "seed": self.inputs.seed, "masks": self.masks}
+        own = {"names": self.names, "seed": self.inputs.seed, "masks": self.masks, "known": self.known}
         return {"inputs": arrays, **own, **changes}
 
     def train(self) -> History | None:
@@ -207,12 +209,12 @@ class Subject:
 
         return trained(self.framework, plan.maker, again)
 
-    def run_deciding(self, *, training: bool, dtype: str) -> tuple[Trace, Any]:
-        """One pass that keeps its results, and what it decides: with no run more."""
+    def run_deciding(self, *, training: bool, dtype: str, keep: str) -> tuple[Trace, Any]:
+        """One pass, and what it decides: with no run more."""
         if self.decisions is not None:
-            return self.run(training=training, dtype=dtype, keep="results"), self.decisions
+            return self.run(training=training, dtype=dtype, keep=keep), self.decisions
         found = self.tracer.decisions()
-        return self.run(training=training, dtype=dtype, keep="results", decisions=found), found
+        return self.run(training=training, dtype=dtype, keep=keep, decisions=found), found
 
     def decided(
         self, *, training: bool, dtype: str, given: vocabulary.Given | None = None, operands: bool = False
@@ -272,7 +274,7 @@ def _subjects(models: Mapping[str, Any], inputs: Inputs, say: Progress | None) -
         found.append(
             Subject(
                 model=model, tracer=tracers[side], inputs=inputs, names=names[side], own=own, state=own,
-                say=Subject.listener(say),
+                say=Subject.listener(say), known=tracers[side].known(),
             )
         )  # fmt: skip
     return found
