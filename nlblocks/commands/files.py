@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from glob import escape
 from itertools import groupby
 from pathlib import Path
 
@@ -50,13 +49,13 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
     """
     if dialect is not None:
         all_dialects.get(dialect)
-    question, lines = "", tuple[str, ...]()
+    question = ""
     try:
-        checkpoint, lines, _ = _opened(file, key)
+        checkpoint = _opened(file, key)
     except SeveralSets as error:  # to choose one, a reader must see them
         checkpoint, question = open_checkpoint(file, ""), str(error)
     click.echo(f"{file}: {checkpoint.format}, {_size(file)} on disk")
-    for line in lines:
+    for line in checkpoint.lines:
         click.echo(line)
     where = f" under {shown(checkpoint.key)!r}" if checkpoint.key else ""
     prefix = f", all with the prefix {checkpoint.prefix!r}" if checkpoint.prefix else ""
@@ -132,7 +131,7 @@ def convert(
     """
     if kind is None and ctx.args:
         raise InputError(f"unknown option {' '.join(ctx.args)!r}; a block's fields need --kind")
-    checkpoint, _, products = _opened(source, key)
+    checkpoint = _opened(source, key)
     kind_written = format_of(destination)
     shard_bytes = None if shard_size is None else _bytes(shard_size)
     tensors: Mapping[str, Tensor] = checkpoint.tensors
@@ -147,8 +146,8 @@ def convert(
         found, target = None, to if to in frameworks() else LAYOUTS[kind_written]
         options = Options(
             source=from_ or "", target=target,
-            answers=[*map(_answer, answers), *((escape(name), "linear") for name in products)],
-            rename=[_pair(text) for text in rename], dialect=dialect, to_dialect=to_dialect,
+            answers=[*map(_answer, answers)], rename=[_pair(text) for text in rename], dialect=dialect,
+            to_dialect=to_dialect,
             spec=spec_from_options(kind, ctx.args) if kind is not None else None,
             prefix=checkpoint.prefix if kind is not None else "",
         )  # fmt: skip
@@ -157,7 +156,7 @@ def convert(
     console = Console(stderr=not dry_run, width=width, markup=False, emoji=False)  # names may hold [/x] and :x:
     left_out = _elsewhere(checkpoint) if key is None else {}
     others = [f"{count} tensors under {shown(head)!r} are left out; see --key" for head, count in left_out.items()]
-    others += _not_read(checkpoint)
+    others += [*checkpoint.notes, *_not_read(checkpoint)]
     for note in (*planned.notes, *others):
         click.echo(f"nlblocks: note: {note}", err=True)
     if dry_run:
@@ -194,16 +193,15 @@ def dialects() -> None:
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
-def _opened(file: Path, key: str | None) -> tuple[Checkpoint, tuple[str, ...], tuple[str, ...]]:
-    """A checkpoint; of an ONNX file its weights, lines that say what else is in it, and which weights are linear."""
+def _opened(file: Path, key: str | None) -> Checkpoint:
+    """A checkpoint, or the weights of an ONNX file."""
     if file.suffix != ONNX:
-        return open_checkpoint(file, key), (), ()
+        return open_checkpoint(file, key)
     if key:
         raise InputError(f"--key {key!r} names a part of a checkpoint; {file} is an ONNX file, which has none")
     from nlblocks.exchange.side import contents  # an extra
 
-    found = contents(file)
-    return found.weights, found.lines, found.linear
+    return contents(file)
 
 
 def _elsewhere(checkpoint: Checkpoint) -> dict[str, int]:
@@ -339,7 +337,8 @@ def _bytes(text: str) -> int:
 
 
 def _size(file: Path) -> str:
-    return human(file.stat().st_size)
+    files = file.iterdir() if file.is_dir() else [file]
+    return human(sum(path.stat().st_size for path in files))
 
 
 def _brief(value: object) -> str:

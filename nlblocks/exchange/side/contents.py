@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -21,21 +20,12 @@ BRIEF = 60
 """Characters that are shown of an entry of the metadata."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """``lines`` say what the program is; ``weights`` are its parameters, in torch's layouts: linear ones [out, in].
+def contents(path: str | os.PathLike[str]) -> Checkpoint:
+    """The parameters of a file, in torch's layouts: linear ones [out, in]. Its lines say what the program is.
 
-    They have the names of the file, or of the layer that uses them where an exporter made one up. ``linear`` are those
-    that products use.
+    They have the names of the file, or of the layer that uses them where an exporter made one up; what products use is
+    said to be linear. Raises InputError for what is no ONNX file.
     """
-
-    lines: tuple[str, ...]
-    weights: Checkpoint
-    linear: tuple[str, ...]
-
-
-def contents(path: str | os.PathLike[str]) -> Contents:
-    """What is in a file. Raises InputError for what is no ONNX file."""
     target = file_path(path)
     model = read(target)
     graph = inliner.inline_local_functions(model).graph
@@ -46,7 +36,8 @@ def contents(path: str | os.PathLike[str]) -> Contents:
         name: in_memory(np.array(array, order="C"), DTYPES[array.dtype.name]) for name, array in arrays.items()
     }
     spec = notes.of(model).get("spec")
-    return Contents(tuple(_lines(model)), Checkpoint(target, "ONNX", UNSAID, "", tensors, spec=spec), tuple(linear))
+    said = {"said": dict.fromkeys(linear, "linear")} if linear else {}
+    return Checkpoint(target, "ONNX", UNSAID, "", tensors, spec=spec, record=said, lines=tuple(_lines(model)))
 
 
 def _lines(model: onnx.ModelProto) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from nlblocks.backend import State
 from nlblocks.errors import InputError, known
 from nlblocks.weights.files import safetensors_file
+from nlblocks.weights.files.containers import is_inference
 from nlblocks.weights.files.contents import Contents, unread
 from nlblocks.weights.files.contents import Path as Keys
 from nlblocks.weights.files.limits import MAX_SHARDS
@@ -32,6 +33,7 @@ class Checkpoint(Mapping[str, Tensor]):
     nlblocks wrote into it: the block's spec as a dict, and what a conversion must know to be reversed. ``prefix`` is
     the wrapper prefix that all names share. ``told``: the file says itself that it has this layout. ``names`` is what
     the framework calls the parameters besides.
+    ``lines`` say what else is in the file, ``notes`` what a conversion should say of it.
     """
 
     path: Path
@@ -44,6 +46,8 @@ class Checkpoint(Mapping[str, Tensor]):
     record: dict[str, Any] = field(default_factory=dict)
     told: bool = True
     names: dict[str, str] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Tensor:
         return self.tensors[name]
@@ -91,14 +95,20 @@ def open_checkpoint(path: str | Path, key: str | None = None) -> Checkpoint:
     without it the only one that is not optimiser state is taken. Raises InputError, in one line, for anything else.
     """
     path = Path(path)
-    if path.suffix == ".json":
+    if path.suffix == ".json" and not is_inference(path):
         return _open_shards(path, key)
     contents = read_contents(path)
     chosen, tensors = _choose(contents, key, path)
     spec, record = _notes(contents.metadata, path)
     others = {".".join(keys): value for keys, value in contents.others.items()}
-    return Checkpoint(path, contents.format, contents.layout, chosen, tensors, others, spec, record, contents.told,
-                      contents.names)  # fmt: skip
+    inside = f"{chosen}." if chosen else ""
+    kinds = {".".join(keys).removeprefix(inside): kind for keys, kind in contents.kinds.items()}
+    if kinds:
+        record = {"said": {name: kind for name, kind in kinds.items() if name in tensors}, **record}
+    return Checkpoint(
+        path, contents.format, contents.layout, chosen, tensors, others, spec, record, contents.told, contents.names,
+        contents.lines, contents.notes,
+    )  # fmt: skip
 
 
 def _open_shards(path: Path, key: str | None) -> Checkpoint:

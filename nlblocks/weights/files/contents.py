@@ -32,8 +32,9 @@ class Model:
 class Contents:
     """``format`` names the reader; ``metadata`` is what nlblocks wrote beside the tensors (spec, record), as JSON.
 
-    ``told``: the file says itself that it has this layout. ``names`` is what the framework calls
-    the parameters besides.
+    ``told``: the file says itself that it has this layout. ``names`` is what the framework calls the parameters
+    besides. ``lines`` say what else is in the file, ``notes`` what a conversion should say of it, and ``kinds`` what
+    tensors are, as far as the file tells: "linear", "embedding" and so on.
     """
 
     format: str
@@ -43,6 +44,9 @@ class Contents:
     layout: str = UNSAID
     told: bool = True
     names: dict[str, str] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    kinds: dict[Path, str] = field(default_factory=dict)
 
 
 def collect(value: Any, as_tensor: Callable[[Any], Tensor | None], where: str,

@@ -24,6 +24,10 @@ MAX_EXTENT = 1 << 48
 """Extent of one axis, and elements and bytes of one tensor."""
 MAX_SHARDS = 512
 """Files behind one index; each is held open."""
+MAX_FIELDS = 4_000_000
+"""Fields of a protobuf message and of those in it, a few seconds' worth."""
+MAX_FILES = 20_000
+"""Files of a folder that is one model."""
 MAX_INFLATION = 200
 """A deflated .npz entry may grow this many times over, or to MIN_INFLATED, whichever is more."""
 MIN_INFLATED = 16 << 20

@@ -93,16 +93,21 @@ def parse_json(data: bytes, where: str) -> dict[str, Any]:
     return value
 
 
-def read_index(path: Path) -> dict[str, Path]:
-    """Tensor name → shard, of an index such as ``model.safetensors.index.json``. Shards lie beside the index."""
+def json_file(path: Path) -> dict[str, Any]:
+    """The object in a JSON file that nobody vouches for."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe waits for its other end
             raise InputError(f"{path}: cannot be read: it is not a regular file")
         if path.stat().st_size > MAX_HEADER:
-            raise InputError(f"{path}: an index of more than {MAX_HEADER} bytes; it is refused")
-        index = parse_json(path.read_bytes(), str(path))
+            raise InputError(f"{path}: JSON of more than {MAX_HEADER} bytes; it is refused")
+        return parse_json(path.read_bytes(), str(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def read_index(path: Path) -> dict[str, Path]:
+    """Tensor name → shard, of an index such as ``model.safetensors.index.json``. Shards lie beside the index."""
+    index = json_file(path)
     names = index.get("weight_map")
     if not isinstance(names, dict) or not names:
         raise InputError(f"{path}: an index needs a weight_map of tensor names and files")
