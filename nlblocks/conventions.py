@@ -102,12 +102,13 @@ class Parametrised:
 class Generated:
     """A layer whose parameters the framework names itself, by the layer's type and a number: linear_0.w_0.
 
-    ``type`` is a regular expression, ``leaves`` says which of the layer's own names each stands for. ``kind`` is what
-    its weight is to a conversion, "" where its other tensors tell it.
+    ``type`` is a regular expression, ``leaves`` says which of the layer's own names each stands for, ``without_first``
+    where the layer has lost w_0. ``kind`` is what its weight is to a conversion, "" where its other tensors tell it.
     """
 
     type: str
     leaves: Mapping[str, str]
+    without_first: Mapping[str, str] = field(default_factory=dict)
     kind: str = ""
 
 

@@ -3,7 +3,8 @@
 from nlblocks.conventions import Attention, BatchNorm, Cells, Conventions, Generated, Recurrent
 
 _WEIGHT = {"w_0": "weight", "b_0": "bias"}
-_CELL = {"w_0": "weight_ih", "w_1": "weight_hh", "b_0": "bias_ih", "b_1": "bias_hh"}
+_NORMED = {"w_1": "weight_v", "w_2": "weight_g", "b_0": "bias"}  # by weight norm, which takes the first away
+_CELL = {"w_0": "weight_ih", "w_1": "weight_hh", "w_2": "weight_ho", "b_0": "bias_ih", "b_1": "bias_hh"}
 
 conventions = Conventions(
     title="Paddle",
@@ -23,8 +24,9 @@ conventions = Conventions(
     parametrised=None,
     pruning="",
     generated=(
-        Generated(type="linear|fc", leaves=_WEIGHT, kind="linear"),
-        Generated(type=r"(depthwise_)?conv\dd(_transpose)?|layer_norm|group_norm|rms_norm|bilinear", leaves=_WEIGHT),
+        Generated(type="linear|fc", leaves=_WEIGHT, without_first=_NORMED, kind="linear"),
+        Generated(type=r"(depthwise_)?conv\dd(_transpose)?", leaves=_WEIGHT, without_first=_NORMED),
+        Generated(type="layer_norm|group_norm|rms_norm|bilinear", leaves=_WEIGHT),
         Generated(type="embedding|sparse_embedding", leaves={"w_0": "weight"}, kind="embedding"),
         Generated(type=r"(sync_)?batch_norm(\dd)?", leaves=_WEIGHT | {"w_1": "_mean", "w_2": "_variance"}),
         Generated(type=r"instance_norm(\dd)?", leaves={"w_0": "scale", "b_0": "bias"}),

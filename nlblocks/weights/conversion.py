@@ -196,7 +196,7 @@ class Conversion:
         for name in names if not told else ():
             kind, (prefix, leaf) = noted.get(name), split(name)
             own = self.modules.get(prefix, {})
-            if isinstance(kind, str) and kind in KINDS and leaf in own and KINDS[kind](leaf, own):
+            if isinstance(kind, str) and kind in KINDS and (leaf not in own or KINDS[kind](leaf, own)):
                 return kind
         return told
 

@@ -50,7 +50,7 @@ def plan_of(checkpoint: Checkpoint, tensors: Mapping[str, Any], options: Options
         return replace(planned, notes=(note, *planned.notes))
     plans = _plans(tensors, options, record) if not named else []
     if plans and all(_lines(each) == _lines(plans[0]) for each in plans):
-        return plans[0]
+        return max(plans, key=lambda each: len(each.notes))
     if named:
         why = f"its name speaks of {checkpoint.layout}, but {why}, as in {found}"
     choices = " or ".join(f"--from {framework}" for framework in frameworks())

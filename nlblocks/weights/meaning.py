@@ -33,13 +33,15 @@ _BARE = re.compile(r"emb(ed)?(ding)?s?_?\d*", re.IGNORECASE)
 _GRAPH = re.compile(r"(.*_)?(gc|gcn|graph|conv)(_?layers?|_?conv(olution)?)?_?\d*", re.IGNORECASE)
 """Layers of graphs, whose weight is often a parameter of their own, [in, out]."""
 _PLAIN_LEAVES = re.compile(r"bias|(weight|bias)_(ih|hh)(_l\d+)?(_reverse)?|.*(embed|emb|token|table|index|mask|pos).*")
+_UNTOLD = re.compile(r"w_\d+")
+"""What Paddle calls the weights of a layer of one's own, which may be derived from its Linear."""
 
 SQUARE = (
     "square, so that its shape does not tell: taken for a Linear; if it is a parameter of [in, out], --as '{}=conv1d'"
 )
 IN_OUT = "[in, out] by its bias, as the Conv1D of GPT-2: kept; if it is a Linear's, --as '{}=linear'"
 READ = "without a bias, and what it gives is a width of the model: taken for a Linear; if a table, --as '{}=embedding'"
-TABLE = "taken for a table by its name and by what it gives; if it is a Linear, --as '{}=linear'"
+TABLE = "taken for a table by its name and its width, which a Linear may have too: if it is one, --as '{}=linear'"
 NANO = "taken for Linears; where the other code has GPT-2's Conv1D, --as '{}=conv1d'"
 
 
@@ -63,8 +65,8 @@ def meaning(name: str, file: Evidence, own: Container[str] = ()) -> Judged:
     if leaf in own:
         return Judged("unknown")  # of an attention that is no MultiheadAttention
     if leaf != "weight":
-        square = shape[0] == shape[1]
-        return Judged("plain" if not square or _PLAIN_LEAVES.fullmatch(leaf) else "unknown")
+        open_ = shape[0] == shape[1] or _UNTOLD.fullmatch(leaf)
+        return Judged("unknown" if open_ and not _PLAIN_LEAVES.fullmatch(leaf) else "plain")
     return _alone(module, file) if file.bias(module) is None else _with_bias(module, file)
 
 
@@ -137,10 +139,22 @@ def _table(module: str, word: str, file: Evidence) -> Judged:
     if rows in file.widths and not width:  # what a table gives nobody would read
         return Judged("unknown" if counted or file.in_out else "linear", "" if counted or file.in_out else READ)
     if counted and width:
-        return Judged("plain")
+        clear = rows != columns and (not file.in_out or rows > columns or _other_table(module, file))
+        return Judged("plain", "" if clear else TABLE)
     if _BARE.fullmatch(word) and width and rows not in file.widths:
         return Judged("plain", TABLE if file.in_out else "")
     return Judged("unknown")
+
+
+def _other_table(module: str, file: Evidence) -> bool:
+    """Whether another table of that width and of another length lies beside one."""
+    rows, columns = file.matrices[module]
+    parent = module.rpartition(".")[0]
+    return any(
+        shape[1] == columns and shape[0] != rows and other.rpartition(".")[0] == parent
+        and _NUMBERED.fullmatch(_word(other)) and file.bias(other) is None
+        for other, shape in file.matrices.items()
+    )  # fmt: skip
 
 
 def _against(module: str, file: Evidence) -> bool:
