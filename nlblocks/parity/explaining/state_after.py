@@ -11,7 +11,7 @@ import numpy as np
 
 from nlblocks.backend import Array, State
 from nlblocks.numerics import distance
-from nlblocks.numerics.tolerance import HELPS
+from nlblocks.numerics.tolerance import EPSILON, HELPS, RATIO
 from nlblocks.parity.explaining.fit import NO_FACTOR, factor_between
 from nlblocks.parity.explaining.registry import Registry
 from nlblocks.parity.findings import Finding
@@ -252,7 +252,7 @@ def explain_training(
     """The finding for weights that train apart, None where none do; and (step, difference, tensor) up to there.
 
     ``noise`` is how far gradients may be apart, relative to their scale; those that are nothing else go where they
-    like and are left out.
+    like and are left out. So is what a step moved by no more than the rounding of the farthest way or of the weight.
     """
     owner = {ref.name: (a, b) for ref, _, role, a, b in pairs.roles() if not role.startswith("running")}
     steps: Steps = []
@@ -262,10 +262,13 @@ def explain_training(
         both = {name: other.beside(name, mine[name]) for name in mine if name in owner and name in other}
         start = {name: other.beside(name, before[name])[0] for name in both}
         after = {name: pair[0] for name, pair in both.items()}, {name: pair[1] for name, pair in both.items()}
+        ways = {name: _way(*pair, start[name]) for name, pair in both.items()}
+        farthest = max(ways.values(), default=0.0)
         gaps: dict[str, float] = {}
         for name, pair in both.items():
-            gap = _way_apart(*pair, start[name])
-            if noise.get(name, 0.0) < 1.0 or math.isinf(gap):
+            gap = _way_apart(*pair, ways[name])
+            nowhere = RATIO * EPSILON["float64"] * max(farthest, float(np.abs(start[name]).max(initial=0.0)))
+            if math.isinf(gap) or (noise.get(name, 0.0) < 1.0 and ways[name] > nowhere):
                 gaps[name] = gap
         worst = max(gaps, key=lambda n: gaps[n], default="")
         steps.append((step, gaps.get(worst, 0.0), worst))
@@ -289,17 +292,21 @@ def explain_training(
     return None, steps
 
 
-def _way_apart(mine: Array, other: Array, before: Array) -> float:
-    """How far two trained weights are apart, in units of the longer way that one of them went.
+def _way(mine: Array, other: Array, before: Array) -> float:
+    """The longer way that a weight went on one of the sides: the farthest element's, of those that are finite."""
+    finite = np.isfinite(mine) & np.isfinite(other)
+    return max(float(np.abs(side[finite] - before[finite]).max(initial=0.0)) for side in (mine, other))
+
+
+def _way_apart(mine: Array, other: Array, way: float) -> float:
+    """How far two trained weights are apart, in units of the longer ``way`` that one of them went.
 
     What is NaN on both sides, or the same infinity, is left out; beside anything else it is infinitely far.
     """
     finite = np.isfinite(mine) & np.isfinite(other)
     if not ((mine == other) | (np.isnan(mine) & np.isnan(other)) | finite).all():
         return math.inf
-    mine, other, before = mine[finite], other[finite], before[finite]
-    way = max(float(np.abs(side - before).max(initial=0.0)) for side in (mine, other))
-    return float(np.abs(mine - other).max(initial=0.0)) / way if way else 0.0
+    return float(np.abs(mine[finite] - other[finite]).max(initial=0.0)) / way if way else 0.0
 
 
 @step_hypothesis("values.not_finite")
