@@ -64,6 +64,7 @@ FLOORS: tuple[Part, ...] = (
     _part("parity/formulas", face=True),
     _part("parity/recording", face=True),
     _part("parity/pairing", face=True),
+    _part("parity/optimising", face=True),
     _part("parity/running", face=True),
     _part("parity/matching", face=True),
     _part("parity/findings", face=True),

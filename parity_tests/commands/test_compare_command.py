@@ -191,4 +191,4 @@ def test_optimisers_by_name_and_by_function() -> None:
         assert "training       ✓" in result.output
     result = compared("torch_one", "paddle_one", "--optimiser", "sgd", "--optimiser", f"{MODELS}:paddle_sgd")
     assert result.exit_code == 1
-    assert "lr: 0.01 on the left, 0.1 on the right; so the difference falls" in result.output
+    assert "learning rate: 0.01 on the left, 0.1 on the right; so the difference falls" in result.output

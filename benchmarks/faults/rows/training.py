@@ -59,7 +59,7 @@ TRAINING = (
         phase="training",
         optimiser="RMSProp defaults",
         at=("optimiser",),
-        cause=("optimiser.settings",),
+        cause=("optimiser.settings", "optimiser.eps"),
         trap="RMSProp defaults",
     ),
     Case(
@@ -68,7 +68,7 @@ TRAINING = (
         phase="training",
         optimiser="RMSProp epsilon",
         at=("optimiser",),
-        cause=("optimiser.settings",),
+        cause=("optimiser.eps",),
         trap="RMSProp defaults",
     ),
     Case(
@@ -77,7 +77,7 @@ TRAINING = (
         phase="training",
         optimiser="polynomial decay",
         at=("optimiser",),
-        cause=("optimiser.settings",),
+        cause=("optimiser.schedule",),
         trap="PolynomialDecay end_lr",
     ),
     Case(
@@ -94,7 +94,7 @@ TRAINING = (
         phase="training",
         optimiser="Adam for AdamW",
         at=("optimiser",),
-        cause=("optimiser.settings",),
+        cause=("optimiser.weight_decay",),
     ),
     Case(
         name="relu-in-place-on-residual",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +57,7 @@ def capture(
     history = None
     if subject.plan is not None and subject.trainable and not traces["train"].error and traces["train"].differentiated:
         say("training")
-        trained = subject.train()
-        history = None if trained is None else replace(trained, train=None)  # as data: it cannot be done again
+        history = subject.train()
     return Capture(
         model=subject.name,
         framework=subject.framework,

@@ -1,10 +1,10 @@
 """A run of a model as a file, so that two runs can be compared where neither framework is installed.
 
 One safetensors file holds all that a comparison asks of a model: the state, the inputs, every tensor and gradient of
-each pass, in float64 and float32, the noise floors, and the weights after steps of training; its metadata hold the rest
-of the traces. ``like`` makes a second capture from the first one's inputs and weights, paired and moved into the second
-model. What a capture cannot tell is what needs another run: what lies behind a difference is not judged, and the
-settings of an optimiser, which are tried as the cause of one, are listed instead.
+each pass, in float64 and float32, the noise floors, and the weights and gradients of steps of training; its metadata
+hold the rest of the traces. ``like`` makes a second capture from the first one's inputs and weights, paired and moved
+into the second model. What a capture cannot tell is what needs another run: what lies behind a difference is not
+judged.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ import numpy as np
 
 from nlblocks.backend import Array, State
 from nlblocks.errors import InputError, file_path
+from nlblocks.parity.capturing.history import read, written
 from nlblocks.parity.judging import Side, pass_name
-from nlblocks.parity.running import History, Settings
+from nlblocks.parity.running import History
 from nlblocks.parity.tracing import Trace, vocabulary
 from nlblocks.weights.files import in_memory
 from nlblocks.weights.files.atomic import replacing
@@ -137,7 +138,7 @@ class Capture:
             "traces": {},
         }
         if self.history is not None:
-            meta["history"], states = _history_written(self.history)
+            meta["history"], states = written(self.history)
             tensors |= states
         for mode, floor in self.floors.items():
             tensors |= {f"floor/{mode}/{number}": array for number, array in enumerate(floor.values())}
@@ -210,7 +211,7 @@ def load_capture(path: str | Path) -> Capture:
             floors={mode: _floors(rows, mode, traces[mode], tensors) for mode, rows in meta["floors"].items()},
             dtype=meta["dtype"],
             names=tuple(meta["names"]),
-            history=_history(meta, tensors),
+            history=read(meta, tensors),
             asked=meta.get("asked", False),
             randomised=meta.get("randomised", True),
         )
@@ -279,28 +280,6 @@ def _checksum(text: str, tensors: Mapping[str, Array]) -> str:
     for name in sorted(tensors):
         found = zlib.crc32(np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data, found)
     return f"{found:08x}"
-
-
-def _history_written(history: History) -> tuple[list[Any], dict[str, Array]]:
-    """What JSON holds of steps of training, and the states."""
-    settings = None if history.settings is None else asdict(history.settings)
-    tensors = {f"step/{i}/{name}": array for i, state in enumerate(history.states) for name, array in state.items()}
-    return [history.optimiser, settings, len(history.states), history.error], tensors
-
-
-def _history(meta: Mapping[str, Any], tensors: Mapping[str, Array]) -> History | None:
-    if meta["history"] is None:
-        return None
-    optimiser, settings, count, *error = meta["history"]
-    states: list[State] = [{} for _ in range(count)]
-    for key, array in tensors.items():
-        if key.startswith("step/"):
-            _, step, name = key.split("/", 2)
-            states[int(step)][name] = array
-    known = None if settings is None else Settings(**settings)
-    return History(
-        framework=meta["framework"], states=states, optimiser=optimiser, settings=known, error=error[0] if error else ""
-    )
 
 
 def _line(error: Exception) -> str:

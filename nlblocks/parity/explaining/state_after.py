@@ -241,7 +241,7 @@ StepGuess = tuple[str, str, str]
 Steps = list[tuple[int, float, str]]
 """(step, largest difference in units of the way that a weight went, tensor)."""
 step_hypothesis: Registry[Callable[[StepHypothesis], StepGuess | None]] = Registry(
-    "not_finite", "gradients_kept", "first_step", "learning_rate", "remembered"
+    "not_finite", "gradients_kept", "learning_rate", "first_step", "remembered"
 )
 """Why weights train apart: nothing is computed anew, the states tell; the last holds where no other does."""
 
@@ -334,15 +334,7 @@ def gradients_kept(at: StepHypothesis) -> StepGuess | None:
     return None
 
 
-@step_hypothesis("optimiser.settings")
-def first_step(at: StepHypothesis) -> StepGuess | None:
-    """Nothing is remembered yet."""
-    if at.step > 1:
-        return None
-    return "optimiser.settings", at.apart[0], "the first step already differs, so its size or its rule does"
-
-
-@step_hypothesis("optimiser.settings")
+@step_hypothesis("optimiser.learning_rate")
 def learning_rate(at: StepHypothesis) -> StepGuess | None:
     """All tensors move as many times as far."""
     ratios = []
@@ -354,9 +346,18 @@ def learning_rate(at: StepHypothesis) -> StepGuess | None:
         ratios.append(ratio)
     if not max(ratios) - min(ratios) <= SAME_RATIO * abs(ratios[0]):
         return None
-    return "optimiser.settings", at.apart[0], (
-        f"earlier steps agree and this one is {ratios[0]:.6g} times as long for every tensor: another learning rate"
+    return "optimiser.learning_rate", at.apart[0], (
+        f"{'earlier steps agree and ' if at.step > 1 else ''}this one is {ratios[0]:.6g} times as long for every "
+        "tensor: another learning rate"
     )  # fmt: skip
+
+
+@step_hypothesis("optimiser.settings")
+def first_step(at: StepHypothesis) -> StepGuess | None:
+    """Nothing is remembered yet."""
+    if at.step > 1:
+        return None
+    return "optimiser.settings", at.apart[0], "the first step already differs, so its size or its rule does"
 
 
 @step_hypothesis("optimiser.momentum")

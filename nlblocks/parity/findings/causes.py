@@ -284,10 +284,24 @@ CAUSES = Causes({
         "train it on both sides or on neither (torch: requires_grad, Paddle: stop_gradient, the opposite)"),
     "gradient.scale": Cause("a gradient scaled by a constant factor",
         "take the factor out of one side's backward pass: a hook, or a function with its own backward"),
+    "optimiser.rule": Cause("another rule of the optimiser", "use the same optimiser on both sides"),
+    "optimiser.learning_rate": Cause("the learning rate, of all parameters or of some",
+        "give both the same rate (torch: lr=, Paddle: learning_rate=); in a group or ParamAttr Paddle's learning_rate= "
+        "is a factor of the optimiser's, torch's lr= the rate itself"),
+    "optimiser.schedule": Cause("the learning rate from step to step",
+        "give both the same schedule (its end, its last_epoch=) and step it as often, after the optimiser"),
+    "optimiser.weight_decay": Cause("the decay of weights: how much, of which parameters, in the gradient or beside it",
+        "give both the same weight_decay=, on the same parameters; AdamW decays the weights, Adam the gradient"),
     "optimiser.momentum": Cause("the optimiser's momentum",
-        "give both the same momentum= (Adam: torch betas=, Paddle beta1= and beta2=)"),
-    "optimiser.settings": Cause("the optimiser's learning rate or other settings",
-        "write the settings on both sides: names (lr=, learning_rate=) and defaults differ"),
+        "give both the same momentum= (Adam: torch betas=, Paddle beta1= and beta2=); dampening=0, nesterov alike"),
+    "optimiser.eps": Cause("the optimiser's epsilon, or where it is added",
+        "give both the same eps (torch: eps=, Paddle: epsilon=); RMSProp adds it to the root in torch, under it in "
+        "Paddle"),
+    "optimiser.clipping": Cause("what is done to gradients before the step: clipped, or scaled",
+        "clip to the same norm over the same parameters: in the loop in torch, by grad_clip= in Paddle, which measures "
+        "each group by itself"),
+    "optimiser.settings": Cause("other settings of the optimiser",
+        "write the settings on both sides: their names and defaults differ"),
     "optimiser.gradients_kept": Cause("gradients that are not cleared between steps",
         "clear gradients before each step, to None (Paddle: clear_grad(set_to_zero=False))"),
     # what came before any arithmetic

@@ -13,12 +13,20 @@ from nlblocks.numerics import Comparison
 from nlblocks.numerics.tolerance import HELPS
 from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding
+from nlblocks.parity.optimising import Difference, Told
 from nlblocks.parity.running import History
 
 Steps = list[tuple[int, float, str]]
 """(step, largest difference in units of the way that a weight went, tensor)."""
-MOMENTA = {"momentum", "beta1", "beta2"}
-"""Settings that are the momentum, by which name its difference is accepted."""
+CAUSES_OF = {
+    "rule": "optimiser.rule", "lr": "optimiser.learning_rate", "lr_decay": "optimiser.schedule",
+    "lr_kept": "optimiser.schedule", "eps": "optimiser.eps", "eps_in": "optimiser.eps", "clip": "optimiser.clipping",
+    **dict.fromkeys(("weight_decay", "decoupled", "l1", "l2"), "optimiser.weight_decay"),
+    **dict.fromkeys(("momentum", "dampening", "nesterov", "beta1", "beta2"), "optimiser.momentum"),
+}  # fmt: skip
+"""The causes of settings that differ; of others it is "optimiser.settings"."""
+GUESSED = {"optimiser.settings", "optimiser.momentum", "optimiser.learning_rate"}
+"""What is said of steps that tell no more than that they part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +39,10 @@ class TrainingCompared:
 
 
 @dataclass(frozen=True, slots=True)
-class Retrained:
-    """What is left of a difference where one side has some of the other's settings: the gap, and what is found then."""
+class Met:
+    """What is left of a difference where the left has some of the right's settings: the gap, and what is found then."""
 
-    names: Sequence[str]
+    apart: Sequence[Difference]
     gap: float
     rest: Finding | None
 
@@ -42,34 +50,52 @@ class Retrained:
 def compare_training(
     why: Explainer, left: History, right: History, before: State, rounding: Mapping[str, float]
 ) -> TrainingCompared:
-    """Compare the states step by step; where they part, try each setting that differs on the side that has it.
+    """Compare the states step by step; where they part, try each setting that differs.
 
     ``rounding`` is how far the gradients of parameters may be apart, in units of their scale. Settings that differ
     count even where no state does.
     """
     found, steps = why.training(*_together(left.states, right.states), before, rounding)
-    apart = left.differing(right)
+    apart = sorted(left.told.differing(right.told, why.pairs.parameters), key=lambda one: one.first)
     findings: list[Finding] = []
-    unseen = list(apart)
-    if found is not None and apart:
-        error = max(gap for _, gap, _ in steps)
-        met = _meeting(why, left, right, before, rounding, error)
-        named = met.names if met else unseen
-        unseen = [name for name in apart if name not in named]
-        text = f"{found.explanation.partition(';')[0]}; {History.words({name: apart[name] for name in named})}"
-        if met is not None:
-            text = f"{text}; so the difference falls from {error:.0e} to {met.gap:.0e}"
-        found = replace(found, explanation=text, error_explained=met.gap if met else None)
-        findings = [found, *_of_other_causes(found, named)]
-        if met is not None and met.rest is not None:
-            findings.append(met.rest)
-    elif found is not None:
-        findings = [found]
-    for cause in dict.fromkeys(map(_cause, unseen)):
-        words = History.words({name: apart[name] for name in unseen if _cause(name) == cause})
+    unseen = apart
+    if found is not None:
+        met = Trial(why, left, right, before, rounding).meeting(apart, max(gap for _, gap, _ in steps))
+        named = met.apart if met else apart if found.cause in GUESSED else []
+        unseen = [one for one in apart if one not in named]
+        if not apart and left.told.known and right.told.known and found.cause in GUESSED:
+            text = f"{found.explanation.partition(';')[0]}, and the optimisers' settings are the same, as far as read"
+            found = replace(found, cause=None, explanation=text)
+        findings = list(_explained(found, named, met))
+    for cause in dict.fromkeys(map(_cause, _told_apart(unseen, left.told, right.told))):
+        words = "; ".join(one.words for one in unseen if _cause(one) == cause)
         text = f"the optimisers' settings differ, though training so far does not show it: {words}"
         findings.append(Finding(phase="training", place="attributes", cause=cause, explanation=text))
     return TrainingCompared(steps, findings, _not_finite(why, left, right))
+
+
+def _explained(found: Finding, named: Sequence[Difference], met: Met | None) -> Iterator[Finding]:
+    """The finding with what explains it; once more for each further cause, and for what is left."""
+    if not named:
+        yield found
+        return
+    text = f"{found.explanation.partition(';')[0]}; {'; '.join(one.words for one in named)}"
+    if met is not None:
+        text = f"{text}; so the difference falls from {found.error:.0e} to {met.gap:.0e}"
+    else:
+        text = f"{text}; with all of these alike the steps still differ, or could not be tried"
+    for cause in dict.fromkeys(map(_cause, named)):
+        yield replace(found, cause=cause, explanation=text, error_explained=met.gap if met else None)
+    if met is not None and met.rest is not None:
+        yield met.rest
+
+
+def _told_apart(unseen: Sequence[Difference], left: Told, right: Told) -> list[Difference]:
+    """What counts of settings that no step showed: not what no argument decides, nor a clip that the other side may
+    have around its optimiser.
+    """
+    whole = left.whole and right.whole
+    return [one for one in unseen if one.chosen and (one.name != "clip" or whole)]
 
 
 def _together(mine: list[State], theirs: list[State]) -> tuple[list[State], list[State]]:
@@ -78,41 +104,73 @@ def _together(mine: list[State], theirs: list[State]) -> tuple[list[State], list
     return mine[:count], theirs[:count]
 
 
-def _cause(setting: str) -> str:
-    return "optimiser.momentum" if setting in MOMENTA else "optimiser.settings"
+def _cause(apart: Difference) -> str:
+    if apart.name == "lr" and apart.scheduled:
+        return "optimiser.schedule"
+    return CAUSES_OF.get(apart.name, "optimiser.settings")
 
 
-def _of_other_causes(found: Finding, names: Sequence[str]) -> Iterator[Finding]:
-    """The finding once more for what goes by another name than its cause, if several settings make it up."""
-    causes = {_cause(name) for name in names}
-    yield from (replace(found, cause=cause) for cause in sorted(causes - {found.cause}) if found.cause in causes)
+class Trial:
+    """The left's rule on the right's gradients, in NumPy: which of the right's settings make it the right's steps."""
 
+    def __init__(
+        self, why: Explainer, left: History, right: History, before: State, rounding: Mapping[str, float]
+    ) -> None:
+        self.why, self.left, self.right, self.before, self.rounding = why, left, right, before, rounding
+        moved = {name for step in left.told.settings for name in step}
+        self.start = {name: value for name, value in before.items() if name in moved}
+        self.gradients = [self._mirrored(step) for step in right.told.gradients]
 
-def _meeting(
-    why: Explainer, left: History, right: History, before: State, rounding: Mapping[str, float], error: float
-) -> Retrained | None:
-    """Which settings make the trained weights meet: each that differs is tried alone, then all of them together.
+    def meeting(self, apart: Sequence[Difference], error: float) -> Met | None:
+        """The fewest settings that make the weights meet: each alone, then all, without those that are not needed.
 
-    The first that leave nothing to be found, else the first that leave next to nothing.
-    """
-    apart = left.differing(right)
-    if left.train is None or right.train is None:
-        return None
-    best: Retrained | None = None
-    for names in ([[name] for name in apart] if len(apart) > 1 else []) + [list(apart)]:
-        for own, other in ((left, right), (right, left)):
-            states = own.retrained(names, other)
-            if states is None:
+        The first that leave nothing to be found, else the first that leave next to nothing; None where none do, and
+        where the rule is not one that is known.
+        """
+        if not apart or not self._rule_is_known():
+            return None
+        best: Met | None = None
+        for names in [[one] for one in apart] + ([list(apart)] if len(apart) > 1 else []):
+            met = self._tried(names)
+            if met is None or not (math.isfinite(met.gap) and met.gap <= HELPS * error):
                 continue
-            pair = (states, right.states) if own is left else (left.states, states)
-            rest, steps = why.training(*_together(*pair), before, rounding)
-            gap = max((gap for _, gap, _ in steps), default=0.0)
-            if math.isfinite(gap) and gap <= HELPS * error:
-                met = Retrained(names, gap, rest)
-                if rest is None:
-                    return met
-                best = best or met
-    return best
+            if met.rest is None:
+                return self._without_idle(met)
+            best = best or met
+        return best
+
+    def _without_idle(self, met: Met) -> Met:
+        """The same, without the settings that are not needed."""
+        for one in met.apart:
+            fewer = [other for other in met.apart if other is not one]
+            again = self._tried(fewer) if fewer else None
+            if again is not None and again.rest is None:
+                met = again
+        return met
+
+    def _tried(self, apart: Sequence[Difference]) -> Met | None:
+        names = [one.name for one in apart]
+        states = self.left.told.trained(names, self.right.told, self.why.pairs.parameters, self.start, self.gradients)
+        return None if states is None else self._beside(states, apart)
+
+    def _beside(self, states: list[State], apart: Sequence[Difference]) -> Met:
+        """What is found of weights beside the right's."""
+        rest, steps = self.why.training(*_together(states, self.right.states), self.before, self.rounding)
+        return Met(apart, max((gap for _, gap, _ in steps), default=0.0), rest)
+
+    def _mirrored(self, gradients: State) -> State:
+        """The right's gradients under the left's names, of the tensors that are whole ones on both sides."""
+        found = self.why.pairs.mirrored(gradients, self.start)
+        return {name: found[name] for name in found if name not in found.known}
+
+    def _rule_is_known(self) -> bool:
+        """Whether the rule in NumPy, with the right's own settings, makes the right's own steps."""
+        told = self.right.told
+        if not (told.known and told.gradients):
+            return False
+        own = told.renamed(self.why.pairs.parameters)
+        states = own.trained((), own, (), self.start, self.gradients)
+        return states is not None and self._beside(states, ()).rest is None
 
 
 def _not_finite(why: Explainer, left: History, right: History) -> list[Comparison]:

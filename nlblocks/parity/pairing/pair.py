@@ -152,6 +152,11 @@ class Pairing:
             for a, b, role, *_ in self.roles()
         ]
 
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        """The names of tensors that are partners, in whole or in part: the left's and the right's."""
+        return list(dict.fromkeys((a.name, b.name) for a, b, *_ in self.roles()))
+
     def moved(self, source: State, target: State) -> State:
         """The right model's state ``target`` with the left's values in it; tensors of another size stay as they are.
 

@@ -1,98 +1,116 @@
-"""What steps of training leave behind: the state after each of them, and the settings that led there."""
+"""What steps of training leave behind: the state after each of them, and what was told of the optimiser."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from nlblocks.backend import State
-from nlblocks.numerics.tolerance import FLOAT32_EQUAL
-from nlblocks.parity.running.optimisers import (
-    Maker,
-    Refused,
-    Settings,
-    checked,
-    native,
-    offers,
-    settings_of,
-    shown,
-)
+import numpy as np
 
-Train = Callable[[Maker, list[State]], None]
-"""Trains with an optimiser, and adds the state after each step to a list: as far as it comes, where it raises."""
-Apart = Mapping[str, tuple[Any, Any]]
-"""Settings that differ: name to (the left's, the right's)."""
+from nlblocks.backend import State
+from nlblocks.parity.optimising import Settings, Told
+from nlblocks.parity.running.optimisers import Maker, Refused, TrainingPlan, checked, lab_of
+
+Train = Callable[[Maker, Callable[[State], None]], None]
+"""Trains with an optimiser, and hands over the state after each step: as far as it comes, where it raises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What training left behind: the state after each step, up to an ``error``.
-
-    ``train`` is None where it cannot be done again.
-    """
+    """What training left behind: the state after each step, up to an ``error``, and what was ``told`` of the steps."""
 
     framework: str
     states: list[State]
     optimiser: str
-    settings: Settings | None
+    told: Told
     error: str = ""
-    train: Train | None = None
 
-    def differing(self, other: History) -> Apart:
-        """The settings that differ from another's."""
-        left, right = self.settings, other.settings
-        if left is None or right is None:
+
+class _Watched:
+    """An optimiser, and what it is told to do: a step is the user's own, and what happens in it is written down."""
+
+    def __init__(self, made: Any, lab: Any, named: Mapping[str, Any], *, keep: bool) -> None:
+        self.made, self._lab, self._keep = made, lab, keep
+        self._parameters = dict(named)
+        self.settings: list[dict[str, Settings | None]] = []
+        self.produced: list[State] = []
+        self.given: list[State] = []
+
+    def __getattr__(self, name: str) -> Any:
+        clears = name in ("zero_grad", "clear_grad") and not hasattr(self.made, name)
+        return self._clear if clears else getattr(self.made, name)
+
+    def _clear(self) -> None:
+        """What a training loop that is an object with a step alone leaves to others."""
+        for parameter in self._parameters.values():
+            self._lab.clear(parameter)
+
+    def step(self) -> None:
+        """One step of the user's."""
+        names = {id(parameter): name for name, parameter in self._parameters.items()}
+        settings: dict[str, Settings | None] = {}
+        before = self._gradients(self._parameters)
+        given: State = {}
+
+        def told(found: list[tuple[Any, Settings | None]]) -> None:
+            for parameter, own in found:
+                if id(parameter) in names:
+                    name = names[id(parameter)]
+                    settings[name] = own
+                    given.update(self._gradients({name: parameter}, before))
+
+        with self._lab.stepping(told):
+            self.made.step()
+        self.settings.append(settings)
+        self.produced.append({name: before[name] for name in given if name in before})
+        self.given.append(given)
+
+    def _gradients(self, parameters: Mapping[str, Any], before: State | None = None) -> State:
+        """The gradients now; what nothing was done to since ``before`` is the same array."""
+        if not self._keep:
             return {}
-        found = {f.name: (getattr(left, f.name), getattr(right, f.name)) for f in fields(Settings)}
-        if not left.weight_decay and not right.weight_decay:
-            del found["decoupled"]
-        return {name: values for name, values in found.items() if not _same(*values)}
-
-    def retrained(self, names: Sequence[str], other: History) -> list[State] | None:
-        """The states with some settings of another history's; None where the framework cannot train with them."""
-        if self.train is None or self.settings is None:
-            return None
-        changed = replace(self.settings, **{name: getattr(other.settings, name) for name in names})
-        if not offers(self.framework, changed):
-            return None
-        states: list[State] = []
-        try:
-            self.train(native(self.framework, changed), states)
-        except Exception:  # whatever a framework raises for settings that nobody gave
-            return None
-        return states
-
-    @staticmethod
-    def words(apart: Apart) -> str:
-        """``lr: 0.1 on the left, 0.01 on the right``, one after another."""
-        return "; ".join(
-            f"{'decay of the weights themselves' if name == 'decoupled' else name.replace('_', ' ')}: "
-            f"{shown(a)} on the left, {shown(b)} on the right"
-            for name, (a, b) in apart.items()
-        )
+        found = {name: self._lab.gradient(parameter) for name, parameter in parameters.items()}
+        known = before or {}
+        return {
+            name: known[name] if name in known and np.array_equal(known[name], value) else value
+            for name, value in found.items()
+            if value is not None
+        }
 
 
-def trained(framework: str, maker: Maker, train: Train) -> History:
-    """Train one side, as far as it comes."""
-    kept: list[Any] = []
+def trained(
+    framework: str, plan: TrainingPlan, train: Train, start: State, named: Callable[[], Mapping[str, Any]]
+) -> History:
+    """Train one side, as far as it comes, from the state ``start``.
+
+    ``named`` gives the parameters by name, within training. Gradients are kept where the user asked for training:
+    what nobody chose is the same on both sides.
+    """
+    watched: list[_Watched] = []
     states: list[State] = []
     error = ""
+    lab = lab_of(framework)
+
+    def make(parameters: list[Any]) -> Any:
+        made = checked(plan.maker)(parameters)
+        watched.append(_Watched(made, lab, named(), keep=plan.asked))
+        return watched[-1]
+
     try:
-        train(checked(maker, kept), states)
+        train(make, states.append)
     except Refused as raised:
         error = str(raised)
     except Exception as raised:
         error = f"training raises {type(raised).__name__}: {' '.join(str(raised).split())[:300]}"
-    settings = settings_of(framework, kept[0]) if kept else None
-    name = type(kept[0]).__name__ if kept else ""
-    return History(
-        framework=framework, states=states, optimiser=f"{name} ({settings})" if settings else name, settings=settings,
-        error=error, train=train,
-    )  # fmt: skip
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, float | int) and isinstance(b, float | int):
-        return abs(a - b) <= FLOAT32_EQUAL * max(abs(a), abs(b))
-    return bool(a == b)
+    told, name = Told(), ""
+    if watched:
+        own = watched[0]
+        count = min(len(states), len(own.given))
+        told = Told.of(
+            own.settings[:count], own.produced[:count], own.given[:count], [start, *states][:count],
+            whole=lab.own(own.made),
+        )  # fmt: skip
+        name = type(own.made).__name__
+    words = f"{name} ({told.alike})" if told.alike else name
+    return History(framework=framework, states=states, optimiser=words, told=told, error=error)

@@ -1,17 +1,18 @@
-"""Optimisers of both frameworks in one vocabulary: made by name, read back, and tried as the cause of a difference."""
+"""Optimisers of both frameworks in one vocabulary: made by name, and how a comparison trains with them."""
 
 from __future__ import annotations
 
 import importlib
-import re
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from nlblocks.backend import rows
 from nlblocks.errors import InputError, known
+from nlblocks.parity.optimising import Settings
 from nlblocks.parity.running.find_tracer import tracer_of
 
 Maker = Callable[[list[Any]], Any]
@@ -19,31 +20,6 @@ Optimiser = str | tuple[str | Maker, str | Maker]
 
 STEPS = 3
 """Momentum shows from the second step on, what is kept between steps from the third."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What an optimiser does. Momentum is a heavy ball; ``decoupled`` decay acts on the weights, not the gradients."""
-
-    rule: Literal["sgd", "adam", "rmsprop"]
-    lr: float
-    weight_decay: float = 0.0
-    decoupled: bool = False
-    momentum: float = 0.0
-    dampening: float = 0.0
-    nesterov: bool = False
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    amsgrad: bool = False
-    alpha: float = 0.99
-    centered: bool = False
-    clip: str = "none"
-
-    def __str__(self) -> str:
-        plain = Settings(rule=self.rule, lr=self.lr)
-        others = [f for f in fields(self) if f.name != "rule" and getattr(self, f.name) != getattr(plain, f.name)]
-        return ", ".join([f"{self.rule} lr={self.lr:g}", *[f"{f.name}={shown(getattr(self, f.name))}" for f in others]])
 
 
 _ADAM = ("lr", "beta1", "beta2", "eps", "amsgrad", "weight_decay")
@@ -128,8 +104,8 @@ class Refused(Exception):
     """What was to make an optimiser makes none."""
 
 
-def checked(maker: Maker, keep: list[Any]) -> Maker:
-    """The maker with its failures said in one line, as :class:`Refused`; what it makes is kept."""
+def checked(maker: Maker) -> Maker:
+    """The maker with its failures said in one line, as :class:`Refused`."""
 
     def make(parameters: list[Any]) -> Any:
         try:
@@ -142,34 +118,30 @@ def checked(maker: Maker, keep: list[Any]) -> Maker:
                 f"the optimiser is a {type(made).__name__}, which has no step(); "
                 "give a function from a list of parameters to an optimiser"
             )
-        keep.append(made)
+        if _asks(made.step):
+            raise Refused(
+                f"the optimiser is {type(made).__name__}, whose step asks for a closure to compute the loss anew: "
+                "no steps of it are compared"
+            )
         return made
 
     return make
 
 
-def settings_of(framework: str, made: Any) -> Settings | None:
-    """What an optimiser of a framework does; None where it is none of the known ones, or has several groups."""
-    found: Settings | None = _module(framework).settings(made)
-    return found
+def _asks(step: Callable[..., Any]) -> bool:
+    """Whether a step cannot be made without an argument."""
+    try:
+        given = inspect.signature(step).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in given)
 
 
 def native(framework: str, settings: Settings) -> Maker:
     """The maker of a framework's own optimiser of these settings."""
-    return lambda parameters: _module(framework).make(settings, parameters)
+    return lambda parameters: lab_of(framework).make(settings, parameters)
 
 
-def offers(framework: str, settings: Settings) -> bool:
-    """Whether a framework has an optimiser of these settings."""
-    return bool(_module(framework).offers(settings))
-
-
-def _module(framework: str) -> Any:
+def lab_of(framework: str) -> Any:
+    """What a framework says of its optimisers: the module ``lab.optimisers`` of its backend."""
     return importlib.import_module(f"{rows()[framework].module}.lab.optimisers")
-
-
-def shown(value: Any) -> str:
-    """A setting as it is said."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return re.sub(r"\.0$", "", f"{value:g}") if isinstance(value, float) else str(value)

@@ -204,10 +204,10 @@ class Subject:
         self.say(f"{self.framework}: training")
         plan, how = self.plan, self._how(self.inputs.arrays, training=True, backward=True)
 
-        def again(maker: Maker, states: list[State]) -> None:
-            self.tracer.train(self.model, self.state, steps=plan.steps, optimiser=maker, done=states.append, **how)
+        def train(maker: Maker, done: Callable[[State], None]) -> None:
+            self.tracer.train(self.model, self.state, steps=plan.steps, optimiser=maker, done=done, **how)
 
-        return trained(self.framework, plan.maker, again)
+        return trained(self.framework, plan, train, self.state, lambda: self.tracer.named(self.model))
 
     def run_deciding(self, *, training: bool, dtype: str, keep: str) -> tuple[Trace, Any]:
         """One pass, and what it decides: with no run more."""

@@ -259,7 +259,7 @@ def test_an_optimiser_that_raises_leaves_everything_before_it() -> None:
     assert "training from step 1 on, because on the right the optimiser raises ZeroDivisionError" in open_(report)
     assert phases(report) == {*FLOAT64, *FLOAT32}
     report = compared(Torch(), Torch(), optimiser=(lambda p: torch.optim.SGD(p, lr=0.2), stopping))
-    assert report.finding.cause == "optimiser.settings"
+    assert report.finding.cause == "optimiser.learning_rate"
 
 
 def test_who_stops_a_comparison_stops_it() -> None:

@@ -11,7 +11,7 @@ paddle = pytest.importorskip("paddle")
 
 from nlblocks import parity  # noqa: E402
 from nlblocks.errors import InputError  # noqa: E402
-from nlblocks.parity.running.optimisers import NAMED, named, settings_of  # noqa: E402
+from nlblocks.parity.running.optimisers import NAMED, named  # noqa: E402
 from parity_tests.helpers.nets import paddle_rows, torch_rows  # noqa: E402
 
 TORCH, PADDLE = torch.optim, paddle.optimizer
@@ -26,13 +26,6 @@ def test_named_optimisers_train_alike_and_say_what_they_are(name: str) -> None:
     report = trained(name, steps=4)
     assert report, str(report)
     assert len(report.steps) == 4
-    for framework, made in (
-        ("torch", TORCH.SGD(torch_rows().parameters(), lr=0.5)),
-        ("paddle", PADDLE.SGD(0.5, parameters=paddle_rows().parameters())),
-    ):
-        found = settings_of(framework, made)
-        assert found is not None
-        assert found.lr == 0.5
     assert str(named(name)) in report.optimisers[0]
     assert str(named(name)) in report.optimisers[1]
 
@@ -63,17 +56,17 @@ def test_named_optimisers_train_alike_and_say_what_they_are(name: str) -> None:
         (
             lambda p: TORCH.SGD(p, lr=0.1),
             lambda p: PADDLE.SGD(0.1, parameters=p, grad_clip=paddle.nn.ClipGradByGlobalNorm(0.1)),
-            "clip: none on the left, ClipGradByGlobalNorm(0.1) on the right; so",
+            "gradient clipping: none on the left, global norm 0.1 on the right; so",
         ),
         (
             lambda p: TORCH.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01),
             lambda p: PADDLE.Momentum(0.05, 0.8, parameters=p),
-            "lr: 0.1 on the left, 0.05 on the right; weight decay: 0.01 on the left, 0 on the right; momentum",
+            "rate: 0.1 on the left, 0.05 on the right; weight decay: 0.01 on the left, 0 on the right; momentum",
         ),
         (
             lambda p: TORCH.SGD(p, lr=0.1),
             lambda p: PADDLE.Lamb(0.1, parameters=p),
-            "the first step already differs",  # no settings are known of Lamb
+            "rule: sgd on the left, lamb on the right",
         ),
     ],
 )
@@ -81,7 +74,7 @@ def test_the_setting_that_differs_is_named(left: Any, right: Any, says: str) -> 
     report = trained((left, right))
     assert not report
     assert report.finding.phase == "training"
-    assert report.finding.cause in ("optimiser.settings", "optimiser.momentum")
+    assert str(report.finding.cause).startswith("optimiser.")
     assert says in report.finding.explanation
     assert "after step" in report.finding.explanation
 
