@@ -11,7 +11,7 @@ from typing import Any
 from nlblocks.backend import State
 from nlblocks.errors import InputError, known
 from nlblocks.weights.files import safetensors_file
-from nlblocks.weights.files.containers import is_inference
+from nlblocks.weights.files.containers import is_several
 from nlblocks.weights.files.contents import Contents, unread
 from nlblocks.weights.files.contents import Path as Keys
 from nlblocks.weights.files.limits import MAX_SHARDS
@@ -95,7 +95,7 @@ def open_checkpoint(path: str | Path, key: str | None = None) -> Checkpoint:
     without it the only one that is not optimiser state is taken. Raises InputError, in one line, for anything else.
     """
     path = Path(path)
-    if path.suffix == ".json" and not is_inference(path):
+    if path.suffix == ".json" and not is_several(path):
         return _open_shards(path, key)
     contents = read_contents(path)
     chosen, tensors = _choose(contents, key, path)

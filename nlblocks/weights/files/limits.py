@@ -22,6 +22,8 @@ MAX_AXES = 32
 """Axes of one tensor."""
 MAX_EXTENT = 1 << 48
 """Extent of one axis, and elements and bytes of one tensor."""
+MAX_PARTS = 4096
+"""Parts that one tensor of a distributed checkpoint is cut into."""
 MAX_SHARDS = 512
 """Files behind one index; each is held open."""
 MAX_FIELDS = 4_000_000

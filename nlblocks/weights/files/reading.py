@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nlblocks.errors import InputError
 from nlblocks.weights.files import npz_file, paddle_file, safetensors_file, torch_file
-from nlblocks.weights.files.containers import archive, inference_model, is_inference, what_it_is
+from nlblocks.weights.files.containers import archive, is_several, several, what_it_is
 from nlblocks.weights.files.contents import Contents, check_sharing
 from nlblocks.weights.files.tensors import Mapped
 from nlblocks.weights.files.zip_reader import Entry, is_zip, read_directory
@@ -21,8 +21,8 @@ READ = "torch zip or pickle, .pdparams, .safetensors, index, .npz"
 
 def read_contents(path: Path) -> Contents:
     """Everything in one file, by its first bytes, or in a folder that is one model."""
-    if path.is_dir() or is_inference(path):
-        return inference_model(path)
+    if is_several(path):
+        return several(path)
     file = Mapped(path)
     contents = _zip(file, read_directory(file)) if is_zip(file) else _plain(file)
     check_sharing(contents.tensors, file.size, str(path))

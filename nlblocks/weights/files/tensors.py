@@ -71,6 +71,22 @@ class Mapped:
             self._map.madvise(mmap.MADV_DONTNEED, start, stop - start)
 
 
+class Window(Mapped):
+    """A part of a mapped file, read as a file of its own."""
+
+    def __init__(self, file: Mapped, start: int, size: int) -> None:
+        if not 0 <= start <= start + size <= file.size:
+            raise InputError(f"{file.path}: a part of it ends past the end: it is truncated; copy it again")
+        self.path, self.size, self._file, self._start = file.path, size, file, start
+        self.bytes = file.bytes[start : start + size]
+
+    def read_into(self, start: int, buffer: memoryview) -> memoryview:
+        return self._file.read_into(self._start + start, buffer)
+
+    def release(self, start: int, stop: int) -> None:
+        self._file.release(self._start + start, self._start + stop)
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Some bytes of a tensor. ``make`` returns them: in the memory that it is given, of that size, or elsewhere."""
