@@ -44,7 +44,8 @@ def _lacking(pairs: Pairing) -> Iterator[Finding]:
     for left, right, role, side in pairs.lacking():
         if role.startswith("running"):
             continue  # what a layer does without them, its outputs tell
-        kind = left.kind if left.kind == right.kind else "layer"
+        own = (left if side == "right" else right).refs[role]
+        kind = left.kind if left.kind == right.kind and role in ("weight", "bias") else "layer"
         cause = CAUSES.of(
             "conv" if kind.startswith("conv") else kind,
             "bias" if kind in ("conv", "linear", "conv_transpose") else "affine",
@@ -53,6 +54,8 @@ def _lacking(pairs: Pairing) -> Iterator[Finding]:
             layer_left=left.name,
             layer_right=right.name,
             cause=cause if cause in CAUSES and kind != "layer" else "parameters.unpaired",
+            # A constant that the other side writes into its code: the outputs tell what it does without it.
+            severity="note" if own.buffer else "fault",
             explanation=f"{role} is missing on the {side}: {left} / {right}",
         )
 

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.parity.pairing.names import likeness, tokens
-from nlblocks.parity.pairing.units import Unit
-from nlblocks.parity.tracing import vocabulary
+from nlblocks.parity.pairing.units import FAMILIES, Unit
 
 Matches = dict[int, int]
 """Positions of units of the left to those of the right."""
-FAMILIES = {
-    **dict.fromkeys(vocabulary.NORMALISATIONS, "norm"),
-    **dict.fromkeys(("conv", "linear", "conv_transpose"), "affine"),
-}
-"""Kinds that may stand for each other where the sizes are equal: a 1x1 convolution is a linear layer."""
 NAMES_TRUSTED = 0.6
 """The share of units with the same name on both sides from which on names are trusted over order."""
 
@@ -34,6 +29,8 @@ UNBOUND = 1.5, 3.0
 """The same of a parameter that is no layer's and whatever has its size: less sure than a related layer."""
 RESIZED = 0.5, 2.0
 """The same of one kind and another shape: a fault to be told, where nothing better is left."""
+AGREES = 2.0
+"""What each neighbour adds that is the other's neighbour's partner: with one on either side more than names do."""
 STRANGERS = -1.0
 """Less than leaving both without a partner."""
 EXACT = 250 * 250
@@ -60,11 +57,11 @@ def called_alike(a: Sequence[Unit], b: Sequence[Unit]) -> bool:
     return mine == theirs and len(set(mine)) == len(mine)
 
 
-def _worth(a: Unit, b: Unit) -> tuple[float, float]:
+def _worth(a: Unit, b: Unit, resized: bool) -> tuple[float, float]:
     """What it is worth to pair two units, and what names of full likeness add; below zero it must not be."""
     (kind, shape), (other_kind, other_shape) = a.signature, b.signature
     if kind == other_kind:
-        return TWINS if shape == other_shape else RESIZED
+        return TWINS if shape == other_shape else RESIZED if resized else (STRANGERS, 0.0)
     if shape == other_shape:
         if "tensor" in (kind, other_kind) and a.buffers == b.buffers:
             return UNBOUND
@@ -74,13 +71,25 @@ def _worth(a: Unit, b: Unit) -> tuple[float, float]:
 
 
 def in_order(
-    a: Sequence[Unit], b: Sequence[Unit], rows: Sequence[int], columns: Sequence[int], *, named: bool
+    a: Sequence[Unit],
+    b: Sequence[Unit],
+    rows: Sequence[int],
+    columns: Sequence[int],
+    *,
+    named: bool,
+    resized: bool = True,
+    agreeing: Mapping[tuple[int, int], int] = MappingProxyType({}),
 ) -> Matches:
     """The pairs of these units that keep the order of both sides and have the greatest total worth.
 
-    Where they are ``named`` alike, only those of one name.
+    Where they are ``named`` alike, only those of one name; of another shape only where they may be ``resized``.
+    ``agreeing`` says how many neighbours speak for a pair.
     """
-    worths = _worths([a[row] for row in rows], [b[column] for column in columns], named=named)
+    worths = _worths([a[row] for row in rows], [b[column] for column in columns], named=named, resized=resized)
+    where = {i: x for x, i in enumerate(rows)}, {j: y for y, j in enumerate(columns)}
+    for (i, j), count in agreeing.items():
+        if i in where[0] and j in where[1] and worths[where[0][i], where[1][j]] > 0:
+            worths[where[0][i], where[1][j]] += AGREES * count
     best = _best(worths)
     found, x, y = Matches(), 0, 0
     while x < len(rows) and y < len(columns):
@@ -94,12 +103,12 @@ def in_order(
     return found
 
 
-def _worths(a: Sequence[Unit], b: Sequence[Unit], *, named: bool) -> Array:
+def _worths(a: Sequence[Unit], b: Sequence[Unit], *, named: bool, resized: bool) -> Array:
     """What each pair is worth [of the left, of the right]. Of many, names are read only of those that may be pairs."""
     forms = [[(unit.signature, unit.buffers) for unit in units] for units in (a, b)]
     firsts = [dict(zip(own, units, strict=True)) for own, units in zip(forms, (a, b), strict=True)]
     places = [{form: place for place, form in enumerate(first)} for first in firsts]
-    table = np.array([[_worth(left, right) for right in firsts[1].values()] for left in firsts[0].values()])
+    table = np.array([[_worth(left, right, resized) for right in firsts[1].values()] for left in firsts[0].values()])
     x, y = (np.array([place[form] for form in own], int) for place, own in zip(places, forms, strict=True))
     if not (len(a) and len(b)):
         return np.zeros((len(a), len(b)))
@@ -144,13 +153,13 @@ def _around(pairs: Array, reach: int) -> Array:
     return lower > upper
 
 
-def _apart(a: Unit, b: Unit) -> bool:
-    """Whether two units have other names."""
-    return tokens(a.name) != tokens(b.name)
-
-
 def leftovers(
-    a: Sequence[Unit], b: Sequence[Unit], known: Mapping[int, int], *, named: bool
+    a: Sequence[Unit],
+    b: Sequence[Unit],
+    known: Mapping[int, int],
+    agreeing: Mapping[tuple[int, int], int],
+    *,
+    named: bool,
 ) -> tuple[Matches, dict[int, str]]:
     """The pairs of what runs in another order, by kind and shape; and what is said of those that are but a guess."""
     found, ambiguous, taken = Matches(), dict[int, str](), set(known.values())
@@ -159,12 +168,13 @@ def leftovers(
             continue
         candidates = [j for j, other in enumerate(b) if j not in taken and other.signature == unit.signature]
         if named:
-            candidates = [j for j in candidates if not _apart(unit, b[j])]
+            candidates = [j for j in candidates if tokens(unit.name) == tokens(b[j].name)]
         if not candidates:
             continue
-        ranked = sorted(candidates, key=lambda j: -likeness(unit.name, b[j].name))
+        worth = {j: (agreeing.get((i, j), 0), likeness(unit.name, b[j].name)) for j in candidates}
+        ranked = sorted(candidates, key=lambda j: worth[j], reverse=True)
         best, *others = ranked
-        if others and likeness(unit.name, b[others[0]].name) == likeness(unit.name, b[best].name):
+        if others and worth[others[0]] == worth[best]:
             names = ", ".join(b[j].name for j in ranked)
             ambiguous[i] = f"{unit.name} could be any of {names}; taken as {b[best].name}, use rename= to say"
         found[i] = best

@@ -14,7 +14,8 @@ import numpy as np
 from nlblocks.backend import Array, State
 from nlblocks.numerics import distance
 from nlblocks.numerics.tolerance import FLOAT32_EQUAL, TINY
-from nlblocks.parity.pairing.units import LINEAR, Ref, Unit
+from nlblocks.parity.pairing.layouts import LINEAR
+from nlblocks.parity.pairing.units import Ref, Unit
 from nlblocks.parity.tracing import Trace
 
 Pairs = Sequence[tuple[Unit, Unit]]

@@ -9,7 +9,7 @@ SYNONYMS = {
     "query": "q", "key": "k", "value": "v", "qproj": "q", "kproj": "k", "vproj": "v", "batchnorm": "bn", "norm": "bn",
     "layernorm": "ln", "shortcut": "downsample", "short": "downsample", "output": "out", "classifier": "fc",
     "toq": "q", "tok": "k", "tov": "v", "wq": "q", "wk": "k", "wv": "v", "head": "fc", "embedding": "embed",
-    "runningmean": "mean", "runningvar": "variance", "var": "variance",
+    "original0": "g", "original1": "v", "runningmean": "mean", "runningvar": "variance", "var": "variance",
 }  # fmt: skip
 SPELLING, LAST_WORD = 0.7, 0.3
 """What the letters of two names count, and that their last words are equal: a layer's own name tells more than where it

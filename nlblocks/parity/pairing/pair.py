@@ -14,16 +14,19 @@ from typing import Any
 from nlblocks.backend import State, as_array
 from nlblocks.errors import InputError
 from nlblocks.parity.pairing import transfer
-from nlblocks.parity.pairing.align import Matches, called_alike, in_order, leftovers, same_names
+from nlblocks.parity.pairing.align import Matches
+from nlblocks.parity.pairing.beside import agreed
 from nlblocks.parity.pairing.buffers import with_buffers
 from nlblocks.parity.pairing.converting import End, Filed, Move, bare, planned
 from nlblocks.parity.pairing.folded import Fold, candidates, confirmed
 from nlblocks.parity.pairing.fused import split_fused, split_recurrent
 from nlblocks.parity.pairing.loose import pair_loose
+from nlblocks.parity.pairing.matched import matched
 from nlblocks.parity.pairing.misplaced import Misplaced, misplaced
-from nlblocks.parity.pairing.rename import Rename, check_rename, hinted, renamed
+from nlblocks.parity.pairing.reader import units
+from nlblocks.parity.pairing.rename import Rename, check_rename, renamed
 from nlblocks.parity.pairing.rows import By, PairRow
-from nlblocks.parity.pairing.units import Ref, Unit, units
+from nlblocks.parity.pairing.units import Ref, Unit
 from nlblocks.parity.tracing import Trace, TraceGraph, vocabulary
 from nlblocks.weights.conversion import Plan
 from nlblocks.weights.files import Tensor, in_memory
@@ -262,17 +265,24 @@ def _paired(left: Trace, right: Trace, rename: Rename | None) -> Pairing:
     a, b = split_recurrent(a, b), split_recurrent(b, a)
     a = split_fused(a, graphs[0], b, graphs[1])
     b = split_fused(b, graphs[1], a, graphs[0])
-    found, by = _aligned(a, b, rename)
-    parted = _parted((a, b), graphs, found)
+    joined = matched(a, b, graphs, rename)
+    parted = _parted((a, b), graphs, joined.sure)
     if sum(map(len, parted)) > len(a) + len(b):
-        again, by_again = _aligned(*parted, rename)
-        if sum(map(len, parted)) - 2 * len(again) < len(a) + len(b) - 2 * len(found):
-            (a, b), found, by = parted, again, by_again
-    more, ambiguous = leftovers(a, b, found, named=not hinted(a, b, rename) and called_alike(a, b))
-    found |= more
+        again = matched(*parted, graphs, rename)
+        if sum(map(len, parted)) - 2 * len(again.sure) < len(a) + len(b) - 2 * len(joined.sure):
+            (a, b), joined = parted, again
+    found, guesses = joined.pairs, list(joined.guesses.values())
+    a, b = list(a), list(b)
+    guessed = {str(ref) for group in joined.guesses for i in group for ref in a[i].refs.values()}
+    for i, j in found.items():
+        a[i], b[j], unsure = agreed(a[i], b[j])
+        guessed.update(unsure)
+        guesses += (
+            [f"{', '.join(unsure)} in {a[i]} could be another of its shape, use rename= to say"] if unsure else []
+        )
     mine, theirs = dict(enumerate(a)), dict(enumerate(b))
     loose = pair_loose(mine, theirs, found)
-    decided: dict[str, By] = {str(ref): by.get(i, "shape") for i in found for ref in a[i].refs.values()}
+    decided: dict[str, By] = {str(ref): joined.by[i] for i in found for ref in a[i].refs.values()}
     decided |= {str(ref): "tensor" for unit, _ in loose for ref in unit.refs.values()}
     found = {i: j for i, j in sorted(found.items()) if i in mine and j in theirs}
     taken = set(found.values())
@@ -288,24 +298,11 @@ def _paired(left: Trace, right: Trace, rename: Rename | None) -> Pairing:
         foldable=tuple(candidates(pairs, only, (left, right))),
         frozen=(_frozen(left), _frozen(right)),
         unused=(_unused(left, a), _unused(right, b)),
-        ambiguous=tuple(ambiguous.values()),
+        ambiguous=tuple(guesses),
         decided=decided,
-        guessed=frozenset(str(ref) for i in ambiguous for ref in a[i].refs.values()),
+        guessed=frozenset(guessed),
         cut=(left.stopped, right.stopped),
     )
-
-
-def _aligned(a: Sequence[Unit], b: Sequence[Unit], rename: Rename | None) -> tuple[Matches, dict[int, By]]:
-    """The units that a hint, their names or their order join, and which of these it was."""
-    found = hinted(a, b, rename)
-    by: dict[int, By] = dict.fromkeys(found, "rename")
-    named = not found and called_alike(a, b)
-    found |= _still_free(same_names(a, b), found)
-    by |= dict.fromkeys(found.keys() - by.keys(), "name")
-    taken = set(found.values())
-    rows, columns = [i for i in range(len(a)) if i not in found], [j for j in range(len(b)) if j not in taken]
-    found |= in_order(a, b, rows, columns, named=named)
-    return found, by | dict.fromkeys(found.keys() - by.keys(), "order")
 
 
 def _parted(
@@ -315,12 +312,6 @@ def _parted(
     a, b = sides
     parted = split_fused(a, graphs[0], b, graphs[1], set(range(len(a))) - found.keys())
     return parted, split_fused(b, graphs[1], a, graphs[0], set(range(len(b))) - set(found.values()))
-
-
-def _still_free(matches: Matches, known: Matches) -> Matches:
-    """The matches of units that have no partner yet, on either side."""
-    taken = set(known.values())
-    return {i: j for i, j in matches.items() if i not in known and j not in taken}
 
 
 def _alone(own: Sequence[Unit], paired: Sequence[Unit]) -> tuple[Unit, ...]:

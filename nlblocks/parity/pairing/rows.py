@@ -8,9 +8,13 @@ from typing import Any, Literal
 from nlblocks.parity.pairing.units import Ref
 
 Move = Literal["", "transposed", "reshaped"]
-By = Literal["rename", "name", "order", "shape", "tensor", "layer"]
-"""What decided a pair: the user's hint; one name on both sides; the order and kinds of the layers, and names among
-these; kind and shape alone; the tensor's size and name, apart from the layer that uses it; or the layer around it."""
+By = Literal["rename", "name", "flow", "attributes", "order", "shape", "rest", "tensor", "layer"]
+"""What decided a pair.
+
+The user's hint; names; what goes into the layer and what it goes into; attributes that tell it from others in the same
+place; the order in which layers of one kind run, and names among these; kind and shape alone; what was left, of other
+shapes; the tensor's size and name, apart from the layer that uses it; the layer around it.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

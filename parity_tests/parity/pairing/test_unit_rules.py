@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlblocks.parity.pairing import units as units_file
+from nlblocks.parity.pairing import reader
 from nlblocks.parity.pairing.pair import pair
-from nlblocks.parity.pairing.units import UNIT_RULES, UnitRule, of_kind, units
+from nlblocks.parity.pairing.reader import units
+from nlblocks.parity.pairing.units import UNIT_RULES, UnitRule, of_kind
 from nlblocks.parity.tracing import Op, Trace, vocabulary
 
 Row = tuple[str, dict[str, Any]]
@@ -68,7 +69,7 @@ def test_a_new_layer_type_costs_one_row(monkeypatch: pytest.MonkeyPatch) -> None
     left, right = (trace(rows, shapes) for rows in both)
     assert [(one.kind, one.name) for one in units(left)] == [("tensor", "moe.first"), ("tensor", "moe.second")]
     assert pair(left, right).names == {"moe.first": "moe.first", "moe.second": "moe.second"}  # in the order of use
-    monkeypatch.setattr(units_file, "UNIT_RULES", (UnitRule(applies=of_kind("mixture")), *UNIT_RULES))
+    monkeypatch.setattr(reader, "UNIT_RULES", (UnitRule(applies=of_kind("mixture")), *UNIT_RULES))
     (layer,) = units(left)
     assert (layer.kind, layer.name, list(layer.refs)) == ("mixture", "moe", ["experts", "router"])
     assert pair(left, right).names == {"moe.first": "moe.second", "moe.second": "moe.first"}  # by role
@@ -76,7 +77,7 @@ def test_a_new_layer_type_costs_one_row(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_first_rule_that_applies_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     shapes, rows, _ = MIXTURE
-    monkeypatch.setattr(units_file, "UNIT_RULES", (*UNIT_RULES, UnitRule(applies=of_kind("mixture"))))
+    monkeypatch.setattr(reader, "UNIT_RULES", (*UNIT_RULES, UnitRule(applies=of_kind("mixture"))))
     assert [unit.kind for unit in units(trace(rows, shapes))] == ["tensor", "tensor"]
-    monkeypatch.setattr(units_file, "UNIT_RULES", (UnitRule(applies=of_kind("mixture"), kind="expert"), *UNIT_RULES))
+    monkeypatch.setattr(reader, "UNIT_RULES", (UnitRule(applies=of_kind("mixture"), kind="expert"), *UNIT_RULES))
     assert [unit.kind for unit in units(trace(rows, shapes))] == ["expert"]
