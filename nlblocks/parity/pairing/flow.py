@@ -87,9 +87,10 @@ class Flow:
         """A colour of each unit and what is a few steps ahead of it, or a few behind."""
         found = labels
         sides = [_split(nodes, palette) for nodes in (self.down if ahead else self.up)]
+        ends = np.array([end for _, end in sides], np.uint64)
         for _ in range(steps):
             mixed = _mixed(found)
-            found = _mixed(labels + np.array([mixed[places].sum() + end for places, end in sides], np.uint64))
+            found = _mixed(labels + ends + np.array([mixed[places].sum() for places, _ in sides], np.uint64))
         return found
 
     @staticmethod
