@@ -98,17 +98,19 @@ class GRUByHand(pnn.Layer):
 
 
 class LSTMByHand(pnn.Layer):
-    """An LSTM's gates from linear layers of their own, in the order that is told."""
+    """An LSTM's gates from linear layers of their own, in the order that is told, or wrong in one of them."""
 
-    def __init__(self, order: str = "ifgo") -> None:
+    def __init__(self, order: str = "ifgo", wrong: str = "") -> None:
         super().__init__()
-        self.x, self.h, self.order = pnn.Linear(INPUT, 4 * HIDDEN), pnn.Linear(HIDDEN, 4 * HIDDEN), order
+        self.x, self.h = pnn.Linear(INPUT, 4 * HIDDEN), pnn.Linear(HIDDEN, 4 * HIDDEN)
+        self.order, self.wrong = order, wrong
 
     def forward(self, x: paddle.Tensor, h: paddle.Tensor, c: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
         gates = dict(zip(self.order, (self.x(x) + self.h(h)).split(4, -1), strict=True))
         sigmoid = pnn.functional.sigmoid
-        c = sigmoid(gates["f"]) * c + sigmoid(gates["i"]) * paddle.tanh(gates["g"])
-        return sigmoid(gates["o"]) * paddle.tanh(c), c
+        new = sigmoid(gates["g"]) if self.wrong == "sigmoid" else paddle.tanh(gates["g"])
+        c = sigmoid(gates["f"] + (1.0 if self.wrong == "forget" else 0.0)) * c + sigmoid(gates["i"]) * new
+        return sigmoid(gates["o"]) * (c if self.wrong == "no tanh" else paddle.tanh(c)), c
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -152,11 +154,14 @@ def test_a_loop_from_the_other_end_is_told(kind: str) -> None:
         ("GRU", GRUByHand("update"), "rnn.update"),
         ("LSTM", LSTMByHand("ifog"), "rnn.gates"),
         ("LSTM", LSTMByHand("figo"), "rnn.gates"),
+        ("LSTM", LSTMByHand(wrong="sigmoid"), "activation.kind"),
+        ("LSTM", LSTMByHand(wrong="forget"), "shift.constant"),
+        ("LSTM", LSTMByHand(wrong="no tanh"), "activation.missing"),
     ],
 )
 def test_what_goes_wrong_in_a_cell_is_named(left: Any, kind: str, cell: Any, cause: str) -> None:
     report = parity.compare(left(kind), PaddleCells(cell), SHAPE)
     faults = report.faults
     assert faults[0].cause == cause, report
-    assert {finding.layer_left for finding in faults} <= {"cell", "rnn"}
+    assert {finding.layer_left for finding in faults} <= {"cell", "rnn", ""}
     assert not [finding for finding in faults if finding.cause == "parameters.unpaired"]

@@ -202,13 +202,13 @@ class Hypothesis:
         return best and best[1]
 
     def followed_alike(self, side: str, op: Op, other: Op) -> bool:
-        """Whether the results of an operation of ``side`` and of the other side go into some of a kind, or into none.
+        """Whether the results of an operation of ``side`` and of the other side go into some of a kind.
 
-        What nobody sees into may be of any.
+        What nobody sees into may be of any kind, and one that goes into none is an output.
         """
         mine = self.graph(side).following(op.outputs[0])
         theirs = self.graph(OTHER[side]).following(other.outputs[0])
-        return bool(mine & theirs) or not (mine or theirs) or vocabulary.UNTRACED in mine | theirs
+        return bool(mine & theirs) or not (mine and theirs) or vocabulary.UNTRACED in mine | theirs
 
     def held(
         self,

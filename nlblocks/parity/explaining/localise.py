@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from nlblocks.parity.explaining.decomposed import decomposed
 from nlblocks.parity.explaining.explain import explain
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.findings import Finding, Phase
@@ -15,6 +16,8 @@ from nlblocks.parity.tracing import Op, Trace, TraceGraph, vocabulary
 
 ROUNDING = 1e-16
 """The least noise floor: float64 rounds to 1e-16 of a number."""
+LEVELS = 2
+"""How often what is fused is written out finer: a network as cells, a cell as its gates."""
 STRICTEST, LOOSEST = 1e-12, 1e-6
 """Bounds of what is taken for equal on the way to a difference. Correct tensors reach the one; from the other on,
 different ones would be paired."""
@@ -46,7 +49,28 @@ def localise(
     Between the noise ``floor`` and the difference lies what is taken for equal on the way.
     """
     between = math.sqrt(min(error, 1.0) * max(floor, ROUNDING))
-    alignment = Alignment(left, right, min(LOOSEST, max(STRICTEST, between)))
+    tolerance = min(LOOSEST, max(STRICTEST, between))
+    at = _parting(left, right, pairing, wrong_outputs, seed, tolerance)
+    found, finer = explain(at), at
+    for _ in range(LEVELS):
+        if found is not None and found.after is not None:
+            break
+        traces = _finer(finer)
+        if traces is None:
+            break
+        finer = _parting(*traces, pairing, wrong_outputs, seed, tolerance)
+        more = explain(finer)
+        if more is not None and (found is None or more.after is not None):
+            at, found = finer, more
+    graphs = {side: at.alignment.graph(side) for side in OTHER}
+    return Located(_finding(graphs, found, at.frontier, phase, error), found, at.alignment, at.wrong, at.frontier)
+
+
+def _parting(
+    left: Trace, right: Trace, pairing: Pairing, wrong_outputs: Sequence[tuple[str, str]], seed: int, tolerance: float
+) -> Hypothesis:
+    """The place where two traces part."""
+    alignment = Alignment(left, right, tolerance)
     traces = {"left": left, "right": right}
     wrong: dict[str, set[int]] = {}
     for position, (side, trace) in enumerate(traces.items()):
@@ -54,9 +78,20 @@ def localise(
         whole = trace.stopped or traces[OTHER[side]].stopped or not seeds
         wrong[side] = alignment.wrong(side, alignment.unmatched(side) if whole else seeds)
     frontier = {side: alignment.frontier(side, wrong[side]) for side in wrong}
-    found = explain(Hypothesis(alignment, pairing, wrong, frontier, seed))
-    graphs = {side: alignment.graph(side) for side in OTHER}
-    return Located(_finding(graphs, found, frontier, phase, error), found, alignment, wrong, frontier)
+    return Hypothesis(alignment, pairing, wrong, frontier, seed)
+
+
+def _finer(at: Hypothesis) -> tuple[Trace, Trace] | None:
+    """Both traces, with what one side fuses and the other has not written out; None where there is nothing."""
+    traces = {side: at.graph(side).trace for side in OTHER}
+    kinds = {side: {op.kind for op in trace.ops} for side, trace in traces.items()}
+    found = {}
+    for side, trace in traces.items():
+        alone = {op.index for op in trace.ops if op.kind not in kinds[OTHER[side]] and at.wrong[side] & set(op.outputs)}
+        found[side] = decomposed(trace, alone)
+    if not any(found.values()):
+        return None
+    return found["left"] or traces["left"], found["right"] or traces["right"]
 
 
 def not_finite(left: Trace, right: Trace, side: str, op: Op, phase: Phase) -> Finding:

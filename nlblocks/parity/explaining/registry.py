@@ -71,6 +71,7 @@ hypothesis: Registry[Callable[[Hypothesis], Iterator[Explanation]]] = Registry(
     "weights",
     "masks",
     "kinds",
+    "recognised",
     # operations, put together otherwise
     "order",
     "padding",

@@ -16,6 +16,8 @@ BY_ATTRIBUTE: dict[tuple[str, str], str] = {
     ("layer_norm", "ddof"): "normalisation.variance",
     ("group_norm", "ddof"): "normalisation.variance",
     ("instance_norm", "ddof"): "normalisation.variance",
+    **{(f"{kind}_norm", "outside"): f"{kind}_norm.eps" for kind in ("layer", "group", "instance", "rms")},
+    ("normalize", "under_root"): "normalize.eps",
     ("attention", "inverted"): "attention.mask_sense",
     ("mask", "inverted"): "attention.mask_sense",
     ("masked_fill", "inverted"): "attention.mask_sense",

@@ -128,7 +128,7 @@ CAUSES = Causes({
     "softplus.beta": Cause("the beta of softplus", "give both the same beta="),
     "leaky_relu.slope": Cause("the negative slope of LeakyReLU", "give both the same negative_slope="),
     "elu.alpha": Cause("the alpha of ELU", "give both the same alpha="),
-    "gelu.approximate": Cause("GELU by erf on one side, by tanh on the other",
+    "gelu.approximate": Cause("GELU by erf, by tanh or by a sigmoid, on one side only",
         'give both approximate="tanh" or neither (Paddle also takes approximate=True)'),
     "hard_sigmoid.slope": Cause("the slope of hard-sigmoid: 1/6 or 0.2",
         "give Paddle's F.hardsigmoid slope=1/6, or write torch's as clamp(0.2 * x + 0.5, 0, 1)"),

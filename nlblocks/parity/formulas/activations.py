@@ -11,6 +11,8 @@ from nlblocks.parity.formulas.formula import Arrays, Attrs, erf, logistic, per_c
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 """With these, standard normal activations stay so from layer to layer (Klambauer et al. 2017)."""
+GELU_SLOPE = 1.702
+"""The slope of the sigmoid approximation of GELU (the same)."""
 GELU_CUBE = 0.044715
 """The cubic term of the tanh approximation of GELU (Hendrycks and Gimpel 2016)."""
 
@@ -50,8 +52,10 @@ def selu(arrays: Arrays, attrs: Attrs) -> Array:
 
 
 def gelu(arrays: Arrays, attrs: Attrs) -> Array:
-    """x Φ(x), Φ the normal distribution; ``approximate`` "tanh" is the approximation"""
+    """x Φ(x), Φ the normal distribution; ``approximate`` says by "tanh", or by the "sigmoid" of 1.702 x"""
     x = arrays["x"]
+    if attrs.get("approximate") == "sigmoid":
+        return x * logistic(GELU_SLOPE * x)
     if attrs.get("approximate") == "tanh":
         return 0.5 * x * (1.0 + np.tanh(math.sqrt(2 / math.pi) * (x + GELU_CUBE * x**3)))
     return 0.5 * x * (1.0 + erf(x / math.sqrt(2.0)))

@@ -50,15 +50,17 @@ def layer_norm(arrays: Arrays, attrs: Attrs) -> Array:
 
 
 def rms_norm(arrays: Arrays, attrs: Attrs) -> Array:
-    """x / √(mean(x²) + eps) over the last axis"""
+    """x / √(mean(x²) + eps) over the last axis; / (√mean(x²) + eps) where that is ``outside``"""
     x = arrays["x"]
-    y = x / np.sqrt((x * x).mean(-1, keepdims=True) + (attrs.get("eps") or RMS_EPS))
+    y = x / _rooted((x * x).mean(-1, keepdims=True), attrs.get("eps") or RMS_EPS, attrs)
     return y * arrays["weight"] if "weight" in arrays else y
 
 
 def normalize(arrays: Arrays, attrs: Attrs) -> Array:
-    """x / max(‖x‖ₚ, eps)"""
+    """x / max(‖x‖ₚ, eps), or x / √(Σ x² + ``under_root``)"""
     x, p = arrays["x"], float(attrs.get("p", 2.0))
+    if attrs.get("under_root") is not None:
+        return x / np.sqrt((x * x).sum(attrs["axis"], keepdims=True) + attrs["under_root"])
     norm = np.linalg.norm(x, p, attrs["axis"], keepdims=True)
     return x / np.maximum(norm, attrs.get("eps", NORM_EPS))
 
@@ -76,7 +78,12 @@ def log_softmax(arrays: Arrays, attrs: Attrs) -> Array:
 
 def _standard(x: Array, axes: tuple[int, ...], attrs: Attrs) -> Array:
     var = x.var(axes, keepdims=True, ddof=int(attrs.get("ddof", 0)))
-    return (x - x.mean(axes, keepdims=True)) / np.sqrt(var + attrs["eps"])
+    return (x - x.mean(axes, keepdims=True)) / _rooted(var, attrs["eps"], attrs)
+
+
+def _rooted(var: Array, eps: float, attrs: Attrs) -> Array:
+    """√(var + eps), or √var + eps where that is ``outside`` of the root."""
+    return np.asarray(np.sqrt(var) + eps if attrs.get("outside") else np.sqrt(var + eps))
 
 
 def _affine(y: Array, arrays: Arrays, x: Array) -> Array:

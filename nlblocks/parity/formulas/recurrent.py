@@ -80,11 +80,11 @@ def recurrence(cell: Cell, gates: int) -> Formula:
 
 
 def one_step(cell: Cell, gates: int) -> Formula:
-    """The formula of a cell by itself: its next state [B, H] of x [B, I]."""
+    """The formula of a cell by itself: its next state [B, H] of x [B, I]; of ``result`` 1 an LSTM's cell."""
 
     def formula(arrays: Arrays, attrs: Attrs) -> Array:
         weights = _weights(arrays, "_l0", gates, attrs)
-        return _scan(cell, arrays["x"][None], weights, arrays, attrs)[0]
+        return _scan(cell, arrays["x"][None], weights, arrays, attrs, int(attrs.get("result", 0)))[0]
 
     return formula
 
@@ -103,8 +103,8 @@ def _ordered(weight: Array | None, gates: int, attrs: Attrs) -> Any:
     return weight if order is None else np.concatenate([np.split(weight, gates)[i] for i in order])
 
 
-def _scan(cell: Cell, x: Array, weights: list[Any], start: Arrays, attrs: Attrs) -> Array:
-    """The states [T, B, H] of one layer in one direction; a start of another size is taken for none."""
+def _scan(cell: Cell, x: Array, weights: list[Any], start: Arrays, attrs: Attrs, result: int = 0) -> Array:
+    """The states [T, B, H] of one layer in one direction, or the cells; a start of another size is taken for none."""
     w, u, b, c = weights
     shape = x.shape[1], u.shape[1]
     h = start.get("state0", np.zeros(shape))
@@ -115,5 +115,5 @@ def _scan(cell: Cell, x: Array, weights: list[Any], start: Arrays, attrs: Attrs)
     outputs = []
     for step in x:
         h, held = cell(step @ w.T + b, lambda state: state @ u.T + c, h, held, attrs)
-        outputs.append(h)
+        outputs.append((h, held)[result])
     return np.stack(outputs)

@@ -75,8 +75,9 @@ def _layers(unit: Unit, *, apart: bool) -> list[Unit]:
 def _gates(unit: Unit) -> list[Unit]:
     """What the gates of one layer in one direction take from the input, and what they take from the state."""
     found = []
-    for operand in ("ih", "hh"):
-        refs = {part: unit.refs[role] for part in ("weight", "bias") if (role := f"{part}_{operand}_l0") in unit.refs}
+    for step in vocabulary.STEPS[f"{unit.kind}_cell"]:
+        roles = zip(vocabulary.ROLES["linear"], step.operands, strict=False)
+        refs = {part: unit.refs[role] for part, role in roles if role in unit.refs} if step.kind == "linear" else {}
         if "weight" in refs:
             found.append(replace(unit, kind="linear", refs=refs))
     return found

@@ -17,6 +17,10 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics.tolerance import FLOAT32_EQUAL
+from nlblocks.parity.tracing.decomposition import RESULT as RESULT
+from nlblocks.parity.tracing.decomposition import ROLES as ROLES
+from nlblocks.parity.tracing.decomposition import STEPS as STEPS
+from nlblocks.parity.tracing.decomposition import Step as Step
 
 Key = tuple[str, str]
 """What a run is judged by: ("output", "grad_input", "grad_params" or "buffers", name)."""

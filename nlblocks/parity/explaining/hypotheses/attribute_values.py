@@ -13,6 +13,8 @@ EPSILONS = (1e-5, 1e-3, 1e-6, 1e-12, 1e-8, 1e-4, 1e-7, 0.0)
 """Those of layers in use, the likelier first: the first that fits is said."""
 SLOPES = (0.01, 0.2, 0.1, 0.25, 0.3, 0.05, 0.0)
 """Those of leaky activations in use, the likelier first."""
+_BY_HAND: dict[Any, tuple[Any, ...]] = {"ddof": (1,), "outside": (True,), ("ddof", "outside"): ((1, True),)}
+"""How a normalisation is written by hand: by N - 1, with eps added outside of the root, or both."""
 _RECURRENCE: dict[str, tuple[Any, ...]] = {"swapped": (True,), "reversed": (True, False)}
 _CELLS: dict[str, dict[str, tuple[Any, ...]]] = {
     "lstm": {"gates": tuple(permutations(range(4)))[1:]},
@@ -22,16 +24,16 @@ _CELLS: dict[str, dict[str, tuple[Any, ...]]] = {
 }
 """What goes wrong in a cell: the order of the gates in its weights, and what a GRU's gates weigh."""
 AXES = (0, 1, 2, 3)
-GRID: dict[str, dict[str, tuple[Any, ...]]] = {
+GRID: dict[str, dict[Any, tuple[Any, ...]]] = {
     "batch_norm": {"eps": EPSILONS, "training": (True, False), "ddof": (1,)},
-    "layer_norm": {"eps": EPSILONS, "ddof": (1,), "count": (1, 2, 3)},
-    "group_norm": {"eps": EPSILONS, "groups": (1, 2, 4, 8, 16, 32), "ddof": (1,)},
-    "instance_norm": {"eps": EPSILONS, "ddof": (1,)},
-    "rms_norm": {"eps": EPSILONS},
+    "layer_norm": {"eps": EPSILONS, **_BY_HAND, "count": (1, 2, 3)},
+    "group_norm": {"eps": EPSILONS, "groups": (1, 2, 4, 8, 16, 32), **_BY_HAND},
+    "instance_norm": {"eps": EPSILONS, **_BY_HAND},
+    "rms_norm": {"eps": EPSILONS, "outside": (True,)},
     "leaky_relu": {"slope": SLOPES},
     "elu": {"alpha": (1.0, 0.3, 0.5, 0.1)},
     "glu": {"swapped": (True,)},
-    "gelu": {"approximate": ("none", "tanh")},
+    "gelu": {"approximate": ("none", "tanh", "sigmoid")},
     "hard_sigmoid": {"slope": (1 / 6, 0.2), "offset": (0.5,)},
     "pad": {"fill": (0.0, -math.inf, 1.0), "mode": ("constant", "reflect", "replicate", "circular")},
     "scatter": {"broadcast": (True, False), "reduce": ("assign", "add"), "axis": AXES},
@@ -39,7 +41,7 @@ GRID: dict[str, dict[str, tuple[Any, ...]]] = {
     "take": {"axis": AXES},
     "softmax": {"axis": AXES},
     "log_softmax": {"axis": AXES},
-    "normalize": {"axis": AXES, "p": (1.0, 2.0, math.inf), "eps": EPSILONS},
+    "normalize": {"axis": AXES, "p": (1.0, 2.0, math.inf), "eps": EPSILONS, "under_root": EPSILONS},
     "softplus": {"beta": (1.0, 2.0, 0.5)},
     "max_pool": {"ceil_mode": (True, False), "keep_last": (True,)},
     "avg_pool": {"count_include_pad": (True, False), "ceil_mode": (True, False)},
@@ -86,5 +88,8 @@ def variants(op: Op, others: list[Op]) -> Iterator[tuple[str, Any, Mapping[str, 
             yield names[0], changed[names[0]], {**op.attrs, **changed}
     for name, values in GRID.get(op.kind, {}).items():
         for value in values:
+            if isinstance(name, tuple):
+                yield name[0], value[0], {**op.attrs, **dict(zip(name, value, strict=True))}
+                continue
             if not vocabulary.same_number(op.attrs.get(name), value) and (name, value) not in tried:
                 yield name, value, {**op.attrs, name: value}

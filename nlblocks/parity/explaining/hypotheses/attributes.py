@@ -8,7 +8,7 @@ from typing import Any
 from nlblocks.parity.explaining.hypotheses.attribute_values import variants
 from nlblocks.parity.explaining.hypotheses.context import in_context
 from nlblocks.parity.explaining.hypotheses.masks import after_softmax, turned_masks
-from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis, Met
+from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import hypothesis
 from nlblocks.parity.findings import CAUSES
 from nlblocks.parity.tracing import Op, vocabulary
@@ -58,7 +58,7 @@ def attributes(at: Hypothesis) -> Iterator[Explanation]:
                 f"{_show(value)} on the {OTHER[side]}"
             )
             held = at.held(cause, text, side, op, met, between=active)
-            if not _used_alike(at, side, op, met):
+            if not at.followed_alike(side, op, met[0]):
                 at.doubtful.append(held)
             elif best is None or met[1] < best[0] * CLEARLY:
                 best = (met[1], held)
@@ -78,12 +78,6 @@ def _others(at: Hypothesis, side: str, op: Op, twin: str) -> list[Op]:
     wrong = at.wrong[side]
     others = [o for o in at.graph(side).trace.ops if any(n in wrong for n in o.outputs) or (twin and o.kind == twin)]
     return sorted(others, key=lambda o: o.kind != op.kind)
-
-
-def _used_alike(at: Hypothesis, side: str, op: Op, met: Met) -> bool:
-    """Whether two results are used for the same, as far as that can be seen: one of them may be an output."""
-    users = (at.graph(side).following(op.outputs[0]), at.graph(OTHER[side]).following(met[0].outputs[0]))
-    return not all(users) or at.followed_alike(side, op, met[0])
 
 
 def _words(cause: str) -> str:

@@ -25,11 +25,11 @@ GROUPS = (1, 2, 4, 8)
 
 @hypothesis("activation.kind", "loss.kind", "normalisation.kind", "operation.kind", "pool.kind", "reduce.kind")
 def kinds(at: Hypothesis) -> Iterator[Explanation]:
-    """Another operation in the same place."""
+    """Another operation in the same place, whose result is used for the same."""
     for side, op, arrays in at.given():
         for kind, cause, attrs in _alternatives(op):
-            met = at.found(OTHER[side], at.run(op, arrays, attrs, kind))
-            if met:
+            met = at.found(OTHER[side], at.run(op, arrays, attrs, kind), like=op)
+            if met and at.followed_alike(side, op, met[0]):
                 yield at.held(cause, f"{op.kind} on the {side}, {kind} on the {OTHER[side]}", side, op, met)
 
 
