@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from nlblocks.errors import InputError
-from nlblocks.weights.files.inert import Kept, Name, Placeholder, module_members
+from nlblocks.weights.files.inert import Kept, Name, Placeholder, layer_kind, module_members
 from nlblocks.weights.files.limits import MAX_DEPTH, MAX_LETTERS, MAX_NODES, MAX_SHARING, MIN_INFLATED
 from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.tensors import Tensor
@@ -49,20 +49,33 @@ class Contents:
     kinds: dict[Path, str] = field(default_factory=dict)
 
 
-def collect(value: Any, as_tensor: Callable[[Any], Tensor | None], where: str,
-            members: Members = module_members) -> tuple[dict[Path, Tensor], dict[Path, Any]]:  # fmt: skip
-    """(tensors, other leaves) of nested dicts, lists and tuples, and of pickled models by the names of a state dict.
+class Collected(NamedTuple):
+    """What is in a value: tensors and other leaves by their paths, and what the layers of models say of tensors."""
+
+    tensors: dict[Path, Tensor]
+    others: dict[Path, Any]
+    kinds: dict[Path, str]
+
+
+def collect(
+    value: Any, as_tensor: Callable[[Any], Tensor | None], where: str, members: Members = module_members
+) -> Collected:
+    """The leaves of nested dicts, lists and tuples, and of pickled models by the names of a state dict.
 
     A model is among the others too, at its place: what it was. Cycles and endless sharing are refused.
     """
     tensors: dict[Path, Tensor] = {}
     others: dict[Path, Any] = {}
+    kinds: dict[Path, str] = {}
     for path, leaf in _walk(value, as_tensor, where, members):
+        if isinstance(leaf, _Layer):
+            kinds[path] = leaf.kind
+            continue
         target: dict[Path, Any] = tensors if isinstance(leaf, Tensor) else others
         if path in tensors or path in others:
             raise InputError(f"{where}: two entries are called {shown('.'.join(path))}; the file is refused")
         target[path] = leaf
-    return tensors, others
+    return Collected(tensors, others, {path: kind for path, kind in kinds.items() if path in tensors})
 
 
 def unread(value: Any) -> str:
@@ -102,6 +115,8 @@ def _walk(
             continue
         if of_model and not inside:
             yield path, Model(value.unread)
+        if of_model and (kind := layer_kind(value.unread)):
+            yield met.member("weight", None, of_model).path, _Layer(kind)
         if depth >= MAX_DEPTH:
             raise InputError(f"{where}: containers are nested more than {MAX_DEPTH} deep; the file is refused")
         if len(below) + len(stack) > MAX_NODES:
@@ -111,6 +126,12 @@ def _walk(
             raise InputError(f"{where}: the names of its entries have more than {MAX_LETTERS} letters; it is refused")
         stack.extend(met.member(key, item, of_model) for key, item in reversed(below))
     raise InputError(f"{where}: the checkpoint has more than {MAX_NODES} entries; the file is refused")
+
+
+class _Layer(NamedTuple):
+    """What the class of a layer says of its weight."""
+
+    kind: str
 
 
 class _Met(NamedTuple):

@@ -27,6 +27,13 @@ _HIDDEN = re.compile(r"(^|\.)__\w+__(\.|$)")
 _TENSOR = re.compile(
     r"torch\.(.*\.)?(\w*_rebuild_\w+|ShardedTensor|(cuda\.)?\w*Tensor|Parameter|Buffer|Variable)|.*_fa_rebuild\w+"
 )
+LAYERS = {
+    "Linear": "linear", "NonDynamicallyQuantizableLinear": "linear", "Embedding": "embedding",
+    "EmbeddingBag": "embedding", "InstanceNorm": "instance_norm", "PReLU": "prelu", "LayerNorm": "layer_norm",
+    "GroupNorm": "group_norm", "BatchNorm": "batch_norm", "SyncBatchNorm": "batch_norm", "RMSNorm": "rms_norm",
+    "Bilinear": "bilinear",
+}  # fmt: skip
+"""torch's layers whose weights names and shapes do not always tell apart, and what they are."""
 INSTEAD = {
     "torch._utils._rebuild_sparse_tensor": "Save the tensor after to_dense()",
     "torch._utils._rebuild_qtensor": "Save the tensor after dequantize()",
@@ -98,6 +105,13 @@ def module_members(found: Placeholder) -> dict[str, Any] | None:
             if value is not None and not (part is parts[1] and name in hidden):
                 members.setdefault(str(name), value)
     return members
+
+
+def layer_kind(cls: str) -> str:
+    """What a layer of torch's own has for its weight, by its class: "linear"; "" for what needs no word."""
+    package, _, name = cls.rpartition(".")
+    package = re.sub(r"\.___torch_mangle_\d+$", "", package.removeprefix("__torch__."))
+    return LAYERS.get(re.sub(r"[123]d$", "", name), "") if package.startswith("torch.nn.modules") else ""
 
 
 def forbidden(module: str, attribute: str) -> str:

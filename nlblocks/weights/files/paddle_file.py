@@ -40,10 +40,10 @@ def read(file: Mapped) -> Contents:
         named = named or (_is_named(found) and isinstance(found[1], NumpyArray))
         return _as_tensor(found)
 
-    tensors, others = collect(value, as_tensor, str(file.path))
+    tensors, others, kinds = collect(value, as_tensor, str(file.path))
     names = {key: name for key, name in table.items() if isinstance(name, str)} if isinstance(table, dict) else {}
     told = named or isinstance(table, dict)
-    return Contents("paddle", tensors, others, _note(file, reader.position), "paddle", told, names)
+    return Contents("paddle", tensors, others, _note(file, reader.position), "paddle", told, names, kinds=kinds)
 
 
 def _is_named(value: Any) -> bool:

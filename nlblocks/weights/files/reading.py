@@ -30,7 +30,8 @@ def read_contents(path: Path) -> Contents:
 
 
 def _zip(file: Mapped, entries: Mapping[str, Entry]) -> Contents:
-    if any(name.split("/")[-1] == "data.pkl" for name in entries):
+    leaves = {name.split("/")[-1] for name in entries}
+    if "data.pkl" in leaves and "constants.pkl" not in leaves:
         return torch_file.read_zip(file, entries)
     if entries and all(name.endswith(".npy") for name in entries):
         return npz_file.read(file, entries)

@@ -8,9 +8,9 @@ from typing import Any
 
 from nlblocks.errors import InputError
 from nlblocks.weights.files.constructors import STORAGES, NumpyArray, Storage, TorchTensor, constructors
-from nlblocks.weights.files.contents import Contents, collect
+from nlblocks.weights.files.contents import Collected, Contents, Members, collect
 from nlblocks.weights.files.dtypes import BY_STORAGE, DTYPES
-from nlblocks.weights.files.inert import Name
+from nlblocks.weights.files.inert import Name, module_members
 from nlblocks.weights.files.limits import MAX_EXTENT, MAX_HEADER
 from nlblocks.weights.files.pickle_vm import Unpickler, shown
 from nlblocks.weights.files.pickle_writer import global_, integer, text, tuple_
@@ -25,41 +25,59 @@ _SNIFFED = 2 + 9 + len(_NUMBER)
 NOTE = ".data/nlblocks.json"
 
 
-def read_zip(file: Mapped, entries: Mapping[str, Entry]) -> Contents:
-    """A ``torch.save`` archive: data.pkl refers to storages that lie beside it, stored as they are."""
-    roots = [name.removesuffix("data.pkl") for name in entries if name.split("/")[-1] == "data.pkl"]
-    if len(roots) != 1 or roots[0].count("/") > 1:
-        raise InputError(f"{file.path}: the zip archive has no single data.pkl; it is not a torch checkpoint")
-    root = roots[0]
-    if f"{root}constants.pkl" in entries:
-        raise InputError(f"{file.path}: a TorchScript archive; save torch.jit.load(...).state_dict() and take that")
-    order = entries.get(f"{root}byteorder")
-    if order is not None and inflate(file, order, 16) != b"little":
-        raise InputError(f"{file.path}: the checkpoint is big-endian; re-save it on a little-endian machine")
-    for entry in entries.values():
-        if entry.deflated:
-            raise InputError(f"{file.path}: {shown(entry.name)} is compressed, which torch never does; it is refused")
+class Archive:
+    """A zip archive of torch's: pickles that refer to storages beside them, stored as they are."""
 
-    def place(storage: Storage, key: str) -> None:
-        entry = entries.get(f"{root}data/{key}")
+    def __init__(self, file: Mapped, entries: Mapping[str, Entry]) -> None:
+        self.file, self._entries = file, entries
+        roots = [name.removesuffix("data.pkl") for name in entries if name.split("/")[-1] == "data.pkl"]
+        if len(roots) != 1 or roots[0].count("/") > 1:
+            raise InputError(f"{file.path}: the zip archive has no single data.pkl; it is not a torch checkpoint")
+        self.root = roots[0]
+        order = self.entry("byteorder")
+        if order is not None and inflate(file, order, 16) != b"little":
+            raise InputError(f"{file.path}: the checkpoint is big-endian; re-save it on a little-endian machine")
+
+    def entry(self, name: str) -> Entry | None:
+        """An entry below the archive's own folder, or None."""
+        return self._entries.get(f"{self.root}{name}")
+
+    def stored(self, name: str) -> Entry:
+        """An entry that is not compressed, as all that holds values is."""
+        entry = self.entry(name)
         if entry is None:
-            raise InputError(f"{file.path}: the storage {shown(key)} is not in the archive")
-        if entry.size != storage.elements * storage.dtype.size:
-            raise InputError(
-                f"{file.path}: the storage {shown(key)} has {entry.size} bytes, not the "
-                f"{storage.elements} × {storage.dtype.size} that the pickle says"
-            )
-        storage.start = entry.start
+            raise InputError(f"{self.file.path}: {shown(name)} is not in the archive")
+        if entry.deflated:
+            raise InputError(f"{self.file.path}: {shown(name)} is compressed, which torch never does; it is refused")
+        return entry
 
-    pickled = entries[f"{root}data.pkl"]
-    storages = _Storages(file, place)
-    reader = Unpickler(file, pickled.start, pickled.start + pickled.size, constructors(file), storages.persistent)
-    tensors, others = collect(reader.load(), _as_tensor(file), str(file.path))
-    note = entries.get(f"{root}{NOTE}")
+    def collected(self, pickled: str, storages: str, members: Members = module_members) -> Collected:
+        """What is in one of its pickles, whose storages lie in the folder ``storages``."""
+
+        def place(storage: Storage, key: str) -> None:
+            entry = self.stored(f"{storages}{key}")
+            if entry.size != storage.elements * storage.dtype.size:
+                raise InputError(
+                    f"{self.file.path}: the storage {shown(key)} has {entry.size} bytes, not the "
+                    f"{storage.elements} × {storage.dtype.size} that the pickle says"
+                )
+            storage.start = entry.start
+
+        file, data = self.file, self.stored(pickled)
+        known = _Storages(file, place)
+        reader = Unpickler(file, data.start, data.start + data.size, constructors(file), known.persistent)
+        return collect(reader.load(), _as_tensor(file), str(file.path), members)
+
+
+def read_zip(file: Mapped, entries: Mapping[str, Entry]) -> Contents:
+    """A ``torch.save`` archive."""
+    archive = Archive(file, entries)
+    tensors, others, kinds = archive.collected("data.pkl", "data/")
+    note = archive.entry(NOTE)
     if note is not None and note.size > MAX_HEADER:
         raise InputError(f"{file.path}: its metadata has {note.size} bytes, more than {MAX_HEADER}")
     metadata = inflate(file, note).decode("utf-8", "replace") if note is not None else ""
-    return Contents("torch", tensors, others, metadata, layout="torch")
+    return Contents("torch", tensors, others, metadata, layout="torch", kinds=kinds)
 
 
 def is_legacy(file: Mapped) -> bool:
@@ -97,8 +115,8 @@ def read_legacy(file: Mapped) -> Contents:
             raise InputError(f"{where}: the file is truncated inside the storage {shown(key)}")
     for view, whole, offset in storages.views:
         view.start = whole.start + offset * whole.dtype.size
-    tensors, others = collect(content, _as_tensor(file), where)
-    return Contents("torch (old)", tensors, others)
+    tensors, others, kinds = collect(content, _as_tensor(file), where)
+    return Contents("torch (old)", tensors, others, kinds=kinds)
 
 
 class _Storages:

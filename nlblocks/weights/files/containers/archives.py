@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nlblocks.errors import InputError
+from nlblocks.weights.files.containers.exported import EXPORTED, read_exported
+from nlblocks.weights.files.containers.scripts import read_script
 from nlblocks.weights.files.contents import Contents
 from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.tensors import Mapped
@@ -28,6 +30,11 @@ CHECKPOINTS = (
 def archive(file: Mapped, entries: Mapping[str, Entry]) -> Contents:
     """What is in a zip archive. Raises InputError for one that holds no weights of its own."""
     names = list(entries)
+    leaves = {name.split("/")[-1] for name in names}
+    if "constants.pkl" in leaves:
+        return read_script(file, entries)
+    if leaves & EXPORTED:
+        return read_exported(file, entries)
     if not names:
         raise InputError(f"{file.path}: an empty zip archive; there is no tensor in it")
     inside = [name for name in names if name.endswith(CHECKPOINTS)]
