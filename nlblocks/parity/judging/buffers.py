@@ -45,6 +45,7 @@ def compare_buffers(
     for name in sorted(names & set(theirs)):
         start, _ = theirs.beside(name, before[name])
         mine, other = theirs.beside(name, left.buffers_after[name])
+        start = start.astype(mine.dtype)  # float32 as the model holds it: a guess made in float32 would be off by that
         way = float(np.abs(mine - start).max(initial=0.0))
         held = way * why.momenta_apart(name, left, right) * TWICE / RATIO if np.isfinite(way) else 0.0
         explained = partial(why.buffer, name, owner[name], (start, mine, other), left, right, whole)

@@ -163,3 +163,17 @@ def test_a_momentum_that_float32_rounded_is_the_same_one_and_no_other(momentum: 
     )
     report = parity.compare(left, right, 30.0 * INPUT)
     assert report.verdict == verdict, report
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-2, 1e-4])
+def test_the_variance_of_small_values_has_its_cause(size):
+    """The less a statistic moves, the less of it the estimator is: it is still that, and nothing else."""
+    torch.manual_seed(0)
+    left = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3), torch.nn.BatchNorm2d(3))
+    with torch.no_grad():
+        left[0].weight.mul_(size)
+        left[0].bias.mul_(size)
+    right = paddle.nn.Sequential(paddle.nn.Conv2D(2, 3, 3), paddle.nn.BatchNorm2D(3))
+    report = parity.compare(left, right, INPUT, accept=KNOWN)
+    assert report, report
+    assert {found.cause for found in report.findings} == set(KNOWN)
