@@ -11,7 +11,7 @@ from typing import Any
 from nlblocks.backend import State
 from nlblocks.errors import InputError, known
 from nlblocks.weights.files import safetensors_file
-from nlblocks.weights.files.containers import is_several
+from nlblocks.weights.files.containers import several
 from nlblocks.weights.files.contents import Contents, unread
 from nlblocks.weights.files.contents import Path as Keys
 from nlblocks.weights.files.limits import MAX_SHARDS
@@ -90,14 +90,14 @@ def common_prefix(names: Mapping[str, Any]) -> str:
 def open_checkpoint(path: str | Path, key: str | None = None) -> Checkpoint:
     """Open ``path`` by its contents, not by its name; no framework is needed and nothing in the file is executed.
 
-    torch zip and older torch pickles, .pdparams/.pdopt, .safetensors, a shard index (.index.json) and .npz are read.
+    docs/checkpoints.md has a table of the formats. A model in several files is given by one of them, or by its folder.
     ``key`` is the dotted path of the nested dict to take, such as "model" or "ema.state_dict", and "" is everything;
     without it the only one that is not optimiser state is taken. Raises InputError, in one line, for anything else.
     """
     path = Path(path)
-    if path.suffix == ".json" and not is_several(path):
+    contents = several(path) if path.suffix == ".json" else read_contents(path)
+    if contents is None:
         return _open_shards(path, key)
-    contents = read_contents(path)
     chosen, tensors = _choose(contents, key, path)
     spec, record = _notes(contents.metadata, path)
     others = {".".join(keys): value for keys, value in contents.others.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nlblocks.errors import InputError
 from nlblocks.weights.files import npz_file, paddle_file, safetensors_file, torch_file
-from nlblocks.weights.files.containers import archive, is_several, several, what_it_is
+from nlblocks.weights.files.containers import archive, by_magic, several, what_it_is
 from nlblocks.weights.files.contents import Contents, check_sharing
 from nlblocks.weights.files.tensors import Mapped
 from nlblocks.weights.files.zip_reader import Entry, is_zip, read_directory
@@ -16,13 +16,14 @@ from nlblocks.weights.files.zip_reader import Entry, is_zip, read_directory
 HEAD = 256
 _PICKLE = re.compile(rb"\x80[\0-\5]|[(}\]]|c[\w.]+\n[\w.]+\n")
 """How a pickle begins, of protocol 2 to 5 or of an older one."""
-READ = "torch zip or pickle, .pdparams, .safetensors, index, .npz"
+READ = "torch's and Paddle's files, .safetensors, .npz, .gguf, .h5 and those in docs/checkpoints.md"
 
 
 def read_contents(path: Path) -> Contents:
     """Everything in one file, by its first bytes, or in a folder that is one model."""
-    if is_several(path):
-        return several(path)
+    found = several(path)
+    if found is not None:
+        return found
     file = Mapped(path)
     contents = _zip(file, read_directory(file)) if is_zip(file) else _plain(file)
     check_sharing(contents.tensors, file.size, str(path))
@@ -42,6 +43,9 @@ def _plain(file: Mapped) -> Contents:
     head = bytes(file.bytes[:HEAD])
     if torch_file.is_legacy(file):
         return torch_file.read_legacy(file)
+    found = by_magic(file)
+    if found is not None:
+        return found
     if len(head) > 8 and head[8:9] == b"{" and head[:1] != b"{":
         return safetensors_file.read(file)
     if _PICKLE.match(head):

@@ -1,7 +1,8 @@
 """Containers that other programs write: read here, or refused by what they are, with what to do instead."""
 
 from nlblocks.weights.files.containers.archives import archive
+from nlblocks.weights.files.containers.magic import by_magic
 from nlblocks.weights.files.containers.pretenders import what_it_is
-from nlblocks.weights.files.containers.several import is_several, several
+from nlblocks.weights.files.containers.several import several
 
-__all__ = ["archive", "is_several", "several", "what_it_is"]
+__all__ = ["archive", "by_magic", "several", "what_it_is"]

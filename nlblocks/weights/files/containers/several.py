@@ -9,11 +9,8 @@ from nlblocks.weights.files.containers.paddle_inference import inference_model, 
 from nlblocks.weights.files.contents import Contents
 
 
-def is_several(path: Path) -> bool:
-    """Whether a path is a folder, or a file that is read together with others."""
-    return path.is_dir() or is_distributed(path) or is_inference(path)
-
-
-def several(path: Path) -> Contents:
-    """The model that a path belongs to, put together from all its files."""
-    return distributed(path) if is_distributed(path) else inference_model(path)
+def several(path: Path) -> Contents | None:
+    """The model that a folder or a file of several belongs to, put together; None for a file that stands alone."""
+    if is_distributed(path):
+        return distributed(path)
+    return inference_model(path) if path.is_dir() or is_inference(path) else None
