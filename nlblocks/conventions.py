@@ -113,6 +113,26 @@ class Generated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What optimisers keep of a parameter: Adam's moments ``m`` and ``v``, the ``velocity`` of SGD with momentum.
+
+    ``updates`` is the count of a parameter's updates, "" where the powers of both betas of the next update are kept
+    instead, under ``powers``.
+    """
+
+    m: str
+    v: str
+    velocity: str
+    updates: str = ""
+    powers: tuple[str, str] = ("", "")
+
+    @property
+    def slots(self) -> dict[str, str]:
+        """Our name → the framework's, of what is laid out like the parameter."""
+        return {"m": self.m, "v": self.v, "velocity": self.velocity}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conventions:
     """One framework's table. What is left out is as in canonical states, whose names and layouts are the defaults.
 
@@ -123,7 +143,7 @@ class Conventions:
     ``cross_attention`` is the name of the second attention of a TransformerDecoderLayer. ``weight_norm``: the
     magnitudes weight_g lie along an "axis", [1, .., k, .., 1], or are a "vector" [k]. ``pruning`` is what may hold a
     weight as weight_orig and weight_mask, "" where nothing does. ``generated``: names of its own for the parameters,
-    under which files may hold them too.
+    under which files may hold them too. ``kept`` is what its optimisers keep, None where that is not converted.
 
     A layer that no field speaks of has the same tensors in every framework. A third framework in which one has not
     needs a field here, and a procedure in :mod:`nlblocks.weights` that reads it.
@@ -144,6 +164,7 @@ class Conventions:
     parametrised: Parametrised | None = None
     pruning: str = ""
     generated: tuple[Generated, ...] = ()
+    kept: Kept | None = None
 
 
 CANONICAL = Conventions(title="nlblocks", safetensors="")

@@ -1,6 +1,6 @@
 """How Paddle names its layers' tensors and lays them out. Imports no Paddle."""
 
-from nlblocks.conventions import Attention, BatchNorm, Cells, Conventions, Generated, Recurrent
+from nlblocks.conventions import Attention, BatchNorm, Cells, Conventions, Generated, Kept, Recurrent
 
 _WEIGHT = {"w_0": "weight", "b_0": "bias"}
 _NORMED = {"w_1": "weight_v", "w_2": "weight_g", "b_0": "bias"}  # by weight norm, which takes the first away
@@ -33,4 +33,5 @@ conventions = Conventions(
         Generated(type="p_re_lu|prelu", leaves={"w_0": "_weight"}),
         Generated(type="(lstm|gru|simple_rnn)_cell", leaves=_CELL),
     ),
+    kept=Kept(m="moment1", v="moment2", velocity="velocity", powers=("beta1_pow_acc", "beta2_pow_acc")),
 )

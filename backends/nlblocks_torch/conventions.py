@@ -1,6 +1,6 @@
 """How torch names its layers' tensors and lays them out. Imports no torch."""
 
-from nlblocks.conventions import Attention, BatchNorm, Conventions, Parametrised, Recurrent
+from nlblocks.conventions import Attention, BatchNorm, Conventions, Kept, Parametrised, Recurrent
 
 conventions = Conventions(
     title="torch",
@@ -21,4 +21,5 @@ conventions = Conventions(
         spectral_norm={"orig": "original", "u": "0._u", "v": "0._v"},
     ),
     pruning="torch.nn.utils.prune",
+    kept=Kept(m="exp_avg", v="exp_avg_sq", velocity="momentum_buffer", updates="step"),
 )

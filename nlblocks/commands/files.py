@@ -33,6 +33,7 @@ from nlblocks.weights.files.reading import read_contents
 from nlblocks.weights.files.writing import LAYOUTS, format_of
 from nlblocks.weights.generated import own_names
 from nlblocks.weights.layout import layout_of, plan_of
+from nlblocks.weights.optimiser import Carried, carry, left_as_it_is
 from nlblocks.weights.recognise import recognise
 
 KEY = click.option("--key", help="Nested dict to take, e.g. model or ema.state_dict; '' is everything.")
@@ -110,6 +111,10 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
     help="What tensors are, where names and shapes leave it open: 'norm*=instance_norm', '*.c_*.weight=conv1d'; "
     f"may come several times. Kinds: {', '.join(KINDS)}.",
 )
+@click.option("--optimiser", is_flag=True, help="Carry over what the optimiser keeps too: from and to a .pth file that "
+              "holds 'model' and 'optimizer', or a .pdopt file beside the .pdparams.")  # fmt: skip
+@click.option("--names", type=click.Path(path_type=Path), help="With --optimiser: a .pdparams that paddle.save wrote "
+              "of the Paddle model's state_dict(), for its parameters' own names.")  # fmt: skip
 @click.option("--strip-prefix", is_flag=True, help="Drop a wrapper prefix such as module. from every name.")
 @click.option("--shard-size", help="Cut a .safetensors destination into shards of about this size, e.g. 2GB.")
 @click.option("--dry-run", is_flag=True, help="Print the table and write nothing.")
@@ -117,7 +122,7 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
 def convert(
     ctx: click.Context, source: Path, destination: Path, to: str | None, from_: str | None, key: str | None,
     dialect: str | None, to_dialect: str | None, kind: str | None, like: tuple[str, str] | None,
-    inputs: tuple[str, ...], rename: tuple[str, ...], answers: tuple[str, ...],
+    inputs: tuple[str, ...], rename: tuple[str, ...], answers: tuple[str, ...], optimiser: bool, names: Path | None,
     strip_prefix: bool, shard_size: str | None, dry_run: bool,
 ) -> None:  # fmt: skip
     """Convert a whole checkpoint by the meaning of its layers; bits and dtypes stay as they are.
@@ -127,6 +132,7 @@ def convert(
     nlblocks convert net.pth block.safetensors --dialect alexhex7 --kind digit_net
     nlblocks convert model.pdparams model.safetensors --as 'blocks.*.w=linear'
     nlblocks convert model.onnx model.safetensors
+    nlblocks convert net.pth net.pdparams --optimiser
     nlblocks convert net.pth net.pdparams --like pkg:torch_net pkg:paddle_net --input 2,3,224,224
     """
     if kind is None and ctx.args:
@@ -135,6 +141,7 @@ def convert(
     kind_written = format_of(destination)
     shard_bytes = None if shard_size is None else _bytes(shard_size)
     tensors: Mapping[str, Tensor] = checkpoint.tensors
+    kept: Carried | None = None
     if like is not None:
         found = by_pairing(ctx, checkpoint, destination, like, inputs, rename)
         planned, target = found.plan, found.framework
@@ -152,9 +159,12 @@ def convert(
             prefix=checkpoint.prefix if kind is not None else "",
         )  # fmt: skip
         planned, tensors = _by_meaning(checkpoint, options, strip_prefix=strip_prefix)
+        planned, kept = _optimiser(
+            checkpoint, planned, options, kind_written, names, asked=optimiser, strip_prefix=strip_prefix
+        )
     width = None if sys.stdout.isatty() else 160
     console = Console(stderr=not dry_run, width=width, markup=False, emoji=False)  # names may hold [/x] and :x:
-    left_out = _elsewhere(checkpoint) if key is None else {}
+    left_out = _elsewhere(checkpoint) if key is None and kept is None else {}
     others = [f"{count} tensors under {shown(head)!r} are left out; see --key" for head, count in left_out.items()]
     others += [*checkpoint.notes, *_not_read(checkpoint)]
     for note in (*planned.notes, *others):
@@ -162,7 +172,7 @@ def convert(
     if dry_run:
         console.print(_table(planned, tensors))
     else:
-        _write(destination, planned, target, shard_bytes, console, checkpoint)
+        _write(destination, planned, target, shard_bytes, console, checkpoint, kept)
     if found is not None and like is not None:
         click.echo(said(found, like))
         sys.exit(0 if found.agree else 1)
@@ -178,6 +188,30 @@ def _by_meaning(checkpoint: Checkpoint, options: Options, *, strip_prefix: bool)
     if options.source:
         return plan(tensors, options, record), tensors
     return plan_of(checkpoint, tensors, options, record), tensors
+
+
+def _optimiser(
+    checkpoint: Checkpoint, planned: Plan, options: Options, kind: str, names: Path | None, *, asked: bool,
+    strip_prefix: bool,
+) -> tuple[Plan, Carried | None]:  # fmt: skip
+    """The plan, and what the optimiser keeps, converted as the weights are, where that is asked for."""
+    if not asked:
+        if names is not None:
+            raise InputError("--names is what Paddle calls the parameters of an --optimiser; without it leave it out")
+        return replace(planned, notes=(*planned.notes, *left_as_it_is(checkpoint, options.target))), None
+    if kind == "safetensors":
+        raise InputError("--optimiser: a .safetensors file holds tensors alone; write a .pth or a .pdparams file")
+    again = replace(options, source=options.source or checkpoint.layout)
+    if names is not None and not (told := open_checkpoint(names).names):
+        raise InputError(f"{names}: says no names of parameters; write it by paddle.save(net.state_dict(), ...)")
+
+    def replan(tensors: dict[str, Tensor]) -> Plan:
+        return _by_meaning(replace(checkpoint, tensors=tensors), again, strip_prefix=strip_prefix)[0]
+
+    prefix = checkpoint.prefix if strip_prefix else ""
+    kept = carry(checkpoint, planned, options.target, told if names is not None else {}, replan, prefix=prefix)
+    notes = (*planned.notes, kept.note) if kept.note else planned.notes
+    return replace(planned, record=planned.record | kept.record, notes=notes), kept
 
 
 @click.command()
@@ -273,8 +307,11 @@ def human(size: int) -> str:
 
 
 def _write(
-    destination: Path, planned: Plan, target: str, shard_bytes: int | None, console: Console, checkpoint: Checkpoint
-) -> None:
+    destination: Path, planned: Plan, target: str, shard_bytes: int | None, console: Console, checkpoint: Checkpoint,
+    kept: Carried | None,
+) -> None:  # fmt: skip
+    if kept is not None and kept.tensors:
+        write_checkpoint(destination.with_suffix(".pdopt"), kept.tensors, layout=target)
     total = sum(tensor.nbytes for tensor in planned.tensors.values())
     columns = (
         TextColumn("{task.description}"),
@@ -287,7 +324,7 @@ def _write(
         task = progress.add_task("writing", total=total)
         written = write_checkpoint(
             destination, planned.tensors, layout=target, spec=planned.spec or _kept_spec(checkpoint, planned),
-            record=planned.record, shard_bytes=shard_bytes,
+            record=planned.record, shard_bytes=shard_bytes, beside=None if kept is None else kept.beside,
             moved=lambda count: progress.advance(task, count),
         )  # fmt: skip
     dropped = [row for row in planned.rows if row.tensor is None]

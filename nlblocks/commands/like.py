@@ -19,7 +19,7 @@ from nlblocks.weights.files.writing import format_of
 if TYPE_CHECKING:
     from nlblocks.parity.convert_like import Converted
 
-OTHER = "to", "from_", "dialect", "to_dialect", "kind", "answers", "strip_prefix"
+OTHER = "to", "from_", "dialect", "to_dialect", "kind", "answers", "optimiser", "names", "strip_prefix"
 """Options that say what the pairing says."""
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from nlblocks.conventions import Conventions
+from nlblocks.specs.base import Shape
+from nlblocks.weights.files import Tensor
 
 _NAME = re.compile(r"((?:.*[./])?([a-z]\w*?)_\d+)\.([wb]_\d+)")
 RECORD = "generated"
@@ -38,3 +41,61 @@ def renaming(record: Mapping[str, Any]) -> Callable[[str], str]:
     names = record.get(RECORD)
     known = {own: name for own, name in names.items() if isinstance(name, str)} if isinstance(names, dict) else {}
     return lambda name: known.get(name, name)
+
+
+def making(tensors: Mapping[str, Tensor], linear: Collection[str], form: Conventions) -> dict[str, str]:
+    """The layer's own names → the generated ones, in a model that is built first in its process, in the tensors' order.
+
+    ``linear`` are the weights of Linears. Layers whose type the tensors do not tell are left out.
+    """
+    modules: dict[str, dict[str, Shape]] = {}
+    for name, tensor in tensors.items():
+        module, _, leaf = name.rpartition(".")
+        modules.setdefault(module, {})[leaf] = tensor.shape
+    found, counts, dims = dict[str, str](), Counter[str](), 0
+    for module, own in modules.items():
+        weight = own.get("weight", own.get("weight_v", own.get("weight_orig", ())))
+        is_linear = any(
+            f"{module}.{leaf}".removeprefix(".") in linear for leaf in ("weight", "weight_v", "weight_orig")
+        )
+        type_ = _type(module, own, weight, dims, form, linear=is_linear)
+        dims = len(weight) - 2 if len(weight) > 2 else 0 if len(weight) == 2 else dims
+        row = next((row for row in form.generated if type_ and re.fullmatch(row.type, type_)), None)
+        if row is None:
+            continue
+        places = row.without_first if row.without_first and "weight_v" in own and "weight_u" not in own else row.leaves
+        leaves = {leaf: place for place, leaf in places.items()} | (
+            {"weight_orig": "w_0"} if "weight_orig" in own else {}
+        )
+        for leaf in own:
+            if leaf in leaves:
+                name = f"{module}.{leaf}" if module else leaf
+                found[name] = f"{type_}_{counts[type_]}.{leaves[leaf]}"
+        counts[type_] += 1
+    return found
+
+
+_GATES = {4: "lstm_cell", 3: "gru_cell", 1: "simple_rnn_cell"}
+
+
+def _type(module: str, own: Mapping[str, Shape], weight: Shape, dims: int, form: Conventions, *, linear: bool) -> str:
+    """What a framework calls a layer's type; "" where its tensors do not tell it. ``dims`` are those before it."""
+    axes = f"{max(1, dims)}d"
+    if form.batch_norm.mean in own:
+        return f"batch_norm{axes}"
+    if {form.instance_norm, "bias"} <= own.keys() and form.instance_norm != "weight":
+        return f"instance_norm{axes}"
+    if form.prelu in own and form.prelu != "weight":
+        return "p_re_lu"
+    if "weight_hh" in own and "weight_ih" in own:
+        return _GATES.get(own["weight_ih"][0] // own["weight_hh"][1], "")
+    if len(weight) == 2:
+        return "linear" if linear else "" if "bias" in own else "embedding"
+    if len(weight) > 2:
+        transposed = re.search("transpos|deconv|convt", module, re.I)
+        bilinear = len(own.get("bias", ())) == 2
+        return "bilinear" if bilinear else f"conv{len(weight) - 2}d{'_transpose' if transposed else ''}"
+    if len(weight) == 1 and own.get("bias", weight) == weight:
+        group = dims or re.search(r"(^|[._])(gn|group_?norm)", module, re.I)
+        return "group_norm" if group and "bias" in own else "layer_norm"
+    return ""

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from nlblocks.commands.files import convert, inspect
+from nlblocks.conventions import conventions_of
 from nlblocks.weights.files import open_checkpoint
+from nlblocks.weights.generated import making
 from parity_tests.helpers.command_line import output_of
 from parity_tests.helpers.tensors import all_bits, bits, planned, state, there_and_back
 
@@ -53,6 +55,24 @@ def test_a_model_saved_by_parameter_names_runs_in_torch(tmp_path: Path, require:
     assert np.abs(ours.eval()(torch.tensor(x)).detach().numpy() - expected).max() < 1e-5  # float32, ten layers
     output_of(convert, tmp_path / "a.pth", tmp_path / "back.pdparams")
     assert all_bits(open_checkpoint(tmp_path / "back.pdparams")) == all_bits(open_checkpoint(tmp_path / "a.pdparams"))
+
+
+def test_the_names_that_paddle_will_give_are_known(tmp_path: Path, require: Any) -> None:
+    require("paddle")
+    import paddle
+    from paddle import nn
+
+    with paddle.utils.unique_name.guard():
+        net = nn.Sequential(
+            nn.Conv2D(3, 4, 3), nn.BatchNorm2D(4), nn.InstanceNorm2D(4), nn.PReLU(1), nn.Conv1D(4, 4, 3),
+            nn.BatchNorm1D(4), nn.Flatten(), nn.Linear(4, 4), nn.LayerNorm(4), nn.Embedding(7, 4), nn.GRU(4, 3),
+            nn.TransformerEncoderLayer(4, 2, 8), nn.Conv3D(3, 4, 3), nn.GroupNorm(2, 4), nn.Bilinear(3, 4, 5),
+        )  # fmt: skip
+    paddle.save(net.state_dict(), str(tmp_path / "b.pdparams"))
+    checkpoint = open_checkpoint(tmp_path / "b.pdparams")
+    linear = [name for name, tensor in checkpoint.items() if len(tensor.shape) == 2 and name != "9.weight"]
+    made = making(checkpoint.tensors, linear, conventions_of("paddle"))
+    assert made == {name: called for name, called in checkpoint.names.items() if not name.endswith("_l0")}
 
 
 def test_the_type_tells_what_the_shape_does_not() -> None:

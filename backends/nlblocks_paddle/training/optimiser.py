@@ -11,11 +11,12 @@ from paddle import Tensor, optimizer
 
 from nlblocks.backend import Array, State
 from nlblocks.training.recipes import Recipe
+from nlblocks_paddle.conventions import conventions
 
 Parameters = Mapping[str, Tensor]
-SLOTS = {"m": "moment1", "v": "moment2", "velocity": "velocity"}
+SLOTS = conventions.kept.slots if conventions.kept else {}
 """What the optimiser keeps of a parameter, by our name: Paddle's accumulator."""
-POWERS = {"beta1_pow_acc": "beta1", "beta2_pow_acc": "beta2"}
+POWERS = dict(zip(conventions.kept.powers, ("beta1", "beta2"), strict=True)) if conventions.kept else {}
 """The accumulators that hold beta to the power of the next update; Paddle multiplies them up update by update."""
 
 

@@ -10,9 +10,10 @@ from torch import Tensor, nn, optim
 
 from nlblocks.backend import Array, State
 from nlblocks.training.recipes import Recipe
+from nlblocks_torch.conventions import conventions
 
 Parameters = Mapping[str, nn.Parameter]
-SLOTS = {"m": "exp_avg", "v": "exp_avg_sq", "velocity": "momentum_buffer", "updates": "step"}
+SLOTS = {**conventions.kept.slots, "updates": conventions.kept.updates} if conventions.kept else {}
 """What the optimiser keeps of a parameter, by our name: torch's."""
 
 

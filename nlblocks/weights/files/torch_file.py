@@ -174,12 +174,18 @@ def _as_tensor(file: Mapped) -> Callable[[Any], Tensor | None]:
     return as_tensor
 
 
-def write(sink: Sink, tensors: Mapping[str, Tensor], metadata: str) -> None:
-    """An archive that ``torch.load(weights_only=True)`` reads as an OrderedDict of tensors."""
+def write(sink: Sink, tensors: Mapping[str, Tensor], metadata: str, beside: Mapping[str, Any] | None = None) -> None:
+    """An archive that ``torch.load(weights_only=True)`` reads as an OrderedDict of tensors.
+
+    With ``beside``, of numbers, text, tensors and containers of these, as a dict of them and of that one, "model".
+    """
     archive = ZipWriter(sink, "archive/")
-    archive.add("data.pkl", _pickle(tensors))
+    kept: list[Tensor] = []
+    weights = _ordered(tensors, kept)
+    content = weights if beside is None else _dict({text("model"): weights, **_items(beside, kept)})
+    archive.add("data.pkl", b"\x80\x02" + content + b".")
     archive.add("byteorder", b"little")
-    for index, tensor in enumerate(tensors.values()):
+    for index, tensor in enumerate(kept):
         archive.add(f"data/{index}", tensor)
     archive.add("version", b"3\n")
     if metadata:
@@ -187,18 +193,43 @@ def write(sink: Sink, tensors: Mapping[str, Tensor], metadata: str) -> None:
     archive.close()
 
 
-def _pickle(tensors: Mapping[str, Tensor]) -> bytes:
-    ordered = global_("collections", "OrderedDict") + b")R"
-    parts = [b"\x80\x02", ordered, b"("]
-    for index, (name, tensor) in enumerate(tensors.items()):
-        typed = bool(tensor.dtype.storage)
-        storage = global_("torch", tensor.dtype.storage) if typed else global_("torch.storage", "UntypedStorage")
-        elements = tensor.nbytes // (tensor.dtype.size if typed else 1)
-        rebuild = global_("torch._utils", "_rebuild_tensor_v2" if typed else "_rebuild_tensor_v3")
-        sizes, strides = (tuple_(map(integer, values)) for values in (tensor.shape, row_major(tensor.shape)))
-        reference = tuple_([text("storage"), storage, text(str(index)), text("cpu"), integer(elements)]) + b"Q"
-        arguments = [reference, integer(0), sizes, strides, b"\x89", ordered]
-        if not typed:
-            arguments.append(global_("torch", tensor.dtype.name))
-        parts += [text(name), rebuild, tuple_(arguments), b"R"]
-    return b"".join([*parts, b"u."])
+_ORDERED = global_("collections", "OrderedDict") + b")R"
+
+
+def _ordered(tensors: Mapping[str, Tensor], kept: list[Tensor]) -> bytes:
+    return _ORDERED + b"(" + b"".join(text(name) + _tensor(tensor, kept) for name, tensor in tensors.items()) + b"u"
+
+
+def _items(value: Mapping[Any, Any], kept: list[Tensor]) -> dict[bytes, bytes]:
+    return {_value(key, kept): _value(item, kept) for key, item in value.items()}
+
+
+def _dict(items: Mapping[bytes, bytes]) -> bytes:
+    return b"}(" + b"".join(key + item for key, item in items.items()) + b"u"
+
+
+def _value(value: Any, kept: list[Tensor]) -> bytes:
+    if isinstance(value, Tensor):
+        return _tensor(value, kept)
+    if isinstance(value, Mapping):
+        return _dict(_items(value, kept))
+    if isinstance(value, list):
+        return b"](" + b"".join(_value(item, kept) for item in value) + b"e"
+    if isinstance(value, float):
+        return b"G" + struct.pack(">d", value)
+    return integer(value) if isinstance(value, int) else text(value)
+
+
+def _tensor(tensor: Tensor, kept: list[Tensor]) -> bytes:
+    index = len(kept)
+    kept.append(tensor)
+    typed = bool(tensor.dtype.storage)
+    storage = global_("torch", tensor.dtype.storage) if typed else global_("torch.storage", "UntypedStorage")
+    elements = tensor.nbytes // (tensor.dtype.size if typed else 1)
+    rebuild = global_("torch._utils", "_rebuild_tensor_v2" if typed else "_rebuild_tensor_v3")
+    sizes, strides = (tuple_(map(integer, values)) for values in (tensor.shape, row_major(tensor.shape)))
+    reference = tuple_([text("storage"), storage, text(str(index)), text("cpu"), integer(elements)]) + b"Q"
+    arguments = [reference, integer(0), sizes, strides, b"\x89", _ORDERED]
+    if not typed:
+        arguments.append(global_("torch", tensor.dtype.name))
+    return rebuild + tuple_(arguments) + b"R"

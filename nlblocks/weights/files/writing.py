@@ -40,13 +40,15 @@ def write_checkpoint(
     spec: Mapping[str, Any] | None = None,
     record: Mapping[str, Any] | None = None,
     shard_bytes: int | None = None,
+    beside: Mapping[str, Any] | None = None,
     moved: Callable[[int], None] = lambda count: None,
 ) -> list[Path]:
     """Write ``tensors`` as they are, bit for bit, and say which files were written.
 
     ``layout`` names whose Linear weights these are; only safetensors can say so, the other formats imply it.
     ``shard_bytes`` cuts a .safetensors file into shards of about that size and writes ``path``.index.json last: it
-    must not exist yet. ``moved`` is called with each number of bytes written, from this thread.
+    must not exist yet. ``beside`` is what a .pth file holds besides, numbers, text, tensors and containers of these;
+    the tensors are then its "model". ``moved`` is called with each number of bytes written, from this thread.
     """
     path = Path(path)
     kind = format_of(path)
@@ -63,8 +65,10 @@ def write_checkpoint(
     with replacing(path) as file, Sink(file, moved) as sink:
         if kind == "safetensors":
             safetensors_file.write(sink, tensors, notes, layout)
+        elif kind == "torch":
+            torch_file.write(sink, tensors, notes, beside)
         else:
-            (torch_file if kind == "torch" else paddle_file).write(sink, tensors, notes)
+            paddle_file.write(sink, tensors, notes)
     return [path]
 
 
