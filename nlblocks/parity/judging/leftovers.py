@@ -13,6 +13,8 @@ from nlblocks.parity.findings import CAUSES, Finding
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.tracing import Trace
 
+BUFFERS_NAMED = 5
+"""Buffers that one note names."""
 _finding = partial(Finding, phase="pairing", place="parameters")
 
 
@@ -25,6 +27,7 @@ def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) 
     yield from _folded(pairs, transferred=transferred)
     yield from _left_out(pairs)
     yield from _misplaced(pairs)
+    yield from _buffers(pairs) if transferred else ()
     for text in pairs.ambiguous:
         yield _finding(explanation=text, severity="note")
     for side, unused, cut in zip(("left", "right"), pairs.unused, pairs.cut, strict=True):
@@ -121,6 +124,19 @@ def _misplaced(pairs: Pairing) -> Iterator[Finding]:
         yield _finding(
             layer_left=one.left.name, layer_right=one.right.name, cause="parameters.misplaced", explanation=str(one)
         )
+
+
+def _buffers(pairs: Pairing) -> Iterator[Finding]:
+    """Buffers that are other constants in the two models as they were built: a checkpoint may make them the same."""
+    for moves, words in (
+        (True, "the right was given the left's, as by a converted checkpoint; without one it computes with its own"),
+        (False, "no checkpoint holds them, so that each side was run with its own"),
+    ):
+        names = [f"{a} / {b}" for a, b, moved in pairs.unlike if moved == moves]
+        if names:
+            more = f" and {len(names) - BUFFERS_NAMED} more" if len(names) > BUFFERS_NAMED else ""
+            named = ", ".join(names[:BUFFERS_NAMED])
+            yield _finding(explanation=f"buffers with other values as built: {named}{more}; {words}", severity="note")
 
 
 def _left_out(pairs: Pairing) -> Iterator[Finding]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from nlblocks.backend import State
 from nlblocks.parity.pairing.names import tokens
 from nlblocks.parity.pairing.units import Ref, Unit
 from nlblocks.parity.tracing import Trace
@@ -43,6 +46,19 @@ def with_buffers(pairs: Pairs, left: Trace, right: Trace) -> list[tuple[Unit, Un
                 role = ref.name
             found[place] = replace(a, refs={**a.refs, role: ref}), replace(b, refs={**b.refs, role: other})
     return found
+
+
+def unlike(
+    roles: Sequence[tuple[Ref, Ref, str, Unit, Unit]], states: tuple[State, State]
+) -> Iterator[tuple[str, str, bool]]:
+    """The buffers in which two models hold different values of their own, and whether a checkpoint moves them.
+
+    Weights differ between two models that were built; a buffer that is no statistic is often a constant.
+    """
+    for mine, theirs, role, *_ in roles:
+        buffers = mine.buffer and theirs.buffer and not role.startswith("running") and mine.shape == theirs.shape
+        if buffers and not np.array_equal(mine.read(states[0]), theirs.read(states[1]), equal_nan=True):
+            yield str(mine), str(theirs), not (mine.constant or theirs.constant)
 
 
 def _owner(name: str) -> str:

@@ -16,7 +16,7 @@ from nlblocks.errors import InputError
 from nlblocks.parity.pairing import transfer
 from nlblocks.parity.pairing.align import Matches
 from nlblocks.parity.pairing.beside import agreed
-from nlblocks.parity.pairing.buffers import with_buffers
+from nlblocks.parity.pairing.buffers import unlike, with_buffers
 from nlblocks.parity.pairing.converting import End, Filed, Move, bare, planned
 from nlblocks.parity.pairing.folded import Fold, candidates, confirmed
 from nlblocks.parity.pairing.fused import split_fused, split_recurrent
@@ -43,7 +43,8 @@ class Pairing:
     ``frozen`` are the sides that have nothing to train: what makes no difference may have been left out of them, as
     the biases that are zero, ``left_out`` by the name of the tensor and its side. ``misplaced`` are weights that both
     models hold and use otherwise. ``decided`` tells by the left's tensor what joined it to its partner, and ``guessed``
-    are those for which another would have done. ``ends`` are what their checkpoints hold, if that is known.
+    are those for which another would have done. ``ends`` are what their checkpoints hold, if that is known. ``unlike``
+    are the buffers in which the two hold different values, by the names of both, and whether a checkpoint moves them.
     """
 
     pairs: tuple[tuple[Unit, Unit], ...] = ()
@@ -60,9 +61,10 @@ class Pairing:
     decided: Mapping[str, By] = field(default_factory=dict)
     guessed: frozenset[str] = frozenset()
     ends: tuple[End, End] | None = None
+    unlike: tuple[tuple[str, str, bool], ...] = ()
 
     def weighed(self, states: tuple[State, State]) -> Pairing:
-        """The pairing, with what both models' own weights say: norms that are folded, biases that are left out."""
+        """The pairing, with what both models' own weights say: what is folded or left out, buffers that differ."""
         zeros = [
             (str(unit.refs[role]), side)
             for a, b, role, lacking in self.lacking()
@@ -76,6 +78,7 @@ class Pairing:
         norms = [fold.norm for fold in folds]
         left, right = (tuple(u for u in units if u not in norms) for units in (self.left_only, self.right_only))
         found = replace(self, folds=folds, left_only=left, right_only=right, left_out=tuple(zeros))
+        found = replace(found, unlike=tuple(unlike(found.roles(), states)))
         return replace(found, misplaced=tuple(misplaced(found.roles(), states))) if any(self.frozen) else found
 
     def filed(self, files: tuple[Filed, Filed], states: tuple[State, State]) -> Pairing:
@@ -163,9 +166,10 @@ class Pairing:
     def moved(self, source: State, target: State) -> State:
         """The right model's state ``target`` with the left's values in it; tensors of another size stay as they are.
 
-        A tensor that is a whole one on both sides is a view of the left's.
+        A tensor that is a whole one on both sides is a view of the left's. What no checkpoint of the right holds stays
+        too: it is code, and no weights mend it.
         """
-        return transfer.moved([(a, b) for a, b, *_ in self.roles()], source, target)
+        return transfer.moved([(a, b) for a, b, *_ in self.roles() if not b.constant], source, target)
 
     def mirrored(self, values: State, target: State) -> transfer.Mirrored:
         """Arrays by the right model's names (gradients, buffers) under the left's names and layouts, where paired.
@@ -178,12 +182,16 @@ class Pairing:
     def randomised(self, state: State, seed: int) -> State:
         """The state with every constant tensor (zero gates, gammas of one, fresh statistics, zero biases) made random.
 
-        Tensors that hold distinct values stay as they are; so do constants that are in no checkpoint, which are code.
-        Values are such as float32 holds.
+        Tensors that hold distinct values stay as they are; so do constants that are in no checkpoint, which are code,
+        and buffers without a partner, which the other side may have in its code. Values are such as float32 holds.
         """
         norms = [fold.norm for fold in self.folds]
         every = [*(unit for both in self.pairs for unit in both), *self.left_only, *self.right_only, *norms]
-        constants = {ref.name for unit in every for ref in unit.refs.values() if ref.constant}
+        alone = {
+            ref.name for unit in (*self.left_only, *self.right_only) if unit.kind not in vocabulary.NORMALISATIONS
+            for ref in unit.refs.values() if ref.buffer
+        }  # fmt: skip
+        constants = alone | {ref.name for unit in every for ref in unit.refs.values() if ref.constant}
         left = [*(unit for unit, _ in self.pairs), *self.left_only, *norms]
         roles = {ref.name: (role, ref.buffer) for unit in left for role, ref in unit.refs.items()}
         drawn = transfer.randomised(roles, state, seed)
