@@ -60,13 +60,16 @@ def called_alike(a: Sequence[Unit], b: Sequence[Unit]) -> bool:
 def _worth(a: Unit, b: Unit, resized: bool) -> tuple[float, float]:
     """What it is worth to pair two units, and what names of full likeness add; below zero it must not be."""
     (kind, shape), (other_kind, other_shape) = a.signature, b.signature
-    if kind == other_kind:
-        return TWINS if shape == other_shape else RESIZED if resized else (STRANGERS, 0.0)
+    related = kind in FAMILIES and FAMILIES[kind] == FAMILIES.get(other_kind)
     if shape == other_shape:
+        if kind == other_kind:
+            return TWINS
         if "tensor" in (kind, other_kind) and a.buffers == b.buffers:
             return UNBOUND
-        if kind in FAMILIES and FAMILIES[kind] == FAMILIES.get(other_kind):
+        if related:
             return RELATED
+    elif resized and (kind == other_kind or (related and len(shape) == len(other_shape))):
+        return RESIZED
     return STRANGERS, 0.0
 
 

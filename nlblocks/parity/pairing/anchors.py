@@ -46,18 +46,21 @@ class Anchors:
         self._flows = Flow.of(a), Flow.of(b)
         self._signatures = [u.signature for u in a], [u.signature for u in b]
         self._ties: Ties | None = None
+        self._sized = True
 
-    def search(self) -> None:
-        """Find what both models have in the same place."""
-        sides = self._flows
-        labels = self._each(lambda flow: flow.labels(self._palette), sides)
-        before, behind = self._both(sides, labels)
-        self._isomorphic(_joined(before, behind))
+    def search(self, *, sized: bool = True) -> None:
+        """Find what both models have in the same place; where it is not ``sized``, of whatever width."""
+        self._sized, sides = sized, self._flows
         if self._done():
             return
+        labels = self._each(lambda flow: flow.labels(self._palette, sized=sized), sides)
+        before, behind = self._both(sides, labels)
+        self._isomorphic(_joined(before, behind))
         bones = sides[0].skeleton(), sides[1].skeleton()
         far, deep = self._both(bones, labels)
         self._isomorphic(_joined(far, deep))
+        if not sized or self._done():
+            return
         self.spread()
         for steps in STEPS:
             for flows, up, down in ((sides, before, behind), (bones, far, deep)):
@@ -156,7 +159,7 @@ class Anchors:
             for i, j, by in pairs:
                 self._join(i, j, by)
             guessed = [(i, j) for i, j, by in pairs if by == "order"]
-            if guessed:
+            if guessed and self._sized:
                 self.guesses.append(([i for i, _ in guessed], [j for _, j in guessed]))
 
     def _partners(self, side: int, place: int) -> Hashable:
@@ -200,7 +203,7 @@ class Anchors:
         return bool(clear)
 
     def _join(self, i: int, j: int, by: By) -> None:
-        self.found[i], self._taken[j], self.by[i] = j, i, by
+        self.found[i], self._taken[j], self.by[i] = j, i, by if self._sized else "rest"
 
 
 def _joined(*colours: Colours) -> Sides:

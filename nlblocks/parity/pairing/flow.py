@@ -64,11 +64,14 @@ class Flow:
             down[i] = _through(self.down[i], down, bones)
         return Flow(self.units, up, down)
 
-    def labels(self, palette: Palette, *, features: bool = False) -> Colouring:
-        """The colour of each unit by itself: its family and shape, with ``features`` what else tells layers apart."""
+    def labels(self, palette: Palette, *, features: bool = False, sized: bool = True) -> Colouring:
+        """The colour of each unit by itself: its family and shape, with ``features`` what else tells layers apart.
+
+        Where it is not ``sized``, of the shape the kernel and the number of axes alone.
+        """
         own = [
             palette.of(
-                FAMILIES.get(unit.kind, unit.kind), unit.signature[1], unit.buffers,
+                FAMILIES.get(unit.kind, unit.kind), _form(unit, sized=sized), unit.buffers,
                 tuple(str(unit.attrs.get(name)) for name in FEATURES) if features else (),
             )
             for unit in self.units
@@ -118,6 +121,12 @@ def _mixed(values: Colouring) -> Colouring:
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed: Colouring = values ^ (values >> np.uint64(31))
     return mixed
+
+
+def _form(unit: Unit, *, sized: bool) -> tuple[int, ...]:
+    """The shape of a unit, or what is left of it without the widths."""
+    shape = unit.signature[1]
+    return shape if sized else (len(shape), *shape[2:])
 
 
 def is_bone(unit: Unit) -> bool:

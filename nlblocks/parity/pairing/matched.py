@@ -49,6 +49,8 @@ def matched(
         _ordered(anchors, a, b, named=True, resized=True)
     rest, guesses = leftovers(a, b, anchors.found, anchors.agreeing(), named=named)
     anchors.add(rest, "shape")
+    if not named:
+        anchors.search(sized=False)
     _ordered(anchors, a, b, named=named, resized=True, by="rest")
     said = {(i,): text for i, text in guesses.items()} | {
         tuple(mine): _any(mine, theirs, a, b) for mine, theirs in anchors.guesses

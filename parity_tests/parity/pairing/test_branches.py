@@ -172,6 +172,18 @@ def test_layers_of_other_shapes_are_paired_once_no_equal_ones_are_left() -> None
     assert {row.left: row.by for row in found.rows()} == {"a.weight": "flow", "b.weight": "rest"}
 
 
+def test_what_has_other_widths_is_paired_by_its_place_too() -> None:
+    def stage(width: int, order: Sequence[int], names: str) -> nn.Module:
+        """A residual block whose shortcut and first layer are alike, then another block."""
+        longer = [lambda: nn.Sequential(conv(8, width, 1), conv(width, width, 1)), lambda: conv(8, width, 1)]
+        return nn.Sequential(conv(3, 8), Branches(longer, total, order, names), conv(width, 4))
+
+    found = paired(stage(6, (0, 1), LEFT), stage(7, (1, 0), RIGHT))
+    assert found.names["1.a.0.0.weight"] == "1.z.0.0.weight"
+    assert found.names["1.b.0.weight"] == "1.y.0.weight"
+    assert not (found.left_only or found.right_only)
+
+
 def test_branches_that_nothing_tells_apart_are_said_to_be_a_guess() -> None:
     left, right = (
         nn.Sequential(Branches([lambda: conv(3, 4, 3, False)] * 2, total, order, names), conv(4, 2, 1))
