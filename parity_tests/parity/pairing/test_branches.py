@@ -181,7 +181,7 @@ def test_what_has_other_widths_is_paired_by_its_place_too() -> None:
     found = paired(stage(6, (0, 1), LEFT), stage(7, (1, 0), RIGHT))
     assert found.names["1.a.0.0.weight"] == "1.z.0.0.weight"
     assert found.names["1.b.0.weight"] == "1.y.0.weight"
-    assert not (found.left_only or found.right_only)
+    assert not (*found.left_only, *found.right_only)
 
 
 def test_branches_that_nothing_tells_apart_are_said_to_be_a_guess() -> None:
