@@ -12,6 +12,8 @@ RNN = {
 BY_ATTRIBUTE: dict[tuple[str, str], str] = {
     ("hard_sigmoid", "offset"): "hard_sigmoid.slope",
     ("layer_norm", "count"): "layer_norm.axes",
+    ("instance_norm", "momentum"): "batch_norm.momentum",
+    ("instance_norm", "use_input_stats"): "batch_norm.training",
     ("batch_norm", "ddof"): "normalisation.variance",
     ("layer_norm", "ddof"): "normalisation.variance",
     ("group_norm", "ddof"): "normalisation.variance",

@@ -82,6 +82,7 @@ FORMULAS: dict[str, Formula] = POINTWISE | {
     "group_norm": normalisations.group_norm,
     "layer_norm": normalisations.layer_norm,
     "rms_norm": normalisations.rms_norm,
+    "local_response_norm": normalisations.local_response_norm,
     "normalize": normalisations.normalize,
     "softmax": normalisations.softmax,
     "log_softmax": normalisations.log_softmax,

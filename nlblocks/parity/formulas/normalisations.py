@@ -56,6 +56,14 @@ def rms_norm(arrays: Arrays, attrs: Attrs) -> Array:
     return y * arrays["weight"] if "weight" in arrays else y
 
 
+def local_response_norm(arrays: Arrays, attrs: Attrs) -> Array:
+    """x / (k + α mean(x² of ``size`` channels around))^β"""
+    x, size = arrays["x"], int(attrs["size"])
+    squares = np.pad(x * x, [(0, 0), (size // 2, (size - 1) // 2), *[(0, 0)] * (x.ndim - 2)])
+    near = np.lib.stride_tricks.sliding_window_view(squares, size, axis=1).mean(-1)
+    return np.asarray(x / (attrs["k"] + attrs["alpha"] * near) ** attrs["beta"])
+
+
 def normalize(arrays: Arrays, attrs: Attrs) -> Array:
     """x / max(‖x‖ₚ, eps), or x / √(Σ x² + ``under_root``)"""
     x, p = arrays["x"], float(attrs.get("p", 2.0))

@@ -15,7 +15,8 @@ from nlblocks.parity.tracing import Op, Trace, vocabulary
 
 AUDITED = {
     "batch_norm": ("momentum", "eps"), "layer_norm": ("eps",), "group_norm": ("eps", "groups"),
-    "instance_norm": ("eps",), "dropout": ("p", "mode"), "dropout_channels": ("p",), "leaky_relu": ("slope",),
+    "instance_norm": ("momentum", "eps"), "rms_norm": ("eps",), "normalize": ("eps", "p"),
+    "dropout": ("p", "mode"), "dropout_channels": ("p",), "leaky_relu": ("slope",),
     "embedding": ("padding_index",), "max_pool": ("ceil_mode",), "avg_pool": ("count_include_pad", "ceil_mode"),
     "gelu": ("approximate",), "grid_sample": ("padding_mode", "mode", "align_corners"),
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), ("p",)),

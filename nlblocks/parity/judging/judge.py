@@ -22,6 +22,7 @@ from nlblocks.parity.judging.draws import drawn_alike, draws_numbers
 from nlblocks.parity.judging.failing import excuse, failing_backward, failing_once
 from nlblocks.parity.judging.fault_search import FaultSearch, Search
 from nlblocks.parity.judging.gradients import Gradients, at_ties, compare_gradients, frozen, near_ties, without_gradient
+from nlblocks.parity.judging.influence import without_influence
 from nlblocks.parity.judging.leftovers import not_put_back, unpaired
 from nlblocks.parity.judging.outputs import compare_outputs, first_not_finite, structure
 from nlblocks.parity.judging.own_dtype import OwnDtype
@@ -92,6 +93,8 @@ class Judge:
         runs = self._run(training=False)
         passed = self._forward(runs, "eval forward")
         self._through = passed is not None
+        if passed is not None and self.agrees:
+            self.report.find(*without_influence(passed, self.pairs, "eval forward"))
         if passed is not None and passed.moves_buffers(self.left.state, self.right.state):
             self._buffers(passed)
         if not self.report.profiled:
