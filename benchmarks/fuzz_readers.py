@@ -2,9 +2,10 @@
 
     python benchmarks/fuzz_readers.py --seconds 600 --seed 1 [--json fuzz.json]
 
-Each file is a good one that was damaged, opcodes at random in one of the pickle formats, or a whole one of layers that
-do not fit together. What is converted there and back must come back bit for bit. The one acceptable error is an
-InputError of one line: anything else stops the run, prints the seed and hypothesis's smallest example, and exits 1.
+Each file is a good one that was damaged (models in several files and other programs' containers too), opcodes at random
+in one of the pickle formats, or a whole one of layers that do not fit together. What is converted there and back must
+come back bit for bit. The one acceptable error is an InputError of one line: anything else stops the run, prints the
+seed and hypothesis's smallest example, and exits 1.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import io
 import json
 import random
 import re
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -26,6 +28,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from benchmarks.fuzz_scenes import Scene, scenes
 from nlblocks.errors import InputError
 from nlblocks.weights.conversion import Options
 from nlblocks.weights.convert import plan
@@ -51,7 +54,9 @@ WAYS: tuple[tuple[str, str], ...] = (("paddle", "torch"), ("torch", "paddle"))
 MODULES = [*sorted(NAMES), "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3",
            "torch._utils._rebuild_parameter", "collections.OrderedDict", "numpy.core.multiarray._reconstruct",
            "numpy._core.numeric._frombuffer", "numpy.core.multiarray.scalar", "numpy.dtype", "_codecs.encode",
-           "builtins.set", "builtins.complex", "torch.Size", "posix.system"]  # fmt: skip
+           "builtins.set", "builtins.complex", "torch.Size", "posix.system", "argparse.Namespace",
+           "collections.deque", "collections.defaultdict", "torch._tensor._rebuild_from_type_v2",
+           "torch.nn.modules.linear.Linear"]  # fmt: skip
 PLACES = ["", "a.", "b.0.", "in1.", "act.", "bilinear.", "embed.", "fc.", "d.linear1.", "d.linear2.", "d.norm1.",
           "d.norm2.", "d.norm3.", "d.self_attn.", "d.cross_attn.", "d.multihead_attn."]  # fmt: skip
 CELL = {"weight_ih": (8, 2), "weight_hh": (8, 2), "bias_ih": (8,), "bias_hh": (8,)}
@@ -174,6 +179,23 @@ def damaged(whole: list[bytes]) -> st.SearchStrategy[bytes]:
     return st.builds(damage, st.sampled_from(whole), changes)
 
 
+def damaged_scenes(whole: list[Scene]) -> st.SearchStrategy[Scene]:
+    """Models in several files, one of which is damaged, missing or another one's."""
+    others = sorted({data for scene in whole for data in scene.files.values()})
+
+    def one(scene: Scene) -> st.SearchStrategy[Scene]:
+        def other(name: str, data: bytes | None) -> Scene:
+            files = {key: data if key == name else value for key, value in scene.files.items()}
+            return Scene({key: value for key, value in files.items() if value is not None}, scene.opened)
+
+        names = sorted(scene.files)
+        broken = [st.builds(other, st.just(name), damaged([scene.files[name]])) for name in names]
+        swapped = st.builds(other, st.sampled_from(names), st.one_of(st.none(), st.sampled_from(others)))
+        return st.one_of(*broken, *broken, swapped)
+
+    return st.one_of(*map(one, whole))
+
+
 def build(layout: str, layers: Mapping[str, int], gone: list[int], shaped: Mapping[int, tuple[int, ...]],
           record: dict[str, Any]) -> bytes:  # fmt: skip
     """A safetensors file of layers at places, but for tensors that are gone or of another shape."""
@@ -224,9 +246,10 @@ def main(seconds: float, start_seed: int | None, json_file: Path | None) -> None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         whole = good_files(folder)
-        target = folder / "fuzzed"
+        place = folder / "fuzzed"
         pickles = st.builds(wrapped, st.lists(opcodes(), max_size=40).map(b"".join), st.integers(0, 2))
-        files = st.one_of(damaged(whole), damaged(whole), pickles, made_up(), st.binary(max_size=200))
+        single = st.one_of(damaged(whole), damaged(whole), pickles, made_up(), st.binary(max_size=200))
+        files = st.one_of(single.map(lambda data: Scene({"fuzzed": data}, "fuzzed")), damaged_scenes(scenes()))
 
         def tried(what: str, function: Callable[[], Checkpoint | None]) -> Checkpoint | None:
             """Count what came of it; any error but an InputError of one line ends the run."""
@@ -238,8 +261,8 @@ def main(seconds: float, start_seed: int | None, json_file: Path | None) -> None
             counts[f"{what}: {found.format if found else 'done'}"] += 1
             return found
 
-        def read() -> Checkpoint:
-            checkpoint = open_checkpoint(target, "")
+        def read(scene: Scene) -> Checkpoint:
+            checkpoint = open_checkpoint(place / scene.opened, "")
             for tensor in checkpoint.values():
                 tensor.tobytes()
             recognise({key: tensor.shape for key, tensor in checkpoint.items()})
@@ -250,11 +273,14 @@ def main(seconds: float, start_seed: int | None, json_file: Path | None) -> None
             back = plan(there.tensors, Options(source=destination, target=source), there.record)
             assert source != checkpoint.layout or bits(back.tensors) == bits(checkpoint.tensors)
 
-        def attempt(data: bytes) -> None:
+        def attempt(scene: Scene) -> None:
             nonlocal slowest
-            target.write_bytes(data)
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+            for name, data in scene.files.items():
+                (place / name).write_bytes(data)
             start = time.perf_counter()
-            checkpoint = tried("read", read)
+            checkpoint = tried("read", partial(read, scene))
             for source, destination in WAYS:
                 if checkpoint is not None:
                     tried(f"from {source}", partial(convert, checkpoint, source, destination))

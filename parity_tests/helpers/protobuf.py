@@ -4,23 +4,9 @@ from __future__ import annotations
 
 import struct
 
+from benchmarks.fuzz_scenes import message, number, varint
 
-def varint(value: int) -> bytes:
-    value &= (1 << 64) - 1
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def number(field: int, value: int) -> bytes:
-    return varint(field << 3) + varint(value)
-
-
-def message(field: int, *parts: bytes | str) -> bytes:
-    data = b"".join(part.encode() if isinstance(part, str) else part for part in parts)
-    return varint(field << 3 | 2) + varint(len(data)) + data
+__all__ = ["lod_tensor", "message", "number", "operator", "program", "variable", "varint"]
 
 
 def lod_tensor(shape: tuple[int, ...], data: bytes, dtype: int = 5, levels: bytes = struct.pack("<Q", 0)) -> bytes:
