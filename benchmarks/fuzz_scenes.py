@@ -132,6 +132,7 @@ def distributed() -> list[Scene]:
 
 
 def varint(value: int) -> bytes:
+    value &= (1 << 64) - 1  # a negative one is written as the number of 64 bits that it is
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
