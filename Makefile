@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: verify test lint format docs bench faults soundness zoo matrix port peer clean
+.PHONY: verify test lint format docs bench faults soundness zoo strangers matrix port peer clean
 
 verify: $(STAMP)
 	$(BIN)/nlblocks verify
@@ -20,6 +20,10 @@ soundness: $(STAMP)
 
 zoo: $(STAMP)
 	$(BIN)/python -m benchmarks.zoo
+
+# Fetches timm, PaddleClas and PaddleSeg to build/strangers, and compares pairs of their models: about an hour.
+strangers: $(STAMP)
+	$(BIN)/python -m benchmarks.strangers build/strangers --docs docs/strangers.md
 
 # What passes on each claimed version, in environments that it makes in .matrix: minutes, and gigabytes.
 matrix: $(STAMP)
