@@ -27,6 +27,11 @@ OPTIMISER = (
     "function from a list of parameters to an optimiser. Twice: for LEFT, then for RIGHT."
 )
 
+TARGET = (
+    "An input that a loss compares with, by position (from 0) or name: exact data, of which no gradient is wanted. "
+    "What goes into a loss as that and into nothing else is known to be one."
+)
+
 
 @click.command()
 @click.argument("left")
@@ -45,11 +50,12 @@ OPTIMISER = (
 @click.option(
     "--accept", multiple=True, metavar="CAUSE", help="A known cause that is wanted, e.g. batch_norm.variance."
 )
+@click.option("--target", multiple=True, metavar="INPUT", help=TARGET)
 @click.pass_context
 def compare(
     ctx: click.Context, left: str, right: str, inputs: tuple[str, ...], report_file: Path | None, seed: int,
     rename: tuple[str, ...], keep_weights: bool, no_transfer: bool, eval_only: bool, optimiser: tuple[str, ...],
-    steps: int | None, accept: tuple[str, ...],
+    steps: int | None, accept: tuple[str, ...], target: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Find whether two models are the same program, and if not, where and why.
 
@@ -81,7 +87,8 @@ def compare(
             models = loaded(left, say), loaded(right, say)
             report = compare_models(
                 *models, given, rename=pairs, seed=seed, randomise=not keep_weights, transfer=not no_transfer,
-                training=not eval_only, steps=steps, optimiser=rule, accept=accept, progress=say,
+                training=not eval_only, steps=steps, optimiser=rule, accept=accept, targets=_targets(target),
+                progress=say,
             )  # fmt: skip
     _show(report, report_file)
     sys.exit(STATUS[report.verdict])
@@ -100,10 +107,12 @@ def compare(
 @click.option(
     "--steps", type=int, help="Steps of training to capture: 3 with --optimiser; else one, of sgd; 0 for none."
 )
+@click.option("--target", multiple=True, metavar="INPUT", help=TARGET)
 @click.pass_context
 def capture(
     ctx: click.Context, model: str, inputs: tuple[str, ...], like: Path | None, out: Path, seed: int,
     rename: tuple[str, ...], keep_weights: bool, eval_only: bool, optimiser: str | None, steps: int | None,
+    target: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Run a model and keep everything in a file that ``nlblocks compare`` reads without any framework.
 
@@ -116,7 +125,7 @@ def capture(
 
     Capture.check_path(out)
     if like is not None:
-        refuse_options(ctx, "--like gives the inputs, weights and seed", "inputs", "seed", "keep_weights")
+        refuse_options(ctx, "--like gives the inputs, weights and seed", "inputs", "seed", "keep_weights", "target")
     elif rename:
         raise InputError("--rename pairs a model with a capture; give the capture with --like")
     elif not inputs:
@@ -126,7 +135,7 @@ def capture(
         built = loaded(model, say)
         found = capture_model(
             built, given, like=like, seed=seed, randomise=not keep_weights, training=not eval_only,
-            rename=renames(rename), steps=steps, optimiser=rule, progress=say,
+            rename=renames(rename), steps=steps, optimiser=rule, targets=_targets(target), progress=say,
         )  # fmt: skip
         say("writing")
         found.save(out)
@@ -137,6 +146,11 @@ def capture(
     click.echo(
         f"{found.model} ({found.framework}): {operations} operations in {out}, {out.stat().st_size / 1e6:.1f} MB"
     )
+
+
+def _targets(given: tuple[str, ...]) -> list[int | str]:
+    """Positions as numbers, names as they are."""
+    return [int(target) if target.isdecimal() else target for target in given]
 
 
 def loaded(text: str, say: Callable[[str], None]) -> Any:
@@ -157,7 +171,7 @@ def _captures(
     from nlblocks.parity.capturing import load_capture
     from nlblocks.parity.compare_captures import compare_captures
 
-    made = "inputs", "seed", "keep_weights", "no_transfer", "eval_only", "optimiser", "steps"
+    made = "inputs", "seed", "keep_weights", "no_transfer", "eval_only", "optimiser", "steps", "target"
     refuse_options(ctx, "a capture holds what was run", *made)
     if not _is_capture(left):
         raise InputError(f"give the capture first: nlblocks compare {right} {left}")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any
 
+from nlblocks.parity.findings import Finding
 from nlblocks.parity.judging import Judge
 from nlblocks.parity.pairing import Rename, pair
 from nlblocks.parity.rendering import LabReport
@@ -15,7 +16,8 @@ from nlblocks.parity.running import Subject, TrainingPlan
 def compare(
     left: Any, right: Any, inputs: Any, *, rename: Rename | None = None, seed: int = 0, randomise: bool = True,
     transfer: bool = True, training: bool = True, steps: int | None = None, accept: Collection[str] = (),
-    optimiser: str | tuple[Any, Any] | None = None, progress: Callable[[str], None] | None = None,
+    optimiser: str | tuple[Any, Any] | None = None, targets: Collection[int | str] | int | str = (),
+    progress: Callable[[str], None] | None = None,
 ) -> LabReport:  # fmt: skip
     """Whether two models, of any two frameworks, are the same program; if not, where they part and why.
 
@@ -41,21 +43,31 @@ def compare(
         accept: Causes that are known and wanted, e.g. "batch_norm.variance" (the frameworks' own layers keep another
             variance): noted, and no reason for a false report unless they change the outputs or gradients. What is
             left with them taken away must agree.
+        targets: Inputs that a loss compares with, by position or name (labels, scores of a teacher): exact data, which
+            no rounding moves and of which no gradient is wanted. What goes into a loss as that and into nothing else
+            is known to be one.
         progress: Called with a line of text as the comparison goes on.
     """
     start = time.perf_counter()
     say = Subject.listener(progress)
     plans = TrainingPlan.of(left, right, optimiser, steps)
-    a, b = Subject.both(left, right, inputs, seed, say)
+    a, b = Subject.both(left, right, inputs, seed, say, targets)
     untrained = (a.untrained or b.untrained) if training else ""
     training = training and not untrained
     trained = (lambda: (a.in_training(), b.in_training())) if training else None
-    pairing = pair(*Subject.structures(a, b, training=training), rename, trained).weighed((a.own, b.own))
+    structures = Subject.structures(a, b, training=training)
+    (a, b), structures, refitted = Subject.refitted(a, b, structures, training=training)
+    a, b = a.aimed(*structures), b.aimed(*structures)
+    pairing = pair(*structures, rename, trained).weighed((a.own, b.own))
     pairing = pairing.filed((a.filed, b.filed), (a.own, b.own))
     own = pairing.states((a.own, b.own), seed, randomise=randomise, transfer=transfer)
     a, b = a.with_state(own[0]).with_plan(plans[0]), b.with_state(own[1]).with_plan(plans[1])
     judge = Judge(a, b, pairing, seed, accept)
+    if refitted:
+        judge.report.find(Finding(phase="eval forward", place="output", severity="note", explanation=refitted))
     judge.judge(transferred=transfer, training=training, steps=plans[0] is not None)
+    if training and a.inputs.ungraded:
+        judge.report.skip(a.inputs.ungraded)
     if untrained:
         judge.report.skip(f"training, because {untrained}: forward in evaluation alone was compared")
     return judge.build(LabReport, a.shapes, time.perf_counter() - start)

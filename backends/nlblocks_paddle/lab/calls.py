@@ -144,14 +144,29 @@ TABLE: dict[str, str] = {
     "causal|is_causal=False _training|training=True _backend|backend scale=None",
     "cross_entropy": "cross_entropy: x|input target|label weight=None ignore_index=-100 reduction=mean "
     "soft_label=False "
-    "axis=-1 _softmax|use_softmax=True label_smoothing=0.0",
+    "axis=-1 softmax|use_softmax=True label_smoothing=0.0",
     "nll_loss": "nll_loss: x|input target|label weight=None ignore_index=-100 reduction=mean",
     "mse_loss": "mse_loss: x|input other|label reduction=mean",
     "l1_loss": "l1_loss: x|input other|label reduction=mean",
     "smooth_l1_loss": "smooth_l1: x|input other|label reduction=mean beta|delta=1.0 huber|is_huber=True",
-    "binary_cross_entropy_with_logits": "bce_logits: x|logit other|label weight=None reduction=mean",
+    "binary_cross_entropy_with_logits": "bce_logits: x|logit other|label weight=None reduction=mean pos_weight=None",
     "binary_cross_entropy": "bce: x|input other|label weight=None reduction=mean",
     "kl_div": "kl_div: x|input other|label reduction=mean log_target=False",
+    "ctc_loss": "ctc_loss: x|log_probs target|labels input_lengths target_lengths|label_lengths blank=0 reduction=mean "
+    "norm_by_times=False zero_infinity=False",
+    "sigmoid_focal_loss": "focal_loss: x|logit other|label normalizer=None alpha=0.25 gamma=2.0 reduction=sum",
+    "dice_loss": "dice_loss: x|input target|label eps|epsilon=1e-5",
+    "poisson_nll_loss": "poisson_nll_loss: x|input target|label log_input=True full=False eps|epsilon=1e-8 "
+    "reduction=mean",
+    "gaussian_nll_loss": "gaussian_nll_loss: x|input target|label variance full=False eps|epsilon=1e-6 reduction=mean",
+    "margin_ranking_loss": "margin_ranking_loss: x|input other target|label margin=0.0 reduction=mean",
+    "hinge_embedding_loss": "hinge_embedding_loss: x|input target|label margin=1.0 reduction=mean",
+    "cosine_embedding_loss": "cosine_embedding_loss: x|input1 other|input2 target|label margin=0.0 reduction=mean",
+    "triplet_margin_loss": "triplet_margin_loss: x|input positive negative margin=1.0 p=2.0 eps|epsilon=1e-6 "
+    "swap=False reduction=mean",
+    "soft_margin_loss": "soft_margin_loss: x|input target|label reduction=mean",
+    "multi_label_soft_margin_loss": "multi_label_soft_margin_loss: x|input target|label weight=None reduction=mean",
+    "multi_margin_loss": "multi_margin_loss: x|input target|label p=1 margin=1.0 weight=None reduction=mean",
     "transpose": "transpose: x _axes|perm",
     "T": "transpose: x",
     "t": "transpose: x|input",
@@ -263,8 +278,12 @@ def finish(kind: str, attrs: dict[str, Any], ndim: int) -> None:
         attrs["extent_one"] = "first"
     elif kind == "median":
         attrs["even"] = "mean" if attrs.pop("mode", "avg") == "avg" else "lower"
-    elif kind == "smooth_l1" and not attrs.pop("huber", True):
-        attrs["scaled"] = True
+    elif kind == "smooth_l1":
+        attrs["scaled"] = not attrs.pop("huber", True)
+    elif kind == "cosine_embedding_loss":
+        attrs["eps"] = 1e-11
+    elif kind == "ctc_loss":
+        attrs["logits"] = True
     elif kind == "pad" and isinstance(attrs.get("pad"), tuple) and len(attrs["pad"]) == 2 * ndim:
         pairs = [attrs["pad"][2 * i : 2 * i + 2] for i in range(ndim)]
         attrs["pad"] = tuple(value for pair in reversed(pairs) for value in pair)

@@ -140,13 +140,32 @@ TABLE: dict[str, str] = {
     "nll_loss": "nll_loss: x|input target weight=None _size ignore_index=-100 _reduce reduction=mean",
     "lstm_cell": f"lstm_cell: x|input state|hx {_CELL}",
     **{f"{name}_cell": f"{name}_cell: x|input state0|hx {_CELL}" for name in ("gru", "rnn_tanh", "rnn_relu")},
+    "nll_loss_nd": "nll_loss: x|input target weight=None _size ignore_index=-100 _reduce reduction=mean",
     "mse_loss": "mse_loss: x|input other|target _size _reduce reduction=mean",
     "l1_loss": "l1_loss: x|input other|target _size _reduce reduction=mean",
     "smooth_l1_loss": "smooth_l1: x|input other|target _size _reduce reduction=mean beta=1.0",
-    "huber_loss": "huber: x|input other|target reduction=mean delta=1.0",
-    "binary_cross_entropy_with_logits": "bce_logits: x|input other|target weight=None _s _r reduction=mean",
+    "huber_loss": "huber: x|input other|target reduction=mean beta|delta=1.0",
+    "binary_cross_entropy_with_logits": (
+        "bce_logits: x|input other|target weight=None _s _r reduction=mean pos_weight=None"
+    ),
     "binary_cross_entropy": "bce: x|input other|target weight=None _s _r reduction=mean",
     "kl_div": "kl_div: x|input other|target _s _r reduction=mean log_target=False",
+    "ctc_loss": (
+        "ctc_loss: x|log_probs target|targets input_lengths target_lengths blank=0 reduction=mean zero_infinity=False"
+    ),
+    "poisson_nll_loss": ("poisson_nll_loss: x|input target log_input=True full=False _s eps=1e-8 _r reduction=mean"),
+    "gaussian_nll_loss": "gaussian_nll_loss: x|input target variance|var full=False eps=1e-6 reduction=mean",
+    "margin_ranking_loss": (
+        "margin_ranking_loss: x|input1 other|input2 target margin=0.0 _s|size_average _r|reduce reduction=mean"
+    ),
+    "hinge_embedding_loss": "hinge_embedding_loss: x|input target margin=1.0 _s _r reduction=mean",
+    "cosine_embedding_loss": ("cosine_embedding_loss: x|input1 other|input2 target margin=0.0 _s _r reduction=mean"),
+    "triplet_margin_loss": (
+        "triplet_margin_loss: x|anchor positive negative margin=1.0 p=2.0 eps=1e-6 swap=False _s _r reduction=mean"
+    ),
+    "soft_margin_loss": "soft_margin_loss: x|input target _s _r reduction=mean",
+    "multilabel_soft_margin_loss": ("multi_label_soft_margin_loss: x|input target weight=None _s _r reduction=mean"),
+    "multi_margin_loss": "multi_margin_loss: x|input target p=1 margin=1.0 weight=None _s _r reduction=mean",
     "transpose": "transpose: x|input _0|dim0 _1|dim1",
     "permute": "permute: x|input _axes|dims",
     "T": "transpose: x",
@@ -218,13 +237,17 @@ def finish(kind: str, attrs: dict[str, Any], ndim: int) -> None:
     elif kind == "smooth_l1":
         attrs["scaled"] = True
     elif kind == "huber":
-        attrs["beta"] = attrs.pop("delta", 1.0)
+        attrs["scaled"] = False
     elif kind == "pad" and attrs["mode"] == "constant":
         attrs["fill"] = attrs["fill"] or 0.0
     elif kind == "scatter":
         attrs["reduce"] = {"sum": "add", "prod": "multiply"}.get(attrs["reduce"], attrs["reduce"])
     elif kind == "interpolate":
         attrs |= {"align_mode": 0, "extent_one": "middle"}
+    elif kind == "cosine_embedding_loss":
+        attrs["eps"] = 1e-12
+    elif kind == "ctc_loss":
+        attrs["logits"] = False
     elif kind in ("var", "std"):
         correction = attrs.pop("correction", None)
         if correction is not None:

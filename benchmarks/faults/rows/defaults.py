@@ -111,7 +111,7 @@ DEFAULTS = (
         left={"beta": 0.5},
         right={"delta": 0.5},
         at=("boxes > output",),
-        cause=("smooth_l1.beta",),
+        cause=("loss.beta",),
         trap="SmoothL1 at 0.5",
     ),
     Case(

@@ -30,7 +30,7 @@ TRAINING = (
         family="ignoring",
         right={"mean_over": "all"},
         at=("tags > output",),
-        cause=("cross_entropy.ignore_index",),
+        cause=("loss.ignore_index",),
         trap="cross-entropy with ignore_index −100",
     ),
     Case(
@@ -39,7 +39,7 @@ TRAINING = (
         left={"weighted": True, "label_smoothing": 0.1},
         right={"weighted": True, "label_smoothing": 0.1},
         at=("tags > output",),
-        cause=("cross_entropy.weight", "cross_entropy.label_smoothing"),
+        cause=("loss.weight", "loss.label_smoothing"),
         trap="cross-entropy, weight with label smoothing",
     ),
     Case(

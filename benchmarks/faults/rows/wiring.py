@@ -135,7 +135,7 @@ WIRING = (
     Case(name="loss-sum-for-mean", family="losses", right={"reduction": "sum"}, at=("boxes > output",),
          cause=("loss.reduction", "scale.factor", "reduce.kind")),
     Case(name="label-smoothing-missing", family="losses", left={"label_smoothing": 0.1}, at=("tags > output",),
-         cause=("cross_entropy.label_smoothing",)),
+         cause=("loss.label_smoothing",)),
     Case(name="output-flipped", family="resnet", right={"flip": True}, at=("fc > output",), cause=("output.flipped",)),
     Case(name="output-broadcasts", family="resnet", right={"keep_pooled": True}, at=("fc > output",), phase="shape",
          cause=("output.shape", "reshape.order")),

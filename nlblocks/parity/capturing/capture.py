@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ from nlblocks.parity.tracing import Trace, vocabulary
 def capture(
     model: Any, inputs: Any = None, *, like: str | Path | Capture | None = None, seed: int = 0, randomise: bool = True,
     training: bool = True, rename: Rename | None = None, steps: int | None = None,
-    optimiser: str | Callable[[list[Any]], Any] | None = None, progress: Callable[[str], None] | None = None,
+    optimiser: str | Callable[[list[Any]], Any] | None = None, targets: Collection[int | str] | int | str = (),
+    progress: Callable[[str], None] | None = None,
 ) -> Capture:  # fmt: skip
     """Run a model and keep all of it. With ``like``, on the inputs and with the weights of another capture.
 
     The options are those of :func:`nlblocks.parity.compare`, for one model: ``optimiser`` is a name or one function.
-    With ``like``, inputs, seed and weights are that capture's, and constant tensors are random where they are there.
-    A pass that the model fails in is kept as such, for the comparison to say.
+    With ``like``, inputs, targets, seed and weights are that capture's, and constant tensors are random where they are
+    there. A pass that the model fails in is kept as such, for the comparison to say.
     Raises InputError where the model fails however it is run, or where not one of inputs and ``like`` is given.
     """
     say = Subject.listener(progress)
@@ -36,7 +37,8 @@ def capture(
     if source is not None:
         named = dict(zip(source.names, source.inputs, strict=True)) if source.names else None
         inputs, seed = named or source.inputs, source.seed
-    subject = Subject.alone(model, inputs, seed)
+        targets = source.targets
+    subject = Subject.alone(model, inputs, seed, targets)
     training = training and not subject.untrained
     given = subject.inputs
     if source is not None and len(given.names) > 1 and not subject.names:
@@ -52,6 +54,7 @@ def capture(
     structure = subject.structure(training=training)
     if structure.stopped:
         raise InputError(f"{type(model).__name__} fails on inputs {given.words}: {structure.error}")
+    subject = subject.aimed(structure)
     subject = _prepared(subject, structure, source, rename, randomise=randomise, training=training).with_plan(plan)
     subject, traces, floors = _runs(subject, source, say, training=training)
     history = None
@@ -67,6 +70,7 @@ def capture(
         traces={STRUCTURE: structure, **traces},
         floors=floors,
         dtype=subject.dtype,
+        targets=tuple(sorted(subject.inputs.targets)),
         names=given.names if subject.names or len(given.names) == 1 else (),
         history=history,
         asked=subject.asked,

@@ -56,6 +56,7 @@ class Capture:
     floors: Mapping[str, Mapping[vocabulary.Key, Array]]
     dtype: str
     names: tuple[str, ...] = ()
+    targets: tuple[int, ...] = ()
     history: History | None = None
     asked: bool = False
     randomised: bool = True
@@ -128,6 +129,7 @@ class Capture:
             "dtype": self.dtype,
             "inputs": len(self.inputs),
             "names": self.names,
+            "targets": self.targets,
             "asked": self.asked,
             "randomised": self.randomised,
             "history": None,
@@ -211,6 +213,7 @@ def load_capture(path: str | Path) -> Capture:
             floors={mode: _floors(rows, mode, traces[mode], tensors) for mode, rows in meta["floors"].items()},
             dtype=meta["dtype"],
             names=tuple(meta["names"]),
+            targets=tuple(meta.get("targets", ())),
             history=read(meta, tensors),
             asked=meta.get("asked", False),
             randomised=meta.get("randomised", True),

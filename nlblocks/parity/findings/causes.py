@@ -49,6 +49,8 @@ class Causes(dict[str, Cause]):
             return name
         if attribute == "axis" and kind in REDUCING:
             return "reduce.axis"
+        if kind in vocabulary.LOSSES:
+            return f"loss.{attribute}" if f"loss.{attribute}" in self else "loss.settings"
         if kind in vocabulary.LAYOUT or kind in MOVING:
             return "reshape.order"
         return {"reduction": "loss.reduction", "scale": "attention.scale"}.get(attribute, "operation.argument")
@@ -261,15 +263,19 @@ CAUSES = Causes({
     "embedding.padding_index": Cause("the row of an embedding that is held at zero",
         "give both the same padding_idx= and zero its row: Paddle returns zeros whatever the row holds"),
     # losses
-    "cross_entropy.ignore_index": Cause("what the mean of cross-entropy divides by when labels are ignored",
+    "loss.ignore_index": Cause("labels that are ignored, and what the mean of a loss divides by then",
         "sum, and divide by the labels that count: with ignore_index=-100 Paddle's mean divides by all"),
-    "cross_entropy.label_smoothing": Cause("the label smoothing of cross-entropy",
+    "loss.label_smoothing": Cause("the label smoothing of a loss",
         "give both the same label_smoothing="),
-    "cross_entropy.weight": Cause("class weights of cross-entropy",
-        "give both the same weight=; smooth the labels by hand where there is label_smoothing= too"),
+    "loss.weight": Cause("weights of a loss: of classes, samples or positives",
+        "give both the same weight= and pos_weight=; smooth the labels by hand where there is label_smoothing= too"),
     "loss.kind": Cause("another loss", "use the same loss on both sides"),
-    "loss.reduction": Cause("the reduction of a loss", "give both the same reduction="),
-    "smooth_l1.beta": Cause("the threshold of SmoothL1 (or Huber's scaling)",
+    "loss.reduction": Cause("the reduction of a loss",
+        "give both the same reduction=: KL divergence's mean is over all numbers, batchmean over samples; CTC's mean "
+        "divides each loss by its target's length first"),
+    "loss.settings": Cause("another setting of a loss: its margin, power, epsilon, form of input, ...",
+        "write the settings on both sides: their names and defaults differ"),
+    "loss.beta": Cause("the threshold of SmoothL1 (or Huber's scaling)",
         "give Paddle's delta= torch's beta= and is_huber=False, or use torch's HuberLoss"),
     "selection.ties": Cause("which of equal values a selection picks",
         "break ties alike: sort both sides stably, or add the same tiny ramp to what is sorted"),

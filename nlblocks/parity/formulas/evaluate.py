@@ -118,6 +118,22 @@ FORMULAS: dict[str, Formula] = POINTWISE | {
     "smooth_l1": losses.smooth_l1,
     "huber": losses.smooth_l1,
     "cross_entropy": losses.cross_entropy,
+    "nll_loss": losses.nll_loss,
+    "kl_div": losses.kl_div,
+    "bce": losses.bce,
+    "bce_logits": losses.bce_logits,
+    "ctc_loss": losses.ctc,
+    "focal_loss": losses.focal,
+    "dice_loss": losses.dice,
+    "poisson_nll_loss": losses.poisson_nll,
+    "gaussian_nll_loss": losses.gaussian_nll,
+    "margin_ranking_loss": losses.margin_ranking,
+    "hinge_embedding_loss": losses.hinge_embedding,
+    "cosine_embedding_loss": losses.cosine_embedding,
+    "triplet_margin_loss": losses.triplet_margin,
+    "soft_margin_loss": losses.soft_margin,
+    "multi_label_soft_margin_loss": losses.multi_label_soft_margin,
+    "multi_margin_loss": losses.multi_margin,
 }
 
 OF_COMPLEX = frozenset({

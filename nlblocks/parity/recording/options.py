@@ -36,7 +36,8 @@ class RunOptions:
     ``nudge`` moves the gradients of the outputs by one unit in the last place, and what :data:`SATURATING` kinds give:
     where that stands still, its last digit is the kernel's own, and all that is left of its gradient. What
     :data:`LOGARITHMS` give moves by the last digit of 1. ``names``, where
-    there are any, are the keywords that the inputs are passed by. ``masks`` says, by site, what a dropout's mask is
+    there are any, are the keywords that the inputs are passed by; of inputs in the places of ``targets`` no gradient is
+    asked. ``masks`` says, by site, what a dropout's mask is
     drawn for (:mod:`nlblocks.parity.formulas.dropout`) if not for its own shape. ``decisions`` are filled with what the
     run decides, or those that it is held to (:mod:`nlblocks.parity.recording.decisions`).
     ``known`` is what earlier runs of the model left to be read no more.
@@ -54,6 +55,7 @@ class RunOptions:
     given: vocabulary.Given | None = None
     nudge: int | None = None
     names: tuple[str, ...] = ()
+    targets: frozenset[int] = frozenset()
     masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     decisions: Decisions | None = None
     known: Known = field(default_factory=Known)

@@ -171,7 +171,10 @@ class Tracer(Framework):
     ) -> Iterator[tuple[Recorder, list[Any], dict[str, Any]]]:
         """A recorder that knows the model's tensors and inputs; the inputs; and the tensors by name."""
         recorder = Recorder(self, trace, options, Unseen(self, trace, model, ready.there))
-        inputs = [self.input(array, options.dtype, model, gradient=options.backward) for array in options.inputs]
+        inputs = [
+            self.input(array, options.dtype, model, gradient=options.backward and place not in options.targets)
+            for place, array in enumerate(options.inputs)
+        ]
         for index, tensor in enumerate(inputs):
             recorder.introduce(tensor, f"input:{index}")
         named = self.named(model)

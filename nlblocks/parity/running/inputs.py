@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,25 +13,55 @@ from nlblocks.backend import Array
 from nlblocks.errors import InputError, known
 from nlblocks.init import generator
 
+Targets = Collection[int | str] | int | str
+"""Inputs that are targets, by position or name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Float64, complex128 or integer arrays, their ``names`` where there are any, and the seed of what was drawn."""
+    """Float64, complex128 or integer arrays, their ``names`` where there are any, and the seed of what was drawn.
+
+    ``targets`` are the positions of what a loss compares with: exact data, of which no gradient is wanted.
+    """
 
     arrays: tuple[Array, ...]
     names: tuple[str, ...]
     seed: int
+    targets: frozenset[int] = frozenset()
 
     @classmethod
-    def of(cls, given: Any, seed: int) -> Inputs:
+    def of(cls, given: Any, seed: int, targets: Targets = ()) -> Inputs:
         """Inputs from an array, a shape, a tuple of these, or a dict of them by name. Raises InputError for others."""
         names, values = _named(given)
-        return cls(_arrays(values, seed), names, seed)
+        arrays = _arrays(values, seed)
+        return cls(arrays, names, seed, _positions(targets, names, len(arrays)))
+
+    def called(self, position: int) -> str:
+        """An input as it is said."""
+        return self.names[position] if self.names else f"input {position}"
 
     @property
     def words(self) -> str:
         """Shapes and dtypes: ``[2, 3, 8, 8] float64``."""
         return ", ".join(f"{list(array.shape)} {array.dtype}" for array in self.arrays)
+
+    def of_other_width(self) -> Iterator[tuple[Inputs, str]]:
+        """The inputs with integers of 32 bits for 64 and the other way round, in words: one input, then all of them."""
+        widths = {"int64": "int32", "int32": "int64"}
+        places = [i for i, array in enumerate(self.arrays) if array.dtype.name in widths]
+        for chosen in [[i] for i in places] + ([places] if len(places) > 1 else []):
+            changed = {i: widths[self.arrays[i].dtype.name] for i in chosen}
+            fits = all(np.array_equal(self.arrays[i], self.arrays[i].astype(dtype)) for i, dtype in changed.items())
+            if fits:
+                arrays = (a.astype(changed[i]) if i in changed else a for i, a in enumerate(self.arrays))
+                words = " and ".join(f"{self.called(i)} as {dtype}" for i, dtype in changed.items())
+                yield replace(self, arrays=tuple(arrays)), words
+
+    @property
+    def ungraded(self) -> str:
+        """What is said of the targets that could have a gradient; "" where none could."""
+        found = [self.called(i) for i in sorted(self.targets) if self.arrays[i].dtype.kind in "fc"]
+        return f"the gradient of {', '.join(found)}: a target, which a loss compares with" if found else ""
 
     def keywords(self, models: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         """The keywords to pass the inputs by to each model (by its side); none where they are passed in order.
@@ -52,6 +82,19 @@ class Inputs:
                     f"{known(found)}; name them as both models do, or leave the names out to pass them in order"
                 )
         return dict.fromkeys(models, names)
+
+
+def _positions(targets: Targets, names: Sequence[str], count: int) -> frozenset[int]:
+    """The positions of targets given by these or by name. Raises InputError where there is no such input."""
+    listed = [targets] if isinstance(targets, str | int) else list(targets)
+    found = set()
+    for target in listed:
+        position = names.index(target) if target in names else target
+        if isinstance(position, bool) or not isinstance(position, int) or not 0 <= position < count:
+            there = f"named {known(names)}" if names else f"numbered 0 to {count - 1}"
+            raise InputError(f"targets: {target!r} is no input; the inputs are {there}")
+        found.add(position)
+    return frozenset(found)
 
 
 def _named(inputs: Any) -> tuple[tuple[str, ...], Any]:

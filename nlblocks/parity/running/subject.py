@@ -12,7 +12,7 @@ from nlblocks.numerics import NoiseFloor, tolerance
 from nlblocks.parity.recording import Tracer
 from nlblocks.parity.running.find_tracer import tracer_of
 from nlblocks.parity.running.history import History, trained
-from nlblocks.parity.running.inputs import Inputs
+from nlblocks.parity.running.inputs import Inputs, Targets
 from nlblocks.parity.running.jump import first_jump
 from nlblocks.parity.running.optimisers import Maker, TrainingPlan
 from nlblocks.parity.tracing import Trace, vocabulary
@@ -56,16 +56,16 @@ class Subject:
 
     @classmethod
     def both(
-        cls, left: Any, right: Any, inputs: Any, seed: int, say: Progress | None = None
+        cls, left: Any, right: Any, inputs: Any, seed: int, say: Progress | None = None, targets: Targets = ()
     ) -> tuple[Subject, Subject]:
-        """Two models on the same inputs. Raises InputError for no models."""
-        a, b = _subjects({"left": left, "right": right}, Inputs.of(inputs, seed), say)
+        """Two models on the same inputs, some of them ``targets``. Raises InputError for no models."""
+        a, b = _subjects({"left": left, "right": right}, Inputs.of(inputs, seed, targets), say)
         return a, b
 
     @classmethod
-    def alone(cls, model: Any, inputs: Any, seed: int) -> Subject:
+    def alone(cls, model: Any, inputs: Any, seed: int, targets: Targets = ()) -> Subject:
         """A model that will be compared with what is not known yet."""
-        return _subjects({"captured": model}, Inputs.of(inputs, seed), None)[0]
+        return _subjects({"captured": model}, Inputs.of(inputs, seed, targets), None)[0]
 
     @staticmethod
     def structures(left: Subject, right: Subject, *, training: bool) -> tuple[Trace, Trace]:
@@ -75,6 +75,29 @@ class Subject:
         if a.stopped and b.stopped:
             raise InputError(f"both models fail on inputs {left.inputs.words}: left: {a.error}; right: {b.error}")
         return a, b
+
+    @staticmethod
+    def refitted(
+        left: Subject, right: Subject, structures: tuple[Trace, Trace], *, training: bool
+    ) -> tuple[tuple[Subject, Subject], tuple[Trace, Trace], str]:
+        """Both, and what is said: where one alone fails, it is given integers of the other width, if it takes them.
+
+        Labels are int64 in one framework and int32 in the other; which, is the data's business and not the model's.
+        """
+        failing = [trace.stopped for trace in structures]
+        if sum(failing) != 1:
+            return (left, right), structures, ""
+        place = failing.index(True)
+        side, name = (left, right)[place], ("left", "right")[place]
+        for inputs, words in side.inputs.of_other_width():
+            other = replace(side, inputs=inputs)
+            trace = other.structure(training=training)
+            if not trace.stopped:
+                text = f"the {name} is given {words}: as it stands it raises {structures[place].error}"
+                if place:
+                    return (left, other), (structures[0], trace), text
+                return (other, right), (trace, structures[1]), text
+        return (left, right), structures, ""
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -122,6 +145,11 @@ class Subject:
 
     def holds(self, *, training: bool, dtype: str) -> bool:
         return not (training and self.untrained)
+
+    def aimed(self, *structures: Trace) -> Subject:
+        """The same model, with what is nothing but a loss's label in one of these runs marked as a target."""
+        found = self.inputs.targets.union(*(trace.labels for trace in structures))
+        return replace(self, inputs=replace(self.inputs, targets=found))
 
     def with_state(self, state: State) -> Subject:
         """The same model, run with another state."""
@@ -183,7 +211,10 @@ class Subject:
         arrays = self.inputs.arrays
         state: Mapping[str, Array] = self.state if nudge is None else _Nudged(self.state, nudge, dtype)
         if nudge is not None:
-            arrays = tuple(NoiseFloor.nudged(value, nudge, f"input:{i}", dtype) for i, value in enumerate(arrays))
+            arrays = tuple(
+                value if i in self.inputs.targets else NoiseFloor.nudged(value, nudge, f"input:{i}", dtype)
+                for i, value in enumerate(arrays)
+            )
         changes = {"backward": training, "decisions": self._held(), **changes}
         how = self._how(arrays, training=training, dtype=dtype, nudge=nudge, **changes)
         return self.tracer.run(self.model, state, **how)
@@ -194,7 +225,10 @@ class Subject:
 
     def _how(self, arrays: tuple[Array, ...], **changes: Any) -> dict[str, Any]:
         """How a pass is run, as the tracer takes it."""
-        own = {"names": self.names, "seed": self.inputs.seed, "masks": self.masks, "known": self.known}
+        own = {
+            "names": self.names, "seed": self.inputs.seed, "masks": self.masks, "known": self.known,
+            "targets": self.inputs.targets,
+        }  # fmt: skip
         return {"inputs": arrays, **own, **changes}
 
     def train(self) -> History | None:

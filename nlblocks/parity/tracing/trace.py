@@ -14,7 +14,7 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.parity.tracing.digest import Digest, digest
-from nlblocks.parity.tracing.vocabulary import INCIDENTAL, Key, Spot, Tensor, same_momentum, same_number
+from nlblocks.parity.tracing.vocabulary import INCIDENTAL, LOSSES, Key, Spot, Tensor, same_momentum, same_number
 
 NUMBERED = ("values", "grads")
 ARRAYS = (*NUMBERED, "grad_inputs", "grad_params", "buffers_after")
@@ -108,6 +108,27 @@ class Trace:
     def whole(self) -> bool:
         """Whether every tensor on the way was kept."""
         return all(number in self.values for op in self.ops for number in op.outputs)
+
+    @property
+    def labels(self) -> frozenset[int]:
+        """The positions of the inputs that go into losses as what these are to be near, and into nothing else.
+
+        What is made of such an input on the way (a softmax of a teacher's scores) may be anything that ends there.
+        """
+        inputs = {number: text for number, text in self.origin.items() if text.startswith("input:")}
+        sources = {number: {int(text.partition(":")[2])} for number, text in inputs.items()}
+        compared: set[int] = set()
+        used: set[int] = set()
+        for op in self.ops:
+            role = LOSSES.get(op.kind)
+            flowing: set[int] = set()
+            for number, own in zip(op.inputs, op.roles, strict=True):
+                (compared if role and own == role else flowing).update(sources.get(number, ()))
+            for number in op.outputs:
+                sources.setdefault(number, set()).update(flowing)
+            used.update(flowing if role else ())
+        used.update(*(sources.get(number, ()) for number in self.outputs.values()))
+        return frozenset(compared - used)
 
     def parameter(self, tensor: int) -> str | None:
         """The name of the parameter or buffer that a tensor is, or None."""

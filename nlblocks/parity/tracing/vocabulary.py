@@ -56,6 +56,18 @@ AFFINE = {"conv", "linear", "matmul"}
 NORMALISATIONS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
 RECURRENCES = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 """Kinds of whole recurrent networks; with ``_cell`` behind, of cells that take one step."""
+LOSSES: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("mse_loss", "l1_loss", "smooth_l1", "huber", "kl_div", "bce", "bce_logits", "focal_loss"), "other"
+    ),
+    **dict.fromkeys((
+        "cross_entropy", "nll_loss", "ctc_loss", "dice_loss", "poisson_nll_loss", "gaussian_nll_loss",
+        "margin_ranking_loss", "hinge_embedding_loss", "cosine_embedding_loss", "soft_margin_loss",
+        "multi_label_soft_margin_loss", "multi_margin_loss",
+    ), "target"),
+    "triplet_margin_loss": "",
+}  # fmt: skip
+"""Losses, and the role of what they are to be near: a label, where there is one."""
 INCIDENTAL = {"layout", "equation", "variance", "drawn", "align_mode", "extent_one", "value", "part", "time_major"}
 """Attributes that say how a call is written, or that other evidence speaks for: not compared by value."""
 PER_AXIS = {"kernel", "stride", "padding", "dilation", "output_padding"}

@@ -11,6 +11,8 @@ from nlblocks.parity.tracing import Op, vocabulary
 
 EPSILONS = (1e-5, 1e-3, 1e-6, 1e-12, 1e-8, 1e-4, 1e-7, 0.0)
 """Those of layers in use, the likelier first: the first that fits is said."""
+MARGINS = (0.0, 1.0, 0.5, 0.1, 0.2, 0.3, 2.0)
+"""Those of losses in use, the likelier first."""
 SLOPES = (0.01, 0.2, 0.1, 0.25, 0.3, 0.05, 0.0)
 """Those of leaky activations in use, the likelier first."""
 _BY_HAND: dict[Any, tuple[Any, ...]] = {"ddof": (1,), "outside": (True,), ("ddof", "outside"): ((1, True),)}
@@ -61,8 +63,17 @@ GRID: dict[str, dict[Any, tuple[Any, ...]]] = {
     "std": {"unbiased": (True, False)},
     "median": {"even": ("mean", "lower")},
     "cross_entropy": {"divide_by": ("all",), "weighing": ("smoothed",), "label_smoothing": (0.0, 0.1)},
-    "smooth_l1": {"scaled": (True, False)},
-    "huber": {"scaled": (True, False)},
+    "nll_loss": {"divide_by": ("all",)},
+    **{kind: {"scaled": (True, False), "beta": (1.0, 0.5, 1 / 9, 0.1)} for kind in ("smooth_l1", "huber")},
+    "kl_div": {"log_target": (True, False)},
+    "focal_loss": {"gamma": (2.0, 1.0, 0.0, 1.5, 3.0, 5.0), "alpha": (0.25, 0.75, 0.5)},
+    "dice_loss": {"eps": (*EPSILONS, 1.0)},
+    **{f"{kind}_loss": {"margin": MARGINS} for kind in ("margin_ranking", "hinge_embedding", "cosine_embedding",
+                                                        "multi_margin")},
+    "triplet_margin_loss": {"margin": MARGINS, "p": (1.0, 2.0), "swap": (True, False)},
+    "ctc_loss": {"reduction": ("mean of all",)},
+    "poisson_nll_loss": {"log_input": (True, False), "full": (True, False)},
+    "gaussian_nll_loss": {"full": (True, False)},
     "pixel_shuffle": {"order": ("space_first",)},
     "dropout": {"mode": ("upscale_in_train", "downscale_in_infer"), "training": (True, False)},
     **{kind: _RECURRENCE | more for kind, more in _CELLS.items()},
@@ -71,22 +82,31 @@ GRID: dict[str, dict[Any, tuple[Any, ...]]] = {
 }  # fmt: skip
 
 
+REDUCTIONS = ("mean", "sum", "none", "batchmean")
+"""How the losses of all elements become one, whichever loss it is."""
+ALIKE = {"huber": "smooth_l1"}
+"""Kinds that are one with other attributes."""
+
+
 def variants(op: Op, others: list[Op]) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
     """(attribute, value, attributes): first what operations of the other side have, then what is known to go wrong."""
     tried: list[tuple[str, Any]] = []
     for other in others:
-        if other.kind != op.kind:
+        if ALIKE.get(other.kind, other.kind) != ALIKE.get(op.kind, op.kind):
             continue
         found = op.differing(other)
         for name, (_, value) in found.items():
             if name != "momentum" and (name, value) not in tried:
                 tried.append((name, value))
                 yield name, value, {**op.attrs, name: value}
-        if len(found) > 1:
-            names = list(found)
+        if len(found) > 1:  # they are called by one of them: not by an epsilon that a framework may have of its own
+            names = sorted(found, key=lambda name: name == "eps")
             changed = {name: value for name, (_, value) in found.items()}
             yield names[0], changed[names[0]], {**op.attrs, **changed}
-    for name, values in GRID.get(op.kind, {}).items():
+    known = GRID.get(op.kind, {})
+    if op.kind in vocabulary.LOSSES:
+        known = {**known, "reduction": (*known.get("reduction", ()), *REDUCTIONS)}
+    for name, values in known.items():
         for value in values:
             if isinstance(name, tuple):
                 yield name[0], value[0], {**op.attrs, **dict(zip(name, value, strict=True))}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
+from nlblocks.backend import Array
 from nlblocks.parity.explaining.hypotheses.attribute_values import variants
 from nlblocks.parity.explaining.hypotheses.context import in_context
 from nlblocks.parity.explaining.hypotheses.masks import after_softmax, turned_masks
@@ -15,6 +18,8 @@ from nlblocks.parity.tracing import Op, vocabulary
 
 IDLE = vocabulary.DROPOUTS | {"clip", "relu6", "median"}
 """Kinds that may change nothing on one side."""
+SAME_LOSS = 1e-12
+"""Losses that one formula gives by two ways round otherwise, up to this share."""
 CLEARLY = 1e-2
 """Another value is better than the first that meets where it leaves at most this share of what the first leaves: of two
 that are equally good, the one that the other side has was tried first."""
@@ -22,19 +27,19 @@ OF_ONE_OPERATION = (
     "affine_grid.align_corners", "attention.causal", "attention.layout", "attention.mask_sense", "attention.qk_swapped",
     "attention.scale", "avg_pool.ceil_mode", "avg_pool.count_include_pad", "avg_pool.kernel", "avg_pool.padding",
     "avg_pool.stride", "batch_norm.eps", "batch_norm.training", "cat.axis", "clip.bounds", "conv.dilation",
-    "conv.groups", "conv.output_padding", "conv.padding", "conv.stride", "cross_entropy.ignore_index",
-    "cross_entropy.label_smoothing", "cross_entropy.weight", "dropout.mode", "dropout.p", "dropout.training",
-    "elu.alpha", "embedding.padding_index", "gather.axis", "gelu.approximate", "grid_sample.align_corners",
-    "grid_sample.mode", "grid_sample.padding_mode", "group_norm.eps", "group_norm.groups", "hard_sigmoid.slope",
-    "instance_norm.eps", "interpolate.align_corners", "interpolate.align_mode", "interpolate.antialias",
-    "interpolate.extent_one", "interpolate.mode", "interpolate.size", "layer_norm.axes", "layer_norm.eps",
-    "leaky_relu.slope", "loss.reduction", "max_pool.ceil_mode", "max_pool.dilation", "max_pool.kernel",
-    "max_pool.padding", "max_pool.stride", "median.even", "normalisation.variance", "normalize.axis", "normalize.eps",
-    "normalize.p", "operands.swapped", "operation.argument", "output.flipped", "pad.mode", "pad.sides", "pad.value",
+    "conv.groups", "conv.output_padding", "conv.padding", "conv.stride", "dropout.mode", "dropout.p",
+    "dropout.training", "elu.alpha", "embedding.padding_index", "gather.axis", "gelu.approximate",
+    "grid_sample.align_corners", "grid_sample.mode", "grid_sample.padding_mode", "group_norm.eps", "group_norm.groups",
+    "hard_sigmoid.slope", "instance_norm.eps", "interpolate.align_corners", "interpolate.align_mode",
+    "interpolate.antialias", "interpolate.extent_one", "interpolate.mode", "interpolate.size", "layer_norm.axes",
+    "layer_norm.eps", "leaky_relu.slope", "loss.beta", "loss.ignore_index", "loss.label_smoothing", "loss.reduction",
+    "loss.settings", "loss.weight", "max_pool.ceil_mode", "max_pool.dilation", "max_pool.kernel", "max_pool.padding",
+    "max_pool.stride", "median.even", "normalisation.variance", "normalize.axis", "normalize.eps", "normalize.p",
+    "operands.swapped", "operation.argument", "output.flipped", "pad.mode", "pad.sides", "pad.value",
     "pixel_shuffle.order", "power.exponent", "reduce.axis", "reduce.unbiased", "reshape.order", "residual.operand",
     "rms_norm.eps", "rnn.direction", "rnn.gates", "rnn.reset", "rnn.step", "rnn.time_major", "rnn.update",
-    "scale.factor", "scatter.axis", "scatter.broadcast", "scatter.reduce", "shift.constant", "smooth_l1.beta",
-    "softmax.axis", "softplus.beta",
+    "scale.factor", "scatter.axis", "scatter.broadcast", "scatter.reduce", "shift.constant", "softmax.axis",
+    "softplus.beta",
 )  # fmt: skip
 
 
@@ -49,12 +54,14 @@ def attributes(at: Hypothesis) -> Iterator[Explanation]:
             if active and name != "training":
                 continue  # it drops in evaluation, whatever its probability
             result = at.run(op, arrays, attrs)
+            if op.kind in vocabulary.LOSSES and _nothing(result, at.run(op, arrays)):
+                continue
             met = at.found(OTHER[side], result, twin, op) or after_softmax(at, side, result)
             if met is None:
                 continue
             cause = in_context(at.graph(side), op, CAUSES.of(op.kind, name))
             text = (
-                f"{_words(cause)} of {op}: {_show(op.attrs.get(name))} on the {side}, "
+                f"{_words(cause, name)} of {op}: {_show(op.attrs.get(name))} on the {side}, "
                 f"{_show(value)} on the {OTHER[side]}"
             )
             held = at.held(cause, text, side, op, met, between=active)
@@ -80,8 +87,18 @@ def _others(at: Hypothesis, side: str, op: Op, twin: str) -> list[Op]:
     return sorted(others, key=lambda o: o.kind != op.kind)
 
 
-def _words(cause: str) -> str:
+def _nothing(result: Array | None, before: Array | None) -> bool:
+    """Whether a value changes nothing: of losses of one axis, "batchmean" is the mean."""
+    return result is not None and before is not None and result.shape == before.shape and np.allclose(
+        result, before, rtol=SAME_LOSS, atol=0.0, equal_nan=True
+    )  # fmt: skip
+
+
+def _words(cause: str, name: str) -> str:
+    """What differs: by the cause's name, or by the attribute's where that tells more."""
     kind, _, attribute = cause.partition(".")
+    if kind == "loss" and name != attribute and name not in ("divide_by", "weighing"):
+        return name.replace("_", " ")
     return f"{kind.replace('_', ' ')} {attribute.replace('_', ' ')}"
 
 

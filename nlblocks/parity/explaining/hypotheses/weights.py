@@ -7,17 +7,23 @@ from collections.abc import Iterator, Mapping
 from nlblocks.backend import Array
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import hypothesis
-from nlblocks.parity.tracing import Op
+from nlblocks.parity.tracing import Op, vocabulary
+
+OF_LOSSES = {"weight", "pos_weight", "normalizer"}
+"""What a loss weighs by."""
 
 
 @hypothesis(
-    "batch_norm.affine", "conv.bias", "cross_entropy.weight", "group_norm.affine", "instance_norm.affine",
+    "batch_norm.affine", "conv.bias", "group_norm.affine", "instance_norm.affine",
     "layer.shared", "layer.weights", "layer_norm.affine", "linear.bias", "linear.transposed", "parameters.values",
-    "rms_norm.affine",
+    "loss.weight", "rms_norm.affine",
 )  # fmt: skip
 def weights(at: Hypothesis) -> Iterator[Explanation]:
     """The weights of another layer, the same ones transposed, or fewer of them."""
     for side, op, arrays in at.given():
+        if op.kind in vocabulary.LOSSES:
+            yield from _of_a_loss(at, side, op, arrays)
+            continue
         role = "weight" if "weight" in op.roles else "other"
         number = op.of(role)
         if number is None or at.graph(side).trace.parameter(number) is None:
@@ -40,13 +46,26 @@ def weights(at: Hypothesis) -> Iterator[Explanation]:
             yield from _on_one_side(at, side, op, arrays, theirs)
 
 
+def _of_a_loss(at: Hypothesis, side: str, op: Op, arrays: Mapping[str, Array]) -> Iterator[Explanation]:
+    """Weights that only one side gives a loss, or others: they may be constants of the code, not the model's own."""
+    plain = {role: value for role, value in arrays.items() if role not in OF_LOSSES}
+    for other in at.front(OTHER[side]):
+        theirs = at.arrays(OTHER[side], other) if other.kind == op.kind else None
+        if theirs is None:
+            continue
+        own, others = (OF_LOSSES & set(found) for found in (arrays, theirs))
+        met = at.found(OTHER[side], at.run(op, {**plain, **{role: theirs[role] for role in others}}))
+        if (own or others) and met:
+            differing = f"{' and '.join(sorted(own ^ others))} on one side only" if own != others else "other weights"
+            yield at.held("loss.weight", f"{op} has {differing}: with those of the {OTHER[side]}", side, op, met)
+
+
 def _on_one_side(
     at: Hypothesis, side: str, op: Op, arrays: Mapping[str, Array], theirs: Mapping[str, Array]
 ) -> Iterator[Explanation]:
     """A bias, or gamma and beta, that one side lacks."""
     alone = set(arrays) ^ set(theirs)
-    scaling = "class weights" if op.kind == "cross_entropy" else "gamma and beta"
-    for role, roles, what in (("bias", ("bias",), "a bias"), ("weight", ("weight", "bias"), scaling)):
+    for role, roles, what in (("bias", ("bias",), "a bias"), ("weight", ("weight", "bias"), "gamma and beta")):
         if role not in alone:
             continue
         fewer = {r: v for r, v in arrays.items() if r not in roles}
@@ -57,15 +76,11 @@ def _on_one_side(
 
 def _lacking_cause(op: Op) -> str:
     kind = "conv" if op.kind.startswith("conv") else op.kind
-    if kind == "cross_entropy":
-        return "cross_entropy.weight"
     return f"{kind}.bias" if kind in ("conv", "linear") else f"{kind}.affine"
 
 
 def _whose(at: Hypothesis, side: str, op: Op, other: Op, role: str) -> str:
     """Another layer's weights, a layer that one side shares, or the right layer with other values in it."""
-    if op.kind == "cross_entropy":
-        return "cross_entropy.weight"
     names, shared = {}, {}
     for key, item in {side: op, OTHER[side]: other}.items():
         number = item.of(role)
