@@ -192,3 +192,14 @@ def test_optimisers_by_name_and_by_function() -> None:
     result = compared("torch_one", "paddle_one", "--optimiser", "sgd", "--optimiser", f"{MODELS}:paddle_sgd")
     assert result.exit_code == 1
     assert "learning rate: 0.01 on the left, 0.1 on the right; so the difference falls" in result.output
+
+
+def test_a_target_is_marked_by_position_or_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "given.npz", x=np.ones((2, 4)), target=np.arange(6.0).reshape(2, 3))
+    given = {"shape": str(tmp_path / "given.npz")}
+    assert compared("TorchLoss", "PaddleLoss", **given).exit_code == 1
+    for name in ("target", "1"):
+        result = compared("TorchLoss", "PaddleLoss", "--target", name, **given)
+        assert result.exit_code == 0, result.output
+        assert "not compared: the gradient of target: a target" in result.output
+    assert "targets: 'label' is no input" in refused(compared("TorchLoss", "PaddleLoss", "--target", "label", **given))

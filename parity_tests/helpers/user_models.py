@@ -80,6 +80,28 @@ def torch_half() -> Any:
     return torch_one().half()
 
 
+class TorchLoss(torch.nn.Module):
+    """The mean squared distance from a target, by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = torch.nn.Linear(4, 3)
+
+    def forward(self, x: Any, target: Any) -> Any:
+        return ((self.fc(x) - target) ** 2).mean()
+
+
+class PaddleLoss(paddle.nn.Layer):
+    """The same, which lets no gradient through to the target."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = paddle.nn.Linear(4, 3)
+
+    def forward(self, x: Any, target: Any) -> Any:
+        return ((self.fc(x) - target.detach()) ** 2).mean()
+
+
 class TorchTokens(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
