@@ -55,6 +55,13 @@ class Comparer:
         found.most = most
         return found
 
+    def forget(self) -> None:
+        """Let go of the runs and floors of the passes that are judged: there is a number in them for every weight."""
+        for floors in (*self.floors, *self.falling):
+            floors.forget()
+        self._alike.clear()
+        self._exactly.clear()
+
     def run(self, *, training: bool, dtype: str, keep: str) -> Pass:
         """One run of each side."""
         left = self.left.run(training=training, dtype=dtype, keep=keep)

@@ -109,16 +109,20 @@ class Judge:
             return
         if self.search.substitutions:
             self.report.find(Finding(phase="train forward", place="output", severity="note", explanation=HELPED))
+        if self._trained() and self.agrees and not self._random:
+            self._drawn_anew()
+
+    def _trained(self) -> bool:
+        """Judge one pass in training mode; whether it came to its end, and a side drew random numbers in it."""
         passed = self._forward(self._run(training=True), "train forward")
         if passed is None:
-            return
+            return False
         if not self.search.whole:
             self.report.skip("buffers and gradients, because some operations could not be judged")
-            return
+            return False
         self._buffers(passed)
         self._backward(passed)
-        if draws_numbers(passed) and self.agrees and not self._random:
-            self._drawn_anew()
+        return draws_numbers(passed)
 
     def _drawn_anew(self) -> None:
         """The training pass once more, with other random numbers: what one mask drops on both sides, another shows."""
@@ -126,6 +130,7 @@ class Judge:
         left, right = (side.drawing(seed) for side in sides)
         if self._anew or not (left and right):
             return
+        self.comparer.forget()
         again = Judge(left, right, self.pairs, seed, self.report.accept)
         again._through = again._anew = True
         again.training()
@@ -359,6 +364,7 @@ class Judge:
 
     def _histories(self, left: Side, right: Side) -> None:
         """The states after each step, as far as both sides came, and the optimisers' settings."""
+        self.comparer.forget()
         mine, theirs = left.train(), right.train()
         # What nobody chose on one side tells nothing of the other's.
         if mine is None or theirs is None or left.asked != right.asked:

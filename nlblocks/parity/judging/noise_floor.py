@@ -67,6 +67,10 @@ class SideFloors:
             known.decided = how["given"], side.decided(**how)
         return known.decided[1]
 
+    def forget(self) -> None:
+        """The pass that was judged is done with."""
+        self._known = _Known()
+
     def know(self, runs: Pass, decisions: Any) -> None:
         """What the side decided in a pass is known: it was noted in the run itself, in which nothing was given."""
         self._of(runs).decided = None, decisions

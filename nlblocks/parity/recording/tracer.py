@@ -17,7 +17,7 @@ from nlblocks.parity.recording.observer import Observer
 from nlblocks.parity.recording.options import RunOptions, output_gradient
 from nlblocks.parity.recording.own_batch_norm import as_operations
 from nlblocks.parity.recording.prepared import Ready, prepared
-from nlblocks.parity.recording.recorder import Recorder, private
+from nlblocks.parity.recording.recorder import Recorder, as_float64, private
 from nlblocks.parity.recording.snapshot import Known
 from nlblocks.parity.recording.untraced import Unseen
 from nlblocks.parity.tracing import Trace, vocabulary
@@ -119,7 +119,7 @@ class Tracer(Framework):
             names = self.named(model).keys()  # before forward registers more
             with ready.interrupts.taken():
                 rule = optimiser([p for p in self.parameters(model) if self.wants_gradient(p)])
-            for _ in range(steps):
+            for step in range(1, steps + 1):
                 trace = Trace(framework=self.name, model=type(model).__name__, training=True, dtype=options.dtype)
                 with self._recording(model, options, trace, ready) as (recorder, inputs, _):
                     found = self._forward(model, recorder, inputs, ready)
@@ -128,7 +128,8 @@ class Tracer(Framework):
                 with ready.interrupts.taken():
                     self.step(rule)
                 now = self.named(model)
-                done({name: private(self.to_numpy(now[name])) for name in names if name in now})
+                read = as_float64 if step == steps else private  # nothing writes to the last ones any more
+                done({name: read(self.to_numpy(now[name])) for name in names if name in now})
 
     @contextmanager
     def deciding(self, model: Any, decisions: Decisions) -> Iterator[None]:
