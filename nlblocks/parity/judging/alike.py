@@ -45,13 +45,16 @@ class DecidedExactly:
     alike: DecidedAlike
 
 
-def decided_alike(left: Side, right: Side, runs: Pass, decided: Any) -> DecidedAlike | None:
-    """The pass, None where the right decides like the left, as ``decided``, already, or cannot be held to it."""
+def decided_alike(left: Side, right: Side, runs: Pass, decided: Any, known: Pass | None = None) -> DecidedAlike | None:
+    """The pass, None where the right decides like the left, as ``decided``, already, or cannot be held to it.
+
+    ``known`` is the same pass in float64 with its digests, if there is one already.
+    """
     if not (left.repeatable and right.repeatable):
         return None
     how: dict[str, Any] = {"training": runs.training, "dtype": runs.dtype}
     plain: dict[str, Any] = {"training": runs.training, "keep": "digests", "backward": False}
-    digests = left.run(**plain), right.run(**plain, given=runs.given)
+    digests = (known.left, known.right) if known else (left.run(**plain), right.run(**plain, given=runs.given))
     kept = decided.of_inputs()
     partners = _partners(*digests, kept)
     decisions = type(decided)({other.site: kept[op.site] for op, other in partners})

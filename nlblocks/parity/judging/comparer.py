@@ -45,6 +45,8 @@ class Comparer:
         self.falling = SideFloors(held=False), SideFloors(held=False)
         self.most = MORE_NUDGES
         self._zeros: dict[vocabulary.Key, Array] = {}  # where gradients are zero in float64 but for rounding
+        self._mirrored: dict[tuple[str, int], tuple[Mapping[vocabulary.Key, Array], Mapping[str, Array]]] = {}
+        self._digests: Pass | None = None  # the training pass in float64, without its gradients
         self._jumps: dict[tuple[bool, str], str] = {}
         self._alike: dict[tuple[bool, str], DecidedAlike | None] = {}
         self._exactly: dict[tuple[bool, str], tuple[Comparer, DecidedAlike] | None] = {}
@@ -59,8 +61,8 @@ class Comparer:
         """Let go of the runs and floors of the passes that are judged: there is a number in them for every weight."""
         for floors in (*self.floors, *self.falling):
             floors.forget()
-        self._alike.clear()
-        self._exactly.clear()
+        for known in (self._mirrored, self._alike, self._exactly):
+            known.clear()
 
     def run(self, *, training: bool, dtype: str, keep: str) -> Pass:
         """One run of each side."""
@@ -75,6 +77,9 @@ class Comparer:
         runs = Pass(left=left, right=right, training=training, dtype=dtype)
         for floors, decisions in zip(self.floors, (mine, theirs), strict=True):
             floors.know(runs, decisions)
+        if keep == "digests":
+            bare: list[Trace] = [replace(trace, grad_params={}, grad_inputs={}) for trace in (left, right)]
+            self._digests = replace(runs, left=bare[0], right=bare[1])
         return runs
 
     def beside(self, left: Trace, *, training: bool, keep: str, given: vocabulary.Given | None) -> Pass:
@@ -120,7 +125,8 @@ class Comparer:
         nothing = tolerance.NOTHING * largest / RATIO if key[0] in GRADIENTS else 0.0
         # What passes by fewer nudges, or by nudges alone, needs no more.
         narrow = [(FEW_NUDGES, False), (NUDGES, False)] if runs.dtype == "float64" else [(FEW_NUDGES, True)]
-        for nudges, constants in (*narrow, (NUDGES, True), *([(MORE_NUDGES, True)] if self.most > NUDGES else [])):
+        steps = [step for step in (*narrow, (NUDGES, True), (MORE_NUDGES, True)) if step[0] <= self.most]
+        for nudges, constants in steps:
             floors = self._floors(self.floors, key, runs, other, nudges, a.shape, where, constants=constants)
             zero = self._zeros.get(key)
             either = runs.dtype == "float64" or (zero is not None and zero.shape == a.shape and zero)
@@ -183,7 +189,9 @@ class Comparer:
         if key not in self._alike:
             decided = self.floors[0].decided(self.left, runs, right=False)
             self._alike.clear()  # of another pass: it holds a run
-            self._alike[key] = decided_alike(self.left, self.right, runs, decided)
+            known = self._digests
+            known = known if known is not None and known.training == runs.training and runs.given is None else None
+            self._alike[key] = decided_alike(self.left, self.right, runs, decided, known)
         return self._alike[key]
 
     def exactly(self, runs: Pass) -> tuple[Comparer, DecidedAlike] | None:
@@ -229,20 +237,29 @@ class Comparer:
         """One side's floor of each element, in the left's layout; 0 where there is none."""
         own = (self.left, self.right)[side]
         every = floors[side].of(own, runs, right=bool(side), nudges=nudges, constants=constants)
-        found = [f for one in every if (f := self._in_left(side, one, key, runs, other)) is not None]
+        sides = [self._in_left(side, place, one, key, runs, other) for place, one in enumerate(every)]
+        found = [floor for floor in sides if floor is not None]
         there = [floor if where is None else floor[where] for floor in found]
         floor = _largest([floor for floor in there if floor.shape == shape] or [np.zeros(shape)])
         return NoiseFloor.smoothed(floor) if smooth else floor
 
     def _in_left(
-        self, side: int, floors: Mapping[vocabulary.Key, Array], key: vocabulary.Key, runs: Pass, other: str | None
-    ) -> Array | None:
-        """A side's floor of a tensor in the left's layout, if it has one."""
+        self, side: int, place: int, floors: Mapping[vocabulary.Key, Array], key: vocabulary.Key, runs: Pass,
+        other: str | None,
+    ) -> Array | None:  # fmt: skip
+        """A side's floor of a tensor in the left's layout, if it has one; ``place`` tells its floors from others."""
         group, name = key
         if not side or group not in ("grad_params", "buffers"):
             return floors.get((group, other if side and other is not None else name))
-        grouped = {n: value for (g, n), value in floors.items() if g == group}
-        return self.pairs.mirrored(grouped, {name: np.broadcast_to(0.0, runs.left.state[name].shape)}).get(name)
+        if not floors:
+            return None
+        of, found = self._mirrored.get((group, place), (None, {}))
+        if of is not floors:
+            grouped = {n: value for (g, n), value in floors.items() if g == group}
+            shapes = {n: np.broadcast_to(0.0, tensor.shape) for n, tensor in runs.left.state.items()}
+            found = self.pairs.mirrored(grouped, shapes)
+            self._mirrored[group, place] = floors, found
+        return found.get(name)
 
 
 def _largest(arrays: Sequence[Array]) -> Array:

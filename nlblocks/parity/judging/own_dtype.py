@@ -9,7 +9,7 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics import Comparison
-from nlblocks.numerics.tolerance import MORE_NUDGES, NUDGES
+from nlblocks.numerics.tolerance import FEW_NUDGES, MORE_NUDGES, NUDGES, RATIO
 from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
@@ -18,6 +18,9 @@ from nlblocks.parity.judging.gradients import TIE, at_ties, compare_gradients, n
 from nlblocks.parity.judging.outputs import compare_outputs, paired_outputs
 from nlblocks.parity.judging.passes import OWN, Pass
 
+FAR = 4.0
+"""A tensor this many times beyond what passes after the first nudge is at a tie, or differs: a second moves it about as
+far. Where one is, it is asked before whether ties are all; where none is, a second nudge may be all it takes."""
 JUMPING = 0.01
 """Share of a gradient's elements that a tie may move in float32, where float64 agrees."""
 
@@ -56,8 +59,11 @@ class OwnDtype:
             judged.undecided.append((what, excuse(self.comparer, runs)))
         if runs.stopped:
             return judged
-        for most in (NUDGES, MORE_NUDGES):  # most of what fails is at a tie, and more nudges cost the most
+        for most in (FEW_NUDGES, NUDGES, MORE_NUDGES):  # most of what fails is at a tie, and more nudges cost the most
             comparisons, lacking = self._compare(self.comparer.asking(most), runs, phase)
+            failed = [c for c in comparisons if not (c.passed or c.undecided)]
+            if most == FEW_NUDGES and failed and max(c.ratio for c in failed) <= FAR * RATIO:
+                continue
             judged.comparisons, judged.findings = self._near_ties(runs, phase, comparisons, most)
             if all(c.passed or c.accepted for c in judged.comparisons):
                 break
@@ -100,7 +106,7 @@ class OwnDtype:
                 met = self._met(self.comparer.asking(most), alike.runs, phase)
                 notes += near_ties(comparisons, met, alike.words, phase)
                 comparisons = at_ties(comparisons, met)
-        if runs.training in self.exact and not all(c.passed or c.accepted for c in comparisons):
+        if most > FEW_NUDGES and runs.training in self.exact and not all(c.passed or c.accepted for c in comparisons):
             exactly = self.comparer.exactly(runs)
             if exactly is not None:
                 held, alike = exactly

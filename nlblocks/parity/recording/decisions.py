@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -97,7 +99,7 @@ class _Sides:
     def of(cls, x: Array, thresholds: Sequence[Any]) -> _Sides:
         numbers = [float(t) for t in thresholds if isinstance(t, float | int) and np.isfinite(t)]
         sides = [_sides(x, number) for number in numbers]
-        at = np.flatnonzero(np.any([side == 0 for side in sides], axis=0)) if sides else np.zeros(0, int)
+        at = np.flatnonzero(reduce(or_, (side == 0 for side in sides))) if sides else np.zeros(0, int)
         return cls(numbers, sides, at, x.reshape(-1)[at].copy())
 
     def held(self, x: Array) -> Array:
@@ -105,8 +107,10 @@ class _Sides:
             if sides.shape != x.shape:
                 return x
             low, high = _just(number, x.dtype)
+            if not (((x < high) & (sides > 0)) | ((x > low) & (sides < 0))).any():
+                continue  # as nearly all are
             x = np.where(sides > 0, np.maximum(x, high), np.where(sides < 0, np.minimum(x, low), x))
-        if self.at.size:
+        if self.at.size and (x.reshape(-1)[self.at] != self.values).any():
             x = x.copy()
             x.reshape(-1)[self.at] = self.values
         return x
@@ -218,6 +222,8 @@ class Decisions:
         if kept is None:
             return
         back = kept.held(own, *rest)
+        if back is own:
+            return
         apart = back != own
         count = int(apart.sum())
         if count:
@@ -266,8 +272,7 @@ class Decisions:
     def _result(self, framework: Framework, call: Any, place: int, tensor: Any, stepped: bool) -> Any:
         own, site = framework.to_numpy(tensor), f"{call.site}:{place}"
         if not self.held and own.dtype.kind == "f":
-            counted = np.isfinite(own) & (own > HIDDEN)
-            self.largest = max(self.largest, float(np.abs(own, where=counted, out=np.zeros_like(own)).max(initial=0.0)))
+            self.largest = max(self.largest, _largest(own))
         if own.dtype.kind not in "iub" and not (stepped and own.dtype.kind == "f"):
             return tensor
         if not self.held:
@@ -284,6 +289,16 @@ class Decisions:
         if not np.array_equal(kept, own):
             framework.write(tensor, kept)
         return tensor
+
+
+def _largest(x: Array) -> float:
+    """The largest magnitude of what is finite and masks nothing."""
+    if x.size:
+        low, high = float(x.min()), float(x.max())
+        if low > HIDDEN and np.isfinite(low) and np.isfinite(high):
+            return max(-low, high)
+    counted = np.isfinite(x) & (x > HIDDEN)
+    return float(np.abs(x, where=counted, out=np.zeros_like(x)).max(initial=0.0))
 
 
 def _apart(a: Array, b: Array) -> int:
@@ -325,7 +340,8 @@ def _other(framework: Framework, call: Any) -> Any:
 
 def _sides(x: Array, number: float) -> Array:
     near = CLOSE * abs(float(np.spacing(np.asarray(number, x.dtype)))) if number else 0.0
-    return (x > number + near).astype(np.int8) - (x < number - near).astype(np.int8)
+    above, below = (np.asarray(side).view(np.int8) for side in (x > number + near, x < number - near))
+    return np.asarray(above - below)
 
 
 def _just(number: float, dtype: Any) -> tuple[Array, Array]:
