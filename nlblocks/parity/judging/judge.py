@@ -126,12 +126,11 @@ class Judge:
 
     def _drawn_anew(self) -> None:
         """The training pass once more, with other random numbers: what one mask drops on both sides, another shows."""
-        sides, seed = (self.comparer.left, self.comparer.right), self.seed + 1
-        left, right = (side.drawing(seed) for side in sides)
+        left, right = (side.drawing(self.seed + 1) for side in (self.comparer.left, self.comparer.right))
         if self._anew or not (left and right):
             return
         self.comparer.forget()
-        again = Judge(left, right, self.pairs, seed, self.report.accept)
+        again = Judge(left, right, self.pairs, self.seed + 1, self.report.accept)
         again._through = again._anew = True
         again.training()
         self.report.add_drawn_anew(again.report)
@@ -364,7 +363,6 @@ class Judge:
 
     def _histories(self, left: Side, right: Side) -> None:
         """The states after each step, as far as both sides came, and the optimisers' settings."""
-        self.comparer.forget()
         mine, theirs = left.train(), right.train()
         # What nobody chose on one side tells nothing of the other's.
         if mine is None or theirs is None or left.asked != right.asked:

@@ -73,6 +73,7 @@ class OwnDtype:
             del runs
             worst = max(failed, key=lambda c: (bool(c.difference.problem), c.ratio), default=None)
             judged.findings.append(self._lost(training, phase, worst))
+        self.comparer.forget()
         return judged
 
     def _compare(self, comparer: Comparer, runs: Pass, phase: Phase) -> tuple[list[Comparison], bool]:
