@@ -25,7 +25,8 @@ PLAIN = frozenset({
 """What of Python's own names objects beside weights are made of. Errors are as well."""
 _HIDDEN = re.compile(r"(^|\.)__\w+__(\.|$)")
 _TENSOR = re.compile(
-    r"torch\.(.*\.)?(\w*_rebuild_\w+|ShardedTensor|(cuda\.)?\w*Tensor|Parameter|Buffer|Variable)|.*_fa_rebuild\w+"
+    r"torch\.(.*\.)?(\w*_rebuild_\w+|storage\._load_from_bytes|ShardedTensor|(cuda\.)?\w*Tensor|Parameter|Buffer"
+    r"|Variable)|.*_fa_rebuild\w+"
 )
 LAYERS = {
     "Linear": "linear", "NonDynamicallyQuantizableLinear": "linear", "Embedding": "embedding",
@@ -39,6 +40,7 @@ INSTEAD = {
     "torch._utils._rebuild_qtensor": "Save the tensor after dequantize()",
     "torch._utils._rebuild_meta_tensor_no_storage": "Save tensors that have values, not those of the meta device",
     "torch._utils._rebuild_wrapper_subclass": "Save the tensor after full_tensor() or dequantize()",
+    "torch.storage._load_from_bytes": "It was written by pickle.dump: load it, and write it by torch.save",
     "torch.distributed._shard.sharded_tensor.api.ShardedTensor": "Save it by torch.distributed.checkpoint",
 }
 

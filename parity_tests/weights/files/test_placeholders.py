@@ -186,6 +186,14 @@ def test_a_tensor_of_a_class_of_its_own_is_refused(tmp_path: Path, require: Any,
     refused(tmp_path / "m.pth", "tables.Packed", "as_subclass")
 
 
+def test_tensors_of_a_plain_pickle_come_with_advice(tmp_path: Path, require: Any) -> None:
+    require("torch")
+    import torch
+
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps({"w": torch.ones(2)}))
+    refused(tmp_path / "m.pkl", "torch.storage._load_from_bytes", "write it by torch.save")
+
+
 # What tries to be more
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +33,26 @@ def read(file: Mapped) -> Contents:
         import h5py
     except ImportError:
         raise InputError(f"{file.path}: HDF5, which needs h5py: pip install 'nlblocks[hdf5]'") from None
-    try:
-        with h5py.File(file.path, "r") as opened:
-            keras = any(key in opened.attrs for key in ("keras_version", "layer_names")) or "layers" in opened
-            found = dict(_walk(opened, h5py, file.path))
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{file.path}: HDF5 that h5py cannot read ({shown(' '.join(str(error).split()))})") from None
+    with _opened(file.path, h5py) as opened:
+        keras = any(key in opened.attrs for key in ("keras_version", "layer_names")) or "layers" in opened
+        found = dict(_walk(opened, h5py, file.path))
     tensors: dict[Keys, Tensor] = {(name,): item for name, item in found.items() if isinstance(item, Tensor)}
     others: dict[Keys, Any] = {(name,): item for name, item in found.items() if not isinstance(item, Tensor)}
     notes = (KERAS,) if keras else ()
     kind = "Keras HDF5" if keras else "HDF5"
     return Contents(kind, tensors, others, told=False, lines=notes, notes=notes)
+
+
+@contextmanager
+def _opened(path: Path, h5py: Any) -> Iterator[Any]:
+    """The file; whatever h5py finds wrong with it, then or later, is an InputError."""
+    try:
+        with h5py.File(path, "r") as opened:
+            yield opened
+    except InputError:
+        raise
+    except Exception as error:  # of any kind: its own code and HDF5's have many
+        raise InputError(f"{path}: HDF5 that h5py cannot read ({shown(' '.join(str(error).split()))})") from None
 
 
 def _walk(root: Any, h5py: Any, path: Path) -> Iterator[tuple[str, Tensor | str]]:
@@ -85,7 +93,7 @@ def _tensor(name: str, found: Any, path: Path) -> Tensor | str:
     def make() -> Array:
         import h5py
 
-        with h5py.File(path, "r") as opened:
+        with _opened(path, h5py) as opened:
             return np.asarray(opened[name][()], row.bits).reshape(shape)
 
     return Made(row, shape, make)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nlblocks.errors import InputError
 from nlblocks.weights.files.containers.distributed import distributed, is_distributed
 from nlblocks.weights.files.containers.paddle_inference import inference_model, is_inference
 from nlblocks.weights.files.contents import Contents
@@ -11,6 +12,9 @@ from nlblocks.weights.files.contents import Contents
 
 def several(path: Path) -> Contents | None:
     """The model that a folder or a file of several belongs to, put together; None for a file that stands alone."""
-    if is_distributed(path):
-        return distributed(path)
-    return inference_model(path) if path.is_dir() or is_inference(path) else None
+    try:
+        if is_distributed(path):
+            return distributed(path)
+        return inference_model(path) if path.is_dir() or is_inference(path) else None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None

@@ -89,6 +89,15 @@ def test_damaged_files(tmp_path: Path, h5py: Any, data: bytes) -> None:
     refused(tmp_path / "m.h5", "h5py cannot read")
 
 
+def test_values_that_are_damaged(tmp_path: Path, h5py: Any) -> None:
+    """What is wrong with them shows when they are read."""
+    path = tmp_path / "m.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("w", data=KERNEL, compression="gzip")
+    path.write_bytes(path.read_bytes().replace(b"TREE\1", b"TREE\7"))
+    refused(path, "h5py cannot read")
+
+
 def test_without_h5py_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
     (tmp_path / "m.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 40)
