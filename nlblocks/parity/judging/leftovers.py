@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
-
 from nlblocks.backend import State
 from nlblocks.numerics import distance
 from nlblocks.parity.findings import CAUSES, Finding
@@ -28,7 +26,7 @@ def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) 
     yield from _left_out(pairs)
     yield from _misplaced(pairs)
     yield from _buffers(pairs) if transferred else ()
-    for text in pairs.ambiguous:
+    for text in (*pairs.hinted, *pairs.ambiguous):
         yield _finding(explanation=text, severity="note")
     for side, unused, cut in zip(("left", "right"), pairs.unused, pairs.cut, strict=True):
         if unused and not cut:
@@ -81,7 +79,7 @@ def _alone(pairs: Pairing) -> Iterator[Finding]:
 def _unlike(pairs: Pairing, states: tuple[State, State] | None) -> Iterator[Finding]:
     """Paired tensors of another size or, where ``states`` are to be compared, of other values."""
     for mine, theirs, role, a, b in pairs.roles():
-        if int(np.prod(mine.shape)) != int(np.prod(theirs.shape)):
+        if not mine.fits(theirs):
             yield _finding(
                 layer_left=a.name,
                 layer_right=b.name,

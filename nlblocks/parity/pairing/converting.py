@@ -6,7 +6,6 @@ computed, and is named where it cannot.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,16 +61,14 @@ class End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """Where a tensor goes. ``reshaped`` says that its extents may lie otherwise in the other model: a norm's do."""
+    """Where a tensor goes."""
 
     source: Ref
     target: Ref
-    reshaped: bool
 
     @property
     def fits(self) -> bool:
-        mine, theirs = ([n for n in ref.shape if n != 1] for ref in (self.source, self.target))
-        return mine == theirs or (self.reshaped and math.prod(mine) == math.prod(theirs))
+        return self.source.fits(self.target)
 
 
 def planned(

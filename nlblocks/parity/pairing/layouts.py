@@ -21,6 +21,27 @@ def extents(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(extent for extent in shape if extent != 1) or (1,)
 
 
+def fits(mine: Sequence[int], theirs: Sequence[int]) -> bool:
+    """Whether a tensor of one shape is one of the other, element after element.
+
+    They differ by axes of one element, or by neighbouring axes that are one axis on the other side: [12, 12, D] and
+    [144, D]. A reshape from [2, 6] to [3, 4] only happens to fit.
+    """
+    a, b = list(extents(mine)), list(extents(theirs))
+    while a and b:
+        x, y, apart = a.pop(), b.pop(), [1, 1]
+        while x != y:
+            side = 0 if x < y else 1
+            shorter = (a, b)[side]
+            if not shorter:
+                return False
+            x, y = (x * shorter.pop(), y) if side == 0 else (x, y * shorter.pop())
+            apart[side] += 1
+        if min(apart) > 1:
+            return False
+    return not a and not b
+
+
 class Layouts:
     """Reads which way round the parameters of a trace are used."""
 

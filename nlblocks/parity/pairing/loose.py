@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -24,7 +23,7 @@ class _Loose:
 
     def meets(self, other: _Loose) -> bool:
         """Whether two may be one: of a size, and one of them is no layer's."""
-        alike = _size(self.ref) == _size(other.ref) and self.ref.buffer == other.ref.buffer
+        alike = self.ref.fits(other.ref) and self.ref.buffer == other.ref.buffer
         return alike and (self.raw or other.raw)
 
 
@@ -54,12 +53,8 @@ def _loose(units: Units, others: Units, partners: Mapping[int, int]) -> Iterator
         known = others[partners[place]].refs if place in partners else {}
         for role, ref in unit.refs.items():
             raw = unit.kind == "tensor"
-            if role not in known or (raw and _size(known[role]) != _size(ref)):
+            if role not in known or (raw and not known[role].fits(ref)):
                 yield _Loose(place, role, ref, raw)
-
-
-def _size(ref: Ref) -> int:
-    return math.prod(ref.shape)
 
 
 def _pair(a: Units, b: Units, mine: _Loose, theirs: _Loose) -> tuple[Unit, Unit]:

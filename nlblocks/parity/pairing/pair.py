@@ -7,7 +7,7 @@ sides, and help elsewhere; then order; then kind and shape alone. At last come t
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from nlblocks.parity.pairing.loose import pair_loose
 from nlblocks.parity.pairing.matched import matched
 from nlblocks.parity.pairing.misplaced import Misplaced, misplaced
 from nlblocks.parity.pairing.reader import units
-from nlblocks.parity.pairing.rename import Rename, check_rename, renamed
+from nlblocks.parity.pairing.rename import Rename, by_hand, check_rename, renamed, told
 from nlblocks.parity.pairing.rows import By, PairRow
 from nlblocks.parity.pairing.units import Ref, Unit
 from nlblocks.parity.tracing import Trace, TraceGraph, vocabulary
@@ -60,6 +60,7 @@ class Pairing:
     misplaced: tuple[Misplaced, ...] = ()
     decided: Mapping[str, By] = field(default_factory=dict)
     guessed: frozenset[str] = frozenset()
+    hinted: tuple[str, ...] = ()
     ends: tuple[End, End] | None = None
     unlike: tuple[tuple[str, str, bool], ...] = ()
 
@@ -108,13 +109,7 @@ class Pairing:
         """What becomes of each tensor of a checkpoint, which is read when it is written (:meth:`convert`)."""
         if self.ends is None:
             raise InputError("captures do not tell what their models' checkpoints hold; compare the models to convert")
-        moves = [
-            Move(
-                source=b if back else a, target=a if back else b,
-                reshaped=mine.kind == theirs.kind and mine.kind in vocabulary.NORMALISATIONS,
-            )
-            for a, b, _, mine, theirs in self.roles()
-        ]  # fmt: skip
+        moves = [Move(source=b if back else a, target=a if back else b) for a, b, *_ in self.roles()]
         ends = self.ends[::-1] if back else self.ends
         return planned((ends[0], ends[1]), moves, tensors, record or {}, "; ".join(map(str, self.folds)))
 
@@ -231,12 +226,17 @@ def pair(
     """
     check_rename(rename, left, right)
     found = _paired(left, right, rename)
-    if training is None or not all(found.unused):
-        return found
-    others = training()
-    if any(trace.stopped for trace in others):
-        return found
-    return _widened(found, _paired(*others, _keeping(found.names, rename)))
+    others = training() if training is not None and all(found.unused) else ()
+    if others and not any(trace.stopped for trace in others):
+        more = _paired(*others, _keeping(found.names, rename))
+        hand = {name for name in more.names if name not in found.names and rename and renamed(name, rename)}
+        found = _widened(found, replace(more, decided=_by_user(more.decided, hand)))
+    return replace(found, hinted=tuple(told(rename, found.decided, found.names, left)))
+
+
+def _by_user(decided: Mapping[str, By], hand: Collection[str]) -> dict[str, By]:
+    """What decided in training: the hint that keeps what is joined is not the user's."""
+    return {name: "name" if by == "rename" and name not in hand else by for name, by in decided.items()}
 
 
 def _keeping(names: Mapping[str, str], rename: Rename | None) -> Rename:
@@ -279,16 +279,13 @@ def _paired(left: Trace, right: Trace, rename: Rename | None) -> Pairing:
         again = matched(*parted, graphs, rename)
         if sum(map(len, parted)) - 2 * len(again.sure) < len(a) + len(b) - 2 * len(joined.sure):
             (a, b), joined = parted, again
-    found, guesses = joined.pairs, list(joined.guesses.values())
-    a, b = list(a), list(b)
-    guessed = {str(ref) for group in joined.guesses for i in group for ref in a[i].refs.values()}
-    for i, j in found.items():
-        a[i], b[j], unsure = agreed(a[i], b[j])
-        guessed.update(unsure)
-        guesses += (
-            [f"{', '.join(unsure)} in {a[i]} could be another of its shape, use rename= to say"] if unsure else []
-        )
+    found = joined.pairs
     mine, theirs = dict(enumerate(a)), dict(enumerate(b))
+    guesses = {tuple(str(r) for i in group for r in a[i].refs.values()): text for group, text in joined.guesses.items()}
+    for i, j in found.items():
+        mine[i], theirs[j], unsure = agreed(a[i], b[j])
+        if unsure:
+            guesses[tuple(unsure)] = f"{', '.join(unsure)} could be another of its shape; use rename= to say"
     loose = pair_loose(mine, theirs, found)
     decided: dict[str, By] = {str(ref): joined.by[i] for i in found for ref in a[i].refs.values()}
     decided |= {str(ref): "tensor" for unit, _ in loose for ref in unit.refs.values()}
@@ -299,16 +296,18 @@ def _paired(left: Trace, right: Trace, rename: Rename | None) -> Pairing:
         _alone([unit for i, unit in sorted(mine.items()) if i not in found], [unit for unit, _ in pairs]),
         _alone([unit for j, unit in sorted(theirs.items()) if j not in taken], [unit for _, unit in pairs]),
     )
+    pairs, only, hand = by_hand(pairs, only, rename)
+    decided |= dict.fromkeys(hand, "rename")
     return Pairing(
         pairs=tuple(pairs),
-        left_only=only[0],
-        right_only=only[1],
+        left_only=tuple(only[0]),
+        right_only=tuple(only[1]),
         foldable=tuple(candidates(pairs, only, (left, right))),
         frozen=(_frozen(left), _frozen(right)),
         unused=(_unused(left, a), _unused(right, b)),
-        ambiguous=tuple(guesses),
+        ambiguous=tuple(text for names, text in guesses.items() if not hand.issuperset(names)),
         decided=decided,
-        guessed=frozenset(guessed),
+        guessed=frozenset({name for names in guesses for name in names} - hand),
         cut=(left.stopped, right.stopped),
     )
 
@@ -322,10 +321,10 @@ def _parted(
     return parted, split_fused(b, graphs[1], a, graphs[0], set(range(len(b))) - set(found.values()))
 
 
-def _alone(own: Sequence[Unit], paired: Sequence[Unit]) -> tuple[Unit, ...]:
+def _alone(own: Sequence[Unit], paired: Sequence[Unit]) -> list[Unit]:
     """The units of a side of which something has no partner."""
     names = {str(ref) for unit in paired for ref in unit.refs.values()}
-    return tuple(unit for unit in own if not names.issuperset(map(str, unit.refs.values())))
+    return [unit for unit in own if not names.issuperset(map(str, unit.refs.values()))]
 
 
 def _frozen(trace: Trace) -> bool:

@@ -72,17 +72,18 @@ def _written(
     """
     result, written = State(), State()
     for origin, ref in refs:
+        if not origin.fits(ref):
+            continue
         value, whole = origin.read(source), target[ref.name]
-        if ref.rows is None and value.size == whole.size:
+        if ref.rows is None:
             result[ref.name] = value.reshape(ref.shape).T if ref.transposed else value.reshape(whole.shape)
             continue
         if ref.name not in written:
             result[ref.name] = fresh(whole, value)
             written[ref.name] = np.zeros(whole.shape, bool)
         place = ref.read(result)  # a view into the result
-        if value.size == place.size:
-            place[...] = value.reshape(place.shape)
-            ref.read(written)[...] = True
+        place[...] = value.reshape(place.shape)
+        ref.read(written)[...] = True
     return result, written
 
 

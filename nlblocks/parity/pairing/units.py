@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nlblocks.backend import Array
-from nlblocks.parity.pairing.layouts import LINEAR, MATRICES, PRODUCTS, extents, summed
+from nlblocks.parity.pairing.layouts import LINEAR, MATRICES, PRODUCTS, extents, fits, summed
 from nlblocks.parity.tracing import Op, vocabulary
 
 RECURRENT = ("lstm", "gru", "rnn")
@@ -51,6 +51,10 @@ class Ref:
             start, stop = self.rows
             array = array[:, start:stop] if self.transposed and array.ndim == 2 else array[start:stop]
         return array.T if self.transposed else array
+
+    def fits(self, other: Ref) -> bool:
+        """Whether the tensors are of one shape, but for how they are laid out."""
+        return fits(self.shape, other.shape)
 
     def __str__(self) -> str:
         return self.name if self.rows is None else f"{self.name}[{self.rows[0]}:{self.rows[1]}]"
