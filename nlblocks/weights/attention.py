@@ -12,6 +12,7 @@ from nlblocks.weights.files import Tensor
 from nlblocks.weights.made import joined, third, turned
 
 PARTS = ("q", "k", "v")
+JOINED = "taken for a MultiheadAttention's, whose projections are joined; if they are four Linears', --as '{}=linear'"
 
 
 def attention(work: Conversion) -> None:
@@ -37,7 +38,16 @@ def attention(work: Conversion) -> None:
             weights = [own.separate(part, "weight") for part in PARTS] + [f"{own.out}.weight"]
             said = all(work.answer(prefix + name) == "linear" for name in weights)
             if prefix not in kept and not said and _is_attention(work, prefix, own):
+                if other.whole and not _in_a_layer(work, prefix):
+                    for name in weights:
+                        work.doubt(prefix + name, JOINED)
                 _convert(work, prefix)
+
+
+def _in_a_layer(work: Conversion, prefix: str) -> bool:
+    """Whether an attention is that of a TransformerEncoderLayer or a TransformerDecoderLayer."""
+    parent = prefix.removesuffix(".").rpartition(".")[0]
+    return {"linear1", "linear2", "norm1", "norm2"} <= work.children.get(f"{parent}." if parent else "", set())
 
 
 def _prefixes(work: Conversion, *ends: str) -> Iterator[str]:

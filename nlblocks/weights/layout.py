@@ -27,7 +27,7 @@ def layout_of(shapes: Mapping[str, Shape]) -> tuple[str, str]:
     for framework, why in signs:
         told.setdefault(framework, []).append(why)
     if len(told) != 1:
-        why = " but ".join(f"{found[0]}, as in {framework}" for framework, found in sorted(told.items()))
+        why = ", but ".join(found[0] for _, found in sorted(told.items()))
         return "", why or "nothing in it tells"
     ((framework, found),) = told.items()
     return framework, f"{found[0]}{f' (and {len(found) - 1} signs more)' if len(found) > 1 else ''}"
@@ -52,7 +52,7 @@ def plan_of(checkpoint: Checkpoint, tensors: Mapping[str, Any], options: Options
     if plans and all(_lines(each) == _lines(plans[0]) for each in plans):
         return max(plans, key=lambda each: len(each.notes))
     if named:
-        why = f"its name speaks of {checkpoint.layout}, but {why}, as in {found}"
+        why = f"its name speaks of {checkpoint.layout}, but {why}"
     choices = " or ".join(f"--from {framework}" for framework in frameworks())
     raise InputError(f"{checkpoint.path}: the file does not say whose layout it has ({why}): say {choices}")
 
@@ -82,7 +82,7 @@ def _by_names(shapes: Mapping[str, Shape]) -> Iterator[tuple[str, str]]:
             for wanted in own - others:
                 if found >= wanted:
                     where = f"{module}." if module else ""
-                    yield framework, f"{shown(where)}{min(wanted)} is its name"
+                    yield framework, f"{framework} alone has the name {shown(where)}{min(wanted)}"
 
 
 def _words(form: Conventions) -> set[frozenset[str]]:

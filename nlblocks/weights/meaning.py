@@ -8,7 +8,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Literal
 
-from nlblocks.weights.evidence import CONV1D, Evidence, family
+from nlblocks.weights.evidence import Evidence, family
 
 Meaning = Literal["linear", "plain", "unknown"]
 """A "linear" weight is turned between frameworks that lay it out differently, a "plain" tensor is the same in both."""
@@ -16,15 +16,15 @@ Meaning = Literal["linear", "plain", "unknown"]
 _LINEAR = re.compile(
     r"(.*_)?(fc|linear|lin|dense|proj|projection|head|classifier|mlp|ffn|query|key|value|qkv|kv|out|output|logits"
     r"|lm_head|squeeze|excitation|extract|reduction|w[qkvoi]|to_[qkv]|c_attn|c_fc|c_proj|gate|up|down"
-    r"|w[123]|score|dense_h_to_4h|dense_4h_to_h|Wqkv)(_layers?|_proj)?_?\d*",
+    r"|w[123]|score|dense_h_to_4h|dense_4h_to_h|Wqkv|pooler|project(or)?|transform|prediction)(_layers?|_proj)?_?\d*",
     re.IGNORECASE,
 )
 _ATTENDED = ("query", "key", "value", "kv", "key_value", "q", "k", "v", "o")
 _TABLE = re.compile(r".*(emb(?!er|l[ey])|wte|wpe|lookup|codebook|vocab).*", re.IGNORECASE)  # no member, no ensemble
 _NUMBERED = re.compile(
     r"(.*_)?(w|words?|tok|tokens?|chars?|sub_?words?|pos|positions?|positional|type|segments?|sent(ence)?|lang(uage)?"
-    r"|query|speakers?|spk|items?|users?|entity|row|col|x_position|y_position|h_position|w_position|task_type)"
-    r"_?emb(ed)?(ding)?s?(_layer)?|(.*_)?embed_(tokens?|positions?)|wte|wpe|embed_in|(.*_)?vocab(ulary)?_?emb\w*"
+    r"|query|speakers?|spk|items?|users?|entity|row|col|x_position|y_position|h_position|w_position|task_type|point|mask)"
+    r"_?emb(ed)?(ding)?s?(_layer)?|(.*_)?(cls|mask|iou|query)_?tokens?|(.*_)?embed_(tokens?|positions?)|wte|wpe|embed_in|(.*_)?vocab(ulary)?_?emb\w*"
     r"|(.*_)?codebook|lookup(_table)?|embedding_table|relative_attention_bias|shared",
     re.IGNORECASE,
 )
@@ -42,7 +42,6 @@ SQUARE = (
 IN_OUT = "[in, out] by its bias, as the Conv1D of GPT-2: kept; if it is a Linear's, --as '{}=linear'"
 READ = "without a bias, and what it gives is a width of the model: taken for a Linear; if a table, --as '{}=embedding'"
 TABLE = "taken for a table by its name and its width, which a Linear may have too: if it is one, --as '{}=linear'"
-NANO = "taken for Linears; where the other code has GPT-2's Conv1D, --as '{}=conv1d'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +76,7 @@ def _with_bias(module: str, file: Evidence) -> Judged:
         if module not in file.lying:
             return Judged("unknown")
         if file.lying[module] == file.in_out:
-            told = file.in_out and family(module) == "c_"
-            return Judged("linear", NANO if told else "")
+            return Judged("unknown" if _either_gpt(module, file) else "linear")
         conv1d = family(module) == "c_" and not file.in_out
         return Judged("plain", IN_OUT) if conv1d and _backwards(module, file) else Judged("unknown")
     if file.bias(module) != (rows,):
@@ -89,9 +87,8 @@ def _with_bias(module: str, file: Evidence) -> Judged:
     if any(stack(module) == stack(other) for other, in_out in file.lying.items() if in_out != file.in_out):
         return Judged("unknown")
     if any(stack(module) == stack(other) for other in file.lying) or not word or _LINEAR.fullmatch(word):
-        if family(module) == "c_":
-            return Judged("linear", NANO) if file.in_out else Judged("linear" if file.lying else "unknown")
-        return Judged("linear")
+        unsure = _either_gpt(module, file) if file.in_out else family(module) == "c_" and not file.lying
+        return Judged("unknown" if unsure else "linear")
     if _GRAPH.fullmatch(word):
         return Judged("unknown")
     return Judged("linear", "" if module.rpartition(".")[2].isdigit() else SQUARE)
@@ -115,8 +112,6 @@ def _alone(module: str, file: Evidence) -> Judged:
         return Judged("unknown" if not beside or _against(module, file) else "linear")
     if not _LINEAR.fullmatch(word) or _against(module, file):
         return Judged("unknown")
-    if CONV1D.fullmatch(word) and file.in_out:
-        return Judged("linear", NANO)
     return Judged("linear")
 
 
@@ -161,6 +156,12 @@ def _against(module: str, file: Evidence) -> bool:
     """Whether what a layer of that name reads or writes speaks against the layout that the file is said to have."""
     in_out = file.by_role(module)
     return in_out is not None and in_out != file.in_out
+
+
+def _either_gpt(module: str, file: Evidence) -> bool:
+    """Whether it is open what a GPT-2 has in the other code: nanoGPT has Linears, others Conv1Ds with a bias."""
+    names = {other.rpartition(".")[2] for other in file.matrices} if file.in_out and family(module) == "c_" else set()
+    return "c_attn" in names
 
 
 def _backwards(module: str, file: Evidence) -> bool:

@@ -15,7 +15,7 @@ from nlblocks.weights.evidence import family
 _NORM = re.compile(
     r"(.*_)?(ln|gn|bn|rms)_?\d*|(.*_)?((layer|group|rms|batch)_?)?norms?(_.*|_?\d*d?)|ln_.*|(.*_)?scale_?\d*", re.I
 )
-_OTHER_NORM = re.compile(r"(.*_)?(ln|gn|(layer|group|rms)_?norms?)(_f)?_?\d*d?|ln_.*|group_?norms?.*", re.I)
+_OTHER_NORM = re.compile(r".*(lay(e)?r_?norm|group_?norm|rms_?norm).*|(.*_)?(ln|gn)(_.*|\d*)", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _elsewhere(work: Conversion, prefix: str) -> bool:
 
 
 def _beside(work: Conversion, prefix: str) -> Iterator[Shape]:
-    """The weights of several axes next to a module: in a Sequential the last before it, else those of its siblings."""
+    """The weights of several axes next to a module: in a Sequential the last before it, else those beside it."""
     parent, _, place = prefix.removesuffix(".").rpartition(".")
     start = f"{parent}." if parent else ""
     if place.isdecimal() and len(place) <= 9:
@@ -129,7 +129,7 @@ def _beside(work: Conversion, prefix: str) -> Iterator[Shape]:
                 yield found[-1 if step < 0 else 0]
                 return
     siblings = [shape for module, shape in work.weights.items() if module.rpartition(".")[0] == parent]
-    yield from siblings or list(work.weights.values())
+    yield from siblings or (_under(work, start) if start else []) or list(work.weights.values())
 
 
 def _under(work: Conversion, start: str) -> list[Shape]:
