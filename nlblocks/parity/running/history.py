@@ -61,7 +61,15 @@ class _Watched:
                     given.update(self._gradients({name: parameter}, before))
 
         with self._lab.stepping(told):
-            self.made.step()
+            try:
+                self.made.step()
+            except TypeError as error:
+                if "'closure'" not in str(error):
+                    raise
+                raise Refused(
+                    f"the optimiser is {type(self.made).__name__}, whose step asks for a closure to compute the loss "
+                    "anew: no steps of it are compared"
+                ) from None
         self.settings.append(settings)
         self.produced.append({name: before[name] for name in given if name in before})
         self.given.append(given)

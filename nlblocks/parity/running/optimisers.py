@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -118,23 +117,9 @@ def checked(maker: Maker) -> Maker:
                 f"the optimiser is a {type(made).__name__}, which has no step(); "
                 "give a function from a list of parameters to an optimiser"
             )
-        if _asks(made.step):
-            raise Refused(
-                f"the optimiser is {type(made).__name__}, whose step asks for a closure to compute the loss anew: "
-                "no steps of it are compared"
-            )
         return made
 
     return make
-
-
-def _asks(step: Callable[..., Any]) -> bool:
-    """Whether a step cannot be made without an argument."""
-    try:
-        given = inspect.signature(step).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in given)
 
 
 def native(framework: str, settings: Settings) -> Maker:

@@ -227,6 +227,23 @@ def test_what_computes_the_loss_anew_is_refused_by_name() -> None:
     assert "on the left the optimiser is LBFGS, whose step asks for a closure" in str(report)
 
 
+def test_an_optimiser_whose_step_a_schedule_wraps_is_none_of_these() -> None:
+    class Decayed(T.SGD):
+        def __init__(self, parameters: Any, end: float) -> None:
+            super().__init__(parameters, lr=0.1)
+            self.schedule = T.lr_scheduler.LinearLR(self, 1.0, end, 4)
+
+        def step(self, closure: Any = None) -> Any:
+            loss = super().step(closure)
+            self.schedule.step()
+            return loss
+
+    assert compared(lambda p: Decayed(p, 1.0), lambda p: Q.SGD(0.1, parameters=p))
+    report = compared(lambda p: Decayed(p, 0.5), lambda p: Q.SGD(0.1, parameters=p))
+    assert report.finding.cause == "optimiser.schedule"
+    assert "so the difference falls" in report.finding.explanation
+
+
 def test_a_rule_of_the_users_own_is_held_to_the_same_steps() -> None:
     class Own(torch.optim.Optimizer):
         def __init__(self, parameters: Any, lr: float) -> None:
