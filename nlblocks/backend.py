@@ -117,6 +117,15 @@ class Host(Backend, Protocol):
     def build_at(self, spec: BlockSpec, *, seed: int, model: Any, site: Any) -> Any:
         """The block of a spec with the dtype and device of a module of the model."""
 
+    def saved(self, model: Any) -> dict[str, Any]:
+        """The tensors of a model's checkpoint, by the names that the framework's own loader takes."""
+
+    def restore(self, model: Any, arrays: Mapping[str, Array]) -> None:
+        """Write arrays, by these names and of the same shapes, into a model in its own dtypes."""
+
+    def layers(self, model: Any) -> dict[str, str]:
+        """The layers of the framework's own whose kind their tensors may not tell, by path: "linear", "embedding"."""
+
     def plug(self, model: Any, path: str, module: Any, *, name: str, where: Where) -> Callable[[], object]:
         """Put a module, in its site's mode, at a path; under ``name`` unless it replaces. Returns what undoes it."""
 

@@ -6,7 +6,7 @@ Written once, over what a framework with modules, children in a dict and forward
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Any, ClassVar
@@ -28,12 +28,14 @@ class ModuleHost(ABC):
         tensor_type: The class of all tensors.
         sequential: The container that runs its children in order.
         containers: Containers that run their children themselves.
+        kinds: What a conversion calls its own layers (:data:`nlblocks.weights.answers.KINDS`).
     """
 
     module_type: ClassVar[type[Any]]
     tensor_type: ClassVar[type[Any]]
     sequential: ClassVar[type[Any]]
     containers: ClassVar[tuple[type[Any], ...]]
+    kinds: ClassVar[Mapping[type[Any], str]]
 
     @abstractmethod
     def children(self, module: Any) -> dict[str, Any]:
@@ -83,6 +85,14 @@ class ModuleHost(ABC):
             if child is not None:
                 found |= {f"{name}.{path}" if path else name: module for path, module in self.modules(child).items()}
         return found
+
+    def layers(self, model: Any) -> dict[str, str]:
+        return {
+            path: kind
+            for path, module in self.modules(model).items()
+            for cls, kind in self.kinds.items()
+            if isinstance(module, cls)
+        }
 
     def observe(self, model: Any, modules: Sequence[Any], example: Any, *, attention: bool = False) -> list[list[Call]]:
         calls: list[list[Call]] = [[] for _ in modules]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from itertools import chain
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import paddle
 from paddle import Tensor, nn
 
-from nlblocks.backend import mirrored
+from nlblocks.backend import Array, mirrored
 from nlblocks.host import ModuleHost, Undo
 from nlblocks.specs.base import BlockSpec
 from nlblocks_paddle.block import Block, deferred_initialisation
@@ -23,12 +23,25 @@ class PaddleHost(ModuleHost):
     tensor_type = Tensor
     sequential = nn.Sequential
     containers = (nn.Sequential, nn.LayerList, nn.LayerDict)
+    kinds = {  # noqa: RUF012
+        nn.Linear: "linear", nn.Embedding: "embedding", nn.PReLU: "prelu", nn.LayerNorm: "layer_norm",
+        nn.GroupNorm: "group_norm", nn.Bilinear: "bilinear",
+        **dict.fromkeys((nn.InstanceNorm1D, nn.InstanceNorm2D, nn.InstanceNorm3D), "instance_norm"),
+    }  # fmt: skip
 
     def children(self, module: nn.Layer) -> dict[str, Any]:
         return module._sub_layers
 
     def tensors_of(self, module: nn.Layer) -> Iterator[Tensor]:
         return chain(module.parameters(), module.buffers())
+
+    def saved(self, model: nn.Layer) -> dict[str, Tensor]:
+        return dict(model.state_dict())
+
+    def restore(self, model: nn.Layer, arrays: Mapping[str, Array]) -> None:
+        own = self.saved(model)
+        for name, array in arrays.items():
+            own[name].set_value(paddle.to_tensor(array, place=own[name].place).astype(own[name].dtype))
 
     def empty(self) -> Tensor:
         return paddle.empty([0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from itertools import chain
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nlblocks.backend import mirrored
+from nlblocks.backend import Array, mirrored
 from nlblocks.host import ModuleHost, Undo
 from nlblocks.specs.base import BlockSpec
 from nlblocks_torch.block import Block, deferred_initialisation
@@ -23,12 +23,25 @@ class TorchHost(ModuleHost):
     tensor_type = Tensor
     sequential = nn.Sequential
     containers = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+    kinds = {  # noqa: RUF012
+        nn.Linear: "linear", nn.Embedding: "embedding", nn.PReLU: "prelu", nn.LayerNorm: "layer_norm",
+        nn.GroupNorm: "group_norm", nn.Bilinear: "bilinear",
+        **dict.fromkeys((nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d), "instance_norm"),
+    }  # fmt: skip
 
     def children(self, module: nn.Module) -> dict[str, Any]:
         return module._modules
 
     def tensors_of(self, module: nn.Module) -> Iterator[Tensor]:
         return chain(module.parameters(), module.buffers())
+
+    def saved(self, model: nn.Module) -> dict[str, Tensor]:
+        return {name: value for name, value in model.state_dict().items() if isinstance(value, Tensor)}
+
+    def restore(self, model: nn.Module, arrays: Mapping[str, Array]) -> None:
+        own = self.saved(model)  # on the model's own memory
+        for name, array in arrays.items():
+            own[name].copy_(torch.as_tensor(array))
 
     def empty(self) -> Tensor:
         return torch.empty(0)

@@ -43,6 +43,7 @@ TARGET = (
 @click.option("--keep-weights", is_flag=True, help="Do not make constant weights random.")
 @click.option("--no-transfer", is_flag=True, help="Compare the models with the weights they have.")
 @click.option("--eval-only", is_flag=True, help="Compare the evaluation forward only.")
+@click.option("--initialisation", is_flag=True, help="Compare how two models just built are initialised as well.")
 @click.option("--optimiser", multiple=True, metavar="NAME", help=OPTIMISER)
 @click.option(
     "--steps", type=int, help="Steps of training to compare: 3 with --optimiser; else one, of sgd; 0 for none."
@@ -55,7 +56,7 @@ TARGET = (
 def compare(
     ctx: click.Context, left: str, right: str, inputs: tuple[str, ...], report_file: Path | None, seed: int,
     rename: tuple[str, ...], keep_weights: bool, no_transfer: bool, eval_only: bool, optimiser: tuple[str, ...],
-    steps: int | None, accept: tuple[str, ...], target: tuple[str, ...],
+    steps: int | None, accept: tuple[str, ...], target: tuple[str, ...], initialisation: bool,
 ) -> None:  # fmt: skip
     """Find whether two models are the same program, and if not, where and why.
 
@@ -88,6 +89,7 @@ def compare(
             report = compare_models(
                 *models, given, rename=pairs, seed=seed, randomise=not keep_weights, transfer=not no_transfer,
                 training=not eval_only, steps=steps, optimiser=rule, accept=accept, targets=_targets(target),
+                initialisation=initialisation,
                 progress=say,
             )  # fmt: skip
     _show(report, report_file)
@@ -171,7 +173,9 @@ def _captures(
     from nlblocks.parity.capturing import load_capture
     from nlblocks.parity.compare_captures import compare_captures
 
-    made = "inputs", "seed", "keep_weights", "no_transfer", "eval_only", "optimiser", "steps", "target"
+    made = (
+        "inputs", "seed", "keep_weights", "no_transfer", "eval_only", "initialisation", "optimiser", "steps", "target",
+    )  # fmt: skip
     refuse_options(ctx, "a capture holds what was run", *made)
     if not _is_capture(left):
         raise InputError(f"give the capture first: nlblocks compare {right} {left}")

@@ -17,7 +17,7 @@ def compare(
     left: Any, right: Any, inputs: Any, *, rename: Rename | None = None, seed: int = 0, randomise: bool = True,
     transfer: bool = True, training: bool = True, steps: int | None = None, accept: Collection[str] = (),
     optimiser: str | tuple[Any, Any] | None = None, targets: Collection[int | str] | int | str = (),
-    progress: Callable[[str], None] | None = None,
+    initialisation: bool = False, progress: Callable[[str], None] | None = None,
 ) -> LabReport:  # fmt: skip
     """Whether two models, of any two frameworks, are the same program; if not, where they part and why.
 
@@ -37,6 +37,7 @@ def compare(
         randomise: Make constant tensors (zero gates, fresh statistics) random; False keeps every weight as it is.
         transfer: False keeps each model's own weights; differing ones are then a finding.
         training: False compares the evaluation forward only.
+        initialisation: Of models that were just built, whether their initialisers are alike; said without transfer too.
         steps: How many optimiser steps to compare: unless given, 3 with ``optimiser``, and one without.
         optimiser: "sgd" (the default), "momentum", "adam" or "adamw", made natively on both sides, with settings if
             wanted, e.g. "adam:lr=0.01,eps=1e-6"; or a pair of functions from a list of parameters to an optimiser.
@@ -65,9 +66,9 @@ def compare(
     judge = Judge(a, b, pairing, seed, accept)
     if refitted:
         judge.report.find(Finding(phase="eval forward", place="output", severity="note", explanation=refitted))
+    if initialisation or not transfer:
+        judge.report.initialise(pairing.initialised((a.own, b.own)), listed=initialisation)
     judge.judge(transferred=transfer, training=training, steps=plans[0] is not None)
-    if training and a.inputs.ungraded:
-        judge.report.skip(a.inputs.ungraded)
-    if untrained:
-        judge.report.skip(f"training, because {untrained}: forward in evaluation alone was compared")
-    return judge.build(LabReport, a.shapes, time.perf_counter() - start)
+    plain = f"training, because {untrained}: forward in evaluation alone was compared" if untrained else ""
+    judge.report.skip(*filter(None, (a.inputs.ungraded if training else "", plain)))
+    return judge.build(LabReport, a.shapes, time.perf_counter() - start, (structures[0].lines, structures[1].lines))

@@ -28,7 +28,8 @@ def compare_captures(
     pairing = pair(left.structure, right.structure, rename, trained).weighed((left.state, right.state))
     judge = Judge(left, right, pairing, left.seed, accept)
     judge.judge(transferred=False, training=True, steps=True)
-    return judge.build(LabReport, tuple(a.shape for a in left.inputs), time.perf_counter() - start)
+    shapes, lines = tuple(a.shape for a in left.inputs), (left.structure.lines, right.structure.lines)
+    return judge.build(LabReport, shapes, time.perf_counter() - start, lines)
 
 
 def _check(left: Capture, right: Capture) -> None:

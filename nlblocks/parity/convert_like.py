@@ -44,10 +44,12 @@ def convert_like(
     a, b = Subject.both(left, right, inputs, seed, progress)
     training = not (a.untrained or b.untrained)
     trained = (lambda: (a.in_training(), b.in_training())) if training else None
-    pairing = pair(*Subject.structures(a, b, training=training), rename, trained).weighed((a.own, b.own))
+    structures = Subject.structures(a, b, training=training)
+    lines = structures[0].lines, structures[1].lines
+    pairing = pair(*structures, rename, trained).weighed((a.own, b.own))
     pairing = pairing.filed((a.filed, b.filed), (a.own, b.own))
     plan = pairing.conversion(tensors, record)
     states = pairing.traced(tensors, 0), pairing.traced(plan.tensors, 1)
     judge = Judge(a.with_state({**a.own, **states[0]}), b.with_state({**b.own, **states[1]}), pairing, seed)
     judge.judge(transferred=True, training=False, steps=False)
-    return Converted(plan, b.framework, judge.build(LabReport, a.shapes, time.perf_counter() - start))
+    return Converted(plan, b.framework, judge.build(LabReport, a.shapes, time.perf_counter() - start, lines))

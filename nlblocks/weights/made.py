@@ -10,8 +10,17 @@ import numpy as np
 from nlblocks.backend import Array
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape
-from nlblocks.weights.files import Made, Tensor
+from nlblocks.weights.files import DTYPES, Made, Tensor, in_memory
+from nlblocks.weights.files.dtypes import of_array
 from nlblocks.weights.files.tensors import Piece, Stored
+
+
+def as_tensor(array: Array, dtype: str = "") -> Tensor:
+    """A tensor of an array. Where ``dtype`` is bfloat16, float32 holds its values: they get their bits again."""
+    if dtype.endswith("bfloat16") and array.dtype == np.float32:
+        bits = np.ascontiguousarray(array).reshape(array.shape).view(np.uint32)
+        return in_memory((bits >> 16).astype(np.uint16), DTYPES["bfloat16"])
+    return in_memory(array, of_array(array))
 
 
 def turned(tensor: Tensor) -> Tensor:

@@ -6,44 +6,58 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from nlblocks.backend import DTYPES, Array, Backend, DType, backend_of, current, get
+from nlblocks.backend import DTYPES, Backend, DType, backend_of, current, get
 from nlblocks.blocks import build
 from nlblocks.conventions import conventions_of
 from nlblocks.errors import InputError, file_path
 from nlblocks.specs.base import BlockSpec, spec_from_dict
 from nlblocks.weights import dialects
-from nlblocks.weights.files import Tensor, in_memory, write_checkpoint
+from nlblocks.weights.files import Tensor, write_checkpoint
 from nlblocks.weights.files.checkpoint import Checkpoint
-from nlblocks.weights.files.dtypes import DTYPES as FILE_DTYPES
-from nlblocks.weights.files.dtypes import of_array
 from nlblocks.weights.files.writing import LAYOUTS, format_of
-from nlblocks.weights.made import turned
+from nlblocks.weights.made import as_tensor, turned
 from nlblocks.weights.state import checked_state, load_state, state_of
+from nlblocks.weights.whole import save_model
 
 
 def save(module_or_state: Any, path: str | Path, spec: BlockSpec | None = None) -> None:
-    """Write a block, or a canonical state with its ``spec``, to .safetensors, .pth/.pt/.bin or .pdparams.
+    """Write a block, a canonical state with its ``spec``, or a model, to .safetensors, .pth/.pt/.bin or .pdparams.
+
+    A model is any of the user's, such as one that holds our blocks: their specs go into the file, and
+    ``nlblocks.load(path, into=model)`` loads it into the same model of either framework.
 
     The spec goes into the file, so that :func:`nlblocks.load` needs nothing else. dtypes are kept, bfloat16 included. A
     .pdparams file has Paddle's layout (Linear weights [in, out]), the others torch's, so that each framework's own
     loader can read it. The file appears whole or not at all.
     """
     path = file_path(path)
+    if spec is None and _is_model(module_or_state):
+        save_model(module_or_state, path)
+        return
     if isinstance(module_or_state, Mapping):
         if not isinstance(spec, BlockSpec):
             raise InputError(f"save: a state needs its spec, received {spec!r}; give spec=... or save the module")
-        state, bfloat16 = checked_state(spec, module_or_state), False
+        state, dtype = checked_state(spec, module_or_state), ""
     else:
         backend = backend_of(module_or_state)
         if spec is not None and spec != module_or_state.spec:
             raise InputError("save: spec is not the module's own; leave it out")
-        spec, bfloat16 = module_or_state.spec, backend.dtype(module_or_state) == "bfloat16"
+        spec, dtype = module_or_state.spec, backend.dtype(module_or_state)
         state = state_of(module_or_state)
     layout = LAYOUTS[format_of(path)]
-    tensors: dict[str, Tensor] = {name: _tensor(array, bfloat16) for name, array in state.items()}
+    tensors: dict[str, Tensor] = {name: as_tensor(array, dtype) for name, array in state.items()}
     write_checkpoint(path, _out_in(spec, tensors, layout), layout=layout, spec=spec.to_dict())
+
+
+def _is_model(value: Any) -> bool:
+    """Whether it is a model of a framework's, and no block."""
+    if isinstance(value, Mapping):
+        return False
+    try:
+        backend_of(value)
+    except InputError:
+        return callable(getattr(value, "state_dict", None))
+    return False
 
 
 def built(
@@ -75,14 +89,6 @@ def built(
     module = build(spec, backend=chosen, dtype=dtype)
     load_state(module, checked)
     return module
-
-
-def _tensor(array: Array, bfloat16: bool) -> Tensor:
-    """A float32 array that holds bfloat16 values becomes bfloat16 again: the upper half of its bits."""
-    if bfloat16 and array.dtype == np.float32:
-        bits = np.ascontiguousarray(array).reshape(array.shape).view(np.uint32)
-        return in_memory((bits >> 16).astype(np.uint16), FILE_DTYPES["bfloat16"])
-    return in_memory(array, of_array(array))
 
 
 def _out_in(spec: BlockSpec, tensors: dict[str, Tensor], layout: str) -> dict[str, Tensor]:

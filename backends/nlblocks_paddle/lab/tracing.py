@@ -222,6 +222,15 @@ class PaddleTracer(Tracer):
         optimiser.step()
         optimiser.clear_grad()
 
+    def argument(self, setting: vocabulary.Setting, value: Any) -> str:
+        if setting.name == "momentum":
+            value = round(1.0 - float(value), 12)
+        elif setting.name == "count_include_pad":
+            return f"exclusive={not value}"
+        elif setting.name == "approximate":
+            value = value == "tanh"
+        return super().argument(setting, value)
+
     def message(self, error: Exception) -> str:
         """One line, without Paddle's own stack and places in its source."""
         text = str(error)

@@ -137,6 +137,7 @@ def _finding(
         after=(graphs[0].around(left, -1), graphs[1].around(right, -1)),
         before=(graphs[0].around(left, 1), graphs[1].around(right, 1)),
         operation=operation,
+        sites=(left.site if left else "", right.site if right else ""),
         error=error,
         error_explained=rest,
     )
@@ -241,7 +242,7 @@ def scaled(at: GradientHypothesis) -> Guess | None:
     rest = float(np.abs(mine * factor - theirs).max() / np.abs(theirs).max())
     if not (rest < CEILING and abs(factor - 1) > NO_FACTOR):
         return None
-    return "gradient.scale", f"the right's gradient is {factor:.6g} times the left's; with it {rest:.0e} is left", rest
+    return "gradient.scale", f"the left's gradient times {factor:.6g} is the right's; with it {rest:.0e} is left", rest
 
 
 def _elements_apart(gradients: tuple[Array, Array]) -> Array:

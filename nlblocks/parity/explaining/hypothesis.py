@@ -46,6 +46,8 @@ class Explanation:
     """Tensors of the left and of the right that would be the same, had both sides done the same: the nearest first."""
     extra: str = ""
     """The side on which the operation is one that the other side lacks."""
+    settings: tuple[vocabulary.Setting, ...] = ()
+    """The attributes that differ, where it is these."""
 
     @property
     def sentence(self) -> str:
@@ -54,6 +56,12 @@ class Explanation:
         if self.before is None:
             return f"{self.text}; so the two sides meet to {self.after:.0e}"
         return f"{self.text}; so the difference falls from {self.before:.0e} to {self.after:.0e}"
+
+
+def beside(side: str, mine: object, theirs: object) -> str:
+    """What one side has and what the other: the left's comes first."""
+    left, right = (mine, theirs) if side == "left" else (theirs, mine)
+    return f"{left} on the left, {right} on the right"
 
 
 def computed(kind: str, arrays: Mapping[str, Array], attrs: Mapping[str, Any]) -> Array | None:

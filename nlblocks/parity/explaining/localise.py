@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from nlblocks.parity.explaining.decomposed import decomposed
 from nlblocks.parity.explaining.explain import explain
@@ -132,7 +133,15 @@ def _finding(
         operation=(str(left or ""), str(right or "")),
         error=error,
         error_explained=found.after if found else None,
+        settings=found.settings if found else (),
+        lacking=_lacking(found),
+        sites=(left.site if left else "", right.site if right else ""),
     )
+
+
+def _lacking(found: Explanation | None) -> Literal["left", "right", ""]:
+    """The side that lacks what the other does."""
+    return "" if found is None or not found.extra else "right" if found.extra == "left" else "left"
 
 
 def _unexplained(left: Op | None, right: Op | None) -> str:

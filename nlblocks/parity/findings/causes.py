@@ -317,7 +317,11 @@ CAUSES = Causes({
     "parameters.misplaced": Cause("a weight of a file turned, or in another's place",
         "write each weight into the file as the layer keeps it, and where its operator takes it"),
     "parameters.values": Cause("paired parameters of different value (captures made with other weights)",
-        "load the same weights into both models"),
+        "load the same weights into both: report.pairing.convert(state) makes the right's checkpoint of the left's; of "
+        "two models just built, initialisation=True (--initialisation) says how their initialisers differ"),
+    "parameters.initialiser": Cause("paired parameters that are initialised otherwise",
+        "give the right's layer the left's initialiser (torch: nn.init, Paddle: weight_attr= and bias_attr= of "
+        "nn.initializer): the frameworks' own layers draw from other distributions"),
     "input.rejected": Cause("one model raises on this input",
         "give inputs that both models take, or mend the model that raises"),
     "values.not_finite": Cause("NaN or infinity",

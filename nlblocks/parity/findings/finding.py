@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from nlblocks.parity.tracing.vocabulary import Setting
+
 Place = Literal["layer", "between", "parameters", "attributes", "buffers", "output"]
 Phase = Literal[
     "pairing", "eval forward", "train forward", "backward", "buffers", "training", "float32", "float32 train"
@@ -23,6 +25,9 @@ class Finding:
     ``error`` is the relative difference and ``error_explained`` what is left of it with the cause taken away.
     A ``note`` is something the user should know that does not make the report false. ``rank`` counts the faults that
     were found before this one, and that one side was helped over to find it.
+    ``settings`` are the attributes that differ, where it is these, and ``lacking`` the side that does not do what the
+    other does. ``lines`` are the lines of both sides' code, such as ``net.py:31``, that call the operation; ``sites``
+    name the two calls. ``mend`` says what to write on the right so that it does what the left does.
     """
 
     phase: Phase
@@ -38,9 +43,16 @@ class Finding:
     error: float | None = None
     error_explained: float | None = None
     rank: int = 0
+    settings: tuple[Setting, ...] = ()
+    lacking: Literal["left", "right", ""] = ""
+    sites: tuple[str, str] = ("", "")
+    lines: tuple[str, str] = ("", "")
+    mend: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        found = asdict(self)
+        del found["sites"]
+        return found
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -56,8 +68,13 @@ class Finding:
             return f"layer {_pair(self.layer_left, self.layer_right, 'the model itself')}"
         return f"{self.place} of {_pair(self.layer_left, self.layer_right, 'the model')}"
 
+    @property
+    def at(self) -> str:
+        """The lines of both sides' code, "" where neither is known."""
+        return " / ".join(line or "?" for line in self.lines) if any(self.lines) else ""
+
     def __str__(self) -> str:
-        head = f"{self.phase}, {self.where}"
+        head = f"{self.phase}, {self.where}{f' ({self.at})' if self.at else ''}"
         return f"{head}: {self.explanation or self.cause or 'different, and no known cause explains it'}"
 
 

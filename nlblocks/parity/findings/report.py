@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from nlblocks.numerics import Comparison
 from nlblocks.parity.findings.finding import Finding
+from nlblocks.parity.findings.roots import Root, roots
 from nlblocks.parity.pairing import Pairing
 
 Verdict = Literal["same", "different", "not compared"]
@@ -18,7 +19,9 @@ class ReportData:
     """All that was found, in the order in which it was.
 
     ``undecided`` is what should have been judged and could not be: with it there is no verdict that the two are the
-    same. ``not_compared`` is what was not asked for, or follows from what is said.
+    same. ``not_compared`` is what was not asked for, or follows from what is said. ``helped`` are the places where
+    evaluation differs and the right was given what the left has, in training, to see what else differs.
+    ``initialisation`` are the initialisers of each pair of tensors, where they were asked for.
     """
 
     left: str
@@ -34,6 +37,8 @@ class ReportData:
     optimisers: tuple[str, str] = ("", "")
     not_compared: list[str] = field(default_factory=list)
     undecided: list[str] = field(default_factory=list)
+    helped: str = ""
+    initialisation: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
 
     def __bool__(self) -> bool:
@@ -41,7 +46,12 @@ class ReportData:
 
     @property
     def verdict(self) -> Verdict:
-        """Silence is never a pass: "same" only where all was judged and agrees, or is accepted."""
+        """Silence is never a pass: "same" only where all was judged and agrees, or is accepted.
+
+        Where one model raises on the inputs however it is run, and nothing before explains it, nothing was compared.
+        """
+        if self.faults and not self.comparisons and all(f.cause == "input.rejected" for f in self.faults):
+            return "not compared"
         failed = [c for c in self.comparisons if not (c.passed or c.accepted)]
         if self.faults or any(not c.undecided for c in failed):
             return "different"
@@ -59,10 +69,23 @@ class ReportData:
         runs = [f for f in faults if f.phase != "pairing"]
         explained = [f for f in runs if f.cause is not None]
         values = [f for f in faults if f.cause == "parameters.values"]
-        if explained and explained[0].place == "layer" and any(_at(f, explained[0]) for f in values):
+        own = explained[:1] if explained and explained[0].cause != "parameters.values" else []
+        if own and own[0].place == "layer" and any(_at(f, own[0]) for f in values):
             values = []  # the explanation says more about the same layer
         ordered = [*values, *explained, *[f for f in faults if f.cause is not None], *runs, *faults]
         return ordered[0] if ordered else None
+
+    @property
+    def roots(self) -> list[Root]:
+        """The findings by what there is to mend, the one to read first at the head, the same elsewhere under it."""
+        return roots(self.findings, self.finding)
+
+    def words_of_help(self, phase: str, *, agree: bool) -> str:
+        """What the verdict on the training forward means where evaluation differs; "" where it means what it says."""
+        if not self.helped or phase != "train forward":
+            return ""
+        given = f"with the right given what the left has at {self.helped}"
+        return f"{given}: what else was compared agrees" if agree else f"{given}: something else differs as well"
 
     def worst(self, phase: str) -> float | None:
         """The largest relative difference in a phase, infinity for a problem; None where nothing was compared."""
@@ -76,11 +99,19 @@ class ReportData:
         found = [c for c in self.comparisons if c.phase == phase]
         return max(found, key=lambda c: (bool(c.difference.problem), c.difference.relative), default=None)
 
+    def _findings(self) -> list[dict[str, Any]]:
+        """The findings, each with the position of its root."""
+        places = {id(finding): place for place, finding in enumerate(self.findings)}
+        over = {id(finding): places[id(root.finding)] for root in self.roots for finding in root.under}
+        return [{**finding.to_dict(), "root": over.get(id(finding))} for finding in self.findings]
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, JSON-ready; NaN and infinity become null in a file.
 
         ``verdict`` is "same", "different" or "not compared", ``same`` whether it is the first; ``finding`` what to read
-        first (null where nothing is wrong), ``findings`` all of them, ``not_compared`` what the verdict does not cover,
+        first (null where nothing is wrong), ``findings`` all of them, each with what to do about it (``mend``), the
+        lines of both sides' code (``lines``) and the position of the one that it stands under (``root``, null where it
+        is one itself), ``not_compared`` what the verdict does not cover,
         ``undecided`` what kept it from being reached. ``comparisons`` has a row per tensor (phase, group, name, dtype,
         passed, explained, accepted, undecided, problem, relative, error, scale, noise, ratio, index, values; a complex
         value is its two parts), ``accept`` are the causes that were accepted, ``layers`` has a row per operation of the
@@ -99,7 +130,9 @@ class ReportData:
             "inputs": [list(s) for s in self.shapes],
             "seconds": self.seconds,
             "finding": self.finding.to_dict() if self.finding else None,
-            "findings": [finding.to_dict() for finding in self.findings],
+            "findings": self._findings(),
+            "helped": self.helped,
+            "initialisation": self.initialisation,
             "comparisons": [comparison.to_dict() for comparison in self.comparisons],
             "layers": self.layers,
             "steps": [{"step": s, "error": e, "tensor": n} for s, e, n in self.steps],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from nlblocks.parity.findings import CAUSES, Finding
 from nlblocks.parity.matching import ByDigest
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.tracing import Op, Trace, vocabulary
+from nlblocks.parity.tracing.vocabulary import Setting
 
 AUDITED = {
     "batch_norm": ("momentum", "eps"), "layer_norm": ("eps",), "group_norm": ("eps", "groups"),
@@ -28,7 +30,8 @@ def audit(left: Trace, right: Trace, pairs: Pairing) -> Iterator[Finding]:
     by_digest = ByDigest(left, right, CEILING)
     for op, partner, name, values in _differing(by_digest, pairs):
         text = f"{op.kind} {name}: {values[0]} on the left, {values[1]} on the right"
-        yield _finding(by_digest, op, partner, CAUSES.of(op.kind, name), text)
+        setting = Setting(kind=op.kind, name=name, left=values[0], right=values[1], function=partner.name)
+        yield replace(_finding(by_digest, op, partner, CAUSES.of(op.kind, name), text), settings=(setting,))
     for op in left.ops:
         if op.kind in vocabulary.ACTIVATIONS and op.kind not in AUDITED:
             other = next((o for o in right.ops if o.kind in vocabulary.ACTIVATIONS and _same(by_digest, op, o)), None)
@@ -62,7 +65,7 @@ def _finding(by_digest: ByDigest, op: Op, other: Op, cause: str, text: str, seve
     return Finding(
         phase="pairing", place="attributes" if op.leaf or other.leaf else "between", layer_left=op.scope,
         layer_right=other.scope, cause=cause, explanation=text, severity=severity, after=(after[0], after[1]),
-        before=(before[0], before[1]), operation=(str(op), str(other)),
+        before=(before[0], before[1]), operation=(str(op), str(other)), sites=(op.site, other.site),
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from nlblocks.parity.judging.fault_search import FaultSearch, Search
 from nlblocks.parity.judging.gradients import Gradients, at_ties, compare_gradients, frozen, near_ties, without_gradient
 from nlblocks.parity.judging.influence import without_influence
 from nlblocks.parity.judging.leftovers import not_put_back, unpaired
+from nlblocks.parity.judging.mending import Lines, mended
 from nlblocks.parity.judging.outputs import compare_outputs, first_not_finite, structure
 from nlblocks.parity.judging.own_dtype import OwnDtype
 from nlblocks.parity.judging.passes import OWN, Pass
@@ -35,7 +36,6 @@ from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.tracing import Trace
 
 R = TypeVar("R", bound=ReportData)
-HELPED = "the right is given the left's attributes and values at what was found in evaluation: what else differs"
 EVAL_ONLY = "; compare without training (training=False, --eval-only)"
 UNHELD = "steps of training, which a capture does not hold"
 
@@ -45,10 +45,9 @@ class Judge:
 
     def __init__(self, left: Side, right: Side, pairs: Pairing, seed: int, accept: Collection[str] = ()) -> None:
         self.report, self.comparer = ReportBuilder(accept), Comparer(left, right, pairs)
-        self.pairs, self.seed = pairs, seed
+        self.left, self.right, self.pairs, self.seed = left, right, pairs, seed
         self.why = Explainer(pairs, seed)
         self.search = FaultSearch(self.comparer, self.why)
-        self.left, self.right = left, right
         self._roundings = Roundings()
         self._through = False  # whether training can be judged by what evaluation gave
         self._failed = False  # whether evaluation came to no end
@@ -108,7 +107,7 @@ class Judge:
             self.report.skip("the training pass, because of what was found in evaluation")
             return
         if self.search.substitutions:
-            self.report.find(Finding(phase="train forward", place="output", severity="note", explanation=HELPED))
+            self.report.help()
         if self._trained() and self.agrees and not self._random:
             self._drawn_anew()
 
@@ -379,8 +378,9 @@ class Judge:
                 step = len(history.states) + 1
                 self._open(f"training from step {step} on", f"on the {side} {history.error}")
 
-    def build(self, kind: type[R], shapes: tuple[tuple[int, ...], ...], seconds: float) -> R:
-        """The report on what was found."""
+    def build(self, kind: type[R], shapes: tuple[tuple[int, ...], ...], seconds: float, lines: Lines) -> R:
+        """The report on what was found; ``lines`` are those of both sides' code, by site."""
+        self.report.findings = mended(self.report.findings, self.right, lines)
         for why, what in self._undecided.items():
             self.report.undecided(f"{_listed(what)}, because {why}{EVAL_ONLY if why in self._hinted else ''}")
         return self.report.build(

@@ -8,9 +8,12 @@ from typing import Any, Literal, TypeVar, cast
 
 from nlblocks.numerics import Comparison
 from nlblocks.parity.findings import CAUSES, Finding, Phase, ReportData
+from nlblocks.parity.pairing import InitialRow
 
 PLACES: dict[str, Literal["output", "buffers"]] = {"output": "output", "grad_input": "output", "buffers": "buffers"}
 """Where findings about a tensor of a group are; of others at the parameters."""
+PLACES_SAID = 2
+"""Places that are said to have been helped over."""
 COMPUTED: tuple[Phase, ...] = ("eval forward", "train forward", "backward")
 """Where a difference cannot be accepted, because the results differ by it."""
 R = TypeVar("R", bound=ReportData)
@@ -31,6 +34,8 @@ class ReportBuilder:
         self._optimisers = ("", "")
         self._not_compared: dict[str, None] = {}
         self._undecided: dict[str, None] = {}
+        self._helped = ""
+        self._initialisation: list[dict[str, Any]] = []
 
     @property
     def faults(self) -> list[Finding]:
@@ -113,6 +118,24 @@ class ReportBuilder:
             for c in self.comparisons
         ]
 
+    def help(self) -> None:
+        """From here on the right is given what the left has where evaluation differs, to see what else does."""
+        places = list(dict.fromkeys(f.where for f in self.blocking if f.phase == "eval forward"))
+        more = f" and {len(places) - PLACES_SAID} more places" if len(places) > PLACES_SAID else ""
+        self._helped = f"{', '.join(places[:PLACES_SAID])}{more}"
+
+    def initialise(self, rows: Sequence[InitialRow], *, listed: bool) -> None:
+        """What is initialised otherwise: a fault, and all are ``listed``, where the user asked; else a note."""
+        for row in rows:
+            if row.differs:
+                layers = (name.rpartition(".")[0] for name in (row.left, row.right))
+                self.find(Finding(
+                    phase="pairing", place="attributes", layer_left=next(layers), layer_right=next(layers),
+                    cause="parameters.initialiser", severity="fault" if listed else "note",
+                    explanation=f"{row.role}: {row}",
+                ))  # fmt: skip
+        self._initialisation = [row.to_dict() for row in rows] if listed else []
+
     def profile(self, layers: Iterable[dict[str, Any]]) -> None:
         """The error of every operation; the first that are told stay."""
         self._layers = self._layers or list(layers)
@@ -134,5 +157,6 @@ class ReportBuilder:
         return kind(
             accept=self.accept, findings=list(self.findings), comparisons=list(self.comparisons),
             layers=list(self._layers), steps=list(self._steps), optimisers=self._optimisers,
-            not_compared=list(self._not_compared), undecided=list(self._undecided), **rest,
+            not_compared=list(self._not_compared), undecided=list(self._undecided), helped=self._helped,
+            initialisation=self._initialisation, **rest,
         )  # fmt: skip

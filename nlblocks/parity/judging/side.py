@@ -29,6 +29,9 @@ class Side(Protocol):
     def repeatable(self) -> bool:
         """Whether it can be run in another way. What was captured ran once."""
 
+    def argument(self, setting: vocabulary.Setting, value: Any) -> str:
+        """How the side's code is told a setting: ``epsilon=1e-05``; "" where that is not known."""
+
     def holds(self, *, training: bool, dtype: str) -> bool:
         """Whether there is such a pass. A model runs any; a capture may be without."""
 

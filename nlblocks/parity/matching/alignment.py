@@ -85,11 +85,17 @@ class Alignment:
 
     def known(self, side: str, number: int) -> bool:
         """Whether a tensor has a partner, or is no result of the model at all."""
-        graph = self.graph(side)
-        if number not in graph.live or number in graph.trace.origin or self.partners(side).get(number):
-            return True
-        op = graph.producer.get(number)
-        return op is not None and op.kind in COPIES and all(self.known(side, n) for n in op.inputs)
+        graph, partners = self.graph(side), self.partners(side)
+        stack = [number]
+        while stack:
+            number = stack.pop()
+            if number not in graph.live or number in graph.trace.origin or partners.get(number):
+                continue
+            op = graph.producer.get(number)
+            if op is None or op.kind not in COPIES:
+                return False
+            stack += op.inputs
+        return True
 
     def wrong(self, side: str, seeds: Iterable[int]) -> set[int]:
         """The tensors without a partner from which a seed is reached through tensors without a partner."""

@@ -20,6 +20,7 @@ from nlblocks.parity.pairing.buffers import unlike, with_buffers
 from nlblocks.parity.pairing.converting import End, Filed, Move, bare, planned
 from nlblocks.parity.pairing.folded import Fold, candidates, confirmed
 from nlblocks.parity.pairing.fused import split_fused, split_recurrent
+from nlblocks.parity.pairing.initialisers import InitialRow
 from nlblocks.parity.pairing.loose import pair_loose
 from nlblocks.parity.pairing.matched import matched
 from nlblocks.parity.pairing.misplaced import Misplaced, misplaced
@@ -157,6 +158,10 @@ class Pairing:
     def parameters(self) -> list[tuple[str, str]]:
         """The names of tensors that are partners, in whole or in part: the left's and the right's."""
         return list(dict.fromkeys((a.name, b.name) for a, b, *_ in self.roles()))
+
+    def initialised(self, states: tuple[State, State]) -> list[InitialRow]:
+        """How both models hold each pair of tensors, side by side: to be asked of models that were just built."""
+        return [InitialRow.of(a, b, role, states) for a, b, role, *_ in self.roles()]
 
     def moved(self, source: State, target: State) -> State:
         """The right model's state ``target`` with the left's values in it; tensors of another size stay as they are.

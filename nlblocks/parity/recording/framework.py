@@ -271,6 +271,18 @@ class Framework(ABC):
     def finish(self, kind: str, attrs: dict[str, Any], ndim: int) -> None:  # noqa: B027
         """Write a call's attributes as the vocabulary has them, where they differ; ``ndim`` is the first tensor's."""
 
+    def argument(self, setting: vocabulary.Setting, value: Any) -> str:
+        """How a call is told a setting: ``epsilon=1e-05``; "" where the table does not say.
+
+        A framework says here what it takes otherwise than the vocabulary has it.
+        """
+        line = self.table.get(setting.function.removeprefix(self.kernel)) or self.table.get(setting.function, "")
+        for name, aliases, _ in vocabulary.signature(line).arguments:
+            text = vocabulary.written(value)
+            if name == setting.name and text and name != "training":
+                return f"{aliases[-1] if aliases else name}={text}"
+        return ""
+
     def message(self, error: Exception) -> str:
         """What an error of the framework says, in one line."""
         return " ".join(str(error).split())

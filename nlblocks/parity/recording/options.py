@@ -40,7 +40,8 @@ class RunOptions:
     asked. ``masks`` says, by site, what a dropout's mask is
     drawn for (:mod:`nlblocks.parity.formulas.dropout`) if not for its own shape. ``decisions`` are filled with what the
     run decides, or those that it is held to (:mod:`nlblocks.parity.recording.decisions`).
-    ``known`` is what earlier runs of the model left to be read no more.
+    ``known`` is what earlier runs of the model left to be read no more. With ``lines`` the trace tells which line of
+    the user's code each call comes from.
     """
 
     inputs: tuple[Array, ...]
@@ -59,6 +60,7 @@ class RunOptions:
     masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     decisions: Decisions | None = None
     known: Known = field(default_factory=Known)
+    lines: bool = False
 
     def rounded(self, framework: Framework, call: Any, result: Any) -> Any:
         """What a call gave; in a nudged run as another kernel would round it, in its own memory."""

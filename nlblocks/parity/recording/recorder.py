@@ -14,6 +14,7 @@ from nlblocks.backend import Array
 from nlblocks.parity.recording.call import Call
 from nlblocks.parity.recording.exchange import Exchange
 from nlblocks.parity.recording.framework import Framework, Undo, dtype_name
+from nlblocks.parity.recording.lines import calling_line
 from nlblocks.parity.recording.options import RunOptions
 from nlblocks.parity.recording.untraced import Unseen
 from nlblocks.parity.tracing import Op, Trace, vocabulary
@@ -38,6 +39,8 @@ class Recorder:
         self.readings: dict[str, _Reading] = {}
         self.hooks: list[Undo] = []
         self.tensor, self.prefix = framework.tensor_type, f"{framework.name}."
+        own = (type(self), type(framework), framework.model_type)
+        self.packages = tuple(dict.fromkeys(cls.__module__.partition(".")[0] for cls in own))
 
     @property
     def capture(self) -> bool:
@@ -145,7 +148,10 @@ class Recorder:
         """What names the next call of a function in every run of the model."""
         site = f"{self.scopes[-1][0]}:{name}"
         self.sites[site] += 1
-        return f"{site}:{self.sites[site]}"
+        site = f"{site}:{self.sites[site]}"
+        if self.options.lines:
+            self.trace.lines[site] = calling_line(self.packages, RunOptions.call.__code__)
+        return site
 
     def wanted(self, call: Call) -> Mapping[str, Any]:
         """The attributes that are given in place of the call's own."""

@@ -18,7 +18,8 @@ h1,p,.where{overflow-wrap:anywhere}
 .pill{font-weight:700;padding:5px 14px;border-radius:99px;
 color:#fff}.same{background:#1f7a4d}.different{background:#b3261e}.not-compared{background:#8a6100}.soft{color:var(--soft)}
 .finding{border-left:5px solid var(--bad)}.finding .cause{font:600 14px ui-monospace,monospace;color:var(--bad)}
-.finding p{margin:6px 0}.where{font-size:17px;font-weight:600}
+.finding p{margin:6px 0}.mend{margin:6px 0}details{margin-top:6px}summary{cursor:pointer;color:var(--soft)}
+ul{margin:6px 0;padding-left:20px}.where{font-size:17px;font-weight:600}
 table{border-collapse:collapse;width:100%;font-size:13.5px}
 th{text-align:left;color:var(--soft);font-weight:600;position:sticky;top:0;background:var(--card)}
 th,td{padding:5px 12px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}

@@ -32,11 +32,12 @@ def page(report: Mapping[str, Any], summary: str) -> str:
 def lab_cards(report: Mapping[str, Any], prefix: str = "") -> list[str]:
     """What ``LabReport.to_dict()`` says, card by card; ``prefix`` tells the tables of several reports apart."""
     return [
-        _finding(report["finding"]),
+        _finding(report["finding"], _under(report["findings"], report["finding"])),
         picture(report["layers"], report["finding"]),
         _phases(report, prefix),
         _others(report["findings"], report["finding"], prefix),
         _pairs(report, prefix),
+        _initialisers(report["initialisation"], prefix),
         _layers(report["layers"], prefix),
     ]
 
@@ -46,7 +47,16 @@ def _not_compared(report: Mapping[str, Any]) -> str:
     return "".join(f'<div class="note">not compared: {escape(text)}</div>' for text in texts)
 
 
-def _finding(finding: Mapping[str, Any] | None) -> str:
+Finding = Mapping[str, Any]
+
+
+def _under(findings: Sequence[Finding], root: Finding | None) -> list[Finding]:
+    """The findings that stand under a root: the same in other places."""
+    place = next((i for i, f in enumerate(findings) if root is not None and {**root, "root": None} == f), None)
+    return [f for f in findings if place is not None and f["root"] == place]
+
+
+def _finding(finding: Finding | None, under: Sequence[Finding]) -> str:
     if finding is None:
         return ""
     change = ""
@@ -55,10 +65,34 @@ def _finding(finding: Mapping[str, Any] | None) -> str:
     cause = f'<span class="cause">{escape(finding["cause"])}</span>' if finding["cause"] else "no known cause"
     return (
         f'<div class="card finding"><h2>What went wrong, and where</h2>'
-        f'<div class="where">{escape(_where(finding))}</div>'
-        f'<p>{cause}</p><p>{escape(finding["explanation"])}</p><p class="soft">{escape(finding["phase"])}'
-        f"{'; ' + change if change else ''}</p></div>"
+        f'<div class="where">{escape(_where(finding))}</div>{_at(finding)}'
+        f"<p>{cause}</p><p>{escape(finding['explanation'])}</p>{_mend(finding)}"
+        f'<p class="soft">{escape(finding["phase"])}{"; " + change if change else ""}</p>{_also(under)}</div>'
     )
+
+
+def _at(finding: Finding) -> str:
+    """The lines of both sides' code."""
+    if not any(finding["lines"]):
+        return ""
+    left, right = (f"<code>{escape(line or '?')}</code>" for line in finding["lines"])
+    return f'<div class="soft">called at {left} on the left, {right} on the right</div>'
+
+
+def _mend(finding: Finding) -> str:
+    return f'<p class="mend"><b>Mend:</b> {escape(finding["mend"])}</p>' if finding["mend"] else ""
+
+
+def _also(under: Sequence[Finding]) -> str:
+    """Where the same fault shows besides."""
+    if not under:
+        return ""
+    rows = "".join(f"<li>{escape(f['phase'])}, {escape(_where(f))}: {escape(f['explanation'])}</li>" for f in under)
+    return f"<details><summary>{_count(len(under))}</summary><ul>{rows}</ul></details>"
+
+
+def _count(places: int) -> str:
+    return f"and in {places} more place{'s' * (places != 1)}"
 
 
 def _where(finding: Mapping[str, Any]) -> str:
@@ -85,6 +119,8 @@ def _phases(report: Mapping[str, Any], prefix: str) -> str:
         problem = next((c["problem"] for c in found if c["problem"]), "")
         worst = escape(problem) or number(max(c["relative"] for c in found))
         state = state or '<span class="good">agree</span>'
+        if phase == "train forward" and report["helped"]:
+            state += f'<div class="soft">with the right given what the left has at {escape(report["helped"])}</div>'
         rows.append((escape(phase), str(len(found)), worst, f"{ratio:.3g}" if ratio else "–", state))
     if report["steps"]:
         steps, rules = report["steps"], " / ".join(dict.fromkeys(report["optimisers"]))
@@ -101,15 +137,15 @@ def _phases(report: Mapping[str, Any], prefix: str) -> str:
     return f'<div class="card"><h2>Phases</h2>{table(f"{prefix}phases", heads, rows, "tnnnn")}</div>'
 
 
-def _others(findings: Sequence[Mapping[str, Any]], first: Mapping[str, Any] | None, prefix: str) -> str:
-    rest = [finding for finding in findings if finding is not first and finding != first]
+def _others(findings: Sequence[Finding], first: Finding | None, prefix: str) -> str:
+    rest = [f for f in findings if f["root"] is None and (first is None or {**first, "root": None} != f)]
     rows = [
         (
             f'<span class="{"note" if f["severity"] == "note" else "bad"}">{f["severity"]}</span>',
             escape(f["phase"]),
-            f"<code>{escape(_where(f))}</code>",
+            f"<code>{escape(_where(f))}</code>{_at(f)}",
             f"<code>{escape(f['cause'] or '–')}</code>",
-            escape(f["explanation"]),
+            f"{escape(f['explanation'])}{_mend(f)}{_also(_under(findings, f))}",
         )
         for f in rest
     ]
@@ -139,6 +175,20 @@ def _pairs(report: Mapping[str, Any], prefix: str) -> str:
     notes = "".join(f'<p class="note">{escape(text)}</p>' for text in report["ambiguous"])
     heads = (report["left"], report["right"], "role", "shape", "layout", "by")
     return listed("Pairing", f"{prefix}pairs", heads, rows, "ttnnnn", notes)
+
+
+def _initialisers(rows: Sequence[Mapping[str, Any]], prefix: str) -> str:
+    cells = [
+        (
+            f"<code>{escape(row['left'])}</code>",
+            escape(row["words"][0]),
+            f"<code>{escape(row['right'])}</code>",
+            escape(row["words"][1]),
+            f'<span class="{"bad" if row["differs"] else "good"}">{"differ" if row["differs"] else "alike"}</span>',
+        )
+        for row in rows
+    ]
+    return listed("Initialisers", f"{prefix}initialisers", ("left", "", "right", "", ""), cells, "ttttn")
 
 
 def _layers(layers: Sequence[Mapping[str, Any]], prefix: str) -> str:

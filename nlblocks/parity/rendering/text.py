@@ -10,7 +10,7 @@ from nlblocks.parity.rendering.upwards import upwards
 
 VERDICTS = {"same": "the same", "different": "DIFFERENT", "not compared": "NOT COMPARED"}
 SHOWN = 3
-"""Findings of one cause that are shown one by one; of more, the first stands for all."""
+"""Places of one fault that are shown one by one; of more, how many there are."""
 
 
 def text(report: ReportData) -> str:
@@ -27,6 +27,7 @@ def text(report: ReportData) -> str:
         lines += _phase(report, phase)
     if report.steps:
         lines.append(_steps(report))
+    lines += _initialisers(report)
     lines += _findings(report)
     lines += _not_compared(report)
     if any(f.cause == "batch_norm.variance" for f in report.faults):
@@ -58,6 +59,8 @@ def _phase(report: ReportData, phase: str) -> Iterator[str]:
     zero = f" ({_name(most)}, which is zero but for rounding)" if most is not None and rounding else ""
     mark = "✗" if differ else "?" if open_ else "✓" if agree == len(found) else "·"
     rest = "".join(f", {len(rows)} {words}" for words, rows in _following(report, found).items())
+    help_ = report.words_of_help(phase, agree=not differ)
+    rest += f", {help_}" if help_ else ""
     more = f", {len(open_)} not compared" if open_ else ""
     yield f"  {phase:14} {mark} worst {upwards(worst or 0.0)}{zero}{noise}, {agree} of {len(found)} agree{rest}{more}"
     if differ:
@@ -110,31 +113,44 @@ def _steps(report: ReportData) -> str:
     )
 
 
+def _initialisers(report: ReportData) -> Iterator[str]:
+    """How each pair of tensors is initialised, side by side."""
+    rows = report.initialisation
+    if not rows:
+        return
+    differ = sum(row["differs"] for row in rows)
+    yield f"  {'initialisers':14} {'✗' if differ else '✓'} {len(rows) - differ} of {len(rows)} pairs alike"
+    for row in rows:
+        names = row["left"] if row["left"] == row["right"] else f"{row['left']} / {row['right']}"
+        yield f"  {'':14} {'✗' if row['differs'] else '✓'} {names}: {row['words'][0]} | {row['words'][1]}"
+
+
 def _findings(report: ReportData) -> Iterator[str]:
-    """The finding to read first, then the others by cause."""
-    first = report.finding
-    if first is not None:
-        yield f"  ✗ {first}" + (f" [{first.cause}]" if first.cause else "")
-    groups: dict[tuple[str, str | None], list[Finding]] = {}
-    for finding in report.findings:
-        if first is None or not _repeats(finding, first):
-            groups.setdefault((finding.severity, finding.cause), []).append(finding)
-    for (severity, cause), alike in groups.items():
-        shown = alike if len(alike) <= SHOWN or cause is None else alike[:1]
-        mark = "·" if severity == "note" else "✗"
-        yield from (f"  {mark} {finding}" + (f" [{cause}]" if cause else "") for finding in shown)
-        if len(alike) > len(shown):
-            yield f"    and {len(alike) - len(shown)} more of this cause"
+    """What there is to mend, the first to read at the head; the same in other places under it."""
+    for root in report.roots:
+        finding = root.finding
+        mark = "·" if finding.severity == "note" else "✗"
+        yield f"  {mark} {finding}" + (f" [{finding.cause}]" if finding.cause else "")
+        if finding.mend:
+            yield f"      mend: {finding.mend}"
+        places = list(dict.fromkeys(_place(other, finding) for other in root.under if not _repeats(other, finding)))
+        shown = places[:SHOWN]
+        yield from (f"      also {place}" for place in shown)
+        if len(places) > len(shown):
+            yield f"      and in {len(places) - len(shown)} more places"
 
 
-def _repeats(finding: Finding, first: Finding) -> bool:
-    """Whether a finding is the first one, or the attribute that explains it said again."""
-    same = (finding.cause, finding.layer_left, finding.layer_right) == (
-        first.cause,
-        first.layer_left,
-        first.layer_right,
-    )
-    return finding is first or (same and finding.place == "attributes" and finding.severity == "fault")
+def _repeats(finding: Finding, root: Finding) -> bool:
+    """Whether a finding is the attribute that explains the root, said again."""
+    layers = (finding.layer_left, finding.layer_right) == (root.layer_left, root.layer_right)
+    return layers and finding.place == "attributes" and finding.severity == "fault"
+
+
+def _place(finding: Finding, root: Finding) -> str:
+    """A finding that stands under another: in other words only where it says another thing."""
+    same = finding.explanation == root.explanation or finding.settings
+    where = f"{finding.phase}, {finding.where}"
+    return where if same or not finding.explanation else f"{where}: {finding.explanation}"
 
 
 def _count(number: int, noun: str) -> str:

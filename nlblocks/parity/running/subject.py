@@ -143,6 +143,10 @@ class Subject:
     def asked(self) -> bool:
         return self.plan is not None and self.plan.asked
 
+    def argument(self, setting: vocabulary.Setting, value: Any) -> str:
+        """How the model's code is told a setting: ``epsilon=1e-05``; "" where that is not known."""
+        return self.tracer.argument(setting, value)
+
     def holds(self, *, training: bool, dtype: str) -> bool:
         return not (training and self.untrained)
 
@@ -184,7 +188,7 @@ class Subject:
         found: list[Trace] = []
         for mode in modes:
             for dtype in ("float64", "float32"):
-                how = self._how(self.inputs.arrays, keep="results", training=mode, dtype=dtype)
+                how = self._how(self.inputs.arrays, keep="results", training=mode, dtype=dtype, lines=True)
                 found.append(self.tracer.run(self.model, self.own, **how))
                 if not found[-1].stopped:
                     return found[-1]

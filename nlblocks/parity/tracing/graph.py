@@ -25,6 +25,7 @@ class TraceGraph:
         self.live = self._depending(lambda origin: not origin.startswith("constant"))
         self.fed = self._depending(lambda origin: origin.startswith("input"))
         self._norms: dict[int, tuple[float, float]] = {}
+        self._following: dict[int, set[str]] | None = None
 
     def _depending(self, wanted: Callable[[str], bool]) -> set[int]:
         """What depends on a tensor of such an origin: an input, a parameter."""
@@ -42,18 +43,24 @@ class TraceGraph:
 
     def source(self, number: int) -> int:
         """The tensor that another is a view or a transpose of."""
-        op = self.producer.get(number)
-        return number if op is None or op.kind not in LAYOUT or not op.inputs else self.source(op.inputs[0])
+        while True:
+            op = self.producer.get(number)
+            if op is None or op.kind not in LAYOUT or not op.inputs:
+                return number
+            number = op.inputs[0]
 
     def following(self, number: int) -> set[str]:
         """The kinds of the operations that a tensor goes into, however it is laid out and thinned before."""
-        kinds = set()
-        for op in self.consumers[number]:
-            if op.kind in LAYOUT | DROPOUTS:
-                kinds |= {kind for n in op.outputs for kind in self.following(n)}
-            else:
-                kinds.add("affine" if op.kind in AFFINE | {"einsum"} else op.kind)
-        return kinds
+        if self._following is None:
+            found = self._following = defaultdict(set)
+            for op in reversed(self.trace.ops):  # what uses a tensor comes after it
+                if op.kind in LAYOUT | DROPOUTS:
+                    kinds = set[str]().union(*(found[n] for n in op.outputs))
+                else:
+                    kinds = {"affine" if op.kind in AFFINE | {"einsum"} else op.kind}
+                for n in op.inputs:
+                    found[n] |= kinds
+        return self._following[number]
 
     def norm(self, number: int) -> tuple[float, float]:
         """Two sums that no reordering changes."""

@@ -70,7 +70,8 @@ class Trace:
     ``promoted``, by the site of a call, the dtype of a tensor that met wider ones and was cast. ``lost`` says what of
     the model could not be put back after the run, ``streams`` which random generators outside the framework the run
     drew from, and where they stood after. ``error`` is what the run raised, in the module ``error_scope``; ``unable``
-    tells that it is for want of a kernel or of memory, which says nothing about the model.
+    tells that it is for want of a kernel or of memory, which says nothing about the model. ``lines`` are the lines of
+    the user's code that calls come from, by site, where they were asked for.
     """
 
     framework: str
@@ -98,6 +99,7 @@ class Trace:
     error: str = ""
     error_scope: str = ""
     unable: bool = False
+    lines: dict[str, str] = field(default_factory=dict)
 
     @property
     def stopped(self) -> bool:

@@ -106,6 +106,20 @@ class Filed:
     value: Array | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What two operations of a ``kind`` differ in: the ``name`` of the attribute, and both values.
+
+    ``function`` is what the right calls. Where the right has another kind in that place, the name is "kind".
+    """
+
+    kind: str
+    name: str
+    left: Any
+    right: Any
+    function: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a run takes in place of its own: attributes by an operation's site, results, gradients of results."""
@@ -195,6 +209,19 @@ def plain(value: Any, prefix: str = "") -> Any:
         return plain(value.item(), prefix)
     text = str(value)
     return text.replace(prefix, "") if len(text) < LONGEST else type(value).__name__
+
+
+def written(value: Any) -> str:
+    """An attribute as a call is written: windows that are the same on every axis as one number.
+
+    "" for padding that is not the same before and after: it has another form in every framework.
+    """
+    while isinstance(value, tuple) and value and all(item == value[0] for item in value):
+        value = value[0]
+    if isinstance(value, tuple):
+        nested = any(not isinstance(item, int | float) for item in value)
+        return "" if nested else f"({', '.join(map(written, value))})"
+    return f"{value:.8g}" if isinstance(value, float) else repr(value)
 
 
 def normalise(kind: str, attrs: dict[str, Any], ndim: int) -> dict[str, Any]:

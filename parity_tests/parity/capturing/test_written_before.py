@@ -15,12 +15,16 @@ BEFORE = """\
   eval forward   ✓ worst 0.0e+00, 1 of 1 agree
   train forward  ✗ worst 2.1e-01, 2.3e+09 noise floors, 0 of 1 agree
                    output at [0, 2]: 1.42288532 on the left, 1.13217028 on the right
-  ✗ train forward, layer 1: batch norm eps of batch_norm in 1: 0.001 on the right, 1e-05 on the left; so the \
+  ✗ train forward, layer 1: batch norm eps of batch_norm in 1: 1e-05 on the left, 0.001 on the right; so the \
 difference falls from 2e-01 to 7e-11 [batch_norm.eps]
+      mend: give both layers the same epsilon (torch: eps=, Paddle: epsilon=)
+  · eval forward, layer 1: what 1 gives is not the same on the two sides, and no output shows it: nothing that is \
+compared depends on it
   · not compared: what follows layer 1
   · not compared: the models in float32, because they differ in float64
   · not compared: the training pass in float32, which a capture does not hold"""
-"""What was printed of them then, after the first line, which says how long it took; but errors are rounded up now."""
+"""What was printed of them then, after the first line, which says how long it took; but errors are rounded up now, the
+left is told first, and the mend is said."""
 
 
 def test_what_was_written_before_is_read_and_judged_as_it_was(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ AGREES = Comparison.of(ONES, ONES, phase="eval forward", group="output", name=""
 DIFFERS = Comparison.of(ONES, 2 * ONES, phase="eval forward", group="output", name="", dtype="float64", limit=1e-12)
 OPEN = replace(AGREES, undecided="the model jumps at topk")
 FAULT = Finding(phase="eval forward", place="output")
+REJECTED = replace(FAULT, cause="input.rejected")
 NOTE = replace(FAULT, severity="note")
 
 
@@ -34,6 +35,9 @@ def report(comparisons: list[Comparison], findings: list[Finding] | None = None,
         (report([AGREES]), "same"),
         (report([AGREES], [NOTE]), "same"),
         (report([AGREES], [FAULT]), "different"),
+        (report([], [REJECTED]), "not compared"),
+        (report([AGREES], [REJECTED]), "different"),
+        (report([], [REJECTED, FAULT]), "different"),
         (report([AGREES, DIFFERS]), "different"),
         (report([AGREES, replace(DIFFERS, accepted=True)]), "same"),
         (report([AGREES, OPEN]), "not compared"),

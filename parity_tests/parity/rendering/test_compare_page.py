@@ -19,9 +19,9 @@ from parity_tests.helpers.nets import compare, paddle_net, paddle_rows, torch_ne
 
 LONG = "a_name_of_a_layer_that_goes_on_and_on_" * 3
 KEYS = {
-    "accept", "ambiguous", "comparisons", "finding", "findings", "inputs", "layers", "left", "left_only",
-    "not_compared", "optimisers", "pairs", "right", "right_only", "same", "seconds", "seed", "steps", "undecided",
-    "verdict",
+    "accept", "ambiguous", "comparisons", "finding", "findings", "helped", "initialisation", "inputs", "layers", "left",
+    "left_only", "not_compared", "optimisers", "pairs", "right", "right_only", "same", "seconds", "seed", "steps",
+    "undecided", "verdict",
 }  # fmt: skip
 
 

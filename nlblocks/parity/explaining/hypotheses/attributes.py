@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from nlblocks.backend import Array
 from nlblocks.parity.explaining.hypotheses.attribute_values import variants
 from nlblocks.parity.explaining.hypotheses.context import in_context
 from nlblocks.parity.explaining.hypotheses.masks import after_softmax, turned_masks
-from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
+from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis, beside
 from nlblocks.parity.explaining.registry import hypothesis
 from nlblocks.parity.findings import CAUSES
 from nlblocks.parity.tracing import Op, vocabulary
+from nlblocks.parity.tracing.vocabulary import Setting
 
 IDLE = vocabulary.DROPOUTS | {"clip", "relu6", "median"}
 """Kinds that may change nothing on one side."""
@@ -60,11 +62,9 @@ def attributes(at: Hypothesis) -> Iterator[Explanation]:
             if met is None:
                 continue
             cause = in_context(at.graph(side), op, CAUSES.of(op.kind, name))
-            text = (
-                f"{_words(cause, name)} of {op}: {_show(op.attrs.get(name))} on the {side}, "
-                f"{_show(value)} on the {OTHER[side]}"
-            )
+            text = f"{_words(cause, name)} of {op}: {beside(side, _show(op.attrs.get(name)), _show(value))}"
             held = at.held(cause, text, side, op, met, between=active)
+            held = replace(held, settings=_settings(held.right or op, side, op.attrs, attrs))
             if not at.followed_alike(side, op, met[0]):
                 at.doubtful.append(held)
             elif best is None or met[1] < best[0] * CLEARLY:
@@ -85,6 +85,16 @@ def _others(at: Hypothesis, side: str, op: Op, twin: str) -> list[Op]:
     wrong = at.wrong[side]
     others = [o for o in at.graph(side).trace.ops if any(n in wrong for n in o.outputs) or (twin and o.kind == twin)]
     return sorted(others, key=lambda o: o.kind != op.kind)
+
+
+def _settings(right: Op, side: str, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[Setting, ...]:
+    """The attributes of which both sides have another value."""
+    a, b = (mine, theirs) if side == "left" else (theirs, mine)
+    return tuple(
+        Setting(kind=right.kind, name=name, left=a.get(name), right=b.get(name), function=right.name)
+        for name in theirs
+        if not vocabulary.same_number(mine.get(name), theirs[name])
+    )
 
 
 def _nothing(result: Array | None, before: Array | None) -> bool:

@@ -51,10 +51,7 @@ def elimination(at: Hypothesis) -> Iterator[Explanation]:
     for side in stocks:
         if len(over[side]) == 1 and not over[OTHER[side]]:
             op = over[side][0]
-            text = (
-                f"of {common + 1} operations that follow on the {side} all but {op} have their like on the "
-                f"{OTHER[side]}"
-            )
+            text = f"of {common + 1} operations that follow on the {side} all but {op} have their like beside them"
             left, right = (op, None) if side == "left" else (None, op)
             yield _counted(_missing_cause(op), text, left, right, side)
     if len(over["left"]) == 1 == len(over["right"]):

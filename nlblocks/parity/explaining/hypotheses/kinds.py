@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
+from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis, beside
 from nlblocks.parity.explaining.registry import hypothesis
 from nlblocks.parity.formulas import POINTWISE
 from nlblocks.parity.tracing import Op, vocabulary
+from nlblocks.parity.tracing.vocabulary import Setting
 
 SORTS = (
     (("mean", "sum", "max", "min"), "reduce.kind"),
@@ -30,7 +32,9 @@ def kinds(at: Hypothesis) -> Iterator[Explanation]:
         for kind, cause, attrs in _alternatives(op):
             met = at.found(OTHER[side], at.run(op, arrays, attrs, kind), like=op)
             if met and at.followed_alike(side, op, met[0]):
-                yield at.held(cause, f"{op.kind} on the {side}, {kind} on the {OTHER[side]}", side, op, met)
+                held = at.held(cause, beside(side, op.kind, kind), side, op, met)
+                left, right = (op.kind, kind) if side == "left" else (kind, op.kind)
+                yield replace(held, settings=(Setting(kind=left, name="kind", left=left, right=right),))
 
 
 def _alternatives(op: Op) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -154,7 +154,8 @@ def turned_masks(at: Hypothesis) -> Iterator[Explanation]:
             result = np.add(*[turned[r] for r in op.roles])
             met = at.found(OTHER[side], result) or after_softmax(at, side, result)
             if met:
-                text = f"the mask of {op} hides on the {side} what it keeps on the {OTHER[side]}: inverted"
+                words = ("hides", "keeps") if side == "left" else ("keeps", "hides")
+                text = f"the mask of {op} {words[0]} on the left what it {words[1]} on the right: inverted"
                 yield at.held("attention.mask_sense", text, side, op, met)
 
 

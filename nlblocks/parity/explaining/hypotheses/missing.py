@@ -108,11 +108,17 @@ def _lacking(
     joints = [(extra, taken)] if op is None else [(extra, taken), (met[0].outputs[0], op.outputs[0])]
     return Explanation(
         cause=_cause(at, side, computing or path[:1]),
-        text=f"{names} on the {side} has no counterpart on the {OTHER[side]}: with it added",
+        text=f"{_alone(side, names)}: with it added",
         left=left, right=right, before=before, after=met[1], between=True,
         joints=tuple(joints if side == "left" else [(b, a) for a, b in joints]),
         extra=side,
     )  # fmt: skip
+
+
+def _alone(side: str, names: str) -> str:
+    if side == "left":
+        return f"{names} on the left has no counterpart on the right"
+    return f"the left has no counterpart of {names} on the right"
 
 
 def _path(chain: Sequence[Op], start: set[int]) -> Sequence[Op]:

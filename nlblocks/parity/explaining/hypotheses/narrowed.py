@@ -23,7 +23,9 @@ def narrowed(at: Hypothesis) -> Iterator[Explanation]:
         dtype = str(op.attrs.get("stored", ""))
         if not dtype or any(other.attrs.get("stored") == dtype for other in at.front(OTHER[side])):
             continue
-        text = f"{op} on the {side} keeps its result as {dtype}, where the {OTHER[side]} loses no precision"
+        words = f"{op} on the {side} keeps its result as {dtype}"
+        whole = f"the {OTHER[side]} loses no precision"
+        text = f"{words}, where {whole}" if side == "left" else f"{whole}, where {words}"
         yield _said(at, side, op, text, _rounded(at, side, op, dtype))
 
 

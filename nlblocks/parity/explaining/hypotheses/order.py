@@ -18,7 +18,8 @@ def order(at: Hypothesis) -> Iterator[Explanation]:
             met = at.found(OTHER[side], _exchanged(at, side, op, follower))
             if met and follower.index > op.index:
                 cause = "activation.order" if {op.kind, follower.kind} & vocabulary.ACTIVATIONS else "layer.order"
-                text = f"{op} comes before {follower} on the {side}, after it on the {OTHER[side]}"
+                words = ("before", "after") if side == "left" else ("after", "before")
+                text = f"{op} comes {words[0]} {follower} on the left, {words[1]} it on the right"
                 yield at.held(cause, text, side, op, met, at.output(side, follower), True)
 
 

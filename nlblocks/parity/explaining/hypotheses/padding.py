@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis, computed
+from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis, beside, computed
 from nlblocks.parity.explaining.registry import hypothesis
 
 
@@ -21,5 +21,5 @@ def padding(at: Hypothesis) -> Iterator[Explanation]:
             padded = computed("pad", {"x": arrays["x"]}, {"pad": flat, "mode": mode})
             met = None if padded is None else at.found(OTHER[side], at.run(op, {**arrays, "x": padded}, unpadded))
             if met:
-                text = f"padding of {op}: zeros on the {side}, {mode} on the {OTHER[side]}"
+                text = f"padding of {op}: {beside(side, 'zeros', mode)}"
                 yield at.held("conv.padding_mode", text, side, op, met)

@@ -58,12 +58,14 @@ def _goes_on(at: Hypothesis, op: Op, other: Op) -> bool:
 
 def _users(at: Hypothesis, side: str, number: int) -> Iterator[tuple[Op, str]]:
     """What uses a tensor, and in which role, however it is laid out before."""
-    for user in at.graph(side).consumers[number]:
-        if user.kind in vocabulary.LAYOUT:
-            for made in user.outputs:
-                yield from _users(at, side, made)
-        else:
-            yield user, user.roles[user.inputs.index(number)]
+    stack = [number]
+    while stack:
+        taken = stack.pop()
+        for user in at.graph(side).consumers[taken]:
+            if user.kind in vocabulary.LAYOUT:
+                stack += user.outputs
+            else:
+                yield user, user.roles[user.inputs.index(taken)]
 
 
 def _cause(at: Hypothesis, op: Op, other: Op) -> str:

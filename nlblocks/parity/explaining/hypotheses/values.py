@@ -84,11 +84,11 @@ def factor(at: Hypothesis) -> Iterator[Explanation]:
         times = factor_between(mine, theirs)
         if abs(times - 1) > NO_FACTOR and (gap := distance(mine * times, theirs)) <= at.meets:
             cause = in_context(at.graph("left"), op, "scale.factor")
-            text = f"{other} on the right is {times:.6g} times {op} on the left: scaled by it"
+            text = f"{op} on the left times {times:.6g} is {other} on the right: scaled by it"
             yield at.held(cause, text, "left", op, (other, gap), between=True)
         shift = (theirs - mine).mean()
         if abs(shift) > NO_SHIFT * np.abs(mine).max() and (gap := distance(mine + shift, theirs)) <= at.meets:
-            text = f"{other} on the right is {op} on the left plus {shift:.6g}: with it"
+            text = f"{op} on the left plus {shift:.6g} is {other} on the right: with it"
             yield at.held("shift.constant", text, "left", op, (other, gap), between=True)
 
 
