@@ -79,9 +79,12 @@ class Observer:
 
     def _meet(self, given: Any) -> None:
         """What no traced operation made is of the module that hands it on."""
-        with self.unseen():
+        before, self.busy = self.busy, True
+        try:
             for tensor in vocabulary.tensors_in(given, self.framework.tensor_type):
                 self.recorder.number(tensor)
+        finally:
+            self.busy = before
 
     @contextmanager
     def unseen(self) -> Iterator[None]:

@@ -16,13 +16,14 @@ from nlblocks.parity.recording.snapshot import Snapshot
 
 @dataclass(slots=True)
 class Ready:
-    """A model that is ready: what to run it under, the tensors that were there before, and what could not be put back.
+    """A model that is ready: what to run it under, the tensors and parts that were there before, what was not put back.
 
     ``lost`` is filled once the model is put back.
     """
 
     interrupts: Interrupts
     there: list[Any]
+    modules: dict[str, Any]
     lost: list[str] = field(default_factory=list)
 
 
@@ -40,7 +41,7 @@ def prepared(framework: Framework, model: Any, options: RunOptions, state: Mappi
 
     with alone(options.seed) as interrupts, ExitStack() as stack:
         snapshot, options.known.snapshot = options.known.snapshot or Snapshot(framework, model), None
-        ready = Ready(interrupts, list(snapshot.tensors.values()))
+        ready = Ready(interrupts, list(snapshot.tensors.values()), snapshot.modules)
 
         def put_back() -> None:
             ready.lost.extend(snapshot.restore())

@@ -21,8 +21,6 @@ from nlblocks.parity.tracing import Op, Trace, vocabulary
 
 LAYERS = vocabulary.NORMALISATIONS | {"conv", "conv_transpose", "linear", "matmul", "embedding", "prelu"}
 """Kinds that are layers, though no module runs them, where they use a parameter of the module around them."""
-SCALARS = frozenset({bool, int, float, str, type(None)})
-"""Types of arguments that hold no tensor: told apart first, for most arguments are one of them."""
 
 
 class Recorder:
@@ -114,7 +112,7 @@ class Recorder:
                 roles.append(role)
                 ndim = ndim or len(value.shape)
                 continue
-            found = () if type(value) in SCALARS else list(vocabulary.tensors_in(value, self.tensor))
+            found = () if type(value) in vocabulary.SCALARS else vocabulary.tensors_in(value, self.tensor)
             if found:
                 inputs += [self.number(tensor) for tensor in found]
                 roles += [f"{role}{position}" for position in range(len(found))]
@@ -176,7 +174,7 @@ class Recorder:
             result = self.exchange.result(call, result)
         elif self.options.given is not None:
             self.exchange.result(call, target if call.copied is None else call.copied[1])
-        made = list(vocabulary.tensors_in(result, self.tensor)) if target is None else [target]
+        made = vocabulary.tensors_in(result, self.tensor) if target is None else [target]
         if made:
             numbers = tuple(self._new(tensor) for tensor in made)
             self._append(call.kind, call.name, call.inputs, call.roles, call.attrs, numbers, call.site)

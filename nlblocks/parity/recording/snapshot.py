@@ -63,7 +63,7 @@ class Snapshot:
         self._seen: dict[int, Any] = {}
         self.tensors: dict[int, Any] = {}
         """Every tensor that was reached, by identity: there before the run."""
-        modules = framework.modules(model)
+        self.modules = modules = framework.modules(model)
         for path, module in modules.items():
             self._walk(path or type(model).__name__, module)
         for cls in {cls for module in modules.values() for cls in type(module).__mro__}:

@@ -139,7 +139,7 @@ class Tracer(Framework):
         with LOCK:
             recorder = Recorder(self, trace, options, Unseen(self, trace, model, ()))
             try:
-                with self._followed(model, recorder, options):
+                with self._followed(model, self.modules(model), recorder, options):
                     yield
             finally:
                 recorder.close()
@@ -190,7 +190,7 @@ class Tracer(Framework):
         """Run the model under observation; its outputs by the name of their gradient."""
         trace, options = recorder.trace, recorder.options
         before = streams()
-        with self._followed(model, recorder, options), ready.interrupts.taken():
+        with self._followed(model, ready.modules, recorder, options), ready.interrupts.taken():
             result = options.call(model, inputs)
         trace.streams = {name: place for name, place in streams().items() if place != before[name]}
         found = recorder.finish(result)
@@ -199,10 +199,11 @@ class Tracer(Framework):
         return found
 
     @contextmanager
-    def _followed(self, model: Any, recorder: Recorder, options: RunOptions) -> Iterator[None]:
+    def _followed(
+        self, model: Any, modules: Mapping[str, Any], recorder: Recorder, options: RunOptions
+    ) -> Iterator[None]:
         """Within, the recorder sees what the model calls, and in which module."""
         observer = Observer(self, recorder, options)
-        modules = self.modules(model)
         undo: list[Undo] = []
 
         with ExitStack() as stack:

@@ -8,7 +8,7 @@ calls them otherwise.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -71,6 +71,8 @@ LOSSES: Mapping[str, str] = {
 INCIDENTAL = {"layout", "equation", "variance", "drawn", "align_mode", "extent_one", "value", "part", "time_major"}
 """Attributes that say how a call is written, or that other evidence speaks for: not compared by value."""
 PER_AXIS = {"kernel", "stride", "padding", "dilation", "output_padding"}
+SCALARS = frozenset({bool, int, float, str, type(None)})
+"""Types of arguments that hold no tensor: told apart first, for most arguments are one of them."""
 COMPLEX = {"float64": "complex128", "float32": "complex64"}
 """The dtype of complex tensors in a run of each precision."""
 LONGEST = 60
@@ -292,16 +294,15 @@ def write_out_padding(attrs: dict[str, Any], extents: Sequence[int], weight: Seq
         attrs["padding"] = same_padding(extents[2:], kernel, attrs["stride"], dilation)
 
 
-def tensors_in(value: Any, tensor: type[Any]) -> Iterator[Any]:
+def tensors_in(value: Any, tensor: type[Any]) -> list[Any]:
     """All tensors, which are of this class, in nested lists, tuples and dicts, in order."""
     if isinstance(value, tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from tensors_in(item, tensor)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from tensors_in(item, tensor)
+        return [value]
+    if isinstance(value, list | tuple):
+        return [found for item in value for found in tensors_in(item, tensor)]
+    if type(value) not in SCALARS and isinstance(value, Mapping):
+        return [found for item in value.values() for found in tensors_in(item, tensor)]
+    return []
 
 
 def same_number(a: Any, b: Any) -> bool:
