@@ -36,6 +36,8 @@ _LATIN = {b"U": "<B", b"T": "<i"}
 _CONSTANTS: dict[bytes, Any] = {b"N": None, b"\x88": True, b"\x89": False, b")": ()}
 _EMPTY: dict[bytes, type] = {b"}": dict, b"]": list, b"\x8f": list}
 _TUPLES = {b"\x85": 1, b"\x86": 2, b"\x87": 3}
+_OLDER = ("copyreg._reconstructor", "copy_reg._reconstructor")
+"""What protocols 0 and 1 make an object by: of its class, what that derives from, and the value of that."""
 _PUTS, _GETS = {b"q": "<B", b"r": "<I"}, {b"h": "<B", b"j": "<I"}
 _REFUSED = {
     b"\x82": "a copyreg extension code", b"\x83": "a copyreg extension code", b"\x84": "a copyreg extension code",
@@ -280,7 +282,13 @@ class Unpickler:
         self._objects += 1
         if self._objects > MAX_OBJECTS:
             raise self._damaged(f"has more than {MAX_OBJECTS} objects of classes that are not known")
-        return Placeholder(function.name if isinstance(function, Name) else function.unread, arguments)
+        made = Placeholder(function.name if isinstance(function, Name) else function.unread, arguments)
+        if made.unread in _OLDER and len(arguments) == 3 and isinstance(arguments[0], Name):
+            made.unread, made.entries = (
+                arguments[0].name,
+                arguments[2] if isinstance(arguments[2], dict | list) else None,
+            )
+        return made
 
     def _persist(self, key: Any) -> Any:
         if self._persistent is None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from nlblocks.errors import InputError
 from nlblocks.weights.files import npz_file, paddle_file, safetensors_file, torch_file
 from nlblocks.weights.files.containers import archive, by_magic, several, what_it_is
 from nlblocks.weights.files.contents import Contents, check_sharing
+from nlblocks.weights.files.pickle_vm import shown
 from nlblocks.weights.files.tensors import Mapped
 from nlblocks.weights.files.zip_reader import Entry, is_zip, read_directory
 
 HEAD = 256
 _PICKLE = re.compile(rb"\x80[\0-\5]|[(}\]]|c[\w.]+\n[\w.]+\n")
 """How a pickle begins, of protocol 2 to 5 or of an older one."""
+_SHARD = re.compile(r"-\d{5}-of-(\d{5})\.")
 READ = "torch's and Paddle's files, .safetensors, .npz, .gguf, .h5 and those in docs/checkpoints.md"
 
 
@@ -27,7 +30,12 @@ def read_contents(path: Path) -> Contents:
     file = Mapped(path)
     contents = _zip(file, read_directory(file)) if is_zip(file) else _plain(file)
     check_sharing(contents.tensors, file.size, str(path))
-    return contents
+    shard = _SHARD.search(path.name)
+    if shard is None or int(shard[1]) < 2:
+        return contents
+    index = f"{shown(path.suffix)}.index.json"
+    note = f"one of {int(shard[1])} shards, by its name; for the whole give the index ({index})"
+    return replace(contents, lines=(note, *contents.lines), notes=(note, *contents.notes))
 
 
 def _zip(file: Mapped, entries: Mapping[str, Entry]) -> Contents:

@@ -260,3 +260,14 @@ def test_a_flood_of_objects_is_refused(tmp_path: Path) -> None:
     path.write_bytes(paddle(b"\x80\2cargparse\nNamespace\nq\0" + b"h\0)\x81" * 300_000 + b"."))
     with bounded():
         refused(path, "200000 objects")
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 4])
+def test_every_protocol_tells_the_class(tmp_path: Path, foreign: Any, protocol: int) -> None:
+    items = foreign("addict", "Dict", dict)
+    items["w"] = np.ones((2, 2), np.float32)
+    content = {"model": items, "args": argparse.Namespace(a=1)}
+    (tmp_path / "m.pdparams").write_bytes(pickle.dumps(content, protocol))
+    found = open_checkpoint(tmp_path / "m.pdparams", "model")
+    assert list(found) == ["w"]
+    assert found.unread["args"] == "argparse.Namespace"
