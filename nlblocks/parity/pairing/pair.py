@@ -15,7 +15,7 @@ from nlblocks.backend import State, as_array
 from nlblocks.errors import InputError
 from nlblocks.parity.pairing import transfer
 from nlblocks.parity.pairing.align import Matches
-from nlblocks.parity.pairing.beside import agreed
+from nlblocks.parity.pairing.beside import agreed, turned
 from nlblocks.parity.pairing.buffers import unlike, with_buffers
 from nlblocks.parity.pairing.converting import End, Filed, Move, bare, planned
 from nlblocks.parity.pairing.folded import Fold, candidates, confirmed
@@ -288,7 +288,7 @@ def _paired(left: Trace, right: Trace, rename: Rename | None) -> Pairing:
     mine, theirs = dict(enumerate(a)), dict(enumerate(b))
     guesses = {tuple(str(r) for i in group for r in a[i].refs.values()): text for group, text in joined.guesses.items()}
     for i, j in found.items():
-        mine[i], theirs[j], unsure = agreed(a[i], b[j])
+        mine[i], theirs[j], unsure = agreed(a[i], turned(a[i], b[j]))
         if unsure:
             guesses[tuple(unsure)] = f"{', '.join(unsure)} could be another of its shape; use rename= to say"
     loose = pair_loose(mine, theirs, found)

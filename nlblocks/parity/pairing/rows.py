@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from nlblocks.parity.pairing.layouts import extents
 from nlblocks.parity.pairing.units import Ref
 
 Move = Literal["", "transposed", "reshaped"]
@@ -39,7 +40,7 @@ class PairRow:
     def of(cls, mine: Ref, theirs: Ref, role: str, by: By, *, ambiguous: bool) -> PairRow:
         """The row of two references."""
         shapes = _held(mine), _held(theirs)
-        turned = mine.transposed != theirs.transposed
+        turned = mine.transposed != theirs.transposed and len(extents(mine.shape)) > 1
         move: Move = "transposed" if turned else "" if shapes[0] == shapes[1] else "reshaped"
         return cls(
             left=str(mine), right=str(theirs), role=role, left_shape=shapes[0], right_shape=shapes[1], move=move, by=by,
