@@ -21,6 +21,7 @@ def written(history: History) -> tuple[list[Any], dict[str, Array]]:
     known = {
         "every": [None if settings is None else settings.to_dict() for settings in every],
         "steps": [{name: number[settings] for name, settings in step.items()} for step in told.settings],
+        "left_out": sorted(told.left_out),
         "whole": told.whole,
     }
     first = None if alike is None else alike.to_dict()
@@ -36,11 +37,11 @@ def read(meta: Mapping[str, Any], tensors: Mapping[str, Array]) -> History | Non
     if len(more) > 1:
         every = [None if found is None else Settings.from_dict(found) for found in more[1]["every"]]
         settings = [{name: every[number] for name, number in step.items()} for step in more[1]["steps"]]
-        whole = bool(more[1]["whole"])
+        left_out, whole = frozenset(more[1]["left_out"]), bool(more[1]["whole"])
     else:
         alike = None if first is None else Settings.from_dict(first)
-        settings, whole = [dict.fromkeys(state, alike) for state in states], True
-    told = Told(settings=settings, gradients=gradients if any(gradients) else (), whole=whole)
+        settings, left_out, whole = [dict.fromkeys(state, alike) for state in states], frozenset(), True
+    told = Told(settings=settings, gradients=gradients if any(gradients) else (), left_out=left_out, whole=whole)
     return History(
         framework=meta["framework"], states=states, optimiser=optimiser, told=told, error=more[0] if more else ""
     )

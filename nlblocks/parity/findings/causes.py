@@ -287,7 +287,8 @@ CAUSES = Causes({
     "gradient.kink": Cause("the gradient at the kink of an activation",
         "write the activation out on one side: at 0, leaky_relu's slope is 0.01 in torch and 1 in Paddle"),
     "gradient.frozen": Cause("a parameter that is trained on one side only",
-        "train it on both sides or on neither (torch: requires_grad, Paddle: stop_gradient, the opposite)"),
+        "train it on both sides or on neither (torch: requires_grad, Paddle: stop_gradient, the opposite), and give it "
+        "to both optimisers"),
     "gradient.scale": Cause("a gradient scaled by a constant factor",
         "take the factor out of one side's backward pass: a hook, or a function with its own backward"),
     "optimiser.rule": Cause("another rule of the optimiser", "use the same optimiser on both sides"),

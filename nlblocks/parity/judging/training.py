@@ -56,14 +56,17 @@ def compare_training(
     count even where no state does.
     """
     found, steps = why.training(*_together(left.states, right.states), before, rounding)
+    idle = left.told.idle(right.told, why.pairs.parameters, steps[-1][0]) if found else ""
+    found = found and _not_moved(found, idle)
     apart = sorted(left.told.differing(right.told, why.pairs.parameters), key=lambda one: one.first)
     findings: list[Finding] = []
     unseen = apart
     if found is not None:
         met = Trial(why, left, right, before, rounding).meeting(apart, max(gap for _, gap, _ in steps))
-        named = met.apart if met else apart if found.cause in GUESSED else []
+        guessed = found.cause in GUESSED and not idle
+        named = met.apart if met else apart if guessed else []
         unseen = [one for one in apart if one not in named]
-        if not apart and left.told.known and right.told.known and found.cause in GUESSED:
+        if not apart and left.told.known and right.told.known and guessed:
             text = f"{found.explanation.partition(';')[0]}, and the optimisers' settings are the same, as far as read"
             found = replace(found, cause=None, explanation=text)
         findings = list(_explained(found, named, met))
@@ -72,6 +75,14 @@ def compare_training(
         text = f"the optimisers' settings differ, though training so far does not show it: {words}"
         findings.append(Finding(phase="training", place="attributes", cause=cause, explanation=text))
     return TrainingCompared(steps, findings, _not_finite(why, left, right))
+
+
+def _not_moved(found: Finding, words: str) -> Finding:
+    """The finding of weights that one side does not move, where it is known why."""
+    if found.cause != "optimiser.gradients_kept" or not words:
+        return found
+    cause = "gradient.frozen" if "is not given" in words else "optimiser.settings"
+    return replace(found, cause=cause, explanation=f"{found.explanation.partition(';')[0]}; {words}")
 
 
 def _explained(found: Finding, named: Sequence[Difference], met: Met | None) -> Iterator[Finding]:

@@ -73,9 +73,12 @@ class Difference:
     def _of(self, names: Sequence[str]) -> str:
         if len(names) == self.parameters:
             return ""
-        more = len(names) - NAMED
-        listed = f"{', '.join(names[:NAMED])} and {more} more" if more > 0 else " and ".join(names)
-        return f" of {listed}"
+        return f" of {_listed(names)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return f"{', '.join(names[:NAMED])} and {more} more" if more > 0 else " and ".join(names)
 
 
 def _both(a: Any, b: Any) -> tuple[str, str]:
@@ -91,18 +94,20 @@ def _both(a: Any, b: Any) -> tuple[str, str]:
 class Told:
     """The settings of each step by parameter, None where they are unknown, and the gradients that they begin with.
 
-    ``gradients`` are empty where they were not kept. ``whole`` tells that nothing can have been done around the
-    optimiser's own step: what did not show was not there.
+    ``gradients`` are empty where they were not kept. ``left_out`` are the parameters that had gradients, and that no
+    step moved. ``whole`` tells that nothing can have been done around the optimiser's own step: what did not show was
+    not there.
     """
 
     settings: Sequence[Mapping[str, Settings | None]] = ()
     gradients: Sequence[State] = ()
+    left_out: frozenset[str] = frozenset()
     whole: bool = False
 
     @classmethod
     def of(
         cls, settings: Sequence[Mapping[str, Settings | None]], made: Sequence[State], given: Sequence[State],
-        weights: Sequence[State], *, whole: bool,
+        weights: Sequence[State], *, left_out: frozenset[str], whole: bool,
     ) -> Told:  # fmt: skip
         """What was told, and what the loop did to the gradients that backward ``made`` before they were ``given``.
 
@@ -111,12 +116,12 @@ class Told:
         clip, decay = done_in_the_loop(made, given, weights)
         known = all(s is not None and s.clip is None for step in settings for s in step.values())
         if not known or (clip is None and not decay):
-            return cls(settings=settings, gradients=given, whole=whole)
+            return cls(settings=settings, gradients=given, left_out=left_out, whole=whole)
         changed = [
             {name: None if s is None else replace(s, clip=clip, **decay.get(name, {})) for name, s in step.items()}
             for step in settings
         ]
-        return cls(settings=changed, gradients=made, whole=whole)
+        return cls(settings=changed, gradients=made, left_out=left_out, whole=whole)
 
     @property
     def alike(self) -> Settings | None:
@@ -129,10 +134,23 @@ class Told:
         """Whether the settings of every parameter are known."""
         return any(self.settings) and all(s is not None for step in self.settings for s in step.values())
 
+    def idle(self, other: Told, pairs: Pairs, step: int) -> str:
+        """Why a step, from 1 on, moves nothing on one side, or not some parameters; "" where that is not known."""
+        mine, theirs = (dict(told.settings[step - 1]) if told.settings[step - 1 :] else {} for told in (self, other))
+        if bool(mine) != bool(theirs):
+            return f"the {'right' if mine else 'left'}'s optimiser takes no step there"
+        both = list(pairs)
+        for side, own, others in (("left", self, theirs), ("right", other, mine)):
+            place = 0 if side == "left" else 1
+            names = [pair[0] for pair in both if pair[place] in own.left_out and pair[1 - place] in others]
+            if names:
+                return f"the {side}'s optimiser is not given {_listed(names)}"
+        return ""
+
     def renamed(self, pairs: Pairs) -> Told:
         """The right's settings under the left's names; what has no partner is left out."""
-        partner = {right: left for left, right in pairs}
-        settings = [{partner[n]: s for n, s in step.items() if n in partner} for step in self.settings]
+        both = list(pairs)
+        settings = [{left: step[right] for left, right in both if right in step} for step in self.settings]
         return replace(self, settings=settings)
 
     def differing(self, other: Told, pairs: Pairs) -> list[Difference]:

@@ -36,6 +36,8 @@ class _Watched:
         self.settings: list[dict[str, Settings | None]] = []
         self.produced: list[State] = []
         self.given: list[State] = []
+        self.moved: set[str] = set()
+        self.left_out: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
         clears = name in ("zero_grad", "clear_grad") and not hasattr(self.made, name)
@@ -73,6 +75,8 @@ class _Watched:
         self.settings.append(settings)
         self.produced.append({name: before[name] for name in given if name in before})
         self.given.append(given)
+        self.moved |= set(settings)
+        self.left_out |= set(before) - set(settings) if settings else set()
 
     def _gradients(self, parameters: Mapping[str, Any], before: State | None = None) -> State:
         """The gradients now; what nothing was done to since ``before`` is the same array."""
@@ -117,7 +121,7 @@ def trained(
         count = min(len(states), len(own.given))
         told = Told.of(
             own.settings[:count], own.produced[:count], own.given[:count], [start, *states][:count],
-            whole=lab.own(own.made),
+            left_out=frozenset(own.left_out - own.moved), whole=lab.own(own.made),
         )  # fmt: skip
         name = type(own.made).__name__
     words = f"{name} ({told.alike})" if told.alike else name

@@ -244,6 +244,56 @@ def test_an_optimiser_whose_step_a_schedule_wraps_is_none_of_these() -> None:
     assert "so the difference falls" in report.finding.explanation
 
 
+def test_what_an_optimiser_is_not_given_is_said() -> None:
+    for left, right, side in (
+        (lambda p: T.SGD(p[2:], lr=0.1), lambda p: Q.SGD(0.1, parameters=p), "left"),
+        (lambda p: T.SGD(p, lr=0.1), lambda p: Q.SGD(0.1, parameters=p[2:]), "right"),
+    ):
+        report = compared(left, right)
+        assert report.finding.cause == "gradient.frozen"
+        assert f"the {side}'s optimiser is not given 0.weight and 0.bias" in report.finding.explanation
+    assert compared(lambda p: T.SGD(p[2:], lr=0.1), lambda p: Q.SGD(0.1, parameters=p[2:]))
+
+
+def test_a_loop_that_steps_less_often_is_said() -> None:
+    class Second(Loop):
+        count = 0
+
+        def step(self) -> None:
+            self.count += 1
+            if self.count % 2 == 0:
+                super().step()
+
+    report = compared(lambda p: Second(T.SGD(p, lr=0.1)), lambda p: Q.SGD(0.1, parameters=p))
+    assert "the left's optimiser takes no step there" in report.finding.explanation
+    assert report.finding.cause == "optimiser.settings"
+    assert compared(lambda p: Second(T.SGD(p, lr=0.1)), lambda p: Second(Q.SGD(0.1, parameters=p)))
+
+
+def test_settings_are_tried_on_weights_that_are_joined_on_one_side() -> None:
+    class Left(TNN.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.m = TNN.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x: Any) -> Any:
+            return self.m(x, x, x, need_weights=False)[0]
+
+    class Right(PNN.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.m = PNN.MultiHeadAttention(8, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.m(x, x, x)
+
+    adam, other = (lambda p: T.Adam(p, lr=0.1)), (lambda p: Q.Adam(0.1, epsilon=1e-3, parameters=p))
+    for models, makers in (((Left(), Right()), (adam, other)), ((Right(), Left()), (other, adam))):
+        report = parity.compare(*models, (2, 5, 8), optimiser=makers)
+        assert report.finding.cause == "optimiser.eps"
+        assert "so the difference falls" in report.finding.explanation
+
+
 def test_a_rule_of_the_users_own_is_held_to_the_same_steps() -> None:
     class Own(torch.optim.Optimizer):
         def __init__(self, parameters: Any, lr: float) -> None:
