@@ -45,6 +45,7 @@ def convert_like(
     training = not (a.untrained or b.untrained)
     trained = (lambda: (a.in_training(), b.in_training())) if training else None
     structures = Subject.structures(a, b, training=training)
+    (a, b), structures, _ = Subject.refitted(a, b, structures, training=training)
     lines = structures[0].lines, structures[1].lines
     pairing = pair(*structures, rename, trained).weighed((a.own, b.own))
     pairing = pairing.filed((a.filed, b.filed), (a.own, b.own))

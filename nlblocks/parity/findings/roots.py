@@ -47,5 +47,5 @@ def _key(finding: Finding) -> Hashable:
     if finding.phase == "buffers":
         return finding.cause, finding.phase
     if finding.lacking:
-        return finding.cause, finding.lacking, finding.operation[finding.lacking == "left"]
+        return finding.cause, finding.lacking, finding.operation[finding.lacking == "left"].partition(" in ")[0]
     return finding.cause, finding.layer_left, finding.layer_right, finding.after

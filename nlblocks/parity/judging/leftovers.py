@@ -58,6 +58,7 @@ def _lacking(pairs: Pairing) -> Iterator[Finding]:
             # A constant that the other side writes into its code: the outputs tell what it does without it.
             severity="note" if own.buffer else "fault",
             explanation=f"{role} is missing on the {side}: {left} / {right}",
+            lacking="left" if side == "left" else "right",
         )
 
 

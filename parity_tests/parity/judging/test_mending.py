@@ -168,6 +168,30 @@ def test_one_mistake_in_several_layers_is_one_finding(left: Any, right: Any, cau
     assert {row["root"] for row in rows if row["severity"] == "fault"} == {None, first}
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "cause"),
+    [
+        ([nn.Conv2d(4, 4, 1)] * 2, [pnn.Conv2D(4, 4, 1, bias_attr=False)] * 2, "conv.bias"),
+        ([nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)], [pnn.Conv2D(4, 4, 1, bias_attr=False) for _ in "ab"], "conv.bias"),
+        ([nn.BatchNorm2d(4) for _ in "abc"], [pnn.BatchNorm2D(4, False, False) for _ in "abc"], None),
+    ],
+)
+def test_what_one_side_lacks_in_several_layers_is_one_finding(left: Any, right: Any, cause: str | None) -> None:
+    report = compared(Torch(*left), Paddle(*right))
+    groups = [root for root in report.roots if root.finding.severity == "fault" and root.finding.phase == "pairing"]
+    assert len({root.finding.cause for root in groups}) == len(groups) <= 1
+    assert all(root.finding.cause == cause for root in groups) or cause is None
+
+
+def test_an_activation_that_is_missing_in_several_places_is_one_finding() -> None:
+    report = compared(
+        Torch(nn.ReLU(), nn.Conv2d(4, 4, 1), nn.ReLU()), Paddle(pnn.Identity(), pnn.Conv2D(4, 4, 1), pnn.Identity())
+    )
+    (root,) = [root for root in report.roots if root.finding.severity == "fault"]
+    assert root.finding.cause == "activation.missing"
+    assert len({(f.after, f.before) for f in (root.finding, *root.under)}) == 2
+
+
 def test_two_values_of_one_attribute_are_two_findings() -> None:
     report = compared(
         Torch(nn.LeakyReLU(0.2), nn.LeakyReLU(0.3)), Paddle(pnn.LeakyReLU(), pnn.LeakyReLU(0.1))
