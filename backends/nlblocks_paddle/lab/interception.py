@@ -12,8 +12,9 @@ import functools
 import gc
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any
 
@@ -72,6 +73,7 @@ _watching: list[Observer] = []
 """Who sees the calls: the last one does."""
 _gates: list[_Gate] = []
 _stand_ins: list[_StandIn] = []
+_tables: list[_Table] = []
 
 
 @contextmanager
@@ -80,7 +82,9 @@ def intercepted(observer: Observer) -> Iterator[None]:
     first = not _watching
     if first and not _gates:
         _prepare()
-    seen: list[_Gate | _StandIn] = [*_gates, *_stand_ins] if first else []
+        for stand_in in _stand_ins:
+            stand_in.references = sys.getrefcount(stand_in.made)
+    seen: list[_Gate | _Table] = [*_gates, *_tables] if first else []
     _watching.append(observer)
     try:
         for item in seen:
@@ -91,7 +95,7 @@ def intercepted(observer: Observer) -> Iterator[None]:
         for item in seen:
             item.leave()
         if first:
-            _call_back([item for item in _stand_ins if item.held])
+            _call_back([kept for kept in _stand_ins if sys.getrefcount(kept.made) > kept.references])
 
 
 def _called(name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -147,28 +151,44 @@ def _trampoline(gate: _Gate) -> CodeType:
     )  # fmt: skip
 
 
+@dataclass(slots=True)
 class _StandIn:
-    """What is called during a run in place of a kernel or method that is written in C."""
+    """What is called during a run in place of a kernel or method that is written in C.
 
-    def __init__(self, owners: list[Any], attribute: str, original: Any, made: Any) -> None:
-        self.owners, self.attribute, self.original, self.made = owners, attribute, original, made
-        self.inherited = isinstance(owners[0], type) and attribute not in vars(owners[0])
+    ``references`` are those to it outside a run: where there are more after one, somebody else keeps it.
+    """
 
-    @property
-    def held(self) -> bool:
-        """Whether somebody else keeps it: there is more than this object's reference and that of the question."""
-        return sys.getrefcount(self.made) > 2
+    original: Any
+    made: Any
+    references: int = 0
+
+
+class _Table:
+    """What stands in at one place where Paddle looks kernels and methods up: a module, or the class of tensors.
+
+    There are some thousand kernels, and each run puts them in and takes them out: a module's all at once.
+    """
+
+    def __init__(self, owner: Any, stand_ins: Mapping[str, _StandIn]) -> None:
+        self.owner, self.made = owner, {name: item.made for name, item in stand_ins.items()}
+        own = vars(owner)
+        self.originals = {name: item.original for name, item in stand_ins.items() if name in own}
+        self.inherited = [name for name in stand_ins if name not in own]
 
     def enter(self) -> None:
-        for owner in self.owners:
-            setattr(owner, self.attribute, self.made)
+        self._put(self.made)
 
     def leave(self) -> None:
-        for owner in self.owners:
-            if self.inherited:
-                delattr(owner, self.attribute)
-            else:
-                setattr(owner, self.attribute, self.original)
+        self._put(self.originals)
+        for name in self.inherited:
+            delattr(self.owner, name)
+
+    def _put(self, values: Mapping[str, Any]) -> None:
+        if isinstance(self.owner, ModuleType):
+            vars(self.owner).update(values)
+        else:
+            for name, value in values.items():
+                setattr(self.owner, name, value)
 
 
 def _call_back(kept: list[_StandIn]) -> None:
@@ -194,17 +214,26 @@ def _prepare() -> None:
     default: Any = paddle.set_default_dtype
     names[id(default)] = DEFAULT, default
     _gates.extend(_Gate(name, function) for name, function in names.values())
+    found: dict[int, tuple[Any, dict[str, _StandIn]]] = {}
+
+    def stand_in(owners: list[Any], attribute: str, original: Any, made: Any) -> None:
+        item = _StandIn(original, made)
+        _stand_ins.append(item)
+        for owner in owners:
+            found.setdefault(id(owner), (owner, {}))[1][attribute] = item
+
     for name, owners, kernel in _kernels():
         offered = _offered(name, kernel)
         wrapped = _legacy(name, offered) if name.startswith(LEGACY) else _wrapped(name, offered)
         wrapped = _with_a_mask(wrapped) if name == f"{LEGACY}dropout" else wrapped
-        _stand_ins.append(_StandIn(owners, name.rpartition(".")[2], kernel, wrapped))
+        stand_in(owners, name.rpartition(".")[2], kernel, wrapped)
     for name, method in _methods(BuiltinFunctionType | MethodDescriptorType):
-        _stand_ins.append(_StandIn([paddle.Tensor], name, method, _wrapped(name, method)))
+        stand_in([paddle.Tensor], name, method, _wrapped(name, method))
     for name in PROPERTIES:
-        found = inspect.getattr_static(paddle.Tensor, name, None)
-        if found is not None and hasattr(found, "__get__"):
-            _stand_ins.append(_StandIn([paddle.Tensor], name, found, property(_wrapped(name, found.__get__))))
+        held = inspect.getattr_static(paddle.Tensor, name, None)
+        if held is not None and hasattr(held, "__get__"):
+            stand_in([paddle.Tensor], name, held, property(_wrapped(name, held.__get__)))
+    _tables.extend(_Table(owner, items) for owner, items in found.values())
 
 
 def _wrapped(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
