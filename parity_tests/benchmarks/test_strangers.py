@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import benchmarks.strangers
+from benchmarks.strangers.mends import MENDS
+from benchmarks.strangers.rules import RULES
 from benchmarks.strangers.table import BEGIN, END, judged, totals, written
 from nlblocks.parity import CAUSES
 
@@ -97,3 +99,9 @@ def test_the_page_has_both_columns_and_bad_rows_in_bold() -> None:
     assert "**different**" in page
     assert page.startswith("head")
     assert page.endswith("tail")
+
+
+def test_only_a_pair_that_differs_is_put_right() -> None:
+    differing = {pair["name"] for pair in PAIRS if not pair["truth"]["same"]}
+    assert set(MENDS) <= differing
+    assert set(RULES) <= {pair["name"] for pair in PAIRS}
