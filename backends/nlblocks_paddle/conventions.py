@@ -29,7 +29,7 @@ conventions = Conventions(
         Generated(type="layer_norm|group_norm|rms_norm|bilinear", leaves=_WEIGHT),
         Generated(type="embedding|sparse_embedding", leaves={"w_0": "weight"}, kind="embedding"),
         Generated(type=r"(sync_)?batch_norm(\dd)?", leaves=_WEIGHT | {"w_1": "_mean", "w_2": "_variance"}),
-        Generated(type=r"instance_norm(\dd)?", leaves={"w_0": "scale", "b_0": "bias"}),
+        Generated(type=r"instance_norm(\dd)?", leaves={"w_0": "scale", "b_0": "bias"}, kind="instance_norm"),
         Generated(type="p_re_lu|prelu", leaves={"w_0": "_weight"}),
         Generated(type="(lstm|gru|simple_rnn)_cell", leaves=_CELL),
     ),

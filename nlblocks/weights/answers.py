@@ -92,6 +92,10 @@ def patterns_of(names: Sequence[str], others: Iterable[str]) -> list[str]:
         whole = ".".join(_one_word(each) for each in zip(*words, strict=True))
         if not any(fnmatchcase(name, whole) for name in others):
             return [whole]
+    shared = itertools.takewhile(lambda pair: len(set(pair)) == 1, zip(*(each[::-1] for each in words), strict=False))
+    end = ".".join(["*", *[pair[0] for pair in shared][::-1]])
+    if end.count(".") > 1 and not any(fnmatchcase(name, end) for name in others):
+        return [end]
     found = []
     for name in names:
         pattern = re.sub(r"(?<![^.])\d+(?=\.)", "*", name)

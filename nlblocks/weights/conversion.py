@@ -93,7 +93,7 @@ class Conversion:
         self.asks: list[str] = []
         self.notes: list[str] = []
         self.doubts: dict[str, list[str]] = {}  # what is said of them → the tensors
-        self.evidence = Evidence(self.shapes, self.source.linear_in_out)
+        self.evidence = Evidence(self.shapes, self.source.linear_in_out, (self.source.batch_norm.mean,))
         self.answers = Answers(options.answers, self.modules, given)
 
     def in_order(self) -> list[Row]:
@@ -180,7 +180,7 @@ class Conversion:
             return Judged("linear" if told == "linear" else "plain")
         evidence = self.evidence
         if as_name not in self.shapes:
-            evidence = Evidence(ChainMap({as_name: self.shapes[name]}, self.shapes), self.source.linear_in_out)
+            evidence = Evidence(ChainMap({as_name: self.shapes[name]}, self.shapes), evidence.in_out, evidence.means)
         judged = meaning(as_name, evidence, self.doubtful)
         if judged.doubt and judged.meaning != "unknown":
             self.doubt(as_name, judged.doubt)
@@ -219,14 +219,20 @@ class Conversion:
         """Tell the reader ``text`` of a tensor, {} in it standing for a pattern that names it."""
         self.doubts.setdefault(text, []).append(name)
 
+    def _alike(self, names: Sequence[str]) -> list[str]:
+        """The tensors of as many axes, of which a pattern may speak too."""
+        axes = {len(self.shapes[name]) for name in names if name in self.shapes}
+        return [name for name, shape in self.shapes.items() if len(shape) in axes]
+
     def ask(self) -> None:
         """Note the doubts; raise InputError where a tensor's meaning is unknown."""
         for text, names in self.doubts.items():
-            patterns = patterns_of(names, self.shapes)
+            patterns = patterns_of(names, self._alike(names))
             self.note(names, text.replace("'{}=", "'{0}=").format(patterns[0]) + _also(patterns))
         if not self.asks:
             return
-        patterns = patterns_of(self.asks, self.shapes)
+        linear = {name for _, row in self.rows if "turned" in row.action for name in row.sources}
+        patterns = patterns_of(self.asks, [name for name in self._alike(self.asks) if name not in linear])
         shown_ = [f"{shown(name)} {self.shapes[name]}" for name in self.asks[:10]]
         more = f" and {len(self.asks) - 10} more" if len(self.asks) > 10 else ""
         lying = set(self.evidence.lying.values())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 
 from nlblocks.specs.base import Shape
@@ -20,10 +21,13 @@ CONV1D = re.compile(r"c_(attn|proj|fc)|q_attn")
 
 
 class Evidence:
-    """``shapes`` of a file whose Linear weights are [in, out], or else [out, in], as far as anybody says."""
+    """``shapes`` of a file whose Linear weights are [in, out], or else [out, in], as far as anybody says.
 
-    def __init__(self, shapes: Mapping[str, Shape], in_out: bool) -> None:
-        self.shapes, self.in_out = shapes, in_out
+    ``means`` are the names of a BatchNorm's mean.
+    """
+
+    def __init__(self, shapes: Mapping[str, Shape], in_out: bool, means: Collection[str] = ()) -> None:
+        self.shapes, self.in_out, self.means = shapes, in_out, means
 
     def bias(self, module: str) -> Shape | None:
         return self.shapes.get(f"{module}.bias" if module else "bias")
@@ -75,6 +79,17 @@ class Evidence:
                 in_out = self.lying.get(module, self.in_out)
                 found.add(rows if in_out else columns)
         return found
+
+    @cached_property
+    def normed(self) -> dict[str, int]:
+        """What holds just one matrix and one BatchNorm → the BatchNorm's channels."""
+        norms: dict[str, list[int]] = {}
+        for name, shape in self.shapes.items():
+            module, _, leaf = name.rpartition(".")
+            if leaf in self.means and len(shape) == 1:
+                norms.setdefault(module.rpartition(".")[0], []).append(shape[0])
+        beside = Counter(module.rpartition(".")[0] for module in self.matrices)
+        return {parent: sizes[0] for parent, sizes in norms.items() if len(sizes) == 1 == beside[parent]}
 
     @cached_property
     def tables(self) -> set[int]:

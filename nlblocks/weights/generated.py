@@ -30,8 +30,8 @@ def own_names(names: Iterable[str], form: Conventions) -> tuple[dict[str, str], 
         if leaf is None:
             continue
         found[name] = f"{match[1]}.{leaf}"
-        if row.kind and leaf in ("weight", "weight_v"):
-            kinds[f"{match[1]}.weight"] = row.kind
+        if row.kind and leaf in ("weight", "weight_v", "scale"):
+            kinds[f"{match[1]}.{leaf.removesuffix('_v')}"] = row.kind
     taken = {*names} & {*found.values()}
     return ({}, {}) if taken else (found, kinds)
 

@@ -19,7 +19,7 @@ _LINEAR = re.compile(
     r"|w[123]|score|dense_h_to_4h|dense_4h_to_h|Wqkv|pooler|project(or)?|transform|prediction)(_layers?|_proj)?_?\d*",
     re.IGNORECASE,
 )
-_ATTENDED = ("query", "key", "value", "kv", "key_value", "q", "k", "v", "o")
+_ATTENDED = ("query", "key", "value", "kv", "key_value", "qk", "q", "k", "v", "o")
 _TABLE = re.compile(r".*(emb(?!er|l[ey])|wte|wpe|lookup|codebook|vocab).*", re.IGNORECASE)  # no member, no ensemble
 _NUMBERED = re.compile(
     r"(.*_)?(w|words?|tok|tokens?|chars?|sub_?words?|pos|positions?|positional|type|segments?|sent(ence)?|lang(uage)?"
@@ -102,6 +102,8 @@ def _alone(module: str, file: Evidence) -> Judged:
     word = _word(module)
     if file.bias(parent) == (outputs,) and rows != columns and parent != module:
         return Judged("linear")  # the bias lies a module higher, as in BERT's decoder
+    if _normed(module, file):
+        return Judged("linear")
     if not word:
         return Judged("unknown")
     if _TABLE.fullmatch(word) or _NUMBERED.fullmatch(word):
@@ -139,6 +141,19 @@ def _table(module: str, word: str, file: Evidence) -> Judged:
     if _BARE.fullmatch(word) and width and rows not in file.widths:
         return Judged("plain", TABLE if file.in_out else "")
     return Judged("unknown")
+
+
+def _normed(module: str, file: Evidence) -> bool:
+    """Whether a BatchNorm of as many channels as it has outputs is beside it; a square one needs others of its name."""
+    rows, columns = file.matrices[module]
+    outputs = columns if file.in_out else rows
+    normed = file.normed.get(module.rpartition(".")[0]) == outputs
+    if not normed or rows != columns:
+        return normed
+    return any(
+        family(other) == family(module) and len(set(shape)) == 2 and file.bias(other) is None and _normed(other, file)
+        for other, shape in file.matrices.items()
+    )
 
 
 def _other_table(module: str, file: Evidence) -> bool:

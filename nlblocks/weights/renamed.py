@@ -57,6 +57,8 @@ _MAYBE = (
 )
 _MAYBE_PRELU = "kept the name of its weight; if it is a PReLU's, --as '{}=prelu'"
 _PRELU = "taken for a PReLU by what is before it; if it is a norm without a bias, --as '{}=rms_norm'"
+_OWN = "kept: a layer of one's own, of a single number; if it is an InstanceNorm, --as '{}=instance_norm'"
+_NO_CONVOLUTION = "taken for an InstanceNorm's, though no convolution is beside it; else --as '{}=parameter'"
 _SINGLE = "taken for a PReLU, a single number; if it is a parameter, --as '{}=parameter'"
 
 
@@ -78,7 +80,7 @@ def renamed_weights(work: Conversion) -> None:
             elif prefix in always or prefix in never:
                 renames = prefix in always
             else:
-                renames = leaf != "weight" or _judged(work, layer, prefix)
+                renames = _judged(work, layer, prefix) if leaf == "weight" else _told_by_leaf(work, layer, prefix, leaf)
             if renames:
                 work.take([name], prefix + other, f"renamed ({layer.layer})", work.left[name])
                 if other == "weight" and not layer.told(prefix):
@@ -90,7 +92,7 @@ def _judged(work: Conversion, layer: Renamed, prefix: str) -> bool:
     name, (size,) = f"{prefix}weight", work.shapes[f"{prefix}weight"]
     if layer.told(prefix):
         return True
-    convolved = any(len(shape) > 2 and size in {*shape[:2]} for shape in _beside(work, prefix))
+    convolved = _convolved(work, prefix, size)
     if layer.with_bias:
         alone = not any(len(shape) > 1 for shape in work.shapes.values())
         if (convolved or alone) and not _OTHER_NORM.fullmatch(_word(prefix)) and not _elsewhere(work, prefix):
@@ -104,6 +106,23 @@ def _judged(work: Conversion, layer: Renamed, prefix: str) -> bool:
     if any(shape[:1] == (size,) for shape in _beside(work, prefix) if len(shape) > 1):
         work.doubt(name, _MAYBE_PRELU)
     return False
+
+
+def _told_by_leaf(work: Conversion, layer: Renamed, prefix: str, leaf: str) -> bool:
+    """Whether a leaf that tells the layer is the framework's: of a single number it is that of a layer of one's own."""
+    (size,) = work.shapes[prefix + leaf]
+    if not layer.with_bias or layer.told(prefix):
+        return True
+    if _convolved(work, prefix, size):
+        return True
+    work.doubt(prefix + leaf, _OWN if size == 1 else _NO_CONVOLUTION)
+    return size > 1
+
+
+def _convolved(work: Conversion, prefix: str, size: int) -> bool:
+    """Whether a convolution of as many channels is beside a module; of one input each where it is depthwise."""
+    shapes = (shape for shape in _beside(work, prefix) if len(shape) > 2)
+    return any(size == shape[0] or (size == shape[1] > 1) for shape in shapes)
 
 
 def _elsewhere(work: Conversion, prefix: str) -> bool:

@@ -109,3 +109,34 @@ def test_one_pattern_answers_for_all_layers() -> None:
     answered = turned(tensors, answers=[("layers.*.time_embedding.weight", "linear")])
     assert len(answered) == 12
     assert turned(tensors, answers=[("time_embedding", "embedding")]) == set()
+
+
+def test_a_batch_norm_beside_it_tells_a_linear_without_a_bias() -> None:
+    """LeViT's: each is a Linear c and a BatchNorm bn."""
+    norm = dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (8,))
+    tensors = state(**{
+        "a.c": {"weight": (8, 6)}, "a.bn": norm, "b.c": {"weight": (8, 8)}, "b.bn": norm,
+        "stem.c": {"weight": (8, 3, 3, 3)}, "stem.bn": norm,
+    })  # fmt: skip
+    rows = planned(tensors, "torch").rows
+    assert {row.target for row in rows if "turned" in row.action} == {"a.c.weight", "b.c.weight"}
+    del tensors["a.c.weight"]
+    with pytest.raises(InputError, match=r"what these are: b\.c\.weight \(8, 8\)"):
+        planned(tensors, "torch")
+
+
+def test_one_pattern_answers_for_names_of_other_lengths() -> None:
+    tensors = state(**{"a.c": {"weight": (6, 6)}, "b.0.c": {"weight": (6, 6)}, "b.q.c": {"weight": (8, 8, 1, 1)}})
+    with pytest.raises(InputError, match=r"--as '\*\.c\.weight=linear'"):
+        planned(tensors, "torch")
+    assert turned(tensors, answers=[("*.c.weight", "linear")]) == {"a.c.weight", "b.0.c.weight"}
+
+
+def test_a_scale_and_a_bias_of_one_number_are_no_instance_norm() -> None:
+    """PaddleClas' LearnableAffineBlock."""
+    tensors = state(conv={"weight": (8, 3, 1, 1)}, lab={"scale": (1,), "bias": (1,)})
+    done = planned(tensors, "paddle")
+    assert set(done.tensors) == set(tensors)
+    assert "lab.scale: kept: a layer of one's own" in done.notes[0]
+    answered = planned(tensors, "paddle", answers=[("lab", "instance_norm")])
+    assert "lab.weight" in answered.tensors
