@@ -19,6 +19,8 @@ MEETS = 1e-8
 another order, and a framework may hold a constant as float32."""
 LENIENT = 10.0
 """Times what is taken for equal on the way to the parting: where that is more than MEETS, it counts."""
+IDLE = 1e-13
+"""Two results that are nothing but the same sum in another order are this close."""
 TRIES = 400
 """Results that one hypothesis may look for: each is held against every wrong tensor of its size."""
 FRONT = 4
@@ -181,6 +183,11 @@ class Hypothesis:
         elif op.kind.startswith("dropout") and attrs.get("training"):
             attrs["uniform"] = dropout_draw((*arrays["x"].shape, 0), self.seed)
         return computed(kind or op.kind, arrays, attrs)
+
+    def same(self, op: Op, arrays: Mapping[str, Array], result: Array | None) -> bool:
+        """Whether a result is what the operation gives as it is: what changes nothing explains nothing."""
+        own = self.run(op, arrays)
+        return own is not None and result is not None and own.shape == result.shape and distance(own, result) <= IDLE
 
     def found(self, side: str, value: Array | None, kind: str = "", like: Op | None = None) -> Met | None:
         """The operation of ``side`` whose wrong result is this value, and how close.

@@ -130,6 +130,13 @@ class Told:
         return found.pop() if len(found) == 1 else None
 
     @property
+    def words(self) -> str:
+        """The settings of the first step, one after another where there are several; "" where they are unknown."""
+        found = list(dict.fromkeys(self.settings[0].values())) if self.settings else []
+        more = f"; {len(found) - NAMED} more" if len(found) > NAMED else ""
+        return "; ".join(map(str, found[:NAMED])) + more if found and None not in found else ""
+
+    @property
     def known(self) -> bool:
         """Whether the settings of every parameter are known."""
         return any(self.settings) and all(s is not None for step in self.settings for s in step.values())

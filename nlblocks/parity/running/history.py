@@ -124,5 +124,5 @@ def trained(
             left_out=frozenset(own.left_out - own.moved), whole=lab.own(own.made),
         )  # fmt: skip
         name = type(own.made).__name__
-    words = f"{name} ({told.alike})" if told.alike else name
+    words = f"{name} ({told.words})" if told.words else name
     return History(framework=framework, states=states, optimiser=words, told=told, error=error)

@@ -82,7 +82,7 @@ GRID: dict[str, dict[Any, tuple[Any, ...]]] = {
 }  # fmt: skip
 
 
-REDUCTIONS = ("mean", "sum", "none", "batchmean")
+REDUCTIONS = ("mean", "batchmean", "sum", "none")
 """How the losses of all elements become one, whichever loss it is."""
 ALIKE = {"huber": "smooth_l1"}
 """Kinds that are one with other attributes."""

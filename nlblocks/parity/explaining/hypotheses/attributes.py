@@ -6,9 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from nlblocks.backend import Array
 from nlblocks.parity.explaining.hypotheses.attribute_values import variants
 from nlblocks.parity.explaining.hypotheses.context import in_context
 from nlblocks.parity.explaining.hypotheses.masks import after_softmax, turned_masks
@@ -20,8 +17,6 @@ from nlblocks.parity.tracing.vocabulary import Setting
 
 IDLE = vocabulary.DROPOUTS | {"clip", "relu6", "median"}
 """Kinds that may change nothing on one side."""
-SAME_LOSS = 1e-12
-"""Losses that one formula gives by two ways round otherwise, up to this share."""
 CLEARLY = 1e-2
 """Another value is better than the first that meets where it leaves at most this share of what the first leaves: of two
 that are equally good, the one that the other side has was tried first."""
@@ -56,7 +51,7 @@ def attributes(at: Hypothesis) -> Iterator[Explanation]:
             if active and name != "training":
                 continue  # it drops in evaluation, whatever its probability
             result = at.run(op, arrays, attrs)
-            if op.kind in vocabulary.LOSSES and _nothing(result, at.run(op, arrays)):
+            if op.kind in vocabulary.LOSSES and at.same(op, arrays, result):
                 continue
             met = at.found(OTHER[side], result, twin, op) or after_softmax(at, side, result)
             if met is None:
@@ -95,13 +90,6 @@ def _settings(right: Op, side: str, mine: Mapping[str, Any], theirs: Mapping[str
         for name in theirs
         if not vocabulary.same_number(mine.get(name), theirs[name])
     )
-
-
-def _nothing(result: Array | None, before: Array | None) -> bool:
-    """Whether a value changes nothing: of losses of one axis, "batchmean" is the mean."""
-    return result is not None and before is not None and result.shape == before.shape and np.allclose(
-        result, before, rtol=SAME_LOSS, atol=0.0, equal_nan=True
-    )  # fmt: skip
 
 
 def _words(cause: str, name: str) -> str:

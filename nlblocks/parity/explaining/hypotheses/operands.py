@@ -50,8 +50,9 @@ def _exchanged(
         return
     for order in list(itertools.permutations(free))[1:]:
         exchanged = {a: arrays[b] for a, b in zip(free, order, strict=True)}
-        met = at.found(OTHER[side], at.run(op, {**arrays, **exchanged}))
-        if met:
+        result = at.run(op, {**arrays, **exchanged})
+        met = at.found(OTHER[side], result)
+        if met and not at.same(op, arrays, result):
             cause = "cat.order" if op.kind in ("cat", "stack") else "operands.swapped"
             if op.kind == "matmul":
                 cause = in_context(at.graph(side), op, "operands.swapped")
