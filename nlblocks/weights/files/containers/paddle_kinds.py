@@ -14,34 +14,27 @@ PRODUCTS = {
 }  # fmt: skip
 TABLES = {"lookup_table_v2": ("W",), "lookup_table": ("W",), "embedding": ("1",)}
 """Operators, by the slots in which they take what a Linear multiplies by, or a table."""
-SUMS = {"elementwise_add": ("Y",), "add": ("1",)}
-FUSED = frozenset({"fc", "fused_gemm_epilogue"})
-"""Those that have the bias in them."""
-_LAYER = re.compile(r"(linear|fc|mul)_\d+\.w_\d+")
+_LAYER = re.compile(r"(linear|fc)_\d+\.w_\d+")
+_CLASS = re.compile(r"(.*/)?Linear(_\d+)?/?")
 
 
 def kinds_of(program: Program, tensors: Mapping[str, Tensor]) -> dict[str, str]:
     """Which matrices are a Linear's and which are tables; of others the program does not tell it.
 
-    Any parameter may be multiplied by. It is a Linear's if it is called so, or if a vector is added to the product.
+    Any parameter may be multiplied by. It is a Linear's if it is called so, or if the program says that one does it;
+    what is multiplied by turned is none, be it a table that is used once more.
     """
-    added = {
-        value for operator in program.operators for slot in SUMS.get(operator.kind, ())
-        if any(len(tensors[name].shape) == 1 for name in operator.inputs.get(slot, ()) if name in tensors)
-        for held in operator.inputs.values() for value in held
-    }  # fmt: skip
     said: defaultdict[str, set[str]] = defaultdict(set)
     for operator in program.operators:
         for name in _held(operator, TABLES, tensors):
             said[name].add("embedding")
         for name in _held(operator, PRODUCTS, tensors):
             if operator.turned:
-                said[name].add("embedding")  # a table that is used once more, turned, for the output
-            elif _LAYER.fullmatch(name) or operator.kind in FUSED or added.intersection(operator.outputs):
+                said[name].add("parameter")
+            elif _LAYER.fullmatch(name) or _CLASS.fullmatch(operator.layer):
                 said[name].add("linear")
-            else:
-                said[name].add("")
-    return {name: "embedding" if "embedding" in kinds else min(kinds) for name, kinds in said.items() if kinds != {""}}
+    order = ("embedding", "parameter", "linear")
+    return {name: next(kind for kind in order if kind in kinds) for name, kinds in said.items()}
 
 
 def _held(operator: Operator, slots: Mapping[str, tuple[str, ...]], tensors: Mapping[str, Tensor]) -> list[str]:

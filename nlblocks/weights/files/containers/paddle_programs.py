@@ -37,12 +37,13 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """``inputs`` are the names of values by their slot: "Filter", or the place as a number."""
+    """``inputs`` are the names of values by their slot: "Filter", or the place as a number. ``layer`` owns it."""
 
     kind: str
     inputs: Mapping[str, tuple[str, ...]]
     outputs: tuple[str, ...] = ()
     turned: bool = False
+    layer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,8 @@ def read_json(data: Mapping[str, Any], where: str) -> Program:
         values = [_id(value) for value in _list(row.get("I"))]
         inside = {str(place): (called.get(value, f"%{value}"),) for place, value in enumerate(values)}
         turned = any(_value(attributes.get(name)) is True for name in TURNED)
-        outputs = tuple(f"%{_id(value)}" for value in _list(row.get("O")))
-        operators.append(Operator(kind.rpartition(".")[2], inside, outputs, turned))
+        layer = str(_value(attributes.get("struct_name")))
+        operators.append(Operator(kind.rpartition(".")[2], inside, (), turned, layer))
         if operators[-1].kind == "data":
             inputs.append(str(_value(attributes.get("name"))))
     if not operators:

@@ -27,10 +27,11 @@ class Net(nn.Layer):
         self.conv, self.bn, self.act = nn.Conv2D(3, 4, 3, bias_attr=False), nn.BatchNorm2D(4), nn.PReLU(1)
         self.fc, self.norm = nn.Linear(4, 4), nn.LayerNorm(4)
         self.embed, self.raw = nn.Embedding(6, 4), self.create_parameter([4, 4])
+        self.shift = self.create_parameter([4], is_bias=True)
 
     def forward(self, x):
         found = self.fc(self.act(self.bn(self.conv(x))).mean([2, 3]))
-        return self.norm(found + self.embed(paddle.zeros([1], "int64"))) @ self.raw
+        return self.norm(found + self.embed(paddle.zeros([1], "int64"))) @ self.raw + self.shift
 
 paddle.seed(0)
 net = Net()
@@ -98,7 +99,7 @@ def test_a_program_in_json_names_the_variables(written: dict[str, Path], name: s
 
 
 def test_the_program_says_which_weights_are_linear(written: dict[str, Path]) -> None:
-    """A matrix that the input is multiplied by, with nothing added to it, may be anybody's: nothing is said of it."""
+    """A matrix of the model's own that is multiplied by may lie either way in a port: nothing is said of it."""
     said = open_checkpoint(written["older"] / "net.pdmodel").record["said"]
     assert said == {"fc.weight": "linear", "embed.weight": "embedding"}
     said = open_checkpoint(written["pir"] / "net.json").record["said"]
