@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nlblocks.weights.evidence import Evidence, family
+from nlblocks.weights.files.parts import is_slot
 
 Meaning = Literal["linear", "plain", "unknown"]
 """A "linear" weight is turned between frameworks that lay it out differently, a "plain" tensor is the same in both."""
@@ -61,6 +62,8 @@ def meaning(name: str, file: Evidence, own: Container[str] = ()) -> Judged:
     if len(shape) != 2:
         return Judged("plain")
     module, _, leaf = name.rpartition(".")
+    if is_slot(leaf):
+        return Judged("plain")
     if leaf in own:
         return Judged("unknown")  # of an attention that is no MultiheadAttention
     if leaf != "weight":
@@ -86,11 +89,12 @@ def _with_bias(module: str, file: Evidence) -> Judged:
         return Judged("plain", IN_OUT)
     if any(stack(module) == stack(other) for other, in_out in file.lying.items() if in_out != file.in_out):
         return Judged("unknown")
-    if any(stack(module) == stack(other) for other in file.lying) or not word or _LINEAR.fullmatch(word):
-        unsure = _either_gpt(module, file) if file.in_out else family(module) == "c_" and not file.lying
-        return Judged("unknown" if unsure else "linear")
     if _GRAPH.fullmatch(word):
         return Judged("unknown")
+    kin = any(family(module) == family(other) and stack(module) == stack(other) for other in file.lying)
+    if kin or not word or _LINEAR.fullmatch(word):
+        unsure = _either_gpt(module, file) if file.in_out else family(module) == "c_" and not file.lying
+        return Judged("unknown" if unsure else "linear")
     return Judged("linear", "" if module.rpartition(".")[2].isdigit() else SQUARE)
 
 

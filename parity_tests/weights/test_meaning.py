@@ -57,15 +57,18 @@ def test_what_gives_a_width_of_the_model_is_a_linear_though_called_an_embedding(
 
 @pytest.mark.parametrize("module", ["gc1", "graph", "encoder.gcn2", "conv_layer"])
 def test_a_square_matrix_of_a_graph_convolution_is_a_question(module: str) -> None:
-    with pytest.raises(InputError, match=r"what these are: .*\(8, 8\)"):
-        planned(state(**{module: {"weight": (8, 8), "bias": (8,)}}), "torch")
+    for head in ({}, {"fc": {"weight": (3, 8), "bias": (3,)}}):
+        with pytest.raises(InputError, match=r"what these are: .*\(8, 8\)"):
+            planned(state(**{module: {"weight": (8, 8), "bias": (8,)}}, **head), "torch")
 
 
 def test_a_square_matrix_with_a_bias_is_a_note_unless_its_name_or_its_stack_tells() -> None:
     square, wide = {"weight": (8, 8), "bias": (8,)}, {"weight": (9, 8), "bias": (9,)}
     (note,) = planned(state(thing=square), "torch").notes
     assert "thing.weight: square" in note
-    for told in (state(fc=square), state(**{"0": square}), state(thing=square, other=wide)):
+    (note,) = planned(state(thing=square, other=wide), "torch").notes  # a Linear beside it is another layer
+    assert "thing.weight: square" in note
+    for told in (state(fc=square), state(**{"0": square}), state(thing1=square, thing2=wide)):
         assert planned(told, "torch").notes == ()
         assert turned(told) == {name for name in told if name.endswith("weight")}
 

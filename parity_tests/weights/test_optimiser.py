@@ -230,6 +230,9 @@ def test_an_optimisers_file_alone_is_refused_and_copied_state_is_said(tmp_path: 
     optimiser = torch.optim.Adam(ours.parameters())
     ours(torch.ones(2, 4)).sum().backward()
     optimiser.step()
+    torch.save(optimiser.state_dict(), tmp_path / "o.pth")
+    with pytest.raises(InputError, match=r"holds an optimiser's state \(state\.0\.step\) and no weights"):
+        output_of(convert, tmp_path / "o.pth", tmp_path / "o.pdparams")
     torch.save({"model": ours.state_dict(), "optimizer": optimiser.state_dict()}, tmp_path / "a.pth")
     result = call(tmp_path / "a.pth", tmp_path / "a.pdparams", "--key", "", command=convert)
     assert "6 tensors of an optimiser (optimizer.state.0.step, ...) are copied as they are" in result.stderr
