@@ -115,7 +115,8 @@ class Trace:
     def labels(self) -> frozenset[int]:
         """The positions of the inputs that go into losses as what these are to be near, and into nothing else.
 
-        What is made of such an input on the way (a softmax of a teacher's scores) may be anything that ends there.
+        What is made of such an input on the way (a softmax of a teacher's scores) may be anything that ends there and
+        that nothing is learned by: a prediction may stand in a label's place.
         """
         inputs = {number: text for number, text in self.origin.items() if text.startswith("input:")}
         sources = {number: {int(text.partition(":")[2])} for number, text in inputs.items()}
@@ -128,7 +129,8 @@ class Trace:
                 (compared if role and own == role else flowing).update(sources.get(number, ()))
             for number in op.outputs:
                 sources.setdefault(number, set()).update(flowing)
-            used.update(flowing if role else ())
+            learns = any(self.state[name].trainable for name in map(self.parameter, op.inputs) if name in self.state)
+            used.update(flowing if role or learns else ())
         used.update(*(sources.get(number, ()) for number in self.outputs.values()))
         return frozenset(compared - used)
 

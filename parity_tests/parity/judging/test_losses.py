@@ -220,6 +220,13 @@ def test_a_teacher_that_is_trained_is_no_target() -> None:
     assert report.finding.cause == "gradient.detached"
 
 
+def test_a_prediction_in_a_labels_place_makes_no_target_of_what_it_is_made_of() -> None:
+    report = compared(lambda y, t: F.mse_loss(t, y), lambda y, t: PF.mse_loss(t, y), REAL)
+    assert report, str(report)
+    assert report.not_compared == []
+    assert {c.name for c in report.comparisons if c.group == "grad_input"} == {"0", "1"}
+
+
 def test_what_a_model_reads_besides_is_no_target() -> None:
     report = parity.compare(
         Torch(lambda y, t: F.mse_loss(y + t, t)), Paddle(lambda y, t: PF.mse_loss(y + t.detach(), t)), (X, REAL)
