@@ -30,7 +30,7 @@ UNBOUND = 1.5, 3.0
 RESIZED = 0.5, 2.0
 """The same of one kind and another shape: a fault to be told, where nothing better is left."""
 AGREES = 2.0
-"""What each neighbour adds that is the other's neighbour's partner: with one on either side more than names do."""
+"""What a neighbour adds that is the other's neighbour's partner: with one on either side more than names do."""
 STRANGERS = -1.0
 """Less than leaving both without a partner."""
 EXACT = 250 * 250
@@ -81,12 +81,12 @@ def in_order(
     *,
     named: bool,
     resized: bool = True,
-    agreeing: Mapping[tuple[int, int], int] = MappingProxyType({}),
+    agreeing: Mapping[tuple[int, int], float] = MappingProxyType({}),
 ) -> Matches:
     """The pairs of these units that keep the order of both sides and have the greatest total worth.
 
     Where they are ``named`` alike, only those of one name; of another shape only where they may be ``resized``.
-    ``agreeing`` says how many neighbours speak for a pair.
+    ``agreeing`` says how much their neighbours speak for a pair.
     """
     worths = _worths([a[row] for row in rows], [b[column] for column in columns], named=named, resized=resized)
     where = {i: x for x, i in enumerate(rows)}, {j: y for y, j in enumerate(columns)}
@@ -160,7 +160,7 @@ def leftovers(
     a: Sequence[Unit],
     b: Sequence[Unit],
     known: Mapping[int, int],
-    agreeing: Mapping[tuple[int, int], int],
+    agreeing: Mapping[tuple[int, int], float],
     *,
     named: bool,
 ) -> tuple[Matches, dict[int, str]]:

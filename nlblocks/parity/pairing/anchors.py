@@ -19,6 +19,11 @@ from nlblocks.parity.tracing import TraceGraph
 
 STEPS = (3, 2, 1)
 """How far a unit's surroundings are looked at on the side on which the models part."""
+SPEAKS = 1.0, 1.5
+"""How much two that are joined speak for what goes into them, and for what they go into.
+
+A norm is its convolution's: of an extra one and its norm, neither is another's.
+"""
 Sides = tuple[Sequence[Hashable], Sequence[Hashable]]
 """A key for each unit of the left, and for each of the right."""
 Colours = tuple[Colouring, Colouring]
@@ -81,14 +86,15 @@ class Anchors:
             if not self._take(offers):
                 return
 
-    def agreeing(self) -> dict[tuple[int, int], int]:
-        """How many of their neighbours speak for a pair of units without partners, by their positions."""
-        found: dict[tuple[int, int], int] = defaultdict(int)
+    def agreeing(self) -> dict[tuple[int, int], float]:
+        """How much their neighbours speak for a pair of units without partners, by their positions."""
+        found: dict[tuple[int, int], float] = defaultdict(float)
         for i, j in self.found.items():
-            for mine, theirs in zip(self._beside(0, i), self._beside(1, j), strict=True):
+            sides = zip(SPEAKS, self._beside(0, i), self._beside(1, j), strict=True)
+            for speaks, mine, theirs in sides:
                 for s in mine:
                     for t in theirs:
-                        found[s, t] += 1
+                        found[s, t] += speaks
         return found
 
     def add(self, pairs: Mapping[int, int], by: By) -> None:

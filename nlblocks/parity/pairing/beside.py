@@ -30,9 +30,13 @@ def agreed(a: Unit, b: Unit) -> tuple[Unit, Unit, list[str]]:
     is taken for a form of included: the biases of q and v that are joined may be written in another order.
     """
     guessed: list[str] = []
-    for base in [role for role in a.refs if BESIDE not in role]:
+    for base in [role for role in a.refs if BESIDE not in role and role in b.refs]:
         mine, theirs = _beside(a, base), _beside(b, base)
-        if len(mine) > 1 and len(theirs) > 1:
+        if len(theirs) == 1 and _joined(mine, theirs[0][1]):
+            b = replace(b, refs={**b.refs, **_in_rows(mine, theirs[0][1])})
+        elif len(mine) == 1 and _joined(theirs, mine[0][1]):
+            a = replace(a, refs={**a.refs, **_in_rows(theirs, mine[0][1])})
+        elif len(mine) > 1 and len(theirs) > 1:
             found, unsure = _assigned(mine, theirs)
             refs = {role: ref for role, ref in b.refs.items() if role not in {theirs[j][0] for j in found.values()}}
             b = replace(b, refs=refs | {mine[i][0]: theirs[j][1] for i, j in found.items()})
@@ -55,6 +59,22 @@ def _assigned(mine: Roles, theirs: Roles) -> tuple[dict[int, int], list[str]]:
         guessed += [str(mine[i][1])] if as_well else []
         found[i] = j
     return found, guessed
+
+
+def _joined(parts: Roles, whole: Ref) -> bool:
+    """Whether vectors are the parts that one vector is made of."""
+    vectors = all(len(ref.shape) == 1 and ref.rows is None for ref in (whole, *(ref for _, ref in parts)))
+    return vectors and len(parts) > 1 and sum(ref.shape[0] for _, ref in parts) == whole.shape[0]
+
+
+def _in_rows(parts: Roles, whole: Ref) -> dict[str, Ref]:
+    """A vector as its parts, in the roles of the other side's, which lie in this order."""
+    found, start = {}, 0
+    for role, ref in parts:
+        stop = start + ref.shape[0]
+        found[role] = replace(whole, rows=(start, stop), shape=ref.shape)
+        start = stop
+    return found
 
 
 def turned(a: Unit, b: Unit) -> Unit:

@@ -291,8 +291,8 @@ def _paired(left: Trace, right: Trace, rename: Rename | None) -> Pairing:
         mine[i], theirs[j], unsure = agreed(a[i], turned(a[i], b[j]))
         if unsure:
             guesses[tuple(unsure)] = f"{', '.join(unsure)} could be another of its shape; use rename= to say"
+    decided: dict[str, By] = {str(ref): joined.by[i] for i in found for ref in mine[i].refs.values()}
     loose = pair_loose(mine, theirs, found)
-    decided: dict[str, By] = {str(ref): joined.by[i] for i in found for ref in a[i].refs.values()}
     decided |= {str(ref): "tensor" for unit, _ in loose for ref in unit.refs.values()}
     found = {i: j for i, j in sorted(found.items()) if i in mine and j in theirs}
     taken = set(found.values())

@@ -140,7 +140,7 @@ class _Reader:
                 self._add(op, ALONE, _with({"weight": ref}, more), source, near)
 
     def _fresh(self, op: Op, used: Sequence[tuple[str, Parts]]) -> tuple[dict[str, Ref], dict[str, list[Ref]]]:
-        """The parameter in each role that none has used before, and by its name those that it is computed with."""
+        """The parameter in each role that none has used before, and by its name itself and what it is computed with."""
         refs: dict[str, Ref] = {}
         more: dict[str, list[Ref]] = {}
         taken: set[str] = set()
@@ -150,7 +150,7 @@ class _Reader:
             if new:
                 plain = {part.name for part in parts if not part.reduced}
                 main = max(new, key=lambda ref: (not ref.buffer, str(ref) in plain, math.prod(ref.shape)))
-                refs[role], more[str(main)] = main, [ref for ref in new if ref is not main]
+                refs[role], more[str(main)] = main, new
         return refs, more
 
     def _pass_on(self, op: Op, place: int | None, owners: Sequence[int]) -> None:
@@ -231,10 +231,11 @@ def _turning(op: Op, number: int) -> str:
 
 
 def _with(roles: Mapping[str, Ref], more: Mapping[str, Sequence[Ref]]) -> dict[str, Ref]:
-    """These parameters, and in roles of their own those that they are computed with."""
-    found = dict(roles)
+    """These parameters, and in roles of their own those that they are computed with, in the order of their use."""
+    found: dict[str, Ref] = {}
     for role, ref in roles.items():
-        found |= {f"{role}{BESIDE}{str(other).rpartition('.')[2]}": other for other in more.get(str(ref), ())}
+        for other in more.get(str(ref), (ref,)):
+            found[role if other is ref else f"{role}{BESIDE}{str(other).rpartition('.')[2]}"] = other
     return found
 
 
@@ -242,7 +243,7 @@ def _name(op: Op, rule: UnitRule, roles: Mapping[str, Ref]) -> str:
     if "part" in op.attrs:
         part = op.attrs["part"]
         return f"{op.scope}.{PROJECTIONS.get(part, f'{part}_proj')}".lstrip(".")
+    names = [ref.name for role, ref in roles.items() if BESIDE not in role]
     if rule.by_parameter:
-        return next(iter(roles.values())).name
-    layers = [ref.name.rpartition(".")[0] for role, ref in roles.items() if BESIDE not in role]
-    return min(layers, key=lambda layer: layer.count("."))
+        return names[0]
+    return min((name.rpartition(".")[0] for name in names), key=lambda layer: layer.count("."))

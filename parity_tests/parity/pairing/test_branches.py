@@ -164,6 +164,21 @@ def test_an_extra_layer_takes_nothing_from_its_neighbours() -> None:
     assert len(found.right_only) == 1
 
 
+def test_an_extra_layer_has_its_own_norm() -> None:
+    """As MobileNetV2 in two codebases: one expands even where nothing is to be expanded."""
+
+    def net(extra: bool, names: str) -> nn.Module:
+        own = nn.Sequential()
+        layers = [conv(3, 6), *([conv(6, 6, 1)] if extra else []), conv(6, 6, groups=6), conv(6, 4, 1)]
+        for name, layer in zip(names, layers, strict=False):
+            own.add_module(name, layer)
+        return own
+
+    found = paired(net(False, "cba"), net(True, "zcyx"))
+    assert found.names["c.1.weight"] == "z.1.weight"
+    assert [unit.name for unit in found.right_only] == ["c.0", "c.1"]
+
+
 def test_layers_of_other_shapes_are_paired_once_no_equal_ones_are_left() -> None:
     left = Branches([lambda: conv(3, 8, 1, False), lambda: conv(3, 6, 3, False)], beside, (0, 1), LEFT)
     right = Branches([lambda: conv(3, 8, 1, False), lambda: conv(3, 7, 3, False)], beside, (1, 0), RIGHT)

@@ -186,6 +186,24 @@ def test_biases_in_parts_and_tables_are_found_through_all_that_lays_them_out() -
     assert report.verdict == "different", report
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_bias_in_parts_is_a_whole_one_in_rows(turned: bool) -> None:
+    def whole(s: Any, x: Any) -> Any:
+        q, k, v = s.qkv(x).chunk(3, -1)
+        return torch.softmax(q @ k.transpose(1, 2), -1) @ v
+
+    def parts(s: Any, x: Any) -> Any:
+        q, k, v = PF.linear(x, s.qkv.weight, paddle.concat([s.q, s.k, s.v])).chunk(3, -1)
+        return PF.softmax(q @ k.transpose((0, 2, 1)), -1) @ v
+
+    left, right = Torch({}, whole), Paddle({"v": [6], "k": [6], "q": [6]}, parts)
+    left.qkv, right.qkv = torch.nn.Linear(6, 18), paddle.nn.Linear(6, 18, bias_attr=False)
+    nets = (right, left) if turned else (left, right)
+    report = parity.compare(*nets, (2, 4, 6))
+    assert report.verdict == "same", report
+    assert ("qkv.bias[12:18]", "v")[:: -1 if turned else 1] in report.pairing.names.items()
+
+
 SCALES: dict[str, tuple[Forward, Forward]] = {
     "by unsqueeze": (
         lambda s, x: x + s.gamma.view(-1, 1, 1) * s.conv(x),
