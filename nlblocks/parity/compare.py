@@ -32,7 +32,8 @@ def compare(
             and said to be.
         right: The other one.
         inputs: An array, the shape of a random input, a tuple of these, or a dict of them by forward's argument names.
-        rename: Pairs by hand: {left name or prefix: right name}, or a function from left to right parameter names.
+        rename: Pairs by hand: {left name or prefix: right name}, or a function from left to right parameter names. It
+            has the last word, down to single tensors, and the report says what it did.
         seed: Fixes random inputs, weights, dropout masks and output gradients.
         randomise: Make constant tensors (zero gates, fresh statistics) random; False keeps every weight as it is.
         transfer: False keeps each model's own weights; differing ones are then a finding.

@@ -81,11 +81,12 @@ def _unlike(pairs: Pairing, states: tuple[State, State] | None) -> Iterator[Find
     """Paired tensors of another size or, where ``states`` are to be compared, of other values."""
     for mine, theirs, role, a, b in pairs.roles():
         if not mine.fits(theirs):
+            shapes = f"{list(mine.shape)} on the left, {list(theirs.shape)} on the right"
             yield _finding(
                 layer_left=a.name,
                 layer_right=b.name,
                 cause="parameters.shape",
-                explanation=f"{role} is {list(mine.shape)} on the left, {list(theirs.shape)} on the right",
+                explanation=f"{role} is {shapes}{b.said_of(mine)}",
             )
         elif states is not None:
             gap = distance(mine.read(states[0]).ravel(), theirs.read(states[1]).ravel())

@@ -1,7 +1,9 @@
-"""Which parameter of one model is which of the other: by what uses it, in which order, of which shape, and by name.
+"""Which parameter of one model is which of the other: by what computes with it, and where, of which shape, and by name.
 
-Both models are read as sequences of units. What a hint joins is joined; names decide where they are the same on both
-sides, and help elsewhere; then order; then kind and shape alone. At last come the tensors that this leaves over.
+Both models are read as units (:mod:`.reader`): a parameter is followed through all that is done to it alone. What a
+hint joins is joined; names decide where they are the same on both sides; then what goes into a unit and what it goes
+into, in whatever order it runs (:mod:`.anchors`); then order, and kind and shape alone. Other shapes are paired once no
+equal ones are left, and at last come the tensors that all this leaves over. The hint has the last word.
 """
 
 from __future__ import annotations

@@ -85,6 +85,12 @@ class Unit:
         main = self.refs.get("weight") or next(iter(self.refs.values()))
         return self.kind, extents(main.shape)
 
+    def said_of(self, ref: Ref) -> str:
+        """What is said of a vector of the other side's power iteration that has another one's shape here."""
+        beside = [own for role, own in self.refs.items() if BESIDE in role and own.buffer]
+        exchanged = ref.buffer and len(beside) > 1 and any(ref.fits(own) for own in beside)
+        return ": the weight is normalised along another axis, its dim" if exchanged else ""
+
     @property
     def buffers(self) -> bool:
         """Whether it has nothing to train."""

@@ -145,6 +145,7 @@ def test_the_vectors_of_a_power_iteration_are_moved_too() -> None:
     assert report.verdict == "different"
     assert report.finding.cause == "parameters.shape"
     assert "weight_u" in report.finding.explanation
+    assert report.finding.explanation.endswith("its dim")
 
 
 def test_factors_in_the_wrong_order_are_a_fault() -> None:
