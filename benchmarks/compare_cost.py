@@ -26,7 +26,7 @@ import numpy as np
 
 PAIRS = (
     "densenet121,mobilenet_v2,mobilenet_v3_large,mobilenet_v3_small,resnet18,resnet34,resnet50,"
-    "resnext50_32x4d,shufflenet_v2_x1_0,squeezenet1_1,vgg11,wide_resnet50_2"
+    "resnext50_32x4d,shufflenet_v2_x1_0,squeezenet1_1"
 )
 """What is compared unless told otherwise."""
 ROUNDS = 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -72,7 +73,8 @@ class NativeModel:
 
     def __init__(self, model: Any, inputs: Any, seed: int = 0) -> None:
         self.model = model
-        self.subject = Subject.alone(model, inputs, seed)
+        # An export runs between its runs, and may change the model: it is read anew for each.
+        self.subject = replace(Subject.alone(model, inputs, seed), known=None)
 
     @property
     def inputs(self) -> tuple[Array, ...]:
