@@ -31,7 +31,7 @@ _NUMBERED = re.compile(
 )
 """Names of tables of what is counted: words, positions, types."""
 _BARE = re.compile(r"emb(ed)?(ding)?s?_?\d*", re.IGNORECASE)
-_GRAPH = re.compile(r"(.*_)?(gc|gcn|graph|conv)(_?layers?|_?conv(olution)?)?_?\d*", re.IGNORECASE)
+_GRAPH = re.compile(r"((.*_)?(gc|gcn|graph)|conv)(_?layers?|_?conv(olution)?)?_?\d*", re.IGNORECASE)
 """Layers of graphs, whose weight is often a parameter of their own, [in, out]."""
 _PLAIN_LEAVES = re.compile(r"bias|(weight|bias)_(ih|hh)(_l\d+)?(_reverse)?|.*(embed|emb|token|table|index|mask|pos).*")
 _UNTOLD = re.compile(r"w_\d+")
