@@ -181,3 +181,23 @@ def test_masks_that_are_put_together(combine: Any, expected: list[str]) -> None:
     report = parity.compare(TorchMasked(), PaddleMasked(combine), (SEQUENCES, PADDED), training=False)
     assert causes(report) == expected, report
     assert not expected or "attention" in str(report.faults[0].where)
+
+
+def drop_path(x: torch.Tensor, keep: float) -> torch.Tensor:
+    """Whole samples dropped at random, the others divided by what is kept: there in training alone."""
+    drawn = torch.rand((len(x), *[1] * (x.ndim - 1)), dtype=x.dtype)
+    return x.div(keep) * (keep + drawn).floor()
+
+
+def scaled_mask(x: torch.Tensor, keep: float) -> torch.Tensor:
+    mask = x.new_empty((len(x), *[1] * (x.ndim - 1))).bernoulli_(keep)
+    return x * mask.div_(keep)
+
+
+@pytest.mark.parametrize("dropped", [drop_path, scaled_mask])
+@pytest.mark.parametrize(("samples", "keep"), [(8, 0.7), (2, 0.95)])  # of two, none is dropped
+def test_a_drop_path_that_one_side_lacks(dropped: Any, samples: int, keep: float) -> None:
+    left = Torch(lambda x: x, nn.Linear(6, 8), nn.Linear(8, 3))
+    left.between = lambda x: dropped(x, keep) if left.training else x
+    right = Paddle(lambda x: x, pnn.Linear(6, 8), pnn.Linear(8, 3))
+    assert causes(parity.compare(left, right, (samples, 6))) == ["dropout.missing"]

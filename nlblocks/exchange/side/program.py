@@ -216,10 +216,11 @@ class Run:
         ends = recurrent.ends_of(step.op)
         states = [self._operand(step, place, arrays[place]) for place in (2, 3) if arrays[place] is not None]
 
-        def function(x: Array, states: list[Array], weights: list[Array], ends: Sequence[str]) -> list[Array]:
-            return recurrent.run(step.op_type, x, states, weights, ends)[: len(step.outputs)]
+        def function(x: Array, states: list[Array], weights: list[Array], ends: Any, first: bool) -> list[Array]:
+            return recurrent.run(step.op_type, x, states, weights, ends, first)[: len(step.outputs)]
 
-        found: list[Array] = observer(step.op_type, function, (arrays[0], states, arrays[4:], ends), {})
+        taken = arrays[0], states, arrays[4:], ends, recurrent.resets_first(step.op)
+        found: list[Array] = observer(step.op_type, function, taken, {})
         return found
 
     def _operand(self, step: Step, place: int, array: Array | None) -> Any:

@@ -46,8 +46,6 @@ def split(graph: onnx.GraphProto, held: State) -> State:
         gates = GATES.get(node.op_type)
         if gates is None or not usual or not {*given[1:4], ""} <= {*held, ""} or given[1] == "":
             continue
-        if node.op_type == "GRU" and not attrs.get("linear_before_reset"):
-            continue
         scope, direction = scope_of(node), attrs.get("direction", b"forward").decode()
         names = [f"{scope}.{part}_l{layers[scope]}{end}" for end in DIRECTIONS[direction] for part in PARTS]
         size = held[given[2]].shape[-1]
@@ -101,12 +99,13 @@ def is_split(inputs: Sequence[str]) -> bool:
 
 
 def reader(name: str, args: Sequence[Any]) -> Recurrent:
-    """(x, states, weights, how their names end by direction) as the lab has them."""
-    x, states, weights, ends = args
+    """(x, states, weights, how their names end by direction, whether the reset comes first) as the lab has them."""
+    x, states, weights, ends, first = args
+    told = {"reversed": ends == DIRECTIONS["reverse"], **({"reset": "before"} if first else {})}
     parts, kind = PARTS[: len(weights) // len(ends)], {"RNN": "rnn_tanh"}.get(name, name.lower())
     return Recurrent(
         kind=kind, x=x, states=states, weights=weights, groups=(parts,), layers=1,
-        bidirectional=len(ends) > 1, backwards=ends == DIRECTIONS["reverse"], time_major=True,
+        bidirectional=len(ends) > 1, time_major=True, told=told,
         args=args, p=None, dropping=False,
         single=lambda x, states, weights: args,
     )  # fmt: skip
@@ -118,8 +117,18 @@ def ends_of(op: Any) -> tuple[str, ...]:
     return DIRECTIONS[direction.decode() if isinstance(direction, bytes) else direction]
 
 
-def run(kind: str, x: Array, states: Sequence[Array], weights: Sequence[Array], ends: Sequence[str]) -> list[Array]:
-    """x [T, B, I] → all hidden states [T, directions, B, H], and the last of each state [directions, B, H]."""
+def resets_first(op: Any) -> bool:
+    """Whether a GRU's reset gate is applied before the product with its state, as the format has it unless told."""
+    return type(op).__name__.startswith("GRU") and not getattr(op, "linear_before_reset", 0)
+
+
+def run(
+    kind: str, x: Array, states: Sequence[Array], weights: Sequence[Array], ends: Sequence[str], first: bool
+) -> list[Array]:
+    """x [T, B, I] → all hidden states [T, directions, B, H], and the last of each state [directions, B, H].
+
+    ``first`` says that a GRU resets its state before the product.
+    """
     each = len(weights) // len(ends)
     size = weights[1].shape[-1]
     found: list[list[Array]] = []
@@ -129,13 +138,13 @@ def run(kind: str, x: Array, states: Sequence[Array], weights: Sequence[Array], 
         now = [state[index] for state in states] or [zeros] * (2 if kind == "LSTM" else 1)
         outputs = np.zeros((x.shape[0], x.shape[1], size), x.dtype)
         for t in range(x.shape[0])[:: -1 if end else 1]:
-            now = _step(kind, x[t], now, own)
+            now = _step(kind, x[t], now, own, first)
             outputs[t] = now[0]
         found.append([outputs, *now])
     return [np.stack(parts, 1 if place == 0 else 0) for place, parts in enumerate(zip(*found, strict=True))]
 
 
-def _step(kind: str, x: Array, now: Sequence[Array], own: Sequence[Array]) -> list[Array]:
+def _step(kind: str, x: Array, now: Sequence[Array], own: Sequence[Array], first: bool) -> list[Array]:
     """One step of one direction."""
     biases = own[2:] or (np.zeros(1, x.dtype),) * 2
     given, kept = x @ own[0].T + biases[0], now[0] @ own[1].T + biases[1]
@@ -143,8 +152,9 @@ def _step(kind: str, x: Array, now: Sequence[Array], own: Sequence[Array]) -> li
         return [np.tanh(given + kept)]
     if kind == "GRU":
         (a, b, c), (d, e, f) = np.split(given, 3, -1), np.split(kept, 3, -1)
-        update = _logistic(b + e)
-        return [(1 - update) * np.tanh(c + _logistic(a + d) * f) + update * now[0]]
+        reset, update = _logistic(a + d), _logistic(b + e)
+        kept = np.split((reset * now[0]) @ own[1].T + biases[1], 3, -1)[2] if first else reset * f
+        return [(1 - update) * np.tanh(c + kept) + update * now[0]]
     enter, forget, cell, leave = np.split(given + kept, 4, -1)
     state = _logistic(forget) * now[1] + _logistic(enter) * np.tanh(cell)
     return [_logistic(leave) * np.tanh(state), state]

@@ -30,8 +30,11 @@ def audit(left: Trace, right: Trace, pairs: Pairing) -> Iterator[Finding]:
     by_digest = ByDigest(left, right, CEILING)
     for op, partner, name, values in _differing(by_digest, pairs):
         text = f"{op.kind} {name}: {values[0]} on the left, {values[1]} on the right"
+        idle = name == "ceil_mode" and _divides(left, op)
+        text += "; at these extents, which the windows divide, it makes no difference" if idle else ""
+        found = _finding(by_digest, op, partner, CAUSES.of(op.kind, name), text, "note" if idle else "fault")
         setting = Setting(kind=op.kind, name=name, left=values[0], right=values[1], function=partner.name)
-        yield replace(_finding(by_digest, op, partner, CAUSES.of(op.kind, name), text), settings=(setting,))
+        yield replace(found, settings=(setting,))
     for op in left.ops:
         if op.kind in vocabulary.ACTIVATIONS and op.kind not in AUDITED:
             other = next((o for o in right.ops if o.kind in vocabulary.ACTIVATIONS and _same(by_digest, op, o)), None)
@@ -95,6 +98,16 @@ def _idle(op: Op, name: str) -> bool:
     if name == "momentum":
         return "running_mean" not in op.roles  # it keeps no statistics here
     return name == "count_include_pad" and none
+
+
+def _divides(trace: Trace, op: Op) -> bool:
+    """Whether the windows of a pooling cover its input without a rest: then nothing is rounded up or down."""
+    shape, kernel, padding = trace.shape(op.inputs[0]), op.attrs.get("kernel"), op.attrs.get("padding")
+    if shape is None or not isinstance(kernel, tuple) or not isinstance(padding, tuple):
+        return False
+    dilation = op.attrs.get("dilation") or (1,) * len(kernel)
+    axes = zip(shape[2:], kernel, op.attrs["stride"], padding, dilation, strict=True)
+    return all((size + sum(pair) - d * (k - 1) - 1) % s == 0 for size, k, s, pair, d in axes)
 
 
 def _undone(by_digest: ByDigest, op: Op, name: str) -> bool:

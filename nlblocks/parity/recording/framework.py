@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Container, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,8 +26,9 @@ class Recurrent:
     ``groups`` says how the weights are listed: those of the first group layer by layer and direction by direction, then
     those of the next. ``args`` are the call's, without dropout; ``p`` is that of the dropout between its layers, where
     it has any and that is known, and ``dropping`` whether it is active. ``single`` gives the arguments of a call of one
-    layer, from its input, states and weights. One of a single direction may read ``backwards``. ``results`` are the
-    tensors of what a call gives; ``returned`` is what the model gets once others may have taken their places.
+    layer, from its input, states and weights. ``told`` are more attributes of the operation: that it is ``reversed``,
+    or a GRU's ``reset``. ``results`` are the tensors of what a call gives; ``returned`` is what the model gets once
+    others may have taken their places.
     """
 
     kind: str
@@ -42,7 +43,7 @@ class Recurrent:
     p: float | None
     dropping: bool
     single: Callable[[Any, Sequence[Any], Sequence[Any]], Sequence[Any]]
-    backwards: bool = False
+    told: Mapping[str, Any] = field(default_factory=dict)
     results: Callable[[Any], Any] = lambda result: result
     returned: Callable[[Any, Any], Any] = lambda result, made: made
 

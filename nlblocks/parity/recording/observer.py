@@ -222,8 +222,7 @@ class Observer:
         call = self.recorder.call(
             read.kind, read.kind, numbers, roles[: len(numbers)], layers=read.layers,
             bidirectional=bool(read.bidirectional), time_major=read.time_major, training=read.dropping,
-            reversed=read.backwards,
-            **({} if read.p is None else {"p": read.p}),
+            **({} if read.p is None else {"p": read.p}), **{"reversed": False, **read.told},
         )  # fmt: skip
         if read.dropping and read.p:
             result, made = self._layers(read, call, function, kwargs)

@@ -20,6 +20,8 @@ IDLE = vocabulary.DROPOUTS | {"clip", "relu6", "median"}
 CLEARLY = 1e-2
 """Another value is better than the first that meets where it leaves at most this share of what the first leaves: of two
 that are equally good, the one that the other side has was tried first."""
+USUAL = {"reset": "after", "update": "old", "gates": "as usual", "outside": False, "ddof": 0}
+"""What attributes are that no call has, in words: they tell how others write an operation."""
 OF_ONE_OPERATION = (
     "affine_grid.align_corners", "attention.causal", "attention.layout", "attention.mask_sense", "attention.qk_swapped",
     "attention.scale", "avg_pool.ceil_mode", "avg_pool.count_include_pad", "avg_pool.kernel", "avg_pool.padding",
@@ -57,7 +59,8 @@ def attributes(at: Hypothesis) -> Iterator[Explanation]:
             if met is None:
                 continue
             cause = in_context(at.graph(side), op, CAUSES.of(op.kind, name))
-            text = f"{_words(cause, name)} of {op}: {beside(side, _show(op.attrs.get(name)), _show(value))}"
+            own = _show(op.attrs.get(name, USUAL.get(name)))
+            text = f"{_words(cause, name)} of {op}: {beside(side, own, _show(value))}"
             held = at.held(cause, text, side, op, met, between=active)
             held = replace(held, settings=_settings(held.right or op, side, op.attrs, attrs))
             if not at.followed_alike(side, op, met[0]):

@@ -146,6 +146,9 @@ def _cause(at: Hypothesis, side: str, chain: Sequence[Op]) -> str:
     """What it is called that these operations are missing."""
     if any(_elsewhere(at, side, op) for op in chain):
         return "layer.order"
+    users = at.graph(side).consumers[chain[-1].outputs[0]]  # a mask that happens to drop nothing changes nothing
+    if any(_drawn(at, side, op) for op in (*chain, *users)):
+        return "dropout.missing"
     if len(chain) > 1:
         return "layer.missing"
     op = chain[0]
@@ -159,6 +162,21 @@ def _cause(at: Hypothesis, side: str, chain: Sequence[Op]) -> str:
     if op.kind in ("mul", "div", "scale") and free == 1:
         return in_context(at.graph(side), op, "scale.missing")
     return BY_KIND.get(op.kind, "reshape.order" if op.kind in vocabulary.LAYOUT else "layer.missing")
+
+
+def _drawn(at: Hypothesis, side: str, op: Op) -> bool:
+    """Whether an operation is given random numbers, or what is made of them alone: a mask that drops."""
+    graph = at.graph(side)
+    queue, seen = [n for n in op.inputs if n not in graph.live], set[int]()
+    while queue:
+        maker = graph.producer.get(queue.pop())
+        if maker is None or maker.index in seen:
+            continue
+        if maker.kind == vocabulary.RANDOM:
+            return True
+        seen.add(maker.index)
+        queue += maker.inputs
+    return False
 
 
 def _elsewhere(at: Hypothesis, side: str, op: Op) -> bool:

@@ -41,23 +41,25 @@ def _goes_on(at: Hypothesis, op: Op, other: Op) -> bool:
 
     Where none of that can be computed, that both go on with operations of a kind is all that is known.
     """
-    theirs, tried = at.output("right", other), False
-    for user, role in _users(at, "left", op.outputs[0]):
+    tried = False
+    theirs = list(_users(at, "right", other.outputs[0]))
+    for user, role, _ in _users(at, "left", op.outputs[0]):
         arrays = at.arrays("left", user)
         if arrays is None:
             continue
-        if arrays[role].size != theirs.size:
-            tried = True
-            continue
-        result = at.run(user, {**arrays, role: theirs.reshape(arrays[role].shape)})
-        tried = tried or result is not None
-        if at.found("right", result):
-            return True
+        for number in {number for follower, _, number in theirs if follower.kind == user.kind}:
+            value = at.graph("right").trace.values.get(number)
+            fits = value is not None and value.size == arrays[role].size
+            given = value.reshape(arrays[role].shape) if fits and value is not None else None
+            result = None if given is None else at.run(user, {**arrays, role: given})
+            tried = tried or result is not None or not fits
+            if at.found("right", result):
+                return True
     return not tried
 
 
-def _users(at: Hypothesis, side: str, number: int) -> Iterator[tuple[Op, str]]:
-    """What uses a tensor, and in which role, however it is laid out before."""
+def _users(at: Hypothesis, side: str, number: int) -> Iterator[tuple[Op, str, int]]:
+    """What uses a tensor, in which role, and the tensor as it is laid out by then."""
     stack = [number]
     while stack:
         taken = stack.pop()
@@ -65,7 +67,7 @@ def _users(at: Hypothesis, side: str, number: int) -> Iterator[tuple[Op, str]]:
             if user.kind in vocabulary.LAYOUT:
                 stack += user.outputs
             else:
-                yield user, user.roles[user.inputs.index(taken)]
+                yield user, user.roles[user.inputs.index(taken)], taken
 
 
 def _cause(at: Hypothesis, op: Op, other: Op) -> str:
