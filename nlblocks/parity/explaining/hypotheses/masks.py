@@ -44,8 +44,10 @@ def masks(at: Hypothesis) -> Iterator[Explanation]:
         hides = [f"{share:.0%} of the scores{words}" for share, words in zip(shares, how, strict=True)]
         text = f"{op} on the left hides {hides[0]}, {other} on the right {hides[1]}"
         told = "the scores are the same" if both.all() else "where both keep them"
-        yield Explanation(cause=cause, text=f"{text}: {told}", left=op, right=other, before=None,
-                          after=gap, between=not (op.leaf or other.leaf), joints=((op.outputs[0], other.outputs[0]),))  # fmt: skip
+        yield Explanation(
+            cause=cause, text=f"{text}: {told}", left=op, right=other, before=None, after=gap,
+            between=not (op.leaf or other.leaf), joints=((op.outputs[0], other.outputs[0]),),
+        )  # fmt: skip
 
 
 def _masking(at: Hypothesis, side: str) -> list[Op]:

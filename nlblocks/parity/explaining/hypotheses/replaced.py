@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from nlblocks.parity.explaining.hypothesis import Explanation, Hypothesis
+from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import hypothesis
 from nlblocks.parity.tracing import Op, vocabulary
 
@@ -24,7 +24,7 @@ def replaced(at: Hypothesis) -> Iterator[Explanation]:
             continue
         if other.inputs[0] not in at.alignment.to_right.get(op.inputs[0], ()):
             continue
-        if not at.followed_alike("left", op, other) or not _goes_on(at, op, other):
+        if not at.followed_alike("left", op, other) or not _go_on_alike(at, op, other):
             continue
         mine, theirs = at.arrays("left", op), at.arrays("right", other)
         if mine is None or theirs is None:
@@ -36,26 +36,33 @@ def replaced(at: Hypothesis) -> Iterator[Explanation]:
             yield at.held(_cause(at, op, other), text, "left", op, met, between=between)
 
 
-def _goes_on(at: Hypothesis, op: Op, other: Op) -> bool:
-    """Whether what the left makes of an operation's result, it makes of the right's as the right does.
+def _go_on_alike(at: Hypothesis, op: Op, other: Op) -> bool:
+    """Whether what one side makes of its result, it makes of the other's as the other does.
 
     Where none of that can be computed, that both go on with operations of a kind is all that is known.
     """
-    tried = False
-    theirs = list(_users(at, "right", other.outputs[0]))
-    for user, role, _ in _users(at, "left", op.outputs[0]):
-        arrays = at.arrays("left", user)
+    found = [_goes_on(at, "left", op, other), _goes_on(at, "right", other, op)]
+    return True in found or False not in found
+
+
+def _goes_on(at: Hypothesis, side: str, op: Op, other: Op) -> bool | None:
+    """Whether what ``side`` makes of ``op``, it makes of the other's result; None where that cannot be computed."""
+    values, found = at.graph(OTHER[side]).trace.values, None
+    theirs = list(_users(at, OTHER[side], other.outputs[0]))
+    for user, role, _ in _users(at, side, op.outputs[0]):
+        arrays = at.arrays(side, user)
         if arrays is None:
             continue
-        for number in {number for follower, _, number in theirs if follower.kind == user.kind}:
-            value = at.graph("right").trace.values.get(number)
-            fits = value is not None and value.size == arrays[role].size
-            given = value.reshape(arrays[role].shape) if fits and value is not None else None
-            result = None if given is None else at.run(user, {**arrays, role: given})
-            tried = tried or result is not None or not fits
-            if at.found("right", result):
+        for number in {other.outputs[0], *(n for follower, _, n in theirs if follower.kind == user.kind)}:
+            value, wanted = values.get(number), arrays[role]
+            if value is None or value.size != wanted.size:
+                found = False
+                continue
+            result = at.run(user, {**arrays, role: value.reshape(wanted.shape)})
+            if at.found(OTHER[side], result):
                 return True
-    return not tried
+            found = found if result is None else False
+    return found
 
 
 def _users(at: Hypothesis, side: str, number: int) -> Iterator[tuple[Op, str, int]]:
