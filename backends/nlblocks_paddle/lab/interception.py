@@ -60,6 +60,8 @@ HOMES = (
     "paddle.tensor", "paddle.nn.functional", "paddle.linalg", "paddle.base.dygraph.generated_tensor_methods_patch",
     "paddle.utils.dlpack",
 )  # fmt: skip
+PUBLIC = ("paddle.tensor", "paddle.linalg", "paddle.nn.functional")
+"""Modules that users call functions of, some of which are kernels."""
 PROPERTIES = ("T", "mT")
 SYNCHRONISED = "C.sync_batch_norm_"
 DEFAULT = "set_default_dtype"
@@ -294,14 +296,20 @@ def _functions() -> Iterator[tuple[str, FunctionType]]:
 
 
 def _kernels() -> Iterator[tuple[str, list[Any], Any]]:
-    """Kernels by name, with the modules that hold them."""
+    """Kernels by name, with the modules that hold them: some are public functions themselves."""
+    public_homes = [
+        module
+        for name, module in sorted(sys.modules.items())
+        if name in PUBLIC or name.startswith(tuple(f"{home}." for home in PUBLIC))
+    ]
     compiled = paddle.base.core.eager.ops
     places = (("C.", paddle._C_ops, compiled), (LEGACY, paddle._legacy_C_ops, compiled.legacy))
     for prefix, public, inner in places:
         for name, value in list(vars(public).items()):
             if name.startswith("_") or isinstance(value, ModuleType) or not callable(value):
                 continue
-            yield f"{prefix}{name}", [public, *([inner] if hasattr(inner, name) else [])], value
+            also = [module for module in public_homes if vars(module).get(name) is value]
+            yield f"{prefix}{name}", [public, *([inner] if hasattr(inner, name) else []), *also], value
 
 
 def _methods(kind: Any) -> Iterator[tuple[str, Any]]:

@@ -17,7 +17,7 @@ from nlblocks.parity.tracing.vocabulary import Setting
 
 AUDITED = {
     "batch_norm": ("momentum", "eps"), "layer_norm": ("eps",), "group_norm": ("eps", "groups"),
-    "instance_norm": ("momentum", "eps"), "rms_norm": ("eps",), "normalize": ("eps", "p"),
+    "instance_norm": ("momentum", "eps"), "rms_norm": ("eps",), "normalize": ("eps",),
     "dropout": ("p", "mode"), "dropout_channels": ("p",), "leaky_relu": ("slope",),
     "embedding": ("padding_index",), "max_pool": ("ceil_mode",), "avg_pool": ("count_include_pad", "ceil_mode"),
     "gelu": ("approximate",), "grid_sample": ("padding_mode", "mode", "align_corners"),

@@ -247,3 +247,14 @@ def test_a_wrong_gradient_of_the_kernel_itself_is_not_mended() -> None:
     output, gradient = alone(lambda x: TF.group_norm(x, 3, eps=9e-4), x)
     assert off([trace.output("")], [output]) < EXACT
     assert off([trace.grad_inputs["0"]], [gradient]) > 1e-3
+
+
+def test_a_kernel_that_is_a_public_function_is_seen() -> None:
+    """Paddle's own attention multiplies by paddle.tensor.matmul, which is the kernel itself."""
+
+    own = paddle.tensor.matmul
+    model = PaddleFunction(lambda x: paddle.tensor.tanh(paddle.tensor.matmul(x, x)))
+    x = np.eye(3)
+    trace = Subject.alone(model, x, 0).tracer.run(model, {}, inputs=(x,), training=False, backward=False)
+    assert [op.kind for op in trace.ops] == ["matmul", "tanh"]
+    assert paddle.tensor.matmul is own
