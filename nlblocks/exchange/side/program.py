@@ -157,7 +157,8 @@ class Run:
         if recurrent.is_split(step.inputs):
             x, _, *rest = arrays
             states, weights = [one for one in rest[:2] if one is not None], [one for one in rest[2:] if one is not None]
-            return tuple(recurrent.run(step.op_type, np.asarray(x), states, weights, recurrent.ends_of(op)))
+            ends, first = recurrent.ends_of(op), recurrent.resets_first(op)
+            return tuple(recurrent.run(step.op_type, np.asarray(x), states, weights, ends, first))
         with np.errstate(all="ignore"):
             if op.need_context():
                 around = {**self.values, **dict(zip(step.inputs, arrays, strict=True))}

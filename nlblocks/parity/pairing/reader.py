@@ -208,16 +208,19 @@ class _Reader:
 
 
 def _weights(graph: TraceGraph) -> set[int]:
-    """The tensors that, in any form, are nothing but weights and biases of what is computed with the inputs."""
-    values: set[int] = set()
+    """The tensors that, in any form, are nothing but weights and biases of what is computed with the inputs.
+
+    What an output comes of is a value, though no input be known to go into it: something out of sight may have made it.
+    """
+    ends = set(graph.trace.outputs.values())
+    values: set[int] = set(ends)
     for op in reversed(graph.trace.ops):
         fed = any(n in graph.fed for n in op.outputs)
         for n, role in zip(op.inputs, op.roles, strict=True):
             slot = role in SLOTS and (fed or _is_layer(op))
             if not slot and (fed or any(out in values for out in op.outputs)):
                 values.add(n)
-    ends = set(graph.trace.outputs.values())
-    return {n for op in graph.trace.ops for n in op.outputs if n not in values and n not in ends}
+    return {n for op in graph.trace.ops for n in op.outputs if n not in values}
 
 
 def _is_layer(op: Op) -> bool:
