@@ -85,7 +85,8 @@ class InitialRow:
 
 
 def _held(ref: Ref, state: State) -> Held:
-    values = np.asarray(ref.read(state), np.float64)
+    found = np.asarray(ref.read(state))
+    values = np.asarray(np.stack([found.real, found.imag]) if np.iscomplexobj(found) else found, np.float64)
     mean, deviation = float(values.mean()), float(values.std())
     if not values.size or (values == values.flat[0]).all():
         value = float(values.flat[0]) if values.size else 0.0
