@@ -50,6 +50,25 @@ def vit_tv(left: Any, right: Any, copy: Copy, ran: Ran) -> None:
     copy(left.heads.head, right.head)
 
 
+def swin_tv(left: Any, right: Any, copy: Copy, ran: Ran) -> None:
+    """torchvision's attention runs as a function, its layers do not."""
+    known = {
+        "features.0.0": "patch_embed.proj",
+        "features.0.2": "patch_embed.norm",
+        "mlp.0": "mlp.fc1",
+        "mlp.3": "mlp.fc2",
+    }
+
+    def rename(name: str) -> str:
+        name = re.sub(r"^features\.([13])\.", lambda m: f"layers.{int(m[1]) // 2}.blocks.", name)
+        name = name.replace("features.2.", "layers.0.downsample.")
+        for old, new in known.items():
+            name = name.replace(old, new)
+        return name
+
+    by_names(left, right, copy, rename)
+
+
 def clip_vit(left: Any, right: Any, copy: Copy, ran: Ran) -> None:
     """PaddleClas's root also holds a projection that its classifier does not use."""
     known = {"norm_pre": "ln_pre", "head": "head.fc_head"}
@@ -91,6 +110,7 @@ def _put(target: Any, value: Any) -> None:
 RULES: Mapping[str, Callable[[Any, Any, Copy, Ran], None]] = {
     "repvgg_a0": repvgg_a0,
     "vit_tv": vit_tv,
+    "swin_tv": swin_tv,
     "clip_vit": clip_vit,
     "hrnet_w18": hrnet_w18,
 }
