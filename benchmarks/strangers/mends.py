@@ -157,7 +157,7 @@ def convnext_tv(left: Any, right: Any) -> None:
 
 
 def res2net50(left: Any, right: Any) -> None:
-    left.layer1[0].is_first = False
+    left.layer1[0].is_first, left.layer1[0].pool = False, None
     _set(right, "AvgPool2D", exclusive=False)
 
 
