@@ -21,6 +21,11 @@ HIDDEN_SCORE = -1e4
 """A score below this is hidden, whatever number stands for minus infinity: -65504 and -1e9 are in use."""
 HIDING = -1e3
 """The lower of a mask's two values is at most this: bias tables hold smaller ones, every mask in use a larger one."""
+COMBINING = {
+    "and", "or", "xor", "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "add", "mul",
+    "masked_fill", "where",
+}  # fmt: skip
+"""Kinds that make one mask of several, which is no part then."""
 PARTS = 8
 """Tensors that masks are read as made of, at most: two of them are one mask."""
 NEGLIGIBLE = -50.0
@@ -73,6 +78,9 @@ def _parts(at: Hypothesis, shape: tuple[int, ...]) -> list[tuple[str, Array]]:
             if len(found) == PARTS or number in at.wrong[side] or value.dtype.kind not in "bf" or value.ndim < 2:
                 continue
             if value.dtype != bool and (value.size > np.prod(shape) or len(np.unique(value)) != 2):
+                continue
+            maker = at.graph(side).producer.get(number)
+            if maker is not None and maker.kind in COMBINING:
                 continue
             true = value if value.dtype == bool else value == value.min()
             for spread in _spread(true, shape):
