@@ -116,22 +116,26 @@ class Trace:
         """The positions of the inputs that go into losses as what these are to be near, and into nothing else.
 
         What is made of such an input on the way (a softmax of a teacher's scores) may be anything that ends there and
-        that nothing is learned by: a prediction may stand in a label's place.
+        that nothing is learned by: a prediction may stand in a label's place. One that is compared with as it is may
+        weigh the loss too, as in a focal one.
         """
         inputs = {number: text for number, text in self.origin.items() if text.startswith("input:")}
         sources = {number: {int(text.partition(":")[2])} for number, text in inputs.items()}
         compared: set[int] = set()
+        plainly: set[int] = set()
         used: set[int] = set()
         for op in self.ops:
             role = LOSSES.get(op.kind)
             flowing: set[int] = set()
             for number, own in zip(op.inputs, op.roles, strict=True):
-                (compared if role and own == role else flowing).update(sources.get(number, ()))
+                labels = role is not None and own == role
+                (compared if labels else flowing).update(sources.get(number, ()))
+                plainly.update(sources[number] if labels and number in inputs else ())
             for number in op.outputs:
                 sources.setdefault(number, set()).update(flowing)
             learns = any(self.state[name].trainable for name in map(self.parameter, op.inputs) if name in self.state)
             used.update(flowing if role or learns else ())
-        used.update(*(sources.get(number, ()) for number in self.outputs.values()))
+        used.update(set().union(*(sources.get(number, ()) for number in self.outputs.values())) - plainly)
         return frozenset(compared - used)
 
     def parameter(self, tensor: int) -> str | None:

@@ -212,6 +212,19 @@ def test_a_target_of_a_loss_by_hand_is_marked() -> None:
             parity.compare(Torch(plain), Paddle(detached), given, targets=[1, 7])
 
 
+def test_a_label_may_weigh_its_loss() -> None:
+    def focal(y: Any, t: Any) -> Any:
+        p = y.sigmoid()
+        return (F.binary_cross_entropy_with_logits(y, t, reduction="none") * (t * (1 - p) + (1 - t) * p) ** 2).mean()
+
+    def paddle_focal(y: Any, t: Any) -> Any:
+        p = PF.sigmoid(y)
+        return (PF.binary_cross_entropy_with_logits(y, t, reduction="none") * (t * (1 - p) + (1 - t) * p) ** 2).mean()
+
+    assert compared(focal, paddle_focal, BITS)
+    assert not compared(focal, lambda y, t: 2 * paddle_focal(y, t), BITS)
+
+
 def test_a_teacher_that_is_trained_is_no_target() -> None:
     report = compared(
         lambda y: F.kl_div(y.log_softmax(1), (2 * y).softmax(1), reduction="sum"),
