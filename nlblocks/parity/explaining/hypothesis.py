@@ -46,6 +46,8 @@ class Explanation:
     between: bool = False
     joints: tuple[tuple[int, int], ...] = ()
     """Tensors of the left and of the right that would be the same, had both sides done the same: the nearest first."""
+    also: tuple[tuple[int, int], ...] = ()
+    """The same beside the nearest: the right computes none of these from it."""
     extra: str = ""
     """The side on which the operation is one that the other side lacks."""
     settings: tuple[vocabulary.Setting, ...] = ()

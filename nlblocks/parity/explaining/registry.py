@@ -73,6 +73,7 @@ hypothesis: Registry[Callable[[Hypothesis], Iterator[Explanation]]] = Registry(
     "kinds",
     "recognised",
     # operations, put together otherwise
+    "iteration",
     "order",
     "padding",
     "narrowed",

@@ -127,6 +127,9 @@ CAUSES = Causes({
     "normalize.p": Cause("which norm a vector is divided by", "give both the same p="),
     "normalize.eps": Cause("the least norm that a vector is divided by, or how it is kept from zero",
         "divide by max(norm, eps) with the same eps on both sides (torch: eps=, Paddle: epsilon=)"),
+    "spectral_norm.iteration": Cause("the vector that the power iteration of a spectral norm begins with",
+        "use torch.nn.utils.spectral_norm, which begins with u as Paddle does; parametrizations.spectral_norm begins "
+        "with v; in evaluation both compute the same"),
     "softplus.beta": Cause("the beta of softplus", "give both the same beta="),
     "leaky_relu.slope": Cause("the negative slope of LeakyReLU", "give both the same negative_slope="),
     "elu.alpha": Cause("the alpha of ELU", "give both the same alpha="),

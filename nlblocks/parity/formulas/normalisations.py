@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nlblocks.backend import Array
@@ -85,8 +87,10 @@ def log_softmax(arrays: Arrays, attrs: Attrs) -> Array:
 
 
 def _standard(x: Array, axes: tuple[int, ...], attrs: Attrs) -> Array:
-    var = x.var(axes, keepdims=True, ddof=int(attrs.get("ddof", 0)))
-    return (x - x.mean(axes, keepdims=True)) / _rooted(var, attrs["eps"], attrs)
+    gap = x - x.mean(axes, keepdims=True)
+    count = math.prod(x.shape[axis] for axis in axes)
+    var = (gap * gap).sum(axes, keepdims=True) / np.float64(count - int(attrs.get("ddof", 0)))  # of one, unbiased: NaN
+    return gap / _rooted(var, attrs["eps"], attrs)
 
 
 def _rooted(var: Array, eps: float, attrs: Attrs) -> Array:

@@ -55,8 +55,17 @@ class Substitutions:
             if left.values[mine].shape == right.values[theirs].shape:
                 self.values[spots[1]] = spots[0]
                 self._inputs(located, mine, theirs)
+                self._beside(located, (mine, theirs))
                 return skipped
         return None
+
+    def _beside(self, located: Located, replaced: tuple[int, int]) -> None:
+        """What the explanation says is to be the same beside the tensors that were replaced."""
+        found = located.found
+        for mine, theirs in found.also if found is not None and replaced in found.joints[:1] else ():
+            spots = located.alignment.left.trace.spot(mine), located.alignment.right.trace.spot(theirs)
+            if spots[0] is not None and spots[1] is not None:
+                self.values[spots[1]] = spots[0]
 
     def backward(self, left: Trace, right: Trace, numbers: tuple[int, int]) -> bool:
         """Help over a gradient that differs."""

@@ -3,6 +3,7 @@
 from nlblocks.parity.explaining.hypotheses import (
     attributes,
     elimination,
+    iteration,
     kinds,
     masks,
     missing,
@@ -20,6 +21,7 @@ from nlblocks.parity.explaining.hypotheses import (
 __all__ = [
     "attributes",
     "elimination",
+    "iteration",
     "kinds",
     "masks",
     "missing",
