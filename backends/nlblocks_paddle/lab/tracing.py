@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 import warnings
 from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -188,10 +191,10 @@ class PaddleTracer(Tracer):
         return tensor.register_hook(function).remove
 
     def node(self, tensor: paddle.Tensor) -> Hashable | None:
-        return _place(tensor.grad_fn) if not tensor.stop_gradient else None
+        return _place(_node(tensor)) if not tensor.stop_gradient else None
 
     def behind(self, tensor: paddle.Tensor, known: Container[Hashable]) -> list[Hashable]:
-        queue, found, seen = [tensor.grad_fn], list[Hashable](), set[Hashable]()
+        queue, found, seen = [_node(tensor)], list[Hashable](), set[Hashable]()
         while queue:
             node = queue.pop()
             key = _place(node)
@@ -261,9 +264,33 @@ def _generators() -> dict[str, Any]:
     return {device: paddle.get_rng_state(device) for device in devices}
 
 
+def _node(tensor: paddle.Tensor) -> Any:
+    """What made a tensor, in the graph of gradients; None where nothing did.
+
+    Paddle 3.3 counts a reference too many whenever it is asked, and would keep the graph of every run, hooks and all,
+    for ever. How many too many is seen by asking again; they are given back.
+    """
+    node = tensor.grad_fn
+    if node is not None:
+        before = sys.getrefcount(node)
+        again = tensor.grad_fn
+        del again
+        for _ in range(2 * (sys.getrefcount(node) - before)):
+            ctypes.pythonapi.Py_DecRef(ctypes.py_object(node))
+    return node
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A node by its address, which is no other's for as long as the node is held."""
+
+    address: int
+    node: Any = field(compare=False)
+
+
 def _place(node: Any) -> Hashable | None:
     """What tells a node of the gradient graph from others; None in a version of Paddle that does not tell."""
-    return node.node_ptr() if hasattr(node, "node_ptr") else None
+    return _Place(node.node_ptr(), node) if hasattr(node, "node_ptr") else None
 
 
 def _alias(tensor: paddle.Tensor) -> paddle.Tensor:

@@ -59,8 +59,8 @@ class Exchange:
         else:
             tensor = other
         if gradient is not None and _fits(gradient, tensor) and framework.wants_gradient(tensor):
-            own = tensor
-            framework.hook(tensor, lambda _: framework.like(gradient, own))
+            other = framework.like(gradient, tensor)  # a hook that holds its own tensor keeps all of the run for ever
+            framework.hook(tensor, lambda _: other)
         return tensor
 
 

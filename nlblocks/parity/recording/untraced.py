@@ -72,7 +72,8 @@ class Unseen:
         return tuple(free or results[-1:] or inputs)
 
     def done(self, met: Collection[weakref.ref[Any]]) -> None:
-        """The run is over; ``met`` are all tensors that it met."""
+        """The run is over, and its graph of gradients let go of; ``met`` are all tensors that it met."""
+        self._nodes.clear()
         if self._first:
             _RUN.add(self._model)
         for reference in met:
