@@ -64,7 +64,10 @@ class ReportData:
 
     @property
     def finding(self) -> Finding | None:
-        """The finding to read first: an explained one of the runs, else whatever came first."""
+        """The finding to read first: an explained one of the runs, else whatever came first.
+
+        Weights of other shapes come before what the runs were only counted to differ in: no run shows more than that.
+        """
         faults = [f for f in self.faults if not f.rank]
         runs = [f for f in faults if f.phase != "pairing"]
         explained = [f for f in runs if f.cause is not None]
@@ -72,7 +75,9 @@ class ReportData:
         own = explained[:1] if explained and explained[0].cause != "parameters.values" else []
         if own and own[0].place == "layer" and any(_at(f, own[0]) for f in values):
             values = []  # the explanation says more about the same layer
-        ordered = [*values, *explained, *[f for f in faults if f.cause is not None], *runs, *faults]
+        counted = bool(explained) and explained[0].error_explained is None and not explained[0].settings
+        shapes = [f for f in faults if f.cause == "parameters.shape"] if counted else []
+        ordered = [*values, *shapes, *explained, *[f for f in faults if f.cause is not None], *runs, *faults]
         return ordered[0] if ordered else None
 
     @property

@@ -41,7 +41,7 @@ def elimination(at: Hypothesis) -> Iterator[Explanation]:
         return
     over = {side: _over(stocks[side], counts[side] - counts[OTHER[side]]) for side in stocks}
     cause = _order_cause(stocks)
-    if cause and not over["left"] and not over["right"]:
+    if cause and not over["left"] and not over["right"] and not _run_alone(at, stocks, cause):
         firsts = stocks["left"][0][1], stocks["right"][0][1]
         text = (
             f"the same {common} operations follow on both sides, in another order: {firsts[0]} comes first on the "
@@ -117,6 +117,24 @@ def _order_cause(stocks: Mapping[str, Stock]) -> str | None:
     if key == other_key:
         return "residual.operand" if op.kind == "add" and not key[1] else None
     return "activation.order" if {op.kind, other.kind} & vocabulary.ACTIVATIONS else "layer.order"
+
+
+def _run_alone(at: Hypothesis, stocks: Mapping[str, Stock], cause: str) -> bool:
+    """Whether both sides only run in another order, as branches do: each operation takes what its like takes."""
+    return cause != "residual.operand" and _taken(at, "left", stocks["left"]) == _taken(at, "right", stocks["right"])
+
+
+def _taken(at: Hypothesis, side: str, stock: Stock) -> Counter[Any]:
+    """What each operation is recognised by, with the operations whose results go into it, through all others."""
+    keys = {op.index: key for key, op in stock}
+    graph = at.graph(side)
+    nearest: dict[int, list[Any]] = {}
+    for op in graph.trace.ops:  # what makes a tensor comes before what takes it
+        makers = [graph.producer[n].index for n in op.inputs if n in graph.producer]
+        nearest[op.index] = [
+            key for maker in makers for key in ([keys[maker]] if maker in keys else nearest.get(maker, ()))
+        ]
+    return Counter((key, tuple(sorted(map(repr, nearest[op.index])))) for key, op in stock)
 
 
 def _missing_cause(op: Op) -> str:
