@@ -192,6 +192,7 @@ class Anchors:
         return Ties(
             a,
             b,
+            lambda left, right: ([used[0].beside(i) for i in left], [used[1].beside(j) for j in right]),
             lambda left, right: ([featured[0][i] for i in left], [featured[1][j] for j in right]),
             lambda left, right: ([used[0].of(i) for i in left], [used[1].of(j) for j in right]),
         )

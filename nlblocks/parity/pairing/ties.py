@@ -1,7 +1,8 @@
-"""Which of several units that stand in the same place is which: by words, by attributes, by numbers, by use, by order.
+"""Which of several units that stand in the same place is which: by words, attributes, numbers, use and order.
 
 What tells is asked in that order. Words are the user's own and win even where the use would say otherwise: two that are
-exchanged in the port are a fault, and must stay one.
+exchanged in the port are a fault, and must stay one. So must attributes that are exchanged between two branches that
+are put side by side, which comes before them.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ MARGIN = 0.1
 class Ties:
     """Tells apart the units of two models that nothing around them does."""
 
-    def __init__(self, a: Sequence[Unit], b: Sequence[Unit], featured: Keys, used: Keys) -> None:
+    def __init__(self, a: Sequence[Unit], b: Sequence[Unit], beside: Keys, featured: Keys, used: Keys) -> None:
         self._a, self._b = a, b
         self._evidence: tuple[tuple[By, Keys], ...] = (
-            ("name", self._words), ("attributes", featured), ("name", self._numbers), ("flow", used),
+            ("name", self._words), ("flow", beside), ("attributes", featured), ("name", self._numbers), ("flow", used),
         )  # fmt: skip
 
     def broken(self, left: Group, right: Group, depth: int = 0) -> Iterator[tuple[int, int, By]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nlblocks.parity.pairing.flow import Palette
-from nlblocks.parity.pairing.units import Unit
+from nlblocks.parity.pairing.units import JOINED, Unit
 from nlblocks.parity.tracing import Op, TraceGraph, vocabulary
 
 STEPS = 6
@@ -26,6 +26,19 @@ class Uses:
     def of(self, place: int) -> tuple[int, int]:
         unit = self._units[place]
         return self._ahead(unit.output, STEPS), -1 if unit.source is None else self._behind(unit.source, STEPS)
+
+    def beside(self, place: int) -> tuple[str, str] | None:
+        """Where a unit's result, and no other's, comes to lie among those that it is put beside; None where nowhere."""
+        number = self._units[place].output
+        for _ in range(STEPS):
+            users = list(self._consumers(number))
+            if len(users) != 1 or users[0][0].kind in COMMUTATIVE or len(users[0][0].outputs) != 1:
+                return None
+            (op, role) = users[0]
+            if op.kind in JOINED:
+                return op.kind, role
+            number = op.outputs[0]
+        return None
 
     def _ahead(self, number: int, steps: int) -> int:
         key = (True, number, steps)

@@ -102,14 +102,15 @@ def test_four_branches_of_which_some_begin_alike(order: Sequence[int]) -> None:
     assert right_ones(paired(left, right))
 
 
-def test_branches_that_differ_in_their_dilation_alone() -> None:
+@pytest.mark.parametrize(("joined", "by"), [(total, "flow"), (lambda a, b, c: a + b + c, "attributes")])
+def test_branches_that_differ_in_their_dilation_alone(joined: Callable[..., torch.Tensor], by: str) -> None:
     left, right = (
-        nn.Sequential(Branches(dilated(), total, order, names), conv(5, 2, 1))
+        nn.Sequential(Branches(dilated(), joined, order, names), conv(5, 2, 1))
         for order, names in ((range(3), LEFT), ((2, 0, 1), RIGHT))
     )
     found = paired(left, right)
     assert right_ones(found)
-    assert "attributes" in {row.by for row in found.rows()}
+    assert by in {row.by for row in found.rows()}
 
 
 def test_resolutions_that_are_fused_into_each_other() -> None:
