@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
-from nlblocks.parity.pairing.flow import Colouring, Flow, Palette
+from nlblocks.parity.pairing.flow import Colouring, Flow, Node, Palette
 from nlblocks.parity.pairing.rows import By
 from nlblocks.parity.pairing.ties import Ties
 from nlblocks.parity.pairing.units import Unit
@@ -47,6 +47,9 @@ class Anchors:
         self.by: dict[int, By] = dict.fromkeys(known, by)
         self.guesses: list[tuple[list[int], list[int]]] = []
         self._taken = {j: i for i, j in known.items()}
+        mine: set[Node] = {i for i in range(len(a)) if i not in known}
+        theirs: set[Node] = {j for j in range(len(b)) if j not in self._taken}
+        self._free = mine, theirs
         self._units, self._graphs, self._palette = (a, b), graphs, Palette()
         self._flows = Flow.of(a), Flow.of(b)
         self._signatures = [u.signature for u in a], [u.signature for u in b]
@@ -120,9 +123,9 @@ class Anchors:
 
     def _beside(self, side: int, place: int) -> tuple[list[int], list[int]]:
         """What goes into a unit and what it goes into, that has no partner."""
-        flow, joined = self._flows[side], (self.found, self._taken)[side]
+        flow, free = self._flows[side], self._free[side]
         up, down = (
-            [n for n in nodes if isinstance(n, int) and n not in joined] for nodes in (flow.up[place], flow.down[place])
+            sorted(n for n in nodes & free if isinstance(n, int)) for nodes in (flow.up[place], flow.down[place])
         )
         return up, down
 
@@ -154,6 +157,9 @@ class Anchors:
 
     def _resolve(self, left: Sequence[int], right: Sequence[int]) -> None:
         """Join as many units as there are on both sides: by the neighbours that are joined, then as ties are broken."""
+        if len(left) == 1 == len(right):
+            self._join(left[0], right[0], "flow")
+            return
         parts = (
             _classes(left, {i: self._partners(0, i) for i in left}),
             _classes(right, {j: self._partners(1, j) for j in right}),
@@ -211,6 +217,8 @@ class Anchors:
 
     def _join(self, i: int, j: int, by: By) -> None:
         self.found[i], self._taken[j], self.by[i] = j, i, by if self._sized else "rest"
+        self._free[0].discard(i)
+        self._free[1].discard(j)
 
 
 def _joined(*colours: Colours) -> Sides:

@@ -8,7 +8,8 @@ equal surroundings.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate, chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,7 @@ class Flow:
     units: Sequence[Unit]
     up: Sequence[set[Node]]
     down: Sequence[set[Node]]
+    _neighbours: dict[tuple[bool, Palette], _Neighbours] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, units: Sequence[Unit]) -> Flow:
@@ -57,6 +59,8 @@ class Flow:
         """The same between matrices and kernels alone: norms and gates, which are written in many ways, left out."""
         up: list[set[Node]] = []
         bones = [is_bone(unit) for unit in self.units]
+        if all(bones):
+            return self
         for nodes in self.up:
             up.append(_through(nodes, up, bones))
         down: list[set[Node]] = [set() for _ in self.units]
@@ -80,38 +84,62 @@ class Flow:
 
     def forward(self, palette: Palette, labels: Colouring) -> Colouring:
         """A colour of each unit and everything before it."""
-        return self._along(self.up, range(len(labels)), labels, palette)
+        return self._along(self._beside(palette, ahead=False), range(len(labels)), labels)
 
     def backward(self, palette: Palette, labels: Colouring) -> Colouring:
         """A colour of each unit and everything behind it."""
-        return self._along(self.down, reversed(range(len(labels))), labels, palette)
+        return self._along(self._beside(palette, ahead=True), reversed(range(len(labels))), labels)
 
     def near(self, palette: Palette, labels: Colouring, steps: int, *, ahead: bool) -> Colouring:
         """A colour of each unit and what is a few steps ahead of it, or a few behind."""
-        found = labels
-        sides = [_split(nodes, palette) for nodes in (self.down if ahead else self.up)]
-        ends = np.array([end for _, end in sides], np.uint64)
+        found, near = labels, self._beside(palette, ahead=ahead)
         for _ in range(steps):
-            mixed = _mixed(found)
-            found = _mixed(labels + ends + np.array([mixed[places].sum() for places, _ in sides], np.uint64))
+            found = _mixed(labels + near.ends + near.sums(_mixed(found)))
         return found
 
+    def _beside(self, palette: Palette, *, ahead: bool) -> _Neighbours:
+        """What is one step ahead of each unit, or one behind; read once, for a stream of n layers has n * n of them."""
+        key = ahead, palette
+        if key not in self._neighbours:
+            self._neighbours[key] = _Neighbours.of(self.units, self.down if ahead else self.up, palette)
+        return self._neighbours[key]
+
     @staticmethod
-    def _along(sides: Sequence[set[Node]], order: Iterable[int], labels: Colouring, palette: Palette) -> Colouring:
+    def _along(near: _Neighbours, order: Iterable[int], labels: Colouring) -> Colouring:
         """The colour of each unit and of all that leads to it, which comes first in the order."""
         found, mixed = labels.copy(), labels.copy()
         for i in order:
-            places, end = _split(sides[i], palette)
-            found[i : i + 1] = _mixed(labels[i : i + 1] + mixed[places].sum() + end)
+            found[i : i + 1] = _mixed(labels[i : i + 1] + mixed[near.of_unit(i)].sum() + near.ends[i])
             mixed[i : i + 1] = _mixed(found[i : i + 1])
         return found
 
 
-def _split(nodes: set[Node], palette: Palette) -> tuple[NDArray[np.int64], np.uint64]:
-    """The units among the neighbours, and a number for the ends of the model that are."""
-    ends = sorted(node for node in nodes if isinstance(node, str))
-    end = _mixed(np.array([palette.of("ends", *ends)], np.uint64))[0] if ends else np.uint64(0)
-    return np.array([node for node in nodes if isinstance(node, int)], np.int64), end
+@dataclass(frozen=True, slots=True)
+class _Neighbours:
+    """The units beside each unit in one row, where those of each begin, and a number for ends of the model."""
+
+    places: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+    ends: Colouring
+
+    @classmethod
+    def of(cls, units: Sequence[Unit], sides: Sequence[set[Node]], palette: Palette) -> _Neighbours:
+        names: set[Node] = {name for unit in units for name in (*unit.starts, *unit.ends)}
+        own = [nodes & names for nodes in sides]
+        inner = [nodes - ends for nodes, ends in zip(sides, own, strict=True)]
+        bounds = np.array([0, *accumulate(map(len, inner))], np.int64)
+        places = np.fromiter(chain.from_iterable(inner), np.int64, int(bounds[-1]))
+        numbers = [palette.of("ends", *sorted(map(str, ends))) if ends else 0 for ends in own]
+        there = np.array([bool(ends) for ends in own])
+        return cls(places, bounds, np.where(there, _mixed(np.array(numbers, np.uint64)), np.uint64(0)))
+
+    def of_unit(self, place: int) -> NDArray[np.int64]:
+        return self.places[self.bounds[place] : self.bounds[place + 1]]
+
+    def sums(self, values: Colouring) -> Colouring:
+        """The sum of what the units beside each have, modulo 2^64."""
+        total: Colouring = np.concatenate([np.zeros(1, np.uint64), values[self.places].cumsum(dtype=np.uint64)])
+        return total[self.bounds[1:]] - total[self.bounds[:-1]]
 
 
 def _mixed(values: Colouring) -> Colouring:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 from nlblocks.parity.pairing.names import tokens
 from nlblocks.parity.pairing.units import Ref, Unit
@@ -30,11 +31,12 @@ def split_fused(
     """
     have = Counter(unit.signature for unit in units)
     want = Counter(unit.signature for unit in others)
+    runs = _runs(others)
     found: list[Unit] = []
     for i, unit in enumerate(units):
         matrix = unit.kind == "linear" and len(unit.refs["weight"].shape) == 2
         without = i in alone or want[unit.signature] < have[unit.signature]
-        group = _consecutive(others, unit) if matrix and without else []
+        group = _consecutive(runs, unit) if matrix and without else []
         found += _rows(unit, group, _by_use(group, others_graph, _uses(unit, len(group), graph))) if group else [unit]
     return found
 
@@ -97,22 +99,36 @@ def _rows(unit: Unit, group: Sequence[Unit], in_rows: Sequence[Unit]) -> list[Un
     return [parts[part.name] for part in group]
 
 
-def _consecutive(others: Sequence[Unit], unit: Unit) -> list[Unit]:
+def _runs(units: Sequence[Unit]) -> list[list[Unit]]:
+    """Linear layers of one width on one input that stand one after the other."""
+    found: list[list[Unit]] = []
+    last = None
+    for unit in units:
+        weight = unit.refs.get("weight") if unit.kind == "linear" else None
+        key = None if weight is None else (unit.source, weight.shape[1:])
+        if key is not None and key == last:
+            found[-1].append(unit)
+        elif key is not None:
+            found.append([unit])
+        last = key
+    return [run for run in found if len(run) > 1]
+
+
+def _consecutive(runs: Sequence[Sequence[Unit]], unit: Unit) -> list[Unit]:
     """Linear layers on one input whose rows add up to the unit's; q, k, v in this order if so named."""
     rows, width = unit.refs["weight"].shape
-    for start, first in enumerate(others):
-        group, total = [], 0
-        for other in others[start:]:
-            weight = other.refs.get("weight")
-            if other.kind != "linear" or weight is None or other.source != first.source or weight.shape[1:] != (width,):
-                break
-            group.append(other)
-            total += weight.shape[0]
-            if total == rows and len(group) > 1:
-                last = [tokens(item.name)[-1:] for item in group]
-                if all(token and token[0] in ROWS for token in last):
-                    group.sort(key=lambda item: ROWS[tokens(item.name)[-1]])
-                return group
+    for run in runs:
+        if run[0].refs["weight"].shape[1:] != (width,):
+            continue
+        ends = [0, *accumulate(other.refs["weight"].shape[0] for other in run)]
+        for start in range(len(run) - 1):
+            if ends[start] + rows not in ends[start + 2 :]:
+                continue
+            group = list(run[start : ends.index(ends[start] + rows, start + 2)])
+            last = [tokens(item.name)[-1:] for item in group]
+            if all(token and token[0] in ROWS for token in last):
+                group.sort(key=lambda item: ROWS[tokens(item.name)[-1]])
+            return group
     return []
 
 
