@@ -85,7 +85,7 @@ class Comparer:
     def beside(self, left: Trace, *, training: bool, keep: str, given: vocabulary.Given | None) -> Pass:
         """A run of the right beside one of the left, which it is given some of."""
         right = self.right.run(training=training, keep=keep, given=given)
-        return Pass(left=left, right=right, training=training, given=given)
+        return Pass(left=left, right=right, training=training, given=given, back=keep != "forward")
 
     def redraw(self, masks: Mapping[str, tuple[int, ...]]) -> None:
         """Draw the right's dropout masks for what the left's are drawn for, from now on."""

@@ -73,9 +73,11 @@ class FaultSearch:
         A side that raises is a difference where one has ``failed`` before anything was found.
         """
         search = Search()
+        if training:
+            self.comparer.forget()  # a floor for every weight, where those of the outputs are all that is asked for
         left = self.comparer.left.run(training=training, keep="values")
         while True:
-            now = self._beside(left, training, "values")
+            now = self._beside(left, training, "forward" if training else "values")
             if not (profiled or search.layers):
                 search.layers = profile(left, now.right)
             if now.stopped and (search.findings or not failed):
@@ -84,6 +86,9 @@ class FaultSearch:
                 return search
             wrong = [] if now.stopped else self._outputs(now, phase)
             if not wrong and not now.stopped:
+                if training:  # with gradients as well, which are wanted of no pass before
+                    del now
+                    now = self._beside(left, training, "digests")
                 search.runs = now
                 return search
             if len(self._places) == PLACES:

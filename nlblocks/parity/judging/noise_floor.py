@@ -22,7 +22,7 @@ class _Known:
     These are by so many ``nudges``, and by constants that move.
     """
 
-    judged: tuple[bool, str] | None = None
+    judged: tuple[bool, str, bool] | None = None
     decided: tuple[vocabulary.Given | None, Any] | None = None
     nudges: int = 0
     nudged: Mapping[vocabulary.Key, Array] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class SideFloors:
         """
         known, decisions = self._of(runs), self.decided(side, runs, right=right) if self.held else None
         base = runs.right if right else runs.left
-        how: dict[str, Any] = {**_how(runs, right=right), "base": base, "decisions": decisions}
+        how: dict[str, Any] = {**_how(runs, right=right), "base": base, "decisions": decisions, "backward": runs.back}
         if known.nudges < nudges:
             trials = range(known.nudges, nudges)
             known.nudged = NoiseFloor.larger(known.nudged, side.noise(trials=trials, constants=False, **how))
@@ -84,7 +84,7 @@ class SideFloors:
 
     def _of(self, runs: Pass) -> _Known:
         """What is known of this pass: nothing, where another was judged before."""
-        judged = runs.training, runs.dtype
+        judged = runs.training, runs.dtype, runs.back
         if self._known.judged != judged:
             self._known = _Known(judged)
         return self._known

@@ -24,13 +24,17 @@ def pass_name(training: bool, dtype: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """One run of each side, alike but for what the right is ``given`` of the left's."""
+    """One run of each side, alike but for what the right is ``given`` of the left's.
+
+    It is judged with the gradients where it is in training, unless it is judged without its way ``back``.
+    """
 
     left: Trace
     right: Trace
     training: bool
     dtype: str = "float64"
     given: vocabulary.Given | None = None
+    back: bool = True
 
     @property
     def stopped(self) -> bool:

@@ -51,12 +51,12 @@ class Side(Protocol):
 
     def noise(
         self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int],
-        given: vocabulary.Given | None = None, decisions: Any = None, constants: bool = True,
+        given: vocabulary.Given | None = None, decisions: Any = None, constants: bool = True, backward: bool = True,
     ) -> Mapping[vocabulary.Key, Array]:  # fmt: skip
         """Per element of ``base``, the largest change when all that goes in moves by one unit in the last place.
 
         What stands at a threshold or a tie is held there by ``decisions``, or falls where it falls. ``constants`` that
-        a framework holds as float32 move by as much as they may be off.
+        a framework holds as float32 move by as much as they may be off. Gradients are left out without ``backward``.
         """
 
     def jump(self, *, training: bool, dtype: str, given: vocabulary.Given | None = None) -> str:

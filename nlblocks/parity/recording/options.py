@@ -16,7 +16,7 @@ from nlblocks.parity.recording.framework import Framework
 from nlblocks.parity.recording.snapshot import Known
 from nlblocks.parity.tracing import vocabulary
 
-Keep = Literal["results", "digests", "values"]
+Keep = Literal["results", "digests", "forward", "values"]
 SATURATING = {"tanh", "sigmoid", "softmax"}
 """Kinds that come to a stand at 1, and whose gradient is computed from what they give."""
 LOGARITHMS = {"log_softmax", "cross_entropy"}
@@ -30,16 +30,16 @@ class RunOptions:
     ``own`` is the model's own dtype, which the tracer fills in. With ``perturbed``, the constants that the framework's
     kernels hold as float32 are moved by as much as that may be off. The gradient of output k is the fixed random array
     :func:`output_gradient` of its name and shape. ``keep`` says what the trace holds beside the results (outputs,
-    buffers, gradients of inputs and parameters): "values" copies of every tensor and gradient on the way, "digests" a
-    digest of every tensor. Where ``gradients`` is given, it is called with each gradient of an input or parameter as
-    soon as that is known, and the trace holds none of them. What is ``given`` takes the place of the run's own.
-    ``nudge`` moves the gradients of the outputs by one unit in the last place, and what :data:`SATURATING` kinds give:
-    where that stands still, its last digit is the kernel's own, and all that is left of its gradient. What
-    :data:`LOGARITHMS` give moves by the last digit of 1. ``names``, where
-    there are any, are the keywords that the inputs are passed by; of inputs in the places of ``targets`` no gradient is
-    asked. ``masks`` says, by site, what a dropout's mask is
-    drawn for (:mod:`nlblocks.parity.formulas.dropout`) if not for its own shape. ``decisions`` are filled with what the
-    run decides, or those that it is held to (:mod:`nlblocks.parity.recording.decisions`).
+    buffers, gradients of inputs and parameters): "values" copies of every tensor and gradient on the way, "forward" of
+    every tensor and no gradient at all, "digests" a digest of every tensor. Where ``gradients`` is given, it is called
+    with each gradient of an input or parameter as soon as that is known, and the trace holds none of them. What is
+    ``given`` takes the place of the run's own. ``nudge`` moves the gradients of the outputs by one unit in the last
+    place, and what :data:`SATURATING` kinds give: where that stands still, its last digit is the kernel's own, and all
+    that is left of its gradient. What :data:`LOGARITHMS` give moves by the last digit of 1. ``names``, where there are
+    any, are the keywords that the inputs are passed by; of inputs in the places of ``targets`` no gradient is asked.
+    ``masks`` says, by site, what a dropout's mask is drawn for (:mod:`nlblocks.parity.formulas.dropout`) if not for its
+    own shape. ``decisions`` are filled with what the run decides, or those that it is held to
+    (:mod:`nlblocks.parity.recording.decisions`).
     ``known`` is what earlier runs of the model left to be read no more. With ``lines`` the trace tells which line of
     the user's code each call comes from.
     """

@@ -43,7 +43,7 @@ class Recorder:
     @property
     def capture(self) -> bool:
         """Whether values are kept."""
-        return self.options.keep == "values"
+        return self.options.keep in ("values", "forward")
 
     def enter(self, path: str, leaf: bool) -> None:
         self.scopes.append((path, leaf))
@@ -275,7 +275,7 @@ class Recorder:
             self.unseen.note(tensor, number)
         if self.options.keep != "results":
             self._keep(number, self.framework.to_numpy(tensor), own=False)
-        if self.capture and self.options.backward and self.framework.wants_gradient(tensor):
+        if self.options.keep == "values" and self.options.backward and self.framework.wants_gradient(tensor):
             self._watch(tensor, number)
         return number
 

@@ -154,7 +154,7 @@ class Tracer(Framework):
             try:
                 found = self._forward(model, recorder, inputs, ready)
                 sent = options.gradients or deliver
-                if options.backward:
+                if options.backward and options.keep != "forward":
                     self._backward(found, options, targets, sent, ready)
             except Exception as error:
                 trace.error = f"{type(error).__name__}: {self.message(error)[:MESSAGE]}"

@@ -266,7 +266,7 @@ class Subject:
 
     def noise(
         self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int],
-        given: vocabulary.Given | None = None, decisions: Any = None, constants: bool = True,
+        given: vocabulary.Given | None = None, decisions: Any = None, constants: bool = True, backward: bool = True,
     ) -> dict[vocabulary.Key, Array]:  # fmt: skip
         """Per element, the largest change when all that goes in moves by one unit in the last place, in each trial.
 
@@ -278,7 +278,7 @@ class Subject:
 
         def moved(weight: float, **changes: Any) -> None:
             run = self._pass(
-                training=training, dtype=dtype, keep="results", given=given,
+                training=training, dtype=dtype, keep="results", given=given, backward=training and backward,
                 gradients=lambda key, value: noise.add(key, value, weight),
                 decisions=None if decisions is None else self.tracer.decisions(decisions.kept), **changes,
             )  # fmt: skip

@@ -28,8 +28,8 @@ class Recorded:
         return {KEY: np.array([1e-6 if constants else 1e-12 * len(trials)])}
 
 
-def one_pass(dtype: str) -> Any:
-    return SimpleNamespace(training=True, dtype=dtype, left=None, right=None, given=None)
+def one_pass(dtype: str, *, back: bool = True) -> Any:
+    return SimpleNamespace(training=True, dtype=dtype, left=None, right=None, given=None, back=back)
 
 
 def test_constants_are_moved_where_they_are_asked_for_and_once() -> None:
@@ -53,3 +53,10 @@ def test_the_floors_of_one_pass_are_let_go_of_where_another_is_judged() -> None:
     for dtype in ("float64", "float32", "float32", "float64"):
         floors.of(side, one_pass(dtype), right=False, nudges=2, constants=False)  # type: ignore[arg-type]
     assert side.asked == [(2, False)] * 3
+
+
+def test_floors_without_gradients_are_not_those_with_them() -> None:
+    side, floors = Recorded(), SideFloors(held=True)
+    for back in (False, False, True):
+        floors.of(side, one_pass("float64", back=back), right=False, nudges=2, constants=False)  # type: ignore[arg-type]
+    assert side.asked == [(2, False)] * 2

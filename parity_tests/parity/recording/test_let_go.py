@@ -82,3 +82,15 @@ def test_a_graph_that_is_searched_is_let_go_of() -> None:
     trace = Subject.alone(PaddleNet(), (2, 3, 6, 6), 0).run(training=True, keep="values")
     assert any(op.kind == vocabulary.UNTRACED and op.inputs for op in trace.ops)
     assert Hook.count() == 0
+
+
+@pytest.mark.parametrize("net", [TorchNet, PaddleNet])
+def test_a_run_forward_computes_the_same_and_has_no_gradients(net: Any) -> None:
+    subject = Subject.alone(net(), (2, 3, 6, 6), 0)
+    whole, forward = (subject.run(training=True, keep=keep) for keep in ("values", "forward"))
+    assert [op.kind for op in forward.ops] == [op.kind for op in whole.ops]
+    assert all(np.array_equal(value, forward.values[number]) for number, value in whole.values.items())
+    assert whole.grads
+    assert whole.differentiated
+    assert not forward.grads
+    assert not forward.differentiated
