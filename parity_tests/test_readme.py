@@ -12,6 +12,7 @@ from parity_tests.helpers.checkout import ROOT, python
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BRING = """
+import paddle
 import torch
 import nlblocks
 dialect = nlblocks.dialects.get("alexhex7")
@@ -24,6 +25,9 @@ model = torch.nn.Module()
 model.stem = torch.nn.Conv2d(3, 1024, 16, stride=16)
 model.layer3 = torch.nn.Sequential(*[torch.nn.Conv2d(1024, 1024, 1) for _ in range(6)])
 model.forward = lambda x: model.layer3(model.stem(x))
+paddle_model = paddle.nn.Layer()
+paddle_model.stem = paddle.nn.Conv2D(3, 1024, 16, stride=16)
+paddle_model.layer3 = paddle.nn.Sequential(*[paddle.nn.Conv2D(1024, 1024, 1) for _ in range(6)])
 """
 
 

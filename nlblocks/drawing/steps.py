@@ -143,7 +143,7 @@ class Steps:
                     continue
                 use = self.use(source, role)
                 (uses if self.trace.parameter(use.source) is None else params).append(use)
-        if op.kind == "take_along_dim" and op.inputs[1] in self._places:
+        if op.kind == "take_along_axis" and op.inputs[1] in self._places:
             kind = "max"
         if kind == "where" and len(live) == 1:
             kind = "masked_fill"

@@ -106,11 +106,12 @@ def _alone(module: str, file: Evidence) -> Judged:
     word = _word(module)
     if file.bias(parent) == (outputs,) and rows != columns and parent != module:
         return Judged("linear")  # the bias lies a module higher, as in BERT's decoder
-    if _normed(module, file):
+    table = _TABLE.fullmatch(word) or _NUMBERED.fullmatch(word)
+    if _normed(module, file) and not table:
         return Judged("linear")
     if not word:
         return Judged("unknown")
-    if _TABLE.fullmatch(word) or _NUMBERED.fullmatch(word):
+    if table:
         return _table(module, word, file)
     if module.endswith(word) and word in _ATTENDED:  # alone it may be a table of queries
         before = module.removesuffix(word)
