@@ -42,7 +42,7 @@ def _seeded() -> None:
             getattr(sys.modules[framework], seed)(0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def require() -> Callable[..., None]:
     """``require("torch", "paddle")``: skip, counted and named, where a backend is missing and not required."""
 

@@ -63,7 +63,7 @@ class BufferHypothesis:
     @property
     def momentum_words(self) -> str:
         if self.momenta is None:
-            return f"as far as the left moves its running statistics, times {self.factor:.6g}, the right moves its own"
+            return f"the left's running statistics move {1 / self.factor:.6g} times as far as the right's"
         left, right = self.momenta
         return f"momentum (weight of the new statistic): {left:.6g} on the left, {right:.6g} on the right"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nlblocks.backend import installed
 from nlblocks.commands.files import convert, inspect
 from nlblocks.weights.files import open_checkpoint
+from parity_tests.helpers.blocks import Require
 from parity_tests.helpers.checkout import python
 from parity_tests.helpers.command_line import call, output_of
 from parity_tests.helpers.hostile import refused
@@ -58,10 +58,9 @@ if not os.path.exists("out/net.json"):
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def written(tmp_path_factory: pytest.TempPathFactory, require: Require) -> dict[str, Path]:
     """Folders with a model in the format of today and in the older one."""
-    if "paddle" not in installed():
-        pytest.skip("backend paddle is not installed")
+    require("paddle")
     found = {}
     for kind, flag in (("pir", "1"), ("older", "0")):
         folder = tmp_path_factory.mktemp(kind)
