@@ -70,7 +70,9 @@ def test_the_mend_is_the_argument_of_the_right_with_the_left_s_value(kind: str) 
     left, right, argument = MENDS[kind]
     finding = compared(Torch(left), Paddle(right)).finding
     at = line_of(Paddle, "layer(x)")
-    assert re.fullmatch(rf"on the right, give layers\.0 \([\w/]*{re.escape(at)}\) {re.escape(argument)}", finding.mend)
+    assert re.fullmatch(
+        rf"on the right, give layer layers\.0 \([\w/]*{re.escape(at)}\) {re.escape(argument)}", finding.mend
+    )
 
 
 def test_on_torch_s_side_the_argument_is_torch_s() -> None:
@@ -96,7 +98,7 @@ def test_a_model_without_code_of_the_user_s_has_no_line() -> None:
     )
     finding = compared(left, right).finding
     assert finding.lines == ("", "")
-    assert finding.mend == "on the right, give 1 negative_slope=0.2"
+    assert finding.mend == "on the right, give layer 1 negative_slope=0.2"
 
 
 def test_a_function_has_the_line_that_calls_it() -> None:
@@ -119,7 +121,7 @@ def test_what_is_missing_is_to_be_added_where_it_is_missing() -> None:
 
 def test_another_kind_is_to_be_used_instead() -> None:
     finding = compared(Torch(nn.ELU()), Paddle(pnn.GELU())).finding
-    assert finding.mend.startswith("on the right, in layers.0")
+    assert finding.mend.startswith("on the right, in layer layers.0")
     assert finding.mend.endswith("use elu instead of gelu")
 
 

@@ -16,13 +16,17 @@ class Wire:
     def __init__(self, where: str) -> None:
         self._where, self._left = where, MAX_FIELDS
 
+    def _count(self) -> None:
+        """One field or number more; a file has no more than so many."""
+        self._left -= 1
+        if self._left < 0:
+            raise InputError(f"{self._where}: a message has more than {MAX_FIELDS} fields; the file is refused")
+
     def fields(self, data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         """(number, value) of each field in order: an int of a varint, the bytes of everything else."""
         at = 0
         while at < len(data):
-            self._left -= 1
-            if self._left < 0:
-                raise InputError(f"{self._where}: a message has more than {MAX_FIELDS} fields; the file is refused")
+            self._count()
             tag, at = self._varint(data, at)
             kind, number = tag & 7, tag >> 3
             if kind == _VARINT:
@@ -71,9 +75,7 @@ class Wire:
                 continue
             at = 0
             while at < len(value):
-                self._left -= 1
-                if self._left < 0:
-                    raise InputError(f"{self._where}: a message has more than {MAX_FIELDS} fields; the file is refused")
+                self._count()
                 one, at = self._varint(value, at)
                 result.append(signed(one))
         return result
