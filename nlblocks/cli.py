@@ -1,29 +1,63 @@
-"""The command line: the group of commands, and how an error reaches the user (one line, exit status 2)."""
+"""The command line: the table of commands, and how an error reaches the user (one line, exit status 2)."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import click
 
 from nlblocks import __version__
-from nlblocks.commands.bench import bench
-from nlblocks.commands.catalogue import list_kinds, show
-from nlblocks.commands.compare import capture, compare
-from nlblocks.commands.draw import draw
-from nlblocks.commands.export import export
-from nlblocks.commands.files import convert, dialects, inspect
-from nlblocks.commands.maps import maps
-from nlblocks.commands.port import port
-from nlblocks.commands.report import report
-from nlblocks.commands.train import train
-from nlblocks.commands.verify import verify
 from nlblocks.errors import NLBlocksError
 
 
+class Row(NamedTuple):
+    """One command: where it is, and its line in ``nlblocks --help``, which loads none."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+COMMANDS = {
+    "bench": Row("bench", "bench", "Measure time and memory of every block."),
+    "capture": Row("compare", "capture", "Run a model and keep everything in a file."),
+    "compare": Row("compare", "compare", "Find whether two models are the same program."),
+    "convert": Row("files", "convert", "Convert a checkpoint by the meaning of its layers."),
+    "dialects": Row("files", "dialects", "List the public codebases that are understood."),
+    "draw": Row("draw", "draw", "Draw a block: its tensors and its relations."),
+    "export": Row("export", "export", "Write an ONNX file that computes the same."),
+    "inspect": Row("files", "inspect", "Show what is in a checkpoint or ONNX file."),
+    "list": Row("catalogue", "list_kinds", "List every kind of block."),
+    "maps": Row("maps", "maps", "Draw where a model's blocks look, on images."),
+    "port": Row("port", "port", "Port a Paddle model to torch, with a proof."),
+    "report": Row("report", "report", "Write a study's tables, curves and page again."),
+    "show": Row("catalogue", "show", "Show all about one kind of block."),
+    "train": Row("train", "train", "Train the models of a recipe."),
+    "verify": Row("verify", "verify", "Prove that the backends agree, or where they differ."),
+}
+"""By name; the modules are in nlblocks/commands/."""
+
+
 class _Group(click.Group):
+    """Commands that are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        row = COMMANDS.get(cmd_name)
+        if row is None:
+            return None
+        found: click.Command = getattr(import_module(f"nlblocks.commands.{row.module}"), row.attribute)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name].help) for name in self.list_commands(ctx)])
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -50,10 +84,3 @@ def main() -> None:
     """Attention blocks with one spec, native in torch and Paddle, proven to agree."""
     # Paddle says at import that it found no compiler cache, which matters only to those who compile its extensions.
     warnings.filterwarnings("ignore", message="No ccache found")
-
-
-for command in (
-    verify, compare, capture, maps, port, train, report, list_kinds, show, draw, export, inspect, convert, dialects,
-    bench,
-):  # fmt: skip
-    main.add_command(command)
