@@ -5,25 +5,26 @@
     block = nlblocks.build(spec, backend="torch", seed=0)
     assert nlblocks.verify(spec)
 
-Importing this package loads no framework.
+Importing this package loads no framework, and nothing of its own: each name is found at its first use.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from nlblocks import specs
-from nlblocks.backend import Run, installed, package, use
-from nlblocks.backend import current as _current
-from nlblocks.blocks import build, run
-from nlblocks.errors import BackendError, InputError, NLBlocksError
-from nlblocks.loading import load
-from nlblocks.plug import insert, insert_all
-from nlblocks.proof import verify
-from nlblocks.specs import kinds, spec_from_dict
-from nlblocks.specs.base import block_types as _block_types
-from nlblocks.weights import dialects
-from nlblocks.weights.saving import save
-from nlblocks.weights.state import load_state, state_of, transfer
+if TYPE_CHECKING:
+    from nlblocks import parity as parity
+    from nlblocks import specs
+    from nlblocks.backend import Run, installed, package, use
+    from nlblocks.blocks import build, run
+    from nlblocks.errors import BackendError, InputError, NLBlocksError
+    from nlblocks.loading import load
+    from nlblocks.plug import insert, insert_all
+    from nlblocks.proof import verify
+    from nlblocks.specs import kinds, spec_from_dict
+    from nlblocks.weights import dialects
+    from nlblocks.weights.saving import save
+    from nlblocks.weights.state import load_state, state_of, transfer
 
 __version__ = "0.1.0"
 __all__ = [
@@ -32,16 +33,51 @@ __all__ = [
     "spec_from_dict", "specs", "state_of", "transfer", "use", "verify",
 ]  # fmt: skip
 
+_HOMES = {
+    "backend": ("Run", "installed", "package", "use"),
+    "blocks": ("build", "run"),
+    "errors": ("BackendError", "InputError", "NLBlocksError"),
+    "loading": ("load",),
+    "plug": ("insert", "insert_all"),
+    "proof": ("verify",),
+    "specs": ("kinds", "spec_from_dict"),
+    "weights": ("dialects",),
+    "weights.saving": ("save",),
+    "weights.state": ("load_state", "state_of", "transfer"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """``nlblocks.parity``, loaded on first use, and ``nlblocks.NonLocal`` and its like: of the chosen backend.
+        """A public name, a module of this package, or ``nlblocks.NonLocal`` and its like: of the chosen backend.
 
-        Where none is chosen this raises BackendError, which ``hasattr`` lets through on purpose: a False would say that
-        there is no such block.
+        Where none is chosen a block raises BackendError, which ``hasattr`` lets through on purpose: a False would say
+        that there is no such block.
         """
-        if name == "parity":
-            return import_module("nlblocks.parity")
-        if name not in _block_types():
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(package(_current()), name)
+        if name in _HOME:
+            home = import_module(f"{__name__}.{_HOME[name]}")
+            if not hasattr(home, name):  # a module in it
+                import_module(f"{home.__name__}.{name}")
+            globals()[name] = getattr(home, name)
+            return globals()[name]
+        if not name.startswith("_"):
+            if _is_module(name):
+                return import_module(f"{__name__}.{name}")  # which binds it here
+            if name in import_module("nlblocks.specs").block_types():
+                backend = import_module("nlblocks.backend")
+                return getattr(backend.package(backend.current()), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def _is_module(name: str) -> bool:
+        from importlib.util import find_spec
+
+        return find_spec(f"{__name__}.{name}") is not None
+
+
+def __dir__() -> list[str]:
+    """What there is to complete: the blocks too, where a backend has been named."""
+    named = os.environ.get("NLBLOCKS_BACKEND")
+    usable = named is not None and named in import_module("nlblocks.backend").installed()
+    blocks = import_module("nlblocks.specs").block_types() if usable else ()
+    return sorted({*__all__, "__version__", "parity", *blocks})

@@ -127,3 +127,23 @@ def test_the_lab_is_loaded_where_it_is_wanted() -> None:
     assert run(f"import nlblocks.cli; {loaded}").stdout.strip() == "[]"
     found = run("import nlblocks; print(nlblocks.parity.compare.__name__, nlblocks.parity.__name__)")
     assert found.stdout.split() == ["compare", "nlblocks.parity"], found.stderr
+
+
+def test_importing_nlblocks_imports_nothing_else_of_it_and_no_numpy() -> None:
+    loaded = run("import nlblocks, sys; print(*sys.modules)").stdout.split()
+    assert [name for name in loaded if name.split(".")[0] in ("nlblocks", "numpy", "click")] == ["nlblocks"]
+
+
+def test_every_public_name_and_module_is_found_at_its_first_use() -> None:
+    names = [*nlblocks.__all__, "parity", "testing", "blocks"]
+    found = run(f"import nlblocks; print(*(getattr(nlblocks, n).__name__.rpartition('.')[2] for n in {names}))")
+    assert found.stdout.split() == names, found.stderr
+    found = run("from nlblocks import *; from nlblocks import parity, testing; print(verify.__name__, parity.__name__)")
+    assert found.stdout.split() == ["verify", "nlblocks.parity"], found.stderr
+
+
+def test_dir_names_the_blocks_once_a_backend_is_named() -> None:
+    show = "import nlblocks; print('verify' in dir(nlblocks), 'NonLocal' in dir(nlblocks))"
+    assert run(show).stdout.split() == ["True", "False"]
+    assert run(show, NLBLOCKS_BACKEND="reference").stdout.split() == ["True", "True"]
+    assert run(show, NLBLOCKS_BACKEND="jax").stdout.split() == ["True", "False"]
