@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: verify test lint format docs bench faults soundness zoo strangers matrix port peer clean
+.PHONY: verify test lint format docs site bench faults soundness zoo strangers matrix port peer clean
 
 verify: $(STAMP)
 	$(BIN)/nlblocks verify
@@ -54,6 +54,10 @@ docs: $(STAMP)
 	$(BIN)/python -m nlblocks.catalogue
 	$(BIN)/python -m docs.drawings
 	$(BIN)/python -m docs.architecture
+
+# The pages as a site: open build/site/index.html, or serve the folder. A broken link or anchor is an error.
+site: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 clean:
 	rm -rf .venv build dist
