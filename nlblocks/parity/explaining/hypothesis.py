@@ -52,6 +52,8 @@ class Explanation:
     """The side on which the operation is one that the other side lacks."""
     settings: tuple[vocabulary.Setting, ...] = ()
     """The attributes that differ, where it is these."""
+    constants: tuple[vocabulary.Constant, ...] = ()
+    """What the right is to be given, where its constants are the left's but for float32: then it is no fault."""
 
     @property
     def sentence(self) -> str:
@@ -236,11 +238,12 @@ class Hypothesis:
         met: Met,
         result: Array | None = None,
         between: bool = False,
+        constants: tuple[vocabulary.Constant, ...] = (),
     ) -> Explanation:
         """The explanation: an operation of ``side`` done otherwise met what the other side made.
 
         ``result`` is what the side has in that place, where it is not the operation's own; ``between`` tells that the
-        difference lies in how layers are put together, not in one of them.
+        difference lies in how layers are put together, not in one of them; ``constants`` are :attr:`.constants`.
         """
         other, after = met
         mine = self.output(side, op) if result is None else result
@@ -251,5 +254,6 @@ class Hypothesis:
         number = next((n for n, value in values.items() if value is mine), op.outputs[0])
         joint = (number, other.outputs[0]) if side == "left" else (other.outputs[0], number)
         return Explanation(
-            cause=cause, text=text, left=left, right=right, before=before, after=after, between=between, joints=(joint,)
-        )
+            cause=cause, text=text, left=left, right=right, before=before, after=after, between=between,
+            joints=(joint,), constants=constants,
+        )  # fmt: skip

@@ -135,6 +135,7 @@ def _finding(
         error_explained=found.after if found else None,
         settings=found.settings if found else (),
         lacking=_lacking(found),
+        severity="note" if found and found.constants else "fault",
         sites=(left.site if left else "", right.site if right else ""),
     )
 

@@ -63,6 +63,8 @@ class Registry(Generic[Function]):
 
 
 hypothesis: Registry[Callable[[Hypothesis], Iterator[Explanation]]] = Registry(
+    # what is no difference
+    "rounded",
     # one operation, done otherwise
     "ties",
     "attributes",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nlblocks.numerics import Comparison
-from nlblocks.numerics.tolerance import ALIKE
+from nlblocks.numerics.tolerance import ALIKE, CEILING
 from nlblocks.parity.explaining import Explainer, Located
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.attributes import profile
@@ -37,6 +37,11 @@ class Search:
     layers: list[dict[str, Any]] = field(default_factory=list)
     runs: Pass | None = None
     undecided: str = ""
+
+    @property
+    def only_notes(self) -> bool:
+        """Whether there was something to go over, and none of it a fault."""
+        return bool(self.findings) and all(finding.severity == "note" for finding in self.findings)
 
 
 class FaultSearch:
@@ -100,7 +105,10 @@ class FaultSearch:
                 if search.undecided:
                     return search
             finding = located.finding if isinstance(located, Located) else located
-            self._places |= {finding.identity} - set(known)
+            if finding.severity == "note" and not self.comparer.right.repeatable:
+                finding = replace(finding, severity="fault")  # what else there is cannot be seen
+            if finding.severity == "fault":
+                self._places |= {finding.identity} - set(known)
             search.findings.append(finding)
             if not isinstance(located, Located) or not self.comparer.right.repeatable:
                 search.skipped.append(f"what follows {finding.where}")
@@ -114,6 +122,24 @@ class FaultSearch:
                 self.whole = False
                 search.skipped.append(f"what lies behind {between}")
             del now, located  # before as much is kept again
+
+    def one_number(self, runs: Pass, phase: Phase) -> Search:
+        """Find constants that are one number in float32, where outputs do not show that they differ and buffers do.
+
+        Nothing else that is found in this way counts: for all that the outputs show, both sides compute the same.
+        """
+        search = Search()
+        left = self.comparer.left.run(training=runs.training, keep="values")
+        pairs = paired_outputs(left, runs.right)
+        while self.comparer.right.repeatable:
+            now = self._beside(left, runs.training, "forward")
+            located = self.why.outputs(left, now.right, [], CEILING, phase)
+            if located.finding.severity == "fault" or self.substitutions.forward(located, self.pairs, pairs) is None:
+                break
+            search.findings.append(located.finding)
+        if search.findings:
+            search.runs = self._beside(left, runs.training, "digests")
+        return search
 
     def _outputs(self, runs: Pass, phase: Phase) -> list[tuple[tuple[str, str], Comparison]]:
         """The outputs that differ."""

@@ -6,7 +6,7 @@ localise and explain.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -25,7 +25,7 @@ from nlblocks.parity.judging.gradients import Gradients, at_ties, compare_gradie
 from nlblocks.parity.judging.influence import without_influence
 from nlblocks.parity.judging.leftovers import not_put_back, unpaired
 from nlblocks.parity.judging.mending import Lines, mended
-from nlblocks.parity.judging.outputs import compare_outputs, first_not_finite, structure
+from nlblocks.parity.judging.outputs import compare_outputs, not_finite_alike, structure
 from nlblocks.parity.judging.own_dtype import OwnDtype
 from nlblocks.parity.judging.passes import OWN, Pass
 from nlblocks.parity.judging.report_builder import ReportBuilder
@@ -112,14 +112,14 @@ class Judge:
             self._drawn_anew()
 
     def _trained(self) -> bool:
-        """Judge one pass in training mode; whether it came to its end, and a side drew random numbers in it."""
+        """Judge one pass in training mode; whether it came to its end, and a side drew random numbers."""
         passed = self._forward(self._run(training=True), "train forward")
         if passed is None:
             return False
         if not self.search.whole:
             self.report.skip("buffers and gradients, because some operations could not be judged")
             return False
-        self._buffers(passed)
+        passed = self._buffers(passed, again=True)
         self._backward(passed)
         return draws_numbers(passed)
 
@@ -166,9 +166,8 @@ class Judge:
         if not failed:
             self.report.find(*structure(runs.left, runs.right, self.pairs, phase))
             found = compare_outputs(self.comparer, runs, phase)
-            alike = [c for c in found if c.difference.not_finite]
-            if phase == "eval forward" and alike:
-                self.report.find(*self._not_finite_alike(alike[0], runs.right, phase))
+            for c in [c for c in found if c.difference.not_finite and phase == "eval forward"][:1]:
+                self.report.find(*not_finite_alike(c, self.why, self.left, runs.right, phase))
             self.report.compare(found)
             if any(f.cause in ("output.structure", "output.shape") for f in self.report.faults):
                 return None
@@ -181,6 +180,8 @@ class Judge:
             self._random = True
             self.report.reopen(phase, search.undecided)
         passed = self._take(search)
+        if passed is not None and search.only_notes:
+            self.report.compare_again(compare_outputs(self.comparer, passed, phase))
         if failed and passed is not None and not search.findings:  # it failed twice and not again
             self.report.compare(compare_outputs(self.comparer, passed, phase))
         return passed
@@ -189,8 +190,7 @@ class Judge:
         """The pass, once more where a side stops: what fails once only is said, and compared all the same."""
         if not runs.stopped or not self.right.repeatable:
             return runs
-        again = self.search.run(training=runs.training)
-        if not again.stopped:
+        if not (again := self.search.run(training=runs.training)).stopped:
             self.report.find(failing_once(runs, phase))
         return again
 
@@ -201,8 +201,7 @@ class Judge:
             if not plain.stopped:
                 self.report.skip(f"{runs.words}, because on the left's values {runs.errors}")
                 return True
-        why = excuse(self.comparer, runs)
-        if why:
+        if why := excuse(self.comparer, runs):
             self._open(runs.words, why, runs)
         return bool(why)
 
@@ -211,14 +210,6 @@ class Judge:
         self._undecided.setdefault(why, []).append(what)
         if runs is not None and runs.training and len(runs.failing) == 2 and False in self._judged:
             self._hinted.add(why)
-
-    def _not_finite_alike(self, output: Comparison, right: Trace, phase: Phase) -> Iterator[Finding]:
-        """Where NaN and infinity that both sides hold come from."""
-        left = self.left.run(training=False, keep="values")
-        op = first_not_finite(left)
-        if op is not None:
-            text = f"both sides have NaN or infinity from {op} on: in the output {output.difference.not_finite}"
-            yield replace(self.why.not_finite(left, right, "left", op, phase), explanation=text, severity="note")
 
     def _found(self, phase: Phase) -> set[object]:
         return {finding.identity for finding in self.report.before(phase)}
@@ -238,15 +229,24 @@ class Judge:
         self.report.skip(*search.skipped)
         return search.runs
 
-    def _buffers(self, runs: Pass) -> None:
-        """Running statistics, and what else is kept in buffers, after one pass."""
+    def _buffers(self, runs: Pass, *, again: bool = False) -> Pass:
+        """Running statistics, and what else is kept in buffers, after one pass.
+
+        ``again`` where there is no cause, in another pass: its constants may be one number, which no output showed.
+        """
         found = compare_buffers(
             self.comparer, self.why, self.left.state, runs, touched=self.search.unjudged(runs),
             known=self._known("buffers"),
         )  # fmt: skip
+        if again and any(finding.cause is None for finding in found.findings):
+            search = self.search.one_number(runs, "train forward")
+            if search.runs is not None:
+                self._take(search)
+                return self._buffers(search.runs)
         self._apart |= found.apart
         self.report.find(*found.findings)
         self.report.compare(self._explained(c, c.explained) if c.explained else c for c in found.comparisons)
+        return runs
 
     def _backward(self, runs: Pass) -> None:
         """Gradients of inputs and parameters."""
@@ -268,7 +268,7 @@ class Judge:
         }
         held = list(frozen(self.pairs, runs, gradients.wrong))
         self.report.find(*held)
-        names = {name for kind, name in gradients.wrong if kind == "frozen"} if held else set()
+        names = {name for kind, name in gradients.wrong if held and kind == "frozen"}
         wrong = [(kind, name) for kind, name in gradients.wrong if name not in names]
         if wrong:
             self._take(self.search.backward(runs, gradients, wrong, known=self._found("backward")))
@@ -391,8 +391,8 @@ class Judge:
     def _audit(self, left: Trace, right: Trace) -> None:
         """Attributes of partner layers that differ, whether or not the outputs show it."""
         known = {(f.cause, f.layer_left, f.layer_right) for f in self.report.findings}
-        found = [f for f in audit(left, right, self.pairs) if (f.cause, f.layer_left, f.layer_right) not in known]
-        self.report.find(*found)
+        apart = audit(left, right, self.pairs)
+        self.report.find(*(f for f in apart if (f.cause, f.layer_left, f.layer_right) not in known))
 
 
 def _listed(words: list[str]) -> str:

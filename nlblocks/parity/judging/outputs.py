@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics import Comparison, distance
 from nlblocks.numerics.tolerance import EQUAL, MODEL_LIMIT
+from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
 from nlblocks.parity.judging.passes import Pass
+from nlblocks.parity.judging.side import Side
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.tracing import Op, Trace, TraceGraph
 
@@ -109,6 +112,15 @@ def first_not_finite(trace: Trace, other: Trace | None = None) -> Op | None:
                 return op
             bad.add(number)
     return first
+
+
+def not_finite_alike(output: Comparison, why: Explainer, side: Side, right: Trace, phase: Phase) -> Iterator[Finding]:
+    """Where NaN and infinity that an output of both sides holds come from: seen on the left ``side``."""
+    left = side.run(training=False, keep="values")
+    op = first_not_finite(left)
+    if op is not None:
+        text = f"both sides have NaN or infinity from {op} on: in the output {output.difference.not_finite}"
+        yield replace(why.not_finite(left, right, "left", op, phase), explanation=text, severity="note")
 
 
 def _made(value: Array, trace: Trace) -> bool:

@@ -83,6 +83,12 @@ class ReportBuilder:
             self.comparisons.append(comparison)
             self.say_not_finite(comparison)
 
+    def compare_again(self, comparisons: Sequence[Comparison]) -> None:
+        """Comparisons in place of those of the same tensors that were made before."""
+        again = {(c.phase, c.group, c.name) for c in comparisons}
+        self.comparisons = [c for c in self.comparisons if (c.phase, c.group, c.name) not in again]
+        self.compare(comparisons)
+
     def add_drawn_anew(self, other: ReportBuilder) -> None:
         """What was found with other random numbers and not with the first: what agrees in both is no news."""
         rows = [(c.phase, c.group, c.name) for c in other.comparisons]

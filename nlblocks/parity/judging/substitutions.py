@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from nlblocks.backend import Array
 from nlblocks.parity.explaining import Located
 from nlblocks.parity.judging.attributes import same_mistake
 from nlblocks.parity.pairing import Pairing
@@ -18,6 +21,7 @@ OPERANDS = {"momentum", "x", "other"}
 class Substitutions:
     """What the right takes from the left: attributes by site, results and gradients by spot (the right's: the left's).
 
+    ``constants`` are results of the right that hold one number, by spot.
     Spots and sites hold in every run of a model, in evaluation as in training. ``faulty`` are the sites of the
     operations that were gone over, on each side, and ``touched`` the left's parameters and inputs ("input:0") that they
     use: their gradients differ because of faults that are known.
@@ -26,11 +30,12 @@ class Substitutions:
     attributes: dict[str, dict[str, float]] = field(default_factory=dict)
     values: dict[vocabulary.Spot, vocabulary.Spot] = field(default_factory=dict)
     gradients: dict[vocabulary.Spot, vocabulary.Spot] = field(default_factory=dict)
+    constants: dict[vocabulary.Spot, Array] = field(default_factory=dict)
     faulty: dict[str, set[str]] = field(default_factory=lambda: {"left": set(), "right": set()})
     touched: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return bool(self.attributes or self.values or self.gradients)
+        return bool(self.attributes or self.values or self.gradients or self.constants)
 
     def given(self, left: Trace) -> vocabulary.Given | None:
         """For a run of the right beside a run of the left whose values were kept."""
@@ -41,11 +46,13 @@ class Substitutions:
             {mine: kept[numbers[theirs]] for mine, theirs in spots.items() if numbers.get(theirs) in kept}
             for spots, kept in ((self.values, left.values), (self.gradients, left.grads))
         ]
-        return vocabulary.Given(self.attributes, found[0], found[1])
+        return vocabulary.Given(self.attributes, found[0] | self.constants, found[1])
 
     def forward(self, located: Located, pairs: Pairing, outputs: list[tuple[str, str]]) -> str | None:
         """Help over a difference in the forward pass: "" where that is possible, what goes unjudged, or None."""
         left, right = located.alignment.left.trace, located.alignment.right.trace
+        if located.found is not None and located.found.constants:
+            return "" if self._constants(right, located.found.constants) else None
         if self._attributes(located, pairs):
             return ""
         for mine, theirs, skipped in _candidates(located, pairs, outputs):
@@ -73,6 +80,19 @@ class Substitutions:
         if spots[0] is None or spots[1] is None or spots[1] in self.gradients or numbers[0] not in left.grads:
             return False
         self.gradients[spots[1]] = spots[0]
+        return True
+
+    def _constants(self, right: Trace, constants: Sequence[vocabulary.Constant]) -> bool:
+        """The right is given constants of the left's: nothing else is, and all that they touch is judged."""
+        numbers = {(op.site, place): n for op in right.ops for place, n in enumerate(op.outputs)}
+        for site, where, value in constants:
+            if isinstance(where, str):
+                if self.attributes.setdefault(site, {}).setdefault(where, value) != value:
+                    return False
+                continue
+            known = self.constants.setdefault((site, where), np.full_like(right.values[numbers[site, where]], value))
+            if (known != value).any():
+                return False
         return True
 
     def _attributes(self, located: Located, pairs: Pairing) -> bool:

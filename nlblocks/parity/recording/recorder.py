@@ -161,7 +161,9 @@ class Recorder:
         for name, value in self.wanted(call).items():
             if call.signature is None:
                 raise KeyError(f"the table of {self.framework.name} has no {call.name}")
-            args, kwargs = call.signature.give(args, kwargs, name, value)
+            reverse = self.readings[call.name].reverse and len(args) == 2  # it is read the other way round
+            args, kwargs = call.signature.give(args[::-1] if reverse else args, kwargs, name, value)
+            args = args[::-1] if reverse else args
             call.attrs[name] = value
         return args, kwargs
 

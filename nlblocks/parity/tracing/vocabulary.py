@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.numerics.tolerance import FLOAT32_EQUAL
+from nlblocks.numerics.tolerance import EPSILON, FLOAT32_EQUAL
 from nlblocks.parity.tracing.decomposition import RESULT as RESULT
 from nlblocks.parity.tracing.decomposition import ROLES as ROLES
 from nlblocks.parity.tracing.decomposition import STEPS as STEPS
@@ -26,6 +26,8 @@ Key = tuple[str, str]
 """What a run is judged by: ("output", "grad_input", "grad_params" or "buffers", name)."""
 Spot = tuple[str, int]
 """A result by the operation's site and its position among the operation's results: the same in every run of a model."""
+Constant = tuple[str, str | int, float]
+"""The site of a call, the argument or the position of the result that is a constant, and another value for it."""
 LAYOUT = {
     "view", "reshape", "flatten", "transpose", "permute", "squeeze", "unsqueeze", "contiguous", "clone", "identity",
     "expand", "detach", "unflatten", "swapaxes", "movedim", "cast", "slice", "chunk", "split", "getitem", "unbind",
@@ -319,3 +321,21 @@ def same_number(a: Any, b: Any) -> bool:
 def same_momentum(a: float, b: float) -> bool:
     """Whether two weights of the new statistic are equal, or those of the old are to float32, as Paddle holds them."""
     return same_number(a, b) or bool(np.float32(1.0 - a) == np.float32(1.0 - b))
+
+
+def one_in_float32(a: float, b: float) -> bool:
+    """Whether two constants may be one number that float32 holds: both are neighbours in it, one of them exactly.
+
+    A constant that is drawn, a rate or what it keeps, may be held as either, or as what is divided by it.
+    """
+    pairs = [(a, b), (1.0 - a, 1.0 - b), *([(1.0 / a, 1.0 / b)] if a and b else [])]
+    return any(_neighbours(*pair) for pair in pairs)
+
+
+def _neighbours(a: float, b: float) -> bool:
+    """Whether a float32 number is next to another number: no other one lies between the two."""
+    if not all(map(math.isfinite, (a, b))):
+        return False
+    nearest = np.float32(a), np.float32(b)
+    held = any(abs(float(near) - exact) <= EPSILON["float64"] for near, exact in zip(nearest, (a, b), strict=True))
+    return held and abs(a - b) <= float(np.spacing(np.abs(max(nearest, key=abs))))
