@@ -194,10 +194,29 @@ def scaled_mask(x: torch.Tensor, keep: float) -> torch.Tensor:
     return x * mask.div_(keep)
 
 
-@pytest.mark.parametrize("dropped", [drop_path, scaled_mask])
+def divided_after(x: torch.Tensor, keep: float) -> torch.Tensor:
+    return x * (keep + torch.rand((len(x), *[1] * (x.ndim - 1)), dtype=x.dtype)).floor() / keep
+
+
+def chosen(x: torch.Tensor, keep: float) -> torch.Tensor:
+    kept = torch.rand((len(x), *[1] * (x.ndim - 1)), dtype=x.dtype) >= 1 - keep
+    return torch.where(kept, x, torch.zeros_like(x)) * (1 / keep)
+
+
+@pytest.mark.parametrize("dropped", [drop_path, scaled_mask, divided_after, chosen])
 @pytest.mark.parametrize(("samples", "keep"), [(8, 0.7), (2, 0.95)])  # of two, none is dropped
 def test_a_drop_path_that_one_side_lacks(dropped: Any, samples: int, keep: float) -> None:
     left = Torch(lambda x: x, nn.Linear(6, 8), nn.Linear(8, 3))
     left.between = lambda x: dropped(x, keep) if left.training else x
     right = Paddle(lambda x: x, pnn.Linear(6, 8), pnn.Linear(8, 3))
     assert causes(parity.compare(left, right, (samples, 6))) == ["dropout.missing"]
+
+
+def test_a_factor_behind_a_mask_that_both_sides_draw() -> None:
+    left = Torch(lambda x: x, nn.Linear(6, 8), nn.Linear(8, 3))
+    left.between = lambda x: divided_after(x, 0.95) * 0.95 if left.training else x
+    right = Paddle(lambda x: x, pnn.Linear(6, 8), pnn.Linear(8, 3))
+    right.between = lambda x: x * paddle.floor(0.95 + paddle.rand([len(x), 1], x.dtype)) if right.training else x
+    assert parity.compare(left, right, (2, 6))
+    left.between = lambda x: divided_after(x, 0.95) if left.training else x
+    assert causes(parity.compare(left, right, (2, 6))) == ["scale.missing"]

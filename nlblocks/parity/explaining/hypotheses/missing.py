@@ -13,6 +13,7 @@ from nlblocks.parity.explaining.hypotheses.context import in_context
 from nlblocks.parity.explaining.hypotheses.masks import hides
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis, Met
 from nlblocks.parity.explaining.registry import hypothesis
+from nlblocks.parity.matching import Draws
 from nlblocks.parity.tracing import Op, vocabulary
 
 MADE = 40
@@ -147,7 +148,7 @@ def _cause(at: Hypothesis, side: str, chain: Sequence[Op]) -> str:
     if any(_elsewhere(at, side, op) for op in chain):
         return "layer.order"
     users = at.graph(side).consumers[chain[-1].outputs[0]]  # a mask that happens to drop nothing changes nothing
-    if any(_drawn(at, side, op) for op in (*chain, *users)):
+    if any(_drawn(at, side, op) for op in (*chain, *users)) or _after_idle_draw(at, side, chain[0]):
         return "dropout.missing"
     if len(chain) > 1:
         return "layer.missing"
@@ -177,6 +178,20 @@ def _drawn(at: Hypothesis, side: str, op: Op) -> bool:
         seen.add(maker.index)
         queue += maker.inputs
     return False
+
+
+def _after_idle_draw(at: Hypothesis, side: str, op: Op) -> bool:
+    """Whether an operation follows a mask that only its side draws, and that happens to drop nothing."""
+    graph, partners = at.graph(side), at.alignment.partners(side)
+    makers = [graph.producer[n] for n in op.inputs if n in graph.live and n in graph.producer]
+    idle = [
+        maker
+        for maker in makers
+        if any(set(partners.get(n, ())) & set(partners.get(maker.outputs[0], ())) for n in maker.inputs)
+    ]
+    draws = Draws(at.graph("left").trace, at.graph("right").trace)
+    alone = {draw.index for draw in draws.alone(side)} if idle else set()
+    return any(draw.index in alone for maker in idle for draw in draws.behind(side, maker))
 
 
 def _elsewhere(at: Hypothesis, side: str, op: Op) -> bool:
