@@ -67,7 +67,8 @@ if not TYPE_CHECKING:
             if name in import_module("nlblocks.specs").block_types():
                 backend = import_module("nlblocks.backend")
                 return getattr(backend.package(backend.current()), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        names = [*__all__, "parity", *import_module("nlblocks.specs").block_types()] if name[:1] != "_" else ()
+        raise import_module("nlblocks.errors").no_attribute(__name__, name, names)
 
     def _is_module(name: str) -> bool:
         from importlib.util import find_spec

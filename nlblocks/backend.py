@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from nlblocks.errors import BackendError, InputError, NoBlockError, known
+from nlblocks.errors import BackendError, InputError, NoBlockError, known, no_attribute, one_of, said
 from nlblocks.specs.base import BlockSpec, Shape, block_types
 
 Array = NDArray[Any]
@@ -201,7 +201,7 @@ def get(name: str | Backend) -> Backend:
     if not isinstance(name, str):
         if isinstance(name, Backend):
             return name
-        raise BackendError(f"backend={name!r} must be one of {known(rows())}, or a Backend")
+        raise BackendError(f"backend={said(name)} must be one of {known(rows())}, or a Backend")
     found = package(name)
     with _importing(name):
         backend: Backend = found.backend
@@ -271,7 +271,7 @@ def current() -> str:
                 f"no backend is chosen; call nlblocks.use(...) or set {VARIABLE} to one of {known(installed())}"
             )
         if name not in rows():
-            raise BackendError(f"{VARIABLE}={name!r} is unknown; it must be one of {known(rows())}")
+            raise BackendError(f"{VARIABLE}={name!r} is unknown; it {one_of(name, rows())}")
         package(name)
         _resolved = name
     return _resolved
@@ -282,7 +282,7 @@ def row_of(name: str) -> Row:
     try:
         return rows()[name]
     except (KeyError, TypeError):  # a name that cannot be a key is none
-        raise BackendError(f"backend {name!r} is unknown; it must be one of {known(rows())}") from None
+        raise BackendError(f"backend {said(name)} is unknown; it {one_of(name, rows())}") from None
 
 
 class Package(ModuleType):
@@ -302,7 +302,7 @@ def mirrored(package_name: str, name: str) -> Any:
         return importlib.import_module(f"{package_name}.backend").backend
     spec_class = block_types().get(name)
     if spec_class is None:
-        raise AttributeError(f"module {package_name!r} has no attribute {name!r}")
+        raise no_attribute(package_name, name, ("backend", *block_types()))
     module = f"{package_name}.{spec_class.__module__.rpartition('.')[2]}"
     try:
         return getattr(importlib.import_module(module), name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nlblocks.backend import DTYPES, Backend, DType, Run, as_array, backend_of, current, get
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, no_spec, one_of, said
 from nlblocks.specs.base import BlockSpec
 
 
@@ -16,9 +16,9 @@ def build(spec: BlockSpec, backend: str | Backend | None = None, seed: int = 0, 
     :func:`nlblocks.use` or NLBLOCKS_BACKEND. ``dtype`` is "float64", "float32", "float16" or "bfloat16".
     """
     if not isinstance(spec, BlockSpec):
-        raise InputError(f"build: spec must be a block spec such as nlblocks.specs.NonLocal(...), received {spec!r}")
+        raise no_spec("build", spec)
     if dtype not in DTYPES:
-        raise InputError(f"build: dtype={dtype!r} must be one of {known(DTYPES)}")
+        raise InputError(f"build: dtype={said(dtype)} {one_of(dtype, DTYPES)}")
     return get(current() if backend is None else backend).build(spec, seed=seed, dtype=dtype)
 
 
@@ -33,6 +33,8 @@ def run(module: Any, x: Any, training: bool = False, grad_output: Any = None, re
     """
     backend = backend_of(module)
     spec: BlockSpec = module.spec
+    if isinstance(x, tuple) and all(isinstance(extent, int) for extent in x):
+        raise InputError(f"run: x={x} is a shape; give an array of it, such as numpy.ones({x})")
     x = as_array(x)
     expected = spec.output_shape(x.shape)
     if return_attention and not spec.attention_shapes(x.shape):

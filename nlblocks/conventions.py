@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from nlblocks.backend import row_of, rows
-from nlblocks.errors import BackendError, known
+from nlblocks.errors import BackendError, one_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,9 +175,7 @@ def conventions_of(name: str) -> Conventions:
     """What a backend declares; a BackendError where it is unknown or has no files."""
     found = _declared(name)
     if found is None:
-        raise BackendError(
-            f"backend {name!r} has no files, so none of its layout; it must be one of {known(frameworks())}"
-        )
+        raise BackendError(f"backend {name!r} has no files, so none of its layout; it {one_of(name, frameworks())}")
     return found
 
 

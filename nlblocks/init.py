@@ -12,14 +12,19 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, said
 from nlblocks.specs.base import BlockSpec, Param
+
+
+def check_seed(seed: object) -> None:
+    """Raise InputError for a seed that is no int."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise InputError(f"seed={said(seed)} must be an int")
 
 
 def generator(seed: int, name: str) -> np.random.Generator:
     """The stream of one named tensor under one seed (any int)."""
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise InputError(f"seed={seed!r} must be an int")
+    check_seed(seed)
     digest = hashlib.sha256(f"{int(seed)}:{name}".encode()).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, get_args
 
-from nlblocks.errors import BackendError, known
+from nlblocks.errors import BackendError, known, meant, one_of
 
 Path = Literal["direct", "fast"]
 PATHS: tuple[Path, ...] = get_args(Path)
@@ -33,7 +33,7 @@ def force(path: Path) -> Iterator[None]:
     """Make every block take one path while the context is open, in all threads."""
     global _forced
     if path not in PATHS:
-        raise BackendError(f"force: path={path!r} must be one of {known(PATHS)}")
+        raise BackendError(f"force: path={path!r} {one_of(path, PATHS)}")
     before, _forced = _forced, path
     try:
         yield
@@ -48,7 +48,8 @@ def forced() -> Path | None:
     for path in PATHS:
         if path == _forced:
             return path
-    raise BackendError(f"{VARIABLE}={_forced!r} is unknown; it must be one of {known(PATHS)}, or unset")
+    hint = meant(_forced, PATHS)
+    raise BackendError(f"{VARIABLE}={_forced!r} is unknown; it must be one of {known(PATHS)}, or unset{hint}")
 
 
 def cheaper(formula: Formula, queries: int, keys: int, widths: tuple[int, int], small: int) -> Path:

@@ -11,7 +11,7 @@ from numbers import Integral
 from typing import Any, get_args
 
 from nlblocks.backend import Call, Host, Where, as_array, host_of
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, known, meant, no_spec, one_of, said
 from nlblocks.init import generator
 from nlblocks.specs.base import BlockSpec, Shape
 
@@ -51,11 +51,11 @@ def insert(
     """
     host, modules = _open(model, "insert")
     if not isinstance(path, str):
-        raise InputError(f"insert: path={path!r} must be the name of a module, e.g. 'layer3.5'")
+        raise InputError(f"insert: path={said(path)} must be the name of a module, e.g. 'layer3.5'")
     if path not in modules or not path:
         raise InputError(f"insert: {_name(model)} has no module {path!r}; {_nearest(path, list(modules))}")
     if not isinstance(spec, BlockSpec):
-        raise InputError(f"insert: spec must be a block spec such as nlblocks.specs.NonLocal(...), received {spec!r}")
+        raise no_spec("insert", spec)
     source = None if example is None else _source(example)
     calls = None if example is None else _observe(host, model, [modules[path]], source)
     return _plug(host, model, modules, [_Plan(path, spec, seed)], where, source, calls, adapter)[0]
@@ -92,6 +92,7 @@ def insert_all(
         classes = sorted({_name(module) for module in modules.values()})
         raise InputError(
             f"insert_all: match={match!r} picks no module of {_name(model)}; its classes: {known(classes)}"
+            f"{meant(match, (*classes, *modules))}"
         )
     source = _source(example)
     calls = _observe(host, model, [modules[path] for path in paths], source)
@@ -122,7 +123,7 @@ def _plug(
 ) -> list[Any]:
     """Check everything, then plug the blocks in, then run the model again; on any error take them out."""
     if where not in WHERE:
-        raise InputError(f"insert: where={where!r} must be one of {known(WHERE)}")
+        raise InputError(f"insert: where={where!r} {one_of(where, WHERE)}")
     blocks, plugged = [], []
     for index, plan in enumerate(plans):
         owner = _owner(host, modules, plan.path, itself=where != "replace")
@@ -235,7 +236,7 @@ def _spec_for(
         made = spec(shape[1]) if callable(spec) else spec
         if not isinstance(made, BlockSpec):
             raise InputError(
-                f"insert_all: spec must be a block spec, or give one for {shape[1]} channels; got {made!r}"
+                f"insert_all: spec must be a block spec, or give one for {shape[1]} channels; got {said(made)}"
             )
         return made
     if not hasattr(spec, "in_channels"):  # it takes any number of channels
@@ -253,7 +254,7 @@ def _matches(match: Match, path: str, module: Any) -> bool:
     if callable(match) and not isinstance(match, type):
         return bool(match(path, module))
     raise InputError(
-        f"insert_all: match={match!r} must be a glob, a class name, a compiled regular expression or a function "
+        f"insert_all: match={said(match)} must be a glob, a class name, a compiled regular expression or a function "
         "of (path, module)"
     )
 

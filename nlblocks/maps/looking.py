@@ -12,7 +12,7 @@ import numpy as np
 
 from nlblocks.backend import Array, Call, backend_of, host_of
 from nlblocks.blocks import run
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, known, meant
 from nlblocks.maps.images import Picture
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.layout import MapLayout
@@ -77,7 +77,8 @@ class Viewer:
             raise InputError(f"{type(self._model).__name__} makes no map on {picture.name}{more}")
         unknown = [name for name in wanted if not any(_names(name, site.name) for site in sites)]
         if unknown:
-            raise InputError(f"no layer {known(unknown)}; there are {known(site.name for site in sites)}")
+            names = [site.name for site in sites]
+            raise InputError(f"no layer {known(unknown)}; there are {known(names)}{meant(unknown[0], names)}")
         chosen = [site for site in sites if not wanted or any(_names(name, site.name) for name in wanted)]
         flat = [site for site in chosen if not site.layout.spatial or len(site.layout.grid) == FLAT]
         notes = [

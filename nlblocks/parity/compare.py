@@ -27,9 +27,8 @@ def compare(
     the inputs or models cannot be used at all: where both models fail however they are run.
 
     Args:
-        left: A model: torch, Paddle, or of another registered backend; or an ONNX file, as
-            :class:`nlblocks.exchange.side.OnnxModel`, which has no training: forward in evaluation alone is compared,
-            and said to be.
+        left: A model of torch, of Paddle or of another registered backend; or an ONNX file, as
+            :class:`nlblocks.exchange.side.OnnxModel`, which has no training: forward in evaluation alone is compared.
         right: The other one.
         inputs: An array, the shape of a random input, a tuple of these, or a dict of them by forward's argument names.
         rename: Pairs by hand: {left name or prefix: right name}, or a function from left to right parameter names. It
@@ -51,6 +50,7 @@ def compare(
         progress: Called with a line of text as the comparison goes on.
     """
     start = time.perf_counter()
+    Subject.check_switches(randomise=randomise, transfer=transfer, training=training, initialisation=initialisation)
     say = Subject.listener(progress)
     plans = TrainingPlan.of(left, right, optimiser, steps)
     a, b = Subject.both(left, right, inputs, seed, say, targets)

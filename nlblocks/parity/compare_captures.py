@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, said
 from nlblocks.parity.capturing import Capture
 from nlblocks.parity.judging import Judge
 from nlblocks.parity.pairing import Rename, pair
@@ -36,7 +36,9 @@ def _check(left: Capture, right: Capture) -> None:
     """Raise InputError for what cannot be compared."""
     for side in (left, right):
         if not isinstance(side, Capture):
-            raise InputError(f"compare_captures takes two captures, received {side!r}; read one with load_capture(...)")
+            raise InputError(
+                f"compare_captures takes two captures, received {said(side)}; read one with load_capture(...)"
+            )
     if left.seed != right.seed:
         raise InputError(
             f"the captures were made with seeds {left.seed} and {right.seed}; capture the second with --like the first"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from operator import index
 
 from nlblocks.backend import Backend, get, rows, third_party
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, no_spec, said
 from nlblocks.proof.report import Report
 from nlblocks.proof.sample import sensitive_point
 from nlblocks.proof.trial import Modules, Trial
@@ -35,7 +35,7 @@ def verify(
     """
     start = time.perf_counter()
     if not isinstance(spec, BlockSpec):
-        raise InputError(f"verify: spec must be a block spec such as nlblocks.specs.NonLocal(...), received {spec!r}")
+        raise no_spec("verify", spec)
     plain = spec.deterministic()
     modules = Modules(plain, seed)
     found = _resolved(_registered(modules) if backends is None else backends)
@@ -58,7 +58,7 @@ def _registered(modules: Modules) -> list[str]:
 def _resolved(backends: Sequence[str | Backend]) -> list[Backend]:
     """The backends, of which there must be two."""
     if isinstance(backends, str) or not isinstance(backends, Sequence):
-        raise InputError(f"verify: backends={backends!r} must be a sequence such as ('torch', 'paddle')")
+        raise InputError(f"verify: backends={said(backends)} must be a sequence such as ('torch', 'paddle')")
     found = [get(backend) for backend in backends]
     names = [backend.name for backend in found]
     if len(set(names)) < 2:
@@ -71,7 +71,7 @@ def _whole_shape(shape: Sequence[int]) -> tuple[int, ...]:
     try:
         extents = tuple(index(extent) for extent in shape)
     except TypeError:
-        raise InputError(f"verify: input_shape={shape!r} must be whole numbers such as (2, 64, 14, 14)") from None
+        raise InputError(f"verify: input_shape={said(shape)} must be whole numbers such as (2, 64, 14, 14)") from None
     if any(extent < 1 for extent in extents):
         raise InputError(f"verify: input_shape={extents} is empty, which leaves nothing to compare")
     return extents

@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 from typing import Any
 
+from nlblocks.errors import no_attribute
 from nlblocks.specs.base import BlockSpec, Init, Param, Spec, block_types, kinds, spec_from_dict, spec_type
 from nlblocks.specs.layers import BatchNorm, reduce_channels
 
@@ -23,10 +24,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    try:
+    if name in _BLOCKS:
         return _BLOCKS[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    raise no_attribute(__name__, name, __all__)
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_args, get_type_hints
 
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, known, meant, one_of
 from nlblocks.specs.layout import MapLayout
 
 SCHEMA = 1
@@ -103,7 +103,8 @@ class Spec:
         names = [field.name for field in fields(cls)]
         unknown = [name for name in options if name not in names]
         if unknown:
-            raise InputError(f"{cls.__name__}: unknown option {known(unknown)}; it knows {known(names)}")
+            hint = "".join(dict.fromkeys(meant(name, names) for name in unknown))
+            raise InputError(f"{cls.__name__}: unknown option {known(unknown)}; it knows {known(names)}{hint}")
         required = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
         missing = [name for name in required if name not in options]
         if missing:
@@ -194,11 +195,17 @@ def kinds_that_fit(annotation: Any) -> list[str]:
 
 
 def spec_type(kind: str) -> type[BlockSpec]:
-    """The spec class of a block kind."""
-    cls = _REGISTRY.get(kind)
+    """The spec class of a block kind, or of a class's name."""
+    cls = _registered(kind)
     if cls is None or not issubclass(cls, BlockSpec):
-        raise InputError(f"kind={kind!r} is not a block; it must be one of {known(kinds())}")
+        raise InputError(f"kind={kind!r} is not a block; it {one_of(kind, kinds())}")
     return cls
+
+
+def _registered(kind: Any) -> type[Spec] | None:
+    """The spec class of a kind, as files call it, or of the name that the class has in Python: people type both."""
+    by_name = {cls.__name__: cls for cls in _REGISTRY.values()}
+    return _REGISTRY.get(kind, by_name.get(kind)) if isinstance(kind, str) else None
 
 
 def block_types() -> dict[str, type[BlockSpec]]:
@@ -213,15 +220,16 @@ def spec_from_dict(data: Mapping[str, Any], of: type[Spec] | None = None) -> Any
 
 def _spec_of(data: Any, wanted: Sequence[str], *, strict: bool, where: str = "") -> Any:
     """The spec in a mapping; an error names the ``wanted`` kinds, of which it is one where ``strict``."""
-    must = f"it must be {'one of ' if len(wanted) > 1 else ''}{known(wanted)}"
+    given = data.get("kind") if isinstance(data, Mapping) else None
+    must = f"it {one_of(given, wanted) if len(wanted) > 1 else f'must be {known(wanted)}'}"
     if not isinstance(data, Mapping):
         raise InputError(f"{where}a spec must be a mapping with a 'kind', received {type(data).__name__}")
     if "kind" not in data:
         raise InputError(f"{where}a spec needs a 'kind': {must}; received the keys {known(data)}")
-    cls = _REGISTRY.get(data["kind"]) if isinstance(data["kind"], str) else None
+    cls = _registered(given)
     if cls is None or (strict and cls.kind not in wanted):
         problem = "is unknown" if cls is None else "is another spec"
-        raise InputError(f"{where}kind={data['kind']!r} {problem}; {must}")
+        raise InputError(f"{where}kind={given!r} {problem}; {must}")
     schema = data.get("schema", SCHEMA)
     if type(schema) is not int or schema != SCHEMA:
         raise InputError(f"{cls.__name__}: schema={schema!r} cannot be read; this version reads {SCHEMA}")
@@ -236,7 +244,9 @@ def resolve_spec(cls: type[BlockSpec], spec: BlockSpec | None, options: Mapping[
     if options:
         raise InputError(f"{cls.__name__}: give a spec or options, not both; received a spec and {known(options)}")
     if not isinstance(spec, cls):
-        raise InputError(f"{cls.__name__}: spec must be a {cls.__name__} spec, received {type(spec).__name__}")
+        name, first = cls.__name__, fields(cls)[0].name
+        named = f"; fields have names, as in {name}({first}={spec})" if isinstance(spec, int) else ""
+        raise InputError(f"{name}: spec must be a {name} spec, received {type(spec).__name__}{named}")
     return spec
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, one_of, said
 
 LARGEST = 2**31 - 1
 """No field that counts something needs more."""
@@ -60,7 +60,7 @@ def check_choice(spec: Any, name: str, choices: Sequence[Any]) -> None:
     """The field is one of ``choices``, of the same type (True is not 1)."""
     value = getattr(spec, name)
     if not any(type(value) is type(choice) and value == choice for choice in choices):
-        raise refuse(spec, name, f"must be one of {known(choices)}")
+        raise refuse(spec, name, one_of(value, choices))
 
 
 def check_type(spec: Any, name: str, cls: type, *, optional: bool = False) -> None:
@@ -103,4 +103,4 @@ def check_image(
 
 def refuse(spec: Any, name: str, rule: str) -> InputError:
     """The error that names a field, its value and the rule it breaks."""
-    return InputError(f"{type(spec).__name__}: {name}={getattr(spec, name)!r} {rule}")
+    return InputError(f"{type(spec).__name__}: {name}={said(getattr(spec, name))} {rule}")

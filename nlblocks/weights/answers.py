@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, one_of
 from nlblocks.specs.base import Shape
 
 Own = Mapping[str, Shape]
@@ -58,7 +58,7 @@ class Answers:
         self._said: dict[str, str] = {}
         for pattern, kind in pairs:
             if kind not in KINDS:
-                raise InputError(f"--as '{pattern}={kind}': {kind!r} is no kind; it must be one of {known(KINDS)}")
+                raise InputError(f"--as '{pattern}={kind}': {kind!r} is no kind; it {one_of(kind, KINDS)}")
             named = [
                 (prefix + leaf, KINDS[kind](leaf, own)) for prefix, own in modules.items() for leaf in own
                 if _names(pattern, prefix, leaf, given.get(prefix + leaf, ""))

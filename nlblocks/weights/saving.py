@@ -9,7 +9,7 @@ from typing import Any
 from nlblocks.backend import DTYPES, Backend, DType, backend_of, current, get
 from nlblocks.blocks import build
 from nlblocks.conventions import conventions_of
-from nlblocks.errors import InputError, file_path
+from nlblocks.errors import InputError, file_path, said
 from nlblocks.specs.base import BlockSpec, spec_from_dict
 from nlblocks.weights import dialects
 from nlblocks.weights.files import Tensor, write_checkpoint
@@ -36,7 +36,7 @@ def save(module_or_state: Any, path: str | Path, spec: BlockSpec | None = None) 
         return
     if isinstance(module_or_state, Mapping):
         if not isinstance(spec, BlockSpec):
-            raise InputError(f"save: a state needs its spec, received {spec!r}; give spec=... or save the module")
+            raise InputError(f"save: a state needs its spec, received {said(spec)}; give spec=... or save the module")
         state, dtype = checked_state(spec, module_or_state), ""
     else:
         backend = backend_of(module_or_state)
@@ -74,7 +74,9 @@ def built(
         except InputError as error:
             raise InputError(f"{path}: its spec cannot be used: {error}") from None
     if not isinstance(spec, BlockSpec):
-        raise InputError(f"load: spec must be that of a block, such as nlblocks.specs.NonLocal(...), received {spec!r}")
+        raise InputError(
+            f"load: spec must be that of a block, such as nlblocks.specs.NonLocal(...), received {said(spec)}"
+        )
     prefix = checkpoint.prefix
     tensors = {name.removeprefix(prefix): tensor for name, tensor in checkpoint.items()}
     if dialect is not None:

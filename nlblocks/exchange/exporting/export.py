@@ -11,7 +11,7 @@ from typing import Any
 import onnx
 
 from nlblocks.backend import Backend
-from nlblocks.errors import InputError, file_path, known
+from nlblocks.errors import InputError, file_path, one_of
 from nlblocks.exchange.exporting.metadata import described
 from nlblocks.exchange.exporting.sources import Axes, Source, source_of
 from nlblocks.exchange.files import write
@@ -72,7 +72,7 @@ def export(
     if target.suffix != ".onnx":
         raise InputError(f"{target}: the name of an ONNX file ends in .onnx")
     if dtype not in DTYPES:
-        raise InputError(f"dtype={dtype!r} must be one of {known(DTYPES)}")
+        raise InputError(f"dtype={dtype!r} {one_of(dtype, DTYPES)}")
     own = source_of(source, backend=backend, inputs=inputs, seed=seed, dtype=dtype)
     axes, notes = _dynamic(own, opset) if dynamic else ([], [])
     # A block is held at a random state: at its initialisation a gate may be zero, and all behind it would pass.

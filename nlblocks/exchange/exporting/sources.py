@@ -13,6 +13,7 @@ from nlblocks.backend import Array, Backend, DType, State, backend_of, get, inst
 from nlblocks.errors import InputError
 from nlblocks.exchange.judging import NativeBlock, NativeModel, exact_eps
 from nlblocks.init import initial_state
+from nlblocks.parity.running import Subject
 from nlblocks.proof import sample
 from nlblocks.specs.base import BlockSpec, Shape
 from nlblocks.weights.state import state_of
@@ -133,6 +134,7 @@ def source_of(given: Any, *, backend: str | Backend | None, inputs: Any, seed: i
         return BlockSource(given, get(backend or installed()[0]), None, _shape(inputs), seed, dtype)
     if isinstance(getattr(given, "spec", None), BlockSpec):
         return BlockSource(given.spec, backend_of(given), state_of(given), _shape(inputs), seed, dtype)
+    Subject.check(given)
     if inputs is None:
         raise InputError(f"{type(given).__name__}: give the shapes of its inputs, such as 1,3,224,224")
     return ModelSource(given, inputs, dtype)

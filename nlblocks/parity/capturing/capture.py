@@ -30,6 +30,7 @@ def capture(
     there. A pass that the model fails in is kept as such, for the comparison to say.
     Raises InputError where the model fails however it is run, or where not one of inputs and ``like`` is given.
     """
+    Subject.check_switches(randomise=randomise, training=training)
     say = Subject.listener(progress)
     source = like if isinstance(like, Capture) or like is None else load_capture(like)
     if (source is None) == (inputs is None):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, meant, said
 from nlblocks.parity.findings.by_attribute import BY_ATTRIBUTE, MOVING, NAMED_AS, REDUCING
 from nlblocks.parity.findings.cause import Cause
 from nlblocks.parity.findings.rows.given import GIVEN
@@ -46,7 +46,7 @@ class Causes(dict[str, Cause]):
     def accepted(self, causes: Collection[str]) -> tuple[str, ...]:
         """The causes to accept, checked. Raises InputError for one that is not in the table."""
         if not isinstance(causes, Collection):
-            raise InputError(f"accept={causes!r} must be names of causes, e.g. ('batch_norm.variance',)")
+            raise InputError(f"accept={said(causes)} must be names of causes, e.g. ('batch_norm.variance',)")
         given = (causes,) if isinstance(causes, str) else tuple(causes)
         for cause in given:
             if cause not in self:
@@ -57,7 +57,7 @@ class Causes(dict[str, Cause]):
                     if alike
                     else "they are the keys of nlblocks.parity.CAUSES"
                 )
-                raise InputError(f"accept={cause!r} names no known cause; {hint}")
+                raise InputError(f"accept={cause!r} names no known cause; {hint}{meant(cause, self)}")
         return given
 
 

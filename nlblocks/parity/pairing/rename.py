@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, meant, said
 from nlblocks.parity.pairing.units import Unit
 from nlblocks.parity.tracing import Trace
 
@@ -22,14 +21,13 @@ def check_rename(rename: Rename | None, left: Trace, right: Trace) -> None:
     if callable(rename) or rename is None:
         return
     if not isinstance(rename, Mapping) or not all(isinstance(n, str) for row in rename.items() for n in row):
-        raise InputError(f"rename={rename!r} must be a dict of names, or a function from a left to a right name")
+        raise InputError(f"rename={said(rename)} must be a dict of names, or a function from a left to a right name")
     for side, trace, names in (("left", left, rename.keys()), ("right", right, rename.values())):
         known = {*trace.state, *trace.layers}
         for name in names:
             if name not in known and not any(other.startswith(f"{name}.") for other in known):
-                near = get_close_matches(name, known, 3)
-                hint = f"did you mean {', '.join(near)}?" if near else "give a layer, a parameter or a prefix of them"
-                raise InputError(f"rename: {name!r} is nothing in the {side} model; {hint}")
+                rule = "give a layer, a parameter or a prefix of them"
+                raise InputError(f"rename: {name!r} is nothing in the {side} model; {rule}{meant(name, known)}")
 
 
 def hinted(a: Sequence[Unit], b: Sequence[Unit], rename: Rename | None) -> dict[int, int]:

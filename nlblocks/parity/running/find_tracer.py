@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
+from collections.abc import Mapping
 from typing import Any
 
 from nlblocks.backend import Row, rows, tracer_in
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, said
 from nlblocks.parity.recording import Tracer
+from nlblocks.specs.base import BlockSpec
 
 
 def tracer_of(model: Any) -> Tracer:
@@ -33,7 +36,19 @@ def tracer_of(model: Any) -> Tracer:
             return tracer
         if tracer is not None:
             raise InputError(f"{type(model).__name__} is no {name} module; give a model, e.g. an nn.Module or nn.Layer")
-    raise InputError(f"{type(model).__name__} is no model of an installed framework; give an nn.Module or an nn.Layer")
+    raise InputError(_no_model(model))
+
+
+def _no_model(given: Any) -> str:
+    """What is said of something that is of no framework: what it is instead, and what to give."""
+    rule = "give a model, an nn.Module or an nn.Layer"
+    if isinstance(given, str | os.PathLike):
+        return f"{said(os.fspath(given))} is the name of a file or model, and no model; load it, and {rule}"
+    if isinstance(given, BlockSpec):
+        return f"{type(given).__name__} is a spec, and no model; build it with nlblocks.build(spec, backend=...)"
+    if isinstance(given, Mapping):
+        return f"{type(given).__name__} is no model; a state_dict has no program: load it into its model, and {rule}"
+    return f"{type(given).__name__} is no model of an installed framework; {rule}"
 
 
 def _framework(row: Row) -> str | None:

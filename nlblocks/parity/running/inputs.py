@@ -11,7 +11,7 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.errors import InputError, known
-from nlblocks.init import generator
+from nlblocks.init import check_seed, generator
 
 Targets = Collection[int | str] | int | str
 """Inputs that are targets, by position or name."""
@@ -32,6 +32,7 @@ class Inputs:
     @classmethod
     def of(cls, given: Any, seed: int, targets: Targets = ()) -> Inputs:
         """Inputs from an array, a shape, a tuple of these, or a dict of them by name. Raises InputError for others."""
+        check_seed(seed)
         names, values = _named(given)
         arrays = _arrays(values, seed)
         return cls(arrays, names, seed, _positions(targets, names, len(arrays)))
@@ -142,7 +143,9 @@ def _arrays(inputs: Any, seed: int = 0) -> tuple[Array, ...]:
             continue
         array = _array(value, index)
         if array.dtype.kind not in "fciub":
-            raise InputError(f"inputs[{index}] has dtype {array.dtype}; give arrays of numbers, or a shape")
+            raise InputError(
+                f"inputs[{index}] has dtype {array.dtype}; give arrays of numbers, or a shape such as (2, 3, 224, 224)"
+            )
         if not array.size:
             raise InputError(
                 f"inputs[{index}] has shape {list(array.shape)} and holds nothing; nothing could be compared"

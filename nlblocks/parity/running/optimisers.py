@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import rows
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, known, meant, said
 from nlblocks.parity.optimising import Settings
 from nlblocks.parity.running.find_tracer import tracer_of
 
@@ -37,13 +37,14 @@ def named(text: str) -> Settings:
     if name not in NAMED:
         raise InputError(
             f"optimiser {text!r} is unknown; give one of {known(NAMED)}, with settings as in adam:lr=0.001, "
-            "or functions from a list of parameters to an optimiser"
+            f"or functions from a list of parameters to an optimiser{meant(name, NAMED)}"
         )
     found, allowed = NAMED[name]
     for item in rest.split(",") if colon else ():
         key, _, value = item.partition("=")
         if key not in allowed:
-            raise InputError(f"optimiser {text!r}: {name} has no setting {key!r}; it has {known(allowed)}")
+            hint = meant(key, allowed)
+            raise InputError(f"optimiser {text!r}: {name} has no setting {key!r}; it has {known(allowed)}{hint}")
         try:
             number = float({"true": "1", "false": "0"}.get(value.lower(), value))
         except ValueError:
@@ -61,8 +62,8 @@ def _makers(optimiser: Any, frameworks: tuple[str, str]) -> tuple[Maker, Maker]:
     pair = (optimiser, optimiser) if isinstance(optimiser, str) else optimiser
     if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(isinstance(p, str) or callable(p) for p in pair):
         raise InputError(
-            f"optimiser={optimiser!r} must be a name such as 'adam', or two functions (for the left, for the right) "
-            "from a list of parameters to an optimiser"
+            f"optimiser={said(optimiser)} must be a name such as 'adam', or two functions (for the left, for the "
+            "right) from a list of parameters to an optimiser"
         )
     left, right = (
         native(framework, named(one)) if isinstance(one, str) else one
@@ -85,7 +86,7 @@ class TrainingPlan:
     ) -> tuple[TrainingPlan, TrainingPlan] | tuple[None, None]:
         """The plans of two models, None where no training is wanted. Raises InputError for what describes none."""
         if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 0):
-            raise InputError(f"steps={steps!r} must be a whole number of at least 0")
+            raise InputError(f"steps={said(steps)} must be a whole number of at least 0")
         tracers = tracer_of(left), tracer_of(right)
         count = steps if steps is not None else 1 if optimiser is None else STEPS
         asked = bool(steps) or optimiser is not None

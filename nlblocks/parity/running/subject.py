@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from nlblocks.backend import Array, State
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, said
 from nlblocks.numerics import NoiseFloor, tolerance
 from nlblocks.parity.recording import Tracer
 from nlblocks.parity.running.find_tracer import tracer_of
@@ -51,8 +53,15 @@ class Subject:
     def listener(progress: Progress | None) -> Progress:
         """What the lines go to. Raises InputError where it cannot be called."""
         if progress is not None and not callable(progress):
-            raise InputError(f"progress={progress!r} must be a function of a line of text")
+            raise InputError(f"progress={said(progress)} must be a function of a line of text")
         return progress or (lambda text: None)
+
+    @staticmethod
+    def check_switches(**given: Any) -> None:
+        """Raise InputError for an option that is to be True or False, and is not."""
+        for name, value in given.items():
+            if not isinstance(value, bool | np.bool_):
+                raise InputError(f"{name}={said(value)} must be True or False")
 
     @classmethod
     def both(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, known, meant
 from nlblocks.training.data import cifar, folder, idx
 from nlblocks.training.data.dataset import Dataset, Split
 
@@ -31,7 +31,8 @@ def read_data(source: str, path: Path | None = None) -> Dataset:
             raise InputError(f"the digits are in scikit-learn, not in {path}; leave --data out, or set data.source")
         return digits()
     if source not in READERS:
-        raise InputError(f"source {source!r} has no reader; there are {known(['digits', *READERS])}")
+        hint = meant(source, READERS)
+        raise InputError(f"source {source!r} has no reader; there are {known(['digits', *READERS])}{hint}")
     read, what = READERS[source]
     if path is None or not path.exists():
         missing = f"there is no {path}" if path else f"where the images of {source} lie must be said"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from nlblocks import specs
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, known, meant
 from nlblocks.specs.non_local import MODES
 from nlblocks.specs.reading import spec_in_file
 from nlblocks.training.recipes.parts import ImageData, Optimiser, Variant
@@ -65,7 +65,8 @@ def recipe_named(text: str) -> Recipe:
         return BUILT_IN[text]()
     path = Path(text)
     if path.suffix != ".json":
-        raise InputError(f"recipe {text!r} is unknown; it must be one of {known(BUILT_IN)}, or a .json file")
+        hint = meant(text, BUILT_IN)
+        raise InputError(f"recipe {text!r} is unknown; it must be one of {known(BUILT_IN)}, or a .json file{hint}")
     recipe: Recipe = spec_in_file(path, Recipe)
     return recipe
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, one_of
 from nlblocks.specs.base import Param, Spec, register
 from nlblocks.specs.check import check_bool, check_choice, check_int, check_number, check_type, refuse
 from nlblocks.training.recipes.parts import Group, ImageData, Optimiser, Schedule, Variant, check_name
@@ -63,8 +63,8 @@ class Recipe(Spec):
         for variant in self.variants:
             if variant.name == name:
                 return variant
-        names = known(variant.name for variant in self.variants)
-        raise InputError(f"recipe {self.name} has no variant {name!r}; it must be one of {names}")
+        names = [variant.name for variant in self.variants]
+        raise InputError(f"recipe {self.name} has no variant {name!r}; it {one_of(name, names)}")
 
     def group_of(self, param: Param) -> Group:
         """How a parameter is trained: the first group that matches its name, with the decay that it has there."""

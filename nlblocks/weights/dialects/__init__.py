@@ -6,7 +6,7 @@ A dialect is found by being here: each module of this package holds one, named `
 import importlib
 import pkgutil
 
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, one_of
 from nlblocks.weights.dialects.base import Dialect
 
 _DIALECTS: dict[str, Dialect] = {
@@ -24,5 +24,5 @@ def names() -> list[str]:
 def get(name: str) -> Dialect:
     """The dialect of a codebase, e.g. "alexhex7"."""
     if not isinstance(name, str) or name not in _DIALECTS:
-        raise InputError(f"dialect {name!r} is unknown; it must be one of {known(names())}")
+        raise InputError(f"dialect {name!r} is unknown; it {one_of(name, names())}")
     return _DIALECTS[name]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import State
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, known, meant
 from nlblocks.specs.base import BlockSpec, Param, Shape
 
 Foreign = str | tuple[str, Shape]
@@ -38,15 +38,19 @@ class Dialect:
     def spec(self, cls: str, **kwargs: Any) -> BlockSpec:
         """The spec of ``cls(**kwargs)`` in this codebase."""
         if not isinstance(cls, str) or cls not in self.classes:
-            raise InputError(f"dialect {self.name}: class {cls!r} is not covered; it covers {known(self.classes)}")
+            hint = meant(cls, self.classes)
+            raise InputError(
+                f"dialect {self.name}: class {cls!r} is not covered; it covers {known(self.classes)}{hint}"
+            )
         function = self.classes[cls]
         accepted = inspect.signature(function).parameters
         unknown = [name for name in kwargs if name not in accepted]
         missing = [name for name, item in accepted.items() if item.default is item.empty and name not in kwargs]
         for problem, found in (("unexpected", unknown), ("missing", missing)):
             if found:
+                hint = meant(found[0], accepted) if found is unknown else ""
                 raise InputError(
-                    f"dialect {self.name}: {cls}: {known(found)} is {problem}; the class takes {known(accepted)}"
+                    f"dialect {self.name}: {cls}: {known(found)} is {problem}; the class takes {known(accepted)}{hint}"
                 )
         return function(**kwargs)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, one_of
 from nlblocks.specs.attention_resnet import STAGES, AttentionResNet
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.channel_affinity import ChannelAffinity
@@ -52,7 +52,7 @@ def _baseline(num_classes: int = 10) -> BlockSpec:
 def _resnet_non_local(num_classes: int = 10, block: str = "EmbeddedGaussion") -> BlockSpec:
     """``block`` names the class that the blog puts into this network."""
     if block not in BLOCKS:
-        raise InputError(f"dialect paddle_blog: block={block!r} must be one of {known(BLOCKS)}")
+        raise InputError(f"dialect paddle_blog: block={block!r} {one_of(block, BLOCKS)}")
     attention = BLOCKS[block](shape=[1, 256, 1, 1])
     return AttentionResNet(num_classes=num_classes, attention=attention, norm=NORM)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, one_of
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import NonLocal
@@ -23,7 +23,7 @@ def _block(
     norm_momentum: float = 0.1,
 ) -> BlockSpec:
     if instantiation not in MODES:
-        raise InputError(f"dialect slowfast: instantiation={instantiation!r} must be one of {known(MODES)}")
+        raise InputError(f"dialect slowfast: instantiation={instantiation!r} {one_of(instantiation, MODES)}")
     pool = (1, 1, 1) if pool_size is None else tuple(pool_size)
     if pool not in ((1, 1, 1), (1, 2, 2)):
         raise InputError(f"dialect slowfast: pool_size={pool_size!r} is not covered; it covers [1, 1, 1] and [1, 2, 2]")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nlblocks.errors import InputError, known
+from nlblocks.errors import InputError, one_of
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import NonLocal
@@ -21,7 +21,7 @@ def _block(
     bn_layer: bool = True,
 ) -> BlockSpec:
     if mode not in MODES:
-        raise InputError(f"dialect tea1528: mode={mode!r} must be one of {known(MODES)}")
+        raise InputError(f"dialect tea1528: mode={mode!r} {one_of(mode, MODES)}")
     return NonLocal(
         in_channels=in_channels,
         inter_channels=inter_channels,
