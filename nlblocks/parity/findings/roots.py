@@ -22,8 +22,10 @@ class Root:
 def roots(findings: Sequence[Finding], first: Finding | None) -> list[Root]:
     """The findings by what there is to mend: the one to read ``first``, then the other faults, then the notes."""
     groups: dict[Hashable, list[Finding]] = {}
+    shared = {layer: f for f in findings if f.cause == "layer.shared" for layer in (f.layer_left, f.layer_right)}
     for place, finding in enumerate(findings):
-        groups.setdefault(_key(finding) or place, []).append(finding)
+        alone = finding.cause == "parameters.unpaired" and shared.get(finding.layer_left or finding.layer_right)
+        groups.setdefault(_key(alone or finding) or place, []).append(finding)
     found = []
     for group in groups.values():
         root = first if any(f is first for f in group) and first is not None else _best(group)

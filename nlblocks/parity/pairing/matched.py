@@ -13,6 +13,7 @@ from nlblocks.parity.pairing.anchors import Anchors
 from nlblocks.parity.pairing.flow import is_bone
 from nlblocks.parity.pairing.rename import Rename, hinted
 from nlblocks.parity.pairing.rows import By
+from nlblocks.parity.pairing.shared import called_in_step
 from nlblocks.parity.pairing.units import Unit
 from nlblocks.parity.tracing import TraceGraph
 
@@ -40,7 +41,10 @@ def matched(
     anchors = Anchors(a, b, graphs, found, "rename")
     taken = set(found.values())
     anchors.add({i: j for i, j in same_names(a, b).items() if i not in found and j not in taken}, "name")
+    taken = set(anchors.found.values())
     if not named:
+        shared = called_in_step(a, b, graphs)
+        anchors.add({i: j for i, j in shared.items() if i not in anchors.found and j not in taken}, "order")
         anchors.search()
         _ordered(anchors, a, b, bones=True, named=False, resized=False)
         anchors.spread()
