@@ -47,7 +47,7 @@ def _part(name: str, *also: str, face: bool = False, inner: tuple[str, ...] = ()
 
 # The core, from the ground up: a part imports only parts before it.
 FLOORS: tuple[Part, ...] = (
-    _part("errors.py"),
+    _part("errors.py", "nlblocks.statuses", "nlblocks.blame", "nlblocks.interrupts"),
     _part("specs"),
     _part("init.py"),
     _part("paths.py"),
@@ -99,7 +99,7 @@ FLOORS: tuple[Part, ...] = (
     Part("nlblocks", ("nlblocks",)),
     _part("testing.py", "nlblocks.pytest_plugin"),
     _part("commands"),
-    _part("cli.py", "nlblocks.__main__"),
+    _part("cli.py", "nlblocks.console", "nlblocks.crash", "nlblocks.endings", "nlblocks.__main__"),
 )
 RANK = {part.name: number for number, part in enumerate(FLOORS)}
 # Packages of which only the __init__.py is a part: what else is in them stands on FLOORS by its own name.

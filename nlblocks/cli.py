@@ -1,16 +1,15 @@
-"""The command line: the table of commands, and how an error reaches the user (one line, exit status 2)."""
+"""The command line: the table of commands, each imported when it is used."""
 
 from __future__ import annotations
 
-import sys
-import warnings
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import click
 
-from nlblocks import __version__
-from nlblocks.errors import NLBlocksError
+from nlblocks import __version__, console
+from nlblocks.endings import ending
+from nlblocks.statuses import Status
 
 
 class Row(NamedTuple):
@@ -58,29 +57,24 @@ class _Group(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name].help) for name in self.list_commands(ctx)])
 
+    def main(self, *words: Any, **options: Any) -> Any:
+        console.prepare()
+        return super().main(*words, **options)
+
+    def make_context(self, *words: Any, **options: Any) -> click.Context:
+        with ending():
+            return super().make_context(*words, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with ending():
             return super().invoke(ctx)
-        except NLBlocksError as error:
-            click.echo(f"nlblocks: {_one_line(str(error))}", err=True)
-            sys.exit(2)
-        except click.UsageError as error:
-            help_of = error.ctx.command_path if error.ctx is not None else "nlblocks"
-            click.echo(f"nlblocks: {_one_line(error.format_message().rstrip('.'))}; see {help_of} --help", err=True)
-            sys.exit(2)
-        except (click.Abort, KeyboardInterrupt):  # else it would be 1, which says that something differs
-            click.echo("nlblocks: stopped", err=True)
-            sys.exit(130)
 
-
-def _one_line(text: str) -> str:
-    """Names out of files may hold anything, such as a newline or what a terminal obeys."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit status"):
+            formatter.write_dl([(str(int(status)), status.meaning) for status in Status])
 
 
 @click.group(cls=_Group)
 @click.version_option(__version__)
 def main() -> None:
     """Attention blocks with one spec, native in torch and Paddle, proven to agree."""
-    # Paddle says at import that it found no compiler cache, which matters only to those who compile its extensions.
-    warnings.filterwarnings("ignore", message="No ccache found")

@@ -21,4 +21,6 @@ def bench(arguments: tuple[str, ...]) -> None:
     if not (root / "benchmarks" / "__main__.py").is_file():
         raise InputError("bench: the benchmarks are not part of the installed package; run it in a source checkout")
     sys.path.insert(0, str(root))
-    importlib.import_module("benchmarks.__main__").main(args=list(arguments), prog_name="nlblocks bench")
+    importlib.import_module("benchmarks.__main__").main(
+        args=list(arguments), prog_name="nlblocks bench", standalone_mode=False
+    )

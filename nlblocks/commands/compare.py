@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +14,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from nlblocks.commands.models import ONNX, load_inputs, load_model, load_object
 from nlblocks.commands.options import refuse_options
 from nlblocks.errors import InputError
+from nlblocks.statuses import OF_VERDICT
 
 if TYPE_CHECKING:
     from nlblocks.parity.rendering import LabReport
 
 INPUT = "A shape such as 2,3,224,224, or arrays in a .npy or .npz file; named arrays are passed by name."
-STATUS = {"same": 0, "different": 1, "not compared": 2}
-"""Exit status by verdict."""
 OPTIMISER = (
     "Train with sgd, momentum, adam or adamw, with settings as in adam:lr=0.01; or package.module:name, a "
     "function from a list of parameters to an optimiser. Twice: for LEFT, then for RIGHT."
@@ -93,7 +91,7 @@ def compare(
                 progress=say,
             )  # fmt: skip
     _show(report, report_file)
-    sys.exit(STATUS[report.verdict])
+    ctx.exit(OF_VERDICT[report.verdict])
 
 
 @click.command()

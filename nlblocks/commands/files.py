@@ -21,6 +21,7 @@ from nlblocks.commands.options import Framework, spec_from_options
 from nlblocks.conventions import conventions_of, frameworks
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape, spec_from_dict
+from nlblocks.statuses import Status
 from nlblocks.weights import dialects as all_dialects
 from nlblocks.weights.answers import KINDS
 from nlblocks.weights.conversion import Options, Plan, renamed_record
@@ -175,7 +176,7 @@ def convert(
         _write(destination, planned, target, shard_bytes, console, checkpoint, kept)
     if found is not None and like is not None:
         click.echo(said(found, like))
-        sys.exit(0 if found.agree else 1)
+        ctx.exit(Status.SAME if found.agree else Status.DIFFERENT)
 
 
 def _by_meaning(checkpoint: Checkpoint, options: Options, *, strip_prefix: bool) -> tuple[Plan, Mapping[str, Tensor]]:

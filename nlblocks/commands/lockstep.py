@@ -9,8 +9,9 @@ from typing import Any
 
 from rich.console import Console
 
-from nlblocks.commands.compare import STATUS, progress
+from nlblocks.commands.compare import progress
 from nlblocks.errors import InputError
+from nlblocks.statuses import OF_VERDICT
 from nlblocks.training.data import Batches
 from nlblocks.training.lockstep import LockstepReport, lockstep
 from nlblocks.training.recipes import Recipe
@@ -38,7 +39,7 @@ def judge(recipe: Recipe, variants: Sequence[Any], batches: Batches, output: Pat
             console.print()
             if precision == "float64" or report.verdict == "different":
                 judging.append(report.verdict)
-    return next(STATUS[verdict] for verdict in ("different", "not compared", "same") if verdict in judging)
+    return next(OF_VERDICT[verdict] for verdict in ("different", "not compared", "same") if verdict in judging)
 
 
 def _judged(recipe: Recipe, variant: Any, batches: Batches) -> LockstepReport:

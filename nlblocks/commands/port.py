@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -28,9 +27,11 @@ from nlblocks.errors import InputError
 @click.option("--entry", "others", multiple=True, metavar="MODULE:NAME", help="A further model to port with it.")
 @click.option("--report", "report_file", type=click.Path(path_type=Path), help="Write the report: .html or .json.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report as JSON.")
+@click.pass_context
 def port(
-    entry: str, out: Path, paths: tuple[str, ...], kwargs: str, inputs: tuple[str, ...], weights: tuple[str, ...],
-    setup: str | None, others: tuple[str, ...], report_file: Path | None, json_file: Path | None,
+    ctx: click.Context, entry: str, out: Path, paths: tuple[str, ...], kwargs: str, inputs: tuple[str, ...],
+    weights: tuple[str, ...], setup: str | None, others: tuple[str, ...], report_file: Path | None,
+    json_file: Path | None,
 ) -> None:  # fmt: skip
     """Port a Paddle model to torch: readable source, converted weights, and a proof that both compute the same.
 
@@ -64,4 +65,4 @@ def port(
     for file in (report_file, json_file):
         if file is not None:
             report.save(file)
-    sys.exit(report.status)
+    ctx.exit(report.status)

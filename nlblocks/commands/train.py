@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -86,7 +85,7 @@ def train(
 
         _refuse_beside_lockstep(ctx, backend, backends)
         batches = Batches(found, read_data(found.data.source, images))
-        sys.exit(judge(found, [found.variant(name) for name in variants] or found.variants, batches, output))
+        ctx.exit(judge(found, [found.variant(name) for name in variants] or found.variants, batches, output))
     plan = Plan(
         recipe=found, backends=backends, variants=variants, seeds=seeds, checkpoint_every=checkpoint_every,
         keep_every=keep_every, source=begun, options=Options(device=device, workers=workers, compiled=compiled),

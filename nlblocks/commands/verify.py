@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -25,6 +24,7 @@ from nlblocks.numerics import tolerance
 from nlblocks.proof import Report, all_agree
 from nlblocks.proof import verify as verify_spec
 from nlblocks.specs.base import BlockSpec, describe
+from nlblocks.statuses import Status
 
 HEADINGS = {
     "output": "forward", "attention": "map", "grad_input": "grad\ninput", "grad_params": "grad\nparam",
@@ -78,7 +78,7 @@ def verify(
     names = None if backends is None else [name.strip() for name in backends.split(",") if name.strip()]
     if files:
         refuse_options(ctx, "files are verified on the spec's example", "input_shape")
-        sys.exit(0 if verify_files(specs, names or EXPORTING, seed, json_file) else 1)
+        ctx.exit(verify_files(specs, names or EXPORTING, seed, json_file))
     for name in backends_module.rows() if names is None else names:
         backends_module.get(name)
 
@@ -115,7 +115,7 @@ def verify(
         f"{len(reports)} specs, {total} comparisons: {verdict}. {found}. {seconds:.1f} s. Everything: {json_file}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
-    sys.exit(0 if agree else 1)
+    ctx.exit(Status.SAME if agree else Status.DIFFERENT)
 
 
 def table(reports: Sequence[Report]) -> Table:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from nlblocks.specs.base import BlockSpec, describe
+from nlblocks.statuses import Status
 from nlblocks.weights.files.atomic import write_json
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlblocks" / "onnx"
 
 
-def verify_files(specs: Sequence[BlockSpec], frameworks: Sequence[str], seed: int, json_file: Path) -> bool:
-    """Hear what everybody says of every spec, print a table, and write it all down. Whether all agree."""
+def verify_files(specs: Sequence[BlockSpec], frameworks: Sequence[str], seed: int, json_file: Path) -> Status:
+    """Hear what everybody says of every spec, print a table, and write it all down."""
     os.environ.setdefault("GLOG_minloglevel", "2")  # Paddle's, read when it is imported: it says what it does
     from nlblocks.exchange.witness import hear  # here: nothing else needs onnx
 
@@ -71,7 +72,7 @@ def verify_files(specs: Sequence[BlockSpec], frameworks: Sequence[str], seed: in
         f"{len(specs)} specs, {len(said)} files of {', '.join(frameworks)}: {verdict}. {seconds:.1f} s; {kept} of the "
         f"files as they were found before. Everything: {json_file}", highlight=False, soft_wrap=True,
     )  # fmt: skip
-    return not failed
+    return Status.DIFFERENT if failed else Status.SAME
 
 
 def _table(found: Sequence[Sequence[Hearing]], frameworks: Sequence[str]) -> Table:

@@ -14,6 +14,7 @@ from nlblocks.port.aligned import Sources
 from nlblocks.port.job import Job
 from nlblocks.port.page import page
 from nlblocks.port.rewrite import Ported, Refused
+from nlblocks.statuses import Status
 from nlblocks.weights.files.atomic import replacing
 
 
@@ -76,9 +77,11 @@ class PortReport:
         return self.proof.get("entries", ())
 
     @property
-    def status(self) -> int:
-        """The exit status: 0 proven, 1 different, 2 refused or not run."""
-        return 0 if self else 1 if self.verdict == "different" else 2
+    def status(self) -> Status:
+        """The exit status: proven, different, or else refused or not run."""
+        if self:
+            return Status.SAME
+        return Status.DIFFERENT if self.verdict == "different" else Status.REFUSED
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the sources and the lab's tables, JSON-ready."""

@@ -1,0 +1,118 @@
+"""How a command ends: whatever is raised becomes one line on stderr and an exit status."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import click
+
+from nlblocks import console, interrupts
+from nlblocks.blame import raised_in_user_code
+from nlblocks.errors import NLBlocksError
+from nlblocks.statuses import Status
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+"""What the system says where a file cannot take more."""
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Within, whatever is raised ends the program, and so does Ctrl-C that something swallowed."""
+    try:
+        try:
+            yield
+        except click.exceptions.Exit:  # a command that is done: --help, or one that says its status
+            _flush()
+            raise
+        else:
+            _flush()
+    except click.exceptions.Exit:
+        if not interrupts.asked():
+            raise
+        line, status = interrupts.LINE, Status.STOPPED
+    except BaseException as error:
+        line, status = _ended_by(error)
+    else:
+        if not interrupts.asked():
+            return
+        line, status = interrupts.LINE, Status.STOPPED
+    _say(line)
+    console.silence()
+    raise SystemExit(int(status))
+
+
+def one_line(text: str) -> str:
+    """Names out of files may hold anything, such as a newline or what a terminal obeys."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _flush() -> None:
+    """What was printed gets out now, while it can be said that it does not."""
+    for stream in (sys.stdout, sys.stderr):
+        found = console.failure(stream)
+        if found is not None:
+            raise found
+
+
+def _say(line: str) -> None:
+    if line:
+        with suppress(OSError, ValueError):
+            click.echo(one_line(line), err=True)
+
+
+def _ended_by(error: BaseException) -> tuple[str, Status]:
+    """The line and the status of what was raised."""
+    if interrupts.asked() or isinstance(error, KeyboardInterrupt | click.Abort):
+        return interrupts.LINE, Status.STOPPED
+    if isinstance(error, click.UsageError):
+        help_of = error.ctx.command_path if error.ctx is not None else "nlblocks"
+        return f"nlblocks: {error.format_message().rstrip('.')}; see {help_of} --help", Status.REFUSED
+    if isinstance(error, click.ClickException):
+        return f"nlblocks: {error.format_message()}", Status.REFUSED
+    if isinstance(error, NLBlocksError):
+        return f"nlblocks: {error}", Status.REFUSED
+    return _by_the_system(error) or _by_the_user(error) or _internal(error)
+
+
+def _by_the_system(error: BaseException) -> tuple[str, Status] | None:
+    """A pipe that nobody reads, a disk that is full, memory that is used up, a folder that is gone."""
+    printing = error if isinstance(error, OSError) else error.__context__ if isinstance(error, SystemExit) else None
+    if isinstance(printing, BrokenPipeError):  # rich leaves by a SystemExit
+        return "", Status.CLOSED
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        said = str(error).strip().partition("\n")[0]
+        return f"nlblocks: out of memory{': ' if said else ''}{said}; use a smaller input or model", Status.MEMORY
+    if not isinstance(error, OSError):
+        return None
+    unwritten = console.failure(sys.stdout)
+    if unwritten is not None and unwritten.errno == errno.EINVAL:  # a closed pipe as Windows says it
+        return "", Status.CLOSED
+    if unwritten is not None or error.errno in FULL:
+        what = error.filename or "the output"
+        return f"nlblocks: {what} cannot be written: {(unwritten or error).strerror}", Status.UNWRITTEN
+    try:
+        os.getcwd()
+    except OSError:
+        return "nlblocks: the current folder is no longer there; change to one that is", Status.REFUSED
+    return None
+
+
+def _by_the_user(error: BaseException) -> tuple[str, Status] | None:
+    """What the user's own code raises where no command expects it."""
+    place = raised_in_user_code(error)
+    if not place:
+        return None
+    said = " ".join(str(error).split())[:300]
+    return f"nlblocks: {place} raises {type(error).__name__}{': ' if said else ''}{said}; mend it there", Status.REFUSED
+
+
+def _internal(error: BaseException) -> tuple[str, Status]:
+    from nlblocks.crash import reported  # only then
+
+    said = " ".join(str(error).split())[:300]
+    what = f"{type(error).__name__}{': ' if said else ''}{said}"
+    return f"nlblocks: internal error: {what}; {reported(error)}", Status.INTERNAL

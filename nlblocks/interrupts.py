@@ -1,0 +1,55 @@
+"""Ctrl-C: the first one raises KeyboardInterrupt and is remembered, the second ends the process.
+
+Remembered, because what is interrupted may hide it: a binary module that is being imported makes an ImportError of it,
+a bare ``except`` swallows it, and Python only prints what a destructor raises.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+from nlblocks.statuses import Status
+
+LINE = "nlblocks: stopped"
+
+_asked = False
+
+
+def asked() -> bool:
+    """Whether the user wants this process to stop."""
+    return _asked
+
+
+def listen() -> None:
+    """Take over Ctrl-C, but where the process is to ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
+        sys.unraisablehook = _unraisable
+
+
+def finish() -> None:
+    """From here on Ctrl-C ends the process at once: nothing is left to be put in order."""
+    global _asked
+    _asked = True
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    global _asked
+    if _asked:
+        os.write(2, f"{LINE}\n".encode())
+        os._exit(Status.STOPPED)
+    _asked = True
+    raise KeyboardInterrupt
+
+
+def _unraisable(found: sys.UnraisableHookArgs) -> None:
+    """Where nothing can be raised, Ctrl-C is pressed again for the next place where it can."""
+    global _asked
+    if not isinstance(found.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(found)
+        return
+    _asked = False
+    signal.raise_signal(signal.SIGINT)
