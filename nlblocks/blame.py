@@ -1,4 +1,4 @@
-"""Whose code raised an error: the library's, the user's, or what is installed."""
+"""Whose code raised an error, the library's, the user's or what is installed, and how it is said."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ def place_in_user_code(error: BaseException) -> str:
     """
     found = [(file, line) for file, line, whose in _frames(error.__traceback__) if whose == "user"]
     return f"{_short(found[-1][0])}:{found[-1][1]}" if found else ""
+
+
+def said(error: BaseException) -> str:
+    """An error in one line, with its place in the user's code."""
+    text, place = " ".join(str(error).split())[:300], place_in_user_code(error)
+    return f"{type(error).__name__}{': ' if text else ''}{text}{f' ({place})' if place else ''}"
 
 
 def raised_in_user_code(error: BaseException) -> str:

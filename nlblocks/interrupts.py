@@ -6,9 +6,12 @@ a bare ``except`` swallows it, and Python only prints what a destructor raises.
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
+import threading
+import time
 from types import FrameType
 
 from nlblocks.statuses import Status
@@ -52,4 +55,9 @@ def _unraisable(found: sys.UnraisableHookArgs) -> None:
         sys.__unraisablehook__(found)
         return
     _asked = False
-    signal.raise_signal(signal.SIGINT)
+    threading.Thread(target=_again, daemon=True).start()
+
+
+def _again() -> None:
+    time.sleep(0.01)  # by then the destructor is left
+    _thread.interrupt_main()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nlblocks.blame import said
 from nlblocks.commands.options import shape_from_text
 from nlblocks.errors import InputError
 
@@ -33,7 +34,7 @@ def load_model(text: str) -> Any:
         try:
             found = found()
         except (Exception, SystemExit) as error:
-            raise InputError(f"{text}() raises {_said(error)}; {WHAT}") from None
+            raise InputError(f"{text}() raises {said(error)}; {WHAT}") from None
         if found is None:
             raise InputError(f"{text}() returned None; {WHAT}")
     try:
@@ -73,7 +74,7 @@ def load_object(text: str, noun: str) -> Any:
     try:
         found: Any = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
-        raise InputError(f"cannot import {module_name}: {_said(error)}") from None
+        raise InputError(f"cannot import {module_name}: {said(error)}") from None
     for part in name.split("."):
         if not hasattr(found, part):
             raise InputError(f"{module_name} has no {name}; {WHAT}")
@@ -93,15 +94,10 @@ def load_inputs(given: tuple[str, ...]) -> Any:
                 loaded = np.load(file, allow_pickle=False)
                 arrays = {"arr_0": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
         except Exception as error:  # a damaged file fails in many ways
-            raise InputError(f"--input {text} cannot be read: {_said(error)}") from None
+            raise InputError(f"--input {text} cannot be read: {said(error)}") from None
         if not arrays:
             raise InputError(f"--input {text} holds no array; save some with numpy.savez")
         if len(given) == 1 and not all(re.fullmatch(r"arr_\d+", name) for name in arrays):
             return arrays
         found += arrays.values()
     return found[0] if len(found) == 1 else tuple(found)
-
-
-def _said(error: BaseException) -> str:
-    """An error in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".removesuffix(": ")

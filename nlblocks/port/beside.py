@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import State
+from nlblocks.blame import said
 from nlblocks.errors import InputError
 from nlblocks.parity import LabReport
 from nlblocks.port.inputs import Inputs
-from nlblocks.port.live import said
 
 MODES = ("eval", "train")
 PLAIN = (bool, int, float, complex, str, np.ndarray, np.generic)

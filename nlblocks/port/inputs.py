@@ -11,9 +11,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from nlblocks.blame import said
 from nlblocks.errors import InputError
 from nlblocks.init import generator
-from nlblocks.port.live import said
 
 
 @dataclass(frozen=True, slots=True)

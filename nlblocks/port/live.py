@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import runpy
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
 from nlblocks.backend import row_of
+from nlblocks.blame import said
 from nlblocks.errors import InputError
 from nlblocks.port.job import Job
 
@@ -48,14 +48,3 @@ def built(entry: str, kwargs: str) -> Any:
         return eval(f"__made__({kwargs})", scope)
     except BaseException as error:
         raise InputError(f"{name}({kwargs}) raises {said(error)}; give arguments with --kwargs") from error
-
-
-def said(error: BaseException) -> str:
-    """An error in one line, with the place in the user's code that raised it."""
-    frames = [
-        f
-        for f in traceback.extract_tb(error.__traceback__)
-        if not any(own in f.filename for own in ("nlblocks/port", "importlib", "<string>"))
-    ]
-    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}{where}"

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
+from nlblocks.blame import said
 from nlblocks.errors import InputError
 from nlblocks.parity import compare
 from nlblocks.port.beside import apart, astray, returned
 from nlblocks.port.coverage import Lines
 from nlblocks.port.inputs import Inputs
 from nlblocks.port.job import Job
-from nlblocks.port.live import SOURCE, TARGET, built, porting, prepare, said
+from nlblocks.port.live import SOURCE, TARGET, built, porting, prepare
 from nlblocks.port.rewrite.file import SUFFIX
 from nlblocks.port.weights import Entry, Move, moves, read
 from nlblocks.weights.files import DTYPES, in_memory, write_checkpoint

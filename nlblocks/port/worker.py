@@ -13,10 +13,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from nlblocks.blame import said
 from nlblocks.errors import InputError
 from nlblocks.port.inputs import Inputs
 from nlblocks.port.job import Job
-from nlblocks.port.live import SOURCE, built, porting, prepare, said
+from nlblocks.port.live import SOURCE, built, porting, prepare
 from nlblocks.port.observe import Watcher, watched_imports
 from nlblocks.port.prove import prove
 from nlblocks.port.weights import read

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import Array
+from nlblocks.blame import place_in_user_code
 from nlblocks.parity.recording.alone import LOCK, streams
 from nlblocks.parity.recording.decisions import Decisions
 from nlblocks.parity.recording.framework import Framework, Undo, dtype_name
@@ -157,7 +158,9 @@ class Tracer(Framework):
                 if options.backward and options.keep != "forward":
                     self._backward(found, options, targets, sent, ready)
             except Exception as error:
-                trace.error = f"{type(error).__name__}: {self.message(error)[:MESSAGE]}"
+                place = place_in_user_code(error)
+                where = f" ({place})" if place else ""
+                trace.error = f"{type(error).__name__}: {self.message(error)[:MESSAGE]}{where}"
                 trace.error_scope = recorder.scopes[-1][0]
                 trace.unable = self.unable(error)
         trace.buffers_after = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -104,7 +105,10 @@ def test_what_has_no_float64_is_compared_in_float32(side: str) -> None:
     report = compared(left, right)
     said = open_(report)
     assert "the evaluation pass in float64 and the training pass in float64, because" in said
-    assert ("both fail" if side == "both" else f"the {side} fails: RuntimeError: no kernel for Double; it runs") in said
+    if side == "both":
+        assert "both fail" in said
+    else:
+        assert re.search(rf"the {side} fails: RuntimeError: no kernel for Double \(\S+\.py:\d+\); it runs", said)
     assert phases(report) == {*FLOAT32, "buffers"}
     assert len(report.pairing.pairs) == 3
     if side == "right":
@@ -181,7 +185,8 @@ def test_a_backward_pass_that_raises_leaves_the_forward_pass_compared() -> None:
     report = compared(always, always)
     assert "the gradients in float64 and the gradients in float32, because both fail" in open_(report)
     report = compared(Torch(lambda model, x: Back.apply(x, in_float64)), Torch())
-    assert "the gradients in float64, because the left fails: ValueError: no gradient here; it runs" in open_(report)
+    said = r"the gradients in float64, because the left fails: ValueError: no gradient here \(\S+\.py:\d+\); it runs"
+    assert re.search(said, open_(report))
     assert phases(report) == {*FLOAT64, *FLOAT32} - {"backward"}
     assert any(c.phase == "float32 train" and c.group == "grad_params" for c in report.comparisons)
 
