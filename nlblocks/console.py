@@ -8,6 +8,7 @@ import os
 import sys
 import unicodedata
 from contextlib import suppress
+from typing import TextIO
 
 SPELLINGS = {
     "✓": "v", "✗": "x", "×": "x", "→": "->", "←": "<-", "·": "*", "÷": "/", "±": "+-", "−": "-", "–": "-", "—": "-",
@@ -51,7 +52,7 @@ def silence() -> None:
                 _nowhere(stream.fileno())
 
 
-def failure(stream: io.TextIOBase | None) -> OSError | None:
+def failure(stream: TextIO | None) -> OSError | None:
     """Why what was printed does not get out; None where it does."""
     try:
         if stream is not None:
