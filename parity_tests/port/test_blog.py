@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import runpy
 import sys
 
@@ -14,7 +15,7 @@ import nlblocks
 from nlblocks import parity
 from nlblocks.port import port
 from nlblocks.specs import AttentionResNet
-from parity_tests.helpers.checkout import ROOT
+from parity_tests.helpers.checkout import ROOT, python
 
 EXAMPLE = ROOT / "examples" / "port_blog"
 SHAPE = (2, 8, 5, 6)
@@ -49,6 +50,17 @@ def test_the_blocks_are_ours(example, tmp_path, monkeypatch, require) -> None:
         report = parity.compare(net, ours, SHAPE)
         assert report, report
         assert report.worst("eval forward") == 0
+
+
+def test_a_network_is_ours_too_and_reads_as_a_person_wrote_it(tmp_path, require) -> None:
+    require("torch", "paddle")
+    done = python("-W", "ignore", EXAMPLE / "port_blog.py", tmp_path / "out", "ResNetNonLocal")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PROVEN EXCEPT: batch_norm.variance " in done.stdout
+    page = (ROOT / "docs" / "port.md").read_text(encoding="utf-8")
+    for path in (EXAMPLE / "blog.py", tmp_path / "out" / "blog_torch.py"):
+        (line,) = re.findall(rf"^    (y = .+?) +# \S*{path.name}$", page, re.MULTILINE)
+        assert f"        {line}\n" in path.read_text(encoding="utf-8")
 
 
 def test_every_network_has_a_spec(example) -> None:
