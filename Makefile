@@ -54,6 +54,7 @@ docs: $(STAMP)
 	$(BIN)/python -m nlblocks.catalogue
 	$(BIN)/python -m docs.drawings
 	$(BIN)/python -m docs.architecture
+	$(BIN)/python -m docs.causes
 
 # The pages as a site: open build/site/index.html, or serve the folder. A broken link or anchor is an error.
 site: $(STAMP)

@@ -23,6 +23,7 @@ class Row(NamedTuple):
 COMMANDS = {
     "bench": Row("bench", "bench", "Measure time and memory of every block."),
     "capture": Row("compare", "capture", "Run a model and keep everything in a file."),
+    "causes": Row("causes", "causes", "List the causes of differences, or explain one."),
     "compare": Row("compare", "compare", "Find whether two models are the same program."),
     "convert": Row("files", "convert", "Convert a checkpoint by the meaning of its layers."),
     "dialects": Row("files", "dialects", "List the public codebases that are understood."),

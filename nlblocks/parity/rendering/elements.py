@@ -17,7 +17,10 @@ h1,p,.where{overflow-wrap:anywhere}
 .verdict{display:flex;gap:8px 16px;align-items:center;flex-wrap:wrap}.verdict>div{flex:1 1 240px;min-width:0}
 .pill{font-weight:700;padding:5px 14px;border-radius:99px;
 color:#fff}.same{background:#1f7a4d}.different{background:#b3261e}.not-compared{background:#8a6100}.soft{color:var(--soft)}
-.finding{border-left:5px solid var(--bad)}.finding .cause{font:600 14px ui-monospace,monospace;color:var(--bad)}
+.finding{border-left:5px solid var(--bad)}.cause{font:600 12.5px ui-monospace,monospace;color:var(--bad)}
+.finding .cause{font-size:14px}h3{font-size:14px;margin:14px 0 4px}h3:target{background:var(--page)}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 14px;margin:0;font-size:13.5px}
+dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 .finding p{margin:6px 0}.mend{margin:6px 0}details{margin-top:6px}summary{cursor:pointer;color:var(--soft)}
 ul{margin:6px 0;padding-left:20px}.where{font-size:17px;font-weight:600}
 table{border-collapse:collapse;width:100%;font-size:13.5px}

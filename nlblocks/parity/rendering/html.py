@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from nlblocks.parity.rendering.cause_card import explained, linked
 from nlblocks.parity.rendering.elements import document, head, listed, table
 from nlblocks.parity.rendering.error_plot import COLOURS, kind, number, picture, value
 from nlblocks.parity.rendering.text import said
@@ -32,13 +33,14 @@ def page(report: Mapping[str, Any], summary: str) -> str:
 def lab_cards(report: Mapping[str, Any], prefix: str = "") -> list[str]:
     """What ``LabReport.to_dict()`` says, card by card; ``prefix`` tells the tables of several reports apart."""
     return [
-        _finding(report["finding"], _under(report["findings"], report["finding"])),
+        _finding(report["finding"], _under(report["findings"], report["finding"]), prefix),
         picture(report["layers"], report["finding"]),
         _phases(report, prefix),
         _others(report["findings"], report["finding"], prefix),
         _pairs(report, prefix),
         _initialisers(report["initialisation"], prefix),
         _layers(report["layers"], prefix),
+        explained(report["findings"], prefix),
     ]
 
 
@@ -56,13 +58,13 @@ def _under(findings: Sequence[Finding], root: Finding | None) -> list[Finding]:
     return [f for f in findings if place is not None and f["root"] == place]
 
 
-def _finding(finding: Finding | None, under: Sequence[Finding]) -> str:
+def _finding(finding: Finding | None, under: Sequence[Finding], prefix: str) -> str:
     if finding is None:
         return ""
     change = ""
     if finding["error"] is not None:
         change = f"the outputs differ by <b>{number(finding['error'])}</b> of their largest value"
-    cause = f'<span class="cause">{escape(finding["cause"])}</span>' if finding["cause"] else "no known cause"
+    cause = linked(finding["cause"], prefix) if finding["cause"] else "no known cause"
     return (
         f'<div class="card finding"><h2>What went wrong, and where</h2>'
         f'<div class="where">{escape(_where(finding))}</div>{_at(finding)}'
@@ -144,7 +146,7 @@ def _others(findings: Sequence[Finding], first: Finding | None, prefix: str) -> 
             f'<span class="{"note" if f["severity"] == "note" else "bad"}">{f["severity"]}</span>',
             escape(f["phase"]),
             f"<code>{escape(_where(f))}</code>{_at(f)}",
-            f"<code>{escape(f['cause'] or '–')}</code>",
+            linked(f["cause"], prefix) if f["cause"] else "–",
             f"{escape(f['explanation'])}{_mend(f)}{_also(_under(findings, f))}",
         )
         for f in rest

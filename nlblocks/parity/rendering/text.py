@@ -34,6 +34,7 @@ def text(report: ReportData) -> str:
         lines.append(
             "  Both frameworks' own BatchNorm layers differ so; if that is wanted, accept batch_norm.variance."
         )
+    lines += _more(report)
     return "\n".join(lines)
 
 
@@ -138,6 +139,15 @@ def _findings(report: ReportData) -> Iterator[str]:
         yield from (f"      also {place}" for place in shown)
         if len(places) > len(shown):
             yield f"      and in {len(places) - len(shown)} more places"
+
+
+def _more(report: ReportData) -> Iterator[str]:
+    """Where there is more to read about the causes that stand in brackets."""
+    causes = dict.fromkeys(root.finding.cause for root in report.roots if root.finding.cause)
+    if len(causes) == 1:
+        yield f"  more: nlblocks causes {next(iter(causes))}"
+    elif causes:
+        yield "  more: nlblocks causes NAME, of each name in brackets"
 
 
 def _repeats(finding: Finding, root: Finding) -> bool:

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from nlblocks.numerics import Comparison
 from nlblocks.parity.compare import compare
+from nlblocks.parity.findings import CAUSES
 from nlblocks.parity.rendering import LabReport
 from nlblocks.training.lockstep.checking import Bench
 from nlblocks.training.lockstep.plan import FORWARD, IMAGES, At
 
-CAUSES = {
-    "evaluation": "the same weights answer test images otherwise: evaluation differs",
-    "loss": "the same weights and batch give another loss: the forward pass differs, or the loss itself",
-    "buffers": "the losses agree and running statistics do not: their momentum differs, or which variance they keep",
-    "gradients": "the losses agree and gradients do not: the backward pass differs, or the loss's scale, or clipping",
-    "slots": "the gradients agree and what the optimiser keeps of them does not: its decay rates, or its weight decay",
-    "weights": "gradients and slots agree and the way of the weights does not: learning rate, eps, bias correction or"
-    " weight decay",
-}
-"""What it means that a step from the same bits parts first in a kind of tensor."""
-
 
 def reason(found: Comparison) -> str:
     """What may cause that a step from the same bits parts first in a tensor."""
-    return CAUSES.get(found.group, CAUSES["slots"])
+    steps = CAUSES.in_lockstep
+    return steps.get(f"lockstep.{found.group}", steps["lockstep.slots"])
 
 
 def in_the_lab(bench: Bench, at: At, found: Comparison) -> LabReport | None:

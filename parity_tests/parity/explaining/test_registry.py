@@ -127,7 +127,9 @@ def test_a_trap_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     torch, paddle = pytest.importorskip("torch"), pytest.importorskip("paddle")
     monkeypatch.setattr(hypothesis, "_functions", [*hypothesis])
     monkeypatch.setitem(
-        CAUSES, "cumsum.kind", type(CAUSES["cat.axis"])("a running product for a running sum", "use the same on both")
+        CAUSES,
+        "cumsum.kind",
+        type(CAUSES["cat.axis"])("a running product for a running sum", "use the same on both", "other values"),
     )
 
     class Left(torch.nn.Module):  # type: ignore[misc]

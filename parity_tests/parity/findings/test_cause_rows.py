@@ -12,11 +12,11 @@ import pytest
 from nlblocks.parity.findings.causes import CAUSES, Cause
 
 
-@pytest.mark.parametrize("name", CAUSES)
+@pytest.mark.parametrize("name", [*CAUSES, *CAUSES.in_lockstep])
 def test_every_row_says_what_it_is_and_how_to_mend_it(name: str) -> None:
-    cause = CAUSES[name]
+    cause = {**CAUSES, **CAUSES.in_lockstep}[name]
     assert re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", name)
-    for text in (cause, cause.mend):
+    for text in (cause, cause.mend, cause.shows):
         assert text == text.strip()
         assert text
         assert "\n" not in text
@@ -33,10 +33,10 @@ def test_a_cause_is_its_words() -> None:
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda cause: pickle.loads(pickle.dumps(cause))])
 def test_a_copy_keeps_the_way_to_mend(copied: object) -> None:
-    cause = Cause("words", "a way")
+    cause = Cause("words", "a way", "a sight")
     assert callable(copied)
     again = copied(cause)
-    assert (type(again), str(again), again.mend) == (Cause, "words", "a way")
+    assert (type(again), str(again), again.mend, again.shows) == (Cause, "words", "a way", "a sight")
 
 
 def test_a_cause_is_not_changed() -> None:
