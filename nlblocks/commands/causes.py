@@ -7,11 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nlblocks.commands.catalogue import terminal
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, said
 from nlblocks.parity.findings import CAUSES
-
-MEANT = 6
-"""How many names a message suggests."""
 
 
 @click.command()
@@ -33,8 +30,8 @@ def causes(name: str | None) -> None:
         _list(name)
     else:
         like = CAUSES.like(name)
-        meant = f"did you mean {', '.join(like[:MEANT])}? " if like else ""
-        raise InputError(f"no cause is called {name!r}; {meant}nlblocks causes lists all")
+        meant = f"did you mean {', '.join(like)}? " if like else ""
+        raise InputError(f"no cause is called {said(name)}; {meant}nlblocks causes lists all")
 
 
 def _list(kind: str | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 
-from nlblocks.errors import InputError, meant, said
+from nlblocks.errors import InputError, said
 from nlblocks.parity.findings.by_attribute import BY_ATTRIBUTE, MOVING, NAMED_AS, REDUCING
 from nlblocks.parity.findings.cause import Cause
 from nlblocks.parity.findings.rows.given import GIVEN
@@ -31,6 +31,8 @@ SECTIONS = {
     "Parameters, inputs, precision": GIVEN,
 }
 """The rows of the table by what differs."""
+SUGGESTED = 6
+"""How many causes a message suggests for a name that is none."""
 
 
 class Causes(dict[str, Cause]):
@@ -82,7 +84,7 @@ class Causes(dict[str, Cause]):
         initials = [name for name in table if _initials(name) == kind and name.partition(".")[2].startswith(attribute)]
         words = [name for name, cause in table.items() if text in cause.lower()]
         close = get_close_matches(text, table, n=5)
-        return list(dict.fromkeys([*parts, *initials, *words, *close])) if text else []
+        return list(dict.fromkeys([*parts, *initials, *close, *words]))[:SUGGESTED] if text else []
 
     def accepted(self, causes: Collection[str]) -> tuple[str, ...]:
         """The causes to accept, checked. Raises InputError for one that is not in the table."""
@@ -91,14 +93,9 @@ class Causes(dict[str, Cause]):
         given = (causes,) if isinstance(causes, str) else tuple(causes)
         for cause in given:
             if cause not in self:
-                kind = str(cause).partition(".")[0]
-                alike = [name for name in self if name.startswith(f"{kind}.")]
-                hint = (
-                    f"of this kind there are {', '.join(alike)}"
-                    if alike
-                    else "they are the keys of nlblocks.parity.CAUSES"
-                )
-                raise InputError(f"accept={cause!r} names no known cause; {hint}{meant(cause, self)}")
+                like = [name for name in self.like(cause) if name in self] if isinstance(cause, str) else []
+                hint = f"did you mean {', '.join(like)}?" if like else "nlblocks causes lists them"
+                raise InputError(f"accept={said(cause)} names no known cause; {hint}")
         return given
 
 

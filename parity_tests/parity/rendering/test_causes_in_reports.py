@@ -1,4 +1,4 @@
-"""A report leads from a cause to what there is to read about it: a command, and on the page an explanation of its own."""
+"""From a cause in a report there is a way to what it is: a command, and on the page an explanation of its own."""
 
 from __future__ import annotations
 
