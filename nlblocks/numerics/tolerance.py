@@ -60,6 +60,8 @@ NUDGES = 2
 """Nudged runs that find the noise floor of most models."""
 MORE_NUDGES = 16
 """Nudged runs where those do not suffice: a maximum or a ReLU close to a tie jumps, and a few may not show it."""
+LADDER = (FEW_NUDGES, NUDGES, 4, 8, MORE_NUDGES)
+"""How many nudged runs are tried in turn: each step about doubles what a floor has cost, and most end on the way."""
 FLOAT32_EQUAL = 2.0**-22
 """Two constants or settings closer than this, relative to the larger, are one number: what a framework holds as float32
 is off by up to 2^-24, and what it computed from another by a little more."""

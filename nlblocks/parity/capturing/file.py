@@ -104,7 +104,7 @@ class Capture:
     def trainable(self) -> bool:
         return any(tensor.trainable for tensor in self.structure.state.values())
 
-    def train(self) -> History | None:
+    def train(self, passed: Trace | None = None) -> History | None:
         """The steps that were captured: there are no others."""
         return self.history
 

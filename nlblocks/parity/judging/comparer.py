@@ -15,6 +15,7 @@ from nlblocks.numerics.tolerance import (
     CEILING,
     EPSILON,
     FEW_NUDGES,
+    LADDER,
     MODEL_CEILING,
     MODEL_LIMIT,
     MORE_NUDGES,
@@ -125,7 +126,8 @@ class Comparer:
         nothing = tolerance.NOTHING * largest / RATIO if key[0] in GRADIENTS else 0.0
         # What passes by fewer nudges, or by nudges alone, needs no more.
         narrow = [(FEW_NUDGES, False), (NUDGES, False)] if runs.dtype == "float64" else [(FEW_NUDGES, True)]
-        steps = [step for step in (*narrow, (NUDGES, True), (MORE_NUDGES, True)) if step[0] <= self.most]
+        more = [(nudges, True) for nudges in LADDER if nudges >= NUDGES]
+        steps = [step for step in (*narrow, *more) if step[0] <= self.most]
         for nudges, constants in steps:
             floors = self._floors(self.floors, key, runs, other, nudges, a.shape, where, constants=constants)
             zero = self._zeros.get(key)

@@ -31,7 +31,7 @@ from nlblocks.parity.judging.passes import OWN, Pass
 from nlblocks.parity.judging.report_builder import ReportBuilder
 from nlblocks.parity.judging.roundings import Roundings
 from nlblocks.parity.judging.side import Side
-from nlblocks.parity.judging.training import compare_training
+from nlblocks.parity.judging.training import StepsJudged, steps_by, steps_of
 from nlblocks.parity.pairing import Pairing
 from nlblocks.parity.tracing import Trace
 
@@ -60,6 +60,7 @@ class Judge:
         self._undecided: dict[str, list[str]] = {}  # what, by the reason
         self._hinted: set[str] = set()  # reasons by which evaluation is all that can be compared
         self._apart: dict[str, Array] = {}  # by how much buffers differ in float64; in later steps they may
+        self._stepped: StepsJudged | None = None  # steps that the training pass was all that was needed for
         self._rounding: dict[str, float] = {}  # how far gradients may be apart; from 1 on they are rounding
 
     @property
@@ -121,6 +122,10 @@ class Judge:
             return False
         passed = self._buffers(passed, again=True)
         self._backward(passed)
+        whole = self.agrees and self._graded and self._differentiated
+        if whole and not (self._anew or self._at_ties or self.search.substitutions):
+            self.comparer.forget()
+            self._stepped = steps_by(self.why, passed, self.comparer, self._rounding | dict.fromkeys(self._apart, 1.0))
         return draws_numbers(passed)
 
     def _drawn_anew(self) -> None:
@@ -362,21 +367,16 @@ class Judge:
 
     def _histories(self, left: Side, right: Side) -> None:
         """The states after each step, as far as both sides came, and the optimisers' settings."""
-        mine, theirs = left.train(), right.train()
-        # What nobody chose on one side tells nothing of the other's.
-        if mine is None or theirs is None or left.asked != right.asked:
+        found = self._stepped or steps_of(self.why, left, right, self._rounding | dict.fromkeys(self._apart, 1.0))
+        if found is None:
             self.report.skip(UNHELD)
             return
-        rounding = self._rounding | dict.fromkeys(self._apart, 1.0)
-        found = compare_training(self.why, mine, theirs, self.left.state, rounding)
-        self.report.train((mine.optimiser, theirs.optimiser), found.steps)
-        self.report.find(*found.findings)
-        for comparison in found.not_finite:
+        self.report.train(found.optimisers, found.compared.steps)
+        self.report.find(*found.compared.findings)
+        for comparison in found.compared.not_finite:
             self.report.say_not_finite(comparison, judged=False)
-        for side, history in (("left", mine), ("right", theirs)):
-            if history.error:
-                step = len(history.states) + 1
-                self._open(f"training from step {step} on", f"on the {side} {history.error}")
+        for what, why in found.undecided:
+            self._open(what, why)
 
     def build(self, kind: type[R], shapes: tuple[tuple[int, ...], ...], seconds: float, lines: Lines) -> R:
         """The report on what was found; ``lines`` are those of both sides' code, by site."""

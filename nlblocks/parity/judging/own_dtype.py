@@ -9,7 +9,7 @@ import numpy as np
 
 from nlblocks.backend import Array
 from nlblocks.numerics import Comparison
-from nlblocks.numerics.tolerance import FEW_NUDGES, MORE_NUDGES, NUDGES, RATIO
+from nlblocks.numerics.tolerance import FEW_NUDGES, LADDER, RATIO
 from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding, Phase
 from nlblocks.parity.judging.comparer import Comparer
@@ -59,7 +59,7 @@ class OwnDtype:
             judged.undecided.append((what, excuse(self.comparer, runs)))
         if runs.stopped:
             return judged
-        for most in (FEW_NUDGES, NUDGES, MORE_NUDGES):  # most of what fails is at a tie, and more nudges cost the most
+        for most in LADDER:  # most of what fails is at a tie, and more nudges cost the most
             comparisons, lacking = self._compare(self.comparer.asking(most), runs, phase)
             failed = [c for c in comparisons if not (c.passed or c.undecided)]
             if most == FEW_NUDGES and failed and max(c.ratio for c in failed) <= FAR * RATIO:

@@ -70,8 +70,11 @@ class Side(Protocol):
     def asked(self) -> bool:
         """Whether the user asked for steps of training."""
 
-    def train(self) -> History | None:
-        """What its steps of training leave behind; None where there are none."""
+    def train(self, passed: Trace | None = None) -> History | None:
+        """What its steps of training leave behind; None where there are none.
+
+        One step may be made by the gradients of a pass that is ``passed``, which has none any more.
+        """
 
     def deciding(self, decisions: Any) -> Side:
         """The same side, all of whose runs are held to ``decisions``."""

@@ -13,6 +13,9 @@ from nlblocks.numerics import Comparison
 from nlblocks.numerics.tolerance import HELPS
 from nlblocks.parity.explaining import Explainer
 from nlblocks.parity.findings import Finding
+from nlblocks.parity.judging.comparer import Comparer
+from nlblocks.parity.judging.passes import Pass
+from nlblocks.parity.judging.side import Side
 from nlblocks.parity.optimising import Difference, Told
 from nlblocks.parity.running import History
 
@@ -39,12 +42,55 @@ class TrainingCompared:
 
 
 @dataclass(frozen=True, slots=True)
+class StepsJudged:
+    """Steps of both sides: the optimisers in words, what was compared, and what came to no end, and why."""
+
+    optimisers: tuple[str, str]
+    compared: TrainingCompared
+    undecided: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Met:
     """What is left of a difference where the left has some of the right's settings: the gap, and what is found then."""
 
     apart: Sequence[Difference]
     gap: float
     rest: Finding | None
+
+
+def steps_of(
+    why: Explainer, left: Side, right: Side, rounding: Mapping[str, float], runs: Pass | None = None
+) -> StepsJudged | None:
+    """What steps of training leave behind on both sides, compared; None where a side holds none.
+
+    A pass that is given is all that they need: it loses its gradients.
+    """
+    mine = left.train(None if runs is None else runs.left)
+    theirs = right.train(None if runs is None else runs.right)
+    # What nobody chose on one side tells nothing of the other's.
+    if mine is None or theirs is None or left.asked != right.asked:
+        return None
+    undecided = [
+        (f"training from step {len(history.states) + 1} on", f"on the {side} {history.error}")
+        for side, history in (("left", mine), ("right", theirs))
+        if history.error
+    ]
+    compared = compare_training(why, mine, theirs, left.state, rounding)
+    return StepsJudged((mine.optimiser, theirs.optimiser), compared, undecided)
+
+
+def steps_by(why: Explainer, runs: Pass, comparer: Comparer, rounding: Mapping[str, float]) -> StepsJudged | None:
+    """The step that nobody asked for, by the gradients of the training pass: it would begin with that pass again.
+
+    None where it would not: where a side wrote to its parameters in it, or holds other steps than that.
+    """
+    left, right = comparer.left, comparer.right
+    alone = not (left.asked or right.asked) and left.repeatable and right.repeatable
+    trainable = left.trainable and right.trainable
+    if not (alone and trainable) or runs.failing or runs.left.rewritten or runs.right.rewritten:
+        return None
+    return steps_of(why, left, right, rounding, runs)
 
 
 def compare_training(

@@ -132,6 +132,28 @@ class Tracer(Framework):
                 read = as_float64 if step == steps else private  # nothing writes to the last ones any more
                 done({name: read(self.to_numpy(now[name])) for name in names if name in now})
 
+    def step_by(
+        self, model: Any, state: Mapping[str, Array], passed: Trace, *, optimiser: Callable[..., Any],
+        done: Callable[[dict[str, Array]], None], **how: Any,
+    ) -> None:  # fmt: skip
+        """Call ``done`` with the state after one optimiser step, by the gradients and buffers of a pass on this state.
+
+        The model runs no more, and is left as it was; the pass has no gradients any more. What the optimiser raises
+        goes on.
+        """
+        options = self._options(model, {**how, "keep": "results"})
+        with LOCK, Observer.paused(), prepared(self, model, options, state) as ready:
+            named, gradients = self.named(model), passed.grad_params
+            with ready.interrupts.taken():
+                rule = optimiser([p for p in self.parameters(model) if self.wants_gradient(p)])
+            for name in list(gradients):
+                sent = self.like(gradients.pop(name), named[name])
+                self.backward([named[name]], [sent], {}, lambda key, gradient: None)
+            with ready.interrupts.taken():
+                self.step(rule)
+            after = {name: self.to_numpy(tensor) for name, tensor in named.items()} | passed.buffers_after
+            done({name: as_float64(value) for name, value in after.items()})
+
     @contextmanager
     def deciding(self, model: Any, decisions: Decisions) -> Iterator[None]:
         """Within, what the model is called for fills decisions, or is held to them; nothing else is written down."""
@@ -152,6 +174,7 @@ class Tracer(Framework):
         with self._recording(model, options, trace, ready) as (recorder, inputs, named):
             targets = {("grad_input", str(index)): tensor for index, tensor in enumerate(inputs)}
             targets |= {("grad_params", name): tensor for name, tensor in named.items()}
+            versions = {name: self.version(tensor) for name, tensor in named.items() if not trace.state[name].buffer}
             try:
                 found = self._forward(model, recorder, inputs, ready)
                 sent = options.gradients or deliver
@@ -163,6 +186,7 @@ class Tracer(Framework):
                 trace.error = f"{type(error).__name__}: {self.message(error)[:MESSAGE]}{where}"
                 trace.error_scope = recorder.scopes[-1][0]
                 trace.unable = self.unable(error)
+            trace.rewritten = any(self.version(named[name]) != version for name, version in versions.items())
         trace.buffers_after = {
             name: private(self.to_numpy(tensor))
             for name, tensor in self.named(model).items()

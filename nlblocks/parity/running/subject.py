@@ -244,15 +244,22 @@ class Subject:
         }  # fmt: skip
         return {"inputs": arrays, **own, **changes}
 
-    def train(self) -> History | None:
-        """What steps of training in float64 leave behind."""
+    def train(self, passed: Trace | None = None) -> History | None:
+        """What steps of training in float64 leave behind.
+
+        A step that nobody asked for needs no run of the model where a pass is ``passed`` that ran as it would: that
+        gives its gradients, and has none any more.
+        """
         if self.plan is None:
             return None
         self.say(f"{self.framework}: training")
         plan, how = self.plan, self._how(self.inputs.arrays, training=True, backward=True)
 
         def train(maker: Maker, done: Callable[[State], None]) -> None:
-            self.tracer.train(self.model, self.state, steps=plan.steps, optimiser=maker, done=done, **how)
+            if passed is not None:
+                self.tracer.step_by(self.model, self.state, passed, optimiser=maker, done=done, **how)
+            else:
+                self.tracer.train(self.model, self.state, steps=plan.steps, optimiser=maker, done=done, **how)
 
         return trained(self.framework, plan, train, self.state, lambda: self.tracer.named(self.model))
 

@@ -71,3 +71,47 @@ def test_a_statistic_that_differs_without_a_cause_is_held_against_what_nudges_do
     report = parity.compare(left, right, SHAPE, accept=KNOWN)
     assert report.verdict == "different", report
     assert runs["float64", True, True] >= 2, runs
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The frameworks whose models were run once more for their steps of training."""
+    found, train = list[str](), Tracer.train
+
+    def noted(self: Any, *given: Any, **how: Any) -> Any:
+        found.append(self.name)
+        return train(self, *given, **how)
+
+    monkeypatch.setattr(Tracer, "train", noted)
+    return found
+
+
+def test_a_step_that_nobody_asked_for_needs_no_run_more(trained: list[str]) -> None:
+    by_pass, asked = (parity.compare(*pair(), SHAPE, accept=KNOWN, steps=steps) for steps in (None, 1))
+    assert by_pass and asked and by_pass.steps and by_pass.optimisers == asked.optimisers
+    assert trained == ["torch", "paddle"], "for the steps that were asked for"
+
+
+@pytest.mark.parametrize("steps", [None, 1])
+def test_what_an_optimiser_does_otherwise_is_seen_with_and_without_a_run(steps: int | None) -> None:
+    left, right = pair()
+    right[0].weight.optimize_attr["learning_rate"] = 1.5
+    report = parity.compare(left, right, SHAPE, accept=KNOWN, steps=steps)
+    assert not report
+    assert [f.phase for f in report.faults] == ["training"], report
+
+
+def test_a_model_that_writes_to_its_weights_as_it_runs_is_trained_by_runs(trained: list[str]) -> None:
+    left, right = pair()
+    forward = left.forward
+
+    def shrinking(x: Any) -> Any:
+        y = forward(x)
+        with torch.no_grad():
+            left[4].bias.mul_(0.9)  # which no backward pass needs
+        return y
+
+    left.forward = shrinking
+    report = parity.compare(left, right, SHAPE, accept=KNOWN)
+    assert trained == ["torch", "paddle"]
+    assert not report and {f.phase for f in report.faults} == {"training"}, report
