@@ -33,6 +33,8 @@ from nlblocks.parity.tracing import Trace, vocabulary
 
 GRADIENTS = ("grad_input", "grad_params")
 """The groups of gradients."""
+_NONE = np.zeros((0, 0, 0))
+"""The floor of a tensor that none is known of."""
 SWINGS = 4.0
 """A jump is as far as nudges show where it is no more than this many times as far: several may add up."""
 
@@ -46,6 +48,7 @@ class Comparer:
         self.falling = SideFloors(held=False), SideFloors(held=False)
         self.most = MORE_NUDGES
         self._zeros: dict[vocabulary.Key, Array] = {}  # where gradients are zero in float64 but for rounding
+        self.cancelled: dict[vocabulary.Key, Array] = {}  # the floors of those that are zero all over
         self._mirrored: dict[tuple[str, int], tuple[Mapping[vocabulary.Key, Array], Mapping[str, Array]]] = {}
         self._digests: Pass | None = None  # the training pass in float64, without its gradients
         self._jumps: dict[tuple[bool, str], str] = {}
@@ -109,7 +112,8 @@ class Comparer:
         ``where`` says which elements of the left's whole tensor these are, if not all. In the models' own dtype the
         smaller floor counts: both compute the same function, so that it moves as little on either side, and a side that
         loses precision must not excuse itself by it. Where a gradient is zero but for rounding in float64 the larger
-        one does: one kernel may happen to compute it exactly. Integers and truth values are exact: rounding moves none
+        one does: one kernel may happen to compute it exactly. Floors of such that are ``cancelled`` already, from a pass
+        with other random numbers, hold where the tensor passes by them. Integers and truth values are exact: rounding moves none
         of them by a little.
         """
         a, b = _alike(a, b)
@@ -124,6 +128,11 @@ class Comparer:
         if found.passed or found.difference.problem or found.undecided:
             return found
         nothing = tolerance.NOTHING * largest / RATIO if key[0] in GRADIENTS else 0.0
+        if graded and self.cancelled.get(key, _NONE).shape == a.shape:
+            again = found.judged(a, b, np.maximum(self.cancelled[key], nothing), largest)
+            if again.passed and again.zero:
+                self._zeros[key] = np.ones(a.shape, bool)
+                return again
         # What passes by fewer nudges, or by nudges alone, needs no more.
         narrow = [(FEW_NUDGES, False), (NUDGES, False)] if runs.dtype == "float64" else [(FEW_NUDGES, True)]
         more = [(nudges, True) for nudges in LADDER if nudges >= NUDGES]
@@ -137,7 +146,7 @@ class Comparer:
             if found.passed or found.undecided or (constants and self._beyond(found, measured)):
                 break
         if graded and found.passed and found.zero:
-            self._zeros[key] = np.ones(a.shape, bool)
+            self._zeros[key], self.cancelled[key] = np.ones(a.shape, bool), measured
         return replace(found, undecided=self._jump(runs) or found.undecided) if found.undecided else found
 
     def no_rounding(

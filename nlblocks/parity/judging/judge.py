@@ -135,7 +135,7 @@ class Judge:
             return
         self.comparer.forget()
         again = Judge(left, right, self.pairs, self.seed + 1, self.report.accept)
-        again._through = again._anew = True
+        again._through, again._anew, again.comparer.cancelled = True, True, self.comparer.cancelled
         again.training()
         self.report.add_drawn_anew(again.report)
 
