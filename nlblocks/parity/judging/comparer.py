@@ -112,9 +112,9 @@ class Comparer:
         ``where`` says which elements of the left's whole tensor these are, if not all. In the models' own dtype the
         smaller floor counts: both compute the same function, so that it moves as little on either side, and a side that
         loses precision must not excuse itself by it. Where a gradient is zero but for rounding in float64 the larger
-        one does: one kernel may happen to compute it exactly. Floors of such that are ``cancelled`` already, from a pass
-        with other random numbers, hold where the tensor passes by them. Integers and truth values are exact: rounding moves none
-        of them by a little.
+        one does: one kernel may happen to compute it exactly. Floors of such that are ``cancelled`` already, from a
+        pass with other random numbers, hold where the tensor passes by them. Integers and truth values are exact:
+        rounding moves none of them by a little.
         """
         a, b = _alike(a, b)
         exact = a.dtype.kind not in "fc"

@@ -68,10 +68,10 @@ class Trace:
     ``overwritten`` are the tensors that an in-place operation took away: their gradients may be lost. ``held`` says of
     kernels what they hold as float32, and how far off their results were by that had it not been computed as given;
     ``promoted``, by the site of a call, the dtype of a tensor that met wider ones and was cast. ``lost`` says what of
-    the model could not be put back after the run, ``rewritten`` that forward wrote to a parameter, ``streams`` which random generators outside the framework the run
-    drew from, and where they stood after. ``error`` is what the run raised, in the module ``error_scope``; ``unable``
-    tells that it is for want of a kernel or of memory, which says nothing about the model. ``lines`` are the lines of
-    the user's code that calls come from, by site, where they were asked for.
+    the model could not be put back after the run, ``rewritten`` that it wrote to a parameter, ``streams`` which random
+    generators outside the framework the run drew from, and where they stood after. ``error`` is what the run raised, in
+    the module ``error_scope``; ``unable`` tells that it is for want of a kernel or of memory, which says nothing about
+    the model. ``lines`` are the lines of the user's code that calls come from, by site, where they were asked for.
     """
 
     framework: str

@@ -88,7 +88,8 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_step_that_nobody_asked_for_needs_no_run_more(trained: list[str]) -> None:
     by_pass, asked = (parity.compare(*pair(), SHAPE, accept=KNOWN, steps=steps) for steps in (None, 1))
-    assert by_pass and asked and by_pass.steps and by_pass.optimisers == asked.optimisers
+    assert by_pass.verdict == asked.verdict == "same"
+    assert by_pass.optimisers == asked.optimisers != ("", "")
     assert trained == ["torch", "paddle"], "for the steps that were asked for"
 
 
@@ -114,4 +115,4 @@ def test_a_model_that_writes_to_its_weights_as_it_runs_is_trained_by_runs(traine
     left.forward = shrinking
     report = parity.compare(left, right, SHAPE, accept=KNOWN)
     assert trained == ["torch", "paddle"]
-    assert not report and {f.phase for f in report.faults} == {"training"}, report
+    assert {f.phase for f in report.faults} == {"training"}, report
