@@ -127,9 +127,11 @@ def _finding(
             before=(_own(graphs[0], left, 1), _own(graphs[1], right, 1)),
             operation=operation,
         )
+    leaf = any(op is not None and op.leaf for op in (left, right))
+    own = all(op is None or graph.is_layer(op) for graph, op in zip(graphs, (left, right), strict=True))
     return Finding(
         phase="backward",
-        place="layer" if any(op is not None and op.leaf for op in (left, right)) else "between",
+        place="layer" if leaf and own else "between",
         layer_left=left.scope if left else "",
         layer_right=right.scope if right else "",
         cause=cause,

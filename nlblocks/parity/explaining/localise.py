@@ -120,16 +120,17 @@ def _finding(
     left, right = _joining(graphs["left"], left), _joining(graphs["right"], right)
     leaf = bool((left and left.leaf) or (right and right.leaf))
     same = found is not None or (left is not None and right is not None and left.kind == right.kind)
-    is_layer = leaf and same and not (found and found.between)
+    itself = leaf and same and not (found and found.between)
+    own = all(op is None or graphs[side].is_layer(op) for side, op in (("left", left), ("right", right)))
     return Finding(
         phase=phase,
-        place="layer" if is_layer else "between",
+        place="layer" if itself and own else "between",
         layer_left=left.scope if left else "",
         layer_right=right.scope if right else "",
         cause=found.cause if found else None,
         explanation=found.sentence if found else _unexplained(left, right),
         after=(graphs["left"].around(left, -1), graphs["right"].around(right, -1)),
-        before=(_before(graphs, "left", left, found, is_layer), _before(graphs, "right", right, found, is_layer)),
+        before=(_before(graphs, "left", left, found, itself), _before(graphs, "right", right, found, itself)),
         operation=(str(left or ""), str(right or "")),
         error=error,
         error_explained=found.after if found else None,
@@ -164,10 +165,8 @@ def _joining(graph: TraceGraph, op: Op | None) -> Op | None:
     return op
 
 
-def _before(
-    graphs: Mapping[str, TraceGraph], side: str, op: Op | None, found: Explanation | None, is_layer: bool
-) -> str:
-    """The first layer that disagrees: the operation's own, unless it is the one that differs."""
-    if op is not None and op.leaf and not is_layer and (found is None or found.extra != side):
+def _before(graphs: Mapping[str, TraceGraph], side: str, op: Op | None, found: Explanation | None, itself: bool) -> str:
+    """The first layer that disagrees: the operation's own, unless it is ``itself`` the one that differs."""
+    if op is not None and op.leaf and not itself and (found is None or found.extra != side):
         return op.scope
     return graphs[side].around(op, 1)

@@ -97,6 +97,10 @@ class TraceGraph:
             return ""
         return (max if direction < 0 else min)(found, key=lambda o: o.index).scope
 
+    def is_layer(self, op: Op) -> bool:
+        """Whether an operation is all that a layer does, or computes with parameters: what else is between layers."""
+        return op.leaf or any(self.trace.parameter(self.source(n)) is not None for n in op.inputs)
+
     def layer_of_output(self, name: str) -> str:
         """The layer without parts that makes an output, or feeds what does."""
         op = self.producer.get(self.trace.outputs[name])
