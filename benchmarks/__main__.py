@@ -159,7 +159,7 @@ def _too_much(case: Case, row: Row, smaller: Row | None, longest: float) -> str:
 
 def _free_memory() -> float:
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
         return next(float(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
         return 8e9

@@ -149,13 +149,13 @@ def _ready() -> int:
     torch.set_num_threads(1)
     parity.compare(torch.nn.Linear(3, 2), paddle.nn.Linear(3, 2), (1, 3))
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is what is held now
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak is what is held now
     return _peak()
 
 
 def _peak() -> int:
     """The most bytes that this process has held in memory."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 

@@ -74,7 +74,7 @@ def synthetic(path: Path, gigabytes: float) -> None:
 
 def convert(source: Path, destination: Path, shard_bytes: int, flush: bool) -> dict[str, float]:
     """Seconds and peak memory."""
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak starts anew
     idle = _peak()
     target = "paddle" if destination.suffix == ".pdparams" else "torch"
     sharded = destination.suffix == ".shards"
@@ -91,7 +91,7 @@ def convert(source: Path, destination: Path, shard_bytes: int, flush: bool) -> d
 
 
 def _peak() -> int:
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 

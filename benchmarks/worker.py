@@ -133,7 +133,7 @@ def _more(rounds: int, left: float) -> bool:
 def _reset_peak() -> int:
     """Forget the peak where the system can (Linux), and return the memory in use."""
     try:
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     except OSError:
         return _peak()
     return _status("VmRSS")
@@ -147,7 +147,7 @@ def _peak() -> int:
 
 
 def _status(field: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith(field):
             return int(line.split()[1]) * 1024
     raise OSError(f"no {field}")

@@ -173,6 +173,13 @@ def installed() -> list[str]:
     return [name for name, row in rows().items() if row.installed]
 
 
+def prepare_frameworks() -> None:
+    """Import the backends' packages, not the frameworks, so that each may prepare for its own's import by the user."""
+    for row in rows().values():
+        if row.framework is not None and row.installed:
+            importlib.import_module(row.module)
+
+
 def package(name: str) -> Any:
     """The package of a backend, e.g. ``nlblocks_torch``: its modules are the native blocks."""
     row = row_of(name)

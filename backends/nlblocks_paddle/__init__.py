@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from nlblocks.backend import Package, mirrored
 from nlblocks.specs import kinds, spec_type
+from nlblocks_paddle import quiet
 
 if TYPE_CHECKING:
     from nlblocks_paddle.backend import backend
 
 __all__ = ["backend"]
 sys.modules[__name__].__class__ = Package
+quiet.prepare()
 
 
 def __getattr__(name: str) -> Any:

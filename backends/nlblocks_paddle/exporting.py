@@ -264,8 +264,8 @@ _converter = _Converter()
 
 def _converted(who: str, folder: Path, opset: int | None) -> onnx.ModelProto:
     """The saved program in ONNX."""
-    program = json.loads((folder / "model.json").read_text())
-    (folder / "model.json").write_text(json.dumps(_narrowed(program)))
+    program = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    (folder / "model.json").write_text(json.dumps(_narrowed(program)), encoding="utf-8")
     why = _converter.convert(folder, opset)
     if why:
         without = _lacking(program)

@@ -50,7 +50,7 @@ def contest(folder: Path, names: Sequence[str]) -> Iterator[dict[str, str]]:
         if given < len(names):
             row = {"name": names[given], **dict.fromkeys(COLUMNS, FAILED)}
             row["error"] = f"the process ended with status {process.returncode}"
-            with open(out, "a") as lines:
+            with open(out, "a", encoding="utf-8") as lines:
                 lines.write(json.dumps(row) + "\n")
             given += 1
             yield row

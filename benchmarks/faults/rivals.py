@@ -76,7 +76,7 @@ def reprod_log(pair: Any) -> str:
         except (AssertionError, ValueError):  # other names, or shapes that do not even broadcast
             return DIFFER
         helper.report(path=f"{folder}/diff.txt")
-        return AGREE if "diff check passed" in Path(f"{folder}/diff.txt").read_text() else DIFFER
+        return AGREE if "diff check passed" in Path(f"{folder}/diff.txt").read_text(encoding="utf-8") else DIFFER
 
 
 def padiff(case: Case, options: dict[str, Any]) -> str:
@@ -141,7 +141,7 @@ def main(folder: str, out: str, names: Sequence[str]) -> None:
     os.environ["PADIFF_CUDA_MEMORY"] = "OFF"  # else it moves models to the CPU, which Paddle's LSTM does not survive
     tools = frozenset(name for name in ("padiff", "reprod_log") if (Path(folder) / name).is_dir())
     cases = {case.name: case for faults, correct in SETS.values() for case in (*faults, *correct)}
-    with open(out, "a") as lines, tempfile.TemporaryDirectory() as scratch:
+    with open(out, "a", encoding="utf-8") as lines, tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)  # PaDiff writes its logs where it stands
         for name in names:
             with contextlib.redirect_stdout(io.StringIO()):

@@ -225,7 +225,7 @@ _finder: _Finder | None = None
 
 
 def rows(path: str | Path = HERE / "models.json") -> list[dict[str, Any]]:
-    return json.loads(Path(path).read_text())
+    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def _package(wheel: str) -> str:

@@ -64,7 +64,7 @@ def main(
 
 def _logged(log: Path, seed: int) -> Iterator[Outcome]:
     """The outcomes of an earlier run; of an index that was cut off between two of its lines, the last line counts."""
-    for line in log.read_text().splitlines() if log.exists() else ():
+    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
         row = json.loads(line)
         if row.pop("seed") == seed:
             yield Outcome(**row)

@@ -92,7 +92,7 @@ def run(pair: dict[str, Any], folder: Path) -> dict[str, Any]:
 def _resident(process: int | None) -> int:
     """A process's memory in MiB."""
     try:
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * 4 // 1024
+        return int(Path(f"/proc/{process}/statm").read_text(encoding="utf-8").split()[1]) * 4 // 1024
     except (OSError, IndexError):
         return 0
 

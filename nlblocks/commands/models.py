@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nlblocks.backend import prepare_frameworks
 from nlblocks.blame import said
 from nlblocks.commands.options import shape_from_text
 from nlblocks.errors import InputError
@@ -69,6 +70,7 @@ def load_object(text: str, noun: str) -> Any:
         raise InputError(f"{text!r} is a path; write {dotted}:{name or 'name'}, from the folder that it starts in")
     if not colon or not name or not all(re.fullmatch(r"\w+", part) for part in module_name.split(".")):
         raise InputError(f"{text!r} is no {noun}: {WHAT}")
+    prepare_frameworks()
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:

@@ -35,9 +35,12 @@ CAPTION = (
 )
 
 
-def cache_folder() -> Path:
-    """Where results are kept, by all that they depend on: in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlblocks" / "onnx"
+def cache_folder() -> Path | None:
+    """Where results are kept, by all that they depend on: in the user's cache; None for a user without a home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlblocks" / "onnx"
+    except RuntimeError:
+        return None
 
 
 def verify_files(specs: Sequence[BlockSpec], frameworks: Sequence[str], seed: int, json_file: Path) -> Status:

@@ -77,8 +77,9 @@ def draw(
             files[free_name(f"{picture.name}.{layer.name}", taken) + ".png"] = panel(layer, picture, points)
     progress("writing")
     written = [_write(target / name, content) for name, content in files.items()]
+    whole = _write(target / PAGE, page.html().encode(errors="backslashreplace"))
     return Drawing(
-        backend=viewer.backend, page=_write(target / PAGE, page.html().encode()), panels=tuple(written), layers=found,
+        backend=viewer.backend, page=whole, panels=tuple(written), layers=found,
         notes=(*dict.fromkeys(notes), *page.notes),
     )  # fmt: skip
 

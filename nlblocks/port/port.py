@@ -120,15 +120,17 @@ def _worker(stage: str, job: Job) -> dict[str, Any]:
     """Run a stage in a process of its own. Raises InputError for what is wrong in the user's code."""
     with tempfile.TemporaryDirectory() as folder:
         job_file, result = Path(folder) / "job.json", Path(folder) / "result.json"
-        job_file.write_text(job.to_json())
+        job_file.write_text(job.to_json(), encoding="utf-8")
         here = [str(Path(path).resolve()) for path in sys.path if path]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(here))}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(here)), "PYTHONIOENCODING": "utf-8"}
         command = [sys.executable, "-m", "nlblocks.port.worker", stage, str(job_file), str(result)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, encoding="utf-8", errors="backslashreplace", check=False
+        )
         if not result.exists():
             last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
             raise InputError(f"the process that was to {stage} ended with status {done.returncode}: {last[:300]}")
-        found: dict[str, Any] = json.loads(result.read_text())
+        found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     if "wrong" in found:
         raise InputError(found["wrong"])
     return found

@@ -100,7 +100,7 @@ class PortReport:
         else:
             whole = json.dumps(finite(self.to_dict()), indent=1)
         with replacing(path) as file:
-            file.write(whole.encode())
+            file.write(whole.encode(errors="backslashreplace"))
 
     def __str__(self) -> str:
         head = self.verdict.upper()

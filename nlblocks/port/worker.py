@@ -66,14 +66,14 @@ def observe(job: Job) -> dict[str, Any]:
 def main() -> None:
     """Run one stage; what goes wrong in the user's code is a result too."""
     stage, job_file, out = sys.argv[1:]
-    job = Job.from_json(Path(job_file).read_text())
+    job = Job.from_json(Path(job_file).read_text(encoding="utf-8"))
     warnings.simplefilter("ignore")
     os.environ.setdefault("GLOG_minloglevel", "2")
     try:
         found = observe(job) if stage == "observe" else prove(job)
     except InputError as error:
         found = {"wrong": str(error)}
-    Path(out).write_text(json.dumps(found))
+    Path(out).write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -282,3 +282,8 @@ def test_no_other_place_ends_the_program() -> None:
     ]
     assert {place.partition(":")[0] for place in found} == {"__main__.py", "endings.py", "interrupts.py"}
     assert main.commands == {}
+
+
+def test_the_page_says_every_status() -> None:
+    page = (ROOT / "docs" / "reference" / "exit.md").read_text(encoding="utf-8")
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == [int(s) for s in Status]

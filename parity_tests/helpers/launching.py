@@ -29,7 +29,7 @@ def launch(backend: str, words: Sequence[object], folder: Path) -> subprocess.Po
 
 def process(launcher: subprocess.Popen[str], backend: str, rank: int) -> int:
     """The process of a rank, among the children of its launcher."""
-    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
+    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text(encoding="utf-8").split()
     wanted = f"{RANK[backend]}={rank}".encode()
     return next(int(child) for child in children if wanted in Path(f"/proc/{child}/environ").read_bytes().split(b"\0"))
 

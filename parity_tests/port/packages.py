@@ -54,11 +54,11 @@ class Package:
     def proof(self, *planted: tuple[str, str]) -> dict[str, Any]:
         """What the proof says, with texts of the entry's module replaced in the port."""
         path = Path(self.job.out, _target(self.entry.partition(":")[0]).replace(".", "/") + ".py")
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         for old, new in planted:
             assert old in text
             text = text.replace(old, new)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         with self._imported():
             return prove(self.job)
 

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from nlblocks.errors import InputError
 from nlblocks.weights.files.atomic import write_json
 
 PACKAGES = ("numpy", "onnx", "onnxruntime", "onnxscript", "torch", "paddlepaddle", "paddle2onnx")
@@ -31,11 +32,12 @@ class Cache:
         name = hashlib.sha256(json.dumps([key, _state_of_all()], sort_keys=True).encode()).hexdigest()
         file = self._folder / f"{name}.json"
         with suppress(OSError, ValueError):  # not there, or damaged: it is made anew
-            found: dict[str, Any] = json.loads(file.read_text())
+            found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             return found, True
         found = make()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        write_json(file, found)
+        with suppress(OSError, InputError):  # a home that cannot be written to keeps nothing
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_json(file, found)
         return found, False
 
 

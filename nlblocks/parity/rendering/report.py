@@ -26,7 +26,7 @@ class LabReport(ReportData):
         if target.suffix == ".html":
             content = page(self.to_dict(), str(self))
             with replacing(target) as file:
-                file.write(content.encode())
+                file.write(content.encode(errors="backslashreplace"))
         else:
             write_json(target, self.to_dict())
 

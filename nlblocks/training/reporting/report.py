@@ -18,9 +18,9 @@ def write_report(folder: Path) -> list[Path]:
     """
     results = Results.read(folder)
     made = {
-        "table.txt": f"{tables.texts(results)}\n".encode(),
+        "table.txt": f"{tables.texts(results)}\n".encode(errors="backslashreplace"),
         "curves.png": curves.picture(results),
-        "report.html": page(results).encode(),
+        "report.html": page(results).encode(errors="backslashreplace"),
     }
     for name, content in made.items():
         with replacing(folder / name) as file:

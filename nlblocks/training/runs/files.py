@@ -42,7 +42,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Within, no other process trains in this folder. The lock goes with the process, however that ends."""
     path = folder / ".lock"
     try:
-        file = path.open("w")
+        file = path.open("wb")
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     with file:
