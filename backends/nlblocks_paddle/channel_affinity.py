@@ -9,6 +9,7 @@ from paddle import Tensor
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
+from nlblocks_paddle.kernels.scores import affinity, narrowed
 from nlblocks_paddle.layers import BatchNorm, number, pointwise
 
 
@@ -38,8 +39,9 @@ class ChannelAffinity(Block):
         phi = (self.phi(x) if spec.has_embedding else x).flatten(2)  # [B, D, N]
         g = self.g(x).flatten(2)  # [B, D, N]
 
-        affinity = theta @ phi.transpose([0, 2, 1])  # [B, D, D]
-        attention = affinity / number(x.shape[2], x) if spec.mode == "dot_product" else F.softmax(affinity, axis=-1)
+        energy = affinity(theta, phi.transpose([0, 2, 1]))  # [B, D, D]
+        attention = energy / number(x.shape[2], x) if spec.mode == "dot_product" else F.softmax(energy, axis=-1)
+        attention = narrowed(attention, g)
         y = (attention @ g).reshape([x.shape[0], spec.inner, *x.shape[2:]])  # [B, D, H, W]
         z = x + self.norm(self.w_z(y))  # [B, C, H, W]
         return (z, attention) if return_attention else z

@@ -14,6 +14,7 @@ from nlblocks import specs
 from nlblocks_paddle.block import Block
 from nlblocks_paddle.kernels.lines import criss_cross_product
 from nlblocks_paddle.kernels.paths import choose
+from nlblocks_paddle.kernels.scores import affinity, narrowed
 from nlblocks_paddle.layers import pointwise
 
 
@@ -45,7 +46,7 @@ class CrissCrossAttention(Block):
             if fast:
                 mixed = criss_cross_product(query, key, value)  # [B, C, *S]
             else:
-                attention = self._attention(query, key)  # [B, *S, ΣS]
+                attention = narrowed(self._attention(query, key), value)  # [B, *S, ΣS]
                 mixed = self._gather(attention, value)  # [B, C, *S]
             x = x + self.gamma * mixed
         return (x, attention) if return_attention else x
@@ -55,7 +56,7 @@ class CrissCrossAttention(Block):
         query, key = paddle.moveaxis(query, 1, -1), paddle.moveaxis(key, 1, -1)  # [B, *S, D]
         energies = [
             paddle.moveaxis(
-                paddle.matmul(paddle.moveaxis(query, axis, -2), paddle.moveaxis(key, axis, -2), transpose_y=True),
+                affinity(paddle.moveaxis(query, axis, -2), paddle.moveaxis(key, axis, -2), transpose_y=True),
                 -2, axis,
             )
             for axis in self._axes

@@ -12,6 +12,7 @@ from nlblocks.paths import FORMULAS
 from nlblocks_paddle.block import Block
 from nlblocks_paddle.kernels.paths import choose
 from nlblocks_paddle.kernels.products import dot_product, ramp_product, softmax_product
+from nlblocks_paddle.kernels.scores import affinity, narrowed
 from nlblocks_paddle.layers import BatchNorm, max_pool, number, pointwise
 
 
@@ -52,7 +53,7 @@ class NonLocal(Block):
         if choose(FORMULAS[spec.mode], theta.shape[2], phi.shape[2], widths, return_attention) == "fast":
             y = self._product(theta, phi, g)  # [B, D, N]
         else:
-            attention = self._attention(theta, phi)  # [B, N, M]
+            attention = narrowed(self._attention(theta, phi), g)  # [B, N, M]
             y = (attention @ g.transpose([0, 2, 1])).transpose([0, 2, 1])  # [B, D, N]
         y = y.reshape([x.shape[0], spec.inner, *x.shape[2:]])  # [B, D, *spatial]
         y = self.w_z(y)  # [B, C, *spatial]
@@ -64,13 +65,13 @@ class NonLocal(Block):
         """theta [B, D, N], phi [B, D, M] → the map [B, N, M]; D is C in gaussian mode."""
         if self.spec.mode == "concatenation":
             a, b = self._ramp(theta, phi)  # [B, N], [B, M]
-            affinity = F.relu(a.unsqueeze(2) + b.unsqueeze(1))  # [B, N, M]
+            energy = F.relu(a.unsqueeze(2) + b.unsqueeze(1))  # [B, N, M]
         else:
-            affinity = theta.transpose([0, 2, 1]) @ phi  # [B, N, M]
-        affinity = affinity / number(self.spec.scale_value, affinity)
+            energy = affinity(theta.transpose([0, 2, 1]), phi)  # [B, N, M]
+        energy = energy / number(self.spec.scale_value, energy)
         if self.spec.mode in ("embedded_gaussian", "gaussian"):
-            return F.softmax(affinity, axis=-1)
-        return affinity / number(phi.shape[-1], affinity)
+            return F.softmax(energy, axis=-1)
+        return energy / number(phi.shape[-1], energy)
 
     def _product(self, theta: Tensor, phi: Tensor, g: Tensor) -> Tensor:
         """theta [B, D, N], phi [B, D, M], g [B, D, M] → the map's product with g, [B, D, N], without the map."""

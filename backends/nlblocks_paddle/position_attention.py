@@ -11,6 +11,7 @@ from nlblocks import specs
 from nlblocks_paddle.block import Block
 from nlblocks_paddle.kernels.paths import choose
 from nlblocks_paddle.kernels.products import softmax_product
+from nlblocks_paddle.kernels.scores import affinity, narrowed
 from nlblocks_paddle.layers import pointwise
 
 
@@ -40,7 +41,8 @@ class PositionAttention(Block):
         if choose("softmax", positions, positions, widths, return_attention) == "fast":
             mixed = softmax_product(query, key, value)  # [B, C, N]
         else:
-            attention = F.softmax(query.transpose([0, 2, 1]) @ key, axis=-1)  # [B, N, N]
+            attention = F.softmax(affinity(query.transpose([0, 2, 1]), key), axis=-1)  # [B, N, N]
+            attention = narrowed(attention, value)
             mixed = value @ attention.transpose([0, 2, 1])  # [B, C, N]
         y = x + self.gamma * mixed.reshape(x.shape)
         return (y, attention) if return_attention else y

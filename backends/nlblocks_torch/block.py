@@ -44,7 +44,7 @@ class Block(torch.nn.Module):
         if seed is None:
             if _deferred.get():
                 return
-            seed = int(torch.randint(2**62, ()))
+            seed = int(torch.randint(2**62, (), device="cpu"))  # whatever the default device is
         assign(self, {name: torch.from_numpy(array) for name, array in initial_state(self.spec, seed).items()})
 
     def check_input(self, x: torch.Tensor) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from nlblocks import specs
 from nlblocks_torch.block import Block
+from nlblocks_torch.kernels.scores import affinity, narrowed
 from nlblocks_torch.layers import BatchNorm, pointwise
 
 
@@ -37,8 +38,9 @@ class ChannelAffinity(Block):
         phi = (self.phi(x) if spec.has_embedding else x).flatten(2)  # [B, D, N]
         g = self.g(x).flatten(2)  # [B, D, N]
 
-        affinity = theta @ phi.transpose(1, 2)  # [B, D, D]
-        attention = affinity / x.shape[2] if spec.mode == "dot_product" else affinity.softmax(dim=-1)
+        energy = affinity(theta, phi.transpose(1, 2))  # [B, D, D]
+        attention = energy / x.shape[2] if spec.mode == "dot_product" else energy.softmax(dim=-1)
+        attention = narrowed(attention, g)
         y = (attention @ g).reshape(x.shape[0], spec.inner, *x.shape[2:])  # [B, D, H, W]
         z = x + self.norm(self.w_z(y))  # [B, C, H, W]
         return (z, attention) if return_attention else z

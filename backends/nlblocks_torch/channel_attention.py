@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_torch.block import Block
+from nlblocks_torch.kernels.scores import affinity, narrowed
 
 
 class ChannelAttention(Block):
@@ -26,8 +27,8 @@ class ChannelAttention(Block):
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C, C]."""
         self.check_input(x)
         channels = x.flatten(2)  # [B, C, N]
-        energy = channels @ channels.transpose(1, 2)  # [B, C, C]
-        attention = (self.spec.sign * energy).softmax(dim=-1)  # [B, C, C]
+        energy = affinity(channels, channels.transpose(1, 2))  # [B, C, C]
+        attention = narrowed((self.spec.sign * energy).softmax(dim=-1), x)  # [B, C, C]
         mixed = (attention @ channels).reshape(x.shape)  # [B, C, H, W]
         y = x + self.gamma * mixed
         return (y, attention) if return_attention else y

@@ -13,6 +13,7 @@ from nlblocks import specs
 from nlblocks_torch.block import Block
 from nlblocks_torch.kernels.lines import criss_cross_product
 from nlblocks_torch.kernels.paths import choose
+from nlblocks_torch.kernels.scores import affinity, narrowed
 from nlblocks_torch.layers import pointwise
 
 
@@ -44,7 +45,7 @@ class CrissCrossAttention(Block):
             if fast:
                 mixed = criss_cross_product(query, key, value)  # [B, C, *S]
             else:
-                attention = self._attention(query, key)  # [B, *S, ΣS]
+                attention = narrowed(self._attention(query, key), value)  # [B, *S, ΣS]
                 mixed = self._gather(attention, value)  # [B, C, *S]
             x = x + self.gamma * mixed
         return (x, attention) if return_attention else x
@@ -54,7 +55,7 @@ class CrissCrossAttention(Block):
         query, key = _channels_last(query), _channels_last(key)  # [B, *S, D]
         last = self.spec.dims  # of the axes before the channels
         energies = [
-            (query.movedim(axis, last) @ key.movedim(axis, last + 1)).movedim(last, axis) for axis in self._axes
+            affinity(query.movedim(axis, last), key.movedim(axis, last + 1)).movedim(last, axis) for axis in self._axes
         ]  # [B, *S, extent] for each axis
         energy = torch.cat(energies, dim=-1)  # [B, *S, ΣS]
         # A repeated entry weighs nothing: exp of the lowest number, less the largest energy, is 0.

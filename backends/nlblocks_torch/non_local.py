@@ -12,6 +12,7 @@ from nlblocks.paths import FORMULAS
 from nlblocks_torch.block import Block
 from nlblocks_torch.kernels.paths import choose
 from nlblocks_torch.kernels.products import dot_product, ramp_product, softmax_product
+from nlblocks_torch.kernels.scores import affinity, narrowed
 from nlblocks_torch.layers import BatchNorm, max_pool, pointwise
 
 
@@ -52,7 +53,7 @@ class NonLocal(Block):
         if choose(FORMULAS[spec.mode], theta.shape[2], phi.shape[2], widths, return_attention) == "fast":
             y = self._product(theta, phi, g)  # [B, D, N]
         else:
-            attention = self._attention(theta, phi)  # [B, N, M]
+            attention = narrowed(self._attention(theta, phi), g)  # [B, N, M]
             y = (attention @ g.transpose(1, 2)).transpose(1, 2)  # [B, D, N]
         y = y.reshape(x.shape[0], spec.inner, *x.shape[2:])  # [B, D, *spatial]
         y = self.w_z(y)  # [B, C, *spatial]
@@ -64,13 +65,13 @@ class NonLocal(Block):
         """theta [B, D, N], phi [B, D, M] → the map [B, N, M]; D is C in gaussian mode."""
         if self.spec.mode == "concatenation":
             a, b = self._ramp(theta, phi)  # [B, N], [B, M]
-            affinity = torch.relu(a[:, :, None] + b[:, None, :])  # [B, N, M]
+            energy = torch.relu(a[:, :, None] + b[:, None, :])  # [B, N, M]
         else:
-            affinity = theta.transpose(1, 2) @ phi  # [B, N, M]
-        affinity = affinity / self.spec.scale_value
+            energy = affinity(theta.transpose(1, 2), phi)  # [B, N, M]
+        energy = energy / self.spec.scale_value
         if self.spec.mode in ("embedded_gaussian", "gaussian"):
-            return affinity.softmax(dim=-1)
-        return affinity / phi.shape[-1]
+            return energy.softmax(dim=-1)
+        return energy / phi.shape[-1]
 
     def _product(self, theta: Tensor, phi: Tensor, g: Tensor) -> Tensor:
         """theta [B, D, N], phi [B, D, M], g [B, D, M] → the map's product with g, [B, D, N], without the map."""

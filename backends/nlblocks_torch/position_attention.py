@@ -11,6 +11,7 @@ from nlblocks import specs
 from nlblocks_torch.block import Block
 from nlblocks_torch.kernels.paths import choose
 from nlblocks_torch.kernels.products import softmax_product
+from nlblocks_torch.kernels.scores import affinity, narrowed
 from nlblocks_torch.layers import pointwise
 
 
@@ -40,7 +41,8 @@ class PositionAttention(Block):
         if choose("softmax", positions, positions, widths, return_attention) == "fast":
             mixed = softmax_product(query, key, value)  # [B, C, N]
         else:
-            attention = (query.transpose(1, 2) @ key).softmax(dim=-1)  # [B, N, N]
+            attention = affinity(query.transpose(1, 2), key).softmax(dim=-1)  # [B, N, N]
+            attention = narrowed(attention, value)
             mixed = value @ attention.transpose(1, 2)  # [B, C, N]
         y = x + self.gamma * mixed.reshape(x.shape)
         return (y, attention) if return_attention else y

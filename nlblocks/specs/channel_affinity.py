@@ -37,6 +37,9 @@ class ChannelAffinity(BlockSpec):
     only one for "gaussian", where it is the default. ``zero_init`` starts the norm's weight at zero, as the blog
     does in one of its four classes.
 
+    In float16 the affinity, its softmax and its division are computed in float32: scores pass 65504 where features do
+    not. A dot product's output grows with scores and values, and may pass it all the same.
+
     Raises InputError for impossible fields and for inputs of the wrong rank or channels.
     """
 

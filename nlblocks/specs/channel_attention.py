@@ -31,6 +31,8 @@ class ChannelAttention(BlockSpec):
 
     The two are different functions: the first attends to the channels that are least alike.
 
+    In float16 the affinity and its softmax are computed in float32: scores pass 65504 where features do not.
+
     Raises InputError for impossible fields and for inputs of the wrong rank or channels.
     """
 

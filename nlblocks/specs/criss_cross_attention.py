@@ -31,6 +31,8 @@ class CrissCrossAttention(BlockSpec):
 
     D is ``inter_channels``, or where that is None C // ``reduction``, at least 1.
 
+    In float16 the affinity and its softmax are computed in float32: scores pass 65504 where features do not.
+
     Raises InputError for impossible fields and for inputs of the wrong rank or channels.
     """
 

@@ -45,6 +45,9 @@ class NonLocal(BlockSpec):
     ``norm``: a BatchNorm after w_z, or None. ``zero_init`` starts the last layer (the norm's weight, or w_z) at zero,
     so that the block is the identity at initialisation.
 
+    In float16 the affinity, its softmax and its division are computed in float32: scores pass 65504 where features do
+    not. A dot product's output grows with scores and values, and may pass it all the same.
+
     Raises InputError for impossible fields, and for inputs of the wrong rank, channels or too small to pool.
     """
 

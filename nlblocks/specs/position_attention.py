@@ -26,6 +26,8 @@ class PositionAttention(BlockSpec):
 
     SAGAN's Self_Attn and DANet's PAM_Module are this one operator.
 
+    In float16 the affinity and its softmax are computed in float32: scores pass 65504 where features do not.
+
     Raises InputError for impossible fields and for inputs of the wrong rank or channels.
     """
 

@@ -15,6 +15,8 @@ import paddle
 from paddle import Tensor
 from paddle.autograd import PyLayer
 
+from nlblocks_paddle.kernels.scores import affinity, narrowed
+
 
 def criss_cross_product(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Query, key [B, D, *S], value [B, C, *S] → Σ_j softmax_j(query_i · key_j) value_j as [B, C, *S].
@@ -31,7 +33,7 @@ class _CrissCross(PyLayer):
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         axes = list(range(2, query.ndim))
         lines = [[_along(tensor, axis) for tensor in (query, key, value)] for axis in axes]
-        energies = [paddle.matmul(q, k, transpose_x=True) for q, k, _ in lines]  # [B, ..., extent, extent] each
+        energies = [affinity(q, k, transpose_x=True) for q, k, _ in lines]  # [B, ..., extent, extent] each
         for index, energy in enumerate(energies[:-1]):
             lowest = paddle.full([energy.shape[-1]], paddle.finfo(energy.dtype).min / 2, energy.dtype)
             energies[index] = energy + paddle.diag(lowest).expand_as(energy)
@@ -41,11 +43,12 @@ class _CrissCross(PyLayer):
         weights, totals, products = [], [], []
         for axis, energy, (_, _, v) in zip(axes, energies, lines, strict=True):
             weight = (energy - _spread(largest, axis, energy)).exp_()
-            weights.append(weight)
             totals.append(_row_of(weight, "sum", axis))  # [B, 1, *S]
+            weight = narrowed(weight, v)
+            weights.append(weight)
             products.append(_back(paddle.matmul(v, weight, transpose_y=True), axis))  # [B, C, *S]
         total, y = _sum(totals), _sum(products)
-        inverse = 1 / total
+        inverse = narrowed(1 / total, y)
         y = y * inverse.expand_as(y)
         ctx.save_for_backward(inverse, y, *weights, *(tensor for line in lines for tensor in line))
         ctx.frozen = [tensor.stop_gradient for tensor in (query, key, value)]

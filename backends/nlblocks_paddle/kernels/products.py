@@ -10,6 +10,8 @@ import paddle.nn.functional as F
 from paddle import Tensor
 from paddle.autograd import PyLayer
 
+from nlblocks_paddle.kernels.scores import affinity, narrowed
+
 BLOCK = 2**17
 """How many entries of a softmax map exist at a time, or more: with fewer rows than ``ROWS`` the products slow down."""
 ROWS = 64
@@ -72,7 +74,7 @@ def _blocks(query: Tensor, key: Tensor) -> Iterator[tuple[slice, Tensor]]:
     size = max(ROWS, BLOCK // max(1, query.shape[0] * key.shape[2]))
     for start in range(0, query.shape[2], size):
         part = slice(start, start + size)
-        yield part, F.softmax(rows[:, part] @ key, axis=-1)
+        yield part, narrowed(F.softmax(affinity(rows[:, part], key), axis=-1), key)
 
 
 class _RampProduct(PyLayer):

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from nlblocks_torch.kernels.scores import affinity
+
 
 def criss_cross_product(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Query, key [B, D, *S], value [B, C, *S] → Σ_j softmax_j(query_i · key_j) value_j as [B, C, *S].
@@ -27,7 +29,7 @@ class _CrissCross(torch.autograd.Function):
         last = query.ndim - 2
         energies = []
         for axis in range(1, last + 1):
-            energy = query.movedim(axis, -2) @ key.movedim(axis, -2).mT  # [B, ..., extent, extent]
+            energy = affinity(query.movedim(axis, -2), key.movedim(axis, -2).mT)  # [B, ..., extent, extent]
             if axis != last:
                 energy.diagonal(dim1=-2, dim2=-1).fill_(torch.finfo(energy.dtype).min)
             energies.append(energy.movedim(-2, axis))  # [B, *S, extent]

@@ -15,6 +15,10 @@ def softmax_product(query: Tensor, key: Tensor, value: Tensor, scale: float = 1.
     torch's kernel that never holds the map wants rows that are contiguous and one width for all three: the narrower
     ones get columns of zeros, which change neither the affinities nor the values.
     """
+    if query.dtype == torch.float16 and query.device.type == "cpu":
+        # There its kernel takes six times as long in float16 as in float32 (measured), and rounds its gradients more.
+        with torch.autocast("cpu", enabled=False):
+            return softmax_product(query.float(), key.float(), value.float(), scale).half()
     width = max(query.shape[1], value.shape[1])
     q, k, v = (
         F.pad(tensor.transpose(1, 2), (0, width - tensor.shape[1])).contiguous().unsqueeze(1)  # [B, 1, N or M, width]
