@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from nlblocks.backend import Array
-from nlblocks.parity.pairing.names import likeness, tokens
+from nlblocks.parity.pairing.names import likeness, likenesses, tokens
 from nlblocks.parity.pairing.units import FAMILIES, Unit
 
 Matches = dict[int, int]
@@ -34,7 +34,8 @@ AGREES = 2.0
 STRANGERS = -1.0
 """Less than leaving both without a partner."""
 EXACT = 250 * 250
-"""Up to so many pairs the names of all are read: it takes a few seconds. Of more, those of pairs that are NEAR."""
+"""Up to so many pairs the names of all are read letter by letter: it takes a few seconds. Of more, those of pairs that
+are NEAR, by the letters that they share."""
 NEAR, NEARER = 8, 1
 """How many units off a pair may be from where kinds and shapes alone put it: as far as names may move it. The second is
 for pairs of other shapes, of which there are many and which names seldom move."""
@@ -123,6 +124,8 @@ def _worths(a: Sequence[Unit], b: Sequence[Unit], *, named: bool, resized: bool)
     elif base.size > EXACT:
         on_some = _on_some_best(base)
         may &= np.where(base > RESIZED[0], _around(on_some, NEAR), _around(on_some, NEARER))
+        alike = likenesses([unit.name for unit in a], [unit.name for unit in b])
+        return np.where(may, base + gain * alike, STRANGERS)
     worths = np.where(may, base, STRANGERS)
     for i, j in zip(*np.nonzero(may), strict=True):
         worths[i, j] += gain[i, j] * likeness(a[i].name, b[j].name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
-from nlblocks.parity.pairing.flow import Colouring, Flow, Node, Palette
+from nlblocks.parity.pairing.flow import Colouring, Flow, Palette
 from nlblocks.parity.pairing.rows import By
 from nlblocks.parity.pairing.ties import Ties
 from nlblocks.parity.pairing.units import Unit
@@ -47,9 +47,7 @@ class Anchors:
         self.by: dict[int, By] = dict.fromkeys(known, by)
         self.guesses: list[tuple[list[int], list[int]]] = []
         self._taken = {j: i for i, j in known.items()}
-        mine: set[Node] = {i for i in range(len(a)) if i not in known}
-        theirs: set[Node] = {j for j in range(len(b)) if j not in self._taken}
-        self._free = mine, theirs
+        self._free = set(range(len(a))).difference(known), set(range(len(b))).difference(self._taken)
         self._units, self._graphs, self._palette = (a, b), graphs, Palette()
         self._flows = Flow.of(a), Flow.of(b)
         self._signatures = [u.signature for u in a], [u.signature for u in b]
@@ -124,10 +122,7 @@ class Anchors:
     def _beside(self, side: int, place: int) -> tuple[list[int], list[int]]:
         """What goes into a unit and what it goes into, that has no partner."""
         flow, free = self._flows[side], self._free[side]
-        up, down = (
-            sorted(n for n in nodes & free if isinstance(n, int)) for nodes in (flow.up[place], flow.down[place])
-        )
-        return up, down
+        return sorted(free & flow.up[place]), sorted(free & flow.down[place])
 
     def _only(self, mine: Iterable[int], theirs: Iterable[int]) -> list[tuple[int, int]]:
         """The pairs of one kind and shape, where each side has one of these."""

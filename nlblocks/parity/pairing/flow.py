@@ -49,11 +49,17 @@ class Flow:
         makers: dict[int, list[int]] = {}
         for i, unit in enumerate(units):
             makers.setdefault(unit.output, []).append(i)
-        up: list[set[Node]] = [
-            {*unit.starts, *(p for tensor in unit.before for p in makers.get(tensor, ()) if p < i)}
-            for i, unit in enumerate(units)
-        ]
-        return cls(units, up, _turned(up, [set(unit.ends) for unit in units]))
+        first = {tensor: places[0] for tensor, places in makers.items()}
+        parts = {tensor: places[1:] for tensor, places in makers.items() if len(places) > 1}
+        inner, up = list[set[int]](), list[set[Node]]()
+        for i, unit in enumerate(units):
+            known = unit.before if unit.before <= first.keys() else unit.before & first.keys()
+            places = set(map(first.__getitem__, known))
+            if parts:
+                places.update(*(parts[tensor] for tensor in known & parts.keys()))
+            inner.append(places if max(places, default=-1) < i else {p for p in places if p < i})
+            up.append(inner[-1] | unit.starts)
+        return cls(units, up, _turned(inner, [set(unit.ends) for unit in units]))
 
     def skeleton(self) -> Flow:
         """The same between matrices and kernels alone: norms and gates, which are written in many ways, left out."""
@@ -162,12 +168,14 @@ def is_bone(unit: Unit) -> bool:
     return len(unit.signature[1]) > 1 and unit.kind != "tensor"
 
 
-def _turned(up: Sequence[set[Node]], down: list[set[Node]]) -> list[set[Node]]:
-    for i, nodes in enumerate(up):
-        for node in nodes:
-            if isinstance(node, int):
-                down[node].add(i)
-    return down
+def _turned(up: Sequence[set[int]], ends: Sequence[set[str]]) -> list[set[Node]]:
+    """What each unit goes into: the units that it is ``up`` of, and its ends."""
+    counts = [len(places) for places in up]
+    from_, to = np.fromiter(chain.from_iterable(up), np.int64, sum(counts)), np.repeat(np.arange(len(up)), counts)
+    order = np.argsort(from_, kind="stable")
+    bounds = np.searchsorted(from_[order], np.arange(len(up) + 1)).tolist()
+    behind = to[order].tolist()
+    return [{*behind[x:y], *own} for x, y, own in zip(bounds, bounds[1:], ends, strict=False)]
 
 
 def _through(nodes: set[Node], known: Sequence[set[Node]], bones: Sequence[bool]) -> set[Node]:

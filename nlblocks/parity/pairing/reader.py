@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from nlblocks.parity.pairing.layouts import LINEAR, Layouts
 from nlblocks.parity.pairing.units import ALONE, BESIDE, JOINED, RECURRENT, UNIT_RULES, Ref, Unit, UnitRule, Use
@@ -75,6 +76,7 @@ class _Reader:
                 self.parts[number] = (_Part(name),)
             elif origin.startswith("input"):
                 self.near[number] = frozenset((origin,))
+        self.starts = frozenset(name for names in self.near.values() for name in names if isinstance(name, str))
         self.found: list[Unit] = []
         self.makers: list[str] = []
         self.made: dict[int, int] = {}  # the position of the unit that makes a tensor
@@ -145,7 +147,8 @@ class _Reader:
         more: dict[str, list[Ref]] = {}
         taken: set[str] = set()
         for role, parts in used:
-            new = [self._ref(part, op, role) for part in parts if part.name not in self.owner.keys() | taken]
+            fresh = [part for part in parts if part.name not in self.owner and part.name not in taken]
+            new = [self._ref(part, op, role) for part in fresh]
             taken |= {str(ref) for ref in new}
             if new:
                 plain = {part.name for part in parts if not part.reduced}
@@ -178,11 +181,11 @@ class _Reader:
         self, op: Op, rule: UnitRule, roles: Mapping[str, Ref], source: int | None, near: frozenset[int | str]
     ) -> None:
         place, output = len(self.found), op.outputs[0]
+        starts = self.starts & near
         self.found.append(
             Unit(
                 kind=rule.kind or op.kind, name=_name(op, rule, roles), source=source, output=output, refs=roles,
-                before=frozenset(n for n in near if isinstance(n, int)),
-                starts=frozenset(n for n in near if isinstance(n, str)), attrs=op.attrs,
+                before=cast(frozenset[int], near - starts), starts=starts, attrs=op.attrs,
             )
         )  # fmt: skip
         self.makers.append(op.kind)

@@ -8,6 +8,7 @@ import pytest
 
 from nlblocks.parity.pairing import align
 from nlblocks.parity.pairing.align import in_order
+from nlblocks.parity.pairing.names import likeness, likenesses, tokens
 from nlblocks.parity.pairing.units import Ref, Unit
 
 
@@ -52,3 +53,13 @@ def test_near_the_best_order_the_same_pairs_are_found(
 def test_two_thousand_layers_are_paired() -> None:
     a, b = units(2000, "backbone"), units(2000, "trunk.enc")
     assert in_order(a, b, range(2000), range(2000), named=False) == {i: i for i in range(2000)}
+
+
+def test_names_of_many_layers_are_as_alike_as_those_of_few() -> None:
+    left = ["body.0.conv.weight", "body.1.conv.weight", "head.fc.bias", "trunk.norm1.weight"]
+    right = ["trunk.norm1.weight", "Body.0.Conv.weight", "body.10.conv.weight", "classifier.bias"]
+    found = likenesses(left, right)
+    for row, mine in zip(found, left, strict=True):
+        assert [one == 1.0 for one in row] == [tokens(mine) == tokens(theirs) for theirs in right]
+        one_by_one = [likeness(mine, theirs) for theirs in right]
+        assert row.argmax() == max(range(len(right)), key=one_by_one.__getitem__)
