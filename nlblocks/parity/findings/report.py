@@ -77,7 +77,8 @@ class ReportData:
             values = []  # the explanation says more about the same layer
         counted = bool(explained) and explained[0].error_explained is None and not explained[0].settings
         shapes = [f for f in faults if f.cause == "parameters.shape"] if counted else []
-        ordered = [*values, *shapes, *explained, *[f for f in faults if f.cause is not None], *runs, *faults]
+        folded = [f for f in faults if f.cause == "batch_norm.folded"]
+        ordered = [*values, *folded, *shapes, *explained, *[f for f in faults if f.cause is not None], *runs, *faults]
         return ordered[0] if ordered else None
 
     @property

@@ -9,6 +9,8 @@ from nlblocks.parity.findings.finding import Finding
 
 WHOLE = {"parameters.values", "parameters.shape", "parameters.unpaired", "parameters.initialiser"}
 """Causes that are one thing to mend, in however many tensors they show."""
+FOLDING = {"conv.bias", "linear.bias", "layer.missing"}
+"""What a norm that is folded into a layer shows as: a bias of that layer, and no norm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +24,24 @@ class Root:
 def roots(findings: Sequence[Finding], first: Finding | None) -> list[Root]:
     """The findings by what there is to mend: the one to read ``first``, then the other faults, then the notes."""
     groups: dict[Hashable, list[Finding]] = {}
-    shared = {layer: f for f in findings if f.cause == "layer.shared" for layer in (f.layer_left, f.layer_right)}
     for place, finding in enumerate(findings):
-        alone = finding.cause == "parameters.unpaired" and shared.get(finding.layer_left or finding.layer_right)
-        groups.setdefault(_key(alone or finding) or place, []).append(finding)
+        over = next((f for f in findings if _follows(finding, f)), finding)
+        groups.setdefault(_key(over) or place, []).append(finding)
     found = []
     for group in groups.values():
         root = first if any(f is first for f in group) and first is not None else _best(group)
         found.append(Root(root, tuple(f for f in group if f is not root)))
     return sorted(found, key=lambda root: (root.finding is not first, root.finding.severity == "note"))
+
+
+def _follows(finding: Finding, other: Finding) -> bool:
+    """Whether a finding is but what another one comes to: a layer alone that the other side shares, a folded norm."""
+    if other.cause == "layer.shared" and finding.cause == "parameters.unpaired":
+        alone = finding.layer_left or finding.layer_right
+        return alone in (other.layer_left, other.layer_right)
+    if other.cause == "batch_norm.folded" and finding.cause in FOLDING:
+        return finding.layer_left == other.layer_left or finding.layer_right == other.layer_right
+    return False
 
 
 def _best(group: Sequence[Finding]) -> Finding:

@@ -23,6 +23,7 @@ def unpaired(pairs: Pairing, *, transferred: bool, states: tuple[State, State]) 
     yield from _unlike(pairs, None if transferred else states)
     yield from _turned(pairs)
     yield from _folded(pairs, transferred=transferred)
+    yield from _foldable(pairs)
     yield from _left_out(pairs)
     yield from _misplaced(pairs)
     yield from _buffers(pairs) if transferred else ()
@@ -42,9 +43,10 @@ def not_put_back(left: Trace, right: Trace) -> Iterator[Finding]:
 
 def _lacking(pairs: Pairing) -> Iterator[Finding]:
     """Roles that only one unit of a pair has: a bias, gamma and beta."""
+    folded = [fold.pair for fold in pairs.foldable]
     for left, right, role, side in pairs.lacking():
-        if role.startswith("running"):
-            continue  # what a layer does without them, its outputs tell
+        if role.startswith("running") or (role == "bias" and (left, right) in folded):
+            continue  # what a layer does without them, its outputs tell; and that a norm may be folded is said
         own = (left if side == "right" else right).refs[role]
         kind = left.kind if left.kind == right.kind and role in ("weight", "bias") else "layer"
         cause = CAUSES.of(
@@ -64,8 +66,9 @@ def _lacking(pairs: Pairing) -> Iterator[Finding]:
 
 def _alone(pairs: Pairing) -> Iterator[Finding]:
     """Units without a partner, where the other side's run came to its end and used none."""
+    folded = [fold.norm for fold in pairs.foldable]
     for side, units, cut in zip(("left", "right"), (pairs.left_only, pairs.right_only), pairs.cut[::-1], strict=True):
-        for unit in () if cut else units:
+        for unit in () if cut else (unit for unit in units if unit not in folded):
             names = ", ".join(str(ref) for ref in unit.refs.values())
             yield _finding(
                 layer_left=unit.name if side == "left" else "",
@@ -116,6 +119,19 @@ def _folded(pairs: Pairing, *, transferred: bool) -> Iterator[Finding]:
             severity="fault" if wrong else "note",
             explanation=f"{fold}{', and holds other values than both' if wrong else ''}",
         )
+
+
+def _foldable(pairs: Pairing) -> Iterator[Finding]:
+    """Norms that may be in a layer of the other side, whose weights are another model's: nothing tells."""
+    for fold in pairs.foldable:
+        here, there = ("left", "right") if fold.side == 0 else ("right", "left")
+        names = (fold.norm.name, fold.folded.name)[:: 1 - 2 * fold.side]
+        text = (
+            f"{fold.norm} on the {here} has no partner, and {fold.folded.name} on the {there} has a bias that "
+            f"{fold.layer.name} lacks: the norm is folded into it, or missing; its weights are not the product of "
+            f"both, so nothing tells, and what the {here} holds cannot be moved"
+        )
+        yield _finding(layer_left=names[0], layer_right=names[1], cause="batch_norm.folded", explanation=text)
 
 
 def _misplaced(pairs: Pairing) -> Iterator[Finding]:

@@ -103,6 +103,12 @@ class Fold:
         ref = self.norm.refs["bias"]
         return _written([(ref, _read(ref, state).reshape(-1) - self.product(state)["bias"])], state)
 
+    def may_be(self, states: tuple[State, State]) -> bool:
+        """Whether the folded layer alone has a bias, and another weight: the norm may be in it, or missing."""
+        biased = "bias" in self.folded.refs and "bias" not in self.layer.refs
+        weights = self.layer.refs["weight"].read(states[self.side]), self.values(states[1 - self.side])["weight"]
+        return biased and distance(*weights) > FLOAT32_EQUAL
+
     @property
     def fits(self) -> bool:
         """Whether both layers can be scaled channel by channel, and are of one size."""
@@ -157,11 +163,8 @@ def confirmed(folds: Sequence[Fold], states: tuple[State, State], *, frozen: boo
     layer alone is enough then; beside two that train, it is a layer that is missing.
     """
     for fold in folds:
-        own, held = states[fold.side], fold.values(states[1 - fold.side])
-        error = fold.off(own, held)
-        plain = distance(fold.layer.refs["weight"].read(own), held["weight"]) <= FLOAT32_EQUAL
-        biased = "bias" in fold.folded.refs and "bias" not in fold.layer.refs
+        error = fold.off(states[fold.side], fold.values(states[1 - fold.side]))
         if error <= ROUNDED:
             yield replace(fold, error=error)
-        elif frozen and biased and not plain:
+        elif frozen and fold.may_be(states):
             yield fold

@@ -42,7 +42,7 @@ class Pairing:
 
     ``unused`` are the parameters that no operation used, left and right; ``ambiguous`` says what was paired by nothing
     but chance. ``cut`` are the sides whose run came to no end, left and right: nothing is known of what lies behind.
-    ``foldable`` are norms of one side that may be folded into layers of the other; ``folds`` those that are.
+    ``folds`` are norms of one side that are folded into layers of the other, ``foldable`` those that may be, or lack.
     ``frozen`` are the sides that have nothing to train: what makes no difference may have been left out of them, as
     the biases that are zero, ``left_out`` by the name of the tensor and its side. ``misplaced`` are weights that both
     models hold and use otherwise. ``decided`` tells by the left's tensor what joined it to its partner, and ``guessed``
@@ -80,8 +80,11 @@ class Pairing:
         ]
         folds = tuple(confirmed(self.foldable, states, frozen=any(self.frozen)))
         norms = [fold.norm for fold in folds]
+        maybe = tuple(fold for fold in self.foldable if fold.norm not in norms and fold.may_be(states))
         left, right = (tuple(u for u in units if u not in norms) for units in (self.left_only, self.right_only))
-        found = replace(self, folds=folds, left_only=left, right_only=right, left_out=tuple(zeros))
+        found = replace(
+            self, folds=folds, foldable=maybe, left_only=left, right_only=right, left_out=tuple(zeros)
+        )  # fmt: skip
         found = replace(found, unlike=tuple(unlike(found.roles(), states)))
         return replace(found, misplaced=tuple(misplaced(found.roles(), states))) if any(self.frozen) else found
 

@@ -73,13 +73,37 @@ def test_a_norm_may_be_folded_into_another_models_weights_where_they_do_not_trai
     model, other = plain(), folded(plain())
     with torch.no_grad():
         other[0].weight.normal_()
-    assert "parameters.unpaired" in {finding.cause for finding in compared(model, other).faults}
+    assert not compared(model, other)
     other.requires_grad_(False)
     assert compared(model, other)
     assert not compared(model, other, transfer=False)
     del other[0].bias
     other[0].register_parameter("bias", None)
     assert not compared(model, other)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("turned", [True, False])
+def test_another_models_weights_do_not_tell(training: bool, turned: bool) -> None:
+    model, other = plain(), folded(plain())
+    with torch.no_grad():
+        other[0].weight.normal_()
+    pair = (other, model) if turned else (model, other)
+    report = parity.compare(*pair, SHAPE, training=training)
+    assert (report.verdict, report.finding.cause) == ("different", "batch_norm.folded"), report
+    assert {finding.cause for finding in report.faults} == {"batch_norm.folded", "conv.bias", "layer.missing"}
+    assert [root.finding.cause for root in report.roots] == ["batch_norm.folded"]
+    assert "requires_grad_" in report.finding.mend
+    assert "cannot be moved" in report.finding.explanation
+
+
+def test_a_fault_elsewhere_stands_beside_it() -> None:
+    model, other = plain(), folded(plain())
+    with torch.no_grad():
+        other[0].weight.normal_()
+    other.append(nn.Tanh())
+    report = compared(model, other)
+    assert {"batch_norm.folded", "activation.missing"} == {root.finding.cause for root in report.roots}, report
 
 
 def test_captures_know_it_too() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from nlblocks.backend import Array
 from nlblocks.parity.explaining.hypothesis import OTHER, Explanation, Hypothesis
 from nlblocks.parity.explaining.registry import hypothesis
@@ -39,6 +41,9 @@ def weights(at: Hypothesis) -> Iterator[Explanation]:
                 continue
             if theirs.get(role, weight).shape == weight.shape:
                 own = {r: theirs[r] for r in theirs if r not in ("x", "other")}
+                if own.keys() != arrays.keys() - {"x", "other"} and _alike(own, arrays):
+                    yield from _on_one_side(at, side, op, arrays, theirs)
+                    continue
                 met = at.found(OTHER[side], at.run(op, {**arrays, **own}))
                 if met:
                     cause = _whose(at, side, op, other, role)
@@ -58,6 +63,11 @@ def _of_a_loss(at: Hypothesis, side: str, op: Op, arrays: Mapping[str, Array]) -
         if (own or others) and met:
             differing = f"{' and '.join(sorted(own ^ others))} on one side only" if own != others else "other weights"
             yield at.held("loss.weight", f"{op} has {differing}: with those of the {OTHER[side]}", side, op, met)
+
+
+def _alike(own: Mapping[str, Array], others: Mapping[str, Array]) -> bool:
+    """Whether weights are the same in all roles that both have."""
+    return all(np.array_equal(own[role], others[role]) for role in own.keys() & others.keys())
 
 
 def _on_one_side(

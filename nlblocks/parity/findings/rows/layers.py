@@ -92,6 +92,14 @@ LAYERS = {
         mend="give both gamma and beta or neither: affine=False, Paddle's weight_attr=False and bias_attr=False",
         shows="a weight and a bias without partners; outputs differ by a factor and a constant per channel",
     ),
+    "batch_norm.folded": Cause(
+        "a BatchNorm that one side lacks, where its layer has a bias that the other's lacks: folded in, or missing",
+        mend=(
+            "give both sides the norm; or, if it is folded in, load both with the weights of one training, or freeze "
+            "the model that has none (torch: requires_grad_(False), Paddle: stop_gradient): the product is moved then"
+        ),
+        shows="a norm without a partner behind a layer without a bias; the other model was exported for inference",
+    ),
     "layer_norm.eps": Cause(
         "the epsilon of layer normalisation",
         mend="give both layers the same epsilon (torch: eps=, Paddle: epsilon=)",
