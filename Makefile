@@ -52,6 +52,7 @@ format: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m nlblocks.catalogue
+	$(BIN)/python -m nlblocks.stubs
 	$(BIN)/python -m docs.drawings
 	$(BIN)/python -m docs.architecture
 	$(BIN)/python -m docs.causes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nlblocks import specs
 from nlblocks.specs.base import BlockSpec
-from nlblocks.specs.non_local import MODES
+from nlblocks.specs.non_local import MODES, Mode
 
 FORMS = ("ours", "public", "convolutions", "products")
 DIRECTIONS = ("forward", "forward+backward")
@@ -31,7 +31,7 @@ class Case:
         return 4.0 * BATCH * side**4 * self.maps(channels)[DIRECTIONS.index(direction)]
 
 
-def _non_local(mode: str) -> Callable[[int, int], BlockSpec]:
+def _non_local(mode: Mode) -> Callable[[int, int], BlockSpec]:
     return lambda channels, side: specs.NonLocal(in_channels=channels, mode=mode)
 
 

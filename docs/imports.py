@@ -1,7 +1,8 @@
 """The imports of a checkout's Python files, read from their syntax: nothing is imported.
 
 Every import counts: one inside a function or under TYPE_CHECKING, a relative one, an ``import_module`` of a constant
-name, and an attribute of an imported package (``parity.running.subject``).
+name, and an attribute of an imported package (``parity.running.subject``). What nlblocks finds at run time is in its
+stub.
 """
 
 from __future__ import annotations
@@ -62,7 +63,10 @@ def read(root: Path) -> dict[str, Module]:
             parts = path.relative_to(root / "backends" if top == "backends" else root).with_suffix("").parts
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
             source = path.read_text(encoding="utf-8")
-            modules[name] = Module(name, path.relative_to(root).as_posix(), source, ast.parse(source))
+            tree = ast.parse(source)
+            if name == "nlblocks" and path.with_suffix(".pyi").exists():
+                tree.body += ast.parse(path.with_suffix(".pyi").read_text(encoding="utf-8")).body
+            modules[name] = Module(name, path.relative_to(root).as_posix(), source, tree)
     return modules
 
 

@@ -97,6 +97,7 @@ FLOORS: tuple[Part, ...] = (
     _part("training/lockstep", face=True),
     _part("drawing", face=True),
     Part("nlblocks", ("nlblocks",)),
+    _part("stubs.py"),
     _part("testing.py", "nlblocks.pytest_plugin"),
     _part("commands"),
     _part("cli.py", "nlblocks.console", "nlblocks.crash", "nlblocks.endings", "nlblocks.__main__"),

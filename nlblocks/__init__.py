@@ -10,21 +10,6 @@ Importing this package loads no framework, and nothing of its own: each name is 
 
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from nlblocks import parity as parity
-    from nlblocks import specs
-    from nlblocks.backend import Run, installed, package, use
-    from nlblocks.blocks import build, run
-    from nlblocks.errors import BackendError, InputError, NLBlocksError
-    from nlblocks.loading import load
-    from nlblocks.plug import insert, insert_all
-    from nlblocks.proof import verify
-    from nlblocks.specs import kinds, spec_from_dict
-    from nlblocks.weights import dialects
-    from nlblocks.weights.saving import save
-    from nlblocks.weights.state import load_state, state_of, transfer
 
 __version__ = "0.1.0"
 __all__ = [
@@ -33,47 +18,53 @@ __all__ = [
     "spec_from_dict", "specs", "state_of", "transfer", "use", "verify",
 ]  # fmt: skip
 
-_HOMES = {
-    "backend": ("Run", "installed", "package", "use"),
-    "blocks": ("build", "run"),
-    "errors": ("BackendError", "InputError", "NLBlocksError"),
-    "loading": ("load",),
-    "plug": ("insert", "insert_all"),
-    "proof": ("verify",),
-    "specs": ("kinds", "spec_from_dict"),
-    "weights": ("dialects",),
-    "weights.saving": ("save",),
-    "weights.state": ("load_state", "state_of", "transfer"),
+HOMES = {
+    name: module
+    for module, names in {
+        "backend": ("Run", "installed", "package", "use"),
+        "blocks": ("build", "run"),
+        "errors": ("BackendError", "InputError", "NLBlocksError"),
+        "loading": ("load",),
+        "plug": ("insert", "insert_all"),
+        "proof": ("verify",),
+        "specs": ("kinds", "spec_from_dict"),
+        "weights": ("dialects",),
+        "weights.saving": ("save",),
+        "weights.state": ("load_state", "state_of", "transfer"),
+    }.items()
+    for name in names
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+"""Where each public name lives: the table of the lazy imports, and of the stub that type checkers read."""
 
-if not TYPE_CHECKING:
 
-    def __getattr__(name: str) -> Any:
-        """A public name, a module of this package, or ``nlblocks.NonLocal`` and its like: of the chosen backend.
+def __getattr__(name: str) -> object:
+    """A public name, a module of this package, or ``nlblocks.NonLocal`` and its like: of the chosen backend.
 
-        Where none is chosen a block raises BackendError, which ``hasattr`` lets through on purpose: a False would say
-        that there is no such block.
-        """
-        if name in _HOME:
-            home = import_module(f"{__name__}.{_HOME[name]}")
-            if not hasattr(home, name):  # a module in it
-                import_module(f"{home.__name__}.{name}")
-            globals()[name] = getattr(home, name)
-            return globals()[name]
-        if not name.startswith("_"):
-            if _is_module(name):
-                return import_module(f"{__name__}.{name}")  # which binds it here
-            if name in import_module("nlblocks.specs").block_types():
-                backend = import_module("nlblocks.backend")
-                return getattr(backend.package(backend.current()), name)
-        names = [*__all__, "parity", *import_module("nlblocks.specs").block_types()] if name[:1] != "_" else ()
-        raise import_module("nlblocks.errors").no_attribute(__name__, name, names)
+    Where none is chosen a block raises BackendError, which ``hasattr`` lets through on purpose: a False would say
+    that there is no such block.
+    """
+    if name in HOMES:
+        home = import_module(f"{__name__}.{HOMES[name]}")
+        if not hasattr(home, name):  # a module in it
+            import_module(f"{home.__name__}.{name}")
+        globals()[name] = getattr(home, name)
+        return globals()[name]
+    names: list[str] = []
+    if not name.startswith("_"):
+        if _is_module(name):
+            return import_module(f"{__name__}.{name}")  # which binds it here
+        blocks = import_module("nlblocks.specs").block_types()
+        if name in blocks:
+            backend = import_module("nlblocks.backend")
+            return getattr(backend.package(backend.current()), name)
+        names = [*__all__, "parity", *blocks]
+    raise import_module("nlblocks.errors").no_attribute(__name__, name, names)
 
-    def _is_module(name: str) -> bool:
-        from importlib.util import find_spec
 
-        return find_spec(f"{__name__}.{name}") is not None
+def _is_module(name: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(f"{__name__}.{name}") is not None
 
 
 def __dir__() -> list[str]:

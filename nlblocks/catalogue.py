@@ -68,7 +68,7 @@ def entry(kind: str, spec: BlockSpec | None = None, shape: Shape | None = None) 
         attention_shapes=spec.attention_shapes(shape),
         params=spec.params(),
         macs=spec.macs(shape),
-        backends=tuple(name for name, row in rows().items() if _has_file(row.module, cls)),
+        backends=tuple(name for name, row in rows().items() if file_of(row.module, cls)),
         dialects=tuple(name for name in dialects.names() if cls in dialects.get(name).tables),
     )
 
@@ -81,6 +81,14 @@ def field_list(cls: type[Spec]) -> tuple[Field, ...]:
         notes = getattr(hints[item.name], "__metadata__", ())
         found.append(Field(item.name, _default(item), notes[0] if notes else ""))
     return tuple(found)
+
+
+def file_of(package: str, cls: type[BlockSpec]) -> Path | None:
+    """A backend's file that mirrors the spec's, found without importing the backend; None where there is none."""
+    found = importlib.util.find_spec(package)
+    folders = found.submodule_search_locations if found is not None else None
+    name = cls.__module__.rpartition(".")[2]
+    return next((file for folder in folders or () if (file := Path(folder) / f"{name}.py").is_file()), None)
 
 
 def markdown() -> str:
@@ -158,14 +166,6 @@ def _default(item: Any) -> str:
         value = item.default_factory()
         return describe(value) if isinstance(value, Spec) else repr(value)
     return "required"
-
-
-def _has_file(package: str, cls: type[BlockSpec]) -> bool:
-    """Whether a backend has the file that mirrors the spec's, without importing the backend."""
-    found = importlib.util.find_spec(package)
-    folders = found.submodule_search_locations if found is not None else None
-    name = cls.__module__.rpartition(".")[2]
-    return any((Path(folder) / f"{name}.py").is_file() for folder in folders or ())
 
 
 def _size(shape: Shape) -> int:

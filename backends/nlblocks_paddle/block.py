@@ -11,6 +11,7 @@ import paddle
 
 from nlblocks.init import initial_state
 from nlblocks.specs.base import BlockSpec, options_text, resolve_spec
+from nlblocks.specs.signature import spell_block
 
 _deferred: ContextVar[bool] = ContextVar("deferred", default=False)
 
@@ -35,6 +36,11 @@ class Block(paddle.nn.Layer):
 
     spec_type: ClassVar[type[BlockSpec]]
     spec: Any
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "spec_type" in vars(cls):  # a block, and no subclass of one, which has arguments of its own
+            spell_block(cls, cls.spec_type)
 
     def __init__(self, spec: BlockSpec | None, options: Mapping[str, Any]) -> None:
         super().__init__()

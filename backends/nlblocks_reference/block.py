@@ -9,6 +9,7 @@ import numpy as np
 
 from nlblocks.init import generator, initial_state
 from nlblocks.specs.base import BlockSpec, resolve_spec
+from nlblocks.specs.signature import spell_block
 from nlblocks_reference.scope import Array, Scope
 
 Maps = dict[str, Array]
@@ -23,6 +24,10 @@ class Block:
 
     spec_type: ClassVar[type[BlockSpec]]
     spec: Any
+
+    def __init_subclass__(cls) -> None:
+        if "spec_type" in vars(cls):  # a block, and no subclass of one, which has arguments of its own
+            spell_block(cls, cls.spec_type)
 
     def __init__(self, spec: BlockSpec | None = None, *, seed: int | None = None, **options: Any) -> None:
         self.spec = resolve_spec(self.spec_type, spec, options)

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from nlblocks.conventions import frameworks
 from nlblocks.errors import InputError
-from nlblocks.specs.base import BlockSpec, kinds_that_fit, spec_from_dict, spec_type
+from nlblocks.specs.base import BlockSpec, is_text, kinds_that_fit, spec_from_dict, spec_type
 from nlblocks.specs.reading import from_json, spec_in_file
 
 
@@ -98,7 +98,7 @@ def value_of(text: str, annotation: Any) -> Any:
 
     A part has its defaults (``--norm batch_norm``); numbers of a list need no brackets (``--mean 0.5,0.4,0.5``).
     """
-    if annotation is str:
+    if is_text(annotation):
         return text
     if text == "none":
         return None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_image, check_int, check_number, check_type
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.layout import MapLayout
-from nlblocks.specs.non_local import NonLocal
+from nlblocks.specs.non_local import Mode, NonLocal
 
 
 @register
@@ -39,7 +39,7 @@ class ArticleDigitNet(BlockSpec):
     image_size: Annotated[int, "S, height and width of the image"] = 28
     width: Annotated[int, "channels of the first convolution; the second has twice as many"] = 64
     hidden: Annotated[int, "width of fc_1"] = 1024
-    mode: Annotated[str, "affinity of the NonLocal block; none: no such block"] = "embedded_gaussian"
+    mode: Annotated[Mode | Literal["none"], "affinity of the NonLocal block; none: no such block"] = "embedded_gaussian"
     dropout: Annotated[float, "share of fc_1 that training drops"] = 0.5
     norm: Annotated[BatchNorm | None, "the BatchNorm of the NonLocal block, or None"] = field(default_factory=BatchNorm)
 

@@ -10,10 +10,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, Self, TypeVar, get_args, get_type_hints
+from types import UnionType
+from typing import Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from nlblocks.errors import InputError, known, meant, one_of
 from nlblocks.specs.layout import MapLayout
+from nlblocks.specs.signature import spell_spec
 
 SCHEMA = 1
 Shape = tuple[int, ...]
@@ -179,6 +181,7 @@ def register(cls: S) -> S:
         cls, BlockSpec
     ):  # asked for whenever a state is loaded or compared; those of a frozen spec never change
         cls.params = lru_cache(maxsize=256)(cls.params)  # type: ignore[method-assign]
+    spell_spec(cls)
     _REGISTRY[cls.kind] = cls
     return cls
 
@@ -192,6 +195,15 @@ def kinds_that_fit(annotation: Any) -> list[str]:
     """The kinds of spec that a field takes, by its annotation: "batch_norm" for ``BatchNorm | None``."""
     classes = [item for item in (annotation, *get_args(annotation)) if isinstance(item, type)]
     return [kind for cls in classes if issubclass(cls, Spec) for kind in kinds(cls)]
+
+
+def is_text(annotation: Any) -> bool:
+    """Whether a field of this annotation holds text: any, or one of some words."""
+    if get_origin(annotation) is Literal:
+        return all(isinstance(value, str) for value in get_args(annotation))
+    if get_origin(annotation) in (Union, UnionType):
+        return all(map(is_text, get_args(annotation)))
+    return annotation is str
 
 
 def spec_type(kind: str) -> type[BlockSpec]:

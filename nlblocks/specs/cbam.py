@@ -7,11 +7,11 @@ from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
-from nlblocks.specs.channel_gate import ChannelGate, check_channel_fields
+from nlblocks.specs.channel_gate import ChannelGate, Mode, check_channel_fields
 from nlblocks.specs.check import check_image
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.layout import MapLayout
-from nlblocks.specs.spatial_gate import SpatialGate, authors_norm, check_spatial_fields
+from nlblocks.specs.spatial_gate import Pooling, SpatialGate, authors_norm, check_spatial_fields
 
 
 @register
@@ -34,7 +34,7 @@ class CBAM(BlockSpec):
     cites: ClassVar[str] = "Woo et al. 2018, CBAM, arXiv:1807.06521, eq. 1-3"
 
     in_channels: Annotated[int, "C, channels of x"]
-    mode: Annotated[str, "channel gate: fc or conv"] = "fc"
+    mode: Annotated[Mode, "channel gate: fc or conv"] = "fc"
     ratio: Annotated[int, "channel gate, fc: C // ratio is the width of the MLP"] = 16
     inter_channels: Annotated[int | None, "channel gate, fc: the width itself; None: from ratio"] = None
     mlp_bias: Annotated[bool, "channel gate, fc: whether the MLP has biases"] = True
@@ -44,7 +44,7 @@ class CBAM(BlockSpec):
         None
     )
     spatial_kernel_size: Annotated[int, "spatial gate: the kernel, odd"] = 7
-    order: Annotated[tuple[str, str], "spatial gate: which comes first, max or mean"] = ("max", "mean")
+    order: Annotated[tuple[Pooling, Pooling], "spatial gate: which comes first, max or mean"] = ("max", "mean")
     norm: Annotated[BatchNorm | None, "spatial gate: its BatchNorm, or None"] = field(default_factory=authors_norm)
     spatial_bias: Annotated[bool, "spatial gate: whether its convolution has a bias"] = False
 

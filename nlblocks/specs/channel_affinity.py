@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal, get_args
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
@@ -12,7 +12,8 @@ from nlblocks.specs.check import check_bool, check_choice, check_image, check_in
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.layout import MapLayout
 
-MODES = ("embedded_gaussian", "gaussian", "dot_product")
+Mode = Literal["embedded_gaussian", "gaussian", "dot_product"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 @register
@@ -48,7 +49,7 @@ class ChannelAffinity(BlockSpec):
 
     in_channels: Annotated[int, "C, channels of x"]
     inter_channels: Annotated[int | None, "D, width of theta, phi and g; None: C // 2, or C in gaussian mode"] = None
-    mode: Annotated[str, "the affinity: embedded_gaussian, gaussian or dot_product"] = "embedded_gaussian"
+    mode: Annotated[Mode, "the affinity: embedded_gaussian, gaussian or dot_product"] = "embedded_gaussian"
     norm: Annotated[BatchNorm, "the BatchNorm after w_z"] = field(default_factory=lambda: BatchNorm(variance="biased"))
     zero_init: Annotated[bool, "start as the identity: the weight of the norm at zero"] = True
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal, get_args
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_choice, check_image, check_int
 from nlblocks.specs.layout import MapLayout
 
-ENERGIES = ("negated", "plain")
+Energy = Literal["negated", "plain"]
+ENERGIES: tuple[Energy, ...] = get_args(Energy)
 
 
 @register
@@ -40,7 +41,7 @@ class ChannelAttention(BlockSpec):
     cites: ClassVar[str] = "Fu et al. 2019, Dual Attention Network, arXiv:1809.02983, eq. 3-4"
 
     in_channels: Annotated[int, "C, channels of x"]
-    energy: Annotated[str, "negated: softmax(max − E), the public code; plain: softmax(E), the paper"] = "negated"
+    energy: Annotated[Energy, "negated: softmax(max − E), the public code; plain: softmax(E), the paper"] = "negated"
 
     def validate(self) -> None:
         check_int(self, "in_channels")

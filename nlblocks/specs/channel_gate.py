@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
@@ -11,7 +11,8 @@ from nlblocks.specs.check import check_bool, check_choice, check_image, check_in
 from nlblocks.specs.efficient_channel_attention import check_adaptive
 from nlblocks.specs.layout import MapLayout
 
-MODES = ("fc", "conv")
+Mode = Literal["fc", "conv"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 @register
@@ -44,7 +45,7 @@ class ChannelGate(BlockSpec):
     cites: ClassVar[str] = "Woo et al. 2018, CBAM, arXiv:1807.06521, eq. 2"
 
     in_channels: Annotated[int, "C, channels of x"]
-    mode: Annotated[str, "fc: a shared MLP; conv: a 1-D convolution over channels"] = "fc"
+    mode: Annotated[Mode, "fc: a shared MLP; conv: a 1-D convolution over channels"] = "fc"
     ratio: Annotated[int, "fc: C // ratio is the width of the MLP"] = 16
     inter_channels: Annotated[int | None, "fc: the width itself; None: from ratio"] = None
     mlp_bias: Annotated[bool, "fc: whether the MLP has biases"] = True

@@ -10,7 +10,7 @@ from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_image, check_int, check_number, check_type
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.layout import MapLayout
-from nlblocks.specs.non_local import NonLocal
+from nlblocks.specs.non_local import Mode, NonLocal
 
 WIDTHS = (32, 64, 128)
 HIDDEN = 256
@@ -38,7 +38,7 @@ class DigitNet(BlockSpec):
     in_channels: Annotated[int, "channels of the image"] = 1
     num_classes: Annotated[int, "width of the logits"] = 10
     image_size: Annotated[int, "S, height and width of the image"] = 28
-    mode: Annotated[str, "affinity of the two NonLocal blocks"] = "embedded_gaussian"
+    mode: Annotated[Mode, "affinity of the two NonLocal blocks"] = "embedded_gaussian"
     dropout: Annotated[float, "share of fc_1 that training drops"] = 0.5
     norm: Annotated[BatchNorm, "every BatchNorm"] = field(default_factory=BatchNorm)
 

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
-from nlblocks.specs.channel_attention import ENERGIES, ChannelAttention
+from nlblocks.specs.channel_attention import ENERGIES, ChannelAttention, Energy
 from nlblocks.specs.check import check_bool, check_choice, check_image, check_int, check_number, check_type
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.layout import MapLayout
@@ -45,7 +45,7 @@ class DualAttention(BlockSpec):
     reduction: Annotated[int, "C // reduction is the width of both branches"] = 4
     inter_channels: Annotated[int | None, "the width itself; None: from reduction"] = None
     query_reduction: Annotated[int, "reduction of the position branch"] = 8
-    energy: Annotated[str, "energy of the channel branch: negated or plain"] = "negated"
+    energy: Annotated[Energy, "energy of the channel branch: negated or plain"] = "negated"
     dropout: Annotated[float, "share of channels that training drops before each classifier"] = 0.1
     auxiliary: Annotated[bool, "also return the logits of each branch, stacked"] = False
     norm: Annotated[BatchNorm, "every BatchNorm"] = field(default_factory=BatchNorm)

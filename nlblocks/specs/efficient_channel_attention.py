@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal, get_args
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_choice, check_image, check_int, check_number, check_odd, refuse
 from nlblocks.specs.layout import MapLayout
 
-PADDING_MODES = ("zeros", "circular")
+PaddingMode = Literal["zeros", "circular"]
+PADDING_MODES: tuple[PaddingMode, ...] = get_args(PaddingMode)
 
 
 @register
@@ -38,7 +39,7 @@ class EfficientChannelAttention(BlockSpec):
     gamma: Annotated[float, "the kernel is |log2(C) + b| / gamma, made odd"] = 2.0
     b: Annotated[float, "see gamma"] = 1.0
     kernel_size: Annotated[int | None, "the kernel itself, odd; None: from gamma and b"] = None
-    padding_mode: Annotated[str, "ends of the channel axis: zeros or circular"] = "zeros"
+    padding_mode: Annotated[PaddingMode, "ends of the channel axis: zeros or circular"] = "zeros"
 
     def validate(self) -> None:
         check_int(self, "in_channels")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal, get_args
 
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, Init, Param, Spec, register
 from nlblocks.specs.check import check_choice, check_number
 
+Variance = Literal["unbiased", "biased"]
 ZEROS, ONES = Init.constant(0.0), Init.constant(1.0)
 
 
@@ -34,12 +35,12 @@ class BatchNorm(Spec):
 
     eps: Annotated[float, "added to the variance"] = 1e-5
     momentum: Annotated[float, "weight of the new statistics"] = 0.1
-    variance: Annotated[str, "which batch variance the running one keeps: unbiased or biased"] = "unbiased"
+    variance: Annotated[Variance, "which batch variance the running one keeps: unbiased or biased"] = "unbiased"
 
     def validate(self) -> None:
         check_number(self, "eps", low=0.0, exclusive="low")
         check_number(self, "momentum", low=0.0, high=1.0)
-        check_choice(self, "variance", ("unbiased", "biased"))
+        check_choice(self, "variance", get_args(Variance))
 
 
 def check_batch(channels: int, shape: Sequence[int]) -> None:

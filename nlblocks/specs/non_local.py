@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal, get_args
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Init, Param, Shape, register
@@ -12,9 +12,10 @@ from nlblocks.specs.check import check_bool, check_choice, check_image, check_in
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.layout import MapLayout
 
-MODES = ("embedded_gaussian", "gaussian", "dot_product", "concatenation")
-SUB_SAMPLES = ("none", "before", "after")
-SCALES = ("none", "sqrt_inner", "sqrt_in")
+Mode = Literal["embedded_gaussian", "gaussian", "dot_product", "concatenation"]
+SubSample = Literal["none", "before", "after"]
+Scale = Literal["none", "sqrt_inner", "sqrt_in"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 @register
@@ -57,9 +58,9 @@ class NonLocal(BlockSpec):
     in_channels: Annotated[int, "C, channels of x"]
     inter_channels: Annotated[int | None, "D, width of theta, phi and g; None: C // 2, at least 1"] = None
     dims: Annotated[int, "spatial dimensions: 1, 2 or 3"] = 2
-    mode: Annotated[str, "embedded_gaussian, gaussian, dot_product or concatenation"] = "embedded_gaussian"
-    sub_sample: Annotated[str, "max pooling of keys and values: none, before or after their convolution"] = "none"
-    scale: Annotated[str, "what the affinity is divided by: none (1), sqrt_inner (√D) or sqrt_in (√C)"] = "none"
+    mode: Annotated[Mode, "embedded_gaussian, gaussian, dot_product or concatenation"] = "embedded_gaussian"
+    sub_sample: Annotated[SubSample, "max pooling of keys and values: none, before or after their convolution"] = "none"
+    scale: Annotated[Scale, "what the affinity is divided by: none (1), sqrt_inner (√D) or sqrt_in (√C)"] = "none"
     norm: Annotated[BatchNorm | None, "the BatchNorm after w_z, or None"] = field(default_factory=BatchNorm)
     zero_init: Annotated[bool, "start as the identity: the last layer at zero"] = True
     affinity_bias: Annotated[bool, "concatenation: a bias beside w_f"] = False
@@ -71,8 +72,8 @@ class NonLocal(BlockSpec):
         check_int(self, "inter_channels", optional=True)
         check_choice(self, "dims", (1, 2, 3))
         check_choice(self, "mode", MODES)
-        check_choice(self, "sub_sample", SUB_SAMPLES)
-        check_choice(self, "scale", SCALES)
+        check_choice(self, "sub_sample", get_args(SubSample))
+        check_choice(self, "scale", get_args(Scale))
         check_type(self, "norm", BatchNorm, optional=True)
         for name in ("zero_init", "affinity_bias", "output_bias", "output_relu"):
             check_bool(self, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal, get_args
 
 from nlblocks.errors import InputError
 from nlblocks.specs import layers
@@ -13,7 +13,8 @@ from nlblocks.specs.check import check_choice, check_image, check_int, check_typ
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.layout import MapLayout
 
-MODES = ("both", "spatial", "channel")
+Mode = Literal["both", "spatial", "channel"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ class RelationAwareAttention(BlockSpec):
 
     in_channels: Annotated[int, "C, channels of x"]
     positions: Annotated[int, "N = H·W, fixed"]
-    mode: Annotated[str, "which gates: both, spatial or channel"] = "both"
+    mode: Annotated[Mode, "which gates: both, spatial or channel"] = "both"
     channel_ratio: Annotated[int, "reduction of channels in the embeddings"] = 8
     spatial_ratio: Annotated[int, "reduction of positions in the embeddings"] = 8
     down_ratio: Annotated[int, "reduction inside each gate"] = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
@@ -12,6 +12,7 @@ from nlblocks.specs.check import check_bool, check_choice, check_image, check_od
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.layout import MapLayout
 
+Pooling = Literal["max", "mean"]
 ORDERS = (("max", "mean"), ("mean", "max"))
 
 
@@ -40,7 +41,7 @@ class SpatialGate(BlockSpec):
     cites: ClassVar[str] = "Woo et al. 2018, CBAM, arXiv:1807.06521, eq. 3"
 
     kernel_size: Annotated[int, "the kernel, odd"] = 7
-    order: Annotated[tuple[str, str], "which comes first, max or mean"] = ("max", "mean")
+    order: Annotated[tuple[Pooling, Pooling], "which comes first, max or mean"] = ("max", "mean")
     norm: Annotated[BatchNorm | None, "the BatchNorm after the convolution, or None"] = field(
         default_factory=authors_norm
     )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal, get_args
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_bool, check_choice, check_image, check_int, check_number
 from nlblocks.specs.layout import MapLayout
 
-POOLS = ("avg", "max")
-GATES = ("sigmoid", "hard_sigmoid")
+Pool = Literal["avg", "max"]
+Gate = Literal["sigmoid", "hard_sigmoid"]
 
 
 @register
@@ -45,9 +45,9 @@ class SqueezeExcitation(BlockSpec):
     inter_channels: Annotated[int | None, "the inner width itself; None: from ratio and divisor"] = None
     ratio: Annotated[int, "C // ratio is the inner width"] = 16
     divisor: Annotated[int, "the inner width is rounded to a multiple of this"] = 1
-    pool: Annotated[str, "how x is squeezed: avg or max"] = "avg"
+    pool: Annotated[Pool, "how x is squeezed: avg or max"] = "avg"
     bias: Annotated[bool, "whether both layers have biases"] = False
-    gate: Annotated[str, "sigmoid, or hard_sigmoid: slope · x + 0.5 clipped to [0, 1]"] = "sigmoid"
+    gate: Annotated[Gate, "sigmoid, or hard_sigmoid: slope · x + 0.5 clipped to [0, 1]"] = "sigmoid"
     slope: Annotated[float, "of the hard sigmoid"] = 1 / 6
 
     def validate(self) -> None:
@@ -55,9 +55,9 @@ class SqueezeExcitation(BlockSpec):
         check_int(self, "inter_channels", optional=True)
         check_int(self, "ratio")
         check_int(self, "divisor")
-        check_choice(self, "pool", POOLS)
+        check_choice(self, "pool", get_args(Pool))
         check_bool(self, "bias")
-        check_choice(self, "gate", GATES)
+        check_choice(self, "gate", get_args(Gate))
         check_number(self, "slope", low=0.0, exclusive="low")
 
     @property

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, get_type_hints
 
 from nlblocks.errors import InputError
-from nlblocks.specs.base import BlockSpec, Param, Shape, Spec, spec_type
+from nlblocks.specs.base import BlockSpec, Param, Shape, Spec, is_text, spec_type
 from nlblocks.specs.catalogue import EXAMPLES
 from nlblocks.weights import dialects
 from nlblocks.weights.dialects.base import Dialect
@@ -208,7 +208,7 @@ def _variants(kind: str, changed: int | None = None) -> tuple[BlockSpec, ...]:
 def _choices(item: Field[Any], expected: Any, examples: list[BlockSpec], stand_in: int) -> list[Any]:
     """What a field may hold: for a size its stand-in first, then values that the catalogue shows."""
     seen = [getattr(spec, item.name) for spec in examples]
-    if expected is str:  # a mode of another kind is refused, or tried as well
+    if is_text(expected):  # a mode of another kind is refused, or tried as well
         seen += [getattr(spec, item.name) for spec in EXAMPLES if hasattr(spec, item.name)]
     if expected in (int, int | None):
         size = [stand_in] if _is_size(examples, item.name, stand_in) else []

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from nlblocks import specs
 from nlblocks.errors import InputError, known, meant
-from nlblocks.specs.non_local import MODES
+from nlblocks.specs.non_local import MODES, Mode
 from nlblocks.specs.reading import spec_in_file
 from nlblocks.training.recipes.parts import ImageData, Optimiser, Variant
 from nlblocks.training.recipes.recipe import Recipe
@@ -32,7 +32,7 @@ def blog_cifar10() -> Recipe:
 
 def article_mnist() -> Recipe:
     """The study of the article about Non-local_pytorch: four affinities, on MNIST, Adam 1e-3, 10 epochs of 128."""
-    modes = {"baseline": "none"} | {mode: mode for mode in MODES}
+    modes: dict[str, Mode | Literal["none"]] = {"baseline": "none", **{mode: mode for mode in MODES}}
     return Recipe(
         name="article_mnist",
         variants=tuple(Variant(name=name, model=specs.ArticleDigitNet(mode=mode)) for name, mode in modes.items()),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.digit_net import DigitNet
 from nlblocks.specs.layers import BatchNorm
-from nlblocks.specs.non_local import NonLocal
+from nlblocks.specs.non_local import Mode, NonLocal
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless, under
 
 
@@ -17,7 +17,7 @@ def _block(dims: int) -> Callable[..., BlockSpec]:
         inter_channels: int | None = None,
         sub_sample: bool = True,
         bn_layer: bool = True,
-        mode: str = "embedded_gaussian",
+        mode: Mode = "embedded_gaussian",
     ) -> BlockSpec:
         return NonLocal(
             in_channels=in_channels,
@@ -31,7 +31,7 @@ def _block(dims: int) -> Callable[..., BlockSpec]:
     return block
 
 
-def _network(mode: str = "embedded_gaussian") -> BlockSpec:
+def _network(mode: Mode = "embedded_gaussian") -> BlockSpec:
     return DigitNet(mode=mode)
 
 

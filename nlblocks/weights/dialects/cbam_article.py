@@ -10,13 +10,13 @@ from nlblocks.specs.cbam import CBAM
 from nlblocks.specs.channel_gate import ChannelGate
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
 from nlblocks.specs.spatial_gate import SpatialGate
-from nlblocks.specs.squeeze_excitation import SqueezeExcitation
+from nlblocks.specs.squeeze_excitation import Pool, SqueezeExcitation
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table
 
 KERNELS = (3, 5, 7)
 
 
-def _se(mode: str, channels: int, ratio: int) -> BlockSpec:
+def _se(mode: Pool, channels: int, ratio: int) -> BlockSpec:
     return SqueezeExcitation(in_channels=channels, ratio=ratio, pool=mode)
 
 
@@ -46,8 +46,8 @@ def _cbam(
     b: float | None = None,
 ) -> BlockSpec:
     needs: dict[str, dict[str, Any]] = {
-        "FC": {"channels": channels, "ratio": ratio, "mlp_bias": False},
-        "Conv": {"channels": channels, "gamma": gamma, "b": b},
+        "FC": {"mode": "fc", "channels": channels, "ratio": ratio, "mlp_bias": False},
+        "Conv": {"mode": "conv", "channels": channels, "gamma": gamma, "b": b},
     }
     if channel_attention_mode not in needs:
         raise InputError(
@@ -62,7 +62,6 @@ def _cbam(
         )
     options["in_channels"] = options.pop("channels")
     return CBAM(
-        mode=channel_attention_mode.lower(),
         spatial_kernel_size=spatial_attention_kernel_size,
         norm=None,
         **options,

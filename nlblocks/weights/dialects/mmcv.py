@@ -9,7 +9,7 @@ from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.layers import BatchNorm, reduce_channels
-from nlblocks.specs.non_local import NonLocal
+from nlblocks.specs.non_local import Mode, NonLocal
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
 
 NORMS = ("BN", "BN1d", "BN2d", "BN3d", "SyncBN")
@@ -22,7 +22,7 @@ def _block(dims: int) -> Callable[..., BlockSpec]:
         reduction: int = 2,
         use_scale: bool = True,
         norm_cfg: Mapping[str, Any] | None = None,
-        mode: str = "embedded_gaussian",
+        mode: Mode = "embedded_gaussian",
         zeros_init: bool = True,
     ) -> BlockSpec:
         return NonLocal(

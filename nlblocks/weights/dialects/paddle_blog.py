@@ -13,7 +13,7 @@ import numpy as np
 from nlblocks.errors import InputError, one_of
 from nlblocks.specs.attention_resnet import STAGES, AttentionResNet
 from nlblocks.specs.base import BlockSpec
-from nlblocks.specs.channel_affinity import ChannelAffinity
+from nlblocks.specs.channel_affinity import ChannelAffinity, Mode
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table
 
@@ -21,7 +21,7 @@ NORM = BatchNorm(eps=float(np.float32(1e-5)), momentum=1.0 - float(np.float32(0.
 """Paddle's layer: it holds eps 1e-5 and momentum 0.9 (the weight of the old) as float32."""
 
 
-def _block(mode: str, *, bottleneck: bool, zero_init: bool) -> Callable[..., BlockSpec]:
+def _block(mode: Mode, *, bottleneck: bool, zero_init: bool) -> Callable[..., BlockSpec]:
     def block(shape: Sequence[int]) -> BlockSpec:
         if not isinstance(shape, list | tuple) or len(shape) != 4:
             raise InputError(f"dialect paddle_blog: shape={shape!r} must be [B, C, H, W]; only C is used")

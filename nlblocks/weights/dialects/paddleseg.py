@@ -11,7 +11,7 @@ from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.layers import reduce_channels
-from nlblocks.specs.non_local import NonLocal
+from nlblocks.specs.non_local import Mode, NonLocal
 from nlblocks.specs.position_attention import PositionAttention
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
 from nlblocks.weights.dialects.paddle_blog import NORM
@@ -25,7 +25,7 @@ def _block(
     reduction: int = 2,
     use_scale: bool = True,
     sub_sample: bool = False,
-    mode: str = "embedded_gaussian",
+    mode: Mode = "embedded_gaussian",
 ) -> BlockSpec:
     inner = reduce_channels(in_channels, reduction)
     if mode == "gaussian" and inner != in_channels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nlblocks.errors import InputError
-from nlblocks.specs.relation_aware_attention import RelationAwareAttention
+from nlblocks.specs.relation_aware_attention import Mode, RelationAwareAttention
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table
 
 LAYERS = {
@@ -26,7 +26,8 @@ def _rga_module(
     spa_ratio: int = 8,
     down_ratio: int = 8,
 ) -> RelationAwareAttention:
-    mode = {(True, True): "both", (True, False): "spatial", (False, True): "channel"}.get((use_spatial, use_channel))
+    modes: dict[tuple[bool, bool], Mode] = {(True, True): "both", (True, False): "spatial", (False, True): "channel"}
+    mode = modes.get((use_spatial, use_channel))
     if mode is None:
         raise InputError(
             f"dialect rga: use_spatial={use_spatial!r} and use_channel={use_channel!r} must be True or False, not both "

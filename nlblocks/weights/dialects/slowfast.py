@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from nlblocks.errors import InputError, one_of
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.layers import BatchNorm
-from nlblocks.specs.non_local import NonLocal
+from nlblocks.specs.non_local import Mode, NonLocal
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
 
-MODES = {"softmax": "embedded_gaussian", "dot_product": "dot_product"}
+MODES: dict[str, Mode] = {"softmax": "embedded_gaussian", "dot_product": "dot_product"}
 
 
 def _block(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from nlblocks.errors import InputError, one_of
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.layers import BatchNorm
-from nlblocks.specs.non_local import NonLocal
+from nlblocks.specs.non_local import Mode, NonLocal
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
 
-MODES = {
+MODES: dict[str, Mode] = {
     "embedded": "embedded_gaussian", "gaussian": "gaussian", "dot": "dot_product", "concatenate": "concatenation",
 }  # fmt: skip
 

@@ -9,9 +9,9 @@ from nlblocks.errors import InputError, known
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.cbam import CBAM
-from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
+from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention, PaddingMode
 from nlblocks.specs.layers import BatchNorm
-from nlblocks.specs.squeeze_excitation import SqueezeExcitation
+from nlblocks.specs.squeeze_excitation import Gate, SqueezeExcitation
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
 
 GATES = ("sigmoid", "hard_sigmoid")
@@ -29,7 +29,7 @@ def _se(
     rd_divisor: int = 8,
     add_maxpool: bool = False,
     bias: bool = True,
-    gate_layer: str = "sigmoid",
+    gate_layer: Gate = "sigmoid",
 ) -> BlockSpec:
     if add_maxpool:
         raise InputError("dialect timm_attn: add_maxpool=True averages two pools, for which there is no spec")
@@ -39,7 +39,7 @@ def _se(
     return SqueezeExcitation(in_channels=channels, inter_channels=inner, bias=bias, gate=gate_layer)
 
 
-def _eca(padding_mode: str) -> Callable[..., BlockSpec]:
+def _eca(padding_mode: PaddingMode) -> Callable[..., BlockSpec]:
     def eca(channels: int | None = None, kernel_size: int = 3, gamma: float = 2, beta: float = 1) -> BlockSpec:
         if channels is None:
             raise InputError(

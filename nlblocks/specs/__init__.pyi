@@ -1,0 +1,26 @@
+# Made from the specs' fields by `python -m nlblocks.stubs`: not to be edited.
+
+from nlblocks.specs.article_digit_net import ArticleDigitNet as ArticleDigitNet
+from nlblocks.specs.attention_resnet import AttentionResNet as AttentionResNet
+from nlblocks.specs.base import BlockSpec as BlockSpec
+from nlblocks.specs.base import Init as Init
+from nlblocks.specs.base import Param as Param
+from nlblocks.specs.base import Spec as Spec
+from nlblocks.specs.base import kinds as kinds
+from nlblocks.specs.base import spec_from_dict as spec_from_dict
+from nlblocks.specs.base import spec_type as spec_type
+from nlblocks.specs.cbam import CBAM as CBAM
+from nlblocks.specs.channel_affinity import ChannelAffinity as ChannelAffinity
+from nlblocks.specs.channel_attention import ChannelAttention as ChannelAttention
+from nlblocks.specs.channel_gate import ChannelGate as ChannelGate
+from nlblocks.specs.criss_cross_attention import CrissCrossAttention as CrissCrossAttention
+from nlblocks.specs.digit_net import DigitNet as DigitNet
+from nlblocks.specs.dual_attention import DualAttention as DualAttention
+from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention as EfficientChannelAttention
+from nlblocks.specs.layers import BatchNorm as BatchNorm
+from nlblocks.specs.layers import reduce_channels as reduce_channels
+from nlblocks.specs.non_local import NonLocal as NonLocal
+from nlblocks.specs.position_attention import PositionAttention as PositionAttention
+from nlblocks.specs.relation_aware_attention import RelationAwareAttention as RelationAwareAttention
+from nlblocks.specs.spatial_gate import SpatialGate as SpatialGate
+from nlblocks.specs.squeeze_excitation import SqueezeExcitation as SqueezeExcitation
