@@ -1,7 +1,7 @@
 """Stubs (.pyi) of what packages find at run time: by them editors and type checkers know blocks and their fields.
 
-    python -m nlblocks.stubs                 # the library's own, as `make docs` does
-    python -m nlblocks.stubs nlblocks_toy    # a third party's backend
+    python -m nlblocks.stubs             # the library's own, as `make docs` does
+    python -m nlblocks.stubs PACKAGE     # a third party's backend
 
 A block's arguments are the fields of its spec; its results are what ``forward`` says in the backend's file.
 """
@@ -48,7 +48,10 @@ def stubs() -> dict[Path, str]:
 
 def stub_of(package: str) -> Path:
     """Where the stub of a package lies: beside its ``__init__.py``, so that every way to install brings it."""
-    found = find_spec(package)
+    try:
+        found = find_spec(package)
+    except ModuleNotFoundError:  # of the package that it would be in
+        found = None
     if found is None or found.origin is None or not found.submodule_search_locations:
         raise InputError(f"stubs: {package!r} is not a package that can be imported")
     return Path(found.origin).with_suffix(".pyi")
@@ -203,4 +206,7 @@ def main(packages: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except InputError as error:
+        sys.exit(str(error))

@@ -18,5 +18,9 @@ def test_wheel_from_the_sdist_holds_exactly_the_four_packages(tmp_path: Path) ->
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "nlblocks").rglob("*.py")}
     backends = {path.relative_to(ROOT / "backends").as_posix() for path in (ROOT / "backends").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == sources | backends
+    assert {name for name in names if name.endswith(".pyi")} == {
+        f"{name}/__init__.pyi" for name in (*top, "nlblocks/specs")
+    }
+    assert {name for name in names if name.endswith("py.typed")} == {f"{name}/py.typed" for name in top}
     assert {f"nlblocks/maps/page.{kind}" for kind in ("css", "html", "js")} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -11,6 +11,7 @@ from numtape import Array
 
 from nlblocks.init import initial_state
 from nlblocks.specs.base import BlockSpec, resolve_spec
+from nlblocks.specs.signature import spell_block
 
 
 class Block(numtape.Module):
@@ -18,6 +19,10 @@ class Block(numtape.Module):
 
     spec_type: ClassVar[type[BlockSpec]]
     spec: Any
+
+    def __init_subclass__(cls) -> None:
+        if "spec_type" in vars(cls):
+            spell_block(cls, cls.spec_type)
 
     def __init__(self, spec: BlockSpec | None, options: Mapping[str, Any]) -> None:
         self.spec = resolve_spec(self.spec_type, spec, options)
