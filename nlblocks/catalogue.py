@@ -52,6 +52,7 @@ class Entry:
 def entry(kind: str, spec: BlockSpec | None = None, shape: Shape | None = None) -> Entry:
     """All that is known of a kind; ``spec`` and ``shape`` default to its first example."""
     cls = spec_type(kind)
+    kind = cls.kind
     spec = spec or next(example for example in EXAMPLES if example.kind == kind)
     shape = shape or spec.example_shape()
     text = _plain(inspect.getdoc(cls) or "")

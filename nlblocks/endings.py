@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ import click
 
 from nlblocks import console, interrupts
 from nlblocks.blame import raised_in_user_code
-from nlblocks.errors import NLBlocksError
+from nlblocks.errors import NLBlocksError, meant
 from nlblocks.statuses import Status
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
@@ -69,13 +70,25 @@ def _ended_by(error: BaseException) -> tuple[str, Status]:
     if interrupts.asked() or isinstance(error, KeyboardInterrupt | click.Abort):
         return interrupts.LINE, Status.STOPPED
     if isinstance(error, click.UsageError):
-        help_of = error.ctx.command_path if error.ctx is not None else "nlblocks"
-        return f"nlblocks: {error.format_message().rstrip('.')}; see {help_of} --help", Status.REFUSED
+        return f"nlblocks: {_misused(error)}", Status.REFUSED
     if isinstance(error, click.ClickException):
         return f"nlblocks: {error.format_message()}", Status.REFUSED
     if isinstance(error, NLBlocksError):
         return f"nlblocks: {error}", Status.REFUSED
     return _by_the_system(error) or _by_the_user(error) or _internal(error)
+
+
+def _misused(error: click.UsageError) -> str:
+    """What click refuses, where its help is, and what was meant: an option, a command, or what an option may be."""
+    quoted = re.findall(r"'([^']*)'", error.message)
+    given, *names = [error.option_name] if isinstance(error, click.NoSuchOption) else quoted or [""]
+    help_of, command = ("nlblocks", None) if error.ctx is None else (error.ctx.command_path, error.ctx.command)
+    if command is not None and not names and given.startswith("-"):
+        names = [name for param in command.params for name in param.opts]
+    elif isinstance(command, click.Group) and error.ctx is not None and not names:
+        names = command.list_commands(error.ctx)
+    said = error.format_message() if isinstance(error, click.BadParameter) else error.message
+    return f"{said.rstrip('.')}; see {help_of} --help{meant(given, names)}"
 
 
 def _by_the_system(error: BaseException) -> tuple[str, Status] | None:

@@ -11,8 +11,8 @@ import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from nlblocks.commands.models import ONNX, load_inputs, load_model, load_object
-from nlblocks.commands.options import refuse_options
+from nlblocks.commands.models import ONNX, is_checkpoint, load_inputs, load_model, load_object
+from nlblocks.commands.options import OutputFile, refuse_options, refuse_overwriting
 from nlblocks.errors import InputError
 from nlblocks.statuses import OF_VERDICT
 
@@ -35,7 +35,7 @@ TARGET = (
 @click.argument("left")
 @click.argument("right")
 @click.option("--input", "inputs", multiple=True, help=INPUT)
-@click.option("--report", "report_file", type=click.Path(path_type=Path), help="Write the report: .html or .json.")
+@click.option("--report", "report_file", type=OutputFile(".html", ".json"), help="Write the report: .html or .json.")
 @click.option("--seed", default=0, show_default=True, help="Seed of random inputs, weights and masks.")
 @click.option("--rename", multiple=True, metavar="LEFT=RIGHT", help="Pair these names or prefixes by hand.")
 @click.option("--keep-weights", is_flag=True, help="Do not make constant weights random.")
@@ -69,17 +69,14 @@ def compare(
     nlblocks compare model.onnx mypkg.models:torch_net --input 2,3,224,224
     nlblocks compare torch_run.safetensors paddle_run.safetensors
     """
-    from nlblocks.parity.rendering import check_report_path  # here and below: the other commands need no lab
-
-    if report_file is not None:
-        check_report_path(report_file)
     pairs = renames(rename)
+    _refuse_checkpoints(left, right)
     if _is_capture(left) or _is_capture(right):
         report = _captures(ctx, left, right, pairs, accept)
     else:
         if not inputs:
             raise InputError("--input is missing: give a shape such as --input 2,3,224,224, or a .npz file")
-        from nlblocks.parity.compare import compare as compare_models
+        from nlblocks.parity.compare import compare as compare_models  # here: the other commands need no lab
 
         given, rule = load_inputs(inputs), _optimiser(optimiser)
         with progress() as say:
@@ -98,7 +95,7 @@ def compare(
 @click.argument("model")
 @click.option("--input", "inputs", multiple=True, help=INPUT)
 @click.option("--like", type=click.Path(path_type=Path), help="Use the inputs, weights and seed of this capture.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The capture file, .safetensors.")
+@click.option("--out", required=True, type=OutputFile(".safetensors"), help="The capture file, .safetensors.")
 @click.option("--seed", default=0, show_default=True, help="Seed of random inputs, weights and masks.")
 @click.option("--rename", multiple=True, metavar="LEFT=RIGHT", help="With --like: pair these names by hand.")
 @click.option("--keep-weights", is_flag=True, help="Do not make constant weights random.")
@@ -120,12 +117,11 @@ def capture(
     nlblocks capture mypkg.models:torch_net --input x.npz --out torch_run.safetensors
     nlblocks capture mypkg.models:paddle_net --like torch_run.safetensors --out paddle_run.safetensors
     """
-    from nlblocks.parity.capturing import Capture
     from nlblocks.parity.capturing import capture as capture_model
 
-    Capture.check_path(out)
     if like is not None:
         refuse_options(ctx, "--like gives the inputs, weights and seed", "inputs", "seed", "keep_weights", "target")
+        refuse_overwriting(out, like)
     elif rename:
         raise InputError("--rename pairs a model with a capture; give the capture with --like")
     elif not inputs:
@@ -161,6 +157,27 @@ def loaded(text: str, say: Callable[[str], None]) -> Any:
 
 def _is_capture(text: str) -> bool:
     return text.endswith(".safetensors") or (":" not in text and not text.endswith(ONNX) and Path(text).is_file())
+
+
+def _refuse_checkpoints(left: str, right: str) -> None:
+    """Files of weights are not compared: they hold no program."""
+    from nlblocks.parity.capturing import Capture
+
+    files = [text for text in (left, right) if _is_capture(text) and Path(text).is_file()]
+    if any(Capture.is_at(Path(text)) for text in files):
+        return  # beside a capture the other is said to be none
+    found = [text for text in files if is_checkpoint(Path(text))]
+    if len(found) == 2:
+        raise InputError(
+            f"{left} and {right} are checkpoints, weights without the program that uses them; give the models that "
+            "load them, package.module:name; nlblocks inspect shows what is in each, and nlblocks convert --like what "
+            "two models compute with one"
+        )
+    for text in found:
+        raise InputError(
+            f"{text} is a checkpoint, weights without the program that uses them; give the model that loads it, "
+            "package.module:name"
+        )
 
 
 def _captures(

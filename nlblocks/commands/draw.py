@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from nlblocks.catalogue import entry
-from nlblocks.commands.options import shape_from_text, spec_from_options
-from nlblocks.errors import InputError
+from nlblocks.commands.options import OutputFile, shape_from_text, spec_from_options
 from nlblocks.weights.files.atomic import replacing
 
 
@@ -16,7 +15,7 @@ from nlblocks.weights.files.atomic import replacing
 @click.argument("kind")
 @click.option("--input", "input_shape", help="Input shape, e.g. 2,64,56,56; default: the spec's example.")
 @click.option("--backend", help="The framework that runs the block; default: one that is installed.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The drawing, .svg.")
+@click.option("--out", required=True, type=OutputFile(".svg"), help="The drawing, .svg.")
 @click.pass_context
 def draw(ctx: click.Context, kind: str, input_shape: str | None, backend: str | None, out: Path) -> None:
     """Draw a block: the flow of its tensors with letters and numbers, and what its relations relate.
@@ -27,8 +26,6 @@ def draw(ctx: click.Context, kind: str, input_shape: str | None, backend: str | 
     nlblocks draw non_local --out non_local.svg
     nlblocks draw non_local --in-channels 64 --mode dot_product --input 1,64,56,56 --out dot_product.svg
     """
-    if out.suffix.lower() != ".svg":
-        raise InputError(f"--out {out} must end in .svg")
     spec = spec_from_options(kind, ctx.args) if ctx.args else entry(kind).example
     shape = None if input_shape is None else shape_from_text(input_shape)
     from nlblocks.drawing import draw as drawing_of  # here: the other commands need no lab

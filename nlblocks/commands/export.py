@@ -12,15 +12,15 @@ import click
 from nlblocks.backend import VARIABLE, installed
 from nlblocks.catalogue import entry
 from nlblocks.commands.models import load_inputs, load_model
-from nlblocks.commands.options import refuse_options, spec_from_file, spec_from_options
-from nlblocks.errors import InputError
+from nlblocks.commands.options import OutputFile, refuse_options, spec_from_file, spec_from_options
+from nlblocks.errors import InputError, meant
 from nlblocks.loading import load
-from nlblocks.specs import kinds
+from nlblocks.specs.base import block_types, kinds
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.argument("source")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=OutputFile())
 @click.option("--backend", type=click.Choice(["torch", "paddle"]), help="Which exports a block; default: as installed.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @click.option(
@@ -66,7 +66,8 @@ def export(
 
 def _source(text: str, backend: str | None, arguments: Sequence[str], seed: int) -> Any:
     """What is exported: a spec, a block with its weights, or a model."""
-    if text in kinds():
+    names = (*block_types(), *kinds())
+    if text in names:
         return spec_from_options(text, arguments) if arguments else entry(text).example
     known = Path(text).is_file() or text.endswith(".json") or ":" in text
     if arguments and known:
@@ -77,4 +78,7 @@ def _source(text: str, backend: str | None, arguments: Sequence[str], seed: int)
         return load(text, backend or os.environ.get(VARIABLE) or installed()[0])
     if ":" in text:
         return load_model(text)
-    raise InputError(f"{text} is no kind of block, no file and no package.module:name; nlblocks list shows the kinds")
+    raise InputError(
+        f"{text} is no kind of block, no file and no package.module:name; nlblocks list shows the kinds"
+        f"{meant(text, names)}"
+    )

@@ -17,7 +17,7 @@ from rich.table import Table
 from nlblocks.catalogue import dialect_rows
 from nlblocks.commands.like import by_pairing, said
 from nlblocks.commands.models import ONNX
-from nlblocks.commands.options import Framework, spec_from_options
+from nlblocks.commands.options import Framework, OutputFile, refuse_fields, refuse_overwriting, spec_from_options
 from nlblocks.conventions import conventions_of, frameworks
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape, spec_from_dict
@@ -90,7 +90,7 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.argument("source", type=click.Path(path_type=Path))
-@click.argument("destination", type=click.Path(path_type=Path))
+@click.argument("destination", type=OutputFile())
 @click.option("--to", "to", type=Framework("safetensors"), help="Default: by the name.")
 @click.option("--from", "from_", type=Framework(), help="Whose layout SOURCE has; default: by its format.")
 @KEY
@@ -136,10 +136,13 @@ def convert(
     nlblocks convert net.pth net.pdparams --optimiser
     nlblocks convert net.pth net.pdparams --like pkg:torch_net pkg:paddle_net --input 2,3,224,224
     """
-    if kind is None and ctx.args:
-        raise InputError(f"unknown option {' '.join(ctx.args)!r}; a block's fields need --kind")
-    checkpoint = _opened(source, key)
+    if kind is None:
+        refuse_fields(ctx)
     kind_written = format_of(destination)
+    if like is None and to is not None and kind_written not in ("safetensors", to):
+        raise InputError(f"{destination}: --to {to} does not write a {destination.suffix} file; change its name")
+    refuse_overwriting(destination, source, *([names] if names else ()))
+    checkpoint = _opened(source, key)
     shard_bytes = None if shard_size is None else _bytes(shard_size)
     tensors: Mapping[str, Tensor] = checkpoint.tensors
     kept: Carried | None = None
@@ -149,8 +152,6 @@ def convert(
     elif inputs:
         raise InputError("--input is what the models of --like are run on; without --like leave it out")
     else:
-        if to is not None and kind_written not in ("safetensors", to):
-            raise InputError(f"{destination}: --to {to} does not write a {destination.suffix} file; change its name")
         found, target = None, to if to in frameworks() else LAYOUTS[kind_written]
         options = Options(
             source=from_ or "", target=target,

@@ -13,7 +13,7 @@ from nlblocks.backend import VARIABLE, installed
 from nlblocks.commands.compare import progress
 from nlblocks.commands.files import human
 from nlblocks.commands.models import load_model
-from nlblocks.commands.options import refuse_options, spec_from_options
+from nlblocks.commands.options import OutputFolder, refuse_fields, refuse_options, spec_from_options
 from nlblocks.errors import InputError
 from nlblocks.loading import load
 from nlblocks.specs.base import BlockSpec
@@ -31,9 +31,7 @@ from nlblocks.weights.files import open_checkpoint
 @click.option("--channels", type=int, help="1 (grey) or 3 (RGB); default: the spec's, or as the image is.")
 @click.option("--mean", help="Of (x - mean) / std, x in [0, 1]: one number or one each; default: 0, or as in training.")
 @click.option("--std", help="Likewise; default: 1, or as in training.")
-@click.option(
-    "--out", default="maps", show_default=True, type=click.Path(path_type=Path), help="The folder to write to."
-)
+@click.option("--out", default="maps", show_default=True, type=OutputFolder(), help="The folder to write to.")
 @click.option(
     "--backend", help="Of a checkpoint: torch, paddle or reference; default: NLBLOCKS_BACKEND, or the first installed."
 )
@@ -60,8 +58,8 @@ def maps(
     """
     from nlblocks.maps import draw, read_images  # here: the other commands draw nothing
 
-    if kind is None and ctx.args:
-        raise InputError(f"unknown option {' '.join(ctx.args)!r}; a block's fields need --kind")
+    if kind is None:
+        refuse_fields(ctx)
     if not images:
         raise InputError("--image is missing: give one, or several")
     pixels = [(y, x) for y, x in (_numbers("--query", text, 2, 2, whole=True) for text in queries)]

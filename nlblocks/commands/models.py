@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ import numpy as np
 from nlblocks.backend import prepare_frameworks
 from nlblocks.blame import said
 from nlblocks.commands.options import shape_from_text
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, meant
+from nlblocks.weights.files import open_checkpoint
+from nlblocks.weights.files.parts import SeveralSets
 
 ONNX = ".onnx"
 """How the name of a file ends that is a model."""
@@ -62,6 +65,17 @@ def _check(model: Any) -> None:
     Subject.check(model)
 
 
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file holds weights, in any format that is read."""
+    try:
+        open_checkpoint(path)
+    except SeveralSets:
+        return True
+    except InputError:
+        return False
+    return True
+
+
 def load_object(text: str, noun: str) -> Any:
     """What a module of the user's names."""
     module_name, colon, name = text.partition(":")
@@ -79,7 +93,8 @@ def load_object(text: str, noun: str) -> Any:
         raise InputError(f"cannot import {module_name}: {said(error)}") from None
     for part in name.split("."):
         if not hasattr(found, part):
-            raise InputError(f"{module_name} has no {name}; {WHAT}")
+            names = [other for other in vars(found) if not other.startswith("_")] if hasattr(found, "__dict__") else []
+            raise InputError(f"{module_name} has no {name}; {WHAT}{meant(part, names)}")
         found = getattr(found, part)
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
@@ -11,9 +11,57 @@ import click
 from click.core import ParameterSource
 
 from nlblocks.conventions import frameworks
-from nlblocks.errors import InputError
-from nlblocks.specs.base import BlockSpec, is_text, kinds_that_fit, spec_from_dict, spec_type
+from nlblocks.errors import InputError, meant, nearest
+from nlblocks.specs.base import (
+    BlockSpec,
+    block_types,
+    is_text,
+    kinds,
+    kinds_that_fit,
+    spec_from_dict,
+    spec_type,
+)
 from nlblocks.specs.reading import from_json, spec_in_file
+from nlblocks.weights.files.atomic import check_file, check_folder, same_file
+
+
+class OutputFile(click.Path):
+    """A file to write. What is in its way is said before anything is done, in the words that the library has for it."""
+
+    def __init__(self, *endings: str) -> None:
+        super().__init__(path_type=Path)
+        self.endings = endings
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = super().convert(value, param, ctx)
+        try:
+            self.check(path)
+        except InputError as error:
+            option = f"{param.opts[0]} " if isinstance(param, click.Option) else ""
+            raise InputError(f"{option}{error}") from None
+        return path
+
+    def check(self, path: Path) -> None:
+        """Raise InputError for a file that could not be written."""
+        check_file(path, *self.endings)
+
+
+class OutputFolder(OutputFile):
+    """A folder to write into, likewise; it need not be there."""
+
+    def check(self, path: Path) -> None:
+        """Raise InputError for a folder that could not be made or written to."""
+        check_folder(path)
+
+
+def refuse_overwriting(out: Path, *read: str | Path) -> None:
+    """Refuse to write what is read over itself: the same file by another path, or a link to it, is the same file."""
+    for source in read:
+        if same_file(out, Path(source)):
+            which = "the source" if str(out) == str(source) else f"the source {source} by another name"
+            raise InputError(f"{out} is {which}; write to another file")
+        if out.exists() and Path(source).is_dir() and Path(source).resolve() in out.resolve().parents:
+            raise InputError(f"{out} lies in the source {source}; write to another file")
 
 
 class Framework(click.ParamType):  # type: ignore[type-arg]  # not generic in older versions of click
@@ -63,9 +111,36 @@ def spec_from_options(kind: str, arguments: Sequence[str]) -> BlockSpec:
     if words:
         raise InputError(f"expected a field such as --in-channels 64, received {words[0]!r}")
     types = get_type_hints(spec_type(kind))
+    _refuse_misspelt_options(kind, [name for name in texts if name not in types], types)
     values = {name: value_of(text, types.get(name)) for name, text in texts.items()}
     spec: BlockSpec = spec_from_dict({"kind": kind, **values})
     return spec
+
+
+def refuse_fields(ctx: click.Context) -> None:
+    """What is left of the command line, where no kind is given whose fields these could be."""
+    for word in ctx.args[:1]:
+        kind = nearest(word, (*block_types(), *kinds()))
+        plain = f"; did you mean --kind {kind}?" if kind and any(p.name == "kind" for p in ctx.command.params) else ""
+        hint = meant(word, _options(ctx)) if word.startswith("-") else plain
+        raise InputError(
+            f"unknown option {' '.join(ctx.args)!r}: it is no option of {ctx.command.name}; fields of a spec need "
+            f"--kind before them{hint}"
+        )
+
+
+def _refuse_misspelt_options(kind: str, unknown: Sequence[str], fields: Collection[str]) -> None:
+    """Among a kind's fields an option of the command that is misspelt is no field, and is not said to be one."""
+    ctx = click.get_current_context(silent=True)
+    for name in unknown if ctx is not None else ():
+        option = nearest(name, _options(ctx))
+        if option and not nearest(name, fields):
+            raise InputError(f"--{name} is no field of {kind} and no option; did you mean {option}?")
+
+
+def _options(ctx: click.Context) -> list[str]:
+    """The options of a command, as they are typed."""
+    return [name for param in ctx.command.params if isinstance(param, click.Option) for name in param.opts]
 
 
 def spec_from_file(path: Path) -> BlockSpec:
@@ -106,4 +181,4 @@ def value_of(text: str, annotation: Any) -> Any:
     try:
         return from_json(f"[{text}]" if listed else text)
     except json.JSONDecodeError:
-        return {"kind": text} if text in kinds_that_fit(annotation) else text
+        return {"kind": text} if nearest(text, kinds_that_fit(annotation)) else text  # which says what it may be

@@ -8,12 +8,13 @@ import click
 from rich.console import Console
 
 from nlblocks.commands.compare import progress
+from nlblocks.commands.options import OutputFile, OutputFolder
 from nlblocks.errors import InputError
 
 
 @click.command()
 @click.argument("entry")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=OutputFolder())
 @click.option(
     "--path", "paths", multiple=True, help="A folder that sources lie in; only what is under these is ported."
 )
@@ -25,8 +26,8 @@ from nlblocks.errors import InputError
 @click.option("--weights", multiple=True, help="Weights of the Paddle model, in any format that is read.")
 @click.option("--setup", help="A Python file that is run first: stand-ins for what is not installed.")
 @click.option("--entry", "others", multiple=True, metavar="MODULE:NAME", help="A further model to port with it.")
-@click.option("--report", "report_file", type=click.Path(path_type=Path), help="Write the report: .html or .json.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report as JSON.")
+@click.option("--report", "report_file", type=OutputFile(".html", ".json"), help="Write the report: .html or .json.")
+@click.option("--json", "json_file", type=OutputFile(), help="Write the report as JSON.")
 @click.pass_context
 def port(
     ctx: click.Context, entry: str, out: Path, paths: tuple[str, ...], kwargs: str, inputs: tuple[str, ...],
@@ -51,11 +52,6 @@ def port(
     from nlblocks.port import PortReport
     from nlblocks.port import port as port_model
 
-    for file in (report_file, json_file):
-        if file is not None and not file.resolve().parent.is_dir():
-            raise InputError(f"{file} lies in no folder; make {file.resolve().parent} first")
-    if report_file is not None and report_file.suffix not in (".html", ".json"):
-        raise InputError(f"--report {report_file} must end in .html or .json")
     with progress() as say:
         report: PortReport = port_model(
             [entry, *others], out, path=paths, kwargs=kwargs, inputs=inputs, weights=weights, setup=setup, progress=say

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 import click
 from rich.table import Table
 
-from nlblocks.backend import installed
+from nlblocks.backend import installed, row_of
 from nlblocks.commands.catalogue import terminal
-from nlblocks.commands.options import fields_among, refuse_options
+from nlblocks.commands.options import OutputFolder, fields_among, refuse_options
 from nlblocks.commands.overrides import overridden
 from nlblocks.errors import InputError
 from nlblocks.training.data import Batches, read_data
@@ -28,7 +28,7 @@ from nlblocks.training.runs import Plan, RunFolder, StudyFolder
 @click.option("--backend", help="torch, paddle, or both; default: those that are installed.")
 @click.option("--variant", "variants", multiple=True, help="Train this model of the recipe only; repeatable.")
 @click.option("--data", "images", type=click.Path(path_type=Path), help="Where the images lie.")
-@click.option("--output", type=click.Path(path_type=Path), help="Folder for the runs; what is there goes on.")
+@click.option("--output", type=OutputFolder(), help="Folder for the runs; what is there goes on.")
 @click.option(
     "--continue-from", "source", type=click.Path(path_type=Path), metavar="RUN",
     help="Go on where a run's folder stands, perhaps in the other framework; its recipe is taken.",
@@ -129,6 +129,8 @@ def _backends(text: str | None) -> tuple[str, ...]:
             raise InputError('training needs torch or paddle; install one with: pip install "nlblocks[torch]"')
         return found
     named = both if text == "both" else (text,)
+    for name in named:
+        row_of(name)
     missing = [name for name in named if name not in installed()]
     if missing:
         raise InputError(

@@ -7,7 +7,6 @@ import math
 import os
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,7 +16,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from nlblocks import backend as backends_module
-from nlblocks.commands.options import refuse_options, shape_from_text, spec_from_file, spec_from_options
+from nlblocks.commands.options import (
+    OutputFile,
+    refuse_fields,
+    refuse_options,
+    refuse_overwriting,
+    shape_from_text,
+    spec_from_file,
+    spec_from_options,
+)
 from nlblocks.commands.witness import verify_files
 from nlblocks.errors import InputError
 from nlblocks.numerics import tolerance
@@ -25,6 +32,7 @@ from nlblocks.proof import Report, all_agree
 from nlblocks.proof import verify as verify_spec
 from nlblocks.specs.base import BlockSpec, describe
 from nlblocks.statuses import Status
+from nlblocks.weights.files.atomic import replacing
 
 HEADINGS = {
     "output": "forward", "attention": "map", "grad_input": "grad\ninput", "grad_params": "grad\nparam",
@@ -51,14 +59,11 @@ CAPTION = (
     "--onnx", "files", is_flag=True, help="Verify the ONNX files that torch and Paddle export, instead of the modules."
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the random weights and inputs.")
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), default=Path("nlblocks-verify.json"), show_default=True,
-    help="Where every comparison is written.",
-)  # fmt: skip
+@click.option("--json", "json_file", type=OutputFile(), help="Write every comparison to this file.")
 @click.pass_context
 def verify(
     ctx: click.Context, kind: str | None, spec_file: Path | None, input_shape: str | None, backends: str | None,
-    files: bool, seed: int, json_file: Path,
+    files: bool, seed: int, json_file: Path | None,
 ) -> None:  # fmt: skip
     """Prove that the backends agree, or name the first place where they differ (exit status 1).
 
@@ -68,13 +73,14 @@ def verify(
     nlblocks verify --spec block.json --input 2,64,14,14
     nlblocks verify --onnx                                   the catalogue's ONNX files, by a third witness
     """
-    specs = _specs(kind, spec_file, ctx.args)
+    specs = _specs(ctx, kind, spec_file)
     if input_shape is not None and len(specs) > 1:
         raise InputError("--input needs one spec: give --kind or --spec")
     shape = None if input_shape is None else shape_from_text(input_shape)
     # One thread makes rounding repeatable, and small tensors faster; the frameworks read this when first imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    _check_writable(json_file)
+    if json_file is not None and spec_file is not None:
+        refuse_overwriting(json_file, spec_file)
     names = None if backends is None else [name.strip() for name in backends.split(",") if name.strip()]
     if files:
         refuse_options(ctx, "files are verified on the spec's example", "input_shape")
@@ -97,25 +103,33 @@ def verify(
     seconds = time.perf_counter() - start
     versions = _versions(dict.fromkeys(name for report in reports for name in report.backends))
     agree = all_agree(reports)
-    _write(json_file, {"agree": agree, "seconds": seconds, "versions": versions,
-                       "reports": [report.to_dict() for report in reports]})  # fmt: skip
+    if json_file is not None:
+        data = {"agree": agree, "seconds": seconds, "versions": versions, "reports": [r.to_dict() for r in reports]}
+        with replacing(json_file) as file:
+            file.write(json.dumps(data, allow_nan=True).encode())  # an indent costs ten times as long
+    _print(console, reports, backends_module.rows() if names is None else ())
+    total = sum(len(report.checks) for report in reports)
+    failed = sum(len(report.failures) for report in reports)
+    verdict = "[bold green]identical[/]" if agree else f"[bold red]DIFFERENT in {failed}[/]"
+    everything = "" if json_file is None else f" Everything: {json_file}"
+    found = ", ".join(f"{name} {number}".strip() for name, number in versions.items())
+    console.print(
+        f"{len(reports)} specs, {total} comparisons: {verdict}. {found}. {seconds:.1f} s.{everything}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    ctx.exit(Status.SAME if agree else Status.DIFFERENT)
+
+
+def _print(console: Console, reports: Sequence[Report], asked: Iterable[str]) -> None:
+    """The table, each report that is false, and what a backend that was asked for all has not."""
     console.print(table(reports))
     for report in reports:
         if not report:
             console.print(f"[bold red]✗[/] {report}", highlight=False, soft_wrap=True)
-    for name in backends_module.rows() if names is None else ():
+    for name in asked:
         lacking = dict.fromkeys(type(report.spec).__name__ for report in reports if name not in report.backends)
         if lacking:
             console.print(f"{name} has no {', '.join(lacking)}: left out there", highlight=False, soft_wrap=True)
-    total = sum(len(report.checks) for report in reports)
-    failed = sum(len(report.failures) for report in reports)
-    verdict = "[bold green]identical[/]" if agree else f"[bold red]DIFFERENT in {failed}[/]"
-    found = ", ".join(f"{name} {number}".strip() for name, number in versions.items())
-    console.print(
-        f"{len(reports)} specs, {total} comparisons: {verdict}. {found}. {seconds:.1f} s. Everything: {json_file}",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
-    ctx.exit(Status.SAME if agree else Status.DIFFERENT)
 
 
 def table(reports: Sequence[Report]) -> Table:
@@ -152,13 +166,12 @@ def _cell(value: float | None, form: str, failed: bool) -> str:
     return f"[bold red]{form.format(value)}[/]" if failed else f"[green]{form.format(value)}[/]"
 
 
-def _specs(kind: str | None, spec_file: Path | None, arguments: Sequence[str]) -> list[BlockSpec]:
+def _specs(ctx: click.Context, kind: str | None, spec_file: Path | None) -> list[BlockSpec]:
     if kind is not None and spec_file is not None:
         raise InputError("give --kind or --spec, not both")
     if kind is not None:
-        return [spec_from_options(kind, arguments)]
-    if arguments:
-        raise InputError(f"{arguments[0]} is no option of verify; fields of a spec need --kind before them")
+        return [spec_from_options(kind, ctx.args)]
+    refuse_fields(ctx)
     if spec_file is not None:
         return [spec_from_file(spec_file)]
     from nlblocks.specs.catalogue import EXAMPLES
@@ -176,21 +189,3 @@ def _versions(names: Iterable[str]) -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = ""
     return found
-
-
-def _check_writable(path: Path) -> None:
-    if path.is_dir() or any(folder.is_file() for folder in path.parents):
-        raise InputError(f"cannot write {path}: a folder is there, or a file is in its path")
-
-
-def _write(path: Path, data: object) -> None:
-    """Write JSON whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(data, allow_nan=True), encoding="utf-8")  # an indent costs ten times as long
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise InputError(f"cannot write {path}: {error.strerror}") from None

@@ -43,8 +43,8 @@ def cache_folder() -> Path | None:
         return None
 
 
-def verify_files(specs: Sequence[BlockSpec], frameworks: Sequence[str], seed: int, json_file: Path) -> Status:
-    """Hear what everybody says of every spec, print a table, and write it all down."""
+def verify_files(specs: Sequence[BlockSpec], frameworks: Sequence[str], seed: int, json_file: Path | None) -> Status:
+    """Hear what everybody says of every spec, print a table, and write it all down where that is asked for."""
     os.environ.setdefault("GLOG_minloglevel", "2")  # Paddle's, read when it is imported: it says what it does
     from nlblocks.exchange.witness import hear  # here: nothing else needs onnx
 
@@ -62,18 +62,19 @@ def verify_files(specs: Sequence[BlockSpec], frameworks: Sequence[str], seed: in
             progress.advance(task)
     seconds, said = time.perf_counter() - start, [each for heard in found for each in heard]
     failed = [each for each in said if not each]
-    json_file.parent.mkdir(parents=True, exist_ok=True)
-    write_json(json_file, {"agree": not failed, "seconds": seconds, "files": [each.to_dict() for each in said]})
+    if json_file is not None:
+        write_json(json_file, {"agree": not failed, "seconds": seconds, "files": [each.to_dict() for each in said]})
     console.print(_table(found, frameworks))
     for each in failed:
         console.print(f"[bold red]✗[/] {each}", highlight=False, soft_wrap=True)
     for note in dict.fromkeys(f"{describe(each.spec)}, {each.framework}: {n}" for each in said for n in each.notes):
         console.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
     verdict = f"[bold red]DIFFERENT in {len(failed)}[/]" if failed else "[bold green]the same[/]"
+    everything = "" if json_file is None else f" Everything: {json_file}"
     kept = sum(each.kept for each in said)
     console.print(
         f"{len(specs)} specs, {len(said)} files of {', '.join(frameworks)}: {verdict}. {seconds:.1f} s; {kept} of the "
-        f"files as they were found before. Everything: {json_file}", highlight=False, soft_wrap=True,
+        f"files as they were found before.{everything}", highlight=False, soft_wrap=True,
     )  # fmt: skip
     return Status.DIFFERENT if failed else Status.SAME
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +36,24 @@ class Job:
     ) -> Job:  # fmt: skip
         """Check everything that can be checked before a framework is imported. Raises InputError."""
         for entry in entries:
+            if ".py:" in entry:
+                file, _, name = entry.rpartition(".py:")
+                dotted = file.strip("./").replace("/", ".")
+                raise InputError(f"{entry!r} is a path; write {dotted}:{name}, and --path FOLDER, where it starts")
             if not NAME.fullmatch(entry):
                 raise InputError(f"{entry!r} is no entry: write MODULE:NAME, e.g. package.module:Net")
         paths = tuple(str(Path(one).resolve()) for one in path or ["."])
         for given, folder in zip(path, paths, strict=False):
             if not Path(folder).is_dir():
                 raise InputError(f"--path {given} is no folder; give the folder that the package lies in")
+        for entry in entries if not setup else ():  # which may make modules of its own
+            top = entry.partition(":")[0].partition(".")[0]
+            if PathFinder.find_spec(top, [*paths, *sys.path]) is None:
+                there = ", ".join(map(str, path or ["."]))
+                raise InputError(
+                    f"cannot import {entry.partition(':')[0]}: ModuleNotFoundError: No module named {top!r} in "
+                    f"{there}; say where it lies with --path"
+                )
         target = Path(out)
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise InputError(f"{out} is not empty; give a folder that is empty or not there yet")

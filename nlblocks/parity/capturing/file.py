@@ -26,12 +26,13 @@ from nlblocks.parity.judging import Side, pass_name
 from nlblocks.parity.running import History
 from nlblocks.parity.tracing import Trace, vocabulary
 from nlblocks.weights.files import in_memory
-from nlblocks.weights.files.atomic import replacing
+from nlblocks.weights.files.atomic import check_file, replacing
 from nlblocks.weights.files.dtypes import of_array
 from nlblocks.weights.files.safetensors_file import write_with
 from nlblocks.weights.files.sink import Sink
 
-FORMAT = "nlblocks.capture.3"
+FAMILY = "nlblocks.capture."
+FORMAT = f"{FAMILY}3"
 READ = ("nlblocks.capture.2", FORMAT)
 """What can be read. Version 2 lacks the structure, all of training in float32, the values on the way in float32, and
 the steps of training that nobody asked for."""
@@ -122,7 +123,7 @@ class Capture:
     def save(self, path: str | Path) -> None:
         """Write the file, whole or not at all."""
         target = file_path(path)
-        self.check_path(target)
+        check_file(target, ".safetensors")
         tensors = {f"input/{i}": array for i, array in enumerate(self.inputs)}
         tensors |= {f"state/{name}": array for name, array in self.state.items()}
         meta: dict[str, Any] = {
@@ -160,14 +161,15 @@ class Capture:
             write_with(sink, {name: in_memory(a, of_array(a)) for name, a in tensors.items()}, notes)
 
     @staticmethod
-    def check_path(path: Path) -> None:
-        """Raise InputError for a file that a capture cannot be written to."""
-        if path.suffix != ".safetensors":
-            raise InputError(f"capture {path} must end in .safetensors")
-        if path.is_dir():
-            raise InputError(f"capture {path} is a folder; give a file")
-        if not path.parent.is_dir():
-            raise InputError(f"capture {path}: there is no folder {path.parent}; make it first")
+    def is_at(path: Path) -> bool:
+        """Whether a file is a capture, of any version, by what it says of itself."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(str(path), framework="numpy") as file:
+                return (file.metadata() or {}).get("format", "").startswith(FAMILY)
+        except (SafetensorError, OSError):
+            return False
 
 
 def load_capture(path: str | Path) -> Capture:
@@ -181,7 +183,7 @@ def load_capture(path: str | Path) -> Capture:
         with safe_open(str(target), framework="numpy") as file:
             metadata = file.metadata() or {}
             written = metadata.get("format", "")
-            if written not in READ and written.startswith(FORMAT.rstrip("0123456789")):
+            if written not in READ and written.startswith(FAMILY):
                 raise InputError(
                     f"{target} was written by another version of nlblocks ({written}; this one reads "
                     f"{' and '.join(READ)}); capture the run again with this version"

@@ -2,6 +2,6 @@
 
 from nlblocks.parity.rendering import elements
 from nlblocks.parity.rendering.html import lab_cards
-from nlblocks.parity.rendering.report import LabReport, check_report_path
+from nlblocks.parity.rendering.report import LabReport
 
-__all__ = ["LabReport", "check_report_path", "elements", "lab_cards"]
+__all__ = ["LabReport", "elements", "lab_cards"]

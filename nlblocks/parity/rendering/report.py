@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlblocks.errors import InputError, file_path
+from nlblocks.errors import file_path
 from nlblocks.parity.findings import ReportData
 from nlblocks.parity.rendering.html import page
 from nlblocks.parity.rendering.text import text
-from nlblocks.weights.files.atomic import replacing, write_json
+from nlblocks.weights.files.atomic import check_file, replacing, write_json
+
+ENDINGS = (".html", ".json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,20 +24,10 @@ class LabReport(ReportData):
     def save(self, path: str | Path) -> None:
         """Write ``.html`` (one self-contained page) or ``.json``, whole or not at all."""
         target = file_path(path)
-        check_report_path(target)
-        if target.suffix == ".html":
+        check_file(target, *ENDINGS)
+        if target.suffix.lower() == ".html":
             content = page(self.to_dict(), str(self))
             with replacing(target) as file:
                 file.write(content.encode(errors="backslashreplace"))
         else:
             write_json(target, self.to_dict())
-
-
-def check_report_path(path: Path) -> None:
-    """Raise InputError for a file that a report cannot be written to."""
-    if path.suffix not in (".html", ".json"):
-        raise InputError(f"report {path} must end in .html or .json")
-    if path.is_dir():
-        raise InputError(f"report {path} is a folder; give a file")
-    if not path.parent.is_dir():
-        raise InputError(f"report {path}: there is no folder {path.parent}; make it first")

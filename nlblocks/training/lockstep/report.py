@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nlblocks.errors import InputError, file_path
+from nlblocks.errors import file_path
 from nlblocks.numerics import Comparison
 from nlblocks.parity.rendering import LabReport
-from nlblocks.weights.files.atomic import write_json
+from nlblocks.weights.files.atomic import check_file, write_json
 
 SHOWN = 4
 """Names that a line of text lists; the JSON has all of them."""
@@ -126,8 +126,7 @@ class LockstepReport:
     def save(self, path: str | Path) -> None:
         """Write ``.json``, whole or not at all."""
         target = file_path(path)
-        if target.suffix != ".json":
-            raise InputError(f"report {target} must end in .json")
+        check_file(target, ".json")
         write_json(target, self.to_dict())
 
 
