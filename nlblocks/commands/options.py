@@ -33,7 +33,7 @@ class OutputFile(click.Path):
         self.endings = endings
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        path = super().convert(value, param, ctx)
+        path = Path(str(super().convert(value, param, ctx)))
         try:
             self.check(path)
         except InputError as error:
@@ -132,8 +132,9 @@ def refuse_fields(ctx: click.Context) -> None:
 def _refuse_misspelt_options(kind: str, unknown: Sequence[str], fields: Collection[str]) -> None:
     """Among a kind's fields an option of the command that is misspelt is no field, and is not said to be one."""
     ctx = click.get_current_context(silent=True)
-    for name in unknown if ctx is not None else ():
-        option = nearest(name, _options(ctx))
+    options = [] if ctx is None else _options(ctx)
+    for name in unknown:
+        option = nearest(name, options)
         if option and not nearest(name, fields):
             raise InputError(f"--{name} is no field of {kind} and no option; did you mean {option}?")
 
