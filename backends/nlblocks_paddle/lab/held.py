@@ -20,6 +20,7 @@ from nlblocks.backend import Array
 from nlblocks.parity.recording import Held
 from nlblocks_paddle.lab import places as read
 from nlblocks_paddle.lab.calls import SIXTH
+from nlblocks_paddle.lab.held_functions import FUNCTIONS
 
 Kernel = Callable[..., Any]
 Rule = Callable[..., "Tensor | None"]
@@ -32,6 +33,8 @@ METHODS = {"__pow__": "C.pow"}
 def exact(name: str, function: Kernel, held: Held) -> Kernel:
     """What runs in place of a function of Paddle: the function itself, where it holds no constant as float32."""
     kind, _, kernel = METHODS.get(name, name).partition(".")
+    if held.active and name in FUNCTIONS:
+        return functools.partial(FUNCTIONS[name], held, function)
     if kind != "C" or not held.active:
         return function
     if kernel == "one_hot":

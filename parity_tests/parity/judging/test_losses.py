@@ -254,3 +254,33 @@ def test_captures_know_their_targets(tmp_path: Path) -> None:
     first = load_capture(tmp_path / "left.safetensors")
     assert compare_captures(first, capture(Paddle(paddle_kl("batchmean")), like=first))
     assert not compare_captures(first, capture(Paddle(paddle_kl("mean")), like=first))
+
+
+@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_margin_that_paddle_divides_by_the_classes_in_float32(p: int, reduction: str, weighted: bool) -> None:
+    weight = np.linspace(0.5, 1.5, 5)
+
+    def right(y: Any, t: Any, margin: float = 0.7, classes: Any = weight) -> Any:
+        own = paddle.to_tensor(classes, y.dtype) if weighted else None
+        return PF.multi_margin_loss(y, t, p=p, margin=margin, weight=own, reduction=reduction)
+
+    def left(y: Any, t: Any) -> Any:
+        own = torch.tensor(weight, dtype=y.dtype) if weighted else None
+        return F.multi_margin_loss(y, t, p=p, margin=0.7, weight=own, reduction=reduction)
+
+    assert compared(left, right, CLASSES, steps=0)
+    report = compared(left, lambda y, t: right(y, t, 0.7 + 1e-5), CLASSES, steps=0)
+    assert (report.verdict, report.finding.cause) == ("different", "loss.settings"), report
+
+
+def test_an_epsilon_that_no_call_is_told_is_one_finding() -> None:
+    def left(y: Any, t: Any) -> Any:
+        return F.cosine_embedding_loss(y, y.flip(0), t)
+
+    def right(y: Any, t: Any) -> Any:
+        return PF.cosine_embedding_loss(y, y.flip(0), t)
+
+    report = compared(left, right, np.array([1, -1, 1, 1]), steps=0)
+    assert [finding.cause for finding in report.faults] == ["loss.settings"], report
