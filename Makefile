@@ -57,7 +57,8 @@ docs: $(STAMP)
 	$(BIN)/python -m docs.architecture
 	$(BIN)/python -m docs.causes
 
-# The pages as a site: open build/site/index.html, or serve the folder. A broken link or anchor is an error.
+# The pages as a site, to be opened at build/site/index.html; its search needs a server (python -m http.server -d build/site).
+# A broken link, or a page that mkdocs.yml does not place, is an error.
 site: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import re
 
 import click
@@ -17,7 +18,9 @@ UNSET = click.Option(["--none"]).default
 def _page(command: click.Command) -> click.Command:
     """A command whose help is Markdown."""
     found = copy.copy(command)
-    found.help = EXAMPLES.sub(lambda kept: f"\n```text\n{kept[1].rstrip()}\n```\n", command.help or "")
+    found.help = EXAMPLES.sub(
+        lambda kept: f"\n```text\n{kept[1].rstrip()}\n```\n", inspect.cleandoc(command.help or "")
+    )
     found.add_help_option = False
     found.params = [copy.copy(param) for param in command.params]
     for param in found.params:
@@ -31,7 +34,14 @@ def _page(command: click.Command) -> click.Command:
 def _group() -> click.Group:
     context = click.Context(commands)
     found = [(name, commands.get_command(context, name)) for name in commands.list_commands(context)]
-    return click.Group("nlblocks", {name: _page(one) for name, one in found if one is not None}, help=commands.help)
+    own = _page(commands)
+    return click.Group(
+        own.name,
+        {name: _page(one) for name, one in found if one is not None},
+        help=own.help,
+        params=own.params,
+        add_help_option=False,
+    )
 
 
 main = _group()
