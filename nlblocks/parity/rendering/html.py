@@ -37,10 +37,10 @@ def lab_cards(report: Mapping[str, Any], prefix: str = "") -> list[str]:
         picture(report["layers"], report["finding"]),
         _phases(report, prefix),
         _others(report["findings"], report["finding"], prefix),
+        explained(report["findings"], prefix),
         _pairs(report, prefix),
         _initialisers(report["initialisation"], prefix),
         _layers(report["layers"], prefix),
-        explained(report["findings"], prefix),
     ]
 
 
