@@ -104,6 +104,9 @@ class Host(Backend, Protocol):
     def hosts(self, model: Any) -> bool:
         """Whether the model is one of this framework."""
 
+    def check_open(self, model: Any) -> None:
+        """Raise InputError for a model that no block can be put into: a program that was compiled of one."""
+
     def modules(self, model: Any) -> dict[str, Any]:
         """Every module of a model under every path it has, in definition order; the model itself is ""."""
 

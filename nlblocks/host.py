@@ -20,6 +20,18 @@ from nlblocks.specs.base import BlockSpec, Shape
 Undo = Callable[[], object]
 
 
+def refuse_programs(model: Any, parts: Iterable[tuple[str, Any]], maker: Callable[[Any], str], can_not: str) -> None:
+    """Raise InputError where a model, or one of its parts, is a program that was made of a module, as ``maker`` says.
+
+    ``can_not`` is what cannot be done with it.
+    """
+    for path, part in parts:
+        made = maker(part)
+        if made:
+            which = f"{path!r} in {type(model).__name__}" if path else type(model).__name__
+            raise InputError(f"{which} is a program of {made}: {can_not}; give the module that it was made of")
+
+
 class ModuleHost(ABC):
     """The part of a backend that works on models which are not its own: a Host.
 
@@ -78,6 +90,9 @@ class ModuleHost(ABC):
 
     def hosts(self, model: Any) -> bool:
         return isinstance(model, self.module_type)
+
+    def check_open(self, model: Any) -> None:
+        return None  # any can be, unless a framework says otherwise
 
     def modules(self, model: Any) -> dict[str, Any]:
         found = {"": model}

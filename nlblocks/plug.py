@@ -154,6 +154,10 @@ def _plug(
 def _open(model: Any, function: str) -> tuple[Host, dict[str, Any]]:
     """The backend of a model's framework, and the model's modules by path."""
     host = host_of(model, function)
+    try:
+        host.check_open(model)
+    except InputError as error:
+        raise InputError(f"{function}: {error}") from None
     return host, host.modules(model)
 
 

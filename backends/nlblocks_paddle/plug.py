@@ -14,6 +14,7 @@ from nlblocks.backend import Array, mirrored
 from nlblocks.host import ModuleHost, Undo
 from nlblocks.specs.base import BlockSpec
 from nlblocks_paddle.block import Block, deferred_initialisation
+from nlblocks_paddle.compiled import refuse_program
 
 
 class PaddleHost(ModuleHost):
@@ -28,6 +29,9 @@ class PaddleHost(ModuleHost):
         nn.GroupNorm: "group_norm", nn.Bilinear: "bilinear",
         **dict.fromkeys((nn.InstanceNorm1D, nn.InstanceNorm2D, nn.InstanceNorm3D), "instance_norm"),
     }  # fmt: skip
+
+    def check_open(self, model: nn.Layer) -> None:
+        refuse_program(model, "no block can be put into it")
 
     def children(self, module: nn.Layer) -> dict[str, Any]:
         return module._sub_layers

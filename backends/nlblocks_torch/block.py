@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from nlblocks.errors import InputError
 from nlblocks.init import initial_state
 from nlblocks.specs.base import BlockSpec, options_text, resolve_spec
 from nlblocks.specs.signature import spell_block
@@ -55,7 +56,19 @@ class Block(torch.nn.Module):
 
     def check_input(self, x: torch.Tensor) -> None:
         """Raise InputError, in one line, unless the spec can process a tensor of this shape."""
+        if isinstance(x, torch.fx.Proxy):
+            raise InputError(
+                f"{type(self).__name__}: torch.fx cannot see into a block, whose way depends on its input's extents; "
+                "trace with a torch.fx.Tracer whose is_leaf_module is true of it"
+            )
         self.spec.check_input(tuple(x.shape))
+
+    def __prepare_scriptable__(self) -> Any:
+        """Refuse what torch.jit.script asks for, which it would refuse itself in forty lines."""
+        raise InputError(
+            f"{type(self).__name__}: torch.jit.script does not compile blocks, which ask their spec as they run; use "
+            "torch.jit.trace, torch.compile or torch.export"
+        )
 
     def extra_repr(self) -> str:
         return options_text(self.spec)

@@ -14,6 +14,7 @@ from nlblocks.backend import Array, mirrored
 from nlblocks.host import ModuleHost, Undo
 from nlblocks.specs.base import BlockSpec
 from nlblocks_torch.block import Block, deferred_initialisation
+from nlblocks_torch.compiled import refuse_program
 
 
 class TorchHost(ModuleHost):
@@ -28,6 +29,9 @@ class TorchHost(ModuleHost):
         nn.GroupNorm: "group_norm", nn.Bilinear: "bilinear",
         **dict.fromkeys((nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d), "instance_norm"),
     }  # fmt: skip
+
+    def check_open(self, model: nn.Module) -> None:
+        refuse_program(model, "no block can be put into it")
 
     def children(self, module: nn.Module) -> dict[str, Any]:
         return module._modules

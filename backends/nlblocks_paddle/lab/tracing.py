@@ -19,6 +19,7 @@ from paddle.autograd import PyLayer
 from nlblocks.backend import Array
 from nlblocks.parity.recording import Observer, Recurrent, Tracer
 from nlblocks.parity.tracing import vocabulary
+from nlblocks_paddle.compiled import refuse_program
 from nlblocks_paddle.lab.calls import TABLE, VARIADIC, finish
 from nlblocks_paddle.lab.interception import intercepted
 from nlblocks_paddle.layers import BatchNorm
@@ -66,6 +67,11 @@ class PaddleTracer(Tracer):
     batch_norm = BatchNorm
     lacking = LACKING
     finish = staticmethod(finish)
+
+    def owns(self, model: Any) -> bool:
+        """Whether it is a layer. Raises InputError for a program that was made of one."""
+        refuse_program(model, "it cannot be compared")
+        return super().owns(model)
 
     def modules(self, model: nn.Layer) -> dict[str, nn.Layer]:
         return dict(model.named_sublayers(include_self=True))

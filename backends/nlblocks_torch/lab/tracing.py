@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from nlblocks.backend import Array
 from nlblocks.parity.recording import Observer, Recurrent, Tracer
 from nlblocks.parity.tracing import vocabulary
+from nlblocks_torch.compiled import refuse_program
 from nlblocks_torch.lab.calls import TABLE, VARIADIC, finish
 from nlblocks_torch.lab.fused import multi_head
 from nlblocks_torch.lab.held import exact
@@ -65,6 +66,11 @@ class TorchTracer(Tracer):
     batch_norm = BatchNorm
     lacking = LACKING
     finish = staticmethod(finish)
+
+    def owns(self, model: Any) -> bool:
+        """Whether it is a module. Raises InputError for a program that was made of one."""
+        refuse_program(model, "it cannot be compared")
+        return super().owns(model)
 
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:
         return dict(model.named_modules())
