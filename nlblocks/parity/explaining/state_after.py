@@ -211,7 +211,8 @@ def _replayed(at: BufferHypothesis, estimators: tuple[str, str]) -> Iterator[Arr
 def _users(trace: Trace, name: str) -> list[Op]:
     """The batch normalisations that keep a running statistic, or the parameter operations of its layer."""
     norms = [op for op in trace.ops if op.kind == "batch_norm"]
-    named = [op for op in norms if any(trace.parameter(n) == name for n in op.inputs)]
+    own = {number for number, origin in trace.origin.items() if origin == f"parameter:{name}"}
+    named = [op for op in norms if not own.isdisjoint(op.inputs)]
     found = named or [op for op in norms if op.scope == name.rpartition(".")[0]]
     return [op for op in found if op.attrs.get("training")] or found
 
