@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -149,6 +149,16 @@ class Comparer:
             self._zeros[key], self.cancelled[key] = np.ones(a.shape, bool), measured
         return replace(found, undecided=self._jump(runs) or found.undecided) if found.undecided else found
 
+    def expect(self, pairs: Iterable[tuple[vocabulary.Key, tuple[Array, Array]]], runs: Pass) -> None:
+        """Say before what will be compared in float64, so that no floor is kept but of what needs one."""
+        if runs.dtype != "float64":
+            return
+        left = {key for key, (a, b) in pairs if not self._plain("backward", key, *_alike(a, b), runs).passed}
+        right = {("grad_params", b) for a, b in self.pairs.parameters if ("grad_params", a) in left}
+        own = left, right | {key for key in left if key[0] == "grad_input"}
+        for floors, keys in zip(self.floors, own, strict=True):
+            floors.expect(runs, (left, keys))
+
     def no_rounding(
         self, phase: Phase, key: vocabulary.Key, a: Array, b: Array, runs: Pass, *, extra: float = 0.0
     ) -> Comparison | None:
@@ -247,7 +257,7 @@ class Comparer:
     ) -> Array:  # fmt: skip
         """One side's floor of each element, in the left's layout; 0 where there is none."""
         own = (self.left, self.right)[side]
-        every = floors[side].of(own, runs, right=bool(side), nudges=nudges, constants=constants)
+        every = floors[side].of(own, runs, key, right=bool(side), nudges=nudges, constants=constants)
         sides = [self._in_left(side, place, one, key, runs, other) for place, one in enumerate(every)]
         found = [floor for floor in sides if floor is not None]
         there = [floor if where is None else floor[where] for floor in found]

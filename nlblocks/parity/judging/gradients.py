@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -37,6 +38,10 @@ def compare_gradients(comparer: Comparer, pairs: Pairing, runs: Pass, phase: Pha
     theirs = pairs.mirrored(right.grad_params, {**shapes, **left.grad_params})
     found: list[Comparison] = []
     wrong: Wrong = []
+    sent, returned = left.grad_inputs, right.grad_inputs
+    at_inputs = ((("grad_input", name), (sent[name], returned[name])) for name in sent if name in returned)
+    own = ((("grad_params", n), theirs.beside(n, value)) for n, value in left.grad_params.items() if n in theirs)
+    comparer.expect(chain(at_inputs, own), runs)
     for name in sorted(set(left.grad_inputs) | set(right.grad_inputs)):
         a, b = left.grad_inputs.get(name), right.grad_inputs.get(name)
         if a is not None and b is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from nlblocks.parity.tracing import Trace, vocabulary
 class _Known:
     """What is known of a side in the pass that is ``judged``: what it ``decided`` on what it was given, and its floors.
 
-    These are by so many ``nudges``, and by constants that move.
+    These are by so many ``nudges``, and by constants that move: of all results, or of those that are ``wanted`` (the
+    left's keys, and the side's own).
     """
 
     judged: tuple[bool, str, bool] | None = None
@@ -28,6 +29,7 @@ class _Known:
     nudged: Mapping[vocabulary.Key, Array] = field(default_factory=dict)
     constants: Mapping[vocabulary.Key, Array] | None = None
     largest: Mapping[str, float] | None = None
+    wanted: tuple[Collection[vocabulary.Key], Collection[vocabulary.Key]] | None = None
 
 
 class SideFloors:
@@ -41,15 +43,25 @@ class SideFloors:
         self.held, self._known = held, _Known()
 
     def of(
-        self, side: Side, runs: Pass, *, right: bool, nudges: int, constants: bool = True
+        self, side: Side, runs: Pass, key: vocabulary.Key, *, right: bool, nudges: int, constants: bool = True
     ) -> tuple[Mapping[vocabulary.Key, Array], ...]:
         """The floors after so many nudges of one side of a pass, and those by ``constants`` that are held as float32.
 
-        The larger of each element counts. They are kept apart: some tensors are judged by nudges alone.
+        The larger of each element counts. They are kept apart: some tensors are judged by nudges alone. Where the
+        ``key`` is none of those that were wanted, all floors are measured.
         """
-        known, decisions = self._of(runs), self.decided(side, runs, right=right) if self.held else None
-        base = runs.right if right else runs.left
-        how: dict[str, Any] = {**_how(runs, right=right), "base": base, "decisions": decisions, "backward": runs.back}
+        known = self._of(runs)
+        if known.wanted is not None and key not in known.wanted[0]:
+            self._known = known = replace(known, nudges=0, nudged={}, constants=None, wanted=None)
+        decisions = self.decided(side, runs, right=right) if self.held else None
+        base, wanted = runs.right if right else runs.left, None if known.wanted is None else known.wanted[1]
+        how: dict[str, Any] = {
+            **_how(runs, right=right),
+            "base": base,
+            "wanted": wanted,
+            "decisions": decisions,
+            "backward": runs.back,
+        }
         if known.nudges < nudges:
             trials = range(known.nudges, nudges)
             known.nudged = NoiseFloor.larger(known.nudged, side.noise(trials=trials, constants=False, **how))
@@ -59,6 +71,12 @@ class SideFloors:
         if known.constants is None:
             known.constants = side.noise(trials=(), constants=True, **how)
         return known.nudged, known.constants
+
+    def expect(self, runs: Pass, wanted: tuple[Collection[vocabulary.Key], Collection[vocabulary.Key]]) -> None:
+        """Measure no floors but of these: the left's keys, and the side's own. What is measured already stays."""
+        known = self._of(runs)
+        if not known.nudges and known.constants is None:
+            known.wanted = wanted
 
     def decided(self, side: Side, runs: Pass, *, right: bool) -> Any:
         """What the side decides in a pass, as :meth:`Side.run` takes it, on what it is given now."""

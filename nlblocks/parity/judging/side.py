@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from nlblocks.backend import Array, State
@@ -52,8 +52,11 @@ class Side(Protocol):
     def noise(
         self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int],
         given: vocabulary.Given | None = None, decisions: Any = None, constants: bool = True, backward: bool = True,
+        wanted: Collection[vocabulary.Key] | None = None,
     ) -> Mapping[vocabulary.Key, Array]:  # fmt: skip
         """Per element of ``base``, the largest change when all that goes in moves by one unit in the last place.
+
+        What is ``wanted`` of it is enough, if that is told.
 
         What stands at a threshold or a tie is held there by ``decisions``, or falls where it falls. ``constants`` that
         a framework holds as float32 move by as much as they may be off. Gradients are left out without ``backward``.

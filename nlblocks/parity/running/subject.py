@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -283,14 +283,16 @@ class Subject:
     def noise(
         self, *, training: bool, dtype: str, base: Trace, trials: Sequence[int],
         given: vocabulary.Given | None = None, decisions: Any = None, constants: bool = True, backward: bool = True,
+        wanted: Collection[vocabulary.Key] | None = None,
     ) -> dict[vocabulary.Key, Array]:  # fmt: skip
         """Per element, the largest change when all that goes in moves by one unit in the last place, in each trial.
 
         That is the inputs, the weights and the gradients of the outputs. Where the framework's kernels hold constants
         as float32, also the change when the ``constants`` are off by as much. The runs are held to the
-        ``decisions`` of an un-nudged one at thresholds and ties, or fall where they fall.
+        ``decisions`` of an un-nudged one at thresholds and ties, or fall where they fall. Of what is ``wanted`` alone,
+        if that is told.
         """
-        noise = NoiseFloor(base.results())
+        noise = NoiseFloor({key: own for key, own in base.results().items() if wanted is None or key in wanted})
 
         def moved(weight: float, **changes: Any) -> None:
             run = self._pass(
