@@ -92,7 +92,7 @@ def _check_range(spec: BlockSpec, arrays: Mapping[str, Array], dtype: str) -> No
     problems = [
         f"{name} reaches {np.abs(array).max():.3g}, past the largest {dtype}"
         for name, array in arrays.items()
-        if array.size and np.abs(array).max() > limit
+        if array.size and float(np.abs(array).max()) > limit  # NumPy would make a float16 of the limit
     ]
     if problems:
         raise InputError(f"state of {type(spec).__name__}: {'; '.join(problems)}. Nothing was loaded")
