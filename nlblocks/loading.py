@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from nlblocks.backend import Backend, DType
 from nlblocks.errors import InputError, file_path
@@ -12,7 +12,21 @@ from nlblocks.weights.files import open_checkpoint
 from nlblocks.weights.saving import built
 from nlblocks.weights.whole import load_model
 
+Model = TypeVar("Model")
 
+
+@overload
+def load(
+    path: str | Path,
+    backend: str | Backend | None = None,
+    spec: BlockSpec | None = None,
+    dialect: str | None = None,
+    key: str | None = None,
+    dtype: DType | None = None,
+    into: None = None,
+) -> Any: ...
+@overload
+def load(path: str | Path, *, key: str | None = None, into: Model) -> Model: ...
 def load(
     path: str | Path,
     backend: str | Backend | None = None,

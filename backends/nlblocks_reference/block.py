@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 
@@ -40,14 +40,22 @@ class Block:
         """The output and the attention maps; ``p`` reads weights and collects running statistics."""
         raise NotImplementedError
 
-    def train(self, mode: bool = True) -> Block:
+    def train(self, mode: bool = True) -> Self:
         self.training = mode
         return self
 
-    def eval(self) -> Block:
+    def eval(self) -> Self:
         return self.train(False)
 
+    @overload
+    def __call__(self, x: Array, return_attention: Literal[False] = False) -> Array: ...
+    @overload
+    def __call__(self, x: Array, return_attention: bool) -> Any: ...
     def __call__(self, x: Array, return_attention: bool = False) -> Any:
+        """The output, and with ``return_attention`` a pair of it and the map: a dict of maps where there are several.
+
+        x of any real dtype is computed in float64; B, C and the extents are those of the spec's docstring.
+        """
         x = np.asarray(x)
         self.spec.check_input(x.shape)
         output, maps, updates = self.evaluate(self.state, x if np.iscomplexobj(x) else x.astype(np.float64))

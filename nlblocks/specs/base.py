@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import lru_cache
 from types import UnionType
-from typing import Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
 from nlblocks.errors import InputError, known, meant, one_of
 from nlblocks.specs.layout import MapLayout
@@ -96,8 +96,7 @@ class Spec:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild a spec from :meth:`to_dict`; strict about kind, schema and keys."""
-        spec: Self = spec_from_dict(data, cls)
-        return spec
+        return spec_from_dict(data, cls)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
@@ -169,6 +168,7 @@ class BlockSpec(Spec):
 
 _REGISTRY: dict[str, type[Spec]] = {}
 S = TypeVar("S", bound=type[Spec])
+T = TypeVar("T", bound=Spec)
 
 
 def register(cls: S) -> S:
@@ -225,6 +225,10 @@ def block_types() -> dict[str, type[BlockSpec]]:
     return {cls.__name__: cls for cls in map(spec_type, kinds())}
 
 
+@overload
+def spec_from_dict(data: Mapping[str, Any], of: None = None) -> Any: ...
+@overload
+def spec_from_dict(data: Mapping[str, Any], of: type[T]) -> T: ...
 def spec_from_dict(data: Mapping[str, Any], of: type[Spec] | None = None) -> Any:
     """The spec that :meth:`Spec.to_dict` wrote: a block, or a part of one such as its BatchNorm, or one of ``of``."""
     return _spec_of(data, kinds(of or BlockSpec), strict=of is not None)

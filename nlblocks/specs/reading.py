@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Spec, spec_from_dict
 
+T = TypeVar("T", bound=Spec)
 
-def spec_in_file(path: Path, of: type[Spec]) -> Any:
+
+def spec_in_file(path: Path, of: type[T]) -> T:
     """The spec of a class in a JSON file."""
     try:
         data = from_json(path.read_text(encoding="utf-8"))

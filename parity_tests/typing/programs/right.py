@@ -39,7 +39,8 @@ layer.eval()
 y: paddle.Tensor = layer(paddle.zeros([1, 64, 8, 8]))
 formula = ref.SqueezeExcitation(in_channels=64, gate="hard_sigmoid")
 assert_type(formula.spec, specs.SqueezeExcitation)
-print(formula(np.zeros((1, 64, 3, 3))).mean())
+print(formula.eval()(np.zeros((1, 64, 3, 3))).mean())
+y_formula, a_formula = formula(np.zeros((1, 64, 3, 3)), return_attention=True)
 
 nlblocks.use("torch")
 chosen = nlblocks.SpatialGate(kernel_size=5, bias=True)
@@ -57,4 +58,7 @@ built = nlblocks.build(nlblocks.spec_from_dict({"kind": "non_local", "in_channel
 nlblocks.insert_all(model, "*", specs.NonLocal(in_channels=64), where="before", example=(1, 3, 8, 8))
 nlblocks.save(block, "block.pdparams")
 nlblocks.load("block.pdparams", backend="paddle", dtype="float32")
+assert_type(nlblocks.load("model.pth", into=model), torch.nn.Sequential)
+assert_type(nlblocks.testing.assert_parity(model, model, (1, 3, 8, 8)), LabReport)
+assert_type(nlblocks.spec_from_dict(spec.to_dict(), specs.NonLocal), specs.NonLocal)
 spec = nlblocks.dialects.get("mmcv").spec("NonLocal2d", in_channels=64)  # type: ignore[assignment]
