@@ -4,7 +4,6 @@ from typing import Any, Literal, overload
 
 from nlblocks import parity as parity
 from nlblocks import specs as specs
-from nlblocks import testing as testing
 from nlblocks.backend import Run as Run
 from nlblocks.backend import installed as installed
 from nlblocks.backend import package as package

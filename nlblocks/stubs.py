@@ -60,7 +60,7 @@ def stub_of(package: str) -> Path:
 def front() -> str:
     """``nlblocks``: its public names, and every block of whichever backend is chosen: any framework's module."""
     names = [Name(f"nlblocks.{module}", name, name) for name, module in nlblocks.HOMES.items()]
-    names += [Name("nlblocks", name, name) for name in ("parity", "specs", "testing")]
+    names += [Name("nlblocks", name, name) for name in ("parity", "specs")]
     names += [Name("typing", name) for name in ("Any", "Literal", "overload")]
     lines = [*_imports(names), "", "HOMES: dict[str, str]", "__version__: str"]
     lines += ["__all__ = [", *(f'    "{name}",' for name in sorted([*nlblocks.HOMES, "specs"])), "]"]

@@ -59,6 +59,6 @@ nlblocks.insert_all(model, "*", specs.NonLocal(in_channels=64), where="before", 
 nlblocks.save(block, "block.pdparams")
 nlblocks.load("block.pdparams", backend="paddle", dtype="float32")
 assert_type(nlblocks.load("model.pth", into=model), torch.nn.Sequential)
-assert_type(nlblocks.testing.assert_parity(model, model, (1, 3, 8, 8)), LabReport)
+assert_type(nlblocks.parity.compare(model, model, (1, 3, 8, 8)), LabReport)
 assert_type(nlblocks.spec_from_dict(spec.to_dict(), specs.NonLocal), specs.NonLocal)
 spec = nlblocks.dialects.get("mmcv").spec("NonLocal2d", in_channels=64)  # type: ignore[assignment]
