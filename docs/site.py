@@ -25,6 +25,8 @@ ELSEWHERE = {
     "README.zh-CN.md": "zh/index.md",
     "CHANGELOG.md": "changelog.md",
     ".github/CONTRIBUTING.md": "contributing.md",
+    ".github/SECURITY.md": "security.md",
+    ".github/CODE_OF_CONDUCT.md": "code_of_conduct.md",
 }
 """Pages outside docs/, and where each stands on the site; what is not there yet is left out."""
 COPIES = "files"
@@ -34,9 +36,6 @@ NAMED = re.compile(r"^(?P<text>\[[^\]]+\]): (?P<target>[^\s#]+)(?P<anchor>#\S*)?
 FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 
 
-CHINESE = "[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
-BROKEN = re.compile(rf"(?<={CHINESE})\n *(?={CHINESE})")
-"""The end of a line amid Chinese text, which a browser would show as a space."""
 ROLE = re.compile(r":(?:func|class|data|mod|meth|attr):(?=<code>|`)")
 """Sphinx's word for what a name in a docstring is; on this site it is a name."""
 
@@ -47,7 +46,7 @@ def pages() -> dict[str, str]:
 
 
 def rewritten(text: str, place: str, source: str, copied: Callable[[str], str]) -> str:
-    """A page's text with links as the site needs them, and no spaces amid Chinese.
+    """A page's text with links as the site needs them.
 
     Args:
         text: What the page says.
@@ -80,7 +79,7 @@ def rewritten(text: str, place: str, source: str, copied: Callable[[str], str]) 
         return f"{match['text']}: {target(match) or match['target']}"
 
     parts = FENCED.split(text)
-    parts[::2] = [BROKEN.sub("", NAMED.sub(named, LINK.sub(linked, part))) for part in parts[::2]]
+    parts[::2] = [NAMED.sub(named, LINK.sub(linked, part)) for part in parts[::2]]
     return "".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""What a page's text becomes on the site: links, files of the repository, Chinese lines."""
+"""What a page's text becomes on the site: links, and files of the repository."""
 
 from __future__ import annotations
 
@@ -30,8 +30,6 @@ def on_site(text: str, place: str = "guides/port.md", source: str = "docs/guides
             "```text\n[x](../../LICENSE)\n```\n[x](../files/LICENSE)",
         ),
         ("[x]: ../../LICENSE", "[x]: ../files/LICENSE"),
-        ("对齐两个\n模型，\n  梯度", "对齐两个模型，梯度"),
-        ("对齐\n\n模型\n- 一\n# 标题", "对齐\n\n模型\n- 一\n# 标题"),
     ],
 )
 def test_text_on_the_site(text: str, found: str) -> None:
