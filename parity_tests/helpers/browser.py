@@ -41,8 +41,7 @@ class Page:
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network"):
             self.call(f"{domain}.enable")
-        width, height = SIZE
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.resize(*SIZE)
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """The result of one command."""
@@ -56,6 +55,10 @@ class Page:
             if answer.get("id") == self._count:
                 assert "error" not in answer, f"{method}: {answer['error']}"
                 return dict(answer["result"])
+
+    def resize(self, width: int, height: int) -> None:
+        """Show the page on a screen of this size."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def open(self, path: Path) -> None:
         """Load a file and forget what the page before it did."""

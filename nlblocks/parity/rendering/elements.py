@@ -37,6 +37,11 @@ svg{display:block}svg text{fill:var(--soft);font-size:11px}
 .dot.shape{fill:var(--card);stroke:var(--note);stroke-width:2}
 .mark{stroke:var(--bad);stroke-dasharray:4 3}circle:hover{stroke:var(--ink);stroke-width:2}
 .legend{display:flex;gap:4px 18px;font-size:12.5px;color:var(--soft);margin-top:6px;flex-wrap:wrap}
+@media(max-width:600px){main{padding:12px 10px 40px}.card{padding:14px}
+.stack thead{display:none}.stack tr{display:flex;flex-wrap:wrap;gap:0 14px;padding:6px 0;
+border-bottom:1px solid var(--line)}
+.stack tr[hidden],.stack td:empty{display:none}.stack td{border:0;padding:1px 0;min-width:0;white-space:normal}
+.stack td.t{flex-basis:100%}.stack td[data-head]::before{content:attr(data-head) " ";color:var(--soft);font-weight:400}}
 """.strip()
 
 SCRIPT = """
@@ -92,13 +97,23 @@ def _search(name: str, rows: int) -> str:
 
 
 def table(name: str, heads: Iterable[str], rows: Iterable[Sequence[str]], kinds: str) -> str:
-    """A table that can be scrolled by keyboard; ``kinds`` has a letter a column: n does not wrap, t does."""
+    """A table that can be scrolled by keyboard; ``kinds`` has a letter a column: n does not wrap, t does.
+
+    One with text is stacked on a narrow screen: each row in a few lines, each cell behind its heading.
+    """
+    heads = list(heads)
+    said = [f' data-head="{escape(text)}"' if text and "t" in kinds else "" for text in heads]
     head = "".join(
         f'<th scope="col" class="{letter}">{escape(text)}</th>' for letter, text in zip(kinds, heads, strict=True)
     )
     body = "".join(
-        "<tr>" + "".join(f'<td class="{letter}">{cell}</td>' for letter, cell in zip(kinds, row, strict=True)) + "</tr>"
+        "<tr>"
+        + "".join(
+            f'<td class="{letter}"{about}>{cell}</td>' for letter, about, cell in zip(kinds, said, row, strict=True)
+        )
+        + "</tr>"
         for row in rows
     )
-    found = f'<table id="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    stack = ' class="stack"' if "t" in kinds else ""
+    found = f'<table id="{name}"{stack}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">{found}</div>'
