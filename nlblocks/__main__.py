@@ -3,7 +3,6 @@
 import sys
 
 from nlblocks import interrupts
-from nlblocks.statuses import Status
 
 
 def run() -> None:
@@ -13,12 +12,12 @@ def run() -> None:
         from nlblocks.cli import main
 
         main()
-    except BaseException:  # a SystemExit, by which every program ends, or Ctrl-C while the command line is imported
+    except BaseException as error:  # a SystemExit, by which every program ends, or Ctrl-C during the import above
         if not interrupts.asked():
             raise
-        if not isinstance(sys.exception(), SystemExit):
+        if not isinstance(error, SystemExit):
             print(interrupts.LINE, file=sys.stderr)
-        raise SystemExit(Status.STOPPED) from None
+        interrupts.leave()
     finally:
         interrupts.finish()
 

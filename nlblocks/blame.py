@@ -25,10 +25,10 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}{': ' if text else ''}{text}{f' ({place})' if place else ''}"
 
 
-def raised_in_user_code(error: BaseException) -> str:
-    """The same place; "" where code of the library ran after it, which may be the one to blame."""
+def raised_in_user_code(error: BaseException) -> bool:
+    """Whether no code of the library ran after the user's, which would be the one to blame."""
     whose = [frame[2] for frame in _frames(error.__traceback__) if frame[2] != "installed"]
-    return place_in_user_code(error) if whose[-1:] == ["user"] else ""
+    return whose[-1:] == ["user"]
 
 
 def _frames(traceback: TracebackType | None) -> list[tuple[str, int, str]]:

@@ -75,6 +75,8 @@ def _nowhere(number: int) -> None:
 def _by_name(letter: str) -> str:
     if letter.isascii():
         return letter
+    if "\udc80" <= letter <= "\udcff":  # a byte of a file's name that is no letter of the system's encoding
+        return f"\\x{ord(letter) - 0xDC00:02x}"
     if "\u2800" <= letter <= "\u28ff":  # the dots of a spinner
         return "."
     words = unicodedata.name(letter, "").split()

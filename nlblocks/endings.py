@@ -12,12 +12,15 @@ from contextlib import contextmanager, suppress
 import click
 
 from nlblocks import console, interrupts
-from nlblocks.blame import raised_in_user_code
+from nlblocks.blame import raised_in_user_code, said
 from nlblocks.errors import NLBlocksError, meant
 from nlblocks.statuses import Status
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What the system says where a file cannot take more."""
+
+MEMORY = re.compile("can't allocate memory|out of memory|bad_alloc|ResourceExhausted")
+"""What a RuntimeError says that is for want of memory, whichever framework raises it."""
 
 
 @contextmanager
@@ -74,7 +77,8 @@ def _ended_by(error: BaseException) -> tuple[str, Status]:
     if isinstance(error, click.ClickException):
         return f"nlblocks: {error.format_message()}", Status.REFUSED
     if isinstance(error, NLBlocksError):
-        return f"nlblocks: {error}", Status.REFUSED
+        full = getattr(error.__context__, "errno", None) in FULL  # a command has said which file it is
+        return f"nlblocks: {error}", Status.UNWRITTEN if full else Status.REFUSED
     return _by_the_system(error) or _by_the_user(error) or _internal(error)
 
 
@@ -96,15 +100,14 @@ def _by_the_system(error: BaseException) -> tuple[str, Status] | None:
     printing = error if isinstance(error, OSError) else error.__context__ if isinstance(error, SystemExit) else None
     if isinstance(printing, BrokenPipeError):  # rich leaves by a SystemExit
         return "", Status.CLOSED
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        said = str(error).strip().partition("\n")[0]
-        return f"nlblocks: out of memory{': ' if said else ''}{said}; use a smaller input or model", Status.MEMORY
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and MEMORY.search(str(error))):
+        return f"nlblocks: out of memory: {said(error)}; use a smaller input or model", Status.MEMORY
     if not isinstance(error, OSError):
         return None
     unwritten = console.failure(sys.stdout)
     if unwritten is not None and unwritten.errno == errno.EINVAL:  # a closed pipe as Windows says it
         return "", Status.CLOSED
-    if unwritten is not None or error.errno in FULL:
+    if unwritten is not None or error.errno in FULL | {errno.EIO}:  # the terminal may be gone
         what = error.filename or "the output"
         return f"nlblocks: {what} cannot be written: {(unwritten or error).strerror}", Status.UNWRITTEN
     try:
@@ -116,16 +119,12 @@ def _by_the_system(error: BaseException) -> tuple[str, Status] | None:
 
 def _by_the_user(error: BaseException) -> tuple[str, Status] | None:
     """What the user's own code raises where no command expects it."""
-    place = raised_in_user_code(error)
-    if not place:
+    if not raised_in_user_code(error):
         return None
-    said = " ".join(str(error).split())[:300]
-    return f"nlblocks: {place} raises {type(error).__name__}{': ' if said else ''}{said}; mend it there", Status.REFUSED
+    return f"nlblocks: a program that is not nlblocks' own raises {said(error)}; mend it there", Status.REFUSED
 
 
 def _internal(error: BaseException) -> tuple[str, Status]:
     from nlblocks.crash import reported  # only then
 
-    said = " ".join(str(error).split())[:300]
-    what = f"{type(error).__name__}{': ' if said else ''}{said}"
-    return f"nlblocks: internal error: {what}; {reported(error)}", Status.INTERNAL
+    return f"nlblocks: internal error: {said(error)}; {reported(error)}", Status.INTERNAL

@@ -7,12 +7,14 @@ a bare ``except`` swallows it, and Python only prints what a destructor raises.
 from __future__ import annotations
 
 import _thread
+import atexit
 import os
 import signal
 import sys
 import threading
 import time
 from types import FrameType
+from typing import NoReturn
 
 from nlblocks.statuses import Status
 
@@ -39,6 +41,16 @@ def finish() -> None:
     _asked = True
 
 
+def leave() -> NoReturn:
+    """End the process with its status, whatever stands in the way.
+
+    A program that Python ran for a binary module, and that was interrupted, would let Python end by the signal itself.
+    """
+    finish()
+    atexit._run_exitfuncs()
+    os._exit(Status.STOPPED)
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
     global _asked
     if _asked:
@@ -59,5 +71,5 @@ def _unraisable(found: sys.UnraisableHookArgs) -> None:
 
 
 def _again() -> None:
-    time.sleep(0.01)  # by then the destructor is left
+    time.sleep(0.1)  # by then the destructor is left
     _thread.interrupt_main()

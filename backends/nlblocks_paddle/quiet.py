@@ -15,6 +15,8 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from nlblocks import interrupts
+
 PADDLE = "paddle"
 LEVEL = "GLOG_minloglevel"  # read when it is imported; 2: errors alone
 
@@ -69,7 +71,8 @@ def _quiet() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except BaseException:
-        sys.stderr.write(heard.getvalue())
+        if not interrupts.asked():  # by Ctrl-C: that Paddle was not imported is as wanted
+            sys.stderr.write(heard.getvalue())
         raise
     finally:
         if level is None:

@@ -121,7 +121,7 @@ def test_names_in_a_checkpoint_print_in_any_encoding(encoding: str, tmp_path: Pa
 
 def test_a_symbol_has_one_spelling_whoever_prints_it() -> None:
     assert console.spelled("θ(x_i)·φ → 3×3 ✓ … x² Ω") == "theta(x_i)*phi -> 3x3 v ... x2 Omega"
-    assert console.spelled("│ ━ ⠋ é 模") == r"| - . e \u6a21"
+    assert console.spelled("│ ━ ⠋ é 模 \udcff") == r"| - . e \u6a21 \xff"
     assert console.spelled("plain") == "plain"
 
 
