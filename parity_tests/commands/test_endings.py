@@ -289,6 +289,7 @@ def test_no_other_place_ends_the_program() -> None:
     found = [
         f"{path.name}:{number}"
         for path in (ROOT / "nlblocks").rglob("*.py")
+        if path.name != "stubs.py"  # a program of its own
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if re.search(r"\bsys\.exit\(|\bos\._exit\(|raise SystemExit", line)
     ]
