@@ -113,8 +113,9 @@ def verify(
     verdict = "[bold green]identical[/]" if agree else f"[bold red]DIFFERENT in {failed}[/]"
     everything = "" if json_file is None else f" Everything: {json_file}"
     found = ", ".join(f"{name} {number}".strip() for name, number in versions.items())
+    counted = f"{len(reports)} spec{'s' * (len(reports) != 1)}"
     console.print(
-        f"{len(reports)} specs, {total} comparisons: {verdict}. {found}. {seconds:.1f} s.{everything}",
+        f"{counted}, {total} comparisons: {verdict}. {found}. {seconds:.1f} s.{everything}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
     ctx.exit(Status.SAME if agree else Status.DIFFERENT)

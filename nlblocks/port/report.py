@@ -121,7 +121,7 @@ class PortReport:
         for path, ranges in self.unproven.items():
             told = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges)
             lines.append(f"not proven: {path}, lines {told}")
-        lines.append(f"{len(self.files)} files in {self.out}")
+        lines.append(f"{len(self.files)} file{'s' * (len(self.files) != 1)} in {self.out}")
         return "\n".join(lines)
 
 
