@@ -22,9 +22,10 @@ difference falls from 2e-01 to 7e-11 [batch_norm.eps]
 compared depends on it
   · not compared: what follows layer 1
   · not compared: the models in float32, because they differ in float64
-  · not compared: the training pass in float32, which a capture does not hold"""
+  · not compared: the training pass in float32, which a capture does not hold
+  more: nlblocks causes batch_norm.eps"""
 """What was printed of them then, after the first line, which says how long it took; but errors are rounded up now, the
-left is told first, and the mend is said."""
+left is told first, the mend is said, and where more is said of the cause."""
 
 
 def test_what_was_written_before_is_read_and_judged_as_it_was(tmp_path: Path) -> None:
