@@ -52,19 +52,7 @@ __all__ = [
 ]
 
 class ArticleDigitNet(Any):
-    """Two convolutions with one NonLocal between them, and one pooling: wider and shallower than :class:`DigitNet`.
-
-    Args:
-        in_channels: channels of the image
-        num_classes: width of the logits
-        image_size: S, height and width of the image
-        width: channels of the first convolution; the second has twice as many
-        hidden: width of fc_1
-        mode: affinity of the NonLocal block; none: no such block
-        dropout: share of fc_1 that training drops
-        norm: the BatchNorm of the NonLocal block, or None
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """Two convolutions with one NonLocal between them, and one pooling: wider and shallower than :class:`DigitNet`."""
 
     spec: specs.ArticleDigitNet
     @overload
@@ -80,22 +68,27 @@ class ArticleDigitNet(Any):
         dropout: float = 0.5,
         norm: specs.BatchNorm | None = ...,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """Two convolutions with one NonLocal between them, and one pooling: wider and shallower than :class:`DigitNet`.
+
+        Args:
+            in_channels: channels of the image
+            num_classes: width of the logits
+            image_size: S, height and width of the image
+            width: channels of the first convolution; the second has twice as many
+            hidden: width of fc_1
+            mode: affinity of the NonLocal block; none: no such block
+            dropout: share of fc_1 that training drops
+            norm: the BatchNorm of the NonLocal block, or None
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.ArticleDigitNet, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.ArticleDigitNet, *, seed: int | None = None) -> None:
+        """ArticleDigitNet of a spec."""
 
 class AttentionResNet(Any):
-    """The Paddle blog's ResNet-18 with one extra block: its baseline, and the networks it compares with it.
-
-    Args:
-        in_channels: channels of the image
-        num_classes: width of the logits
-        width: channels of the first stage; each later stage has twice as many
-        attention: the block in the extra place; None: a residual block
-        after_stage: the stage that the extra place follows
-        norm: every BatchNorm of the network itself
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """The Paddle blog's ResNet-18 with one extra block: its baseline, and the networks it compares with it."""
 
     spec: specs.AttentionResNet
     @overload
@@ -109,28 +102,25 @@ class AttentionResNet(Any):
         after_stage: int = 3,
         norm: specs.BatchNorm = ...,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """The Paddle blog's ResNet-18 with one extra block: its baseline, and the networks it compares with it.
+
+        Args:
+            in_channels: channels of the image
+            num_classes: width of the logits
+            width: channels of the first stage; each later stage has twice as many
+            attention: the block in the extra place; None: a residual block
+            after_stage: the stage that the extra place follows
+            norm: every BatchNorm of the network itself
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.AttentionResNet, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.AttentionResNet, *, seed: int | None = None) -> None:
+        """AttentionResNet of a spec."""
 
 class CBAM(Any):
-    """z = spatial(channel(x)): a :class:`ChannelGate`, then a :class:`SpatialGate`, over [B, C, H, W].
-
-    Args:
-        in_channels: C, channels of x
-        mode: channel gate: fc or conv
-        ratio: channel gate, fc: C // ratio is the width of the MLP
-        inter_channels: channel gate, fc: the width itself; None: from ratio
-        mlp_bias: channel gate, fc: whether the MLP has biases
-        gamma: channel gate, conv: the kernel is |log2(C) + b| / gamma, made odd
-        b: channel gate, conv: see gamma
-        channel_kernel_size: channel gate, conv: the kernel itself, odd; None: from gamma and b
-        spatial_kernel_size: spatial gate: the kernel, odd
-        order: spatial gate: which comes first, max or mean
-        norm: spatial gate: its BatchNorm, or None
-        spatial_bias: spatial gate: whether its convolution has a bias
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """z = spatial(channel(x)): a :class:`ChannelGate`, then a :class:`SpatialGate`, over [B, C, H, W]."""
 
     spec: specs.CBAM
     @overload
@@ -150,21 +140,31 @@ class CBAM(Any):
         norm: specs.BatchNorm | None = ...,
         spatial_bias: bool = False,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """z = spatial(channel(x)): a :class:`ChannelGate`, then a :class:`SpatialGate`, over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            mode: channel gate: fc or conv
+            ratio: channel gate, fc: C // ratio is the width of the MLP
+            inter_channels: channel gate, fc: the width itself; None: from ratio
+            mlp_bias: channel gate, fc: whether the MLP has biases
+            gamma: channel gate, conv: the kernel is |log2(C) + b| / gamma, made odd
+            b: channel gate, conv: see gamma
+            channel_kernel_size: channel gate, conv: the kernel itself, odd; None: from gamma and b
+            spatial_kernel_size: spatial gate: the kernel, odd
+            order: spatial gate: which comes first, max or mean
+            norm: spatial gate: its BatchNorm, or None
+            spatial_bias: spatial gate: whether its convolution has a bias
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.CBAM, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.CBAM, *, seed: int | None = None) -> None:
+        """CBAM of a spec."""
 
 class ChannelAffinity(Any):
-    """z = BN(w_z(A·g(x))) + x, where A relates channels, not positions.
-
-    Args:
-        in_channels: C, channels of x
-        inter_channels: D, width of theta, phi and g; None: C // 2, or C in gaussian mode
-        mode: the affinity: embedded_gaussian, gaussian or dot_product
-        norm: the BatchNorm after w_z
-        zero_init: start as the identity: the weight of the norm at zero
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """z = BN(w_z(A·g(x))) + x, where A relates channels, not positions."""
 
     spec: specs.ChannelAffinity
     @overload
@@ -177,18 +177,24 @@ class ChannelAffinity(Any):
         norm: specs.BatchNorm = ...,
         zero_init: bool = True,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """z = BN(w_z(A·g(x))) + x, where A relates channels, not positions.
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, width of theta, phi and g; None: C // 2, or C in gaussian mode
+            mode: the affinity: embedded_gaussian, gaussian or dot_product
+            norm: the BatchNorm after w_z
+            zero_init: start as the identity: the weight of the norm at zero
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.ChannelAffinity, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.ChannelAffinity, *, seed: int | None = None) -> None:
+        """ChannelAffinity of a spec."""
 
 class ChannelAttention(Any):
-    """y_i = gamma · Σ_j a_ij x_j + x_i over channels, a_ij from the energy E_ij = x_i·x_j.
-
-    Args:
-        in_channels: C, channels of x
-        energy: negated: softmax(max − E), the public code; plain: softmax(E), the paper
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """y_i = gamma · Σ_j a_ij x_j + x_i over channels, a_ij from the energy E_ij = x_i·x_j."""
 
     spec: specs.ChannelAttention
     @overload
@@ -198,24 +204,21 @@ class ChannelAttention(Any):
         in_channels: int,
         energy: Literal["negated", "plain"] = "negated",
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """y_i = gamma · Σ_j a_ij x_j + x_i over channels, a_ij from the energy E_ij = x_i·x_j.
+
+        Args:
+            in_channels: C, channels of x
+            energy: negated: softmax(max − E), the public code; plain: softmax(E), the paper
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.ChannelAttention, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.ChannelAttention, *, seed: int | None = None) -> None:
+        """ChannelAttention of a spec."""
 
 class ChannelGate(Any):
-    """y_c = x_c · a_c, a = sigmoid(f(mean(x)) + f(max(x))): CBAM's channel part over [B, C, H, W].
-
-    Args:
-        in_channels: C, channels of x
-        mode: fc: a shared MLP; conv: a 1-D convolution over channels
-        ratio: fc: C // ratio is the width of the MLP
-        inter_channels: fc: the width itself; None: from ratio
-        mlp_bias: fc: whether the MLP has biases
-        gamma: conv: the kernel is |log2(C) + b| / gamma, made odd
-        b: conv: see gamma
-        kernel_size: conv: the kernel itself, odd; None: from gamma and b
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """y_c = x_c · a_c, a = sigmoid(f(mean(x)) + f(max(x))): CBAM's channel part over [B, C, H, W]."""
 
     spec: specs.ChannelGate
     @overload
@@ -231,21 +234,27 @@ class ChannelGate(Any):
         b: float = 1.0,
         kernel_size: int | None = None,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """y_c = x_c · a_c, a = sigmoid(f(mean(x)) + f(max(x))): CBAM's channel part over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            mode: fc: a shared MLP; conv: a 1-D convolution over channels
+            ratio: fc: C // ratio is the width of the MLP
+            inter_channels: fc: the width itself; None: from ratio
+            mlp_bias: fc: whether the MLP has biases
+            gamma: conv: the kernel is |log2(C) + b| / gamma, made odd
+            b: conv: see gamma
+            kernel_size: conv: the kernel itself, odd; None: from gamma and b
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.ChannelGate, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.ChannelGate, *, seed: int | None = None) -> None:
+        """ChannelGate of a spec."""
 
 class CrissCrossAttention(Any):
-    """y_u = gamma · Σ_j a_uj v(x_j) + x_u, where j runs over the positions on the axes through u.
-
-    Args:
-        in_channels: C, channels of x
-        reduction: C // reduction is the width of queries and keys
-        inter_channels: the width itself; None: from reduction
-        dims: spatial dimensions: 2 or 3
-        recurrence: how often the block is applied, with the same weights
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """y_u = gamma · Σ_j a_uj v(x_j) + x_u, where j runs over the positions on the axes through u."""
 
     spec: specs.CrissCrossAttention
     @overload
@@ -258,22 +267,24 @@ class CrissCrossAttention(Any):
         dims: int = 2,
         recurrence: int = 1,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """y_u = gamma · Σ_j a_uj v(x_j) + x_u, where j runs over the positions on the axes through u.
+
+        Args:
+            in_channels: C, channels of x
+            reduction: C // reduction is the width of queries and keys
+            inter_channels: the width itself; None: from reduction
+            dims: spatial dimensions: 2 or 3
+            recurrence: how often the block is applied, with the same weights
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.CrissCrossAttention, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.CrissCrossAttention, *, seed: int | None = None) -> None:
+        """CrissCrossAttention of a spec."""
 
 class DigitNet(Any):
-    """The MNIST network that Non-local_pytorch publishes: three conv stages with a NonLocal after the first two.
-
-    Args:
-        in_channels: channels of the image
-        num_classes: width of the logits
-        image_size: S, height and width of the image
-        mode: affinity of the two NonLocal blocks
-        dropout: share of fc_1 that training drops
-        norm: every BatchNorm
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """The MNIST network that Non-local_pytorch publishes: three conv stages with a NonLocal after the first two."""
 
     spec: specs.DigitNet
     @overload
@@ -287,25 +298,25 @@ class DigitNet(Any):
         dropout: float = 0.5,
         norm: specs.BatchNorm = ...,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """The MNIST network that Non-local_pytorch publishes: three conv stages with a NonLocal after the first two.
+
+        Args:
+            in_channels: channels of the image
+            num_classes: width of the logits
+            image_size: S, height and width of the image
+            mode: affinity of the two NonLocal blocks
+            dropout: share of fc_1 that training drops
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.DigitNet, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.DigitNet, *, seed: int | None = None) -> None:
+        """DigitNet of a spec."""
 
 class DualAttention(Any):
-    """DANet's head: features [B, C, H, W] → logits [B, K, H, W] at the same resolution.
-
-    Args:
-        in_channels: C, channels of x
-        num_classes: K, channels of the logits
-        reduction: C // reduction is the width of both branches
-        inter_channels: the width itself; None: from reduction
-        query_reduction: reduction of the position branch
-        energy: energy of the channel branch: negated or plain
-        dropout: share of channels that training drops before each classifier
-        auxiliary: also return the logits of each branch, stacked
-        norm: every BatchNorm
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """DANet's head: features [B, C, H, W] → logits [B, K, H, W] at the same resolution."""
 
     spec: specs.DualAttention
     @overload
@@ -322,21 +333,28 @@ class DualAttention(Any):
         auxiliary: bool = False,
         norm: specs.BatchNorm = ...,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """DANet's head: features [B, C, H, W] → logits [B, K, H, W] at the same resolution.
+
+        Args:
+            in_channels: C, channels of x
+            num_classes: K, channels of the logits
+            reduction: C // reduction is the width of both branches
+            inter_channels: the width itself; None: from reduction
+            query_reduction: reduction of the position branch
+            energy: energy of the channel branch: negated or plain
+            dropout: share of channels that training drops before each classifier
+            auxiliary: also return the logits of each branch, stacked
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.DualAttention, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.DualAttention, *, seed: int | None = None) -> None:
+        """DualAttention of a spec."""
 
 class EfficientChannelAttention(Any):
-    """y_c = x_c · a_c, a = sigmoid(conv(mean(x))): efficient channel attention over [B, C, H, W].
-
-    Args:
-        in_channels: C, channels of x
-        gamma: the kernel is |log2(C) + b| / gamma, made odd
-        b: see gamma
-        kernel_size: the kernel itself, odd; None: from gamma and b
-        padding_mode: ends of the channel axis: zeros or circular
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """y_c = x_c · a_c, a = sigmoid(conv(mean(x))): efficient channel attention over [B, C, H, W]."""
 
     spec: specs.EfficientChannelAttention
     @overload
@@ -349,27 +367,24 @@ class EfficientChannelAttention(Any):
         kernel_size: int | None = None,
         padding_mode: Literal["zeros", "circular"] = "zeros",
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """y_c = x_c · a_c, a = sigmoid(conv(mean(x))): efficient channel attention over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            gamma: the kernel is |log2(C) + b| / gamma, made odd
+            b: see gamma
+            kernel_size: the kernel itself, odd; None: from gamma and b
+            padding_mode: ends of the channel axis: zeros or circular
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.EfficientChannelAttention, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.EfficientChannelAttention, *, seed: int | None = None) -> None:
+        """EfficientChannelAttention of a spec."""
 
 class NonLocal(Any):
-    """z = w_z(y) + x, y_i = Σ_j a_ij g_j: a non-local block in 1, 2 or 3 dimensions.
-
-    Args:
-        in_channels: C, channels of x
-        inter_channels: D, width of theta, phi and g; None: C // 2, at least 1
-        dims: spatial dimensions: 1, 2 or 3
-        mode: embedded_gaussian, gaussian, dot_product or concatenation
-        sub_sample: max pooling of keys and values: none, before or after their convolution
-        scale: what the affinity is divided by: none (1), sqrt_inner (√D) or sqrt_in (√C)
-        norm: the BatchNorm after w_z, or None
-        zero_init: start as the identity: the last layer at zero
-        affinity_bias: concatenation: a bias beside w_f
-        output_bias: whether w_z has a bias
-        output_relu: a ReLU after w_z and the norm, before the sum
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """z = w_z(y) + x, y_i = Σ_j a_ij g_j: a non-local block in 1, 2 or 3 dimensions."""
 
     spec: specs.NonLocal
     @overload
@@ -388,19 +403,30 @@ class NonLocal(Any):
         output_bias: bool = True,
         output_relu: bool = False,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """z = w_z(y) + x, y_i = Σ_j a_ij g_j: a non-local block in 1, 2 or 3 dimensions.
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, width of theta, phi and g; None: C // 2, at least 1
+            dims: spatial dimensions: 1, 2 or 3
+            mode: embedded_gaussian, gaussian, dot_product or concatenation
+            sub_sample: max pooling of keys and values: none, before or after their convolution
+            scale: what the affinity is divided by: none (1), sqrt_inner (√D) or sqrt_in (√C)
+            norm: the BatchNorm after w_z, or None
+            zero_init: start as the identity: the last layer at zero
+            affinity_bias: concatenation: a bias beside w_f
+            output_bias: whether w_z has a bias
+            output_relu: a ReLU after w_z and the norm, before the sum
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.NonLocal, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.NonLocal, *, seed: int | None = None) -> None:
+        """NonLocal of a spec."""
 
 class PositionAttention(Any):
-    """y_i = gamma · Σ_j a_ij v(x_j) + x_i, with a_ij = softmax over j of q(x_i)·k(x_j).
-
-    Args:
-        in_channels: C, channels of x
-        reduction: C // reduction is the width of queries and keys
-        inter_channels: the width itself; None: from reduction
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """y_i = gamma · Σ_j a_ij v(x_j) + x_i, with a_ij = softmax over j of q(x_i)·k(x_j)."""
 
     spec: specs.PositionAttention
     @overload
@@ -411,23 +437,22 @@ class PositionAttention(Any):
         reduction: int = 8,
         inter_channels: int | None = None,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """y_i = gamma · Σ_j a_ij v(x_j) + x_i, with a_ij = softmax over j of q(x_i)·k(x_j).
+
+        Args:
+            in_channels: C, channels of x
+            reduction: C // reduction is the width of queries and keys
+            inter_channels: the width itself; None: from reduction
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.PositionAttention, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.PositionAttention, *, seed: int | None = None) -> None:
+        """PositionAttention of a spec."""
 
 class RelationAwareAttention(Any):
-    """x ← g_spatial(x) · x, then x ← g_channel(x) · x: a gate in (0, 1) per position, then one per channel.
-
-    Args:
-        in_channels: C, channels of x
-        positions: N = H·W, fixed
-        mode: which gates: both, spatial or channel
-        channel_ratio: reduction of channels in the embeddings
-        spatial_ratio: reduction of positions in the embeddings
-        down_ratio: reduction inside each gate
-        norm: every BatchNorm
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """x ← g_spatial(x) · x, then x ← g_channel(x) · x: a gate in (0, 1) per position, then one per channel."""
 
     spec: specs.RelationAwareAttention
     @overload
@@ -442,20 +467,26 @@ class RelationAwareAttention(Any):
         down_ratio: int = 8,
         norm: specs.BatchNorm = ...,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """x ← g_spatial(x) · x, then x ← g_channel(x) · x: a gate in (0, 1) per position, then one per channel.
+
+        Args:
+            in_channels: C, channels of x
+            positions: N = H·W, fixed
+            mode: which gates: both, spatial or channel
+            channel_ratio: reduction of channels in the embeddings
+            spatial_ratio: reduction of positions in the embeddings
+            down_ratio: reduction inside each gate
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.RelationAwareAttention, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.RelationAwareAttention, *, seed: int | None = None) -> None:
+        """RelationAwareAttention of a spec."""
 
 class SpatialGate(Any):
-    """y_n = x_n · a_n, a = sigmoid(norm(conv([max(x), mean(x)]))): CBAM's spatial part over [B, C, H, W].
-
-    Args:
-        kernel_size: the kernel, odd
-        order: which comes first, max or mean
-        norm: the BatchNorm after the convolution, or None
-        bias: whether the convolution has a bias
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """y_n = x_n · a_n, a = sigmoid(norm(conv([max(x), mean(x)]))): CBAM's spatial part over [B, C, H, W]."""
 
     spec: specs.SpatialGate
     @overload
@@ -467,24 +498,23 @@ class SpatialGate(Any):
         norm: specs.BatchNorm | None = ...,
         bias: bool = False,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """y_n = x_n · a_n, a = sigmoid(norm(conv([max(x), mean(x)]))): CBAM's spatial part over [B, C, H, W].
+
+        Args:
+            kernel_size: the kernel, odd
+            order: which comes first, max or mean
+            norm: the BatchNorm after the convolution, or None
+            bias: whether the convolution has a bias
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.SpatialGate, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.SpatialGate, *, seed: int | None = None) -> None:
+        """SpatialGate of a spec."""
 
 class SqueezeExcitation(Any):
-    """y_c = x_c · a_c, a = gate(fc_2(relu(fc_1(pool(x))))): squeeze-and-excitation over [B, C, H, W].
-
-    Args:
-        in_channels: C, channels of x
-        inter_channels: the inner width itself; None: from ratio and divisor
-        ratio: C // ratio is the inner width
-        divisor: the inner width is rounded to a multiple of this
-        pool: how x is squeezed: avg or max
-        bias: whether both layers have biases
-        gate: sigmoid, or hard_sigmoid: slope · x + 0.5 clipped to [0, 1]
-        slope: of the hard sigmoid
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """y_c = x_c · a_c, a = gate(fc_2(relu(fc_1(pool(x))))): squeeze-and-excitation over [B, C, H, W]."""
 
     spec: specs.SqueezeExcitation
     @overload
@@ -500,6 +530,21 @@ class SqueezeExcitation(Any):
         gate: Literal["sigmoid", "hard_sigmoid"] = "sigmoid",
         slope: float = 0.16666666666666666,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """y_c = x_c · a_c, a = gate(fc_2(relu(fc_1(pool(x))))): squeeze-and-excitation over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: the inner width itself; None: from ratio and divisor
+            ratio: C // ratio is the inner width
+            divisor: the inner width is rounded to a multiple of this
+            pool: how x is squeezed: avg or max
+            bias: whether both layers have biases
+            gate: sigmoid, or hard_sigmoid: slope · x + 0.5 clipped to [0, 1]
+            slope: of the hard sigmoid
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.SqueezeExcitation, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.SqueezeExcitation, *, seed: int | None = None) -> None:
+        """SqueezeExcitation of a spec."""

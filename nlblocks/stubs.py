@@ -87,16 +87,19 @@ def backend(package: str) -> str:
 
 
 def _block(cls: type[BlockSpec], base: str) -> list[str]:
-    """The class of a block: what its fields mean, and the two ways to make it."""
-    meanings = {item.name: item.meaning for item in field_list(cls)}
-    summary = (inspect.getdoc(cls) or "").partition("\n\n")[0].splitlines()
-    lines = ["", f"class {cls.__name__}({base}):", f'    """{summary[0]}', *(f"    {line}" for line in summary[1:])]
-    lines += ["", "    Args:", *(f"        {name}: {text}" for name, text in meanings.items())]
-    lines += ["        seed: fixes the weights; None: drawn from the framework's generator", '    """', ""]
-    lines += [f"    spec: specs.{cls.__name__}", "    @overload", "    def __init__(", "        self,", "        *,"]
+    """The class of a block: its formula, the two ways to make it, and what its fields mean, where editors look."""
+    summary = (inspect.getdoc(cls) or "").partition("\n\n")[0].replace("\n", " ")
+    lines = ["", f"class {cls.__name__}({base}):", f'    """{summary}"""', "", f"    spec: specs.{cls.__name__}"]
+    lines += ["    @overload", "    def __init__(", "        self,", "        *,"]
     lines += [f"        {_argument(item)}," for item in field_parameters(cls)]
-    lines += ["        seed: int | None = None,", "    ) -> None: ...", "    @overload"]
-    return [*lines, f"    def __init__(self, spec: specs.{cls.__name__}, *, seed: int | None = None) -> None: ..."]
+    lines += ["        seed: int | None = None,", "    ) -> None:", f'        """{summary}', "", "        Args:"]
+    lines += [f"            {item.name}: {item.meaning}" for item in field_list(cls)]
+    lines += ["            seed: fixes the weights; None: drawn from the framework's generator", '        """', ""]
+    lines += [
+        "    @overload",
+        f"    def __init__(self, spec: specs.{cls.__name__}, *, seed: int | None = None) -> None:",
+    ]
+    return [*lines, f'        """{cls.__name__} of a spec."""']
 
 
 def _argument(item: Parameter) -> str:
@@ -136,31 +139,28 @@ def _quoted(value: Any) -> str:
 
 
 def _call(file: Path, name: str) -> tuple[list[str], set[Name]]:
-    """``__call__`` with and without the map, as ``forward`` in a block's file says, and the names that it needs.
+    """``__call__`` as ``forward`` in a block's file says, with and without the map, and the names that it needs.
 
-    Nothing where ``forward`` says otherwise: then the class has the ``__call__`` of its base.
+    Nothing where the file has no ``forward`` or it says no type: then the class has the ``__call__`` of its base.
     """
     tree = ast.parse(file.read_text(encoding="utf-8"))
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
     methods = [node for cls in classes for node in cls.body if isinstance(node, ast.FunctionDef)]
     forward = next((node for node in methods if node.name == "forward"), None)
-    arguments = [] if forward is None else [*forward.args.args, *forward.args.kwonlyargs]
-    flag = next((item for item in arguments if item.arg == "return_attention"), None)
-    if forward is None or flag is None or not isinstance(forward.returns, ast.BinOp):
+    if forward is None or forward.returns is None:
         return [], set()
-    plain, whole = _first(forward.returns), ast.unparse(forward.returns)
-    mapped = whole.removeprefix(f"{plain} | ")
-    x = ast.unparse(arguments[1])  # such as "x: Tensor"
-    x += ", *" if flag in forward.args.kwonlyargs else ""
-    lines = []
-    for kind, result in (("Literal[False] = False", plain), ("Literal[True]", mapped), ("bool", whole)):
-        lines += ["    @overload", f"    def __call__(self, {x}, return_attention: {kind}) -> {result}: ..."]
-    words = {
-        node.id
-        for text in (x.rstrip(", *").partition(": ")[2], whole)
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Name)
-    }
+    arguments, whole = [*forward.args.args, *forward.args.kwonlyargs], ast.unparse(forward.returns)
+    if not any(item.arg == "return_attention" for item in arguments):
+        lines = [f"    def __call__({ast.unparse(forward.args)}) -> {whole}: ..."]
+    else:
+        plain = _first(forward.returns)
+        mapped = whole.removeprefix(f"{plain} | ")
+        x = ast.unparse(arguments[1]) + (", *" if forward.args.kwonlyargs else "")  # such as "x: Tensor"
+        lines = []
+        for kind, result in (("Literal[False] = False", plain), ("Literal[True]", mapped), ("bool", whole)):
+            lines += ["    @overload", f"    def __call__(self, {x}, return_attention: {kind}) -> {result}: ..."]
+    types = [forward.returns, *(item.annotation for item in arguments if item.annotation is not None)]
+    words = {node.id for kind in types for node in ast.walk(kind) if isinstance(node, ast.Name)}
     return lines, set(_imported(tree, words))
 
 

@@ -21,19 +21,7 @@ from nlblocks_reference.spatial_gate import SpatialGate as _SpatialGate
 from nlblocks_reference.squeeze_excitation import SqueezeExcitation as _SqueezeExcitation
 
 class ArticleDigitNet(_ArticleDigitNet):
-    """Two convolutions with one NonLocal between them, and one pooling: wider and shallower than :class:`DigitNet`.
-
-    Args:
-        in_channels: channels of the image
-        num_classes: width of the logits
-        image_size: S, height and width of the image
-        width: channels of the first convolution; the second has twice as many
-        hidden: width of fc_1
-        mode: affinity of the NonLocal block; none: no such block
-        dropout: share of fc_1 that training drops
-        norm: the BatchNorm of the NonLocal block, or None
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """Two convolutions with one NonLocal between them, and one pooling: wider and shallower than :class:`DigitNet`."""
 
     spec: specs.ArticleDigitNet
     @overload
@@ -49,22 +37,27 @@ class ArticleDigitNet(_ArticleDigitNet):
         dropout: float = 0.5,
         norm: specs.BatchNorm | None = ...,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """Two convolutions with one NonLocal between them, and one pooling: wider and shallower than :class:`DigitNet`.
+
+        Args:
+            in_channels: channels of the image
+            num_classes: width of the logits
+            image_size: S, height and width of the image
+            width: channels of the first convolution; the second has twice as many
+            hidden: width of fc_1
+            mode: affinity of the NonLocal block; none: no such block
+            dropout: share of fc_1 that training drops
+            norm: the BatchNorm of the NonLocal block, or None
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.ArticleDigitNet, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.ArticleDigitNet, *, seed: int | None = None) -> None:
+        """ArticleDigitNet of a spec."""
 
 class AttentionResNet(_AttentionResNet):
-    """The Paddle blog's ResNet-18 with one extra block: its baseline, and the networks it compares with it.
-
-    Args:
-        in_channels: channels of the image
-        num_classes: width of the logits
-        width: channels of the first stage; each later stage has twice as many
-        attention: the block in the extra place; None: a residual block
-        after_stage: the stage that the extra place follows
-        norm: every BatchNorm of the network itself
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """The Paddle blog's ResNet-18 with one extra block: its baseline, and the networks it compares with it."""
 
     spec: specs.AttentionResNet
     @overload
@@ -78,28 +71,25 @@ class AttentionResNet(_AttentionResNet):
         after_stage: int = 3,
         norm: specs.BatchNorm = ...,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """The Paddle blog's ResNet-18 with one extra block: its baseline, and the networks it compares with it.
+
+        Args:
+            in_channels: channels of the image
+            num_classes: width of the logits
+            width: channels of the first stage; each later stage has twice as many
+            attention: the block in the extra place; None: a residual block
+            after_stage: the stage that the extra place follows
+            norm: every BatchNorm of the network itself
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.AttentionResNet, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.AttentionResNet, *, seed: int | None = None) -> None:
+        """AttentionResNet of a spec."""
 
 class CBAM(_CBAM):
-    """z = spatial(channel(x)): a :class:`ChannelGate`, then a :class:`SpatialGate`, over [B, C, H, W].
-
-    Args:
-        in_channels: C, channels of x
-        mode: channel gate: fc or conv
-        ratio: channel gate, fc: C // ratio is the width of the MLP
-        inter_channels: channel gate, fc: the width itself; None: from ratio
-        mlp_bias: channel gate, fc: whether the MLP has biases
-        gamma: channel gate, conv: the kernel is |log2(C) + b| / gamma, made odd
-        b: channel gate, conv: see gamma
-        channel_kernel_size: channel gate, conv: the kernel itself, odd; None: from gamma and b
-        spatial_kernel_size: spatial gate: the kernel, odd
-        order: spatial gate: which comes first, max or mean
-        norm: spatial gate: its BatchNorm, or None
-        spatial_bias: spatial gate: whether its convolution has a bias
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """z = spatial(channel(x)): a :class:`ChannelGate`, then a :class:`SpatialGate`, over [B, C, H, W]."""
 
     spec: specs.CBAM
     @overload
@@ -119,21 +109,31 @@ class CBAM(_CBAM):
         norm: specs.BatchNorm | None = ...,
         spatial_bias: bool = False,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """z = spatial(channel(x)): a :class:`ChannelGate`, then a :class:`SpatialGate`, over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            mode: channel gate: fc or conv
+            ratio: channel gate, fc: C // ratio is the width of the MLP
+            inter_channels: channel gate, fc: the width itself; None: from ratio
+            mlp_bias: channel gate, fc: whether the MLP has biases
+            gamma: channel gate, conv: the kernel is |log2(C) + b| / gamma, made odd
+            b: channel gate, conv: see gamma
+            channel_kernel_size: channel gate, conv: the kernel itself, odd; None: from gamma and b
+            spatial_kernel_size: spatial gate: the kernel, odd
+            order: spatial gate: which comes first, max or mean
+            norm: spatial gate: its BatchNorm, or None
+            spatial_bias: spatial gate: whether its convolution has a bias
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.CBAM, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.CBAM, *, seed: int | None = None) -> None:
+        """CBAM of a spec."""
 
 class ChannelAffinity(_ChannelAffinity):
-    """z = BN(w_z(A·g(x))) + x, where A relates channels, not positions.
-
-    Args:
-        in_channels: C, channels of x
-        inter_channels: D, width of theta, phi and g; None: C // 2, or C in gaussian mode
-        mode: the affinity: embedded_gaussian, gaussian or dot_product
-        norm: the BatchNorm after w_z
-        zero_init: start as the identity: the weight of the norm at zero
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """z = BN(w_z(A·g(x))) + x, where A relates channels, not positions."""
 
     spec: specs.ChannelAffinity
     @overload
@@ -146,18 +146,24 @@ class ChannelAffinity(_ChannelAffinity):
         norm: specs.BatchNorm = ...,
         zero_init: bool = True,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """z = BN(w_z(A·g(x))) + x, where A relates channels, not positions.
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, width of theta, phi and g; None: C // 2, or C in gaussian mode
+            mode: the affinity: embedded_gaussian, gaussian or dot_product
+            norm: the BatchNorm after w_z
+            zero_init: start as the identity: the weight of the norm at zero
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.ChannelAffinity, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.ChannelAffinity, *, seed: int | None = None) -> None:
+        """ChannelAffinity of a spec."""
 
 class ChannelAttention(_ChannelAttention):
-    """y_i = gamma · Σ_j a_ij x_j + x_i over channels, a_ij from the energy E_ij = x_i·x_j.
-
-    Args:
-        in_channels: C, channels of x
-        energy: negated: softmax(max − E), the public code; plain: softmax(E), the paper
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """y_i = gamma · Σ_j a_ij x_j + x_i over channels, a_ij from the energy E_ij = x_i·x_j."""
 
     spec: specs.ChannelAttention
     @overload
@@ -167,24 +173,21 @@ class ChannelAttention(_ChannelAttention):
         in_channels: int,
         energy: Literal["negated", "plain"] = "negated",
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """y_i = gamma · Σ_j a_ij x_j + x_i over channels, a_ij from the energy E_ij = x_i·x_j.
+
+        Args:
+            in_channels: C, channels of x
+            energy: negated: softmax(max − E), the public code; plain: softmax(E), the paper
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.ChannelAttention, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.ChannelAttention, *, seed: int | None = None) -> None:
+        """ChannelAttention of a spec."""
 
 class ChannelGate(_ChannelGate):
-    """y_c = x_c · a_c, a = sigmoid(f(mean(x)) + f(max(x))): CBAM's channel part over [B, C, H, W].
-
-    Args:
-        in_channels: C, channels of x
-        mode: fc: a shared MLP; conv: a 1-D convolution over channels
-        ratio: fc: C // ratio is the width of the MLP
-        inter_channels: fc: the width itself; None: from ratio
-        mlp_bias: fc: whether the MLP has biases
-        gamma: conv: the kernel is |log2(C) + b| / gamma, made odd
-        b: conv: see gamma
-        kernel_size: conv: the kernel itself, odd; None: from gamma and b
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """y_c = x_c · a_c, a = sigmoid(f(mean(x)) + f(max(x))): CBAM's channel part over [B, C, H, W]."""
 
     spec: specs.ChannelGate
     @overload
@@ -200,21 +203,27 @@ class ChannelGate(_ChannelGate):
         b: float = 1.0,
         kernel_size: int | None = None,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """y_c = x_c · a_c, a = sigmoid(f(mean(x)) + f(max(x))): CBAM's channel part over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            mode: fc: a shared MLP; conv: a 1-D convolution over channels
+            ratio: fc: C // ratio is the width of the MLP
+            inter_channels: fc: the width itself; None: from ratio
+            mlp_bias: fc: whether the MLP has biases
+            gamma: conv: the kernel is |log2(C) + b| / gamma, made odd
+            b: conv: see gamma
+            kernel_size: conv: the kernel itself, odd; None: from gamma and b
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.ChannelGate, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.ChannelGate, *, seed: int | None = None) -> None:
+        """ChannelGate of a spec."""
 
 class CrissCrossAttention(_CrissCrossAttention):
-    """y_u = gamma · Σ_j a_uj v(x_j) + x_u, where j runs over the positions on the axes through u.
-
-    Args:
-        in_channels: C, channels of x
-        reduction: C // reduction is the width of queries and keys
-        inter_channels: the width itself; None: from reduction
-        dims: spatial dimensions: 2 or 3
-        recurrence: how often the block is applied, with the same weights
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """y_u = gamma · Σ_j a_uj v(x_j) + x_u, where j runs over the positions on the axes through u."""
 
     spec: specs.CrissCrossAttention
     @overload
@@ -227,22 +236,24 @@ class CrissCrossAttention(_CrissCrossAttention):
         dims: int = 2,
         recurrence: int = 1,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """y_u = gamma · Σ_j a_uj v(x_j) + x_u, where j runs over the positions on the axes through u.
+
+        Args:
+            in_channels: C, channels of x
+            reduction: C // reduction is the width of queries and keys
+            inter_channels: the width itself; None: from reduction
+            dims: spatial dimensions: 2 or 3
+            recurrence: how often the block is applied, with the same weights
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.CrissCrossAttention, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.CrissCrossAttention, *, seed: int | None = None) -> None:
+        """CrissCrossAttention of a spec."""
 
 class DigitNet(_DigitNet):
-    """The MNIST network that Non-local_pytorch publishes: three conv stages with a NonLocal after the first two.
-
-    Args:
-        in_channels: channels of the image
-        num_classes: width of the logits
-        image_size: S, height and width of the image
-        mode: affinity of the two NonLocal blocks
-        dropout: share of fc_1 that training drops
-        norm: every BatchNorm
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """The MNIST network that Non-local_pytorch publishes: three conv stages with a NonLocal after the first two."""
 
     spec: specs.DigitNet
     @overload
@@ -256,25 +267,25 @@ class DigitNet(_DigitNet):
         dropout: float = 0.5,
         norm: specs.BatchNorm = ...,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """The MNIST network that Non-local_pytorch publishes: three conv stages with a NonLocal after the first two.
+
+        Args:
+            in_channels: channels of the image
+            num_classes: width of the logits
+            image_size: S, height and width of the image
+            mode: affinity of the two NonLocal blocks
+            dropout: share of fc_1 that training drops
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.DigitNet, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.DigitNet, *, seed: int | None = None) -> None:
+        """DigitNet of a spec."""
 
 class DualAttention(_DualAttention):
-    """DANet's head: features [B, C, H, W] → logits [B, K, H, W] at the same resolution.
-
-    Args:
-        in_channels: C, channels of x
-        num_classes: K, channels of the logits
-        reduction: C // reduction is the width of both branches
-        inter_channels: the width itself; None: from reduction
-        query_reduction: reduction of the position branch
-        energy: energy of the channel branch: negated or plain
-        dropout: share of channels that training drops before each classifier
-        auxiliary: also return the logits of each branch, stacked
-        norm: every BatchNorm
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """DANet's head: features [B, C, H, W] → logits [B, K, H, W] at the same resolution."""
 
     spec: specs.DualAttention
     @overload
@@ -291,21 +302,28 @@ class DualAttention(_DualAttention):
         auxiliary: bool = False,
         norm: specs.BatchNorm = ...,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """DANet's head: features [B, C, H, W] → logits [B, K, H, W] at the same resolution.
+
+        Args:
+            in_channels: C, channels of x
+            num_classes: K, channels of the logits
+            reduction: C // reduction is the width of both branches
+            inter_channels: the width itself; None: from reduction
+            query_reduction: reduction of the position branch
+            energy: energy of the channel branch: negated or plain
+            dropout: share of channels that training drops before each classifier
+            auxiliary: also return the logits of each branch, stacked
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.DualAttention, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.DualAttention, *, seed: int | None = None) -> None:
+        """DualAttention of a spec."""
 
 class EfficientChannelAttention(_EfficientChannelAttention):
-    """y_c = x_c · a_c, a = sigmoid(conv(mean(x))): efficient channel attention over [B, C, H, W].
-
-    Args:
-        in_channels: C, channels of x
-        gamma: the kernel is |log2(C) + b| / gamma, made odd
-        b: see gamma
-        kernel_size: the kernel itself, odd; None: from gamma and b
-        padding_mode: ends of the channel axis: zeros or circular
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """y_c = x_c · a_c, a = sigmoid(conv(mean(x))): efficient channel attention over [B, C, H, W]."""
 
     spec: specs.EfficientChannelAttention
     @overload
@@ -318,27 +336,24 @@ class EfficientChannelAttention(_EfficientChannelAttention):
         kernel_size: int | None = None,
         padding_mode: Literal["zeros", "circular"] = "zeros",
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """y_c = x_c · a_c, a = sigmoid(conv(mean(x))): efficient channel attention over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            gamma: the kernel is |log2(C) + b| / gamma, made odd
+            b: see gamma
+            kernel_size: the kernel itself, odd; None: from gamma and b
+            padding_mode: ends of the channel axis: zeros or circular
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.EfficientChannelAttention, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.EfficientChannelAttention, *, seed: int | None = None) -> None:
+        """EfficientChannelAttention of a spec."""
 
 class NonLocal(_NonLocal):
-    """z = w_z(y) + x, y_i = Σ_j a_ij g_j: a non-local block in 1, 2 or 3 dimensions.
-
-    Args:
-        in_channels: C, channels of x
-        inter_channels: D, width of theta, phi and g; None: C // 2, at least 1
-        dims: spatial dimensions: 1, 2 or 3
-        mode: embedded_gaussian, gaussian, dot_product or concatenation
-        sub_sample: max pooling of keys and values: none, before or after their convolution
-        scale: what the affinity is divided by: none (1), sqrt_inner (√D) or sqrt_in (√C)
-        norm: the BatchNorm after w_z, or None
-        zero_init: start as the identity: the last layer at zero
-        affinity_bias: concatenation: a bias beside w_f
-        output_bias: whether w_z has a bias
-        output_relu: a ReLU after w_z and the norm, before the sum
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """z = w_z(y) + x, y_i = Σ_j a_ij g_j: a non-local block in 1, 2 or 3 dimensions."""
 
     spec: specs.NonLocal
     @overload
@@ -357,19 +372,30 @@ class NonLocal(_NonLocal):
         output_bias: bool = True,
         output_relu: bool = False,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """z = w_z(y) + x, y_i = Σ_j a_ij g_j: a non-local block in 1, 2 or 3 dimensions.
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, width of theta, phi and g; None: C // 2, at least 1
+            dims: spatial dimensions: 1, 2 or 3
+            mode: embedded_gaussian, gaussian, dot_product or concatenation
+            sub_sample: max pooling of keys and values: none, before or after their convolution
+            scale: what the affinity is divided by: none (1), sqrt_inner (√D) or sqrt_in (√C)
+            norm: the BatchNorm after w_z, or None
+            zero_init: start as the identity: the last layer at zero
+            affinity_bias: concatenation: a bias beside w_f
+            output_bias: whether w_z has a bias
+            output_relu: a ReLU after w_z and the norm, before the sum
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.NonLocal, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.NonLocal, *, seed: int | None = None) -> None:
+        """NonLocal of a spec."""
 
 class PositionAttention(_PositionAttention):
-    """y_i = gamma · Σ_j a_ij v(x_j) + x_i, with a_ij = softmax over j of q(x_i)·k(x_j).
-
-    Args:
-        in_channels: C, channels of x
-        reduction: C // reduction is the width of queries and keys
-        inter_channels: the width itself; None: from reduction
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """y_i = gamma · Σ_j a_ij v(x_j) + x_i, with a_ij = softmax over j of q(x_i)·k(x_j)."""
 
     spec: specs.PositionAttention
     @overload
@@ -380,23 +406,22 @@ class PositionAttention(_PositionAttention):
         reduction: int = 8,
         inter_channels: int | None = None,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """y_i = gamma · Σ_j a_ij v(x_j) + x_i, with a_ij = softmax over j of q(x_i)·k(x_j).
+
+        Args:
+            in_channels: C, channels of x
+            reduction: C // reduction is the width of queries and keys
+            inter_channels: the width itself; None: from reduction
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.PositionAttention, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.PositionAttention, *, seed: int | None = None) -> None:
+        """PositionAttention of a spec."""
 
 class RelationAwareAttention(_RelationAwareAttention):
-    """x ← g_spatial(x) · x, then x ← g_channel(x) · x: a gate in (0, 1) per position, then one per channel.
-
-    Args:
-        in_channels: C, channels of x
-        positions: N = H·W, fixed
-        mode: which gates: both, spatial or channel
-        channel_ratio: reduction of channels in the embeddings
-        spatial_ratio: reduction of positions in the embeddings
-        down_ratio: reduction inside each gate
-        norm: every BatchNorm
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """x ← g_spatial(x) · x, then x ← g_channel(x) · x: a gate in (0, 1) per position, then one per channel."""
 
     spec: specs.RelationAwareAttention
     @overload
@@ -411,20 +436,26 @@ class RelationAwareAttention(_RelationAwareAttention):
         down_ratio: int = 8,
         norm: specs.BatchNorm = ...,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """x ← g_spatial(x) · x, then x ← g_channel(x) · x: a gate in (0, 1) per position, then one per channel.
+
+        Args:
+            in_channels: C, channels of x
+            positions: N = H·W, fixed
+            mode: which gates: both, spatial or channel
+            channel_ratio: reduction of channels in the embeddings
+            spatial_ratio: reduction of positions in the embeddings
+            down_ratio: reduction inside each gate
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.RelationAwareAttention, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.RelationAwareAttention, *, seed: int | None = None) -> None:
+        """RelationAwareAttention of a spec."""
 
 class SpatialGate(_SpatialGate):
-    """y_n = x_n · a_n, a = sigmoid(norm(conv([max(x), mean(x)]))): CBAM's spatial part over [B, C, H, W].
-
-    Args:
-        kernel_size: the kernel, odd
-        order: which comes first, max or mean
-        norm: the BatchNorm after the convolution, or None
-        bias: whether the convolution has a bias
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """y_n = x_n · a_n, a = sigmoid(norm(conv([max(x), mean(x)]))): CBAM's spatial part over [B, C, H, W]."""
 
     spec: specs.SpatialGate
     @overload
@@ -436,24 +467,23 @@ class SpatialGate(_SpatialGate):
         norm: specs.BatchNorm | None = ...,
         bias: bool = False,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """y_n = x_n · a_n, a = sigmoid(norm(conv([max(x), mean(x)]))): CBAM's spatial part over [B, C, H, W].
+
+        Args:
+            kernel_size: the kernel, odd
+            order: which comes first, max or mean
+            norm: the BatchNorm after the convolution, or None
+            bias: whether the convolution has a bias
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.SpatialGate, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.SpatialGate, *, seed: int | None = None) -> None:
+        """SpatialGate of a spec."""
 
 class SqueezeExcitation(_SqueezeExcitation):
-    """y_c = x_c · a_c, a = gate(fc_2(relu(fc_1(pool(x))))): squeeze-and-excitation over [B, C, H, W].
-
-    Args:
-        in_channels: C, channels of x
-        inter_channels: the inner width itself; None: from ratio and divisor
-        ratio: C // ratio is the inner width
-        divisor: the inner width is rounded to a multiple of this
-        pool: how x is squeezed: avg or max
-        bias: whether both layers have biases
-        gate: sigmoid, or hard_sigmoid: slope · x + 0.5 clipped to [0, 1]
-        slope: of the hard sigmoid
-        seed: fixes the weights; None: drawn from the framework's generator
-    """
+    """y_c = x_c · a_c, a = gate(fc_2(relu(fc_1(pool(x))))): squeeze-and-excitation over [B, C, H, W]."""
 
     spec: specs.SqueezeExcitation
     @overload
@@ -469,6 +499,21 @@ class SqueezeExcitation(_SqueezeExcitation):
         gate: Literal["sigmoid", "hard_sigmoid"] = "sigmoid",
         slope: float = 0.16666666666666666,
         seed: int | None = None,
-    ) -> None: ...
+    ) -> None:
+        """y_c = x_c · a_c, a = gate(fc_2(relu(fc_1(pool(x))))): squeeze-and-excitation over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: the inner width itself; None: from ratio and divisor
+            ratio: C // ratio is the inner width
+            divisor: the inner width is rounded to a multiple of this
+            pool: how x is squeezed: avg or max
+            bias: whether both layers have biases
+            gate: sigmoid, or hard_sigmoid: slope · x + 0.5 clipped to [0, 1]
+            slope: of the hard sigmoid
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
     @overload
-    def __init__(self, spec: specs.SqueezeExcitation, *, seed: int | None = None) -> None: ...
+    def __init__(self, spec: specs.SqueezeExcitation, *, seed: int | None = None) -> None:
+        """SqueezeExcitation of a spec."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import MISSING, fields, replace
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
@@ -27,6 +28,39 @@ def test_a_stub_names_every_public_name() -> None:
     for name in [*nlblocks.__all__, "parity"]:
         assert f" as {name}\n" in front
     assert front.partition("__all__ = [\n")[2].partition("]")[0] == "".join(f'    "{n}",\n' for n in nlblocks.__all__)
+
+
+@pytest.mark.parametrize(
+    ("forward", "calls"),
+    [
+        ("(self, x: Tensor) -> Tensor", ["(self, x: Tensor) -> Tensor"]),
+        (
+            "(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]",
+            [
+                "(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor",
+                "(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]",
+                "(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]",
+            ],
+        ),
+        ("(self, x)", []),
+    ],
+)
+def test_a_call_is_what_forward_says(
+    forward: str, calls: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "a_backend"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    code = f"from torch import Tensor, nn\n\nclass NonLocal:\n    def forward{forward}:\n        pass\n"
+    (package / "non_local.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = stubs.backend("a_backend")
+    assert [line.strip() for line in text.splitlines() if "__call__" in line] == [
+        f"def __call__{c}: ..." for c in calls
+    ]
+    assert ("from torch import Tensor\n" in text) == bool(calls)
+    assert "class NonLocal(_NonLocal):" in text
+    assert "CBAM" not in text
 
 
 @pytest.mark.parametrize("backend", ["torch", "paddle", "reference"])
