@@ -30,7 +30,7 @@ class RelationAwareAttention(Block):
             self.add_module(name, Gate(widths, self.spec.norm))
         self.reset_parameters(seed)
 
-    def forward(self, x: Tensor, return_attention: bool = False) -> Any:
+    def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Any]:
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the gate, or the gates by name."""
         self.check_input(x)
         gates = {}
