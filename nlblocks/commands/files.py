@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -35,7 +35,7 @@ from nlblocks.weights.files.writing import LAYOUTS, format_of
 from nlblocks.weights.generated import own_names
 from nlblocks.weights.layout import layout_of, plan_of
 from nlblocks.weights.optimiser import Carried, carry, left_as_it_is
-from nlblocks.weights.recognise import recognise
+from nlblocks.weights.recognise import outermost, recognise
 
 KEY = click.option("--key", help="Nested dict to take, e.g. model or ema.state_dict; '' is everything.")
 
@@ -84,8 +84,8 @@ def inspect(file: Path, key: str | None, dialect: str | None) -> None:
     blocks = recognise({name: tensor.shape for name, tensor in checkpoint.items()}, among)
     blocks = blocks or recognise(_shapes_ported(checkpoint), among)
     click.echo("recognised blocks:" if blocks else "recognised blocks: none")
-    for block in blocks:
-        click.echo(f"  {block}")
+    for block, inside in outermost(blocks):
+        click.echo(f"  {block}{f'; its own blocks are at {_some([*map(shown, inside)])}' if inside else ''}")
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -329,9 +329,22 @@ def _write(
             record=planned.record, shard_bytes=shard_bytes, beside=None if kept is None else kept.beside,
             moved=lambda count: progress.advance(task, count),
         )  # fmt: skip
-    dropped = [row for row in planned.rows if row.tensor is None]
-    more = f"; {len(dropped)} kept out" if dropped else ""
-    click.echo(f"{written[-1]}: {len(planned.tensors)} tensors, {human(total)}{more}")
+    click.echo(f"{written[-1]}: {len(planned.tensors)} tensors, {human(total)}{_kept_out(planned)}")
+
+
+def _kept_out(planned: Plan) -> str:
+    """Which tensors of the source are not among those written, and why: the first of each sort by name."""
+    found: dict[str, list[str]] = {}
+    for row in planned.rows:
+        if row.tensor is None:
+            found.setdefault(row.action.removeprefix("dropped: "), []).extend(map(shown, row.sources))
+    said = "; ".join(f"{_some(names)} ({why})" for why, names in found.items())
+    return f"; {sum(map(len, found.values()))} kept out: {said}" if said else ""
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of many names, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _kept_spec(checkpoint: Checkpoint, planned: Plan) -> dict[str, object] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from functools import cache
 from typing import Any, get_type_hints
@@ -91,6 +91,20 @@ def recognise(shapes: Mapping[str, Shape], among: Iterable[str] | None = None) -
                 found[key] = replace(before, specs=(*before.specs, match[0]))
     order = {prefix: index for index, prefix in enumerate(under)}
     return sorted(found.values(), key=lambda block: (order[block.prefix], block.prefix))
+
+
+def outermost(blocks: Sequence[Recognised]) -> list[tuple[Recognised, list[str]]]:
+    """The blocks that lie in no other, each with the places of those that lie in it."""
+    places = list(dict.fromkeys(block.prefix for block in blocks))
+    return [
+        (block, [place for place in places if _lies_in(place, block.prefix)])
+        for block in blocks
+        if not any(_lies_in(block.prefix, place) for place in places)
+    ]
+
+
+def _lies_in(prefix: str, outer: str) -> bool:
+    return prefix != outer and (not outer or prefix.startswith(f"{outer}."))
 
 
 def _match(
