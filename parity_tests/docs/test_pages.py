@@ -14,7 +14,7 @@ from parity_tests.helpers.pages import PageRun
 # The other Chinese pages hold the same blocks, comments apart: test_translations.py.
 PAGES = [
     path
-    for pattern in ("README.md", "docs/concepts.md", "docs/guides/*.md", "docs/zh/port.md")
+    for pattern in ("README.md", "docs/concepts.md", "docs/reference/*.md", "docs/guides/*.md", "docs/zh/port.md")
     for path in sorted(ROOT.glob(pattern))
 ]
 

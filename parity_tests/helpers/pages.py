@@ -20,6 +20,7 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ TITLE = re.compile(r'title="([^"]+)"')
 INSTALL = re.compile(r"^(python3? -m )?(pip install|venv) |^(source|\.) \S*activate$")
 CLONE = re.compile(r"^git clone (?P<address>\S+)( (?P<folder>\S+))?$")
 PYTHON = Path(__file__).with_name("page_python.py")
+OWN = ("nlblocks", "benchmarks", "docs")
+"""The packages whose modules a page may run."""
 SECONDS = 600  # for one command or block; a hang is a failure, not a limit on speed
 LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist", "site", "out", "__pycache__", "*.egg-info")
 
@@ -266,12 +269,14 @@ def workflow_commands(block: Block) -> list[tuple[int, str]]:
 
 
 def unknown_command(line: str) -> str | None:
-    """Why a line that starts with ``nlblocks`` or ``make`` is not a command of this project; None where it is one."""
+    """Why a line that looks like a command of this project is none; None where it is one, or another program's."""
     import click
 
     from nlblocks.cli import main
 
     words = line.strip().removeprefix("$ ").split("#")[0].split()
+    if words[:2] == ["python", "-m"] and len(words) > 2 and words[2].split(".")[0] in OWN:
+        return None if find_spec(words[2]) else f"there is no {words[2]}"
     if len(words) < 2 or words[0] not in ("nlblocks", "make"):
         return None
     if words[0] == "make":
