@@ -46,7 +46,7 @@ def _unshipped(folder: str, names: list[str]) -> list[str]:
 
 def _environment(folder: Path, paths: list[Path]) -> Path:
     """A Python whose site-packages lead to these paths, and after them to all that is installed here."""
-    venv.create(folder / "env", with_pip=False, symlinks=True)
+    venv.create(folder / "env", with_pip=False, symlinks=sys.platform != "win32")
     python = folder / "env" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     asked = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     site = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
