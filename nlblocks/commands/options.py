@@ -131,12 +131,16 @@ def refuse_fields(ctx: click.Context) -> None:
 
 def _refuse_misspelt_options(kind: str, unknown: Sequence[str], fields: Collection[str]) -> None:
     """Among a kind's fields an option of the command that is misspelt is no field, and is not said to be one."""
-    ctx = click.get_current_context(silent=True)
-    options = [] if ctx is None else _options(ctx)
     for name in unknown:
-        option = nearest(name, options)
+        option = option_meant(name)
         if option and not nearest(name, fields):
             raise InputError(f"--{name} is no field of {kind} and no option; did you mean {option}?")
+
+
+def option_meant(name: str) -> str:
+    """The option of the command that runs which may be meant by the name of a field that there is not; else ""."""
+    ctx = click.get_current_context(silent=True)
+    return "" if ctx is None else nearest(name, _options(ctx))
 
 
 def _options(ctx: click.Context) -> list[str]:

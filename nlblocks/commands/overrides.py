@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar, get_type_hints
 
-from nlblocks.commands.options import value_of
+from nlblocks.commands.options import option_meant, value_of
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Spec, kinds_that_fit
 
@@ -95,10 +95,13 @@ def _meant(name: str, places: list[_Place]) -> str:
     leaves: dict[str, list[str]] = {}
     for path in dict.fromkeys(place.path for place in places if place.near < SINGLED and not place.kinds):
         leaves.setdefault(path.rpartition(".")[2], []).append(path)
-    leaf = name.rpartition(".")[2]
+    leaf, option = name.rpartition(".")[2], option_meant(name)
     close = [leaf] if leaf in leaves else difflib.get_close_matches(leaf, leaves, n=3)
     if close:
-        return f"the nearest are {_options(path for leaf in close for path in leaves[leaf])}"
+        more = f", and of the command {option}" if option else ""
+        return f"the nearest are {_options(path for leaf in close for path in leaves[leaf])}{more}"
+    if option:
+        return f"did you mean {option}?"
     return f"there are {_options(path for paths in leaves.values() for path in paths)}"
 
 

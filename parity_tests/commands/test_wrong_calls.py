@@ -126,6 +126,7 @@ WRONG: list[tuple[str, str]] = [
     ("train", "name one recipe"),
     ("train digits_ablaton", "did you mean digits_ablation?"),
     ("train digits_ablation --epoch 2", "--epochs"),
+    ("train digits_ablation --bakcend torch", "did you mean --backend?"),
     ("train digits_ablation --epochs two", "epochs='two'"),
     ("train digits_ablation --backend pytorch", "did you mean torch?"),
     ("train digits_ablation --variant non_locl", "did you mean non_local?"),
@@ -133,6 +134,7 @@ WRONG: list[tuple[str, str]] = [
     ("train digits_ablation --device cuda", "'gpu'"),
     ("report nothere", "nothere"),
     ("report full", "full"),
+    ("causes batch_norm.epss", "batch_norm.eps"),
     ("bench --dtypes float32", "No such option '--dtypes'"),
 ]
 
