@@ -24,7 +24,7 @@ from parity_tests.helpers.checkout import ROOT, environment, python
 from parity_tests.helpers.command_line import call
 
 INTERRUPT = """
-import os, signal, sys
+import signal, sys
 
 class Finder:
     def find_spec(self, name, path=None, target=None):
@@ -33,7 +33,7 @@ class Finder:
             {how}
 
 def press():
-    os.kill(os.getpid(), signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
     for _ in range(10**6):
         pass
 
@@ -47,7 +47,7 @@ BINARY = """
             run(b"press()", 257, *[ctypes.py_object(globals())] * 2, None)  # a program, run as binary modules do
 """
 NETS = """
-import os, signal, sys
+import signal, sys
 import torch
 
 class Net(torch.nn.Module):
@@ -71,7 +71,7 @@ class Leaves(Net):
 
 class Stops(Net):
     def forward(self, x):
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         return self.head(x)
 
 class Deep(Net):
