@@ -26,5 +26,10 @@ class Status(IntEnum):
         return found
 
 
+def judged(*, different: bool, same: bool) -> Status:
+    """What a comparison ends with: that nothing was compared is no difference."""
+    return Status.DIFFERENT if different else Status.SAME if same else Status.REFUSED
+
+
 OF_VERDICT = {"same": Status.SAME, "different": Status.DIFFERENT, "not compared": Status.REFUSED}
 """By what a comparison came to."""

@@ -31,7 +31,7 @@ from nlblocks.numerics import tolerance
 from nlblocks.proof import Report, all_agree
 from nlblocks.proof import verify as verify_spec
 from nlblocks.specs.base import BlockSpec, describe
-from nlblocks.statuses import Status
+from nlblocks.statuses import judged
 from nlblocks.weights.files.atomic import replacing
 
 HEADINGS = {
@@ -110,7 +110,8 @@ def verify(
     _print(console, reports, backends_module.rows() if names is None else ())
     total = sum(len(report.checks) for report in reports)
     failed = sum(len(report.failures) for report in reports)
-    verdict = "[bold green]identical[/]" if agree else f"[bold red]DIFFERENT in {failed}[/]"
+    words = f"DIFFERENT in {failed}" if failed else "NOT COMPARED"
+    verdict = "[bold green]identical[/]" if agree else f"[bold red]{words}[/]"
     everything = "" if json_file is None else f" Everything: {json_file}"
     found = ", ".join(f"{name} {number}".strip() for name, number in versions.items())
     counted = f"{len(reports)} spec{'s' * (len(reports) != 1)}"
@@ -118,7 +119,7 @@ def verify(
         f"{counted}, {total} comparisons: {verdict}. {found}. {seconds:.1f} s.{everything}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
-    ctx.exit(Status.SAME if agree else Status.DIFFERENT)
+    ctx.exit(judged(different=failed > 0, same=agree))
 
 
 def _print(console: Console, reports: Sequence[Report], asked: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from nlblocks.specs.base import BlockSpec, describe
-from nlblocks.statuses import Status
+from nlblocks.statuses import Status, judged
 from nlblocks.weights.files.atomic import write_json
 
 if TYPE_CHECKING:
@@ -69,14 +69,16 @@ def verify_files(specs: Sequence[BlockSpec], frameworks: Sequence[str], seed: in
         console.print(f"[bold red]✗[/] {each}", highlight=False, soft_wrap=True)
     for note in dict.fromkeys(f"{describe(each.spec)}, {each.framework}: {n}" for each in said for n in each.notes):
         console.print(f"note: {note}", highlight=False, soft_wrap=True, markup=False)
-    verdict = f"[bold red]DIFFERENT in {len(failed)}[/]" if failed else "[bold green]the same[/]"
+    different = sum(bool(each.failed) for each in failed)
+    words = f"DIFFERENT in {different}" if different else f"NOT COMPARED: {len(failed)}"
+    verdict = f"[bold red]{words}[/]" if failed else "[bold green]the same[/]"
     everything = "" if json_file is None else f" Everything: {json_file}"
     kept = sum(each.kept for each in said)
     console.print(
         f"{len(specs)} specs, {len(said)} files of {', '.join(frameworks)}: {verdict}. {seconds:.1f} s; {kept} of the "
         f"files as they were found before.{everything}", highlight=False, soft_wrap=True,
     )  # fmt: skip
-    return Status.DIFFERENT if failed else Status.SAME
+    return judged(different=different > 0, same=not failed)
 
 
 def _table(found: Sequence[Sequence[Hearing]], frameworks: Sequence[str]) -> Table:

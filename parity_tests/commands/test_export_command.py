@@ -11,6 +11,8 @@ pytest.importorskip("torch")
 
 import nlblocks
 from nlblocks.cli import main
+from nlblocks.errors import InputError
+from nlblocks.exchange.exporting import BlockSource
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -54,6 +56,18 @@ def test_what_is_wrong_is_said_in_one_line(
     assert status in (1, 2)
     assert words in said
     assert not list(tmp_path.glob("*.onnx"))
+
+
+def test_a_file_that_cannot_be_made_is_no_difference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refused(*words: object, **options: object) -> None:
+        raise InputError("the exporter writes to a home that is not there")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(BlockSource, "program", refused)
+    status, said = run("verify", "--onnx", "--kind", "spatial_gate", "--backends", "torch")
+    assert status == 2
+    assert "NOT COMPARED: 2" in said
+    assert "a home that is not there" in said
 
 
 def test_files_are_verified_in_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
