@@ -26,6 +26,7 @@ z, attention = block(x, return_attention=True)
 assert_type(attention, torch.Tensor)
 model = torch.nn.Sequential(torch.nn.Conv2d(3, 64, 1), block, nl.NonLocal(spec), nlblocks.NonLocal(in_channels=64))
 model.to("cpu").eval()
+modules: list[torch.nn.Module] = [block, nlblocks.NonLocal(in_channels=64)]
 
 gate = nl.CBAM(in_channels=64, order=("mean", "max"))
 _, maps = gate(x, return_attention=True)
@@ -36,6 +37,7 @@ assert_type(named, dict[str, torch.Tensor])
 
 layer = pd.NonLocal(spec, seed=1)
 layer.eval()
+layers: list[paddle.nn.Layer] = [layer, nlblocks.NonLocal(in_channels=64)]
 y: paddle.Tensor = layer(paddle.zeros([1, 64, 8, 8]))
 formula = ref.SqueezeExcitation(in_channels=64, gate="hard_sigmoid")
 assert_type(formula.spec, specs.SqueezeExcitation)
