@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from parity_tests.helpers import pages
 from parity_tests.helpers.pages import PageFailed, PageRun, agrees
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the pages' commands are written for a POSIX shell")
@@ -129,3 +130,12 @@ def test_what_goes_otherwise_is_caught_with_page_and_line(
 )
 def test_dots_stand_for_anything_and_nothing_else_does(expected: str, printed: str, right: bool) -> None:
     assert agrees(expected, printed) is right
+
+
+def test_what_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "SECONDS", 2)
+    text = "```python\nimport time\n\ntime.sleep(99)\n```\n\n```console\n$ sleep 99\n```\n"
+    assert failures(tmp_path, text) == [
+        "page.md:2: the interpreter came to an end in this block, or took more than 2 s",
+        "page.md:8: not done after 2 s: sleep 99",
+    ]

@@ -22,6 +22,7 @@ import textwrap
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from parity_tests.helpers.checkout import ROOT, environment
@@ -193,9 +194,12 @@ class PageRun:
         assert self.interpreter.stdout is not None
         self.interpreter.stdin.write(json.dumps({"source": "\n" * (block.line - 1) + block.text}) + "\n")
         self.interpreter.stdin.flush()
+        hung = Timer(SECONDS, self.interpreter.kill)
+        hung.start()
         told = self.interpreter.stdout.readline()
+        hung.cancel()
         if not told:
-            self.failed(block.line, "the interpreter came to an end in this block")
+            self.failed(block.line, f"the interpreter came to an end in this block, or took more than {SECONDS} s")
             self._leave()
             return
         answer: dict[str, Any] = json.loads(told)
