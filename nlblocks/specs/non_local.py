@@ -16,6 +16,8 @@ Mode = Literal["embedded_gaussian", "gaussian", "dot_product", "concatenation"]
 SubSample = Literal["none", "before", "after"]
 Scale = Literal["none", "sqrt_inner", "sqrt_in"]
 MODES: tuple[Mode, ...] = get_args(Mode)
+SUB_SAMPLES: tuple[SubSample, ...] = get_args(SubSample)
+SCALES: tuple[Scale, ...] = get_args(Scale)
 
 
 @register
@@ -72,8 +74,8 @@ class NonLocal(BlockSpec):
         check_int(self, "inter_channels", optional=True)
         check_choice(self, "dims", (1, 2, 3))
         check_choice(self, "mode", MODES)
-        check_choice(self, "sub_sample", get_args(SubSample))
-        check_choice(self, "scale", get_args(Scale))
+        check_choice(self, "sub_sample", SUB_SAMPLES)
+        check_choice(self, "scale", SCALES)
         check_type(self, "norm", BatchNorm, optional=True)
         for name in ("zero_init", "affinity_bias", "output_bias", "output_relu"):
             check_bool(self, name)
