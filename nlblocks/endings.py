@@ -12,12 +12,15 @@ from contextlib import contextmanager, suppress
 import click
 
 from nlblocks import console, interrupts
-from nlblocks.blame import raised_in_user_code, said
+from nlblocks.blame import HERE, raised_in_user_code, said
 from nlblocks.errors import NLBlocksError, meant
 from nlblocks.statuses import Status
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What the system says where a file cannot take more."""
+
+PATHS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR}
+"""What it says of a path that the user gave, and no file of the library's has."""
 
 MEMORY = re.compile("can't allocate memory|out of memory|bad_alloc|ResourceExhausted")
 """What a RuntimeError says that is for want of memory, whichever framework raises it."""
@@ -110,6 +113,8 @@ def _by_the_system(error: BaseException) -> tuple[str, Status] | None:
     if unwritten is not None or error.errno in FULL | {errno.EIO}:  # the terminal may be gone
         what = error.filename or "the output"
         return f"nlblocks: {what} cannot be written: {(unwritten or error).strerror}", Status.UNWRITTEN
+    if error.errno in PATHS and isinstance(error.filename, str) and not error.filename.startswith(HERE):
+        return f"nlblocks: {error.filename}: {error.strerror}; give another path", Status.REFUSED
     try:
         os.getcwd()
     except OSError:

@@ -263,6 +263,8 @@ def test_a_report_that_cannot_be_written_leaves_the_place(tmp_path: Path, monkey
     [
         (MemoryError("Unable to allocate 8 GiB"), Status.MEMORY, "out of memory: MemoryError: Unable to allocate"),
         (RuntimeError("[enforce fail]\nDefaultCPUAllocator: can't allocate memory"), Status.MEMORY, "out of memory: "),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "xxx"), Status.REFUSED, "xxx: File name too long; give"),
+        (PermissionError(errno.EACCES, "Permission denied", "a/b"), Status.REFUSED, "a/b: Permission denied; give"),
         (OSError(errno.EIO, "the terminal is gone"), Status.UNWRITTEN, "the output cannot be written: the terminal"),
         (OSError(errno.ENOSPC, "No space left", "a.html"), Status.UNWRITTEN, "a.html cannot be written: No space left"),
         (OSError(errno.EDQUOT, "Quota"), Status.UNWRITTEN, "the output cannot be written: Quota"),
