@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: verify test lint format docs site bench faults soundness zoo strangers matrix port peer clean
+.PHONY: verify test lint format docs site bench faults soundness zoo strangers matrix works port peer clean
 
 verify: $(STAMP)
 	$(BIN)/nlblocks verify
@@ -28,6 +28,10 @@ strangers: $(STAMP)
 # What passes on each claimed version, in environments that it makes in .matrix: minutes, and gigabytes.
 matrix: $(STAMP)
 	$(BIN)/python -m benchmarks.matrix
+
+# Every way of using a block, tried on every block in both frameworks: half an hour, most of it torch's compiler.
+works: $(STAMP)
+	$(BIN)/python -m benchmarks.works --docs docs/works.md
 
 # Fetches real Paddle packages to build/port, and ports the models in benchmarks/port/models.json.
 port: $(STAMP)

@@ -39,9 +39,9 @@ def max_pool(x: Tensor, kernel: Sequence[int], *, stride: int | None = None, pad
 def maximum(x: Tensor, axis: int) -> Tensor:
     """The largest values along an axis, which is dropped; the first of equal values gets the gradient.
 
-    amax would split it among them, but is many times faster: it runs where there is no gradient.
+    amax would split it among them, but is many times faster: it runs where there is no gradient. A trace keeps to one.
     """
-    return x.max(dim=axis).values if _tracked(x) else x.amax(dim=axis)
+    return x.max(dim=axis).values if _tracked(x) or _traced() else x.amax(dim=axis)
 
 
 def mean(x: Tensor, *axes: int) -> Tensor:
@@ -50,7 +50,7 @@ def mean(x: Tensor, *axes: int) -> Tensor:
     Where there is a gradient, a sum is divided, which is the same but in halves, where it is the more exact: the
     gradient of a sum is a view of the output's, while that of torch's mean fills a tensor of the size of x.
     """
-    if not _tracked(x):
+    if not _tracked(x) or _traced():  # a trace keeps to one
         return x.mean(axes)
     count = math.prod([x.shape[axis] for axis in axes])
     return (x.sum(axes, dtype=torch.promote_types(x.dtype, torch.float32)) / count).to(x.dtype)
@@ -58,6 +58,11 @@ def mean(x: Tensor, *axes: int) -> Tensor:
 
 def _tracked(x: Tensor) -> bool:
     return x.requires_grad and torch.is_grad_enabled()
+
+
+def _traced() -> bool:
+    """Under torch.jit.trace, which runs a module twice, with a gradient and without, and wants one graph."""
+    return torch.jit.is_tracing()  # type: ignore[attr-defined]
 
 
 def hard_sigmoid(x: Tensor, slope: float) -> Tensor:
