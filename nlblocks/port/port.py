@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nlblocks.backend import package
 from nlblocks.errors import InputError
 from nlblocks.port.collect import Closure
 from nlblocks.port.inputs import check_inputs
@@ -31,7 +32,7 @@ def port(
 ) -> PortReport:  # fmt: skip
     """Port a Paddle model's source to torch, with its weights and a proof.
 
-    Raises InputError, and writes nothing, where the source cannot be run or read.
+    Raises InputError, and writes nothing, where the source cannot be run or read; BackendError without Paddle.
 
     Args:
         entry: "package.module:Name", a class or function that makes a model; several for a whole project.
@@ -49,6 +50,7 @@ def port(
     entries = [entry] if isinstance(entry, str) else list(entry)
     given = [inputs] if isinstance(inputs, str) else list(inputs)
     check_inputs(given)
+    package("paddle")  # what is ported runs first
     job = Job.of(entries, out, path=path, kwargs=kwargs, inputs=given, weights=weights, setup=setup)
     say("running the Paddle model")
     seen = _worker("observe", job)

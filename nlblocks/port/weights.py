@@ -74,7 +74,8 @@ def read(files: Sequence[str], state: Mapping[str, Any]) -> dict[str, Any]:
         found |= read_now
     missing = [name for name in state if name not in found]
     unknown = [name for name in found if name not in state]
-    wrong = [n for n in state if n in found and tuple(found[n].shape) != tuple(state[n].shape)]
+    shapes = {n: (list(found[n].shape), list(state[n].shape)) for n in state if n in found}
+    wrong = [f"{n} ({own}, in the model {wanted})" for n, (own, wanted) in shapes.items() if own != wanted]
     for names, what in (
         (twice, "hold twice:"),
         (missing, "lacks"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 import textwrap
@@ -12,7 +13,7 @@ import pytest
 
 pytest.importorskip("libcst")
 
-from nlblocks.errors import InputError
+from nlblocks.errors import BackendError, InputError
 from nlblocks.port import port
 from nlblocks.port.job import Job
 from nlblocks.port.port import _worker
@@ -222,8 +223,19 @@ def test_weights_that_do_not_fit_leave_out_as_it_was(sources, tmp_path, require,
     assert done.exit_code == 2, done.output
     (said,) = [line for line in done.output.splitlines() if "weights.npz" in line]
     assert fault in said or fault == "unreadable"
+    assert "([4], in the model [" in said or not fault.startswith("has")
     assert "Traceback" not in done.output
     assert sorted(tmp_path.rglob("*")) == ([out] if there else []) + [file]
+
+
+def test_without_paddle_the_port_says_what_to_install(sources, tmp_path, monkeypatch) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "paddle" else real(name, *more)
+    )
+    with pytest.raises(BackendError, match=r"needs paddle, which is not installed.*nlblocks\[paddle\]"):
+        port("shop.net:Net", tmp_path / "out", path=[sources])
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_full_folder_is_left_alone(sources, tmp_path) -> None:
