@@ -83,8 +83,12 @@ class Substitutions:
         return True
 
     def _constants(self, right: Trace, constants: Sequence[vocabulary.Constant]) -> bool:
-        """The right is given constants of the left's: nothing else is, and all that they touch is judged."""
+        """The right is given constants of the left's: nothing else is, and all that they touch is judged.
+
+        False where it was given them before, to no avail, or others in their place.
+        """
         numbers = {(op.site, place): n for op in right.ops for place, n in enumerate(op.outputs)}
+        before = sum(map(len, self.attributes.values())) + len(self.constants)
         for site, where, value in constants:
             if isinstance(where, str):
                 if self.attributes.setdefault(site, {}).setdefault(where, value) != value:
@@ -93,7 +97,7 @@ class Substitutions:
             known = self.constants.setdefault((site, where), np.full_like(right.values[numbers[site, where]], value))
             if (known != value).any():
                 return False
-        return True
+        return sum(map(len, self.attributes.values())) + len(self.constants) > before
 
     def _attributes(self, located: Located, pairs: Pairing) -> bool:
         """Numbers that differ, eps say, are set right wherever the two sides differ in the same."""

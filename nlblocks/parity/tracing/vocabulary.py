@@ -323,12 +323,15 @@ def same_momentum(a: float, b: float) -> bool:
     return same_number(a, b) or bool(np.float32(1.0 - a) == np.float32(1.0 - b))
 
 
-def one_in_float32(a: float, b: float) -> bool:
+def one_in_float32(a: float, b: float, *, scales: bool) -> bool:
     """Whether two constants may be one number that float32 holds: both are neighbours in it, one of them exactly.
 
-    A constant that is drawn, a rate or what it keeps, may be held as either, or as what is divided by it.
+    A constant that ``scales``, a rate or what it keeps, may be held as either, or as what is divided by it. Others are
+    held as themselves: beside 1, float32 does not tell a bound of 1e-8 from 0.
     """
-    pairs = [(a, b), (1.0 - a, 1.0 - b), *([(1.0 / a, 1.0 / b)] if a and b else [])]
+    pairs = [(a, b)]
+    if scales:
+        pairs += [(1.0 - a, 1.0 - b), *([(1.0 / a, 1.0 / b)] if a and b else [])]
     return any(_neighbours(*pair) for pair in pairs)
 
 

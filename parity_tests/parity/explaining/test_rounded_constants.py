@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 paddle = pytest.importorskip("paddle")
 
 from nlblocks import parity  # noqa: E402
+from nlblocks.parity.judging.substitutions import Substitutions  # noqa: E402
 from nlblocks.parity.tracing.vocabulary import one_in_float32  # noqa: E402
 
 LEFT, RIGHT = 0.0736842080950737, 0.0736842155456543
@@ -107,8 +108,38 @@ def test_a_factor_and_what_is_divided_by(divisor: float, verdict: str) -> None:
     assert report.verdict == verdict, report
 
 
+class Floored(Left):
+    def middle(self, y: Any) -> Any:
+        return torch.clamp(y, min=self.rate)
+
+
+class FlooredRight(Right):
+    def middle(self, y: Any) -> Any:
+        return paddle.clip(y, min=self.rate)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "verdict"), [((0.0, 1e-8), "different"), ((1e-8, 0.0), "different"), ((LEFT, RIGHT), "same")]
+)
+def test_a_bound_is_held_as_itself(bounds: tuple[float, float], verdict: str) -> None:
+    report = compared(Floored(bounds[0]), FlooredRight(None, bounds[1]))
+    assert report.verdict == verdict, report
+
+
+def test_what_is_given_to_no_avail_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some calls cannot be told a constant: the search does not go on for ever, and nothing is said to be the same."""
+    monkeypatch.setattr(Substitutions, "given", lambda self, left: None)
+    report = compared(Floored(LEFT), FlooredRight(None, RIGHT))
+    assert report.verdict == "different", report
+    assert report.not_compared, report
+
+
 def test_one_number_in_float32() -> None:
     a = np.float32(0.7)
     one, next_one, third = (float(n) for n in (a, np.nextafter(a, np.float32(1)), a + 2 * np.spacing(a)))
-    assert all(one_in_float32(*pair) for pair in [(0.7, one), (one, next_one), (1 - one, 1 - next_one)])
-    assert not any(one_in_float32(*pair) for pair in [(one, third), (0.7, 0.7 + 1e-9), (0.7, third)])
+    same = [(0.7, one), (one, next_one), (1 - one, 1 - next_one), (0.0, 1e-8)]
+    assert all(one_in_float32(*pair, scales=True) for pair in same)
+    others = [(one, third), (0.7, 0.7 + 1e-9), (0.7, third)]
+    assert not any(one_in_float32(*pair, scales=True) for pair in others)
+    assert one_in_float32(0.7, one, scales=False)
+    assert not one_in_float32(0.0, 1e-8, scales=False)

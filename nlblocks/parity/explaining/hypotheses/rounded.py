@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -48,7 +47,7 @@ def rounded(at: Hypothesis) -> Iterator[Explanation]:
 def _arguments(at: Hypothesis) -> Iterator[Explanation]:
     """Arguments of two operations of a kind."""
     for op, other in itertools.product(at.front("left"), at.front("right")):
-        names = [n for n in op.attrs if op.kind == other.kind and _apart(op.attrs[n], other.attrs.get(n))]
+        names = [n for n in op.attrs if op.kind == other.kind and _apart(op, other, n)]
         if not names or not other.site or at.output("left", op).shape != at.output("right", other).shape:
             continue
         result = at.run(op, at.arrays("left", op), {**op.attrs, **{n: other.attrs[n] for n in names}})
@@ -59,9 +58,11 @@ def _arguments(at: Hypothesis) -> Iterator[Explanation]:
             yield _one(at, op, (other, gap), CAUSES.of(op.kind, names[0]), constants, values)
 
 
-def _apart(a: Any, b: Any) -> bool:
-    """Whether two attributes are constants that only float32 holds apart."""
-    return isinstance(a, float) and isinstance(b, float) and a != b and vocabulary.one_in_float32(a, b)
+def _apart(op: Op, other: Op, name: str) -> bool:
+    """Whether an attribute of both is a constant that only float32 holds apart."""
+    a, b = op.attrs[name], other.attrs.get(name)
+    scales = (op.kind, name) in ARGUMENTS
+    return isinstance(a, float) and isinstance(b, float) and a != b and vocabulary.one_in_float32(a, b, scales=scales)
 
 
 def _scales(at: Hypothesis) -> Iterator[Explanation]:
@@ -78,7 +79,7 @@ def _scales(at: Hypothesis) -> Iterator[Explanation]:
         lefts, rights = (_constants(at, side, o) for side, o in (("left", op), ("right", other)))
         for (own, _), (their, sites) in itertools.product(lefts.items(), rights.items()):
             for value in _values(own, their, times):
-                held = vocabulary.one_in_float32(value, their)
+                held = vocabulary.one_in_float32(value, their, scales=True)
                 constants = tuple((o.site, where, value) for o, where in sites) if held else ()
                 found.append(_one(at, op, (other, gap), "scale.factor", constants, (value, their)))
     yield from sorted(found, key=lambda one: not one.constants)
