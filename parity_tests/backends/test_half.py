@@ -80,6 +80,20 @@ def test_they_would_be(spec: BlockSpec, require: Require, monkeypatch: pytest.Mo
     assert not all(np.isfinite(array).all() for array in run(spec, "float16"))
 
 
+@pytest.mark.parametrize("path", ["direct", "fast"])
+@pytest.mark.parametrize("spec", BEYOND, ids=describe)
+def test_autocast_leaves_float64_as_it_is(spec: BlockSpec, path: Any, require: Require) -> None:
+    require("torch")
+    import torch
+
+    block = nlblocks.build(spec, backend="torch", dtype="float64")
+    x = torch.from_numpy(sample.random_array(spec.example_shape(), 0, "x"))
+    with force(path):
+        plain = block(x)
+        with torch.autocast("cpu", dtype=torch.float16):
+            assert torch.equal(block(x), plain)
+
+
 @pytest.mark.parametrize("transposed", [False, True])
 def test_paddle_scores_beyond_float16(transposed: bool, require: Require, monkeypatch: pytest.MonkeyPatch) -> None:
     """By themselves, and where auto_cast makes float16 of them; its kernels are not on a CPU, so it is played."""

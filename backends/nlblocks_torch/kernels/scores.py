@@ -11,7 +11,7 @@ def affinity(left: Tensor, right: Tensor) -> Tensor:
 
     Scores pass its largest number, 65504, where features are far from it; :func:`narrowed` takes the map back.
     """
-    if left.dtype != torch.float16 and not _autocast_to_float16(left.device.type):
+    if left.dtype != torch.float16 and not _cast_to_float16(left):
         return left @ right
     with torch.autocast(left.device.type, enabled=False):
         return left.float() @ right.float()
@@ -22,5 +22,8 @@ def narrowed(attention: Tensor, like: Tensor) -> Tensor:
     return attention.half() if like.dtype == torch.float16 else attention
 
 
-def _autocast_to_float16(device: str) -> bool:
-    return torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
+def _cast_to_float16(tensor: Tensor) -> bool:
+    """Whether autocast makes a product float16, as of all but float64."""
+    device = tensor.device.type
+    to_float16 = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
+    return to_float16 and tensor.dtype != torch.float64
