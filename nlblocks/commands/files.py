@@ -21,7 +21,7 @@ from nlblocks.commands.options import Framework, OutputFile, refuse_fields, refu
 from nlblocks.conventions import conventions_of, frameworks
 from nlblocks.errors import InputError
 from nlblocks.specs.base import Shape, spec_from_dict
-from nlblocks.statuses import judged
+from nlblocks.statuses import OF_VERDICT, Status
 from nlblocks.weights import dialects as all_dialects
 from nlblocks.weights.answers import KINDS
 from nlblocks.weights.conversion import Options, Plan, renamed_record
@@ -177,8 +177,7 @@ def convert(
         _write(destination, planned, target, shard_bytes, console, checkpoint, kept)
     if found is not None and like is not None:
         click.echo(said(found, like))
-        different = any(not check.passed for check in found.report.comparisons)
-        ctx.exit(judged(different=different, same=found.agree))
+        ctx.exit(Status.SAME if found.agree else OF_VERDICT[found.report.verdict])
 
 
 def _by_meaning(checkpoint: Checkpoint, options: Options, *, strip_prefix: bool) -> tuple[Plan, Mapping[str, Tensor]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 paddle = pytest.importorskip("paddle")
 
+from nlblocks.commands.like import by_pairing  # noqa: E402
 from nlblocks.weights.files import open_checkpoint  # noqa: E402
 from parity_tests.helpers import strange_names as nets  # noqa: E402
 from parity_tests.helpers.command_line import call  # noqa: E402
@@ -67,6 +69,17 @@ def test_models_that_differ_are_told_apart_and_the_file_is_written() -> None:
     assert found.exit_code == 1
     assert "batch_norm.eps" in found.stdout
     assert Path("net.pdparams").exists()
+
+
+def test_what_cannot_be_judged_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    def undecided(*given: Any) -> Any:
+        found = by_pairing(*given)
+        checks = [replace(check, passed=False, undecided="it is at a tie") for check in found.report.comparisons]
+        return replace(found, report=replace(found.report, comparisons=checks))
+
+    monkeypatch.setattr("nlblocks.commands.files.by_pairing", undecided)
+    found = call("convert", "net.pth", "net.pdparams", *REGNETS)
+    assert found.exit_code == 2, found.output
 
 
 def test_a_dry_run_prints_the_table_and_writes_nothing() -> None:
