@@ -95,7 +95,7 @@ class PortReport:
 
     def save(self, path: Path) -> None:
         """Write the report: a page for .html, else JSON."""
-        if path.suffix == ".html":
+        if path.suffix.lower() == ".html":
             whole = page(self.to_dict(), self.entries, self.sources, str(self))
         else:
             whole = json.dumps(finite(self.to_dict()), indent=1)

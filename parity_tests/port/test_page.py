@@ -89,6 +89,8 @@ def test_the_page_marks_what_is_refused_and_what_never_ran(tmp_path) -> None:
     )  # fmt: skip
     report.save(tmp_path / "port.html")
     text = (tmp_path / "port.html").read_text(encoding="utf-8")
+    report.save(tmp_path / "PORT.HTML")
+    assert (tmp_path / "PORT.HTML").read_text(encoding="utf-8") == text
     parser = _Balanced()
     parser.feed(text)
     assert not parser.open
