@@ -151,6 +151,11 @@ class Row:
         """Whether this process has imported the framework, or the backend itself where it names none."""
         return (self.framework or self.module) in sys.modules
 
+    @property
+    def to_install(self) -> str:
+        """How to install the framework, in words."""
+        return f'install it with: pip install "nlblocks[{self.extra}]"'
+
 
 _BUILT_IN = {
     "torch": Row("nlblocks_torch", "torch", "torch", "torch"),
@@ -189,10 +194,17 @@ def package(name: str) -> Any:
     if not row.installed:
         raise BackendError(
             f"backend {name!r} needs {row.framework}, which is not installed; "
-            f'install it with: pip install "nlblocks[{row.extra}]" (installed: {known(installed())})'
+            f"{row.to_install} (installed: {known(installed())})"
         )
     with _importing(name):
         return importlib.import_module(row.module)
+
+
+def to_install(error: BaseException) -> str:
+    """How to install the framework that an import misses, to be put behind the error; "" where it misses none."""
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    row = next((row for row in rows().values() if row.framework == missing and not row.installed), None)
+    return f"; {row.to_install}" if row else ""
 
 
 @contextmanager
@@ -317,6 +329,10 @@ def mirrored(package_name: str, name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
+        if how := to_install(error):
+            raise ModuleNotFoundError(
+                f"{package_name} needs {error.name}, which is not installed{how}", name=error.name
+            ) from None
         if error.name != module:  # something that it imports
             raise
         raise NoBlockError(

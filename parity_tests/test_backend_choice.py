@@ -6,6 +6,7 @@ import subprocess
 import sys
 import types
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +90,25 @@ def test_a_missing_framework_names_the_command_that_installs_it() -> None:
         last = run(hide + call).stderr.splitlines()[-1]
         assert "needs paddle, which is not installed" in last
         assert 'pip install "nlblocks[paddle]"' in last
+
+
+WITHOUT = """
+import sys
+from importlib.machinery import PathFinder
+real = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *rest: None if name == {!r} else real(name, *rest)
+sys.path[:0] = [{!r}]
+"""
+
+
+@pytest.mark.parametrize("framework", ["torch", "paddle"])
+def test_an_import_that_misses_a_framework_names_it_too(framework: str, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(f"import {framework}.nn as nn\n")
+    block = f"import nlblocks_{framework} as nl; nl.NonLocal(in_channels=4)"
+    for call in (block, "from nlblocks.commands.models import load_object; load_object('net:Net', 'model')"):
+        found = run(WITHOUT.format(framework, str(tmp_path)) + call)
+        assert found.returncode != 0
+        assert f'; install it with: pip install "nlblocks[{framework}]"' in found.stderr.splitlines()[-1]
 
 
 def test_use_may_be_repeated_and_changed_before_first_use() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from nlblocks.backend import VARIABLE, installed
+from nlblocks.backend import VARIABLE, get, installed
 from nlblocks.commands.compare import progress
 from nlblocks.commands.files import human
 from nlblocks.commands.models import load_model
@@ -20,6 +20,9 @@ from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.layout import MapLayout
 from nlblocks.training.recipes import recipe_named
 from nlblocks.weights.files import open_checkpoint
+
+HALVES = ("float16", "bfloat16")
+"""What a file is kept in to be small; it is run in float32."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -87,7 +90,11 @@ def maps(
 def _of_file(path: Path, backend: str | None, spec: BlockSpec | None, dialect: str | None, key: str | None) -> Any:
     if spec is None and open_checkpoint(path, key).spec is None:
         raise InputError(f"{path} carries no spec; say what it is with --kind: nlblocks inspect recognises blocks")
-    return load(path, backend or os.environ.get(VARIABLE) or installed()[0], spec, dialect, key)
+    chosen = backend or os.environ.get(VARIABLE) or installed()[0]
+    net = load(path, chosen, spec, dialect, key)
+    if get(chosen).dtype(net) in HALVES:  # which Paddle has no kernels for on a CPU
+        return load(path, chosen, spec, dialect, key, "float32")
+    return net
 
 
 def _recipe_of(path: Path, images: Sequence[str]) -> Path | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.backend import prepare_frameworks
+from nlblocks.backend import prepare_frameworks, to_install
 from nlblocks.blame import said
 from nlblocks.commands.options import shape_from_text
 from nlblocks.errors import InputError, meant
@@ -90,7 +90,7 @@ def load_object(text: str, noun: str) -> Any:
     try:
         found: Any = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
-        raise InputError(f"cannot import {module_name}: {said(error)}") from None
+        raise InputError(f"cannot import {module_name}: {said(error)}{to_install(error)}") from None
     for part in name.split("."):
         if not hasattr(found, part):
             names = [other for other in vars(found) if not other.startswith("_")] if hasattr(found, "__dict__") else []

@@ -61,4 +61,5 @@ def port(
     for file in (report_file, json_file):
         if file is not None:
             report.save(file)
+            console.print(f"report: {file}", highlight=False, soft_wrap=True)
     ctx.exit(report.status)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nlblocks.backend import Array
+from nlblocks.backend import Array, to_install
 from nlblocks.blame import said
 from nlblocks.errors import InputError
 from nlblocks.parity import compare
@@ -50,7 +50,7 @@ def prove(job: Job) -> dict[str, Any]:
         try:
             importlib.import_module(torch_entry(entry).partition(":")[0])  # before the setup: torch alone must do
         except Exception as error:
-            return {"verdict": "not run", "why": f"the port cannot be imported: {said(error)}"}
+            return {"verdict": "not run", "why": f"the port cannot be imported: {said(error)}{to_install(error)}"}
     prepare(job)
     lines = Lines(Path(job.out))
     found = []

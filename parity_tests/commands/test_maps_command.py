@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import nlblocks
@@ -38,6 +39,16 @@ def test_a_checkpoint_that_carries_its_spec(backend: str, tmp_path: Path, requir
     panels = {f"{image}.{layer}.png" for image in "ab" for layer in ("nl_1", "nl_2")}
     assert {path.name for path in out.iterdir()} == {*panels, "maps.html"}
     assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in panels)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_checkpoint_that_is_kept_in_half_precision(backend: str, tmp_path: Path, require: Require) -> None:
+    require("torch", *{backend} & set(NATIVE))
+    state = nlblocks.state_of(built(DigitNet(), "torch", "float32"))
+    nlblocks.save({name: value.astype(np.float16) for name, value in state.items()}, tmp_path / "a.pth", DigitNet())
+    image = image_file(tmp_path / "a.png", mode="RGB")
+    result = call("maps", tmp_path / "a.pth", "--image", image, "--backend", backend, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
 
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published checkpoint is another project's data")

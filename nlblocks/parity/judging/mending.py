@@ -49,7 +49,8 @@ def _mend(finding: Finding, right: Told) -> str:
     if finding.cause is None:
         return ""
     at = f" ({finding.lines[1]})" if finding.lines[1] else ""
-    layer = f"layer {finding.layer_right}" if finding.layer_right else finding.operation[1] or "the model"
+    called = finding.operation[1] if finding.place == "between" else ""  # a function has its own arguments
+    layer = called or (f"layer {finding.layer_right}" if finding.layer_right else finding.operation[1] or "the model")
     kinds = [setting for setting in finding.settings if setting.name == "kind"]
     if kinds:
         return f"on the right, in {layer}{at}, use {kinds[0].left} instead of {kinds[0].right}"

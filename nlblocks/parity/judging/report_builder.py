@@ -127,7 +127,8 @@ class ReportBuilder:
     def help(self) -> None:
         """From here on the right is given what the left has where evaluation differs, to see what else does."""
         places = list(dict.fromkeys(f.where for f in self.blocking if f.phase == "eval forward"))
-        more = f" and {len(places) - PLACES_SAID} more places" if len(places) > PLACES_SAID else ""
+        left = len(places) - PLACES_SAID
+        more = f" and {left} more place{'s' * (left != 1)}" if left > 0 else ""
         self._helped = f"{', '.join(places[:PLACES_SAID])}{more}"
 
     def initialise(self, rows: Sequence[InitialRow], *, listed: bool) -> None:

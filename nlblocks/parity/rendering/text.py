@@ -138,7 +138,8 @@ def _findings(report: ReportData) -> Iterator[str]:
         shown = places[:SHOWN]
         yield from (f"      also {place}" for place in shown)
         if len(places) > len(shown):
-            yield f"      and in {len(places) - len(shown)} more places"
+            left = len(places) - len(shown)
+            yield f"      and in {left} more place{'s' * (left != 1)}"
 
 
 def _more(report: ReportData) -> Iterator[str]:

@@ -112,6 +112,20 @@ def test_a_function_has_the_line_that_calls_it() -> None:
     assert finding.lines[0].endswith(line_of(Net, "# here"))
 
 
+def test_a_function_s_own_argument_is_not_the_layer_s() -> None:
+    class Net(Torch):
+        def __init__(self, axis: int) -> None:
+            super().__init__()
+            self.axis = axis
+
+        def forward(self, x: Any) -> Any:
+            return self.last(nn.functional.softmax(self.first(x), self.axis))  # here
+
+    finding = compared(Net(1), Net(-1)).finding
+    at = line_of(Net, "# here")
+    assert re.fullmatch(rf"on the right, give softmax \([\w/]*{re.escape(at)}\) dim=1", finding.mend), finding.mend
+
+
 def test_what_is_missing_is_to_be_added_where_it_is_missing() -> None:
     finding = compared(Torch(nn.ReLU()), Paddle()).finding
     assert finding.mend == "on the right, add relu in layers.0 of the left between first and last"
