@@ -45,7 +45,8 @@ def page(report: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], source
 
 def _about(report: Mapping[str, Any]) -> str:
     error = "" if report["error"] is None else f"largest relative difference in float64 {report['error']:.1e}, "
-    told = [f'<div class="soft">{error}{len(report["files"])} files, {report["seconds"]:.1f} s</div>']
+    files = f"{len(report['files'])} file{'s' * (len(report['files']) != 1)}"
+    told = [f'<div class="soft">{error}{files}, {report["seconds"]:.1f} s</div>']
     if report["accepted"] and PILLS.get(report["verdict"]) == "same":
         told.append(f"<div>except <code>{escape(', '.join(report['accepted']))}</code></div>")
     told += [f"<div>{escape(line)}</div>" for line in report["why"].splitlines()]

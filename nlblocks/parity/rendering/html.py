@@ -136,7 +136,7 @@ def _phases(report: Mapping[str, Any], prefix: str) -> str:
         worst = f"{number(max(step['error'] for step in steps))} of a weight's way"
         rows.append((f"training, {len(steps)} step{'s' * (len(steps) > 1)}: {escape(rules)}", "", worst, "–", state))
     heads = ("phase", "tensors", "worst difference", "in noise floors", "")
-    return f'<div class="card"><h2>Phases</h2>{table(f"{prefix}phases", heads, rows, "tnnnn")}</div>'
+    return f'<div class="card"><h2>Phases</h2>{table(f"{prefix}phases", heads, rows, "tnnnt")}</div>'
 
 
 def _others(findings: Sequence[Finding], first: Finding | None, prefix: str) -> str:
