@@ -100,7 +100,8 @@ FLOORS: tuple[Part, ...] = (
     _part("stubs.py"),
     _part("testing.py", "nlblocks.pytest_plugin"),
     _part("commands"),
-    _part("cli.py", "nlblocks.console", "nlblocks.crash", "nlblocks.endings", "nlblocks.__main__"),
+    _part("console", face=True),
+    _part("cli.py", "nlblocks.__main__"),
 )
 RANK = {part.name: number for number, part in enumerate(FLOORS)}
 # Packages of which only the __init__.py is a part: what else is in them stands on FLOORS by its own name.

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import click
 
 from nlblocks import __version__, console
-from nlblocks.endings import ending
 from nlblocks.statuses import Status
 
 
@@ -63,11 +62,11 @@ class _Group(click.Group):
         return super().main(*words, **options)
 
     def make_context(self, *words: Any, **options: Any) -> click.Context:
-        with ending():
+        with console.ending():
             return super().make_context(*words, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with ending():
+        with console.ending():
             return super().invoke(ctx)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 
 import click
 
-from nlblocks import console, interrupts
+from nlblocks import interrupts
 from nlblocks.blame import HERE, raised_in_user_code, said
+from nlblocks.console import streams
 from nlblocks.errors import NLBlocksError, meant
 from nlblocks.statuses import Status
 
@@ -48,7 +49,7 @@ def ending() -> Iterator[None]:
             return
         line, status = interrupts.LINE, Status.STOPPED
     _say(line)
-    console.silence()
+    streams.silence()
     raise SystemExit(int(status))
 
 
@@ -60,7 +61,7 @@ def one_line(text: str) -> str:
 def _flush() -> None:
     """What was printed gets out now, while it can be said that it does not."""
     for stream in (sys.stdout, sys.stderr):
-        found = console.failure(stream)
+        found = streams.failure(stream)
         if found is not None:
             raise found
 
@@ -107,7 +108,7 @@ def _by_the_system(error: BaseException) -> tuple[str, Status] | None:
         return f"nlblocks: out of memory: {said(error)}; use a smaller input or model", Status.MEMORY
     if not isinstance(error, OSError):
         return None
-    unwritten = console.failure(sys.stdout)
+    unwritten = streams.failure(sys.stdout)
     if unwritten is not None and unwritten.errno == errno.EINVAL:  # a closed pipe as Windows says it
         return "", Status.CLOSED
     if unwritten is not None or error.errno in FULL | {errno.EIO}:  # the terminal may be gone
@@ -130,6 +131,6 @@ def _by_the_user(error: BaseException) -> tuple[str, Status] | None:
 
 
 def _internal(error: BaseException) -> tuple[str, Status]:
-    from nlblocks.crash import reported  # only then
+    from nlblocks.console.crash import reported  # only then
 
     return f"nlblocks: internal error: {said(error)}; {reported(error)}", Status.INTERNAL

@@ -16,8 +16,9 @@ from safetensors.numpy import save_file
 
 from nlblocks import console
 from nlblocks.cli import COMMANDS, main
+from nlblocks.console.streams import spelled
 from parity_tests.helpers.blocks import Require
-from parity_tests.helpers.checkout import python
+from parity_tests.helpers.checkout import ROOT, python
 
 ENCODINGS = ("gbk", "cp1252", "ascii", "cp437", "shift_jis", "latin-1", "utf-8")
 NETS = """
@@ -121,16 +122,16 @@ def test_names_in_a_checkpoint_print_in_any_encoding(encoding: str, tmp_path: Pa
 
 
 def test_a_symbol_has_one_spelling_whoever_prints_it() -> None:
-    assert console.spelled("θ(x_i)·φ → 3×3 ✓ … x² Ω") == "theta(x_i)*phi -> 3x3 v ... x2 Omega"
-    assert console.spelled("│ ━ ⠋ é 模 \udcff") == r"| - . e \u6a21 \xff"
-    assert console.spelled("plain") == "plain"
+    assert spelled("θ(x_i)·φ → 3×3 ✓ … x² Ω") == "theta(x_i)*phi -> 3x3 v ... x2 Omega"
+    assert spelled("│ ━ ⠋ é 模 \udcff") == r"| - . e \u6a21 \xff"
+    assert spelled("plain") == "plain"
 
 
 def test_every_symbol_of_the_product_has_a_spelling() -> None:
-    texts = (path.read_text(encoding="utf-8") for path in Path(console.__file__).parent.rglob("*.py"))
+    texts = (path.read_text(encoding="utf-8") for path in (ROOT / "nlblocks").rglob("*.py"))
     letters = {letter for text in texts for letter in text if not letter.isascii() and letter.isprintable()}
     assert len(letters) > 30
-    assert not {letter for letter in letters if "\\" in console.spelled(letter)}
+    assert not {letter for letter in letters if "\\" in spelled(letter)}
 
 
 def test_a_stream_that_is_not_pythons_own_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
