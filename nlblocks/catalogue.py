@@ -152,7 +152,8 @@ def dialects_markdown() -> str:
 
 
 def _plain(text: str) -> str:
-    """A docstring without its markup: ``x`` and :class:`x` become x."""
+    """A docstring without its markup: ``x`` and :class:`x` become x, and a table's columns stay where they are."""
+    text = re.sub(r"``([^`]+)``(?=  )", r"\1    ", text)
     return re.sub(r":class:`[^`]*?(\w+)`", r"\1", text).replace("``", "")
 
 

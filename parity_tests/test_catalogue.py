@@ -55,3 +55,13 @@ def test_list_and_show() -> None:
         assert wrong.exit_code == 2
         assert message in wrong.output
         assert len(wrong.output.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", ["non_local", "channel_affinity", "channel_gate"])
+def test_the_columns_of_a_table_begin_where_its_rules_do(kind: str) -> None:
+    lines = entry(kind).text.splitlines()
+    rule = next(line for line in lines if line.startswith("==="))
+    head, row = lines[lines.index(rule) + 1 : lines.index(rule) + 3]
+    second = rule.index(" =") + 1
+    assert [line[second - 1] for line in (head, row)] == [" ", " "]
+    assert " " not in (head[second], row[second])
