@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points, version
@@ -13,6 +14,8 @@ from nlblocks.backend import installed, rows
 
 # One thread: rounding is then repeatable, and small tensors are faster; set before a framework is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in its background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what tests start is to hear Ctrl-C
 pytest_plugins = (
     ()
     if any(point.value == "nlblocks.pytest_plugin" for point in entry_points(group="pytest11"))

@@ -47,7 +47,7 @@ def test_its_weights_are_the_models(file: Path, ending: str) -> None:
 def test_what_cannot_be_is_one_line(file: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(file.read_bytes()[:-50])
-    for arguments in (("inspect", str(cut)), ("convert", str(cut), str(tmp_path / "w.npz"))):
+    for arguments in (("inspect", str(cut)), ("convert", str(cut), str(tmp_path / "w.safetensors"))):
         found = call(*arguments)
         assert (found.exit_code, found.stderr.count("\n")) == (2, 1)
         assert found.stderr.startswith(f"nlblocks: {cut}: ")

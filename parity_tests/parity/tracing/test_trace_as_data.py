@@ -30,7 +30,7 @@ def example() -> Trace:
         digests={2: Digest(shape=(1, 2), total=0.1, square=np.inf, sample=np.array([-np.inf, 1 / 3]))},
         held={"interp": ("the ratio", 3e-8)}, promoted={"fc:linear:1": "float32"}, lost=["attribute x of fc"],
         streams={"random": "ab12"}, error="RuntimeError: no", error_scope="fc", unable=True,
-        lines={"fc:linear:1": "net.py:31"},
+        lines={"fc:linear:1": "net.py:31"}, rewritten=True,
     )  # fmt: skip
 
 
