@@ -23,7 +23,7 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 
 
 def test_golden_files_are_there() -> None:
-    assert len(CASES) == 99
+    assert len(CASES) == 276
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
