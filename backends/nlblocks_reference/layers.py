@@ -8,19 +8,39 @@ from collections.abc import Sequence
 import numpy as np
 
 from nlblocks.specs import layers
+from nlblocks.specs.resampling import adaptive_mean_matrix, bilinear_matrix
 from nlblocks_reference.scope import Array, Scope
 
 
-def conv(x: Array, p: Scope, *, padding: int = 0, stride: int = 1) -> Array:
-    """x [B, C, *spatial] with p.weight [O, C, *kernel] → [B, O, *out]; cross-correlation, zero padding."""
+def conv(
+    x: Array,
+    p: Scope,
+    *,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> Array:
+    """x [B, C, *spatial] with p.weight [O, C / groups, *kernel] → [B, O, *out]; cross-correlation, zero padding.
+
+    Padding, stride and dilation are a number, or one per axis.
+    """
     weight = p["weight"]
     dims = weight.ndim - 2
-    x = np.pad(x, [(0, 0), (0, 0)] + [(padding, padding)] * dims)
-    windows = np.lib.stride_tricks.sliding_window_view(x, weight.shape[2:], axis=tuple(range(2, x.ndim)))
-    windows = windows[(slice(None), slice(None)) + (slice(None, None, stride),) * dims]  # [B, C, *out, *kernel]
+    paddings, strides, dilations = (
+        (value,) * dims if isinstance(value, int) else tuple(value) for value in (padding, stride, dilation)
+    )
+    x = np.pad(x, [(0, 0), (0, 0), *((side, side) for side in paddings)])
+    reach = tuple((size - 1) * step + 1 for size, step in zip(weight.shape[2:], dilations, strict=True))
+    windows = np.lib.stride_tricks.sliding_window_view(x, reach, axis=tuple(range(2, x.ndim)))
+    every = (slice(None), slice(None), *(slice(None, None, step) for step in (*strides, *dilations)))
+    windows = windows[every]  # [B, C, *out, *kernel]
     kernel_axes = tuple(range(2 + dims, 2 + 2 * dims))
-    y = np.tensordot(windows, weight, axes=((1, *kernel_axes), (1, *range(2, 2 + dims))))  # [B, *out, O]
-    y = np.moveaxis(y, -1, 1)  # [B, O, *out]
+    parts = [
+        np.tensordot(own, kernel, axes=((1, *kernel_axes), (1, *range(2, 2 + dims))))  # [B, *out, O / groups]
+        for own, kernel in zip(np.split(windows, groups, axis=1), np.split(weight, groups), strict=True)
+    ]
+    y = np.moveaxis(np.concatenate(parts, -1), -1, 1)  # [B, O, *out]
     return y + _per_channel(p["bias"], y) if "bias" in p else y
 
 
@@ -62,6 +82,59 @@ def batch_norm(x: Array, p: Scope, spec: layers.BatchNorm) -> Array:
         mean, var = p["running_mean"], p["running_var"]
     normal = (x - _per_channel(mean, x)) / np.sqrt(_per_channel(var, x) + spec.eps)
     return normal * _per_channel(p["weight"], x) + _per_channel(p["bias"], x)
+
+
+def group_norm(x: Array, p: Scope, groups: int, eps: float = 1e-5) -> Array:
+    """x [B, C, ...]: each of ``groups`` groups of channels less its mean, by its deviation; p.weight, p.bias."""
+    rows = x.reshape(x.shape[0], groups, math.prod(x.shape[1:]) // groups)
+    normal = _normal(rows, -1, eps).reshape(x.shape)
+    return normal * _per_channel(p["weight"], x) + _per_channel(p["bias"], x)
+
+
+def layer_norm(x: Array, p: Scope, eps: float = 1e-5) -> Array:
+    """x [B, C, ...]: each position less its mean over C, by its deviation; then p.weight and p.bias."""
+    return _normal(x, 1, eps) * _per_channel(p["weight"], x) + _per_channel(p["bias"], x)
+
+
+def _normal(x: Array, axis: int, eps: float) -> Array:
+    centred = x - x.mean(axis, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(axis, keepdims=True) + eps)
+
+
+def adaptive_mean(x: Array, sizes: Sequence[int]) -> Array:
+    """x [B, C, H, W] → [B, C, *sizes]: means over windows ⌊i·H / size⌋ to ⌈(i + 1)·H / size⌉, which may overlap."""
+    for axis, size in enumerate(sizes, 2):
+        x = _along(x, adaptive_mean_matrix(x.shape[axis], size), axis)
+    return x
+
+
+def bilinear(x: Array, sizes: Sequence[int], *, align_corners: bool) -> Array:
+    """x [B, C, H, W] → [B, C, *sizes] by bilinear interpolation."""
+    for axis, size in enumerate(sizes, 2):
+        x = _along(x, bilinear_matrix(x.shape[axis], size, align_corners=align_corners), axis)
+    return x
+
+
+def _along(x: Array, matrix: Array, axis: int) -> Array:
+    return np.moveaxis(np.moveaxis(x, axis, -1) @ matrix.T, -1, axis)
+
+
+def silu(x: Array) -> Array:
+    """x · sigmoid(x)."""
+    return x * sigmoid(x)
+
+
+def gelu(x: Array) -> Array:
+    """x · Φ(x), Φ by the error function; of a complex x to the first order in its imaginary part."""
+    phi = 0.5 * (1.0 + np.vectorize(math.erf, otypes=[float])(x.real / math.sqrt(2.0)))
+    if np.iscomplexobj(x):
+        phi = phi + 1j * x.imag * np.exp(-(x.real**2) / 2) / math.sqrt(2 * math.pi)
+    return x * phi
+
+
+def hard_swish(x: Array) -> Array:
+    """x · relu6(x + 3) / 6, by the real part."""
+    return x * hard_sigmoid(x, 1 / 6)
 
 
 def relu(x: Array) -> Array:

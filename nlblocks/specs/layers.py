@@ -127,6 +127,11 @@ def batch_norm(name: str, channels: int, *, gamma: float = 1.0) -> tuple[Param, 
     )
 
 
+def scale_shift(name: str, channels: int, *, gamma: float = 1.0) -> tuple[Param, ...]:
+    """``name.weight`` and ``name.bias``, each [channels], of a group or layer norm; weight starts at ``gamma``."""
+    return Param(f"{name}.weight", (channels,), Init.constant(gamma)), Param(f"{name}.bias", (channels,), ZEROS)
+
+
 def conv_norm(name: str, in_channels: int, out_channels: int, kernel: Sequence[int]) -> tuple[Param, ...]:
     """``name.conv``, a convolution without bias, and ``name.norm``, the BatchNorm after it."""
     norm = batch_norm(f"{name}.norm", out_channels)
