@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import paddle
 import paddle.nn.functional as F
-from numpy.typing import NDArray
 from paddle import Tensor, nn
 
-from nlblocks.errors import InputError
 from nlblocks.specs import layers
-from nlblocks.specs.resampling import adaptive_mean_matrix, bilinear_matrix
 
 _CONV = {1: nn.Conv1D, 2: nn.Conv2D, 3: nn.Conv3D}
 
@@ -73,38 +69,6 @@ def hard_swish(x: Tensor) -> Tensor:
     return F.hardswish(x)
 
 
-def adaptive_mean(x: Tensor, sizes: Sequence[int]) -> Tensor:
-    """x [B, C, H, W] → [B, C, *sizes]: adaptive average pooling, the windows of a size may overlap."""
-    extents = zip(_known(x), sizes, strict=True)
-    return resample(x, [adaptive_mean_matrix(extent, size) if extent != size else None for extent, size in extents])
-
-
-def bilinear(x: Tensor, sizes: Sequence[int], *, align_corners: bool) -> Tensor:
-    """x [B, C, H, W] → [B, C, *sizes] by bilinear interpolation."""
-    return resample(
-        x,
-        [
-            bilinear_matrix(extent, size, align_corners=align_corners) if extent != size else None
-            for extent, size in zip(_known(x), sizes, strict=True)
-        ],
-    )
-
-
-def resample(x: Tensor, matrices: Sequence[NDArray[Any] | None]) -> Tensor:
-    """x [B, C, H, W] → [B, C, H', W'] by a matrix [H', H] and one [W', W]; None leaves an axis as it is."""
-    rows, columns = (None if m is None else paddle.to_tensor(m).astype(x.dtype) for m in matrices)
-    x = x if columns is None else paddle.matmul(x, columns, transpose_y=True)
-    return x if rows is None else paddle.matmul(rows, x)
-
-
-def _known(x: Tensor) -> list[int]:
-    """The extents of [B, C, H, W], which a static program must know to resample."""
-    extents = [int(extent) for extent in x.shape[2:]]
-    if min(extents) < 0:
-        raise InputError(f"input of extents {extents}: this block resamples; give InputSpec a number for H and for W")
-    return extents
-
-
 class ChannelConv(nn.Conv1D):
     """A 1-D convolution of ``kernel`` taps along the channels of [B, C], without bias; C is kept.
 
@@ -145,7 +109,7 @@ class BatchNorm(nn.Layer):
         if x.dtype == paddle.float64:
             axes = [0, *range(2, x.ndim)]
             mean = x.mean(axes)  # [C]
-            var = (x - _per_channel(mean, x)).square().mean(axes)  # [C]
+            var = (x - per_channel(mean, x)).square().mean(axes)  # [C]
             y = self._normalise(x, mean, var)
         else:
             # With momentum 0 the kernel leaves the batch's own statistics, the variance biased.
@@ -161,7 +125,7 @@ class BatchNorm(nn.Layer):
 
     def _normalise(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
         scale = self.weight / (var + number(self.spec.eps, var)).sqrt()  # [C]
-        return (x - _per_channel(mean, x)) * _per_channel(scale, x) + _per_channel(self.bias, x)
+        return (x - per_channel(mean, x)) * per_channel(scale, x) + per_channel(self.bias, x)
 
     def _kernel(self, x: Tensor, mean: Tensor, var: Tensor, training: bool) -> Tensor:
         return F.batch_norm(
@@ -178,51 +142,6 @@ class BatchNorm(nn.Layer):
         paddle.assign(self.running_var * old + var * new, self.running_var)
 
 
-class _Affine(nn.Layer):
-    """A ``weight`` and a ``bias`` [channels]."""
-
-    def __init__(self, channels: int, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = self.create_parameter([channels], default_initializer=nn.initializer.Constant(1.0))
-        self.bias = self.create_parameter([channels], is_bias=True)
-
-    def _normal(self, x: Tensor) -> Tensor:
-        """x less its mean over its last axis, by its deviation: the kernels hold eps as float32."""
-        centred = x - x.mean(-1, keepdim=True)
-        return centred / (centred.square().mean(-1, keepdim=True) + number(self.eps, x)).sqrt()
-
-
-class GroupNorm(_Affine):
-    """Group normalisation of [B, C, ...]: each of ``groups`` groups of channels over its channels and positions."""
-
-    def __init__(self, groups: int, channels: int, eps: float = 1e-5) -> None:
-        super().__init__(channels, eps)
-        self.groups = groups
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.dtype != paddle.float64:
-            return F.group_norm(x, self.groups, self.eps, self.weight, self.bias)
-        known = min(x.shape[1:]) >= 0
-        rows = x.reshape([0, self.groups, math.prod(x.shape[1:]) // self.groups if known else -1])  # 0 keeps B
-        y = self._normal(rows).reshape(x.shape if known else paddle.shape(x))
-        return y * _per_channel(self.weight, x) + _per_channel(self.bias, x)
-
-
-class LayerNorm(_Affine):
-    """Layer normalisation of [B, C, ...] over C, each position alone."""
-
-    def __init__(self, channels: int, eps: float = 1e-5) -> None:
-        super().__init__(channels, eps)
-
-    def forward(self, x: Tensor) -> Tensor:
-        rows = paddle.moveaxis(x, 1, -1)
-        if x.dtype == paddle.float64:
-            y = self._normal(rows) * self.weight + self.bias
-        else:
-            y = F.layer_norm(rows, self.weight.shape, self.weight, self.bias, self.eps)
-        return paddle.moveaxis(y, -1, 1)
-
-
-def _per_channel(vector: Tensor, x: Tensor) -> Tensor:
+def per_channel(vector: Tensor, x: Tensor) -> Tensor:
+    """A vector [C] as it is reckoned with beside x [B, C, ...]."""
     return vector.reshape([1, -1] + [1] * (x.ndim - 2))

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from nlblocks.specs import layers
-from nlblocks.specs.resampling import adaptive_mean_matrix, bilinear_matrix
 from nlblocks_reference.scope import Array, Scope
 
 
@@ -41,7 +40,7 @@ def conv(
         for own, kernel in zip(np.split(windows, groups, axis=1), np.split(weight, groups), strict=True)
     ]
     y = np.moveaxis(np.concatenate(parts, -1), -1, 1)  # [B, O, *out]
-    return y + _per_channel(p["bias"], y) if "bias" in p else y
+    return y + per_channel(p["bias"], y) if "bias" in p else y
 
 
 def conv_norm(x: Array, p: Scope, spec: layers.BatchNorm) -> Array:
@@ -73,50 +72,15 @@ def batch_norm(x: Array, p: Scope, spec: layers.BatchNorm) -> Array:
         layers.check_batch(x.shape[1], x.shape)
         axes = (0, *range(2, x.ndim))
         mean = x.mean(axes)
-        var = ((x - _per_channel(mean, x)) ** 2).mean(axes)  # biased
+        var = ((x - per_channel(mean, x)) ** 2).mean(axes)  # biased
         count = x.size // x.shape[1]
         kept = var * count / (count - 1) if spec.variance == "unbiased" else var
         p.update("running_mean", (1 - spec.momentum) * p["running_mean"] + spec.momentum * mean)
         p.update("running_var", (1 - spec.momentum) * p["running_var"] + spec.momentum * kept)
     else:
         mean, var = p["running_mean"], p["running_var"]
-    normal = (x - _per_channel(mean, x)) / np.sqrt(_per_channel(var, x) + spec.eps)
-    return normal * _per_channel(p["weight"], x) + _per_channel(p["bias"], x)
-
-
-def group_norm(x: Array, p: Scope, groups: int, eps: float = 1e-5) -> Array:
-    """x [B, C, ...]: each of ``groups`` groups of channels less its mean, by its deviation; p.weight, p.bias."""
-    rows = x.reshape(x.shape[0], groups, math.prod(x.shape[1:]) // groups)
-    normal = _normal(rows, -1, eps).reshape(x.shape)
-    return normal * _per_channel(p["weight"], x) + _per_channel(p["bias"], x)
-
-
-def layer_norm(x: Array, p: Scope, eps: float = 1e-5) -> Array:
-    """x [B, C, ...]: each position less its mean over C, by its deviation; then p.weight and p.bias."""
-    return _normal(x, 1, eps) * _per_channel(p["weight"], x) + _per_channel(p["bias"], x)
-
-
-def _normal(x: Array, axis: int, eps: float) -> Array:
-    centred = x - x.mean(axis, keepdims=True)
-    return centred / np.sqrt((centred**2).mean(axis, keepdims=True) + eps)
-
-
-def adaptive_mean(x: Array, sizes: Sequence[int]) -> Array:
-    """x [B, C, H, W] → [B, C, *sizes]: means over windows ⌊i·H / size⌋ to ⌈(i + 1)·H / size⌉, which may overlap."""
-    for axis, size in enumerate(sizes, 2):
-        x = _along(x, adaptive_mean_matrix(x.shape[axis], size), axis)
-    return x
-
-
-def bilinear(x: Array, sizes: Sequence[int], *, align_corners: bool) -> Array:
-    """x [B, C, H, W] → [B, C, *sizes] by bilinear interpolation."""
-    for axis, size in enumerate(sizes, 2):
-        x = _along(x, bilinear_matrix(x.shape[axis], size, align_corners=align_corners), axis)
-    return x
-
-
-def _along(x: Array, matrix: Array, axis: int) -> Array:
-    return np.moveaxis(np.moveaxis(x, axis, -1) @ matrix.T, -1, axis)
+    normal = (x - per_channel(mean, x)) / np.sqrt(per_channel(var, x) + spec.eps)
+    return normal * per_channel(p["weight"], x) + per_channel(p["bias"], x)
 
 
 def silu(x: Array) -> Array:
@@ -196,5 +160,6 @@ def channel_dropout(x: Array, rate: float, p: Scope) -> Array:
     return np.where(dropped, 0, x / (1 - rate))
 
 
-def _per_channel(vector: Array, x: Array) -> Array:
+def per_channel(vector: Array, x: Array) -> Array:
+    """A vector [C] as it is reckoned with beside x [B, C, ...]."""
     return vector.reshape(1, -1, *[1] * (x.ndim - 2))

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlblocks.specs import layers
-from nlblocks.specs.resampling import adaptive_mean_matrix, bilinear_matrix
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
@@ -78,30 +76,6 @@ def hard_swish(x: Tensor) -> Tensor:
     return F.hardswish(x)
 
 
-def adaptive_mean(x: Tensor, sizes: Sequence[int]) -> Tensor:
-    """x [B, C, H, W] → [B, C, *sizes]: adaptive average pooling, the windows of a size may overlap."""
-    extents = zip(x.shape[2:], sizes, strict=True)
-    return resample(x, [adaptive_mean_matrix(extent, size) if extent != size else None for extent, size in extents])
-
-
-def bilinear(x: Tensor, sizes: Sequence[int], *, align_corners: bool) -> Tensor:
-    """x [B, C, H, W] → [B, C, *sizes] by bilinear interpolation."""
-    return resample(
-        x,
-        [
-            bilinear_matrix(extent, size, align_corners=align_corners) if extent != size else None
-            for extent, size in zip(x.shape[2:], sizes, strict=True)
-        ],
-    )
-
-
-def resample(x: Tensor, matrices: Sequence[NDArray[Any] | None]) -> Tensor:
-    """x [B, C, H, W] → [B, C, H', W'] by a matrix [H', H] and one [W', W]; None leaves an axis as it is."""
-    rows, columns = (None if m is None else torch.tensor(m, dtype=x.dtype, device=x.device) for m in matrices)
-    x = x if columns is None else x @ columns.T
-    return x if rows is None else rows @ x
-
-
 class ChannelConv(nn.Conv1d):
     """A 1-D convolution of ``kernel`` taps along the channels of [B, C], without bias; C is kept.
 
@@ -151,24 +125,3 @@ class BatchNorm(nn.Module):
             mean.mul_(1 - momentum).add_(batch_mean, alpha=momentum)
             var.mul_(1 - momentum).add_(batch_var * ((count - 1) / count), alpha=momentum)
         return y
-
-
-class GroupNorm(nn.GroupNorm):
-    """Group normalisation of [B, C, ...]: each of ``groups`` groups of channels over its channels and positions."""
-
-    def __init__(self, groups: int, channels: int, eps: float = 1e-5) -> None:
-        super().__init__(groups, channels, eps)
-
-
-class LayerNorm(nn.Module):
-    """Layer normalisation of [B, C, ...] over C, each position alone."""
-
-    def __init__(self, channels: int, eps: float = 1e-5) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        rows = F.layer_norm(x.movedim(1, -1), self.weight.shape, self.weight, self.bias, self.eps)
-        return rows.movedim(-1, 1)

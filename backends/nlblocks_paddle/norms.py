@@ -1,0 +1,57 @@
+"""Group and layer normalisation in Paddle, whose kernels hold eps as float32: in float64 they are written out."""
+
+from __future__ import annotations
+
+import math
+
+import paddle
+import paddle.nn.functional as F
+from paddle import Tensor, nn
+
+from nlblocks_paddle.layers import number, per_channel
+
+
+class _Affine(nn.Layer):
+    """A ``weight`` and a ``bias`` [channels]."""
+
+    def __init__(self, channels: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = self.create_parameter([channels], default_initializer=nn.initializer.Constant(1.0))
+        self.bias = self.create_parameter([channels], is_bias=True)
+
+    def _normal(self, x: Tensor) -> Tensor:
+        """x less its mean over its last axis, by its deviation: the kernels hold eps as float32."""
+        centred = x - x.mean(-1, keepdim=True)
+        return centred / (centred.square().mean(-1, keepdim=True) + number(self.eps, x)).sqrt()
+
+
+class GroupNorm(_Affine):
+    """Group normalisation of [B, C, ...]: each of ``groups`` groups of channels over its channels and positions."""
+
+    def __init__(self, groups: int, channels: int, eps: float = 1e-5) -> None:
+        super().__init__(channels, eps)
+        self.groups = groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype != paddle.float64:
+            return F.group_norm(x, self.groups, self.eps, self.weight, self.bias)
+        known = min(x.shape[1:]) >= 0
+        rows = x.reshape([0, self.groups, math.prod(x.shape[1:]) // self.groups if known else -1])  # 0 keeps B
+        y = self._normal(rows).reshape(x.shape if known else paddle.shape(x))
+        return y * per_channel(self.weight, x) + per_channel(self.bias, x)
+
+
+class LayerNorm(_Affine):
+    """Layer normalisation of [B, C, ...] over C, each position alone."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__(channels, eps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = paddle.moveaxis(x, 1, -1)
+        if x.dtype == paddle.float64:
+            y = self._normal(rows) * self.weight + self.bias
+        else:
+            y = F.layer_norm(rows, self.weight.shape, self.weight, self.bias, self.eps)
+        return paddle.moveaxis(y, -1, 1)
