@@ -32,7 +32,7 @@ class PaddleBackend(PaddleHost):
         return isinstance(module, Block)
 
     def dtype(self, module: Block) -> DType:
-        return cast(DType, str(next(iter(block.tensors(module).values())).dtype).removeprefix("paddle."))
+        return cast(DType, str(block.like(module).dtype).removeprefix("paddle."))
 
     def tensors(self, module: Block) -> dict[str, paddle.Tensor]:
         return block.tensors(module)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import chain
 from typing import Any, ClassVar
 
 import paddle
@@ -45,6 +46,8 @@ class Block(paddle.nn.Layer):
     def __init__(self, spec: BlockSpec | None, options: Mapping[str, Any]) -> None:
         super().__init__()
         self.spec = resolve_spec(self.spec_type, spec, options)
+        if not self.spec.params():  # no part of the state: it only says the dtype, which calls move
+            self.register_buffer("_empty", paddle.empty([0]), persistable=False)
         self._transposed = frozenset(param.name for param in self.spec.params() if param.layout == "linear")
 
     def reset_parameters(self, seed: int | None = None) -> None:
@@ -65,6 +68,11 @@ class Block(paddle.nn.Layer):
 
     def extra_repr(self) -> str:
         return options_text(self.spec)
+
+
+def like(layer: Block) -> paddle.Tensor:
+    """The tensor that says the block's dtype: its first, and that of a block without any is empty."""
+    return next(chain(layer.parameters(), layer.buffers()))
 
 
 def tensors(layer: Block) -> dict[str, paddle.Tensor]:

@@ -33,7 +33,7 @@ class TorchBackend(TorchHost):
         return isinstance(module, Block)
 
     def dtype(self, module: Block) -> DType:
-        return cast(DType, str(next(iter(block.tensors(module).values())).dtype).removeprefix("torch."))
+        return cast(DType, str(block.like(module).dtype).removeprefix("torch."))
 
     def tensors(self, module: Block) -> dict[str, torch.Tensor]:
         return block.tensors(module)
@@ -49,7 +49,7 @@ class TorchBackend(TorchHost):
         own = block.tensors(module)
         before = {name: tensor.clone() for name, tensor in own.items()}
         modes = {child: child.training for child in module.modules()}
-        like = next(iter(own.values()))
+        like = block.like(module)
         module.train(training)
         try:
             source = torch.as_tensor(x.copy(), dtype=like.dtype, device=like.device)

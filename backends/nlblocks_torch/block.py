@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import chain
 from typing import Any, ClassVar
 
 import torch
@@ -45,6 +46,8 @@ class Block(torch.nn.Module):
     def __init__(self, spec: BlockSpec | None, options: Mapping[str, Any]) -> None:
         super().__init__()
         self.spec = resolve_spec(self.spec_type, spec, options)
+        if not self.spec.params():  # no part of the state: it only says the dtype and the device, which calls move
+            self.register_buffer("_empty", torch.empty(0), persistent=False)
 
     def reset_parameters(self, seed: int | None = None) -> None:
         """Write the spec's initialisation, cast to each parameter's dtype."""
@@ -72,6 +75,11 @@ class Block(torch.nn.Module):
 
     def extra_repr(self) -> str:
         return options_text(self.spec)
+
+
+def like(module: torch.nn.Module) -> torch.Tensor:
+    """The tensor that says the block's dtype and device: its first, and that of a block without any is empty."""
+    return next(chain(module.parameters(), module.buffers()))
 
 
 def tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:
