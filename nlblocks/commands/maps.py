@@ -151,4 +151,5 @@ def _told(layout: MapLayout) -> str:
         "channels": f"channels read of each other, {grid}",
         "gate": f"{grid} channels are scaled",
         "mask": f"{grid} positions are scaled",
+        "region": f"{grid} positions read of a region",
     }[layout.meaning]

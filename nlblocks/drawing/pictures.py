@@ -47,12 +47,16 @@ LOOSE, SHRINKS = 0.4, 40
 NOUNS = {"N": "position", "M": "pooled position"}
 SAYS = {
     "positions": "Entry (i, j) is how much position i reads of {key} j. Row i is a map over the picture.",
+    "regions": "Entry (i, j) is how much position i reads of region j. Column j is a map over the picture.",
+    "region": "Entry i is how much position i reads of the region.",
     "lines": "Row i is how much position i reads of each position on the axes through it: its {axes}. It reads itself "
     "once, in the last of them.",
     "channels": "Entry (i, j) is how much channel i reads of channel j: channel i becomes the sum of all channels by "
     "row i.",
     "gate": "Entry c is what channel c is multiplied by.",
+    "choice": "Entry (r, c) is what channel c takes of branch r.",
     "mask": "Entry i is what position i is multiplied by.",
+    "masks": "Entry i is what position i is multiplied by in the first of {count} groups of channels.",
 }
 """What the entries of a map mean, by the meaning of its layout."""
 
@@ -110,7 +114,7 @@ class Pictures:
     def _tells(self, tensor: int) -> bool:
         """Whether the entries of a map or a relation differ enough to be seen."""
         layout = self._layouts.get(tensor)
-        share = GATES_DIFFER if layout is not None and layout.meaning in ("gate", "mask") else DIFFER
+        share = GATES_DIFFER if layout is not None and layout.meaning in ("gate", "choice", "mask", "masks") else DIFFER
         values = self.value(tensor)
         return float(np.ptp(values)) > share * float(np.abs(values).max())
 
@@ -140,19 +144,25 @@ class Pictures:
         axes = {2: "column, then its row", 3: "frames, then its column, then its row"}.get(len(layout.grid), "")
         shown = Shown(
             title=self._title(step.output, "attention" if name == "attention" else f"{name} attention"),
-            lines=(SAYS[layout.meaning].format(key=key, axes=axes), *self._said(made)), values=values,
-            picture=_kinds(self.grid), i=POSITION, j=OTHER,
+            lines=(SAYS[layout.meaning].format(key=key, axes=axes, count=layout.count), *self._said(made)),
+            values=values, picture=_kinds(self.grid), i=POSITION, j=OTHER,
         )  # fmt: skip
-        if layout.meaning == "mask":
+        if layout.meaning == "masks":
+            values = values[0]
+        if layout.one_image or layout.meaning == "masks":
             return replace(shown, values=values.ravel(), row=values.reshape(self.grid))
         if layout.meaning == "gate":
             gated = next(other for other in self.seen.steps if self._uses(other, step.output) is not None)
             (x,) = (use for use in gated.uses if use.source != step.output)
             return replace(shown, values=values.ravel(), channels=self.value(x.source).reshape(-1, *self.grid))
+        if layout.meaning == "choice":
+            return replace(shown, i=0, j=values.shape[1] - 1)
         if layout.meaning == "channels":
             return self._of_channels(shown, step)
         matrix = values.reshape(-1, values.shape[-1])
         row = matrix[POSITION]
+        if layout.meaning == "regions":
+            return replace(shown, values=matrix, j=min(OTHER, matrix.shape[1] - 1))
         if layout.meaning == "lines":
             return replace(shown, values=matrix, j=-1, row=_crossed(row, POSITION, self.grid, len(layout.grid)))
         window = (1,) * (3 - len(layout.grid)) + (layout.pool or (1,) * len(layout.grid))

@@ -61,7 +61,7 @@ def limits(values: Array, layer: Layer) -> tuple[Array, Array]:
 def heat(layer: Layer, picture: Picture, query: Pixel) -> Heat:
     """A layer that lies over the image, as seen from a pixel (y, x); a mask is the same from each."""
     layout, size = layer.layout, picture.size
-    if layout.meaning == "mask":
+    if layout.one_image:
         values, entries, reach = layer.values, layer.values, (float(size[0]), float(size[1]))
     else:
         y, x = cell_of(layer, picture, query)

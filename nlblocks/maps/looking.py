@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,13 +15,15 @@ from nlblocks.blocks import run
 from nlblocks.errors import InputError, known, meant
 from nlblocks.maps.images import Picture
 from nlblocks.specs.base import BlockSpec
-from nlblocks.specs.layout import MapLayout
+from nlblocks.specs.layout import MapLayout, Meaning
 
 MOST = 2**28
 """Entries of one map that are asked for at most: 1 GiB in float32, and the model makes several arrays of that size."""
 Observe = Callable[..., list[list[Call]]]
 FLAT = 2
 """Spatial extents of a map that can lie over an image."""
+REGIONS = 12
+"""Of how many regions, at most, each gets its picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,11 @@ class Viewer:
                     f"{site.name} on {picture.name}: a map of {entries:,} entries, more than the {MOST:,} that are "
                     "asked for; give the image a smaller size"
                 )
+        notes += [
+            f"{site.name}: the first {REGIONS} of its {site.layout.count} regions are shown"
+            for site in flat
+            if site.layout.meaning == "regions" and site.layout.count > REGIONS
+        ]
         return self._values(picture, x, flat), notes
 
     def _sites(self, picture: Picture, x: Array) -> Iterator[_Site]:
@@ -126,7 +133,7 @@ class Viewer:
             values = values.astype(
                 np.result_type(values, np.float32), copy=False
             )  # half precision is too coarse to draw
-            layers.append(Layer(name=site.name, layout=site.layout, values=values))
+            layers += _pictured(site, values)
         return layers
 
     def _calls(self, picture: Picture, blocks: Sequence[Any], x: Array, *, attention: bool) -> list[list[Call]]:
@@ -134,6 +141,22 @@ class Viewer:
             return self._observe(blocks, x, attention=attention)
         except Exception as error:  # the model is the user's
             raise _refused(self._model, picture, error) from error
+
+
+def _pictured(site: _Site, values: Array) -> list[Layer]:
+    """The layers of a map: of each region one, of each branch one, of masks their mean over the groups of channels."""
+    layout = site.layout
+    one = {"regions": "region", "choice": "gate", "masks": "mask"}
+    if layout.meaning not in one:
+        return [Layer(name=site.name, layout=layout, values=values)]
+    parts = {"region": np.moveaxis(values, -1, 0)[:REGIONS], "gate": values, "mask": values.mean(0, keepdims=True)}
+    meaning = one[layout.meaning]
+    single = MapLayout(meaning=cast(Meaning, meaning), grid=layout.grid)
+    names = {"region": "region {}", "gate": "branch {}", "mask": f"mean of {layout.count}"}
+    return [
+        Layer(name=f"{site.name} ({names[meaning].format(index + 1)})", layout=single, values=part)
+        for index, part in enumerate(parts[meaning])
+    ]
 
 
 def _itself(blocks: Sequence[Any], x: Array, *, attention: bool) -> list[list[Call]]:

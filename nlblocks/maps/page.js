@@ -56,9 +56,11 @@
     return canvas;
   };
 
+  const oneImage = (layer) => ['mask', 'region'].includes(layer.meaning); // the same from each position
+
   // What a position reads, on the grid that it reads of: the codes, the grid, and how far it reaches over the image.
   const laid = (layer, picture, cell) => {
-    if (layer.meaning === 'mask') return { codes: layer.codes, grid: layer.kept, reach: picture.size };
+    if (oneImage(layer)) return { codes: layer.codes, grid: layer.kept, reach: picture.size };
     const start = rowOf(layer, cell) * layer.length;
     const row = layer.codes.subarray(start, start + layer.length);
     if (layer.meaning === 'positions') {
@@ -100,10 +102,13 @@
     context.drawImage(heat, 0, 0, found.reach[1] * zoom, found.reach[0] * zoom);
     context.globalAlpha = 1;
     frame(context, layer, picture, cell, zoom);
-    const row = layer.meaning === 'mask' ? 0 : rowOf(layer, cell);
+    const row = oneImage(layer) ? 0 : rowOf(layer, cell);
     tile.ends(layer.low[row], layer.high[row]);
     const at = `(${cell}) of ${layer.grid.join('×')}`;
-    if (layer.meaning === 'mask') caption.textContent = `${at} is multiplied by ${short(layer.value(0, rowOf(layer, cell)))}`;
+    if (oneImage(layer)) {
+      const said = layer.meaning === 'mask' ? 'is multiplied by' : 'reads of the region';
+      caption.textContent = `${at} ${said} ${short(layer.value(0, rowOf(layer, cell)))}`;
+    }
     if (layer.meaning === 'lines') caption.textContent = `what ${at} reads of its column and row`;
     if (layer.meaning === 'positions') caption.textContent = `what ${at} reads of ${layer.keys.join('×')} keys`;
   };
@@ -175,7 +180,7 @@
   };
 
   const tileOf = (layer) => {
-    const moves = ['positions', 'lines', 'mask'].includes(layer.meaning);
+    const moves = ['positions', 'lines', 'mask', 'region'].includes(layer.meaning);
     const figure = make('figure', tiles);
     figure.className = moves ? 'tile over' : 'tile';
     figure.dataset.layer = layer.name;

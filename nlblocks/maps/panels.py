@@ -58,6 +58,7 @@ def figure_of(layer: Layer, picture: Picture, queries: Sequence[Pixel]) -> Any:
 TITLES = {
     "positions": "how much the marked position reads of each other",
     "lines": "how much the marked position reads of its column and row",
+    "region": "how much each position reads of the region",
     "mask": "what each position is multiplied by",
     "gate": "what each channel is multiplied by",
     "channels": "how much each channel reads of each other",
@@ -77,7 +78,7 @@ def _over(figure: Any, axis: Any, layer: Layer, picture: Picture, query: Pixel) 
     )  # fmt: skip
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     _bare(axis)
-    if layer.layout.meaning != "mask":
+    if not layer.layout.one_image:
         _mark(axis, layer, picture, cell_of(layer, picture, query))
     if layer.layout.meaning == "positions" and layer.layout.keys != layer.layout.grid:
         axis.set_title(f"{_times(layer.layout.keys)} keys", fontsize=9)
@@ -100,7 +101,7 @@ def _bars(figure: Any, axis: Any, layer: Layer, picture: Picture, query: Pixel) 
     axis.tick_params(labelsize=7)
 
 
-DRAWN = {"positions": _over, "lines": _over, "mask": _over, "gate": _bars, "channels": _matrix}
+DRAWN = {"positions": _over, "lines": _over, "mask": _over, "region": _over, "gate": _bars, "channels": _matrix}
 
 
 def _mark(axis: Any, layer: Layer, picture: Picture, cell: tuple[int, int]) -> None:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Meaning = Literal["positions", "regions", "lines", "channels", "gate", "choice", "mask", "masks"]
+Meaning = Literal["positions", "regions", "region", "lines", "channels", "gate", "choice", "mask", "masks"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,7 @@ class MapLayout:
     ============= =============== ====================================================================
     positions     [*S, M]         how much a position reads of each key; a key is ``pool`` positions
     regions       [*S, K]         how much it reads of each of K things without a place: objects, bases, slots
+    region        [*S]            how much a position reads of one of them
     lines         [*S, ΣS]        how much it reads of each position on the axes through it, in order:
                                   in 2D its column, then its row
     channels      [D, D]          how much the first channel reads of the second
@@ -58,6 +59,11 @@ class MapLayout:
         return self.meaning in ("positions", "regions", "lines")
 
     @property
+    def one_image(self) -> bool:
+        """Whether it is one image, the same from wherever it is looked at."""
+        return self.meaning in ("mask", "region")
+
+    @property
     def spatial(self) -> bool:
         """Whether it lies over the image."""
-        return self.from_each or self.meaning in ("mask", "masks")
+        return self.from_each or self.one_image or self.meaning == "masks"

@@ -29,16 +29,20 @@ def pictured(spec):
     return picture(channels=shape[1], size=shape[2:]), sample.random_state(spec, seed=0)
 
 
+@pytest.mark.parametrize("kind", sorted({*nlblocks.kinds()} - {*MAPPED}))
+def test_a_block_without_a_map_says_so(kind: str) -> None:
+    assert "no attention map" in " ".join((nlblocks.specs.spec_type(kind).__doc__ or "").split())
+
+
 @pytest.mark.parametrize("spec", MAPPED.values(), ids=MAPPED)
 def test_every_backend_sees_the_same(spec, require: Require) -> None:
-    assert set(MAPPED) == set(nlblocks.kinds())
     require(*NATIVE)
     spec = spec.deterministic()
     x, state = pictured(spec)
     seen = {}
     for backend in (*NATIVE, "reference"):
         layers, notes = Viewer(built(spec, backend, state=state)).look(x)
-        assert not notes
+        assert all("regions are shown" in note for note in notes)
         seen[backend] = {layer.name: layer.values for layer in layers}
         assert all(layer.values.shape == layer.layout.shape for layer in layers)
     for backend in NATIVE:
