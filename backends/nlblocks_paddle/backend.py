@@ -73,15 +73,18 @@ class PaddleBackend(PaddleHost):
 def _gradients(
     layer: Block, source: paddle.Tensor, output: paddle.Tensor, grad_output: Array | None
 ) -> dict[str, paddle.Tensor]:
-    """Gradient of each parameter by name, and of the input under ""; a tensor that the output ignores is left out."""
+    """Gradient of each parameter by name, but of those that the output ignores, and of the input under ""."""
     if grad_output is None:
         return {}
+    none = {"": paddle.zeros_like(source)}
+    if output.stop_gradient:  # as where no gradient is to flow
+        return none
     targets = {"": source, **dict(layer.named_parameters())}
     grads = paddle.grad(
         [output], list(targets.values()), [paddle.to_tensor(grad_output, dtype=output.dtype)], allow_unused=True
     )
     linear = block.linear_weights(layer)
-    return {
+    return none | {
         name: grad.t() if name in linear else grad
         for name, grad in zip(targets, grads, strict=True)
         if grad is not None

@@ -77,14 +77,17 @@ class TorchBackend(TorchHost):
 def _gradients(
     module: Block, source: torch.Tensor, output: torch.Tensor, grad_output: Array | None
 ) -> dict[str, torch.Tensor]:
-    """Gradient of each parameter by name, and of the input under ""; a tensor that the output ignores is left out."""
+    """Gradient of each parameter by name, but of those that the output ignores, and of the input under ""."""
     if grad_output is None:
         return {}
+    none = {"": torch.zeros_like(source)}
+    if not output.requires_grad:  # as where no gradient is to flow
+        return none
     targets = {"": source, **dict(module.named_parameters())}
     grads = torch.autograd.grad(
         output, list(targets.values()), torch.as_tensor(grad_output).to(output), allow_unused=True
     )
-    return {name: grad for name, grad in zip(targets, grads, strict=True) if grad is not None}
+    return none | {name: grad for name, grad in zip(targets, grads, strict=True) if grad is not None}
 
 
 backend = TorchBackend()

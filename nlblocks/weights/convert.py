@@ -96,15 +96,25 @@ def _block(work: Conversion, prefix: str, spec: BlockSpec, rows: Mapping[Param, 
         for name, shape in rows.values()
         if before + name not in work.left or work.shapes[before + name] != shape
     ]
+    shared = source.seconds(spec) if source is not None else {}
+    again = target.seconds(spec) if target is not None else {}
     ignored = source.ignored if source is not None else ()
     mine = [name for name in work.left if name.startswith(before)]
     known_names = {before + name for name, _ in rows.values()}
+    problems += [
+        f"{before + second} is not equal to {before + first}, with which it is shared"
+        for second, first in shared.items()
+        if not _same(work.left.get(before + second), work.left.get(before + first))
+    ]
+    known_names |= {before + second for second in shared}
     problems += [f"{name} is unexpected" for name in mine if name not in known_names and not name.endswith(ignored)]
     if problems:
         raise InputError(f"{type(spec).__name__} at {prefix or 'the top'}: {'; '.join(problems[:20])}")
     for name in mine:
         if name not in known_names:
             work.take([name], "", "dropped: carries no weight", None)
+    for second, first in shared.items():
+        work.take([before + second], "", f"dropped: {before + first} again", None)
     for param, (name, found) in rows.items():
         tensor, linear = work.left[before + name], param.layout == "linear"
         target_name, shape = new[param]
@@ -113,8 +123,16 @@ def _block(work: Conversion, prefix: str, spec: BlockSpec, rows: Mapping[Param, 
         if turn_out and target is None:
             shape = shape[::-1]
         changed = shaped(tensor, param.shape, turn_in, shape, turn_out)
-        where = f"{prefix}.{target_name}" if prefix else target_name
-        work.take([before + name], where, f"{type(spec).__name__}: {param.name}", changed)
+        for called in (target_name, *(second for second, first in again.items() if first == target_name)):
+            where = f"{prefix}.{called}" if prefix else called
+            work.take([before + name], where, f"{type(spec).__name__}: {param.name}", changed)
+
+
+def _same(one: Tensor | None, other: Tensor | None) -> bool:
+    """Whether two tensors of a file are there, and have the same shape, dtype and bits."""
+    if one is None or other is None:
+        return False
+    return (one.shape, one.dtype, one.tobytes()) == (other.shape, other.dtype, other.tobytes())
 
 
 def _keep_names(work: Conversion, block: Recognised) -> None:

@@ -116,8 +116,12 @@ def _match(
     near: set[str],
 ) -> tuple[BlockSpec, tuple[str, ...]] | None:
     """(the spec with its sizes found, the fields not found), or None where something does not fit."""
-    own = set(names.values())
+    shared = dialect.seconds(spec)
+    prefix = names[next(iter(rows))].removesuffix(_first(rows))
+    own = set(names.values()) | {prefix + second for second in shared}
     if any(name not in shapes for name in own) or any(not name.endswith(dialect.ignored) for name in near - own):
+        return None
+    if any(shapes[prefix + second] != shapes[prefix + first] for second, first in shared.items()):
         return None
     stand_ins = _stand_ins(spec)
     sizes: dict[str, int] = {}
@@ -183,9 +187,11 @@ def _accepted(dialect: str, specs: Iterable[BlockSpec]) -> Iterator[tuple[Dialec
     table = dialects.get(dialect)
     for spec in specs:
         try:
-            yield table, spec, table.rows(spec)
+            rows = table.rows(spec)
         except InputError:
             continue  # an option that this codebase lacks
+        if rows:  # a block without tensors leaves nothing in a file
+            yield table, spec, rows
 
 
 def _first(rows: Rows) -> str:

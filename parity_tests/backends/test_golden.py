@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,35 @@ from parity_tests.helpers.golden import CASES, Golden
 LIMIT = 1e-12  # relative to the tensor's largest magnitude
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What agreement is expected of a file: 1e-12, but for what its source itself does in float32, as ``why`` says."""
+
+    why: str = ""
+    output: float = LIMIT
+    gradients: float = LIMIT
+    statistics: float = LIMIT
+
+
+HARD_SIGMOID = Figures(why="torch's hard sigmoid has the slope float32(1/6) in its float64 gradient", gradients=3e-8)
+HARD_SIGMOID_PADDLE = Figures(why="Paddle's hard sigmoid has the slope 0.1666667", output=2.1e-7, gradients=2.1e-7)
+POOLING = Figures(why="Paddle's adaptive pooling has float32 window weights in its float64 gradient", gradients=5e-8)
+SOURCES = {
+    "timm_EffectiveSEModule_16_5x6": HARD_SIGMOID,
+    "paddledetection_EffectiveSELayer*": HARD_SIGMOID_PADDLE,
+    "paddleclas_ESEModule*": HARD_SIGMOID_PADDLE,
+    "paddleclas_SplatConv*": POOLING,
+    "paddleseg_AFNB*": POOLING,
+    "paddleseg_APNB*": POOLING,
+    "paddleseg_PolarizedSelfAttentionModule*": POOLING,
+}
+"""Files, as patterns of their names, whose source is itself inexact. None is here for what our code does."""
+
+
+def expected_of(path: Path) -> Figures:
+    return next((figures for pattern, figures in SOURCES.items() if fnmatchcase(path.stem, pattern)), Figures())
+
+
 @pytest.fixture(params=CASES, ids=lambda path: path.stem)
 def golden(request: pytest.FixtureRequest) -> Golden:
     return Golden(request.param)
@@ -24,35 +55,51 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 
 def test_golden_files_are_there() -> None:
     assert len(CASES) == 276
+    for pattern, figures in SOURCES.items():
+        assert figures.why
+        assert any(fnmatchcase(path.stem, pattern) for path in CASES), pattern
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_golden(golden: Golden, backend: str, require: Any) -> None:
     require(backend)
-    has_map = "output/1" in golden.arrays
+    has_map = "attention" in golden.meta["outputs"]
+    figures = expected_of(golden.path)
     point = sample.Point(
         state=golden.dialect.to_canonical(golden.spec, golden.state),
-        x=golden.arrays["input/0"],
+        x=golden.inputs("input/"),
         grad_output=golden.arrays["grad_output/0"],
     )
     run = compute(golden, backend, point, has_map)
 
-    assert_close(run.output, golden.arrays["output/0"])
+    assert_close(run.output, golden.arrays["output/0"], figures.output)
     if has_map:
-        assert_close(run.attention, golden.arrays["output/1"])
+        assert_close(run.attention, golden.arrays["output/1"], figures.output)
     for name, expected in golden.canonical("state_after/").items():
-        assert_close(run.state_after[name], expected)
+        assert_close(run.state_after[name], expected, figures.statistics)
     if backend == "reference":
         return
-    assert_close(run.grad_input, golden.arrays["grad_input/0"])
-    expected_grads = golden.canonical("grad_param/")
-    assert set(run.grad_params) == set(expected_grads)
-    # A bias that BatchNorm subtracts (or all but subtracts) has a gradient of rounding: its noise floor judges it.
     nudged = [compute(golden, backend, point.nudged(trial, sample.PARTS), has_map) for trial in range(3)]
+    expected_grads = gradients(golden.inputs("grad_input/"), golden.canonical("grad_param/"))
+    found = gradients(run.grad_input, run.grad_params)
+    nothing, zero = golden.said("no_grad"), golden.said("zero_grad")
+    assert set(found) | nothing == set(expected_grads) | nothing
+    largest = max(float(np.abs(array).max()) for array in expected_grads.values())
     for name, expected in expected_grads.items():
-        found = run.grad_params[name]
-        noise = max(float(np.abs(other.grad_params[name] - found).max()) for other in nudged)
-        assert_close(found, expected, noise)
+        if name in nothing:
+            assert name not in found or not found[name].any(), name
+        elif name in zero:  # rounding on both sides: it is held against the largest gradient
+            assert max(np.abs(found[name]).max(), np.abs(expected).max()) <= LIMIT * largest, name
+        else:  # a bias that BatchNorm all but subtracts has a gradient of rounding: its noise floor judges it
+            others = [gradients(other.grad_input, other.grad_params)[name] for other in nudged]
+            noise = max(float(np.abs(other - found[name]).max()) for other in others)
+            assert_close(found[name], expected, figures.gradients, noise if "/" not in name else None)
+
+
+def gradients(of_inputs: Any, of_params: Any) -> dict[str, Any]:
+    """All gradients by name: "input/0" and so on, and the canonical names."""
+    arrays = of_inputs if isinstance(of_inputs, tuple) else (of_inputs,)
+    return {f"input/{index}": array for index, array in enumerate(arrays)} | dict(of_params)
 
 
 def compute(golden: Golden, backend: str, point: sample.Point, has_map: bool) -> nlblocks.Run:
@@ -75,8 +122,8 @@ def test_dialect_round_trip_is_bit_exact(path: Path) -> None:
         assert array.tobytes() == golden.state[name].tobytes(), name
 
 
-def assert_close(found: Any, expected: Any, noise: float | None = None) -> None:
+def assert_close(found: Any, expected: Any, limit: float, noise: float | None = None) -> None:
     compared = Comparison.of(
-        found, expected, phase="golden", group="", name="", dtype="float64", limit=LIMIT, noise=noise
+        found, expected, phase="golden", group="", name="", dtype="float64", limit=limit, noise=noise
     )
     assert compared.passed, f"{compared.difference}, noise {noise}"

@@ -244,6 +244,9 @@ def test_golden_blocks_are_recognised_and_come_back_bit_equal(tmp_path: Path, pa
     dialect, spec = golden.dialect, golden.spec
     tensors = {f"net.0.{name}": stored(array) for name, array in golden.state.items()}
     found = recognise({name: tensor.shape for name, tensor in tensors.items()}, [dialect.name])
+    if not tensors:  # a block without tensors leaves nothing in a file
+        assert not found
+        return
     kinds = {block.spec.kind: block for block in found if block.prefix == "net.0"}
     assert spec.kind in kinds
     block = kinds[spec.kind]

@@ -25,6 +25,8 @@ class Dialect:
 
     ``tables`` gives the names of a spec's tensors; ``suffixes`` renames last components (Paddle's BatchNorm buffers);
     ``linear_in_out`` says that Linear weights are [in, out]; tensors that end in ``ignored`` carry no information.
+    ``shared`` gives the second names of a spec's tensors that the codebase holds twice: a foreign name or prefix → the
+    first one.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Dialect:
     suffixes: Mapping[str, str] = field(default_factory=dict)
     linear_in_out: bool = False
     ignored: tuple[str, ...] = ()
+    shared: Mapping[type[BlockSpec], Callable[[Any], Mapping[str, str]]] = field(default_factory=dict)
 
     def spec(self, cls: str, **kwargs: Any) -> BlockSpec:
         """The spec of ``cls(**kwargs)`` in this codebase."""
@@ -71,6 +74,12 @@ class Dialect:
                 problems.append(f"{name} has shape {array.shape}, not {shape}")
                 continue
             state[param.name] = (array.T if self.turns(param, shape) else array).reshape(param.shape)
+        for second, first in self.seconds(spec).items():
+            used.add(second)
+            if second not in foreign_state:
+                problems.append(f"{second} is missing")
+            elif first in foreign_state and not _same_bits(foreign_state[second], foreign_state[first]):
+                problems.append(f"{second} is not equal to {first}, with which it is shared")
         unused = [name for name in foreign_state if name not in used]
         problems += [f"{name} is unexpected" for name in unused if not name.endswith(self.ignored)]
         if problems:
@@ -92,10 +101,11 @@ class Dialect:
         if problems:
             raise InputError(f"dialect {self.name}, {type(spec).__name__}: {'; '.join(problems)}")
         arrays = {param: np.asarray(state[param.name]) for param in foreign}
-        return {
+        found = {
             name: np.array((arrays[param].T if self.turns(param, shape) else arrays[param]).reshape(shape))
             for param, (name, shape) in foreign.items()
         }
+        return found | {second: found[first].copy() for second, first in self.seconds(spec).items()}
 
     def _check(self, spec: BlockSpec, state: object) -> None:
         if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
@@ -116,6 +126,17 @@ class Dialect:
         table = self.tables[type(spec)](spec)
         return {param: self._look_up(table, param, spec) for param in spec.params()}
 
+    def seconds(self, spec: BlockSpec) -> dict[str, str]:
+        """The second foreign name of each tensor that the codebase holds under two, with the first."""
+        table = self.shared[type(spec)](spec) if type(spec) in self.shared else {}
+        firsts = [name for name, _ in self.rows(spec).values()] if table else []
+        return {
+            second + name.removeprefix(first): name
+            for second, first in table.items()
+            for name in firsts
+            if f"{name}.".startswith(f"{first}.")
+        }
+
     def _look_up(self, table: Table, param: Param, spec: BlockSpec) -> tuple[str, Shape]:
         prefix, rest = param.name, ""
         while prefix not in table:
@@ -132,6 +153,12 @@ class Dialect:
 
     def _turn_shape(self, param: Param) -> Shape:
         return param.shape[::-1] if self.linear_in_out and param.layout == "linear" else param.shape
+
+
+def _same_bits(one: Any, other: Any) -> bool:
+    """Whether two arrays have the same shape, dtype and bits, NaN and signed zeros included."""
+    one, other = np.asarray(one), np.asarray(other)
+    return (one.shape, one.dtype, one.tobytes()) == (other.shape, other.dtype, other.tobytes())
 
 
 def under(prefix: str, table: Table) -> dict[str, Foreign]:
