@@ -13,6 +13,7 @@ from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet
 from nlblocks.specs.dual_attention import DualAttention
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
+from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import MODES, NonLocal
 from nlblocks.specs.position_attention import PositionAttention
@@ -85,4 +86,7 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     *(AttentionResNet(width=4, attention=block, num_classes=7) for block in BLOG_BLOCKS),
     AttentionResNet(width=8, attention=NonLocal(in_channels=32, norm=BIASED)),
     AttentionResNet(width=4, attention=NonLocal(in_channels=8, sub_sample="after"), after_stage=2, in_channels=1),
+    EffectiveSqueezeExcitation(in_channels=6),
+    EffectiveSqueezeExcitation(in_channels=5, pool="avg_max", slope=0.2),
+    EffectiveSqueezeExcitation(in_channels=1, gate="sigmoid"),
 )

@@ -1,12 +1,17 @@
-"""timm: NonLocalAttn, which scales by √C, C being the input's channels. Its kaiming start is not carried over."""
+"""timm: EffectiveSEModule, and NonLocalAttn, which scales by √C of its input and whose kaiming start is not kept."""
 
 from __future__ import annotations
 
-from nlblocks.errors import InputError
+from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import NonLocal
+from nlblocks.specs.squeeze_excitation import Gate
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
+
+GATES: dict[str, Gate] = {"sigmoid": "sigmoid", "hard_sigmoid": "hard_sigmoid", "hardsigmoid": "hard_sigmoid"}
+"""The names of gate_layer, of all that timm knows, for which there is a spec."""
 
 
 def make_divisible(channels: float, divisor: int) -> int:
@@ -41,10 +46,27 @@ def _non_local(spec: NonLocal) -> Table:
     return {"theta": "t", "phi": "p", "g": "g", "w_z": "z", "norm": "norm"}
 
 
+def gate(name: str) -> Gate:
+    """The gate of a gate_layer."""
+    if name not in GATES:
+        raise InputError(f"dialect timm: gate_layer={name!r} is not covered; it covers {known(GATES)}")
+    return GATES[name]
+
+
+def _ese(channels: int, add_maxpool: bool = False, gate_layer: str = "hard_sigmoid") -> BlockSpec:
+    return EffectiveSqueezeExcitation(
+        in_channels=channels, pool="avg_max" if add_maxpool else "avg", gate=gate(gate_layer)
+    )
+
+
+def _ese_names(spec: EffectiveSqueezeExcitation) -> Table:
+    return {"fc.weight": ("fc.weight", (spec.in_channels, spec.in_channels, 1, 1)), "fc.bias": "fc.bias"}
+
+
 DIALECT = Dialect(
     name="timm",
-    source="timm, layers/non_local_attn.py",
-    classes={"NonLocalAttn": _block},
-    tables={NonLocal: _non_local},
+    source="timm, layers/non_local_attn.py and squeeze_excite.py",
+    classes={"NonLocalAttn": _block, "EffectiveSEModule": _ese},
+    tables={NonLocal: _non_local, EffectiveSqueezeExcitation: _ese_names},
     ignored=("num_batches_tracked",),
 )
