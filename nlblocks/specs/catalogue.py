@@ -12,8 +12,8 @@ from nlblocks.specs.channel_gate import ChannelGate
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet
 from nlblocks.specs.dual_attention import DualAttention
-from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
+from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import MODES, NonLocal
 from nlblocks.specs.position_attention import PositionAttention
