@@ -353,6 +353,34 @@ class DualAttention(Any):
     def __init__(self, spec: specs.DualAttention, *, seed: int | None = None) -> None:
         """DualAttention of a spec."""
 
+class EffectiveSqueezeExcitation(Any):
+    """y_c = x_c · a_c, a = gate(fc(pool(x))): effective squeeze-and-excitation over [B, C, H, W]."""
+
+    spec: specs.EffectiveSqueezeExcitation
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        pool: Literal["avg", "avg_max"] = "avg",
+        gate: Literal["sigmoid", "hard_sigmoid"] = "hard_sigmoid",
+        slope: float = 0.16666666666666666,
+        seed: int | None = None,
+    ) -> None:
+        """y_c = x_c · a_c, a = gate(fc(pool(x))): effective squeeze-and-excitation over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            pool: how x is squeezed: avg, or avg_max: half mean, half maximum
+            gate: hard_sigmoid: slope · x + 0.5 clipped to [0, 1], or sigmoid
+            slope: of the hard sigmoid
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.EffectiveSqueezeExcitation, *, seed: int | None = None) -> None:
+        """EffectiveSqueezeExcitation of a spec."""
+
 class EfficientChannelAttention(Any):
     """y_c = x_c · a_c, a = sigmoid(conv(mean(x))): efficient channel attention over [B, C, H, W]."""
 

@@ -13,6 +13,7 @@ from nlblocks_reference.channel_gate import ChannelGate as _ChannelGate
 from nlblocks_reference.criss_cross_attention import CrissCrossAttention as _CrissCrossAttention
 from nlblocks_reference.digit_net import DigitNet as _DigitNet
 from nlblocks_reference.dual_attention import DualAttention as _DualAttention
+from nlblocks_reference.effective_squeeze_excitation import EffectiveSqueezeExcitation as _EffectiveSqueezeExcitation
 from nlblocks_reference.efficient_channel_attention import EfficientChannelAttention as _EfficientChannelAttention
 from nlblocks_reference.non_local import NonLocal as _NonLocal
 from nlblocks_reference.position_attention import PositionAttention as _PositionAttention
@@ -321,6 +322,34 @@ class DualAttention(_DualAttention):
     @overload
     def __init__(self, spec: specs.DualAttention, *, seed: int | None = None) -> None:
         """DualAttention of a spec."""
+
+class EffectiveSqueezeExcitation(_EffectiveSqueezeExcitation):
+    """y_c = x_c · a_c, a = gate(fc(pool(x))): effective squeeze-and-excitation over [B, C, H, W]."""
+
+    spec: specs.EffectiveSqueezeExcitation
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        pool: Literal["avg", "avg_max"] = "avg",
+        gate: Literal["sigmoid", "hard_sigmoid"] = "hard_sigmoid",
+        slope: float = 0.16666666666666666,
+        seed: int | None = None,
+    ) -> None:
+        """y_c = x_c · a_c, a = gate(fc(pool(x))): effective squeeze-and-excitation over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            pool: how x is squeezed: avg, or avg_max: half mean, half maximum
+            gate: hard_sigmoid: slope · x + 0.5 clipped to [0, 1], or sigmoid
+            slope: of the hard sigmoid
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.EffectiveSqueezeExcitation, *, seed: int | None = None) -> None:
+        """EffectiveSqueezeExcitation of a spec."""
 
 class EfficientChannelAttention(_EfficientChannelAttention):
     """y_c = x_c · a_c, a = sigmoid(conv(mean(x))): efficient channel attention over [B, C, H, W]."""

@@ -15,6 +15,7 @@ from nlblocks_torch.channel_gate import ChannelGate as _ChannelGate
 from nlblocks_torch.criss_cross_attention import CrissCrossAttention as _CrissCrossAttention
 from nlblocks_torch.digit_net import DigitNet as _DigitNet
 from nlblocks_torch.dual_attention import DualAttention as _DualAttention
+from nlblocks_torch.effective_squeeze_excitation import EffectiveSqueezeExcitation as _EffectiveSqueezeExcitation
 from nlblocks_torch.efficient_channel_attention import EfficientChannelAttention as _EfficientChannelAttention
 from nlblocks_torch.non_local import NonLocal as _NonLocal
 from nlblocks_torch.position_attention import PositionAttention as _PositionAttention
@@ -377,6 +378,40 @@ class DualAttention(_DualAttention):
     def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, dict[str, Tensor]]: ...
     @overload
     def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, dict[str, Tensor]]: ...
+
+class EffectiveSqueezeExcitation(_EffectiveSqueezeExcitation):
+    """y_c = x_c · a_c, a = gate(fc(pool(x))): effective squeeze-and-excitation over [B, C, H, W]."""
+
+    spec: specs.EffectiveSqueezeExcitation
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        pool: Literal["avg", "avg_max"] = "avg",
+        gate: Literal["sigmoid", "hard_sigmoid"] = "hard_sigmoid",
+        slope: float = 0.16666666666666666,
+        seed: int | None = None,
+    ) -> None:
+        """y_c = x_c · a_c, a = gate(fc(pool(x))): effective squeeze-and-excitation over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            pool: how x is squeezed: avg, or avg_max: half mean, half maximum
+            gate: hard_sigmoid: slope · x + 0.5 clipped to [0, 1], or sigmoid
+            slope: of the hard sigmoid
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.EffectiveSqueezeExcitation, *, seed: int | None = None) -> None:
+        """EffectiveSqueezeExcitation of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
 
 class EfficientChannelAttention(_EfficientChannelAttention):
     """y_c = x_c · a_c, a = sigmoid(conv(mean(x))): efficient channel attention over [B, C, H, W]."""

@@ -16,6 +16,7 @@ from nlblocks.specs.channel_gate import ChannelGate as ChannelGate
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention as CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet as DigitNet
 from nlblocks.specs.dual_attention import DualAttention as DualAttention
+from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation as EffectiveSqueezeExcitation
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention as EfficientChannelAttention
 from nlblocks.specs.layers import BatchNorm as BatchNorm
 from nlblocks.specs.layers import reduce_channels as reduce_channels
