@@ -18,6 +18,8 @@ from nlblocks.specs.catalogue import EXAMPLES
 torch = pytest.importorskip("torch")
 if not torch.cuda.is_available():
     pytest.skip("needs a CUDA device", allow_module_level=True)
+pytestmark = pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS")  # torch's, of the first backward pass
+NUDGES = 3
 SPECS = [pytest.param(spec.deterministic(), id=describe(spec)) for spec in EXAMPLES]
 
 
@@ -34,25 +36,32 @@ def test_cuda_is_the_cpu(spec: BlockSpec, training: bool, inputs: str) -> None:
     point = sample.sensitive_point(spec, nlblocks.backend.get("torch"), 0, spec.example_shape())
     point = point.tied() if inputs == "tied" else point
     cpu, cuda = (run(spec, device, point, training) for device in ("cpu", "cuda"))
-    nudged = run(spec, "cpu", point.nudged(0, ("state", "grad_output")), training)
-    compare(cpu.output, cuda.output, nudged.output)
-    compare(cpu.grad_input, cuda.grad_input, nudged.grad_input)
-    largest = max(map(size, cpu.grad_params.values()))
-    for name, gradient in cpu.grad_params.items():
-        compare(gradient, cuda.grad_params[name], nudged.grad_params[name], largest)
-    for name, value in cpu.state_after.items():
-        compare(value, cuda.state_after[name], nudged.state_after[name])
+    own, floors = tensors(cpu), tensors(cpu, at=0.0)
+    for device, plain in (("cpu", own), ("cuda", tensors(cuda))):  # each rounds in its own way
+        for trial in range(NUDGES):
+            moved = tensors(run(spec, device, point.nudged(trial, ("state", "grad_output")), training))
+            floors = {key: max(floors[key], size(plain[key] - moved[key])) for key in floors}
+    largest = max((size(value) for (group, _), value in own.items() if group == "grad_params"), default=0.0)
+    for key, found in tensors(cuda).items():
+        compare(own[key], found, floors[key], largest if key[0] == "grad_params" else 0.0)
+
+
+def tensors(found: nlblocks.Run, at: float | None = None) -> dict[tuple[str, str], Any]:
+    """What a run computed, by group and name; or that number in the place of each."""
+    groups = {"output": {"": found.output}, "grad_input": {"": found.grad_input}}
+    groups |= {"grad_params": found.grad_params, "state_after": found.state_after}
+    return {(group, name): value if at is None else at for group, own in groups.items() for name, value in own.items()}
 
 
 def size(array: Any) -> float:
     return float(np.abs(array).max(initial=0.0))
 
 
-def compare(left: Any, right: Any, nudged: Any, largest: float = 0.0) -> None:
+def compare(left: Any, right: Any, noise: float, largest: float = 0.0) -> None:
     """What is zero but for rounding beside the ``largest`` gradient is measured by that: beside itself it is noise."""
     scale = size(left)
     beside = largest if scale <= ZERO_CEILING["float64"] * largest else scale
-    assert size(left - right) <= max(1e-12 * beside, 100 * size(left - nudged))
+    assert size(left - right) <= max(1e-12 * beside, 100 * noise)
 
 
 def test_state_moves_to_and_from_the_device() -> None:

@@ -14,6 +14,7 @@ from parity_tests.helpers.trainers import NET, RESNET, digits, distances, recipe
 torch = pytest.importorskip("torch")
 if not torch.cuda.is_available():
     pytest.skip("needs a CUDA device", allow_module_level=True)
+pytestmark = pytest.mark.filterwarnings("ignore:.*script_method. is deprecated")  # in what torch.compile imports
 GPU, CPU = Options(device="gpu"), Options(device="cpu")
 
 
