@@ -18,6 +18,8 @@ from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import MODES, NonLocal
 from nlblocks.specs.position_attention import PositionAttention
 from nlblocks.specs.relation_aware_attention import RelationAwareAttention
+from nlblocks.specs.scse import SCSE
+from nlblocks.specs.shuffle_attention import ShuffleAttention
 from nlblocks.specs.spatial_gate import SpatialGate
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation
 
@@ -89,4 +91,8 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     EffectiveSqueezeExcitation(in_channels=6),
     EffectiveSqueezeExcitation(in_channels=5, pool="avg_max", slope=0.2),
     EffectiveSqueezeExcitation(in_channels=1, gate="sigmoid"),
+    ShuffleAttention(in_channels=12, groups=2),
+    ShuffleAttention(in_channels=2, groups=1),
+    SCSE(in_channels=6, inter_channels=2),
+    SCSE(in_channels=5, ratio=2, join="max"),
 )
