@@ -18,6 +18,8 @@ from nlblocks_reference.efficient_channel_attention import EfficientChannelAtten
 from nlblocks_reference.non_local import NonLocal as _NonLocal
 from nlblocks_reference.position_attention import PositionAttention as _PositionAttention
 from nlblocks_reference.relation_aware_attention import RelationAwareAttention as _RelationAwareAttention
+from nlblocks_reference.scse import SCSE as _SCSE
+from nlblocks_reference.shuffle_attention import ShuffleAttention as _ShuffleAttention
 from nlblocks_reference.spatial_gate import SpatialGate as _SpatialGate
 from nlblocks_reference.squeeze_excitation import SqueezeExcitation as _SqueezeExcitation
 
@@ -482,6 +484,58 @@ class RelationAwareAttention(_RelationAwareAttention):
     @overload
     def __init__(self, spec: specs.RelationAwareAttention, *, seed: int | None = None) -> None:
         """RelationAwareAttention of a spec."""
+
+class SCSE(_SCSE):
+    """y_cn = x_cn a_c + x_cn s_n, a = sigmoid(fc_2(relu(fc_1(mean(x))))), s = sigmoid(conv(x)): scSE over [B, C, H, W]."""
+
+    spec: specs.SCSE
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        inter_channels: int | None = None,
+        ratio: int = 16,
+        join: Literal["sum", "max"] = "sum",
+        seed: int | None = None,
+    ) -> None:
+        """y_cn = x_cn a_c + x_cn s_n, a = sigmoid(fc_2(relu(fc_1(mean(x))))), s = sigmoid(conv(x)): scSE over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: the inner width itself; None: from ratio
+            ratio: C // ratio is the inner width
+            join: how both are joined: sum or max
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.SCSE, *, seed: int | None = None) -> None:
+        """SCSE of a spec."""
+
+class ShuffleAttention(_ShuffleAttention):
+    """y = shuffle(x · a), a_c = sigmoid(w_c mean(x_c) + b_c) or sigmoid(v_c norm(x_c) + u_c): SA over [B, C, H, W]."""
+
+    spec: specs.ShuffleAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        groups: int = 64,
+        seed: int | None = None,
+    ) -> None:
+        """y = shuffle(x · a), a_c = sigmoid(w_c mean(x_c) + b_c) or sigmoid(v_c norm(x_c) + u_c): SA over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            groups: groups that share their weights; C is a multiple of twice as many
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ShuffleAttention, *, seed: int | None = None) -> None:
+        """ShuffleAttention of a spec."""
 
 class SpatialGate(_SpatialGate):
     """y_n = x_n · a_n, a = sigmoid(norm(conv([max(x), mean(x)]))): CBAM's spatial part over [B, C, H, W]."""

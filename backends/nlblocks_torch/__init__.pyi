@@ -20,6 +20,8 @@ from nlblocks_torch.efficient_channel_attention import EfficientChannelAttention
 from nlblocks_torch.non_local import NonLocal as _NonLocal
 from nlblocks_torch.position_attention import PositionAttention as _PositionAttention
 from nlblocks_torch.relation_aware_attention import RelationAwareAttention as _RelationAwareAttention
+from nlblocks_torch.scse import SCSE as _SCSE
+from nlblocks_torch.shuffle_attention import ShuffleAttention as _ShuffleAttention
 from nlblocks_torch.spatial_gate import SpatialGate as _SpatialGate
 from nlblocks_torch.squeeze_excitation import SqueezeExcitation as _SqueezeExcitation
 
@@ -568,6 +570,70 @@ class RelationAwareAttention(_RelationAwareAttention):
     def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Any]: ...
     @overload
     def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Any]: ...
+
+class SCSE(_SCSE):
+    """y_cn = x_cn a_c + x_cn s_n, a = sigmoid(fc_2(relu(fc_1(mean(x))))), s = sigmoid(conv(x)): scSE over [B, C, H, W]."""
+
+    spec: specs.SCSE
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        inter_channels: int | None = None,
+        ratio: int = 16,
+        join: Literal["sum", "max"] = "sum",
+        seed: int | None = None,
+    ) -> None:
+        """y_cn = x_cn a_c + x_cn s_n, a = sigmoid(fc_2(relu(fc_1(mean(x))))), s = sigmoid(conv(x)): scSE over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: the inner width itself; None: from ratio
+            ratio: C // ratio is the inner width
+            join: how both are joined: sum or max
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.SCSE, *, seed: int | None = None) -> None:
+        """SCSE of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, dict[str, Tensor]]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, dict[str, Tensor]]: ...
+
+class ShuffleAttention(_ShuffleAttention):
+    """y = shuffle(x · a), a_c = sigmoid(w_c mean(x_c) + b_c) or sigmoid(v_c norm(x_c) + u_c): SA over [B, C, H, W]."""
+
+    spec: specs.ShuffleAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        groups: int = 64,
+        seed: int | None = None,
+    ) -> None:
+        """y = shuffle(x · a), a_c = sigmoid(w_c mean(x_c) + b_c) or sigmoid(v_c norm(x_c) + u_c): SA over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            groups: groups that share their weights; C is a multiple of twice as many
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ShuffleAttention, *, seed: int | None = None) -> None:
+        """ShuffleAttention of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
 
 class SpatialGate(_SpatialGate):
     """y_n = x_n · a_n, a = sigmoid(norm(conv([max(x), mean(x)]))): CBAM's spatial part over [B, C, H, W]."""

@@ -23,5 +23,7 @@ from nlblocks.specs.layers import reduce_channels as reduce_channels
 from nlblocks.specs.non_local import NonLocal as NonLocal
 from nlblocks.specs.position_attention import PositionAttention as PositionAttention
 from nlblocks.specs.relation_aware_attention import RelationAwareAttention as RelationAwareAttention
+from nlblocks.specs.scse import SCSE as SCSE
+from nlblocks.specs.shuffle_attention import ShuffleAttention as ShuffleAttention
 from nlblocks.specs.spatial_gate import SpatialGate as SpatialGate
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation as SqueezeExcitation
