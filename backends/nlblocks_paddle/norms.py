@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from nlblocks_paddle.layers import number, per_channel
+
+_one_kernel: ContextVar[bool] = ContextVar("one_kernel", default=False)
+
+
+@contextmanager
+def as_kernels() -> Iterator[None]:
+    """Within, a norm is the one kernel in float64 too: for a trace, which computes kernels with the eps as it is."""
+    token = _one_kernel.set(True)
+    try:
+        yield
+    finally:
+        _one_kernel.reset(token)
+
+
+def _written_out(x: Tensor) -> bool:
+    return x.dtype == paddle.float64 and not _one_kernel.get()
 
 
 class _Affine(nn.Layer):
@@ -34,7 +53,7 @@ class GroupNorm(_Affine):
         self.groups = groups
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.dtype != paddle.float64:
+        if not _written_out(x):
             return F.group_norm(x, self.groups, self.eps, self.weight, self.bias)
         known = min(x.shape[1:]) >= 0
         rows = x.reshape([0, self.groups, math.prod(x.shape[1:]) // self.groups if known else -1])  # 0 keeps B
@@ -50,7 +69,7 @@ class LayerNorm(_Affine):
 
     def forward(self, x: Tensor) -> Tensor:
         rows = paddle.moveaxis(x, 1, -1)
-        if x.dtype == paddle.float64:
+        if _written_out(x):
             y = self._normal(rows) * self.weight + self.bias
         else:
             y = F.layer_norm(rows, self.weight.shape, self.weight, self.bias, self.eps)

@@ -14,6 +14,7 @@ from nlblocks.specs.digit_net import DigitNet
 from nlblocks.specs.dual_attention import DualAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
+from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import MODES, NonLocal
 from nlblocks.specs.position_attention import PositionAttention
@@ -95,4 +96,7 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     ShuffleAttention(in_channels=2, groups=1),
     SCSE(in_channels=6, inter_channels=2),
     SCSE(in_channels=5, ratio=2, join="max"),
+    GlobalContext(in_channels=11, ratio=2),
+    GlobalContext(in_channels=7, inter_channels=6, fuse="both", ln_eps=1e-6, zero_init=False),
+    GlobalContext(in_channels=9, inter_channels=5, pool="mean", fuse="mul"),
 )

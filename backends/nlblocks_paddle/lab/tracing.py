@@ -7,7 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from nlblocks_paddle.compiled import refuse_program
 from nlblocks_paddle.lab.calls import TABLE, VARIADIC, finish
 from nlblocks_paddle.lab.interception import intercepted
 from nlblocks_paddle.layers import BatchNorm
+from nlblocks_paddle.norms import as_kernels
 
 LACKING = ("is not registered", r"\(Unimplemented\)", r"\(ResourceExhausted\)", "(?i)out of memory")
 RENAMED = {"_mean": "running_mean", "_variance": "running_var"}
@@ -190,8 +191,10 @@ class PaddleTracer(Tracer):
     def seed(self, seed: int) -> None:
         paddle.seed(seed)
 
-    def observed(self, model: nn.Layer, observer: Observer) -> AbstractContextManager[None]:
-        return intercepted(observer)
+    @contextmanager
+    def observed(self, model: nn.Layer, observer: Observer) -> Iterator[None]:
+        with intercepted(observer), as_kernels():
+            yield
 
     def hook(self, tensor: paddle.Tensor, function: Callable[[Any], Any]) -> Callable[[], object]:
         return tensor.register_hook(function).remove

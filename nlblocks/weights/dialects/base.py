@@ -169,6 +169,11 @@ def under(prefix: str, table: Table) -> dict[str, Foreign]:
     return rows
 
 
+def pointwise(ours: str, theirs: str, width: int) -> dict[str, Foreign]:
+    """The rows of a Linear that takes ``width`` features, which the codebase holds as a 1×1 convolution in 2D."""
+    return {f"{ours}.weight": (f"{theirs}.weight", (-1, width, 1, 1)), f"{ours}.bias": f"{theirs}.bias"}
+
+
 def refuse_unless(dialect: str, spec: BlockSpec, **fields: tuple[Any, ...]) -> None:
     """Raise InputError where a field of the spec is not among the values that the codebase can express."""
     for name, values in fields.items():

@@ -1,16 +1,20 @@
-"""mmcv: NonLocal1d, NonLocal2d, NonLocal3d and CrissCrossAttention. Their N(0, 0.01) start is not carried over."""
+"""mmcv: NonLocal1d, NonLocal2d, NonLocal3d, ContextBlock and CrissCrossAttention.
+
+The N(0, 0.01) start of the non-local blocks is not carried over.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nlblocks.errors import InputError, known
-from nlblocks.specs.base import BlockSpec
+from nlblocks.errors import InputError, known, one_of
+from nlblocks.specs.base import BlockSpec, Shape
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
+from nlblocks.specs.global_context import ContextPool, Fuse, GlobalContext
 from nlblocks.specs.layers import BatchNorm, reduce_channels
 from nlblocks.specs.non_local import Mode, NonLocal
-from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
+from nlblocks.weights.dialects.base import Dialect, Foreign, Table, pointwise, refuse_unless
 
 NORMS = ("BN", "BN1d", "BN2d", "BN3d", "SyncBN")
 
@@ -81,10 +85,51 @@ def _criss_cross_names(spec: CrissCrossAttention) -> Table:
     return {"query": "query_conv", "key": "key_conv", "value": "value_conv", "gamma": ("gamma.scale", ())}
 
 
+POOLS: dict[str, ContextPool] = {"att": "attention", "avg": "mean"}
+FUSES: dict[tuple[str, ...], Fuse] = {
+    ("channel_add",): "add", ("channel_mul",): "mul", ("channel_add", "channel_mul"): "both"
+}  # fmt: skip
+
+
+def _context(
+    in_channels: int, ratio: float, pooling_type: str = "att", fusion_types: Sequence[str] = ("channel_add",)
+) -> BlockSpec:
+    fusions = tuple(sorted(set(fusion_types)))
+    for name, given, covered in (("pooling_type", pooling_type, POOLS), ("fusion_types", fusions, FUSES)):
+        if given not in covered:
+            raise InputError(f"dialect mmcv: ContextBlock: {name}={given!r} {one_of(given, covered)}")
+    return GlobalContext(
+        in_channels=in_channels,
+        inter_channels=int(in_channels * ratio),
+        pool=POOLS[pooling_type],
+        fuse=FUSES[fusions],
+    )
+
+
+def _context_names(spec: GlobalContext) -> Table:
+    refuse_unless("mmcv", spec, ln_eps=(1e-5,))
+    return context_names(spec, (spec.inner, 1, 1))
+
+
+def context_names(spec: GlobalContext, norm: Shape) -> Table:
+    """The tensors of a ContextBlock, which PaddleSeg calls alike; ``norm`` is the shape of its LayerNorms."""
+    names: dict[str, Foreign] = {"mask": "conv_mask"}
+    for branch in spec.branches:
+        theirs = f"channel_{branch}_conv"
+        names |= pointwise(f"{branch}.fc_1", f"{theirs}.0", spec.in_channels)
+        names |= {f"{branch}.norm.{end}": (f"{theirs}.1.{end}", norm) for end in ("weight", "bias")}
+        names |= pointwise(f"{branch}.fc_2", f"{theirs}.3", spec.inner)
+    return names
+
+
 DIALECT = Dialect(
     name="mmcv",
-    source="mmcv, cnn/bricks/non_local.py and ops/cc_attention.py",
-    classes={f"NonLocal{dims}d": _block(dims) for dims in (1, 2, 3)} | {"CrissCrossAttention": _criss_cross},
-    tables={NonLocal: _non_local, CrissCrossAttention: _criss_cross_names},
+    source="mmcv, cnn/bricks/non_local.py, cnn/bricks/context_block.py and ops/cc_attention.py",
+    classes={
+        **{f"NonLocal{dims}d": _block(dims) for dims in (1, 2, 3)},
+        "CrissCrossAttention": _criss_cross,
+        "ContextBlock": _context,
+    },
+    tables={NonLocal: _non_local, CrissCrossAttention: _criss_cross_names, GlobalContext: _context_names},
     ignored=("num_batches_tracked",),
 )

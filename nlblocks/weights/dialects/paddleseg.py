@@ -1,4 +1,4 @@
-"""PaddleSeg: NonLocal2D, the PAM and CAM of its DANet, and CrissCrossAttention.
+"""PaddleSeg: NonLocal2D, the PAM and CAM of its DANet, CrissCrossAttention and GlobalContextBlock.
 
 The output of NonLocal2D is conv (no bias), BatchNorm and ReLU. Its concatenation has a BatchNorm on the affinities, for
 which there is no spec; its gaussian mode crashes unless reduction is 1. Both are refused.
@@ -10,10 +10,12 @@ from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
+from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.layers import reduce_channels
 from nlblocks.specs.non_local import Mode, NonLocal
 from nlblocks.specs.position_attention import PositionAttention
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
+from nlblocks.weights.dialects.mmcv import context_names
 from nlblocks.weights.dialects.paddle_blog import NORM
 from nlblocks.weights.dialects.sagan import self_attention, self_attention_names
 
@@ -87,15 +89,38 @@ def _criss_cross_names(spec: CrissCrossAttention) -> Table:
     return {"query": "q_conv", "key": "k_conv", "value": "v_conv", "gamma": "gamma"}
 
 
+def _context(gc_channels: int, in_channels: int, ratio: float) -> BlockSpec:
+    if gc_channels != in_channels:
+        raise InputError(
+            f"dialect paddleseg: GlobalContextBlock crashes with gc_channels={gc_channels!r}; it needs "
+            f"in_channels={in_channels!r}"
+        )
+    return GlobalContext(
+        in_channels=in_channels, inter_channels=int(in_channels * ratio), ln_eps=NORM.eps, zero_init=False
+    )
+
+
+def _context_names(spec: GlobalContext) -> Table:
+    refuse_unless("paddleseg", spec, pool=("attention",), fuse=("add",), ln_eps=(NORM.eps, 1e-5))
+    return context_names(spec, (spec.inner,))
+
+
 DIALECT = Dialect(
     name="paddleseg",
-    source="PaddleSeg, models/layers/nonlocal2d.py, danet.py and ccnet.py",
-    classes={"NonLocal2D": _block, "PAM": _pam, "CAM": _cam, "CrissCrossAttention": _criss_cross},
+    source="PaddleSeg, models/layers/nonlocal2d.py, danet.py, ccnet.py and gcnet.py",
+    classes={
+        "NonLocal2D": _block,
+        "PAM": _pam,
+        "CAM": _cam,
+        "CrissCrossAttention": _criss_cross,
+        "GlobalContextBlock": _context,
+    },
     tables={
         NonLocal: _non_local,
         PositionAttention: lambda spec: self_attention_names("paddleseg", "PAM", spec),
         ChannelAttention: _channel,
         CrissCrossAttention: _criss_cross_names,
+        GlobalContext: _context_names,
     },
     suffixes={"running_mean": "_mean", "running_var": "_variance"},
     linear_in_out=True,

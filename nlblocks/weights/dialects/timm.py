@@ -1,23 +1,28 @@
-"""timm: EffectiveSEModule, and NonLocalAttn, which scales by √C of its input and whose kaiming start is not kept."""
+"""timm: NonLocalAttn, EffectiveSEModule and GlobalContext.
+
+NonLocalAttn scales by √C of its input; its kaiming start is not kept. GlobalContext starts the weight of its last layer
+at zero in the branch that adds, whatever ``init_last_zero`` says.
+"""
 
 from __future__ import annotations
 
 from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
+from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import NonLocal
 from nlblocks.specs.squeeze_excitation import Gate
-from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
+from nlblocks.weights.dialects.base import Dialect, Foreign, Table, pointwise, refuse_unless
 
 GATES: dict[str, Gate] = {"sigmoid": "sigmoid", "hard_sigmoid": "hard_sigmoid", "hardsigmoid": "hard_sigmoid"}
 """The names of gate_layer, of all that timm knows, for which there is a spec."""
 
 
-def make_divisible(channels: float, divisor: int) -> int:
-    """Rounding as timm does it: to the nearest multiple, at least one, and one more where that lost over a tenth."""
+def make_divisible(channels: float, divisor: int, limit: float = 0.9) -> int:
+    """Rounding as timm does it: to the nearest multiple, at least one; one more where ``limit`` is not left."""
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * channels else rounded
+    return rounded + divisor if rounded < limit * channels else rounded
 
 
 def _block(
@@ -63,10 +68,52 @@ def _ese_names(spec: EffectiveSqueezeExcitation) -> Table:
     return {"fc.weight": ("fc.weight", (spec.in_channels, spec.in_channels, 1, 1)), "fc.bias": "fc.bias"}
 
 
+def _global_context(
+    channels: int,
+    use_attn: bool = True,
+    fuse_add: bool = False,
+    fuse_scale: bool = True,
+    init_last_zero: bool = False,
+    rd_ratio: float = 1 / 8,
+    rd_channels: int | None = None,
+    rd_divisor: int = 1,
+    act_layer: str = "relu",
+    gate_layer: str = "sigmoid",
+) -> BlockSpec:
+    for name, given, covered in (("act_layer", act_layer, "relu"), ("gate_layer", gate_layer, "sigmoid")):
+        if given != covered:
+            raise InputError(f"dialect timm: GlobalContext: {name}={given!r} is not covered; it covers {covered!r}")
+    if not (fuse_add or fuse_scale):
+        raise InputError("dialect timm: GlobalContext without fuse_add and fuse_scale is the identity; set one of them")
+    inner = make_divisible(channels * rd_ratio, rd_divisor, limit=0.0) if rd_channels is None else rd_channels
+    return GlobalContext(
+        in_channels=channels,
+        inter_channels=inner,
+        pool="attention" if use_attn else "mean",
+        fuse="both" if fuse_add and fuse_scale else "add" if fuse_add else "mul",
+        ln_eps=1e-6,
+        zero_init=not fuse_scale,
+    )
+
+
+def _global_context_names(spec: GlobalContext) -> Table:
+    refuse_unless("timm", spec, ln_eps=(1e-6,))
+    names: dict[str, Foreign] = {"mask": "conv_attn"}
+    for branch, theirs in (("add", "mlp_add"), ("mul", "mlp_scale")):
+        names |= pointwise(f"{branch}.fc_1", f"{theirs}.fc1", spec.in_channels)
+        names |= {f"{branch}.norm": f"{theirs}.norm"}
+        names |= pointwise(f"{branch}.fc_2", f"{theirs}.fc2", spec.inner)
+    return names
+
+
 DIALECT = Dialect(
     name="timm",
-    source="timm, layers/non_local_attn.py and squeeze_excite.py",
-    classes={"NonLocalAttn": _block, "EffectiveSEModule": _ese},
-    tables={NonLocal: _non_local, EffectiveSqueezeExcitation: _ese_names},
+    source="timm, layers/non_local_attn.py, squeeze_excite.py and global_context.py",
+    classes={"NonLocalAttn": _block, "EffectiveSEModule": _ese, "GlobalContext": _global_context},
+    tables={
+        NonLocal: _non_local,
+        EffectiveSqueezeExcitation: _ese_names,
+        GlobalContext: _global_context_names,
+    },
     ignored=("num_batches_tracked",),
 )
