@@ -15,6 +15,7 @@ from nlblocks_reference.digit_net import DigitNet as _DigitNet
 from nlblocks_reference.dual_attention import DualAttention as _DualAttention
 from nlblocks_reference.effective_squeeze_excitation import EffectiveSqueezeExcitation as _EffectiveSqueezeExcitation
 from nlblocks_reference.efficient_channel_attention import EfficientChannelAttention as _EfficientChannelAttention
+from nlblocks_reference.global_context import GlobalContext as _GlobalContext
 from nlblocks_reference.non_local import NonLocal as _NonLocal
 from nlblocks_reference.position_attention import PositionAttention as _PositionAttention
 from nlblocks_reference.relation_aware_attention import RelationAwareAttention as _RelationAwareAttention
@@ -382,6 +383,40 @@ class EfficientChannelAttention(_EfficientChannelAttention):
     @overload
     def __init__(self, spec: specs.EfficientChannelAttention, *, seed: int | None = None) -> None:
         """EfficientChannelAttention of a spec."""
+
+class GlobalContext(_GlobalContext):
+    """y = x · sigmoid(mul(c)) + add(c), c = Σ_n a_n x_n: global context over [B, C, H, W]."""
+
+    spec: specs.GlobalContext
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        inter_channels: int | None = None,
+        ratio: int = 16,
+        pool: Literal["attention", "mean"] = "attention",
+        fuse: Literal["add", "mul", "both"] = "add",
+        ln_eps: float = 1e-05,
+        zero_init: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        """y = x · sigmoid(mul(c)) + add(c), c = Σ_n a_n x_n: global context over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, the inner width itself; None: from ratio
+            ratio: C // ratio is the inner width
+            pool: how x is pooled: attention or mean
+            fuse: what the context does to x: add, mul or both
+            ln_eps: eps of the LayerNorm
+            zero_init: the last layer at zero: with add, start as the identity
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.GlobalContext, *, seed: int | None = None) -> None:
+        """GlobalContext of a spec."""
 
 class NonLocal(_NonLocal):
     """z = w_z(y) + x, y_i = Σ_j a_ij g_j: a non-local block in 1, 2 or 3 dimensions."""
