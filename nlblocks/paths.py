@@ -19,11 +19,11 @@ Path = Literal["direct", "fast"]
 PATHS: tuple[Path, ...] = get_args(Path)
 VARIABLE = "NLBLOCKS_PATH"
 
-Formula = Literal["softmax", "product", "ramp", "lines"]
+Formula = Literal["softmax", "product", "ramp", "lines", "gather"]
 FORMULAS: dict[str, Formula] = {
     "embedded_gaussian": "softmax", "gaussian": "softmax", "dot_product": "product", "concatenation": "ramp"
 }  # fmt: skip
-"""The formula of each mode of NonLocal. "lines" is criss-cross attention."""
+"""The formula of each mode of NonLocal. "lines" is criss-cross attention, "gather" a sum over projected positions."""
 
 _forced: str = os.environ.get(VARIABLE, "")
 
@@ -64,6 +64,6 @@ def cheaper(formula: Formula, queries: int, keys: int, widths: tuple[int, int], 
     affinity, values = widths
     if formula == "product":
         return "fast" if affinity * values * (queries + keys) < queries * keys * (affinity + values) else "direct"
-    if formula == "lines":  # the same map on both paths, with fewer copies on the fast one
+    if formula in ("lines", "gather"):  # the same map on both paths: fewer copies, or one vector projected instead of N
         return "fast"
     return "fast" if queries * keys >= small else "direct"

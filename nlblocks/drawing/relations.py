@@ -40,11 +40,11 @@ def ways(seen: Seen) -> list[list[Step]]:
 
 
 def _relates(step: Step, seen: Seen) -> bool:
-    """Whether a step pairs every entry of one tensor with every entry of another."""
+    """Whether a step pairs every entry of one tensor with every entry of another; a product with one row pairs none."""
     if len(step.uses) != 2:
         return False
     if step.kind == "matmul":
-        return True
+        return 1 not in seen.shape(step.output)[-2:]
     first, second = (Counter(extent.text for extent in seen.extents(use.read)) for use in step.uses)
     result = Counter(extent.text for extent in seen.extents(step.output))
     return step.kind == "add" and first < result and second < result

@@ -17,6 +17,7 @@ from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import MODES, NonLocal
+from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention
 from nlblocks.specs.relation_aware_attention import RelationAwareAttention
 from nlblocks.specs.scse import SCSE
@@ -82,6 +83,9 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     RelationAwareAttention(
         in_channels=10, positions=15, mode="channel", channel_ratio=2, spatial_ratio=3, down_ratio=3, norm=BIASED
     ),
+    PolarizedSelfAttention(in_channels=6, bias=True),
+    PolarizedSelfAttention(in_channels=5, inter_channels=3, norm="none", spatial_softmax="result", up_bias=False),
+    PolarizedSelfAttention(in_channels=9, inter_channels=8, mode="sequential", norm="inner", spatial_softmax="value"),
     ArticleDigitNet(image_size=9, width=6, hidden=20, mode="dot_product"),
     ArticleDigitNet(image_size=8, width=5, hidden=12, mode="none"),
     ArticleDigitNet(image_size=12, width=8, hidden=16, norm=None, in_channels=2, num_classes=3),

@@ -18,7 +18,14 @@ from nlblocks.specs.non_local import MODES
 from parity_tests.helpers.blocks import NATIVE, Require, built
 from parity_tests.helpers.checkout import python
 
-KINDS = {"non_local", "position_attention", "dual_attention", "criss_cross_attention", "relation_aware_attention"}
+KINDS = {
+    "non_local",
+    "position_attention",
+    "dual_attention",
+    "criss_cross_attention",
+    "relation_aware_attention",
+    "polarized_self_attention",
+}
 WITH_PATHS = [pytest.param(spec.deterministic(), id=describe(spec)) for spec in EXAMPLES if spec.kind in KINDS]
 BLOCKS = [
     *(pytest.param(NonLocal(in_channels=6, mode=mode, norm=None, zero_init=False), id=mode) for mode in MODES),

@@ -1,4 +1,4 @@
-"""PaddleSeg: NonLocal2D, the PAM and CAM of its DANet, CrissCrossAttention and GlobalContextBlock.
+"""PaddleSeg: the blocks of its models/layers and heads, by the names of their classes.
 
 The output of NonLocal2D is conv (no bias), BatchNorm and ReLU. Its concatenation has a BatchNorm on the affinities, for
 which there is no spec; its gaussian mode crashes unless reduction is 1. Both are refused.
@@ -13,10 +13,12 @@ from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.layers import reduce_channels
 from nlblocks.specs.non_local import Mode, NonLocal
+from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
 from nlblocks.weights.dialects.mmcv import context_names
 from nlblocks.weights.dialects.paddle_blog import NORM
+from nlblocks.weights.dialects.psa import parallel, parallel_names
 from nlblocks.weights.dialects.sagan import self_attention, self_attention_names
 
 MODES = ("embedded_gaussian", "dot_product", "gaussian")
@@ -105,15 +107,20 @@ def _context_names(spec: GlobalContext) -> Table:
     return context_names(spec, (spec.inner,))
 
 
+def _polarized(inplanes: int, planes: int, kernel_size: int = 1, stride: int = 1) -> BlockSpec:
+    return parallel("paddleseg", "PolarizedSelfAttentionModule", inplanes, planes, stride)
+
+
 DIALECT = Dialect(
     name="paddleseg",
-    source="PaddleSeg, models/layers/nonlocal2d.py, danet.py, ccnet.py and gcnet.py",
+    source="PaddleSeg, models/layers",
     classes={
         "NonLocal2D": _block,
         "PAM": _pam,
         "CAM": _cam,
         "CrissCrossAttention": _criss_cross,
         "GlobalContextBlock": _context,
+        "PolarizedSelfAttentionModule": _polarized,
     },
     tables={
         NonLocal: _non_local,
@@ -121,6 +128,7 @@ DIALECT = Dialect(
         ChannelAttention: _channel,
         CrissCrossAttention: _criss_cross_names,
         GlobalContext: _context_names,
+        PolarizedSelfAttention: lambda spec: parallel_names("paddleseg", spec),
     },
     suffixes={"running_mean": "_mean", "running_var": "_variance"},
     linear_in_out=True,

@@ -1,0 +1,44 @@
+"""External-Attention-pytorch, a collection of blocks in torch: those that compute what they are named after."""
+
+from __future__ import annotations
+
+from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.polarized_self_attention import Mode, PolarizedSelfAttention
+from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
+
+
+def _polarized(mode: Mode, channel: int) -> BlockSpec:
+    spec = PolarizedSelfAttention(in_channels=channel, mode=mode, bias=True)
+    _polarized_names(spec)
+    return spec
+
+
+def _parallel_polarized(channel: int = 512) -> BlockSpec:
+    return _polarized("parallel", channel)
+
+
+def _sequential_polarized(channel: int = 512) -> BlockSpec:
+    return _polarized("sequential", channel)
+
+
+def _polarized_names(spec: PolarizedSelfAttention) -> Table:
+    c, d = spec.in_channels, spec.inner
+    refuse_unless(
+        "xmu", spec, spatial_softmax=("query",), norm=("gate",), bias=(True,), up_bias=(True,), inner=(c // 2,)
+    )
+    return {
+        "channel_query": "ch_wq", "channel_value": "ch_wv", "spatial_query": "sp_wq", "spatial_value": "sp_wv",
+        "up.weight": ("ch_wz.weight", (c, d, 1, 1)), "up.bias": "ch_wz.bias", "norm": "ln",
+    }  # fmt: skip
+
+
+DIALECT = Dialect(
+    name="xmu",
+    source="External-Attention-pytorch, model/attention",
+    classes={
+        "ParallelPolarizedSelfAttention": _parallel_polarized,
+        "SequentialPolarizedSelfAttention": _sequential_polarized,
+    },
+    tables={PolarizedSelfAttention: _polarized_names},
+    ignored=("num_batches_tracked",),
+)
