@@ -11,7 +11,7 @@ from nlblocks import specs
 from nlblocks_paddle.block import Block
 from nlblocks_paddle.kernels.paths import choose
 from nlblocks_paddle.kernels.scores import affinity, narrowed
-from nlblocks_paddle.layers import mean, pointwise
+from nlblocks_paddle.layers import mean
 from nlblocks_paddle.norms import LayerNorm
 
 
@@ -27,10 +27,10 @@ class PolarizedSelfAttention(Block):
         super().__init__(spec, options)
         spec = self.spec
         c, d, e = spec.in_channels, spec.inner, spec.hidden
-        self.channel_query = pointwise(2, c, 1, spec.bias)
-        self.channel_value = pointwise(2, c, d, spec.bias)
-        self.spatial_query = pointwise(2, c, d, spec.bias)
-        self.spatial_value = pointwise(2, c, d, spec.bias)
+        self.channel_query = nn.Conv2D(c, 1, 1, bias_attr=None if spec.bias else False)
+        self.channel_value = nn.Conv2D(c, d, 1, bias_attr=None if spec.bias else False)
+        self.spatial_query = nn.Conv2D(c, d, 1, bias_attr=None if spec.bias else False)
+        self.spatial_value = nn.Conv2D(c, d, 1, bias_attr=None if spec.bias else False)
         inner = spec.norm == "inner"
         if inner:
             self.down = nn.Linear(d, e, bias_attr=None if spec.up_bias else False)
