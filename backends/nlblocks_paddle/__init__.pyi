@@ -19,6 +19,7 @@ from nlblocks_paddle.effective_squeeze_excitation import EffectiveSqueezeExcitat
 from nlblocks_paddle.efficient_channel_attention import EfficientChannelAttention as _EfficientChannelAttention
 from nlblocks_paddle.global_context import GlobalContext as _GlobalContext
 from nlblocks_paddle.non_local import NonLocal as _NonLocal
+from nlblocks_paddle.polarized_self_attention import PolarizedSelfAttention as _PolarizedSelfAttention
 from nlblocks_paddle.position_attention import PositionAttention as _PositionAttention
 from nlblocks_paddle.relation_aware_attention import RelationAwareAttention as _RelationAwareAttention
 from nlblocks_paddle.scse import SCSE as _SCSE
@@ -539,6 +540,46 @@ class NonLocal(_NonLocal):
     def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
     @overload
     def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class PolarizedSelfAttention(_PolarizedSelfAttention):
+    """Two gates, c per channel and s per position, of [B, C, H, W]."""
+
+    spec: specs.PolarizedSelfAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        inter_channels: int | None = None,
+        mode: Literal["parallel", "sequential"] = "parallel",
+        spatial_softmax: Literal["query", "value", "result"] = "query",
+        norm: Literal["none", "inner", "gate"] = "gate",
+        bias: bool = False,
+        up_bias: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        """Two gates, c per channel and s per position, of [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, width of queries and values; None: C // 2, at least 1
+            mode: parallel: the gated inputs are added; sequential: one gate after the other
+            spatial_softmax: what the spatial gate's softmax is of: query, value or result
+            norm: the channel gate's LayerNorm: none, inner or gate
+            bias: whether queries and values have biases
+            up_bias: whether the channel gate's linear layers have biases
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.PolarizedSelfAttention, *, seed: int | None = None) -> None:
+        """PolarizedSelfAttention of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, dict[str, Tensor]]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, dict[str, Tensor]]: ...
 
 class PositionAttention(_PositionAttention):
     """y_i = gamma · Σ_j a_ij v(x_j) + x_i, with a_ij = softmax over j of q(x_i)·k(x_j)."""

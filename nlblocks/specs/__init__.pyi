@@ -22,6 +22,7 @@ from nlblocks.specs.global_context import GlobalContext as GlobalContext
 from nlblocks.specs.layers import BatchNorm as BatchNorm
 from nlblocks.specs.layers import reduce_channels as reduce_channels
 from nlblocks.specs.non_local import NonLocal as NonLocal
+from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention as PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention as PositionAttention
 from nlblocks.specs.relation_aware_attention import RelationAwareAttention as RelationAwareAttention
 from nlblocks.specs.scse import SCSE as SCSE
