@@ -15,7 +15,9 @@ from nlblocks.specs.dual_attention import DualAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
 from nlblocks.specs.global_context import GlobalContext
+from nlblocks.specs.large_kernel_attention import LargeKernelAttention
 from nlblocks.specs.layers import BatchNorm
+from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
 from nlblocks.specs.non_local import MODES, NonLocal
 from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention
@@ -103,4 +105,10 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     GlobalContext(in_channels=11, ratio=2),
     GlobalContext(in_channels=7, inter_channels=6, fuse="both", ln_eps=1e-6, zero_init=False),
     GlobalContext(in_channels=9, inter_channels=5, pool="mean", fuse="mul"),
+    LargeKernelAttention(in_channels=4),
+    LargeKernelAttention(in_channels=3, kernel_size=3, distant_kernel_size=5, dilation=2, residual=True),
+    LargeKernelAttention(in_channels=1, residual=True),
+    MultiScaleConvolutionalAttention(in_channels=4),
+    MultiScaleConvolutionalAttention(in_channels=3, kernel_size=3, strip_sizes=(3, 5), residual=True),
+    MultiScaleConvolutionalAttention(in_channels=1, kernel_size=1, strip_sizes=(5,)),
 )

@@ -1,9 +1,11 @@
-"""PaddleClas: the ESEModule of PP-HGNet."""
+"""PaddleClas: the ESEModule of PP-HGNet, and the LKA and Attention of its VAN."""
 
 from __future__ import annotations
 
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
+from nlblocks.specs.large_kernel_attention import LargeKernelAttention
+from nlblocks.weights.dialects import van
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
 
 
@@ -18,9 +20,12 @@ def _ese_names(spec: EffectiveSqueezeExcitation) -> Table:
 
 DIALECT = Dialect(
     name="paddleclas",
-    source="PaddleClas, arch/backbone/legendary_models/pp_hgnet.py",
-    classes={"ESEModule": _ese},
-    tables={EffectiveSqueezeExcitation: _ese_names},
+    source="PaddleClas, arch/backbone/legendary_models/pp_hgnet.py and model_zoo/van.py",
+    classes={"ESEModule": _ese, "LKA": van.lka, "Attention": van.attention},
+    tables={
+        EffectiveSqueezeExcitation: _ese_names,
+        LargeKernelAttention: lambda spec: van.lka_names("paddleclas", spec),
+    },
     suffixes={"running_mean": "_mean", "running_var": "_variance"},
     linear_in_out=True,
 )

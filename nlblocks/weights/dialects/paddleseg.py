@@ -6,12 +6,15 @@ which there is no spec; its gaussian mode crashes unless reduction is 1. Both ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.layers import reduce_channels
+from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
 from nlblocks.specs.non_local import Mode, NonLocal
 from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention
@@ -111,9 +114,27 @@ def _polarized(inplanes: int, planes: int, kernel_size: int = 1, stride: int = 1
     return parallel("paddleseg", "PolarizedSelfAttentionModule", inplanes, planes, stride)
 
 
+def _multi_scale(dim: int, kernel_sizes: Sequence[int] = (7, 11, 21)) -> BlockSpec:
+    return MultiScaleConvolutionalAttention(in_channels=dim, strip_sizes=tuple(kernel_sizes))
+
+
+def _multi_scale_residual(d_model: int, atten_kernel_sizes: Sequence[int] = (7, 11, 21)) -> BlockSpec:
+    return MultiScaleConvolutionalAttention(in_channels=d_model, strip_sizes=tuple(atten_kernel_sizes), residual=True)
+
+
+def _multi_scale_names(spec: MultiScaleConvolutionalAttention) -> Table:
+    refuse_unless("paddleseg", spec, kernel_size=(5,))
+    inner = "spatial_gating_unit." if spec.residual else ""
+    strips = {
+        f"strips.{i}.{ours}": f"{inner}dwconvs.{i}.conv{i + 1}_{theirs}"
+        for i in range(len(spec.strip_sizes)) for ours, theirs in (("row", 1), ("column", 2))
+    }  # fmt: skip
+    return {"local": f"{inner}conv0", **strips, "mix": f"{inner}conv_out", "proj_1": "proj_1", "proj_2": "proj_2"}
+
+
 DIALECT = Dialect(
     name="paddleseg",
-    source="PaddleSeg, models/layers",
+    source="PaddleSeg, models/layers and models/backbones/mscan.py",
     classes={
         "NonLocal2D": _block,
         "PAM": _pam,
@@ -121,6 +142,8 @@ DIALECT = Dialect(
         "CrissCrossAttention": _criss_cross,
         "GlobalContextBlock": _context,
         "PolarizedSelfAttentionModule": _polarized,
+        "AttentionModule": _multi_scale,
+        "SpatialAttention": _multi_scale_residual,
     },
     tables={
         NonLocal: _non_local,
@@ -129,6 +152,7 @@ DIALECT = Dialect(
         CrissCrossAttention: _criss_cross_names,
         GlobalContext: _context_names,
         PolarizedSelfAttention: lambda spec: parallel_names("paddleseg", spec),
+        MultiScaleConvolutionalAttention: _multi_scale_names,
     },
     suffixes={"running_mean": "_mean", "running_var": "_variance"},
     linear_in_out=True,

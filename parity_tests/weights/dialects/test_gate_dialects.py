@@ -12,11 +12,38 @@ import nlblocks
 from nlblocks.errors import InputError
 from parity_tests.weights.dialects.test_dialects import State, conv
 
+
+def alone(x: Any, s: State, name: str, dilation: int = 1) -> Any:
+    """A convolution of each channel alone, which keeps the extents."""
+    padding = [size // 2 * dilation for size in s[f"{name}.weight"].shape[2:]]
+    return conv(x, s, name, padding=padding, dilation=dilation, groups=x.shape[1])
+
+
+def strips(x: Any, s: State, pairs: list[tuple[str, str]], mix: str, inner: str = "") -> Any:
+    near = alone(x, s, f"{inner}conv0")
+    far = sum(alone(alone(near, s, inner + row), s, inner + column) for row, column in pairs)
+    return x * conv(near + far, s, inner + mix)
+
+
+def projected(x: Any, s: State, attention: Callable[[Any], Any]) -> Any:
+    import torch.nn.functional as F
+
+    return x + conv(attention(F.gelu(conv(x, s, "proj_1"))), s, "proj_2")
+
+
+INNER, MMSEG = "spatial_gating_unit.", [(f"conv{i}_1", f"conv{i}_2") for i in range(3)]
 CASES: list[tuple[str, str, dict[str, Any], tuple[int, ...], Callable[[Any, State], Any]]] = [
     ("timm", "EffectiveSEModule", {"channels": 6, "add_maxpool": True, "gate_layer": "hardsigmoid"}, (2, 6, 5, 4),
      lambda x, s: x * ((conv((x.mean((2, 3), True) + x.amax((2, 3), True)) / 2, s, "fc") + 3).clamp(0, 6) / 6)),
     ("paddledetection", "EffectiveSELayer", {"channels": 6, "act": "sigmoid"}, (2, 6, 5, 4),
      lambda x, s: x * conv(x.mean((2, 3), True), s, "fc").sigmoid()),
+    ("paddleseg", "SpatialAttention", {"d_model": 3, "atten_kernel_sizes": [5]}, (2, 3, 5, 4),
+     lambda x, s: projected(x, s, lambda v: strips(v, s, [("dwconvs.0.conv1_1", "dwconvs.0.conv1_2")], "conv_out",
+                                                   INNER))),
+    ("mmseg", "MSCAAttention", {"channels": 3}, (2, 3, 5, 4), lambda x, s: strips(x, s, MMSEG, "conv3")),
+    ("mmseg", "MSCASpatialAttention", {"in_channels": 3, "attention_kernel_sizes": [3, [1, 3], [1, 5], [1, 7]],
+                                       "attention_kernel_paddings": [1, [0, 1], [0, 2], [0, 3]]}, (2, 3, 5, 4),
+     lambda x, s: projected(x, s, lambda v: strips(v, s, MMSEG, "conv3", INNER))),
 ]  # fmt: skip
 
 
@@ -48,6 +75,7 @@ def test_what_the_codebase_computes(case: Any, require: Any) -> None:
 @pytest.mark.parametrize(("name", "cls", "options", "message"), [
     ("timm", "EffectiveSEModule", {"channels": 6, "gate_layer": "tanh"}, "gate_layer='tanh' is not covered"),
     ("paddledetection", "EffectiveSELayer", {"channels": 6, "act": "relu"}, "act='relu' is not covered"),
+    ("mmseg", "MSCAAttention", {"channels": 3, "paddings": [2, [0, 3], [0, 5], [0, 9]]}, "are not covered"),
 ])  # fmt: skip
 def test_what_a_dialect_refuses_by_name(name: str, cls: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
