@@ -115,8 +115,8 @@ def _argument(item: Parameter) -> str:
 def _shown(annotation: Any) -> str:
     """A type as it is written."""
     origin, arguments = get_origin(annotation), get_args(annotation)
-    if annotation is NoneType:
-        return "None"
+    if annotation in (NoneType, ...):
+        return "None" if annotation is NoneType else "..."
     if origin is Literal:
         return f"Literal[{', '.join(map(_quoted, arguments))}]"
     if origin in (Union, UnionType):
