@@ -16,6 +16,10 @@ from nlblocks_reference.dual_attention import DualAttention as _DualAttention
 from nlblocks_reference.effective_squeeze_excitation import EffectiveSqueezeExcitation as _EffectiveSqueezeExcitation
 from nlblocks_reference.efficient_channel_attention import EfficientChannelAttention as _EfficientChannelAttention
 from nlblocks_reference.global_context import GlobalContext as _GlobalContext
+from nlblocks_reference.large_kernel_attention import LargeKernelAttention as _LargeKernelAttention
+from nlblocks_reference.multi_scale_convolutional_attention import (
+    MultiScaleConvolutionalAttention as _MultiScaleConvolutionalAttention,
+)
 from nlblocks_reference.non_local import NonLocal as _NonLocal
 from nlblocks_reference.polarized_self_attention import PolarizedSelfAttention as _PolarizedSelfAttention
 from nlblocks_reference.position_attention import PositionAttention as _PositionAttention
@@ -418,6 +422,64 @@ class GlobalContext(_GlobalContext):
     @overload
     def __init__(self, spec: specs.GlobalContext, *, seed: int | None = None) -> None:
         """GlobalContext of a spec."""
+
+class LargeKernelAttention(_LargeKernelAttention):
+    """y = x · a, a = mix(distant(local(x))): large kernel attention over [B, C, H, W]."""
+
+    spec: specs.LargeKernelAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        kernel_size: int = 5,
+        distant_kernel_size: int = 7,
+        dilation: int = 3,
+        residual: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        """y = x · a, a = mix(distant(local(x))): large kernel attention over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            kernel_size: odd kernel of the local convolution
+            distant_kernel_size: odd kernel of the dilated convolution
+            dilation: how far apart the taps of the dilated convolution are
+            residual: whether it stands between two projections and is added to x
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.LargeKernelAttention, *, seed: int | None = None) -> None:
+        """LargeKernelAttention of a spec."""
+
+class MultiScaleConvolutionalAttention(_MultiScaleConvolutionalAttention):
+    """y = x · a, a = mix(u + Σ_i column_i(row_i(u))), u = local(x): the MSCA of SegNeXt over [B, C, H, W]."""
+
+    spec: specs.MultiScaleConvolutionalAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        kernel_size: int = 5,
+        strip_sizes: tuple[int, ...] = ...,
+        residual: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        """y = x · a, a = mix(u + Σ_i column_i(row_i(u))), u = local(x): the MSCA of SegNeXt over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            kernel_size: odd kernel of the local convolution
+            strip_sizes: s_i, odd lengths of the pairs of strips
+            residual: whether it stands between two projections and is added to x
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.MultiScaleConvolutionalAttention, *, seed: int | None = None) -> None:
+        """MultiScaleConvolutionalAttention of a spec."""
 
 class NonLocal(_NonLocal):
     """z = w_z(y) + x, y_i = Σ_j a_ij g_j: a non-local block in 1, 2 or 3 dimensions."""

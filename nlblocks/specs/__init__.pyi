@@ -19,8 +19,12 @@ from nlblocks.specs.dual_attention import DualAttention as DualAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation as EffectiveSqueezeExcitation
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention as EfficientChannelAttention
 from nlblocks.specs.global_context import GlobalContext as GlobalContext
+from nlblocks.specs.large_kernel_attention import LargeKernelAttention as LargeKernelAttention
 from nlblocks.specs.layers import BatchNorm as BatchNorm
 from nlblocks.specs.layers import reduce_channels as reduce_channels
+from nlblocks.specs.multi_scale_convolutional_attention import (
+    MultiScaleConvolutionalAttention as MultiScaleConvolutionalAttention,
+)
 from nlblocks.specs.non_local import NonLocal as NonLocal
 from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention as PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention as PositionAttention
