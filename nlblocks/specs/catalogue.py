@@ -14,6 +14,7 @@ from nlblocks.specs.digit_net import DigitNet
 from nlblocks.specs.dual_attention import DualAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
+from nlblocks.specs.efficient_multi_scale_attention import EfficientMultiScaleAttention
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.large_kernel_attention import LargeKernelAttention
 from nlblocks.specs.layers import BatchNorm
@@ -88,6 +89,8 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     PolarizedSelfAttention(in_channels=6, bias=True),
     PolarizedSelfAttention(in_channels=5, inter_channels=3, norm="none", spatial_softmax="result", up_bias=False),
     PolarizedSelfAttention(in_channels=9, inter_channels=8, mode="sequential", norm="inner", spatial_softmax="value"),
+    EfficientMultiScaleAttention(in_channels=6, groups=2),
+    EfficientMultiScaleAttention(in_channels=3, groups=3),
     ArticleDigitNet(image_size=9, width=6, hidden=20, mode="dot_product"),
     ArticleDigitNet(image_size=8, width=5, hidden=12, mode="none"),
     ArticleDigitNet(image_size=12, width=8, hidden=16, norm=None, in_channels=2, num_classes=3),
