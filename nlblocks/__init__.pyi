@@ -411,6 +411,30 @@ class EfficientChannelAttention(Any):
     def __init__(self, spec: specs.EfficientChannelAttention, *, seed: int | None = None) -> None:
         """EfficientChannelAttention of a spec."""
 
+class EfficientMultiScaleAttention(Any):
+    """y_n = u_n · sigmoid(Σ_d softmax_d(mean(p))_d q_dn + Σ_d softmax_d(mean(q))_d p_dn), in each group u of channels."""
+
+    spec: specs.EfficientMultiScaleAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        groups: int = 32,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = u_n · sigmoid(Σ_d softmax_d(mean(p))_d q_dn + Σ_d softmax_d(mean(q))_d p_dn), in each group u of channels.
+
+        Args:
+            in_channels: C, channels of x
+            groups: G, groups of channels, which share their weights
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.EfficientMultiScaleAttention, *, seed: int | None = None) -> None:
+        """EfficientMultiScaleAttention of a spec."""
+
 class GlobalContext(Any):
     """y = x · sigmoid(mul(c)) + add(c), c = Σ_n a_n x_n: global context over [B, C, H, W]."""
 

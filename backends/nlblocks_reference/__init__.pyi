@@ -15,6 +15,9 @@ from nlblocks_reference.digit_net import DigitNet as _DigitNet
 from nlblocks_reference.dual_attention import DualAttention as _DualAttention
 from nlblocks_reference.effective_squeeze_excitation import EffectiveSqueezeExcitation as _EffectiveSqueezeExcitation
 from nlblocks_reference.efficient_channel_attention import EfficientChannelAttention as _EfficientChannelAttention
+from nlblocks_reference.efficient_multi_scale_attention import (
+    EfficientMultiScaleAttention as _EfficientMultiScaleAttention,
+)
 from nlblocks_reference.global_context import GlobalContext as _GlobalContext
 from nlblocks_reference.large_kernel_attention import LargeKernelAttention as _LargeKernelAttention
 from nlblocks_reference.multi_scale_convolutional_attention import (
@@ -388,6 +391,30 @@ class EfficientChannelAttention(_EfficientChannelAttention):
     @overload
     def __init__(self, spec: specs.EfficientChannelAttention, *, seed: int | None = None) -> None:
         """EfficientChannelAttention of a spec."""
+
+class EfficientMultiScaleAttention(_EfficientMultiScaleAttention):
+    """y_n = u_n · sigmoid(Σ_d softmax_d(mean(p))_d q_dn + Σ_d softmax_d(mean(q))_d p_dn), in each group u of channels."""
+
+    spec: specs.EfficientMultiScaleAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        groups: int = 32,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = u_n · sigmoid(Σ_d softmax_d(mean(p))_d q_dn + Σ_d softmax_d(mean(q))_d p_dn), in each group u of channels.
+
+        Args:
+            in_channels: C, channels of x
+            groups: G, groups of channels, which share their weights
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.EfficientMultiScaleAttention, *, seed: int | None = None) -> None:
+        """EfficientMultiScaleAttention of a spec."""
 
 class GlobalContext(_GlobalContext):
     """y = x · sigmoid(mul(c)) + add(c), c = Σ_n a_n x_n: global context over [B, C, H, W]."""

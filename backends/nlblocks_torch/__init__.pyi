@@ -17,6 +17,7 @@ from nlblocks_torch.digit_net import DigitNet as _DigitNet
 from nlblocks_torch.dual_attention import DualAttention as _DualAttention
 from nlblocks_torch.effective_squeeze_excitation import EffectiveSqueezeExcitation as _EffectiveSqueezeExcitation
 from nlblocks_torch.efficient_channel_attention import EfficientChannelAttention as _EfficientChannelAttention
+from nlblocks_torch.efficient_multi_scale_attention import EfficientMultiScaleAttention as _EfficientMultiScaleAttention
 from nlblocks_torch.global_context import GlobalContext as _GlobalContext
 from nlblocks_torch.large_kernel_attention import LargeKernelAttention as _LargeKernelAttention
 from nlblocks_torch.multi_scale_convolutional_attention import (
@@ -450,6 +451,36 @@ class EfficientChannelAttention(_EfficientChannelAttention):
     @overload
     def __init__(self, spec: specs.EfficientChannelAttention, *, seed: int | None = None) -> None:
         """EfficientChannelAttention of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class EfficientMultiScaleAttention(_EfficientMultiScaleAttention):
+    """y_n = u_n · sigmoid(Σ_d softmax_d(mean(p))_d q_dn + Σ_d softmax_d(mean(q))_d p_dn), in each group u of channels."""
+
+    spec: specs.EfficientMultiScaleAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        groups: int = 32,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = u_n · sigmoid(Σ_d softmax_d(mean(p))_d q_dn + Σ_d softmax_d(mean(q))_d p_dn), in each group u of channels.
+
+        Args:
+            in_channels: C, channels of x
+            groups: G, groups of channels, which share their weights
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.EfficientMultiScaleAttention, *, seed: int | None = None) -> None:
+        """EfficientMultiScaleAttention of a spec."""
     @overload
     def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
     @overload
