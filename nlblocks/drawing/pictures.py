@@ -30,8 +30,8 @@ POSITION, CHANNEL = 5, 1
 """The position whose row is shown, on the thing, and the channel."""
 OTHER = 12
 """The entry of that row that is marked: a position on the ground, or the last channel."""
-CHANNELS = (8, 16, 32, 64, 128)
-"""The channels that are tried, the fewest first."""
+CHANNELS = (8, 16, 32, 64, 128, 12, 24, 48, 96)
+"""The channels that are tried, the fewest first; then those for a block of three branches or groups."""
 HALVED = ("ratio", "reduction")
 """How fields end whose number is halved, a few times, where it leaves too few channels."""
 HALVINGS = 5
@@ -156,7 +156,7 @@ class Pictures:
             (x,) = (use for use in gated.uses if use.source != step.output)
             return replace(shown, values=values.ravel(), channels=self.value(x.source).reshape(-1, *self.grid))
         if layout.meaning == "choice":
-            return replace(shown, i=0, j=values.shape[1] - 1)
+            return replace(shown, values=values.reshape(layout.shape), i=0, j=layout.grid[0] - 1)
         if layout.meaning == "channels":
             return self._of_channels(shown, step)
         matrix = values.reshape(-1, values.shape[-1])

@@ -19,8 +19,10 @@ SPATIAL = (
 """Time, height and width of a block's input, a twin's own first."""
 PICTURES = ((1, 67, 165), (1, 99, 101), (1, 131, 67))
 """The same of a network's, which halves them several times: what is left is to tell height from width still."""
-SIZES = ("in_channels", "inter_channels", "num_classes", "width", "hidden", "image_size")
+SIZES = ("in_channels", "out_channels", "inter_channels", "num_classes", "width", "hidden", "image_size")
 """The fields of specs that say how large a tensor is; ``positions`` follows from the input."""
+MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+"""What the sizes of a twin may have to be multiples of, where a block splits its channels into groups or heads."""
 TELLING = 4
 """A letter's extent is at least this: below are the numbers that a block's code itself writes, a stack of 2, say."""
 
@@ -59,13 +61,21 @@ def is_network(spec: BlockSpec, shape: Shape) -> bool:
 def _twins(spec: BlockSpec, shape: Shape, number: int) -> Iterator[Twin]:
     """Twins that would do as the one of a number, the smaller ones first."""
     known = PICTURES if is_network(spec, shape) else SPATIAL
+    known = known[number:] + known[:number]
+    plain = tuple(prime + ADDED[number] for prime in PRIMES)
+    tried = {times: _twin(spec, shape, BATCHES[number], known[0], _scaled(plain, times)) for times in MULTIPLES}
+    multiple = next((times for times, twin in tried.items() if twin is not None), 1)
     for start in range(STARTS[number], len(PRIMES)):
-        primes = tuple(prime + ADDED[number] for prime in PRIMES[start:] + PRIMES[:start])
-        for extents in known[number:] + known[:number]:
+        primes = _scaled(plain[start:] + plain[:start], multiple)
+        for extents in known:
             twin = _twin(spec, shape, BATCHES[number], extents, primes)
             letters = list(twin.letters.values()) if twin is not None else []
             if twin is not None and len(set(letters)) == len(letters) and min(letters) >= TELLING:
                 yield twin
+
+
+def _scaled(numbers: tuple[int, ...], times: int) -> tuple[int, ...]:
+    return tuple(times * number for number in numbers)
 
 
 def _twin(spec: BlockSpec, shape: Shape, batch: int, extents: Shape, primes: tuple[int, ...]) -> Twin | None:

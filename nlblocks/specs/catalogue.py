@@ -26,6 +26,7 @@ from nlblocks.specs.relation_aware_attention import RelationAwareAttention
 from nlblocks.specs.scse import SCSE
 from nlblocks.specs.shuffle_attention import ShuffleAttention
 from nlblocks.specs.spatial_gate import SpatialGate
+from nlblocks.specs.split_attention import SplitAttention
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation
 
 BIASED = BatchNorm(eps=1e-3, momentum=0.2, variance="biased")
@@ -114,4 +115,7 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     MultiScaleConvolutionalAttention(in_channels=4),
     MultiScaleConvolutionalAttention(in_channels=3, kernel_size=3, strip_sizes=(3, 5), residual=True),
     MultiScaleConvolutionalAttention(in_channels=1, kernel_size=1, strip_sizes=(5,)),
+    SplitAttention(in_channels=8, groups=2, inter_channels=6),
+    SplitAttention(in_channels=6, out_channels=4, radix=3, stride=2, inter_channels=5, fc_1_bias=False, norm=BIASED),
+    SplitAttention(in_channels=3, out_channels=5, radix=1, kernel_size=2, padding=1, dilation=2, bias=True, norm=None),
 )

@@ -182,3 +182,12 @@ def refuse_unless(dialect: str, spec: BlockSpec, **fields: tuple[Any, ...]) -> N
                 f"dialect {dialect}: {type(spec).__name__} has {name}={getattr(spec, name)!r}; "
                 f"this codebase has {known(values)} only"
             )
+
+
+def one_extent(dialect: str, name: str, value: Any) -> int:
+    """The extent that a codebase takes as one number or as one for each axis; InputError where the axes differ."""
+    if isinstance(value, tuple | list) and len(set(value)) == 1:
+        value = value[0]
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InputError(f"dialect {dialect}: {name}={value!r} must be one int; an extent for each axis is not covered")
+    return value

@@ -1,4 +1,4 @@
-"""timm: NonLocalAttn, EffectiveSEModule and GlobalContext.
+"""timm: its attention layers.
 
 NonLocalAttn scales by √C of its input; its kaiming start is not kept. GlobalContext starts the weight of its last layer
 at zero in the branch that adds, whatever ``init_last_zero`` says.
@@ -6,14 +6,18 @@ at zero in the branch that adds, whatever ``init_last_zero`` says.
 
 from __future__ import annotations
 
+from typing import Any
+
 from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import NonLocal
+from nlblocks.specs.split_attention import LEAST, SplitAttention
 from nlblocks.specs.squeeze_excitation import Gate
-from nlblocks.weights.dialects.base import Dialect, Foreign, Table, pointwise, refuse_unless
+from nlblocks.weights.dialects.base import Dialect, Foreign, Table, one_extent, pointwise, refuse_unless
+from nlblocks.weights.dialects.resnest import split_attention_names
 
 GATES: dict[str, Gate] = {"sigmoid": "sigmoid", "hard_sigmoid": "hard_sigmoid", "hardsigmoid": "hard_sigmoid"}
 """The names of gate_layer, of all that timm knows, for which there is a spec."""
@@ -106,14 +110,52 @@ def _global_context_names(spec: GlobalContext) -> Table:
     return names
 
 
+def _split_attention(
+    in_channels: int,
+    out_channels: int | None = None,
+    kernel_size: int = 3,
+    stride: int = 1,
+    padding: int | None = None,
+    dilation: int = 1,
+    groups: int = 1,
+    bias: bool = False,
+    radix: int = 2,
+    rd_ratio: float = 0.25,
+    rd_channels: int | None = None,
+    rd_divisor: int = 8,
+    act_layer: Any = "ReLU",
+    norm_layer: Any = None,
+    drop_layer: Any = None,
+    norm: bool | None = None,
+) -> BlockSpec:
+    """``norm`` stands for ``norm_layer``, of which it says only whether there is one."""
+    if getattr(act_layer, "__name__", act_layer) != "ReLU" or drop_layer is not None:
+        raise InputError("dialect timm: SplitAttn is covered with act_layer ReLU and without drop_layer")
+    extents = {"kernel_size": kernel_size, "stride": stride, "dilation": dilation}
+    extents = {name: one_extent("timm", name, value) for name, value in extents.items()}
+    inner = max(LEAST, make_divisible(in_channels * radix * rd_ratio, rd_divisor))
+    return SplitAttention(
+        in_channels=in_channels, out_channels=out_channels, radix=radix, groups=groups, bias=bias,
+        padding=extents["kernel_size"] // 2 if padding is None else one_extent("timm", "padding", padding),
+        inter_channels=inner if rd_channels is None else rd_channels * radix,
+        norm=BatchNorm() if (norm_layer is not None if norm is None else norm) else None, **extents,
+    )  # fmt: skip
+
+
 DIALECT = Dialect(
     name="timm",
-    source="timm, layers/non_local_attn.py, squeeze_excite.py and global_context.py",
-    classes={"NonLocalAttn": _block, "EffectiveSEModule": _ese, "GlobalContext": _global_context},
+    source="timm, layers/non_local_attn.py, squeeze_excite.py, global_context.py and split_attn.py",
+    classes={
+        "NonLocalAttn": _block,
+        "EffectiveSEModule": _ese,
+        "GlobalContext": _global_context,
+        "SplitAttn": _split_attention,
+    },
     tables={
         NonLocal: _non_local,
         EffectiveSqueezeExcitation: _ese_names,
         GlobalContext: _global_context_names,
+        SplitAttention: lambda spec: split_attention_names("timm", spec),
     },
     ignored=("num_batches_tracked",),
 )
