@@ -30,8 +30,8 @@ POSITION, CHANNEL = 5, 1
 """The position whose row is shown, on the thing, and the channel."""
 OTHER = 12
 """The entry of that row that is marked: a position on the ground, or the last channel."""
-CHANNELS = (8, 16, 32, 64, 128, 12, 24, 48, 96)
-"""The channels that are tried, the fewest first; then those for a block of three branches or groups."""
+CHANNELS = (8, 16, 32, 64, 128)
+"""The channels that are tried, the fewest first."""
 HALVED = ("ratio", "reduction")
 """How fields end whose number is halved, a few times, where it leaves too few channels."""
 HALVINGS = 5

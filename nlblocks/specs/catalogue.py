@@ -116,6 +116,8 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     MultiScaleConvolutionalAttention(in_channels=3, kernel_size=3, strip_sizes=(3, 5), residual=True),
     MultiScaleConvolutionalAttention(in_channels=1, kernel_size=1, strip_sizes=(5,)),
     SplitAttention(in_channels=8, groups=2, inter_channels=6),
-    SplitAttention(in_channels=6, out_channels=4, radix=3, stride=2, inter_channels=5, fc_1_bias=False, norm=BIASED),
-    SplitAttention(in_channels=3, out_channels=5, radix=1, kernel_size=2, padding=1, dilation=2, bias=True, norm=None),
+    SplitAttention(in_channels=8, out_channels=5, radix=4, stride=2, inter_channels=6, fc_1_bias=False, norm=BIASED),
+    SplitAttention(
+        in_channels=4, out_channels=8, radix=1, groups=4, kernel_size=2, padding=1, dilation=2, bias=True, norm=None
+    ),
 )

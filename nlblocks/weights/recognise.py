@@ -19,7 +19,21 @@ from nlblocks.weights.files.pickle_vm import shown
 Rows = dict[Param, tuple[str, Shape]]
 _STAND_INS = (9973, 4999, 2003, 1511, 1201, 1009, 907, 809)
 """Primes that stand for the sizes of a candidate: where a shape shows one, the file's shape shows its value."""
-_UNSEEN = ("zero_init", "dropout", "reduction", "ratio", "divisor", "gamma", "b", "slope")
+_MULTIPLE = 192
+"""What a stand-in is multiplied by where a block refuses a prime, as it splits its channels into groups or heads."""
+_UNSEEN = (
+    "zero_init",
+    "dropout",
+    "reduction",
+    "ratio",
+    "divisor",
+    "gamma",
+    "b",
+    "slope",
+    "stride",
+    "padding",
+    "dilation",
+)
 """Fields that change no name and no shape, or only through a size that is found anyway."""
 
 
@@ -124,16 +138,14 @@ def _match(
     if any(shapes[prefix + second] != shapes[prefix + first] for second, first in shared.items()):
         return None
     stand_ins = _stand_ins(spec)
-    sizes: dict[str, int] = {}
-    for param, (_, shape) in rows.items():
-        found = shapes[names[param]]
-        if len(found) != len(shape):
-            return None
-        for extent, expected in zip(found, shape, strict=True):
-            for times in (1, 2):  # a size itself, or two of them side by side
-                name = stand_ins.get(expected // times) if expected % times == 0 else None
-                if name is not None and (extent % times or sizes.setdefault(name, extent // times) != extent // times):
-                    return None
+    if any(len(shapes[names[param]]) != len(shape) for param, (_, shape) in rows.items()):
+        return None
+    pairs = [
+        pair for param, (_, shape) in rows.items() for pair in zip(shapes[names[param]], shape, strict=True)
+    ]  # the file's extents, and those of the stand-ins
+    sizes = _sizes(stand_ins, pairs)
+    if sizes is None:
+        return None
     try:
         solved = replace(spec, **sizes)
         inner = getattr(solved, "inner", None)
@@ -149,6 +161,27 @@ def _match(
     return solved, tuple(name for name in stand_ins.values() if name not in sizes)
 
 
+def _sizes(stand_ins: Mapping[int, str], pairs: Sequence[tuple[int, int]]) -> dict[str, int] | None:
+    """The sizes that the file's extents give where a shape shows a stand-in; None where two of them differ."""
+    sizes: dict[str, int] = {}
+    for extent, expected in pairs:
+        for times in (1, 2):  # a size itself, or two of them side by side
+            name = stand_ins.get(expected // times) if expected % times == 0 else None
+            if name is not None and (extent % times or sizes.setdefault(name, extent // times) != extent // times):
+                return None
+    for value, name in stand_ins.items():  # those that show in parts or multiples only: the channels of one group
+        parts = (extent * value // expected for extent, expected in pairs if _shows(value, expected))
+        size = next(parts, 0) if name not in sizes else 0
+        if size:
+            sizes[name] = size  # whether it fits everywhere, the shapes of the whole block tell
+    return sizes
+
+
+def _shows(value: int, extent: int) -> bool:
+    """Whether an extent is a stand-in, or a part or a multiple of one."""
+    return extent > 0 and any(extent % prime == 0 for prime in _STAND_INS if value in (prime, prime * _MULTIPLE))
+
+
 def _covers(known: BlockSpec, spec: BlockSpec) -> bool:
     """Whether a known spec is the same, but for sizes that it states and ``spec`` leaves to be derived."""
     pairs = ((getattr(known, item.name), getattr(spec, item.name)) for item in fields(spec))
@@ -157,7 +190,8 @@ def _covers(known: BlockSpec, spec: BlockSpec) -> bool:
 
 def _stand_ins(spec: BlockSpec) -> dict[int, str]:
     values = {item.name: getattr(spec, item.name) for item in fields(spec)}
-    return {value: name for name, value in values.items() if value in _STAND_INS and type(value) is int}
+    stand_ins = {number * times for number in _STAND_INS for times in (1, _MULTIPLE)}
+    return {value: name for name, value in values.items() if type(value) is int and value in stand_ins}
 
 
 def _candidates(among: Iterable[str] | None, ends: Container[str]) -> Iterator[tuple[Dialect, BlockSpec, Rows]]:
@@ -231,6 +265,8 @@ def _choices(item: Field[Any], expected: Any, examples: list[BlockSpec], stand_i
     if is_text(expected):  # a mode of another kind is refused, or tried as well
         seen += [getattr(spec, item.name) for spec in EXAMPLES if hasattr(spec, item.name)]
     if expected in (int, int | None):
+        if any(not _takes(spec, item.name, stand_in) for spec in examples):
+            stand_in *= _MULTIPLE if all(_takes(spec, item.name, stand_in * _MULTIPLE) for spec in examples) else 1
         size = [stand_in] if _is_size(examples, item.name, stand_in) else []
         if item.default is MISSING and size:
             return size
@@ -240,14 +276,22 @@ def _choices(item: Field[Any], expected: Any, examples: list[BlockSpec], stand_i
     return list(dict.fromkeys([value for value in seen if not isinstance(value, Spec)] + parts[:1]))
 
 
+def _takes(spec: BlockSpec, name: str, value: int) -> bool:
+    try:
+        replace(spec, **{name: value})  # type: ignore[arg-type]
+    except InputError:
+        return False
+    return True
+
+
 def _is_size(examples: list[BlockSpec], name: str, value: int) -> bool:
     """Whether the field takes a stand-in that then shows in a shape, or changes none: else it is a choice."""
     for spec in examples:
         try:
-            there, elsewhere = (replace(spec, **{name: number}).params() for number in (value, value + 6))
+            there, elsewhere = (replace(spec, **{name: number}).params() for number in (value, 3 * value))
         except InputError:
             continue
-        shown = any(value in param.shape for param in there)
+        shown = any(_shows(value, extent) for param in there for extent in param.shape)
         return shown or [param.shape for param in there] == [param.shape for param in elsewhere]
     return False
 
