@@ -60,8 +60,8 @@ def is_network(spec: BlockSpec, shape: Shape) -> bool:
 
 def _twins(spec: BlockSpec, shape: Shape, number: int) -> Iterator[Twin]:
     """Twins that would do as the one of a number, the smaller ones first."""
-    known = PICTURES if is_network(spec, shape) else SPATIAL
-    known = known[number:] + known[:number]
+    sides = PICTURES if is_network(spec, shape) else SPATIAL
+    known = sides[number:] + sides[:number]
     plain = tuple(prime + ADDED[number] for prime in PRIMES)
     tried = {times: _twin(spec, shape, BATCHES[number], known[0], _scaled(plain, times)) for times in MULTIPLES}
     multiple = next((times for times, twin in tried.items() if twin is not None), 1)

@@ -278,7 +278,7 @@ def _choices(item: Field[Any], expected: Any, examples: list[BlockSpec], stand_i
 
 def _takes(spec: BlockSpec, name: str, value: int) -> bool:
     try:
-        replace(spec, **{name: value})  # type: ignore[arg-type]
+        replace(spec, **{name: value})
     except InputError:
         return False
     return True

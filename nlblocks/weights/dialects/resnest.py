@@ -32,11 +32,16 @@ def _split_attention(
         raise InputError("dialect resnest: rectify=True needs a convolution of another package; it is not covered")
     if dropblock_prob:
         raise InputError(f"dialect resnest: dropblock_prob={dropblock_prob!r} raises in this code; it must be 0.0")
-    extents = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
+    kernel_size, stride, padding, dilation = (
+        one_extent("resnest", name, value)
+        for name, value in (
+            ("kernel_size", kernel_size), ("stride", stride), ("padding", padding), ("dilation", dilation),
+        )
+    )  # fmt: skip
     return SplitAttention(
         in_channels=in_channels, out_channels=channels, radix=radix, groups=groups, bias=bias, ratio=reduction_factor,
+        kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation,
         norm=BatchNorm() if (norm_layer is not None if norm is None else norm) else None,
-        **{name: one_extent("resnest", name, value) for name, value in extents.items()},
     )  # fmt: skip
 
 

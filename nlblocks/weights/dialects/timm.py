@@ -16,7 +16,7 @@ from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import NonLocal
 from nlblocks.specs.split_attention import LEAST, SplitAttention
 from nlblocks.specs.squeeze_excitation import Gate
-from nlblocks.weights.dialects.base import Dialect, Foreign, Table, one_extent, pointwise, refuse_unless
+from nlblocks.weights.dialects.base import Dialect, Foreign, Table, pointwise, refuse_unless
 from nlblocks.weights.dialects.resnest import split_attention_names
 
 GATES: dict[str, Gate] = {"sigmoid": "sigmoid", "hard_sigmoid": "hard_sigmoid", "hardsigmoid": "hard_sigmoid"}
@@ -131,14 +131,13 @@ def _split_attention(
     """``norm`` stands for ``norm_layer``, of which it says only whether there is one."""
     if getattr(act_layer, "__name__", act_layer) != "ReLU" or drop_layer is not None:
         raise InputError("dialect timm: SplitAttn is covered with act_layer ReLU and without drop_layer")
-    extents = {"kernel_size": kernel_size, "stride": stride, "dilation": dilation}
-    extents = {name: one_extent("timm", name, value) for name, value in extents.items()}
     inner = max(LEAST, make_divisible(in_channels * radix * rd_ratio, rd_divisor))
     return SplitAttention(
         in_channels=in_channels, out_channels=out_channels, radix=radix, groups=groups, bias=bias,
-        padding=extents["kernel_size"] // 2 if padding is None else one_extent("timm", "padding", padding),
+        kernel_size=kernel_size, stride=stride, padding=kernel_size // 2 if padding is None else padding,
+        dilation=dilation,
         inter_channels=inner if rd_channels is None else rd_channels * radix,
-        norm=BatchNorm() if (norm_layer is not None if norm is None else norm) else None, **extents,
+        norm=BatchNorm() if (norm_layer is not None if norm is None else norm) else None,
     )  # fmt: skip
 
 
