@@ -30,6 +30,7 @@ from nlblocks_reference.relation_aware_attention import RelationAwareAttention a
 from nlblocks_reference.scse import SCSE as _SCSE
 from nlblocks_reference.shuffle_attention import ShuffleAttention as _ShuffleAttention
 from nlblocks_reference.spatial_gate import SpatialGate as _SpatialGate
+from nlblocks_reference.split_attention import SplitAttention as _SplitAttention
 from nlblocks_reference.squeeze_excitation import SqueezeExcitation as _SqueezeExcitation
 
 class ArticleDigitNet(_ArticleDigitNet):
@@ -723,6 +724,52 @@ class SpatialGate(_SpatialGate):
     @overload
     def __init__(self, spec: specs.SpatialGate, *, seed: int | None = None) -> None:
         """SpatialGate of a spec."""
+
+class SplitAttention(_SplitAttention):
+    """y_c = Σ_r a_rc · u_rc: R branches u of a convolution, weighed against each other in each channel."""
+
+    spec: specs.SplitAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        out_channels: int | None = None,
+        radix: int = 2,
+        groups: int = 1,
+        kernel_size: int = 3,
+        stride: int = 1,
+        padding: int | None = None,
+        dilation: int = 1,
+        bias: bool = False,
+        inter_channels: int | None = None,
+        ratio: int = 4,
+        fc_1_bias: bool = True,
+        norm: specs.BatchNorm | None = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_c = Σ_r a_rc · u_rc: R branches u of a convolution, weighed against each other in each channel.
+
+        Args:
+            in_channels: C, channels of x
+            out_channels: O, channels of y; None: C
+            radix: R, branches; 1: one branch and a sigmoid
+            groups: G, groups of channels (the cardinality)
+            kernel_size: K, of the convolution
+            stride: of the convolution
+            padding: zeros at each side; None: half of what the kernel spans
+            dilation: of the convolution
+            bias: whether the convolution has a bias
+            inter_channels: D, the inner width; None: from ratio
+            ratio: C · R // ratio is the inner width, at least 32
+            fc_1_bias: whether fc_1 has a bias
+            norm: the BatchNorm after conv and after fc_1, or None
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.SplitAttention, *, seed: int | None = None) -> None:
+        """SplitAttention of a spec."""
 
 class SqueezeExcitation(_SqueezeExcitation):
     """y_c = x_c · a_c, a = gate(fc_2(relu(fc_1(pool(x))))): squeeze-and-excitation over [B, C, H, W]."""

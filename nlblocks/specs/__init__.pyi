@@ -33,4 +33,5 @@ from nlblocks.specs.relation_aware_attention import RelationAwareAttention as Re
 from nlblocks.specs.scse import SCSE as SCSE
 from nlblocks.specs.shuffle_attention import ShuffleAttention as ShuffleAttention
 from nlblocks.specs.spatial_gate import SpatialGate as SpatialGate
+from nlblocks.specs.split_attention import SplitAttention as SplitAttention
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation as SqueezeExcitation
