@@ -75,9 +75,9 @@ def insert_all(
     ``match`` is a glob on paths, component by component ("layer3.*" is every block of layer3, not their convolutions),
     or the name of a class ("Bottleneck"), or a compiled regular expression for whole paths, or a function of
     (path, module). Modules inside nlblocks blocks are passed over, and a module with two paths is taken once.
-    ``spec`` gives its fields but ``in_channels``, if it has that one: this is axis 1 of what the module returns
-    ("after") or gets ("before", "replace") in a dry run on ``example``. Or it is a function of these channels. The
-    k-th block, from 0, is initialised by ``seed`` + k.
+    ``spec`` gives its fields but ``in_channels``, if it has that one: this is axis 1, or the last of a block on tokens,
+    of what the module returns ("after") or gets ("before", "replace") in a dry run on ``example``. Or it is a function
+    of axis 1. The k-th block, from 0, is initialised by ``seed`` + k.
 
     Raises InputError, and leaves the model as it was, where nothing matches or a block does not fit.
     """
@@ -245,7 +245,8 @@ def _spec_for(
         return made
     if not hasattr(spec, "in_channels"):  # it takes any number of channels
         return spec
-    return replace(spec, in_channels=shape[1])  # type: ignore[call-arg]
+    axis = min(spec.channel_axis, len(shape) - 1)
+    return replace(spec, in_channels=shape[axis])  # type: ignore[call-arg]
 
 
 def _matches(match: Match, path: str, module: Any) -> bool:

@@ -246,9 +246,10 @@ def small(spec: BlockSpec, shape: Shape) -> Twin:
                 changes["in_channels"] = channels
             inner = getattr(spec, "inter_channels", None)
             if inner is not None:
-                changes["inter_channels"] = max(TELLING, inner * channels // shape[1])
+                changes["inter_channels"] = max(TELLING, inner * channels // shape[spec.channel_axis])
             try:
-                twin = Twin(replace(spec, **changes), (1, channels, *spatial))
+                changed = replace(spec, **changes)
+                twin = Twin(changed, changed.input_of(1, channels, spatial))
                 twin.spec.check_input(twin.shape)
             except InputError:
                 continue

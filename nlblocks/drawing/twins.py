@@ -85,13 +85,13 @@ def _twin(spec: BlockSpec, shape: Shape, batch: int, extents: Shape, primes: tup
         twin = replace(spec, **_sizes(spec, spatial, primes))
         channels = getattr(twin, "in_channels", primes[0])  # where there is no such field, any number will do
         try:
-            twin.check_input((batch, channels, *spatial))
+            twin.check_input(twin.input_of(batch, channels, spatial))
         except InputError:  # a network for pictures of one size
             spatial = twin.example_shape()[2:]
-        twin.check_input((batch, channels, *spatial))
+        twin.check_input(twin.input_of(batch, channels, spatial))
     except InputError:
         return None
-    return Twin(twin, (batch, channels, *spatial))
+    return Twin(twin, twin.input_of(batch, channels, spatial))
 
 
 def _sizes(spec: BlockSpec, spatial: Shape, primes: tuple[int, ...]) -> dict[str, Any]:

@@ -127,6 +127,15 @@ class BlockSpec(Spec):
         """Raise InputError if an input of this shape cannot be processed. A negative extent is unknown, and passes."""
         raise NotImplementedError(f"{type(self).__name__}.check_input")
 
+    @property
+    def channel_axis(self) -> int:
+        """Which axis of an input holds its channels: 1, or the last where a block takes tokens or images so."""
+        return 1
+
+    def input_of(self, batch: int, channels: int, spatial: Shape) -> Shape:
+        """The shape of an input of these extents, its channels where the block has them."""
+        return (batch, channels, *spatial) if self.channel_axis == 1 else (batch, *spatial, channels)
+
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of the output for an input of this shape; residual blocks keep it."""
         self.check_input(shape)

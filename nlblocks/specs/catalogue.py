@@ -15,6 +15,7 @@ from nlblocks.specs.dual_attention import DualAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
 from nlblocks.specs.efficient_multi_scale_attention import EfficientMultiScaleAttention
+from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.large_kernel_attention import LargeKernelAttention
 from nlblocks.specs.layers import BatchNorm
@@ -120,4 +121,8 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     SplitAttention(
         in_channels=4, out_channels=8, radix=1, groups=4, kernel_size=2, padding=1, dilation=2, bias=True, norm=None
     ),
+    ExternalAttention(in_channels=6, slots=5),
+    ExternalAttention(in_channels=6, out_channels=4, form="pre_norm", slots=9, heads=3, eps=1e-6, norm=BIASED),
+    ExternalAttention(in_channels=5, form="tokens", slots=4, eps=0.0),
+    ExternalAttention(in_channels=6, form="multi_head", slots=7, heads=8),
 )

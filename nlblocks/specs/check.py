@@ -101,6 +101,17 @@ def check_image(
         )
 
 
+def check_tokens(spec: Any, shape: Sequence[int], *, channels: int) -> None:
+    """The shape is [B, N, channels], N at least 1."""
+    name, shape = type(spec).__name__, tuple(shape)
+    if len(shape) != 3:
+        raise InputError(f"{name}: input of shape {shape} has {len(shape)} axes; it must have 3: [B, N, C]")
+    if shape[2] >= 0 and shape[2] != channels:
+        raise InputError(f"{name}: input of shape {shape} has {shape[2]} channels; it must have {channels}: [B, N, C]")
+    if shape[1] == 0:
+        raise InputError(f"{name}: input of shape {shape} has no tokens; it must have at least 1: [B, N, C]")
+
+
 def refuse(spec: Any, name: str, rule: str) -> InputError:
     """The error that names a field, its value and the rule it breaks."""
     return InputError(f"{type(spec).__name__}: {name}={said(getattr(spec, name))} {rule}")

@@ -164,7 +164,8 @@ def test_wrong_input_is_one_clear_line(spec: BlockSpec, backend: str, require: R
     shape = spec.example_shape()
     wrong_shapes = [shape[:-1], (*shape, 1)]
     if hasattr(spec, "in_channels"):
-        wrong_shapes.append((shape[0], shape[1] + 1, *shape[2:]))
+        axis = spec.channel_axis
+        wrong_shapes.append((*shape[:axis], shape[axis] + 1, *shape[axis + 1 :]))
     for wrong in wrong_shapes:
         for call in (lambda x: nlblocks.run(module, x), lambda x: module(_native(backend, x))):
             with pytest.raises(nlblocks.InputError, match=type(spec).__name__) as error:

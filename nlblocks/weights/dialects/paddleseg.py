@@ -12,6 +12,7 @@ from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
+from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.layers import reduce_channels
 from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
@@ -132,6 +133,29 @@ def _multi_scale_names(spec: MultiScaleConvolutionalAttention) -> Table:
     return {"local": f"{inner}conv0", **strips, "mix": f"{inner}conv_out", "proj_1": "proj_1", "proj_2": "proj_2"}
 
 
+def _external(
+    in_channels: int, out_channels: int, inter_channels: int, num_heads: int = 8, use_cross_kv: bool = False
+) -> BlockSpec:
+    """RTFormer's; it looks at every second position where it changes the channels."""
+    if use_cross_kv:
+        raise InputError("dialect paddleseg: ExternalAttention: use_cross_kv=True reads another branch, not a memory")
+    if out_channels % num_heads:
+        raise InputError(
+            f"dialect paddleseg: ExternalAttention: out_channels={out_channels!r} must be a multiple of "
+            f"num_heads={num_heads!r}"
+        )
+    return ExternalAttention(
+        in_channels=in_channels, out_channels=None if out_channels == in_channels else out_channels,
+        form="pre_norm", slots=inter_channels, heads=num_heads, eps=1e-6, norm=NORM,
+    )  # fmt: skip
+
+
+def _external_names(spec: ExternalAttention) -> Table:
+    refuse_unless("paddleseg", spec, form=("pre_norm",), eps=(1e-6,))
+    c, k, o = spec.in_channels, spec.slots, spec.out
+    return {"norm": "norm", "key.weight": ("k", (k, c, 1, 1)), "value.weight": ("v", (o, k, 1, 1))}
+
+
 DIALECT = Dialect(
     name="paddleseg",
     source="PaddleSeg, models/layers and models/backbones/mscan.py",
@@ -144,6 +168,7 @@ DIALECT = Dialect(
         "PolarizedSelfAttentionModule": _polarized,
         "AttentionModule": _multi_scale,
         "SpatialAttention": _multi_scale_residual,
+        "ExternalAttention": _external,
     },
     tables={
         NonLocal: _non_local,
@@ -153,6 +178,7 @@ DIALECT = Dialect(
         GlobalContext: _context_names,
         PolarizedSelfAttention: lambda spec: parallel_names("paddleseg", spec),
         MultiScaleConvolutionalAttention: _multi_scale_names,
+        ExternalAttention: _external_names,
     },
     suffixes={"running_mean": "_mean", "running_var": "_variance"},
     linear_in_out=True,

@@ -1,0 +1,78 @@
+"""External attention in torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nlblocks import specs
+from nlblocks_torch.block import Block
+from nlblocks_torch.kernels.scores import narrowed
+from nlblocks_torch.layers import BatchNorm, pointwise
+
+
+class ExternalAttention(Block):
+    """m(u)_n = Σ_k a_nk v_k: see :class:`nlblocks.specs.ExternalAttention` for the formula, fields and shapes."""
+
+    spec_type = specs.ExternalAttention
+    spec: specs.ExternalAttention
+
+    def __init__(self, spec: specs.ExternalAttention | None = None, *, seed: int | None = None, **options: Any) -> None:
+        super().__init__(spec, options)
+        spec = self.spec
+        c, k, many = spec.in_channels, spec.slots, spec.form == "multi_head"
+        wide = spec.wide // spec.heads if many else c  # the width that the memory is read from
+        self.expand = nn.Linear(c, spec.wide) if many else None
+        self.conv_1 = pointwise(2, c, c) if spec.form == "residual" else None
+        self.key = nn.Linear(wide, k, bias=many)
+        self.value = nn.Linear(k, wide if many else spec.out, bias=many)
+        self.conv_2 = pointwise(2, c, c, bias=False) if spec.form == "residual" else None
+        self.norm = BatchNorm(c, spec.norm) if spec.on_image else None
+        self.project = nn.Linear(spec.wide, c) if many else None
+        self.attention_dropout = nn.Dropout(spec.attention_dropout)
+        self.dropout = nn.Dropout(spec.dropout)
+        self.reset_parameters(seed)
+
+    def forward(self, x: Tensor, return_attention: bool = False) -> Any:
+        """x [B, C, H, W] or [B, N, C] → y, and with ``return_attention`` the map [B, N, K], of each head."""
+        self.check_input(x)
+        if self.project is not None:
+            y, attention = self._heads(x)
+        elif self.norm is not None:
+            y, attention = self._image(x)
+        else:
+            y, attention = self._memory(x)
+        if not return_attention:
+            return y
+        return y, attention if len(self.spec.maps) == 1 else dict(zip(self.spec.maps, attention.unbind(1), strict=True))
+
+    def _image(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x [B, C, H, W] → y [B, O, H', W'] and the map [B, N, K]."""
+        spec = self.spec
+        assert self.norm is not None
+        u = self.norm(x)[:, :, :: spec.stride, :: spec.stride] if self.conv_1 is None else self.conv_1(x)
+        y, attention = self._memory(u.flatten(2).transpose(1, 2))  # [B, N, O], [B, N, K]
+        y = y.transpose(1, 2).reshape(x.shape[0], spec.out, *u.shape[2:])  # [B, O, H', W']
+        return y if self.conv_2 is None else torch.relu(x + self.norm(self.conv_2(y))), attention
+
+    def _heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x [B, N, C] → y [B, N, C] and the maps [B, heads, N, K], or [B, N, K] where there is one head."""
+        assert self.expand is not None
+        assert self.project is not None
+        b, n, _ = x.shape
+        d, heads = self.spec.wide, self.spec.heads
+        u = self.expand(x).reshape(b, n, heads, d // heads).transpose(1, 2)  # [B, heads, N, D / heads]
+        y, attention = self._memory(u)
+        y = self.project(y.transpose(1, 2).reshape(b, n, d))  # [B, N, C]
+        return self.dropout(y), attention if heads > 1 else attention.squeeze(1)
+
+    def _memory(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """u [..., N, E] → what the memory gives, [..., N, E'], and the map [..., N, K]."""
+        scores = self.key(u)  # [..., N, K]
+        shares = (scores.float() if scores.dtype == torch.float16 else scores).softmax(dim=-2)
+        runs = self.spec.heads if self.spec.form == "pre_norm" else 1
+        rows = shares.unflatten(-1, (runs, self.spec.slots // runs))  # [..., N, runs, K / runs]
+        attention = narrowed((rows / (rows.sum(-1, keepdim=True) + self.spec.eps)).flatten(-2), scores)
+        return self.value(self.attention_dropout(attention)), attention
