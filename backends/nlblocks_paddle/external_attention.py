@@ -24,7 +24,7 @@ class ExternalAttention(Block):
         super().__init__(spec, options)
         spec = self.spec
         c, k, many = spec.in_channels, spec.slots, spec.form == "multi_head"
-        wide = spec.wide // spec.heads if many else c  # the width that the memory is read from
+        wide = spec.run if many else c  # the width that the memory is read from
         bias = None if many else False
         self.expand = nn.Linear(c, spec.wide) if many else None
         self.conv_1 = pointwise(2, c, c) if spec.form == "residual" else None
@@ -49,7 +49,7 @@ class ExternalAttention(Block):
         if not return_attention:
             return y
         names = self.spec.maps
-        return y, attention if len(names) == 1 else dict(zip(names, attention.unbind(1), strict=True))
+        return y, attention if len(names) == 1 else {name: attention[:, i] for i, name in enumerate(names)}
 
     def _image(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x [B, C, H, W] → y [B, O, H', W'] and the map [B, N, K]."""
@@ -62,17 +62,20 @@ class ExternalAttention(Block):
     def _heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x [B, N, C] → y [B, N, C] and the maps [B, heads, N, K], or [B, N, K] where there is one head."""
         d, heads = self.spec.wide, self.spec.heads
-        u = self.expand(x).reshape([x.shape[0], x.shape[1], heads, d // heads])
-        y, attention = self._memory(u.transpose([0, 2, 1, 3]))  # [B, heads, N, D / heads]
+        u = self.expand(x).reshape([x.shape[0], x.shape[1], heads, self.spec.run])
+        y, attention = self._memory(u.transpose([0, 2, 1, 3]))  # [B, heads, N, E]
         y = self.project(y.transpose([0, 2, 1, 3]).reshape([x.shape[0], x.shape[1], d]))  # [B, N, C]
         return self.dropout(y), attention if heads > 1 else attention.squeeze(1)
 
     def _memory(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """u [..., N, E] → what the memory gives, [..., N, E'], and the map [..., N, K]."""
+        """u [..., N, E or C] → what the memory gives, [..., N, E or O], and the map [..., N, K]."""
         scores = self.key(u)  # [..., N, K]
         shares = F.softmax(scores.astype("float32") if scores.dtype == paddle.float16 else scores, axis=-2)
-        runs = self.spec.heads if self.spec.form == "pre_norm" else 1
-        rows = paddle.stack(shares.chunk(runs, axis=-1), axis=-2)  # [..., N, runs, K / runs]
-        attention = rows / (rows.sum(-1, keepdim=True) + number(self.spec.eps, rows))
-        attention = narrowed(attention.flatten(-2), scores)
+        eps = number(self.spec.eps, shares)
+        if self.spec.runs > 1:
+            rows = shares.reshape([shares.shape[0], shares.shape[1], self.spec.runs, self.spec.run])  # [B, N, heads, E]
+            shares = (rows / (rows.sum(-1, keepdim=True) + eps)).flatten(-2)
+        else:
+            shares = shares / (shares.sum(-1, keepdim=True) + eps)
+        attention = narrowed(shares, scores)
         return self.value(self.attention_dropout(attention)), attention

@@ -23,7 +23,7 @@ class ExternalAttention(Block):
         super().__init__(spec, options)
         spec = self.spec
         c, k, many = spec.in_channels, spec.slots, spec.form == "multi_head"
-        wide = spec.wide // spec.heads if many else c  # the width that the memory is read from
+        wide = spec.run if many else c  # the width that the memory is read from
         self.expand = nn.Linear(c, spec.wide) if many else None
         self.conv_1 = pointwise(2, c, c) if spec.form == "residual" else None
         self.key = nn.Linear(wide, k, bias=many)
@@ -63,16 +63,19 @@ class ExternalAttention(Block):
         assert self.project is not None
         b, n, _ = x.shape
         d, heads = self.spec.wide, self.spec.heads
-        u = self.expand(x).reshape(b, n, heads, d // heads).transpose(1, 2)  # [B, heads, N, D / heads]
+        u = self.expand(x).reshape(b, n, heads, self.spec.run).transpose(1, 2)  # [B, heads, N, E]
         y, attention = self._memory(u)
         y = self.project(y.transpose(1, 2).reshape(b, n, d))  # [B, N, C]
         return self.dropout(y), attention if heads > 1 else attention.squeeze(1)
 
     def _memory(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """u [..., N, E] → what the memory gives, [..., N, E'], and the map [..., N, K]."""
+        """u [..., N, E or C] → what the memory gives, [..., N, E or O], and the map [..., N, K]."""
         scores = self.key(u)  # [..., N, K]
         shares = (scores.float() if scores.dtype == torch.float16 else scores).softmax(dim=-2)
-        runs = self.spec.heads if self.spec.form == "pre_norm" else 1
-        rows = shares.unflatten(-1, (runs, self.spec.slots // runs))  # [..., N, runs, K / runs]
-        attention = narrowed((rows / (rows.sum(-1, keepdim=True) + self.spec.eps)).flatten(-2), scores)
+        if self.spec.runs > 1:
+            rows = shares.unflatten(-1, (self.spec.runs, self.spec.run))  # [..., N, heads, E]
+            shares = (rows / (rows.sum(-1, keepdim=True) + self.spec.eps)).flatten(-2)
+        else:
+            shares = shares / (shares.sum(-1, keepdim=True) + self.spec.eps)
+        attention = narrowed(shares, scores)
         return self.value(self.attention_dropout(attention)), attention

@@ -36,9 +36,9 @@ class ExternalAttention(BlockSpec):
     multi_head    [B, N, C]        project(m of each head of expand(x)), both linear, D wide between: EANet's MLP
     ============= ================ ===================================================================================
 
-    ``heads``: under pre_norm, so many runs of slots of which each sums to one alone. Under multi_head, so many runs of
-    D (default 4 C) that read the same memory, with the biases of ``key`` and ``value``; their maps are head_1, head_2
-    and so on, one alone is "attention". Dropout, of the map's entries and of the output, is multi_head's.
+    ``heads``: under pre_norm, so many runs of E slots, each of which sums to one alone. Under multi_head, so many runs
+    of D (default 4 C), each E wide, that read the same memory, with biases in ``key`` and ``value``; their maps are
+    head_1, head_2 and so on, one alone is "attention". Dropout, of the map's entries and of y, is multi_head's.
 
     EANet's class makes the memory's value the transpose of its key as it starts, in one storage, which any change of
     dtype or device parts: here they are two tensors from the start.
@@ -78,8 +78,8 @@ class ExternalAttention(BlockSpec):
         for name, forms in own.items():
             if self.form not in forms and getattr(self, name) not in (None, 0.0, 1):
                 raise refuse(self, name, f"is for form={' or '.join(forms)}; here it is {self.form}")
-        divided = "inter_channels" if self.form == "multi_head" else "slots"
         if (self.wide if self.form == "multi_head" else self.slots) % self.heads:
+            divided = "inter_channels" if self.form == "multi_head" else "slots"
             raise refuse(self, divided, f"must be a multiple of heads={self.heads}")
 
     @property
@@ -97,6 +97,16 @@ class ExternalAttention(BlockSpec):
         return (self.inter_channels or 4 * self.in_channels) if self.form == "multi_head" else self.in_channels
 
     @property
+    def runs(self) -> int:
+        """How many runs of slots sum to one, each alone."""
+        return self.heads if self.form == "pre_norm" else 1
+
+    @property
+    def run(self) -> int:
+        """E, the slots of such a run, or under multi_head the width of a head."""
+        return (self.wide if self.form == "multi_head" else self.slots) // self.heads
+
+    @property
     def out(self) -> int:
         """O, the channels of y."""
         return self.out_channels or self.in_channels
@@ -112,7 +122,7 @@ class ExternalAttention(BlockSpec):
     def params(self) -> tuple[Param, ...]:
         c, k = self.in_channels, self.slots
         if self.form == "multi_head":
-            d, e = self.wide, self.wide // self.heads
+            d, e = self.wide, self.run
             memory = layers.linear("key", e, k) + layers.linear("value", k, e)
             return layers.linear("expand", c, d) + memory + layers.linear("project", d, c)
         residual = self.form == "residual"
@@ -161,7 +171,8 @@ class ExternalAttention(BlockSpec):
         names |= {"H": shape[2], "W": shape[3]} if self.on_image else {}
         names |= {"N": math.prod(self.grid(shape)), "K": self.slots}
         names |= {"O": self.out} if self.out != self.in_channels else {}
-        return names | ({"D": self.wide} if self.form == "multi_head" else {})
+        names |= {"D": self.wide} if self.form == "multi_head" else {}
+        return names | ({"E": self.run} if self.heads > 1 else {})
 
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)

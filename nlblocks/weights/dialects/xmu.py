@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.polarized_self_attention import Mode, PolarizedSelfAttention
+from nlblocks.specs.shuffle_attention import ShuffleAttention
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
+from nlblocks.weights.dialects.sanet import shuffle_names
 
 
 def _polarized(mode: Mode, channel: int) -> BlockSpec:
@@ -32,13 +35,33 @@ def _polarized_names(spec: PolarizedSelfAttention) -> Table:
     }  # fmt: skip
 
 
+def _external(d_model: int, S: int = 64) -> BlockSpec:
+    return ExternalAttention(in_channels=d_model, form="tokens", slots=S, eps=0.0)
+
+
+def _external_names(spec: ExternalAttention) -> Table:
+    refuse_unless("xmu", spec, form=("tokens",), eps=(0.0,))
+    return {"key": "mk", "value": "mv"}
+
+
+def _shuffle(channel: int = 512, reduction: int = 16, G: int = 8) -> BlockSpec:
+    """The class takes ``reduction`` and does not use it."""
+    return ShuffleAttention(in_channels=channel, groups=G)
+
+
 DIALECT = Dialect(
     name="xmu",
     source="External-Attention-pytorch, model/attention",
     classes={
         "ParallelPolarizedSelfAttention": _parallel_polarized,
         "SequentialPolarizedSelfAttention": _sequential_polarized,
+        "ExternalAttention": _external,
+        "ShuffleAttention": _shuffle,
     },
-    tables={PolarizedSelfAttention: _polarized_names},
+    tables={
+        PolarizedSelfAttention: _polarized_names,
+        ExternalAttention: _external_names,
+        ShuffleAttention: shuffle_names,
+    },
     ignored=("num_batches_tracked",),
 )
