@@ -25,14 +25,16 @@ class ExternalAttention(Block):
         spec = self.spec
         c, k, many = spec.in_channels, spec.slots, spec.form == "multi_head"
         wide = spec.run if many else c  # the width that the memory is read from
-        bias = None if many else False
-        self.expand = nn.Linear(c, spec.wide) if many else None
-        self.conv_1 = pointwise(2, c, c) if spec.form == "residual" else None
-        self.key = nn.Linear(wide, k, bias_attr=bias)
-        self.value = nn.Linear(k, wide if many else spec.out, bias_attr=bias)
-        self.conv_2 = pointwise(2, c, c, bias=False) if spec.form == "residual" else None
-        self.norm = BatchNorm(c, spec.norm) if spec.on_image else None
-        self.project = nn.Linear(spec.wide, c) if many else None
+        self.key = nn.Linear(wide, k, bias_attr=None if many else False)
+        self.value = nn.Linear(k, wide if many else spec.out, bias_attr=None if many else False)
+        if many:
+            self.expand = nn.Linear(c, spec.wide)
+            self.project = nn.Linear(spec.wide, c)
+        if spec.form == "residual":
+            self.conv_1 = pointwise(2, c, c)
+            self.conv_2 = pointwise(2, c, c, bias=False)
+        if spec.on_image:
+            self.norm = BatchNorm(c, spec.norm)
         self.attention_dropout = nn.Dropout(spec.attention_dropout)
         self.dropout = nn.Dropout(spec.dropout)
         self.reset_parameters(seed)

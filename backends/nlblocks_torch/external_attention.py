@@ -24,13 +24,16 @@ class ExternalAttention(Block):
         spec = self.spec
         c, k, many = spec.in_channels, spec.slots, spec.form == "multi_head"
         wide = spec.run if many else c  # the width that the memory is read from
-        self.expand = nn.Linear(c, spec.wide) if many else None
-        self.conv_1 = pointwise(2, c, c) if spec.form == "residual" else None
         self.key = nn.Linear(wide, k, bias=many)
         self.value = nn.Linear(k, wide if many else spec.out, bias=many)
-        self.conv_2 = pointwise(2, c, c, bias=False) if spec.form == "residual" else None
-        self.norm = BatchNorm(c, spec.norm) if spec.on_image else None
-        self.project = nn.Linear(spec.wide, c) if many else None
+        if many:
+            self.expand = nn.Linear(c, spec.wide)
+            self.project = nn.Linear(spec.wide, c)
+        if spec.form == "residual":
+            self.conv_1 = pointwise(2, c, c)
+            self.conv_2 = pointwise(2, c, c, bias=False)
+        if spec.on_image:
+            self.norm = BatchNorm(c, spec.norm)
         self.attention_dropout = nn.Dropout(spec.attention_dropout)
         self.dropout = nn.Dropout(spec.dropout)
         self.reset_parameters(seed)
@@ -38,29 +41,27 @@ class ExternalAttention(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Any:
         """x [B, C, H, W] or [B, N, C] → y, and with ``return_attention`` the map [B, N, K], of each head."""
         self.check_input(x)
-        if self.project is not None:
+        if self.spec.form == "multi_head":
             y, attention = self._heads(x)
-        elif self.norm is not None:
+        elif self.spec.on_image:
             y, attention = self._image(x)
         else:
             y, attention = self._memory(x)
         if not return_attention:
             return y
-        return y, attention if len(self.spec.maps) == 1 else dict(zip(self.spec.maps, attention.unbind(1), strict=True))
+        names = self.spec.maps
+        return y, attention if len(names) == 1 else dict(zip(names, attention.unbind(1), strict=True))
 
     def _image(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x [B, C, H, W] → y [B, O, H', W'] and the map [B, N, K]."""
         spec = self.spec
-        assert self.norm is not None
-        u = self.norm(x)[:, :, :: spec.stride, :: spec.stride] if self.conv_1 is None else self.conv_1(x)
+        u = self.conv_1(x) if spec.form == "residual" else self.norm(x)[:, :, :: spec.stride, :: spec.stride]
         y, attention = self._memory(u.flatten(2).transpose(1, 2))  # [B, N, O], [B, N, K]
         y = y.transpose(1, 2).reshape(x.shape[0], spec.out, *u.shape[2:])  # [B, O, H', W']
-        return y if self.conv_2 is None else torch.relu(x + self.norm(self.conv_2(y))), attention
+        return torch.relu(x + self.norm(self.conv_2(y))) if spec.form == "residual" else y, attention
 
     def _heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x [B, N, C] → y [B, N, C] and the maps [B, heads, N, K], or [B, N, K] where there is one head."""
-        assert self.expand is not None
-        assert self.project is not None
         b, n, _ = x.shape
         d, heads = self.spec.wide, self.spec.heads
         u = self.expand(x).reshape(b, n, heads, self.spec.run).transpose(1, 2)  # [B, heads, N, E]
