@@ -18,6 +18,7 @@ from nlblocks_reference.efficient_channel_attention import EfficientChannelAtten
 from nlblocks_reference.efficient_multi_scale_attention import (
     EfficientMultiScaleAttention as _EfficientMultiScaleAttention,
 )
+from nlblocks_reference.external_attention import ExternalAttention as _ExternalAttention
 from nlblocks_reference.global_context import GlobalContext as _GlobalContext
 from nlblocks_reference.large_kernel_attention import LargeKernelAttention as _LargeKernelAttention
 from nlblocks_reference.multi_scale_convolutional_attention import (
@@ -416,6 +417,46 @@ class EfficientMultiScaleAttention(_EfficientMultiScaleAttention):
     @overload
     def __init__(self, spec: specs.EfficientMultiScaleAttention, *, seed: int | None = None) -> None:
         """EfficientMultiScaleAttention of a spec."""
+
+class ExternalAttention(_ExternalAttention):
+    """m(u)_n = Σ_k a_nk v_k, a_nk = s_nk / (eps + Σ_k s_nk), s = softmax over n of key(u): a memory of K slots."""
+
+    spec: specs.ExternalAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        out_channels: int | None = None,
+        form: Literal["residual", "pre_norm", "tokens", "multi_head"] = "residual",
+        slots: int = 64,
+        heads: int = 1,
+        inter_channels: int | None = None,
+        eps: float = 1e-09,
+        norm: specs.BatchNorm = ...,
+        attention_dropout: float = 0.0,
+        dropout: float = 0.0,
+        seed: int | None = None,
+    ) -> None:
+        """m(u)_n = Σ_k a_nk v_k, a_nk = s_nk / (eps + Σ_k s_nk), s = softmax over n of key(u): a memory of K slots.
+
+        Args:
+            in_channels: C, channels of x
+            out_channels: O, pre_norm's channels of y; None: C
+            form: what is around the memory: residual, pre_norm, tokens or multi_head
+            slots: K, the memory's slots
+            heads: pre_norm: runs of slots; multi_head: runs of D
+            inter_channels: D, multi_head's inner width; None: 4 C
+            eps: added to a position's sum of shares
+            norm: the BatchNorm of residual and pre_norm
+            attention_dropout: multi_head: share of the map's entries that training drops
+            dropout: multi_head: share of the output that training drops
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ExternalAttention, *, seed: int | None = None) -> None:
+        """ExternalAttention of a spec."""
 
 class GlobalContext(_GlobalContext):
     """y = x · sigmoid(mul(c)) + add(c), c = Σ_n a_n x_n: global context over [B, C, H, W]."""

@@ -18,6 +18,7 @@ from nlblocks_torch.dual_attention import DualAttention as _DualAttention
 from nlblocks_torch.effective_squeeze_excitation import EffectiveSqueezeExcitation as _EffectiveSqueezeExcitation
 from nlblocks_torch.efficient_channel_attention import EfficientChannelAttention as _EfficientChannelAttention
 from nlblocks_torch.efficient_multi_scale_attention import EfficientMultiScaleAttention as _EfficientMultiScaleAttention
+from nlblocks_torch.external_attention import ExternalAttention as _ExternalAttention
 from nlblocks_torch.global_context import GlobalContext as _GlobalContext
 from nlblocks_torch.large_kernel_attention import LargeKernelAttention as _LargeKernelAttention
 from nlblocks_torch.multi_scale_convolutional_attention import (
@@ -488,6 +489,52 @@ class EfficientMultiScaleAttention(_EfficientMultiScaleAttention):
     def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
     @overload
     def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class ExternalAttention(_ExternalAttention):
+    """m(u)_n = Σ_k a_nk v_k, a_nk = s_nk / (eps + Σ_k s_nk), s = softmax over n of key(u): a memory of K slots."""
+
+    spec: specs.ExternalAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        out_channels: int | None = None,
+        form: Literal["residual", "pre_norm", "tokens", "multi_head"] = "residual",
+        slots: int = 64,
+        heads: int = 1,
+        inter_channels: int | None = None,
+        eps: float = 1e-09,
+        norm: specs.BatchNorm = ...,
+        attention_dropout: float = 0.0,
+        dropout: float = 0.0,
+        seed: int | None = None,
+    ) -> None:
+        """m(u)_n = Σ_k a_nk v_k, a_nk = s_nk / (eps + Σ_k s_nk), s = softmax over n of key(u): a memory of K slots.
+
+        Args:
+            in_channels: C, channels of x
+            out_channels: O, pre_norm's channels of y; None: C
+            form: what is around the memory: residual, pre_norm, tokens or multi_head
+            slots: K, the memory's slots
+            heads: pre_norm: runs of slots; multi_head: runs of D
+            inter_channels: D, multi_head's inner width; None: 4 C
+            eps: added to a position's sum of shares
+            norm: the BatchNorm of residual and pre_norm
+            attention_dropout: multi_head: share of the map's entries that training drops
+            dropout: multi_head: share of the output that training drops
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ExternalAttention, *, seed: int | None = None) -> None:
+        """ExternalAttention of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Any: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> Any: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Any: ...
 
 class GlobalContext(_GlobalContext):
     """y = x · sigmoid(mul(c)) + add(c), c = Σ_n a_n x_n: global context over [B, C, H, W]."""
