@@ -19,12 +19,22 @@ def pointwise(dims: int, in_channels: int, out_channels: int, bias: bool = True)
     return _CONV[dims](in_channels, out_channels, kernel_size=1, bias_attr=None if bias else False)
 
 
-def conv_norm(dims: int, in_channels: int, out_channels: int, norm: layers.BatchNorm, kernel: int = 1) -> nn.Sequential:
-    """``conv``, an odd kernel that keeps the size, without bias, then ``norm``."""
-    return nn.Sequential(
-        ("conv", _CONV[dims](in_channels, out_channels, kernel, padding=kernel // 2, bias_attr=False)),
-        ("norm", BatchNorm(out_channels, norm)),
-    )
+def conv_norm(
+    dims: int,
+    in_channels: int,
+    out_channels: int,
+    norm: layers.BatchNorm,
+    kernel: int = 1,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
+    groups: int = 1,
+    bias: bool = False,
+) -> nn.Sequential:
+    """``conv``, an odd kernel whose padding keeps the size but for the stride, then ``norm``."""
+    padding, bias_attr = dilation * (kernel // 2), None if bias else False
+    conv = _CONV[dims](in_channels, out_channels, kernel, stride, padding, dilation, groups, bias_attr=bias_attr)
+    return nn.Sequential(("conv", conv), ("norm", BatchNorm(out_channels, norm)))
 
 
 def max_pool(x: Tensor, kernel: Sequence[int], *, stride: int | None = None, padding: int = 0) -> Tensor:

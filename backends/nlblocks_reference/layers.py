@@ -43,9 +43,13 @@ def conv(
     return y + per_channel(p["bias"], y) if "bias" in p else y
 
 
-def conv_norm(x: Array, p: Scope, spec: layers.BatchNorm) -> Array:
-    """``p.conv``, an odd kernel that keeps the size, then BatchNorm ``p.norm``."""
-    return batch_norm(conv(x, p("conv"), padding=p("conv")["weight"].shape[2] // 2), p("norm"), spec)
+def conv_norm(
+    x: Array, p: Scope, spec: layers.BatchNorm, *, stride: int = 1, dilation: int = 1, groups: int = 1
+) -> Array:
+    """``p.conv``, an odd kernel whose padding keeps the size but for the stride, then BatchNorm ``p.norm``."""
+    padding = dilation * (p("conv")["weight"].shape[2] // 2)
+    y = conv(x, p("conv"), padding=padding, stride=stride, dilation=dilation, groups=groups)
+    return batch_norm(y, p("norm"), spec)
 
 
 def flatten(x: Array) -> Array:

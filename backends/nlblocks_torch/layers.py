@@ -21,10 +21,23 @@ def pointwise(dims: int, in_channels: int, out_channels: int, bias: bool = True)
     return _CONV[dims](in_channels, out_channels, kernel_size=1, bias=bias)
 
 
-def conv_norm(dims: int, in_channels: int, out_channels: int, norm: layers.BatchNorm, kernel: int = 1) -> nn.Sequential:
-    """``conv``, an odd kernel that keeps the size, without bias, then ``norm``."""
+def conv_norm(
+    dims: int,
+    in_channels: int,
+    out_channels: int,
+    norm: layers.BatchNorm,
+    kernel: int = 1,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
+    groups: int = 1,
+    bias: bool = False,
+) -> nn.Sequential:
+    """``conv``, an odd kernel whose padding keeps the size but for the stride, then ``norm``."""
     block = nn.Sequential()
-    block.add_module("conv", _CONV[dims](in_channels, out_channels, kernel, padding=kernel // 2, bias=False))
+    padding = dilation * (kernel // 2)
+    conv = _CONV[dims](in_channels, out_channels, kernel, stride, padding, dilation, groups, bias)
+    block.add_module("conv", conv)
     block.add_module("norm", BatchNorm(out_channels, norm))
     return block
 

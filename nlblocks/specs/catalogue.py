@@ -25,6 +25,7 @@ from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention
 from nlblocks.specs.relation_aware_attention import RelationAwareAttention
 from nlblocks.specs.scse import SCSE
+from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.shuffle_attention import ShuffleAttention
 from nlblocks.specs.spatial_gate import SpatialGate
 from nlblocks.specs.split_attention import SplitAttention
@@ -93,6 +94,23 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     PolarizedSelfAttention(in_channels=9, inter_channels=8, mode="sequential", norm="inner", spatial_softmax="value"),
     EfficientMultiScaleAttention(in_channels=6, groups=2),
     EfficientMultiScaleAttention(in_channels=3, groups=3),
+    SelectiveKernel(in_channels=4, inter_channels=6),
+    SelectiveKernel(
+        in_channels=6, out_channels=4, inter_channels=3, split_input=True, stride=2, dilation=2, norm=BIASED
+    ),
+    SelectiveKernel(
+        in_channels=4, out_channels=6, groups=2, inter_channels=5, conv_bias=True, fc_bias=True, joined=False
+    ),
+    SelectiveKernel(
+        in_channels=3,
+        kernel_sizes=(1, 3, 5, 7),
+        dilated=False,
+        inter_channels=4,
+        conv_bias=True,
+        reduce_norm=False,
+        fc_bias=True,
+        joined=False,
+    ),
     ArticleDigitNet(image_size=9, width=6, hidden=20, mode="dot_product"),
     ArticleDigitNet(image_size=8, width=5, hidden=12, mode="none"),
     ArticleDigitNet(image_size=12, width=8, hidden=16, norm=None, in_channels=2, num_classes=3),

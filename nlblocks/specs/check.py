@@ -38,6 +38,16 @@ def check_odd(spec: Any, name: str, *, optional: bool = False) -> None:
         raise refuse(spec, name, "must be odd, so that the padding keeps the extents")
 
 
+def check_odd_sizes(spec: Any, name: str, *, at_least: int = 1) -> None:
+    """The field is a tuple of odd ints of at least ``at_least``, one or more; a list becomes one."""
+    sizes = getattr(spec, name)
+    ok = isinstance(sizes, list | tuple) and len(sizes) > 0
+    ok = ok and all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sizes)
+    if not (ok and all(at_least <= n <= LARGEST and n % 2 for n in sizes)):
+        raise refuse(spec, name, f"must be one or more odd ints of at least {at_least}")
+    object.__setattr__(spec, name, tuple(int(n) for n in sizes))
+
+
 def check_number(spec: Any, name: str, *, low: float, high: float = math.inf, exclusive: str = "") -> None:
     """The field is a finite number in [low, high]; ``exclusive`` holds "low", "high" or both for open ends."""
     value = getattr(spec, name)

@@ -132,10 +132,12 @@ def scale_shift(name: str, channels: int, *, gamma: float = 1.0) -> tuple[Param,
     return Param(f"{name}.weight", (channels,), Init.constant(gamma)), Param(f"{name}.bias", (channels,), ZEROS)
 
 
-def conv_norm(name: str, in_channels: int, out_channels: int, kernel: Sequence[int]) -> tuple[Param, ...]:
-    """``name.conv``, a convolution without bias, and ``name.norm``, the BatchNorm after it."""
+def conv_norm(
+    name: str, in_channels: int, out_channels: int, kernel: Sequence[int], *, bias: bool = False, groups: int = 1
+) -> tuple[Param, ...]:
+    """``name.conv``, a convolution, and ``name.norm``, the BatchNorm after it."""
     norm = batch_norm(f"{name}.norm", out_channels)
-    return conv(f"{name}.conv", in_channels, out_channels, kernel, bias=False) + norm
+    return conv(f"{name}.conv", in_channels, out_channels, kernel, bias=bias, groups=groups) + norm
 
 
 def nested(name: str, spec: BlockSpec) -> tuple[Param, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, Param, Shape, Spec, is_text, spec_type
@@ -17,23 +18,20 @@ from nlblocks.weights.dialects.base import Dialect
 from nlblocks.weights.files.pickle_vm import shown
 
 Rows = dict[Param, tuple[str, Shape]]
-_STAND_INS = (9973, 4999, 2003, 1511, 1201, 1009, 907, 809)
+_STAND_INS = (
+    9973, 4999, 2003, 1511, 1201, 1009, 907, 809, 2503, 3001, 3511, 4001, 4507, 5507,
+    6007, 6521, 7001, 7507, 8009, 8501,
+)  # fmt: skip
 """Primes that stand for the sizes of a candidate: where a shape shows one, the file's shape shows its value."""
-_MULTIPLE = 192
-"""What a stand-in is multiplied by where a block refuses a prime, as it splits its channels into groups or heads."""
+_IN_ROWS = (701, 709, 719, 727, 733, 739, 743, 751)
+"""Those that stand for the entries of a tuple."""
+_SHARES = 4
+"""In how many shares, at most, a block cuts a size without a field that says so."""
+_ANOTHER = 607
+"""One more, which stands for none: what it changes beside another, the size shows."""
 _UNSEEN = (
-    "zero_init",
-    "dropout",
-    "reduction",
-    "ratio",
-    "divisor",
-    "gamma",
-    "b",
-    "slope",
-    "stride",
-    "padding",
-    "dilation",
-)
+    "zero_init", "dropout", "reduction", "ratio", "divisor", "gamma", "b", "slope", "stride", "padding", "dilation",
+)  # fmt: skip
 """Fields that change no name and no shape, or only through a size that is found anyway."""
 
 
@@ -138,18 +136,26 @@ def _match(
     if any(shapes[prefix + second] != shapes[prefix + first] for second, first in shared.items()):
         return None
     stand_ins = _stand_ins(spec)
-    if any(len(shapes[names[param]]) != len(shape) for param, (_, shape) in rows.items()):
-        return None
-    pairs = [
-        pair for param, (_, shape) in rows.items() for pair in zip(shapes[names[param]], shape, strict=True)
-    ]  # the file's extents, and those of the stand-ins
-    sizes = _sizes(stand_ins, pairs)
-    if sizes is None:
+    sizes: dict[tuple[str, int], int] = {}
+    for param, (_, shape) in rows.items():
+        found = shapes[names[param]]
+        if len(found) != len(shape):
+            return None
+        for extent, expected in zip(found, shape, strict=True):
+            shown_here = [prime for prime in stand_ins if expected % prime == 0]
+            if len(shown_here) != 1:
+                continue  # no size, or a product of two, which the shapes at the end must fit
+            place, times = stand_ins[shown_here[0]]  # a share of the size, the size itself, or several side by side
+            size, rest = divmod(extent * times, expected // shown_here[0])
+            if rest or sizes.setdefault(place, size) != size:
+                return None
+    options = _filled(spec, sizes)
+    if any(prime in _IN_ROWS and place not in sizes for prime, (place, _) in stand_ins.items()):
         return None
     try:
-        solved = replace(spec, **sizes)
+        solved = replace(spec, **options)
         inner = getattr(solved, "inner", None)
-        if inner is not None and getattr(solved, "inter_channels", 0) is None and "in_channels" in sizes:
+        if inner is not None and getattr(solved, "inter_channels", 0) is None and "in_channels" in options:
             solved = replace(solved, inter_channels=inner)  # type: ignore[call-arg]
         final = dialect.rows(solved)
     except InputError:
@@ -158,28 +164,7 @@ def _match(
         param.name: shapes[name] for param, name in names.items()
     }:
         return None
-    return solved, tuple(name for name in stand_ins.values() if name not in sizes)
-
-
-def _sizes(stand_ins: Mapping[int, str], pairs: Sequence[tuple[int, int]]) -> dict[str, int] | None:
-    """The sizes that the file's extents give where a shape shows a stand-in; None where two of them differ."""
-    sizes: dict[str, int] = {}
-    for extent, expected in pairs:
-        for times in (1, 2):  # a size itself, or two of them side by side
-            name = stand_ins.get(expected // times) if expected % times == 0 else None
-            if name is not None and (extent % times or sizes.setdefault(name, extent // times) != extent // times):
-                return None
-    for value, name in stand_ins.items():  # those that show in parts or multiples only: the channels of one group
-        parts = (extent * value // expected for extent, expected in pairs if _shows(value, expected))
-        size = next(parts, 0) if name not in sizes else 0
-        if size:
-            sizes[name] = size  # whether it fits everywhere, the shapes of the whole block tell
-    return sizes
-
-
-def _shows(value: int, extent: int) -> bool:
-    """Whether an extent is a stand-in, or a part or a multiple of one."""
-    return extent > 0 and any(extent % prime == 0 for prime in _STAND_INS if value in (prime, prime * _MULTIPLE))
+    return solved, tuple(name for (name, _), _ in stand_ins.values() if name not in options)
 
 
 def _covers(known: BlockSpec, spec: BlockSpec) -> bool:
@@ -188,10 +173,28 @@ def _covers(known: BlockSpec, spec: BlockSpec) -> bool:
     return all(one == other or other is None for one, other in pairs)
 
 
-def _stand_ins(spec: BlockSpec) -> dict[int, str]:
-    values = {item.name: getattr(spec, item.name) for item in fields(spec)}
-    stand_ins = {number * times for number in _STAND_INS for times in (1, _MULTIPLE)}
-    return {value: name for name, value in values.items() if type(value) is int and value in stand_ins}
+def _stand_ins(spec: BlockSpec) -> dict[int, tuple[tuple[str, int], int]]:
+    """The primes that stand for sizes, each with its place, a field and an index in it, and how often it is in it."""
+    found = {}
+    for item in fields(spec):
+        value = getattr(spec, item.name)
+        for index, number in enumerate(value if isinstance(value, tuple) else (value,)):
+            if type(number) is int and number > 1:
+                found |= {
+                    prime: ((item.name, index), number // prime)
+                    for prime in (*_STAND_INS, *_IN_ROWS)
+                    if number % prime == 0
+                }
+    return found
+
+
+def _filled(spec: BlockSpec, sizes: Mapping[tuple[str, int], int]) -> dict[str, Any]:
+    """The fields in which sizes were found, with those in their places."""
+    options: dict[str, Any] = {}
+    for (name, index), size in sizes.items():
+        value = options.get(name, getattr(spec, name))
+        options[name] = (*value[:index], size, *value[index + 1 :]) if isinstance(value, tuple) else size
+    return options
 
 
 def _candidates(among: Iterable[str] | None, ends: Container[str]) -> Iterator[tuple[Dialect, BlockSpec, Rows]]:
@@ -252,11 +255,28 @@ def _variants(kind: str, changed: int | None = None) -> tuple[BlockSpec, ...]:
         others = sum(value is not of[0] for value, of in zip(values, choices.values(), strict=True))
         if changed is not None and others > changed:
             continue
-        try:
-            specs.append(cls(**dict(zip(choices, values, strict=True))))
-        except InputError:
-            continue  # options that exclude each other
+        options = dict(zip(choices, values, strict=True))
+        specs += filter(None, [_built(cls, options, tuple(options))])
     return tuple(dict.fromkeys(specs))
+
+
+def _built(cls: type[BlockSpec], options: Mapping[str, Any], sizes: Sequence[str]) -> BlockSpec | None:
+    """The spec of these options, or None where they exclude each other.
+
+    Where it refuses primes as the ``sizes``, for groups, heads or branches must divide them, with multiples of those.
+    """
+    try:
+        return cls(**options)
+    except InputError:
+        pass
+    primes = [name for name in sizes if type(options[name]) is int and options[name] in (*_STAND_INS, _ANOTHER)]
+    rest = [value for name, value in options.items() if name not in primes]
+    counts = [n for value in rest for n in (value if isinstance(value, tuple) else (value,))]
+    times = _SHARES * math.lcm(*(n for n in counts if type(n) is int and n > 0))
+    try:
+        return cls(**{name: value * times if name in primes else value for name, value in options.items()})
+    except InputError:
+        return None
 
 
 def _choices(item: Field[Any], expected: Any, examples: list[BlockSpec], stand_in: int) -> list[Any]:
@@ -265,35 +285,37 @@ def _choices(item: Field[Any], expected: Any, examples: list[BlockSpec], stand_i
     if is_text(expected):  # a mode of another kind is refused, or tried as well
         seen += [getattr(spec, item.name) for spec in EXAMPLES if hasattr(spec, item.name)]
     if expected in (int, int | None):
-        if any(not _takes(spec, item.name, stand_in) for spec in examples):
-            stand_in *= _MULTIPLE if all(_takes(spec, item.name, stand_in * _MULTIPLE) for spec in examples) else 1
-        size = [stand_in] if _is_size(examples, item.name, stand_in) else []
-        if item.default is MISSING and size:
-            return size
+        told = _tells(examples, item.name, stand_in)
+        size = [] if told == "more" else [stand_in]
         default = [] if item.default is MISSING else [item.default]
+        if told == "nothing" or (item.default is MISSING and size):
+            return [*size, *default]
         return list(dict.fromkeys([*size, *default, *(value for value in seen if item.default is not None)]))
+    if expected == tuple[int, ...]:
+        lengths = range(min(map(len, seen)), max(map(len, seen)) + 1)
+        rows = [_IN_ROWS[:length] for length in lengths if length <= len(_IN_ROWS)]
+        seen = [*(row for row in rows if _tells(examples, item.name, row) == "itself"), *seen]
     parts = [value for value in seen if isinstance(value, Spec)]
     return list(dict.fromkeys([value for value in seen if not isinstance(value, Spec)] + parts[:1]))
 
 
-def _takes(spec: BlockSpec, name: str, value: int) -> bool:
-    try:
-        replace(spec, **{name: value})
-    except InputError:
-        return False
-    return True
+def _tells(examples: list[BlockSpec], name: str, value: int | tuple[int, ...]) -> Literal["itself", "nothing", "more"]:
+    """What the shapes tell of an int or a tuple: "itself", sizes that show; "nothing"; or "more", as a choice does.
 
-
-def _is_size(examples: list[BlockSpec], name: str, value: int) -> bool:
-    """Whether the field takes a stand-in that then shows in a shape, or changes none: else it is a choice."""
+    What it is in one example at least: in another mode a size may not be used.
+    """
+    primes, another = (value, (_ANOTHER,) * len(value)) if isinstance(value, tuple) else ((value,), _ANOTHER)
+    told = set()
     for spec in examples:
-        try:
-            there, elsewhere = (replace(spec, **{name: number}).params() for number in (value, 3 * value))
-        except InputError:
+        options = {item.name: getattr(spec, item.name) for item in fields(spec)}
+        there, elsewhere = (_built(type(spec), options | {name: number}, (name,)) for number in (value, another))
+        if there is None or elsewhere is None:
             continue
-        shown = any(_shows(value, extent) for param in there for extent in param.shape)
-        return shown or [param.shape for param in there] == [param.shape for param in elsewhere]
-    return False
+        extents = {extent for param in there.params() for extent in param.shape}
+        if all(any(extent % prime == 0 for extent in extents) for prime in primes):
+            return "itself"
+        told.add([param.shape for param in there.params()] == [param.shape for param in elsewhere.params()])
+    return "nothing" if told == {True} else "more"
 
 
 def _is_default(spec: BlockSpec, item: Field[Any]) -> bool:

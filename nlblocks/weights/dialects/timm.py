@@ -14,6 +14,7 @@ from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitati
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import NonLocal
+from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.split_attention import LEAST, SplitAttention
 from nlblocks.specs.squeeze_excitation import Gate
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, pointwise, refuse_unless
@@ -141,20 +142,68 @@ def _split_attention(
     )  # fmt: skip
 
 
+def _selective(
+    in_channels: int,
+    out_channels: int | None = None,
+    kernel_size: int | list[int] | None = None,
+    stride: int = 1,
+    dilation: int = 1,
+    groups: int = 1,
+    rd_ratio: float = 1 / 16,
+    rd_channels: int | None = None,
+    rd_divisor: int = 8,
+    keep_3x3: bool = True,
+    split_input: bool = True,
+    act_layer: Any = "ReLU",
+    norm_layer: Any = "BatchNorm2d",
+    aa_layer: Any = None,
+    drop_layer: Any = None,
+) -> BlockSpec:
+    """``act_layer`` and ``norm_layer`` are classes of torch's, or their names."""
+    for name, given, covered in (
+        ("act_layer", act_layer, "ReLU"), ("norm_layer", norm_layer, "BatchNorm2d"),
+        ("aa_layer", aa_layer, None), ("drop_layer", drop_layer, None),
+    ):  # fmt: skip
+        if getattr(given, "__name__", given) != covered:
+            raise InputError(f"dialect timm: SelectiveKernel: {name}={given!r} is not covered; it covers {covered!r}")
+    sizes = kernel_size if isinstance(kernel_size, list) else [kernel_size] * 2 if kernel_size else [3, 5]
+    width = out_channels or in_channels
+    spec = SelectiveKernel(
+        in_channels=in_channels, out_channels=width, kernel_sizes=tuple(sizes), dilated=keep_3x3, dilation=dilation,
+        stride=stride, groups=min(width, groups), split_input=split_input,
+        inter_channels=rd_channels or make_divisible(width * rd_ratio, rd_divisor),
+    )  # fmt: skip
+    _selective_names(spec)
+    return spec
+
+
+def _selective_names(spec: SelectiveKernel) -> Table:
+    refuse_unless("timm", spec, conv_bias=(False,), reduce_norm=(True,), fc_bias=(False,), joined=(True,))
+    if spec.stride > 2:
+        raise InputError(f"dialect timm: SelectiveKernel pads stride={spec.stride} by more; only 1 and 2 are covered")
+    names = pointwise("fc_1", "attn.fc_reduce", spec.width) | pointwise("fc_2", "attn.fc_select", spec.inner)
+    names |= {"norm": "attn.bn"}
+    for index in range(spec.branches):
+        names |= {f"branches.{index}.conv": f"paths.{index}.conv", f"branches.{index}.norm": f"paths.{index}.bn"}
+    return names
+
+
 DIALECT = Dialect(
     name="timm",
-    source="timm, layers/non_local_attn.py, squeeze_excite.py, global_context.py and split_attn.py",
+    source="timm, layers/: non_local_attn, squeeze_excite, global_context, split_attn, selective_kernel",
     classes={
         "NonLocalAttn": _block,
         "EffectiveSEModule": _ese,
         "GlobalContext": _global_context,
         "SplitAttn": _split_attention,
+        "SelectiveKernel": _selective,
     },
     tables={
         NonLocal: _non_local,
         EffectiveSqueezeExcitation: _ese_names,
         GlobalContext: _global_context_names,
         SplitAttention: lambda spec: split_attention_names("timm", spec),
+        SelectiveKernel: _selective_names,
     },
     ignored=("num_batches_tracked",),
 )

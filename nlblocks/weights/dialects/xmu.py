@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.polarized_self_attention import Mode, PolarizedSelfAttention
+from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.shuffle_attention import ShuffleAttention
-from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
+from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
 from nlblocks.weights.dialects.sanet import shuffle_names
 
 
@@ -49,6 +52,26 @@ def _shuffle(channel: int = 512, reduction: int = 16, G: int = 8) -> BlockSpec:
     return ShuffleAttention(in_channels=channel, groups=G)
 
 
+def _selective(
+    channel: int = 512, kernels: Sequence[int] = (1, 3, 5, 7), reduction: int = 16, group: int = 1, L: int = 32
+) -> BlockSpec:  # fmt: skip
+    return SelectiveKernel(
+        in_channels=channel, kernel_sizes=tuple(kernels), dilated=False, groups=group, conv_bias=True,
+        inter_channels=max(L, channel // reduction), reduce_norm=False, fc_bias=True, joined=False,
+    )  # fmt: skip
+
+
+def _selective_names(spec: SelectiveKernel) -> Table:
+    refuse_unless(
+        "xmu", spec, width=(spec.in_channels,), dilated=(False,), dilation=(1,), stride=(1,), split_input=(False,),
+        conv_bias=(True,), reduce_norm=(False,), fc_bias=(True,), joined=(False,),
+    )  # fmt: skip
+    names: dict[str, Foreign] = {"fc_1": "fc", "fc_2": "fcs"}
+    for index in range(spec.branches):
+        names |= {f"branches.{index}.conv": f"convs.{index}.conv", f"branches.{index}.norm": f"convs.{index}.bn"}
+    return names
+
+
 DIALECT = Dialect(
     name="xmu",
     source="External-Attention-pytorch, model/attention",
@@ -57,11 +80,13 @@ DIALECT = Dialect(
         "SequentialPolarizedSelfAttention": _sequential_polarized,
         "ExternalAttention": _external,
         "ShuffleAttention": _shuffle,
+        "SKAttention": _selective,
     },
     tables={
         PolarizedSelfAttention: _polarized_names,
         ExternalAttention: _external_names,
         ShuffleAttention: shuffle_names,
+        SelectiveKernel: _selective_names,
     },
     ignored=("num_batches_tracked",),
 )
