@@ -29,6 +29,7 @@ from nlblocks_reference.polarized_self_attention import PolarizedSelfAttention a
 from nlblocks_reference.position_attention import PositionAttention as _PositionAttention
 from nlblocks_reference.relation_aware_attention import RelationAwareAttention as _RelationAwareAttention
 from nlblocks_reference.scse import SCSE as _SCSE
+from nlblocks_reference.selective_kernel import SelectiveKernel as _SelectiveKernel
 from nlblocks_reference.shuffle_attention import ShuffleAttention as _ShuffleAttention
 from nlblocks_reference.spatial_gate import SpatialGate as _SpatialGate
 from nlblocks_reference.split_attention import SplitAttention as _SplitAttention
@@ -713,6 +714,56 @@ class SCSE(_SCSE):
     @overload
     def __init__(self, spec: specs.SCSE, *, seed: int | None = None) -> None:
         """SCSE of a spec."""
+
+class SelectiveKernel(_SelectiveKernel):
+    """y_c = Σ_r a_rc · u_rc, a = softmax_r(fc_2(f(mean(Σ_r u_r)))), u_r = relu(norm(conv_r(x))), of [B, C, H, W]."""
+
+    spec: specs.SelectiveKernel
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        out_channels: int | None = None,
+        kernel_sizes: tuple[int, ...] = ...,
+        dilated: bool = True,
+        dilation: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        split_input: bool = False,
+        conv_bias: bool = False,
+        inter_channels: int | None = None,
+        ratio: int = 16,
+        reduce_norm: bool = True,
+        fc_bias: bool = False,
+        joined: bool = True,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_c = Σ_r a_rc · u_rc, a = softmax_r(fc_2(f(mean(Σ_r u_r)))), u_r = relu(norm(conv_r(x))), of [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            out_channels: O, channels of the output; None: in_channels
+            kernel_sizes: the kernel of each branch, odd
+            dilated: whether each kernel is 3 x 3, dilated to reach as far
+            dilation: multiplies the dilation of every branch
+            stride: of every branch
+            groups: of every convolution
+            split_input: whether each branch reads its own share of the channels
+            conv_bias: whether the convolutions have biases
+            inter_channels: D, the inner width; None: from ratio
+            ratio: O // ratio is the inner width, at least 32
+            reduce_norm: whether norm and ReLU follow fc_1
+            fc_bias: whether the linear layers have biases
+            joined: whether fc_2 is one layer, and not one for each branch
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.SelectiveKernel, *, seed: int | None = None) -> None:
+        """SelectiveKernel of a spec."""
 
 class ShuffleAttention(_ShuffleAttention):
     """y = shuffle(x · a), a_c = sigmoid(w_c mean(x_c) + b_c) or sigmoid(v_c norm(x_c) + u_c): SA over [B, C, H, W]."""

@@ -32,6 +32,7 @@ from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention as Po
 from nlblocks.specs.position_attention import PositionAttention as PositionAttention
 from nlblocks.specs.relation_aware_attention import RelationAwareAttention as RelationAwareAttention
 from nlblocks.specs.scse import SCSE as SCSE
+from nlblocks.specs.selective_kernel import SelectiveKernel as SelectiveKernel
 from nlblocks.specs.shuffle_attention import ShuffleAttention as ShuffleAttention
 from nlblocks.specs.spatial_gate import SpatialGate as SpatialGate
 from nlblocks.specs.split_attention import SplitAttention as SplitAttention
