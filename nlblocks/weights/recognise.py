@@ -175,7 +175,7 @@ def _covers(known: BlockSpec, spec: BlockSpec) -> bool:
 
 def _stand_ins(spec: BlockSpec) -> dict[int, tuple[tuple[str, int], int]]:
     """The primes that stand for sizes, each with its place, a field and an index in it, and how often it is in it."""
-    found = {}
+    found: dict[int, tuple[tuple[str, int], int]] = {}
     for item in fields(spec):
         value = getattr(spec, item.name)
         for index, number in enumerate(value if isinstance(value, tuple) else (value,)):
@@ -250,7 +250,7 @@ def _variants(kind: str, changed: int | None = None) -> tuple[BlockSpec, ...]:
             continue
         stand_in = _STAND_INS[index % len(_STAND_INS)]
         choices[item.name] = _choices(item, types[item.name], examples, stand_in)
-    specs = []
+    specs: list[BlockSpec] = []
     for values in itertools.product(*choices.values()):
         others = sum(value is not of[0] for value, of in zip(values, choices.values(), strict=True))
         if changed is not None and others > changed:
