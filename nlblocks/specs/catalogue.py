@@ -9,6 +9,7 @@ from nlblocks.specs.cbam import CBAM
 from nlblocks.specs.channel_affinity import ChannelAffinity
 from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.channel_gate import ChannelGate
+from nlblocks.specs.coordinate_attention import CoordinateAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet
 from nlblocks.specs.dual_attention import DualAttention
@@ -143,4 +144,7 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     ExternalAttention(in_channels=6, out_channels=4, form="pre_norm", slots=9, heads=3, eps=1e-6, norm=BIASED),
     ExternalAttention(in_channels=5, form="tokens", slots=4, eps=0.0),
     ExternalAttention(in_channels=6, form="multi_head", slots=7, heads=8),
+    CoordinateAttention(in_channels=5),
+    CoordinateAttention(in_channels=7, inter_channels=3, norm=BIASED, gate="hard_sigmoid", bias=False, skip=True),
+    CoordinateAttention(in_channels=1, inter_channels=2, norm=None, activation="relu"),
 )

@@ -8,7 +8,7 @@ from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitati
 from nlblocks.specs.large_kernel_attention import LargeKernelAttention
 from nlblocks.specs.split_attention import SplitAttention
 from nlblocks.weights.dialects import van
-from nlblocks.weights.dialects.base import Dialect, Table, one_extent, refuse_unless
+from nlblocks.weights.dialects.base import Dialect, Table, one_extent, pointwise, refuse_unless
 from nlblocks.weights.dialects.paddle_blog import NORM
 
 
@@ -18,7 +18,7 @@ def _ese(channels: int) -> BlockSpec:
 
 def _ese_names(spec: EffectiveSqueezeExcitation) -> Table:
     refuse_unless("paddleclas", spec, pool=("avg",), gate=("sigmoid",))
-    return {"fc.weight": ("conv.weight", (spec.in_channels, spec.in_channels, 1, 1)), "fc.bias": "conv.bias"}
+    return pointwise("fc", "conv", spec.in_channels)
 
 
 def _split_attention(

@@ -7,7 +7,7 @@ import numpy as np
 from nlblocks.errors import InputError, one_of
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
-from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
+from nlblocks.weights.dialects.base import Dialect, Table, pointwise, refuse_unless
 
 GATES = ("hardsigmoid", "sigmoid")
 SLOPE = float(np.float32(0.1666667))
@@ -24,7 +24,7 @@ def _ese(channels: int, act: str = "hardsigmoid") -> BlockSpec:
 
 def _ese_names(spec: EffectiveSqueezeExcitation) -> Table:
     refuse_unless("paddledetection", spec, pool=("avg",))
-    return {"fc.weight": ("fc.weight", (spec.in_channels, spec.in_channels, 1, 1)), "fc.bias": "fc.bias"}
+    return pointwise("fc", "fc", spec.in_channels)
 
 
 DIALECT = Dialect(

@@ -10,6 +10,7 @@ from typing import Any
 
 from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.coordinate_attention import Activation, CoordinateAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.layers import BatchNorm
@@ -18,10 +19,13 @@ from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.split_attention import LEAST, SplitAttention
 from nlblocks.specs.squeeze_excitation import Gate
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, pointwise, refuse_unless
+from nlblocks.weights.dialects.coordatt import NAMES as COORDINATES
 from nlblocks.weights.dialects.resnest import split_attention_names
 
 GATES: dict[str, Gate] = {"sigmoid": "sigmoid", "hard_sigmoid": "hard_sigmoid", "hardsigmoid": "hard_sigmoid"}
 """The names of gate_layer, of all that timm knows, for which there is a spec."""
+COORDINATE_ACTS: dict[str, Activation] = {"Hardswish": "hard_swish", "ReLU": "relu"}
+"""The classes that CoordAttn's act_layer may be, by name."""
 
 
 def make_divisible(channels: float, divisor: int, limit: float = 0.9) -> int:
@@ -70,7 +74,37 @@ def _ese(channels: int, add_maxpool: bool = False, gate_layer: str = "hard_sigmo
 
 
 def _ese_names(spec: EffectiveSqueezeExcitation) -> Table:
-    return {"fc.weight": ("fc.weight", (spec.in_channels, spec.in_channels, 1, 1)), "fc.bias": "fc.bias"}
+    return pointwise("fc", "fc", spec.in_channels)
+
+
+def _coordinates(
+    channels: int,
+    rd_ratio: float = 1 / 16,
+    rd_channels: int | None = None,
+    rd_divisor: int = 8,
+    se_factor: float = 2 / 3,
+    bias: bool = False,
+    act_layer: Any = "Hardswish",
+    norm_layer: Any = "BatchNorm2d",
+    gate_layer: str = "sigmoid",
+    has_skip: bool = False,
+) -> BlockSpec:
+    """A class may be given by its name."""
+    act_layer, norm_layer = (getattr(layer, "__name__", layer) for layer in (act_layer, norm_layer))
+    if act_layer not in COORDINATE_ACTS or norm_layer not in ("BatchNorm2d", None):
+        raise InputError(
+            f"dialect timm: CoordAttn: act_layer={act_layer!r}, norm_layer={norm_layer!r} is not covered; it covers "
+            f"{known(COORDINATE_ACTS)} and 'BatchNorm2d' or None"
+        )
+    return CoordinateAttention(
+        in_channels=channels,
+        inter_channels=rd_channels or make_divisible(channels * rd_ratio * se_factor, rd_divisor, 0.0),
+        bias=bias,
+        norm=BatchNorm() if norm_layer else None,
+        activation=COORDINATE_ACTS[act_layer],
+        gate=gate(gate_layer),
+        skip=has_skip,
+    )
 
 
 def _global_context(
@@ -190,10 +224,11 @@ def _selective_names(spec: SelectiveKernel) -> Table:
 
 DIALECT = Dialect(
     name="timm",
-    source="timm, layers/: non_local_attn, squeeze_excite, global_context, split_attn, selective_kernel",
+    source="timm, layers/",
     classes={
         "NonLocalAttn": _block,
         "EffectiveSEModule": _ese,
+        "CoordAttn": _coordinates,
         "GlobalContext": _global_context,
         "SplitAttn": _split_attention,
         "SelectiveKernel": _selective,
@@ -201,6 +236,7 @@ DIALECT = Dialect(
     tables={
         NonLocal: _non_local,
         EffectiveSqueezeExcitation: _ese_names,
+        CoordinateAttention: lambda spec: COORDINATES,
         GlobalContext: _global_context_names,
         SplitAttention: lambda spec: split_attention_names("timm", spec),
         SelectiveKernel: _selective_names,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 import nlblocks
 from nlblocks.errors import InputError
-from parity_tests.weights.dialects.test_dialects import State, conv
+from parity_tests.weights.dialects.test_dialects import State, conv, norm
 
 
 def alone(x: Any, s: State, name: str, dilation: int = 1) -> Any:
@@ -31,6 +32,15 @@ def projected(x: Any, s: State, attention: Callable[[Any], Any]) -> Any:
     return x + conv(attention(F.gelu(conv(x, s, "proj_1"))), s, "proj_2")
 
 
+def coordinates(x: Any, s: State, act: Callable[[Any], Any], normed: bool) -> Any:
+    import torch
+
+    z = conv(torch.cat([x.mean(3, keepdim=True), x.mean(2)[..., None]], 2), s, "conv1")
+    z = act(norm(z, s, "bn1") if normed else z)
+    rows, columns = conv(z[:, :, : x.shape[2]], s, "conv_h"), conv(z[:, :, x.shape[2] :], s, "conv_w")
+    return rows, columns.transpose(2, 3)
+
+
 INNER, MMSEG = "spatial_gating_unit.", [(f"conv{i}_1", f"conv{i}_2") for i in range(3)]
 CASES: list[tuple[str, str, dict[str, Any], tuple[int, ...], Callable[[Any, State], Any]]] = [
     ("timm", "EffectiveSEModule", {"channels": 6, "add_maxpool": True, "gate_layer": "hardsigmoid"}, (2, 6, 5, 4),
@@ -44,6 +54,11 @@ CASES: list[tuple[str, str, dict[str, Any], tuple[int, ...], Callable[[Any, Stat
     ("mmseg", "MSCASpatialAttention", {"in_channels": 3, "attention_kernel_sizes": [3, [1, 3], [1, 5], [1, 7]],
                                        "attention_kernel_paddings": [1, [0, 1], [0, 2], [0, 3]]}, (2, 3, 5, 4),
      lambda x, s: projected(x, s, lambda v: strips(v, s, MMSEG, "conv3", INNER))),
+    ("timm", "CoordAttn", {"channels": 6, "bias": True, "has_skip": True, "rd_channels": 3, "gate_layer": "hardsigmoid",
+                           "norm_layer": None, "act_layer": "ReLU"}, (2, 6, 5, 4),
+     lambda x, s: x + x * math.prod((v + 3).clamp(0, 6) / 6 for v in coordinates(x, s, lambda z: z.relu(), False))),
+    ("coordatt", "CoordAtt", {"inp": 6, "oup": 6}, (2, 6, 5, 4),
+     lambda x, s: x * math.prod(v.sigmoid() for v in coordinates(x, s, lambda z: z * (z + 3).clamp(0, 6) / 6, True))),
 ]  # fmt: skip
 
 
@@ -76,6 +91,8 @@ def test_what_the_codebase_computes(case: Any, require: Any) -> None:
     ("timm", "EffectiveSEModule", {"channels": 6, "gate_layer": "tanh"}, "gate_layer='tanh' is not covered"),
     ("paddledetection", "EffectiveSELayer", {"channels": 6, "act": "relu"}, "act='relu' is not covered"),
     ("mmseg", "MSCAAttention", {"channels": 3, "paddings": [2, [0, 3], [0, 5], [0, 9]]}, "are not covered"),
+    ("timm", "CoordAttn", {"channels": 6, "act_layer": "SiLU"}, "act_layer='SiLU'"),
+    ("coordatt", "CoordAtt", {"inp": 6, "oup": 7}, "must be inp=6"),
 ])  # fmt: skip
 def test_what_a_dialect_refuses_by_name(name: str, cls: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
