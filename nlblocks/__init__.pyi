@@ -253,6 +253,42 @@ class ChannelGate(Any):
     def __init__(self, spec: specs.ChannelGate, *, seed: int | None = None) -> None:
         """ChannelGate of a spec."""
 
+class CoordinateAttention(Any):
+    """y_chw = x_chw · a_chw, a_chw = gate(rows(z))_ch · gate(columns(z))_cw: coordinate attention over [B, C, H, W]."""
+
+    spec: specs.CoordinateAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        inter_channels: int | None = None,
+        ratio: int = 32,
+        bias: bool = True,
+        norm: specs.BatchNorm | None = ...,
+        activation: Literal["hard_swish", "relu"] = "hard_swish",
+        gate: Literal["sigmoid", "hard_sigmoid"] = "sigmoid",
+        skip: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        """y_chw = x_chw · a_chw, a_chw = gate(rows(z))_ch · gate(columns(z))_cw: coordinate attention over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, the inner width; None: C // ratio, at least 8
+            ratio: C // ratio is the inner width, where that is at least 8
+            bias: whether the three convolutions have biases
+            norm: after the first convolution; None: none
+            activation: after the norm: hard_swish or relu
+            gate: sigmoid, or hard_sigmoid: relu6(x + 3) / 6
+            skip: whether x is added to the scaled x
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.CoordinateAttention, *, seed: int | None = None) -> None:
+        """CoordinateAttention of a spec."""
+
 class CrissCrossAttention(Any):
     """y_u = gamma · Σ_j a_uj v(x_j) + x_u, where j runs over the positions on the axes through u."""
 

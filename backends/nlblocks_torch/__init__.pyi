@@ -12,6 +12,7 @@ from nlblocks_torch.cbam import CBAM as _CBAM
 from nlblocks_torch.channel_affinity import ChannelAffinity as _ChannelAffinity
 from nlblocks_torch.channel_attention import ChannelAttention as _ChannelAttention
 from nlblocks_torch.channel_gate import ChannelGate as _ChannelGate
+from nlblocks_torch.coordinate_attention import CoordinateAttention as _CoordinateAttention
 from nlblocks_torch.criss_cross_attention import CrissCrossAttention as _CrissCrossAttention
 from nlblocks_torch.digit_net import DigitNet as _DigitNet
 from nlblocks_torch.dual_attention import DualAttention as _DualAttention
@@ -266,6 +267,48 @@ class ChannelGate(_ChannelGate):
     @overload
     def __init__(self, spec: specs.ChannelGate, *, seed: int | None = None) -> None:
         """ChannelGate of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class CoordinateAttention(_CoordinateAttention):
+    """y_chw = x_chw · a_chw, a_chw = gate(rows(z))_ch · gate(columns(z))_cw: coordinate attention over [B, C, H, W]."""
+
+    spec: specs.CoordinateAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        inter_channels: int | None = None,
+        ratio: int = 32,
+        bias: bool = True,
+        norm: specs.BatchNorm | None = ...,
+        activation: Literal["hard_swish", "relu"] = "hard_swish",
+        gate: Literal["sigmoid", "hard_sigmoid"] = "sigmoid",
+        skip: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        """y_chw = x_chw · a_chw, a_chw = gate(rows(z))_ch · gate(columns(z))_cw: coordinate attention over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, the inner width; None: C // ratio, at least 8
+            ratio: C // ratio is the inner width, where that is at least 8
+            bias: whether the three convolutions have biases
+            norm: after the first convolution; None: none
+            activation: after the norm: hard_swish or relu
+            gate: sigmoid, or hard_sigmoid: relu6(x + 3) / 6
+            skip: whether x is added to the scaled x
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.CoordinateAttention, *, seed: int | None = None) -> None:
+        """CoordinateAttention of a spec."""
     @overload
     def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
     @overload
