@@ -10,6 +10,7 @@ from nlblocks.specs.channel_affinity import ChannelAffinity
 from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.channel_gate import ChannelGate
 from nlblocks.specs.coordinate_attention import CoordinateAttention
+from nlblocks.specs.class_specific_residual_attention import ClassSpecificResidualAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet
 from nlblocks.specs.dual_attention import DualAttention
@@ -112,6 +113,11 @@ EXAMPLES: tuple[BlockSpec, ...] = (
         fc_bias=True,
         joined=False,
     ),
+    ClassSpecificResidualAttention(in_channels=6, num_classes=3, temperatures=(1, 2, 4), maximum=True),
+    ClassSpecificResidualAttention(
+        in_channels=5, num_classes=2, temperatures=(), maximum=True, normalise=False, single=True
+    ),
+    ClassSpecificResidualAttention(in_channels=4, num_classes=1, temperatures=(0.5,), weight=0.3),
     ArticleDigitNet(image_size=9, width=6, hidden=20, mode="dot_product"),
     ArticleDigitNet(image_size=8, width=5, hidden=12, mode="none"),
     ArticleDigitNet(image_size=12, width=8, hidden=16, norm=None, in_channels=2, num_classes=3),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.class_specific_residual_attention import ClassSpecificResidualAttention
 from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.polarized_self_attention import Mode, PolarizedSelfAttention
 from nlblocks.specs.selective_kernel import SelectiveKernel
@@ -72,6 +73,23 @@ def _selective_names(spec: SelectiveKernel) -> Table:
     return names
 
 
+def _residual(channel: int = 512, num_class: int = 1000, la: float = 0.2) -> BlockSpec:
+    return ClassSpecificResidualAttention(
+        in_channels=channel,
+        num_classes=num_class,
+        temperatures=(),
+        maximum=True,
+        weight=la,
+        normalise=False,
+        single=True,
+    )
+
+
+def _residual_names(spec: ClassSpecificResidualAttention) -> Table:
+    refuse_unless("xmu", spec, temperatures=((),), normalise=(False,), single=(True,))
+    return {"head": "fc"}
+
+
 DIALECT = Dialect(
     name="xmu",
     source="External-Attention-pytorch, model/attention",
@@ -81,12 +99,14 @@ DIALECT = Dialect(
         "ExternalAttention": _external,
         "ShuffleAttention": _shuffle,
         "SKAttention": _selective,
+        "ResidualAttention": _residual,
     },
     tables={
         PolarizedSelfAttention: _polarized_names,
         ExternalAttention: _external_names,
         ShuffleAttention: shuffle_names,
         SelectiveKernel: _selective_names,
+        ClassSpecificResidualAttention: _residual_names,
     },
     ignored=("num_batches_tracked",),
 )

@@ -258,6 +258,7 @@ def test_what_the_codebase_computes(case: Any, require: Any) -> None:
     ("psa", "PSA_p", {"inplanes": 8, "planes": 8, "stride": 2}, "stride=2 must be 1"),
     ("psa", "PSA_s", {"inplanes": 7, "planes": 7}, "planes=7 leaves a layer without channels"),
     ("xmu", "ParallelPolarizedSelfAttention", {"channel": 1}, "inner=1"),
+    ("csra", "MHA", {"num_heads": 3, "lam": 0.1, "input_dim": 4, "num_classes": 2}, "num_heads=3 must be one of 1, 2"),
     ("paddleclas_se", "SELayer", {"num_channels": 6, "num_filters": 7}, "must be num_channels=6"),
     ("timm_attn", "SEModule", {"channels": 16, "add_maxpool": True}, "averages two pools"),
     ("timm_attn", "SEModule", {"channels": 16, "gate_layer": "tanh"}, "gate_layer='tanh'"),
