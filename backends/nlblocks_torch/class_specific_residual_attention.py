@@ -32,8 +32,8 @@ class ClassSpecificResidualAttention(Block):
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, H, W] → logits [B, K]."""
         self.check_input(x)
-        heads = [self.head] if self.spec.single else self.heads
-        logits = [self._logits(head.weight.flatten(1), x, index) for index, head in enumerate(heads)]
+        weights = self.parameters()  # each is a classifier, [K, C, 1, 1]
+        logits = [self._logits(weight.flatten(1), x, index) for index, weight in enumerate(weights)]
         return torch.stack(logits).sum(0)
 
     def _logits(self, weight: Tensor, x: Tensor, index: int) -> Tensor:
