@@ -253,6 +253,40 @@ class ChannelGate(Any):
     def __init__(self, spec: specs.ChannelGate, *, seed: int | None = None) -> None:
         """ChannelGate of a spec."""
 
+class ClassSpecificResidualAttention(Any):
+    """y_k = Σ_h mean_n(s_hkn) + weight · Σ_n softmax_n(T_h · s_hkn) s_hkn: logits of K classes from [B, C, H, W]."""
+
+    spec: specs.ClassSpecificResidualAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        num_classes: int,
+        temperatures: tuple[float, ...] = ...,
+        maximum: bool = False,
+        weight: float = 0.1,
+        normalise: bool = True,
+        single: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        """y_k = Σ_h mean_n(s_hkn) + weight · Σ_n softmax_n(T_h · s_hkn) s_hkn: logits of K classes from [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            num_classes: K, the number of logits
+            temperatures: T of each head with a softmax over positions
+            maximum: one more head, which takes the largest score
+            weight: of the attention term: the authors' lambda
+            normalise: whether a class's weights are divided by their length
+            single: the only head is held as such, not as a list of one
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ClassSpecificResidualAttention, *, seed: int | None = None) -> None:
+        """ClassSpecificResidualAttention of a spec."""
+
 class CoordinateAttention(Any):
     """y_chw = x_chw · a_chw, a_chw = gate(rows(z))_ch · gate(columns(z))_cw: coordinate attention over [B, C, H, W]."""
 

@@ -12,6 +12,9 @@ from nlblocks_torch.cbam import CBAM as _CBAM
 from nlblocks_torch.channel_affinity import ChannelAffinity as _ChannelAffinity
 from nlblocks_torch.channel_attention import ChannelAttention as _ChannelAttention
 from nlblocks_torch.channel_gate import ChannelGate as _ChannelGate
+from nlblocks_torch.class_specific_residual_attention import (
+    ClassSpecificResidualAttention as _ClassSpecificResidualAttention,
+)
 from nlblocks_torch.coordinate_attention import CoordinateAttention as _CoordinateAttention
 from nlblocks_torch.criss_cross_attention import CrissCrossAttention as _CrissCrossAttention
 from nlblocks_torch.digit_net import DigitNet as _DigitNet
@@ -273,6 +276,41 @@ class ChannelGate(_ChannelGate):
     def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
     @overload
     def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class ClassSpecificResidualAttention(_ClassSpecificResidualAttention):
+    """y_k = Σ_h mean_n(s_hkn) + weight · Σ_n softmax_n(T_h · s_hkn) s_hkn: logits of K classes from [B, C, H, W]."""
+
+    spec: specs.ClassSpecificResidualAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        num_classes: int,
+        temperatures: tuple[float, ...] = ...,
+        maximum: bool = False,
+        weight: float = 0.1,
+        normalise: bool = True,
+        single: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        """y_k = Σ_h mean_n(s_hkn) + weight · Σ_n softmax_n(T_h · s_hkn) s_hkn: logits of K classes from [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            num_classes: K, the number of logits
+            temperatures: T of each head with a softmax over positions
+            maximum: one more head, which takes the largest score
+            weight: of the attention term: the authors' lambda
+            normalise: whether a class's weights are divided by their length
+            single: the only head is held as such, not as a list of one
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ClassSpecificResidualAttention, *, seed: int | None = None) -> None:
+        """ClassSpecificResidualAttention of a spec."""
+    def __call__(self, x: Tensor) -> Tensor: ...
 
 class CoordinateAttention(_CoordinateAttention):
     """y_chw = x_chw · a_chw, a_chw = gate(rows(z))_ch · gate(columns(z))_cw: coordinate attention over [B, C, H, W]."""

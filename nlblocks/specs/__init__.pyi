@@ -13,6 +13,9 @@ from nlblocks.specs.cbam import CBAM as CBAM
 from nlblocks.specs.channel_affinity import ChannelAffinity as ChannelAffinity
 from nlblocks.specs.channel_attention import ChannelAttention as ChannelAttention
 from nlblocks.specs.channel_gate import ChannelGate as ChannelGate
+from nlblocks.specs.class_specific_residual_attention import (
+    ClassSpecificResidualAttention as ClassSpecificResidualAttention,
+)
 from nlblocks.specs.coordinate_attention import CoordinateAttention as CoordinateAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention as CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet as DigitNet

@@ -9,8 +9,8 @@ from nlblocks.specs.cbam import CBAM
 from nlblocks.specs.channel_affinity import ChannelAffinity
 from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.channel_gate import ChannelGate
-from nlblocks.specs.coordinate_attention import CoordinateAttention
 from nlblocks.specs.class_specific_residual_attention import ClassSpecificResidualAttention
+from nlblocks.specs.coordinate_attention import CoordinateAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet
 from nlblocks.specs.dual_attention import DualAttention
