@@ -61,6 +61,15 @@ def mean(x: Tensor, *axes: int) -> Tensor:
     return x
 
 
+def deviation(x: Tensor, axis: int) -> Tensor:
+    """The standard deviation along an axis, which is kept, over n - 1; where it is 0 it has no gradient."""
+    wide = x if x.dtype == paddle.float64 else x.astype(paddle.float32)
+    squares = (wide - wide.mean(axis, keepdim=True)).square()
+    var = squares.sum(axis, keepdim=True) / number(x.shape[axis] - 1, wide)
+    spread = var > 0
+    return paddle.where(spread, paddle.where(spread, var, paddle.ones_like(var)).sqrt(), var).astype(x.dtype)
+
+
 def number(value: float, like: Tensor) -> Any:
     """A number to reckon with beside ``like``: in float64 a static program would hold a Python number as float32."""
     if paddle.in_dynamic_mode() or like.dtype != paddle.float64 or not isinstance(value, int | float):

@@ -122,6 +122,12 @@ def hard_sigmoid(x: Array, slope: float) -> Array:
     return np.where(y.real <= 0, 0, np.where(y.real >= 1, 1, y))
 
 
+def deviation(x: Array, axis: int) -> Array:
+    """The standard deviation along the axis, which is kept, over n - 1."""
+    centred = x - x.mean(axis, keepdims=True)
+    return np.sqrt((centred**2).sum(axis, keepdims=True) / (x.shape[axis] - 1))
+
+
 def maximum(x: Array, axis: int) -> Array:
     """The largest values along the axis, by the real part; the first of equal values is taken."""
     first = np.expand_dims(x.real.argmax(axis), axis)  # argmax returns the first

@@ -69,6 +69,14 @@ def mean(x: Tensor, *axes: int) -> Tensor:
     return (x.sum(axes, dtype=torch.promote_types(x.dtype, torch.float32)) / count).to(x.dtype)
 
 
+def deviation(x: Tensor, axis: int) -> Tensor:
+    """The standard deviation along an axis, which is kept, over n - 1; where it is 0 it has no gradient."""
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    var = (wide - wide.mean(axis, keepdim=True)).square().sum(axis, keepdim=True) / (x.shape[axis] - 1)
+    spread = var > 0
+    return torch.where(spread, torch.where(spread, var, torch.ones_like(var)).sqrt(), var).to(x.dtype)
+
+
 def _tracked(x: Tensor) -> bool:
     return x.requires_grad and torch.is_grad_enabled()
 

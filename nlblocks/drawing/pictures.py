@@ -150,7 +150,9 @@ class Pictures:
         if layout.meaning == "masks":
             values = values[0]
         if layout.one_image or layout.meaning == "masks":
-            return replace(shown, values=values.ravel(), row=values.reshape(self.grid))
+            own = _frames(layout.grid)  # of pooled positions, perhaps
+            pooled = tuple(extent // size for extent, size in zip(self.grid, own, strict=True))
+            return replace(shown, values=values.ravel(), row=values.reshape(own), window=pooled)
         if layout.meaning == "gate":
             gated = next(other for other in self.seen.steps if self._uses(other, step.output) is not None)
             (x,) = (use for use in gated.uses if use.source != step.output)

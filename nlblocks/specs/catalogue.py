@@ -13,6 +13,7 @@ from nlblocks.specs.class_specific_residual_attention import ClassSpecificResidu
 from nlblocks.specs.coordinate_attention import CoordinateAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet
+from nlblocks.specs.disentangled_non_local import DisentangledNonLocal
 from nlblocks.specs.dual_attention import DualAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
@@ -30,6 +31,7 @@ from nlblocks.specs.scse import SCSE
 from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.shuffle_attention import ShuffleAttention
 from nlblocks.specs.spatial_gate import SpatialGate
+from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance
 from nlblocks.specs.split_attention import SplitAttention
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation
 
@@ -153,4 +155,13 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     CoordinateAttention(in_channels=5),
     CoordinateAttention(in_channels=7, inter_channels=3, norm=BIASED, gate="hard_sigmoid", bias=False, skip=True),
     CoordinateAttention(in_channels=1, inter_channels=2, norm=None, activation="relu"),
+    DisentangledNonLocal(in_channels=6),
+    DisentangledNonLocal(
+        in_channels=7, mode="dot_product", whiten="channels", unary="none", norm=None, output_bias=True
+    ),
+    DisentangledNonLocal(in_channels=5, mode="concatenation", whiten="none", output_relu=True, norm=BIASED),
+    DisentangledNonLocal(in_channels=6, sub_sample="before", unary="both", output=False, pair_gamma=True, norm=None),
+    DisentangledNonLocal(in_channels=4, whiten="all", scale="none", temperature=0.5, output=False),
+    SpatialGroupEnhance(groups=4),
+    SpatialGroupEnhance(groups=3, eps=0.1, bias_init=0.0),
 )

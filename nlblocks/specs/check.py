@@ -122,6 +122,16 @@ def check_tokens(spec: Any, shape: Sequence[int], *, channels: int) -> None:
         raise InputError(f"{name}: input of shape {shape} has no tokens; it must have at least 1: [B, N, C]")
 
 
+def check_positions(spec: Any, shape: Sequence[int], *, at_least: int) -> None:
+    """The shape [B, C, *spatial] has so many positions; a negative extent is unknown, and passes."""
+    count = math.prod(shape[2:])
+    if min(shape[2:]) >= 0 and count < at_least:
+        raise InputError(
+            f"{type(spec).__name__}: input of shape {tuple(shape)} has {count} position, of which there is no "
+            f"deviation; it must have at least {at_least}"
+        )
+
+
 def refuse(spec: Any, name: str, rule: str) -> InputError:
     """The error that names a field, its value and the rule it breaks."""
     return InputError(f"{type(spec).__name__}: {name}={said(getattr(spec, name))} {rule}")

@@ -30,7 +30,8 @@ _SHARES = 4
 _ANOTHER = 607
 """One more, which stands for none: what it changes beside another, the size shows."""
 _UNSEEN = (
-    "zero_init", "dropout", "reduction", "ratio", "divisor", "gamma", "b", "slope", "stride", "padding", "dilation",
+    "zero_init", "dropout", "reduction", "ratio", "divisor", "gamma", "b", "slope", "temperature", "stride", "padding",
+    "dilation",
 )  # fmt: skip
 """Fields that change no name and no shape, or only through a size that is found anyway."""
 

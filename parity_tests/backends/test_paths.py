@@ -25,6 +25,7 @@ KINDS = {
     "criss_cross_attention",
     "relation_aware_attention",
     "polarized_self_attention",
+    "disentangled_non_local",
 }
 WITH_PATHS = [pytest.param(spec.deterministic(), id=describe(spec)) for spec in EXAMPLES if spec.kind in KINDS]
 BLOCKS = [

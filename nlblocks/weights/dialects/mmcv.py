@@ -36,7 +36,7 @@ def _block(dims: int) -> Callable[..., BlockSpec]:
             mode=mode,
             sub_sample="after" if sub_sample else "none",
             scale="sqrt_inner" if use_scale and mode == "embedded_gaussian" else "none",
-            norm=_norm(norm_cfg),
+            norm=norm_of(norm_cfg),
             zero_init=zeros_init,
             output_bias=norm_cfg is None,
         )
@@ -44,17 +44,18 @@ def _block(dims: int) -> Callable[..., BlockSpec]:
     return block
 
 
-def _norm(config: Mapping[str, Any] | None) -> BatchNorm | None:
+def norm_of(config: Mapping[str, Any] | None, dialect: str = "mmcv") -> BatchNorm | None:
+    """The BatchNorm of a ``norm_cfg``."""
     if config is None:
         return None
     options = dict(config)
     kind = options.pop("type", None)
     options.pop("requires_grad", None)
     if kind not in NORMS:
-        raise InputError(f"dialect mmcv: norm_cfg type={kind!r} is not covered; it covers {known(NORMS)}")
+        raise InputError(f"dialect {dialect}: norm_cfg type={kind!r} is not covered; it covers {known(NORMS)}")
     unknown = set(options) - {"eps", "momentum"}
     if unknown:
-        raise InputError(f"dialect mmcv: norm_cfg has {known(sorted(unknown))}; it covers 'eps' and 'momentum'")
+        raise InputError(f"dialect {dialect}: norm_cfg has {known(sorted(unknown))}; it covers 'eps' and 'momentum'")
     return BatchNorm(**options)
 
 

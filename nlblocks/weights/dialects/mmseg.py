@@ -1,16 +1,26 @@
-"""mmsegmentation: the PAM and CAM of its DAHead, whose gamma is a scalar, and the two attentions of its MSCAN."""
+"""mmsegmentation: the PAM and CAM of its DAHead, whose gamma is a scalar, the two attentions of its MSCAN, and DNL.
+
+DisentangledNonLocal2d holds τ and √D as float32, so the spec's temperature is what these make. It fails with
+sub_sample, and its gaussian mode overwrites its input: both are refused.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.channel_attention import ChannelAttention
+from nlblocks.specs.disentangled_non_local import DisentangledNonLocal
+from nlblocks.specs.layers import reduce_channels
 from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
 from nlblocks.specs.position_attention import PositionAttention
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
+from nlblocks.weights.dialects.mmcv import norm_of
 
 
 def _pam(in_channels: int, channels: int) -> BlockSpec:
@@ -81,13 +91,73 @@ def _multi_scale_names(spec: MultiScaleConvolutionalAttention) -> Table:
     return {"local": f"{inner}conv0", **strips, "mix": f"{inner}conv3", "proj_1": "proj_1", "proj_2": "proj_2"}
 
 
+def _disentangled(
+    in_channels: int,
+    temperature: float,
+    sub_sample: bool = False,
+    conv_cfg: Mapping[str, Any] | None = None,
+    reduction: int = 2,
+    use_scale: bool = True,
+    norm_cfg: Mapping[str, Any] | None = None,
+    mode: str = "embedded_gaussian",
+    zeros_init: bool = True,
+) -> BlockSpec:
+    for name, given, working in (("sub_sample", sub_sample, False), ("conv_cfg", conv_cfg, None)):
+        if given != working:
+            raise InputError(f"dialect mmseg: DisentangledNonLocal2d: {name}={given!r} fails or is not covered")
+    if mode == "gaussian":
+        raise InputError("dialect mmseg: DisentangledNonLocal2d: mode='gaussian' overwrites its input")
+    inner = reduce_channels(in_channels, reduction)
+    softened = mode == "embedded_gaussian"
+    if softened:
+        temperature = float(np.float32(temperature))
+        temperature *= float(np.float32(math.sqrt(inner))) / math.sqrt(inner) if use_scale else 1.0
+    return DisentangledNonLocal(
+        in_channels=in_channels,
+        inter_channels=inner,
+        mode=mode,  # type: ignore[arg-type]
+        scale="sqrt_inner" if use_scale and softened else "none",
+        temperature=temperature,
+        output_bias=norm_cfg is None,
+        norm=norm_of(norm_cfg, "mmseg"),
+        zero_init=zeros_init,
+    )
+
+
+def _disentangled_names(spec: DisentangledNonLocal) -> Table:
+    refuse_unless(
+        "mmseg", spec, sub_sample=("none",), scale=scales(spec), whiten=("positions",), unary=("mask",),
+        pair_gamma=(False,), output=(True,), output_bias=(spec.norm is None,), output_relu=(False,),
+    )  # fmt: skip
+    return {
+        **{name: f"{name}.conv" for name in ("g", "theta", "phi")},
+        "w_f": ("concat_project.conv.weight", (1, -1, 1, 1)),
+        "mask": "conv_mask",
+        "w_z": "conv_out.conv",
+        "norm": "conv_out.bn",
+    }
+
+
+def scales(spec: DisentangledNonLocal) -> tuple[str, ...]:
+    """What the affinity may be divided by in mmseg, and in PaddleSeg."""
+    return ("none", "sqrt_inner") if spec.mode == "embedded_gaussian" else ("none",)
+
+
 DIALECT = Dialect(
     name="mmseg",
-    source="mmsegmentation, decode_heads/da_head.py and backbones/mscan.py",
-    classes={"PAM": _pam, "CAM": _cam, "MSCAAttention": _msca, "MSCASpatialAttention": _msca_residual},
+    source="mmsegmentation, decode_heads/da_head.py, decode_heads/dnl_head.py and backbones/mscan.py",
+    classes={
+        "PAM": _pam,
+        "CAM": _cam,
+        "MSCAAttention": _msca,
+        "MSCASpatialAttention": _msca_residual,
+        "DisentangledNonLocal2d": _disentangled,
+    },
     tables={
         PositionAttention: _position,
         ChannelAttention: _channel,
         MultiScaleConvolutionalAttention: _multi_scale_names,
+        DisentangledNonLocal: _disentangled_names,
     },
+    ignored=("num_batches_tracked",),
 )

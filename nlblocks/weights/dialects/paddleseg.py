@@ -12,6 +12,7 @@ from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
+from nlblocks.specs.disentangled_non_local import DisentangledNonLocal, PairMode
 from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.layers import reduce_channels
@@ -21,6 +22,7 @@ from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
 from nlblocks.weights.dialects.mmcv import context_names
+from nlblocks.weights.dialects.mmseg import scales
 from nlblocks.weights.dialects.paddle_blog import NORM
 from nlblocks.weights.dialects.psa import parallel, parallel_names
 from nlblocks.weights.dialects.sagan import self_attention, self_attention_names
@@ -156,11 +158,48 @@ def _external_names(spec: ExternalAttention) -> Table:
     return {"norm": "norm", "key.weight": ("k", (k, c, 1, 1)), "value.weight": ("v", (o, k, 1, 1))}
 
 
+def _disentangled(
+    temperature: float,
+    in_channels: int,
+    reduction: int = 2,
+    use_scale: bool = True,
+    sub_sample: bool = False,
+    mode: PairMode = "embedded_gaussian",
+) -> BlockSpec:
+    if sub_sample:
+        raise InputError("dialect paddleseg: DisentangledNonLocal2D: sub_sample=True fails")
+    spec = DisentangledNonLocal(
+        in_channels=in_channels,
+        inter_channels=reduce_channels(in_channels, reduction),
+        mode=mode,
+        scale="sqrt_inner" if use_scale and mode == "embedded_gaussian" else "none",
+        temperature=temperature,
+        norm=NORM,
+        output_relu=True,
+        zero_init=False,
+    )
+    _disentangled_names(spec)  # refuses what the code cannot do
+    return spec
+
+
+def _disentangled_names(spec: DisentangledNonLocal) -> Table:
+    refuse_unless(
+        "paddleseg", spec, mode=("embedded_gaussian", "dot_product"), sub_sample=("none",), scale=scales(spec),
+        whiten=("positions",), unary=("mask",), pair_gamma=(False,), output=(True,), output_bias=(False,),
+        output_relu=(True,),
+    )  # fmt: skip
+    if spec.norm is None:
+        raise InputError("dialect paddleseg: DisentangledNonLocal has norm=None; this codebase has a BatchNorm only")
+    own = {name: name for name in ("g", "theta", "phi")}
+    return {**own, "mask": "conv_mask", "w_z": "conv_out._conv", "norm": "conv_out._batch_norm"}
+
+
 DIALECT = Dialect(
     name="paddleseg",
-    source="PaddleSeg, models/layers and models/backbones/mscan.py",
+    source="PaddleSeg, models/layers, models/gcnet.py, models/dnlnet.py and models/backbones/mscan.py",
     classes={
         "NonLocal2D": _block,
+        "DisentangledNonLocal2D": _disentangled,
         "PAM": _pam,
         "CAM": _cam,
         "CrissCrossAttention": _criss_cross,
@@ -172,6 +211,7 @@ DIALECT = Dialect(
     },
     tables={
         NonLocal: _non_local,
+        DisentangledNonLocal: _disentangled_names,
         PositionAttention: lambda spec: self_attention_names("paddleseg", "PAM", spec),
         ChannelAttention: _channel,
         CrissCrossAttention: _criss_cross_names,

@@ -1,0 +1,40 @@
+"""Spatial group-wise enhance in torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nlblocks import specs
+from nlblocks_torch.block import Block
+from nlblocks_torch.layers import deviation
+
+
+class SpatialGroupEnhance(Block):
+    """y_n = x_n · a_gn: see :class:`nlblocks.specs.SpatialGroupEnhance` for the formula, the fields and the shapes."""
+
+    spec_type = specs.SpatialGroupEnhance
+    spec: specs.SpatialGroupEnhance
+
+    def __init__(
+        self, spec: specs.SpatialGroupEnhance | None = None, *, seed: int | None = None, **options: Any
+    ) -> None:
+        super().__init__(spec, options)
+        self.weight = nn.Parameter(torch.empty(self.spec.groups))
+        self.bias = nn.Parameter(torch.empty(self.spec.groups))
+        self.reset_parameters(seed)
+
+    def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, G, H, W]."""
+        self.check_input(x)
+        b, c, h, w = x.shape
+        groups = self.spec.groups
+        rows = x.reshape(b, groups, c // groups, h * w)  # [B, G, K, N]
+        likeness = (rows.mean(3).unsqueeze(2) @ rows).squeeze(2)  # [B, G, N]
+        centred = likeness - likeness.mean(2, keepdim=True)
+        t = centred / (deviation(likeness, 2) + self.spec.eps)  # [B, G, N]
+        attention = torch.sigmoid(t * self.weight[:, None] + self.bias[:, None])  # [B, G, N]
+        y = (rows * attention.unsqueeze(2)).reshape(x.shape)  # [B, C, H, W]
+        return (y, attention.reshape(b, groups, h, w)) if return_attention else y
