@@ -239,7 +239,7 @@ def small(spec: BlockSpec, shape: Shape) -> Twin:
     spatial = {1: (KINDS.size,), 2: KINDS.shape, 3: (FRAMES, *KINDS.shape)}[len(shape) - 2]
     found: Twin | None = None
     names = {item.name for item in fields(spec)}
-    for channels in (*CHANNELS, shape[1]):  # its own, where those are no multiple of its groups
+    for channels in (*CHANNELS, shape[spec.channel_axis]):  # its own, where those are no multiple of its groups
         for halved in range(HALVINGS):
             changes: dict[str, Any] = {n: max(1, getattr(spec, n) >> halved) for n in names if n.endswith(HALVED)}
             if "positions" in names:
