@@ -385,6 +385,54 @@ class DigitNet(Any):
     def __init__(self, spec: specs.DigitNet, *, seed: int | None = None) -> None:
         """DigitNet of a spec."""
 
+class DisentangledNonLocal(Any):
+    """y = x + w_z(gamma · Σ_j a_ij g_j + Σ_j u_j g_j): a disentangled non-local block over [B, C, H, W]."""
+
+    spec: specs.DisentangledNonLocal
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        inter_channels: int | None = None,
+        mode: Literal["embedded_gaussian", "dot_product", "concatenation"] = "embedded_gaussian",
+        sub_sample: Literal["none", "before"] = "none",
+        scale: Literal["none", "sqrt_inner"] = "sqrt_inner",
+        temperature: float = 0.05,
+        whiten: Literal["none", "positions", "channels", "all"] = "positions",
+        unary: Literal["none", "mask", "mean", "both"] = "mask",
+        pair_gamma: bool = False,
+        output: bool = True,
+        output_bias: bool = False,
+        norm: specs.BatchNorm | None = ...,
+        output_relu: bool = False,
+        zero_init: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        """y = x + w_z(gamma · Σ_j a_ij g_j + Σ_j u_j g_j): a disentangled non-local block over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, width of theta and phi; None: C // 2, at least 1
+            mode: embedded_gaussian, dot_product or concatenation
+            sub_sample: max pooling of what keys, values and mask are made of: none or before
+            scale: what the affinity is divided by: none (1) or sqrt_inner (√D)
+            temperature: τ, what embedded_gaussian divides the affinity by as well
+            whiten: the mean taken off theta and phi: over positions, channels, all, or none
+            unary: the map that all positions share: mask, mean, both or none
+            pair_gamma: a learned scalar before the pairwise part, 0 at the start
+            output: whether there is a w_z; without, g is as wide as x
+            output_bias: whether w_z has a bias
+            norm: the BatchNorm at the end, or None
+            output_relu: a ReLU at the end, before the sum
+            zero_init: start as the identity: the last layer at zero
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.DisentangledNonLocal, *, seed: int | None = None) -> None:
+        """DisentangledNonLocal of a spec."""
+
 class DualAttention(Any):
     """DANet's head: features [B, C, H, W] → logits [B, K, H, W] at the same resolution."""
 
@@ -902,6 +950,32 @@ class SpatialGate(Any):
     @overload
     def __init__(self, spec: specs.SpatialGate, *, seed: int | None = None) -> None:
         """SpatialGate of a spec."""
+
+class SpatialGroupEnhance(Any):
+    """y_n = x_n · sigmoid(weight_g t_gn + bias_g): spatial group-wise enhance over [B, C, H, W]."""
+
+    spec: specs.SpatialGroupEnhance
+    @overload
+    def __init__(
+        self,
+        *,
+        groups: int = 64,
+        eps: float = 1e-05,
+        bias_init: float = 1.0,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = x_n · sigmoid(weight_g t_gn + bias_g): spatial group-wise enhance over [B, C, H, W].
+
+        Args:
+            groups: G, groups of channels
+            eps: added to the deviation
+            bias_init: where the bias starts: the first gate is its sigmoid
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.SpatialGroupEnhance, *, seed: int | None = None) -> None:
+        """SpatialGroupEnhance of a spec."""
 
 class SplitAttention(Any):
     """y_c = Σ_r a_rc · u_rc: R branches u of a convolution, weighed against each other in each channel."""

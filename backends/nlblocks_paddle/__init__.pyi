@@ -18,6 +18,7 @@ from nlblocks_paddle.class_specific_residual_attention import (
 from nlblocks_paddle.coordinate_attention import CoordinateAttention as _CoordinateAttention
 from nlblocks_paddle.criss_cross_attention import CrissCrossAttention as _CrissCrossAttention
 from nlblocks_paddle.digit_net import DigitNet as _DigitNet
+from nlblocks_paddle.disentangled_non_local import DisentangledNonLocal as _DisentangledNonLocal
 from nlblocks_paddle.dual_attention import DualAttention as _DualAttention
 from nlblocks_paddle.effective_squeeze_excitation import EffectiveSqueezeExcitation as _EffectiveSqueezeExcitation
 from nlblocks_paddle.efficient_channel_attention import EfficientChannelAttention as _EfficientChannelAttention
@@ -38,6 +39,7 @@ from nlblocks_paddle.scse import SCSE as _SCSE
 from nlblocks_paddle.selective_kernel import SelectiveKernel as _SelectiveKernel
 from nlblocks_paddle.shuffle_attention import ShuffleAttention as _ShuffleAttention
 from nlblocks_paddle.spatial_gate import SpatialGate as _SpatialGate
+from nlblocks_paddle.spatial_group_enhance import SpatialGroupEnhance as _SpatialGroupEnhance
 from nlblocks_paddle.split_attention import SplitAttention as _SplitAttention
 from nlblocks_paddle.squeeze_excitation import SqueezeExcitation as _SqueezeExcitation
 
@@ -429,6 +431,60 @@ class DigitNet(_DigitNet):
     def __call__(self, x: Tensor, *, return_attention: Literal[True]) -> tuple[Tensor, dict[str, Tensor]]: ...
     @overload
     def __call__(self, x: Tensor, *, return_attention: bool) -> Tensor | tuple[Tensor, dict[str, Tensor]]: ...
+
+class DisentangledNonLocal(_DisentangledNonLocal):
+    """y = x + w_z(gamma · Σ_j a_ij g_j + Σ_j u_j g_j): a disentangled non-local block over [B, C, H, W]."""
+
+    spec: specs.DisentangledNonLocal
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        inter_channels: int | None = None,
+        mode: Literal["embedded_gaussian", "dot_product", "concatenation"] = "embedded_gaussian",
+        sub_sample: Literal["none", "before"] = "none",
+        scale: Literal["none", "sqrt_inner"] = "sqrt_inner",
+        temperature: float = 0.05,
+        whiten: Literal["none", "positions", "channels", "all"] = "positions",
+        unary: Literal["none", "mask", "mean", "both"] = "mask",
+        pair_gamma: bool = False,
+        output: bool = True,
+        output_bias: bool = False,
+        norm: specs.BatchNorm | None = ...,
+        output_relu: bool = False,
+        zero_init: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        """y = x + w_z(gamma · Σ_j a_ij g_j + Σ_j u_j g_j): a disentangled non-local block over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, width of theta and phi; None: C // 2, at least 1
+            mode: embedded_gaussian, dot_product or concatenation
+            sub_sample: max pooling of what keys, values and mask are made of: none or before
+            scale: what the affinity is divided by: none (1) or sqrt_inner (√D)
+            temperature: τ, what embedded_gaussian divides the affinity by as well
+            whiten: the mean taken off theta and phi: over positions, channels, all, or none
+            unary: the map that all positions share: mask, mean, both or none
+            pair_gamma: a learned scalar before the pairwise part, 0 at the start
+            output: whether there is a w_z; without, g is as wide as x
+            output_bias: whether w_z has a bias
+            norm: the BatchNorm at the end, or None
+            output_relu: a ReLU at the end, before the sum
+            zero_init: start as the identity: the last layer at zero
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.DisentangledNonLocal, *, seed: int | None = None) -> None:
+        """DisentangledNonLocal of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Any]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Any]: ...
 
 class DualAttention(_DualAttention):
     """DANet's head: features [B, C, H, W] → logits [B, K, H, W] at the same resolution."""
@@ -1037,6 +1093,38 @@ class SpatialGate(_SpatialGate):
     @overload
     def __init__(self, spec: specs.SpatialGate, *, seed: int | None = None) -> None:
         """SpatialGate of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class SpatialGroupEnhance(_SpatialGroupEnhance):
+    """y_n = x_n · sigmoid(weight_g t_gn + bias_g): spatial group-wise enhance over [B, C, H, W]."""
+
+    spec: specs.SpatialGroupEnhance
+    @overload
+    def __init__(
+        self,
+        *,
+        groups: int = 64,
+        eps: float = 1e-05,
+        bias_init: float = 1.0,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = x_n · sigmoid(weight_g t_gn + bias_g): spatial group-wise enhance over [B, C, H, W].
+
+        Args:
+            groups: G, groups of channels
+            eps: added to the deviation
+            bias_init: where the bias starts: the first gate is its sigmoid
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.SpatialGroupEnhance, *, seed: int | None = None) -> None:
+        """SpatialGroupEnhance of a spec."""
     @overload
     def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
     @overload

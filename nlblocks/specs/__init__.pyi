@@ -19,6 +19,7 @@ from nlblocks.specs.class_specific_residual_attention import (
 from nlblocks.specs.coordinate_attention import CoordinateAttention as CoordinateAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention as CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet as DigitNet
+from nlblocks.specs.disentangled_non_local import DisentangledNonLocal as DisentangledNonLocal
 from nlblocks.specs.dual_attention import DualAttention as DualAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation as EffectiveSqueezeExcitation
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention as EfficientChannelAttention
@@ -39,5 +40,6 @@ from nlblocks.specs.scse import SCSE as SCSE
 from nlblocks.specs.selective_kernel import SelectiveKernel as SelectiveKernel
 from nlblocks.specs.shuffle_attention import ShuffleAttention as ShuffleAttention
 from nlblocks.specs.spatial_gate import SpatialGate as SpatialGate
+from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance as SpatialGroupEnhance
 from nlblocks.specs.split_attention import SplitAttention as SplitAttention
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation as SqueezeExcitation
