@@ -29,6 +29,8 @@ _SHARES = 4
 """In how many shares, at most, a block cuts a size without a field that says so."""
 _ANOTHER = 607
 """One more, which stands for none: what it changes beside another, the size shows."""
+_MANY = 2000
+"""How many combinations of a kind's options are too many to try for the names of its first tensor alone."""
 _UNSEEN = (
     "zero_init", "dropout", "reduction", "ratio", "divisor", "gamma", "b", "slope", "temperature", "stride", "padding",
     "dilation",
@@ -208,8 +210,8 @@ def _candidates(among: Iterable[str] | None, ends: Container[str]) -> Iterator[t
 
 @cache
 def anchors(dialect: str, kind: str) -> frozenset[str]:
-    """The names that a block's first tensor may have: found from few candidates, in a third of the time."""
-    for changed in (2, 4):
+    """The names that a block's first tensor may have: of a kind with many options from few of its candidates."""
+    for changed in (2, 4) if math.prod(map(len, _options(kind).values())) > _MANY else ():
         if found := frozenset(_first(rows) for _, _, rows in _accepted(dialect, _variants(kind, changed))):
             return found
     return frozenset(_first(rows) for _, _, rows in candidates(dialect, kind))
@@ -242,6 +244,20 @@ def _variants(kind: str, changed: int | None = None) -> tuple[BlockSpec, ...]:
 
     With ``changed``, those with at most so many options that are not the first.
     """
+    cls, choices = spec_type(kind), _options(kind)
+    specs: list[BlockSpec] = []
+    for values in itertools.product(*choices.values()):
+        others = sum(value is not of[0] for value, of in zip(values, choices.values(), strict=True))
+        if changed is not None and others > changed:
+            continue
+        options = dict(zip(choices, values, strict=True))
+        specs += filter(None, [_built(cls, options, tuple(options))])
+    return tuple(dict.fromkeys(specs))
+
+
+@cache
+def _options(kind: str) -> dict[str, list[Any]]:
+    """What each field of a kind may hold, for a size a stand-in first."""
     cls = spec_type(kind)
     examples = [spec for spec in EXAMPLES if type(spec) is cls]
     choices: dict[str, list[Any]] = {}
@@ -251,14 +267,7 @@ def _variants(kind: str, changed: int | None = None) -> tuple[BlockSpec, ...]:
             continue
         stand_in = _STAND_INS[index % len(_STAND_INS)]
         choices[item.name] = _choices(item, types[item.name], examples, stand_in)
-    specs: list[BlockSpec] = []
-    for values in itertools.product(*choices.values()):
-        others = sum(value is not of[0] for value, of in zip(values, choices.values(), strict=True))
-        if changed is not None and others > changed:
-            continue
-        options = dict(zip(choices, values, strict=True))
-        specs += filter(None, [_built(cls, options, tuple(options))])
-    return tuple(dict.fromkeys(specs))
+    return choices
 
 
 def _built(cls: type[BlockSpec], options: Mapping[str, Any], sizes: Sequence[str]) -> BlockSpec | None:
