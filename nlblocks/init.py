@@ -42,7 +42,8 @@ def draw(param: Param, seed: int) -> NDArray[np.float64]:
     stream = generator(seed, param.name)
     if init.kind == "uniform":
         return stream.uniform(-bound, bound, param.shape)
-    return stream.normal(0.0, bound, param.shape)
+    drawn = stream.normal(0.0, bound, param.shape)
+    return drawn / np.sqrt(np.square(drawn).sum(0)) if init.kind == "direction" else drawn
 
 
 def initial_state(spec: BlockSpec, seed: int) -> dict[str, NDArray[np.float64]]:

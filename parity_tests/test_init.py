@@ -55,3 +55,9 @@ def test_zero_init_is_where_the_sources_have_it(norm: BatchNorm | None, last: st
 def test_a_seed_is_an_int(seed: Any) -> None:
     with pytest.raises(InputError, match="must be an int"):
         initial_state(NonLocal(in_channels=4), seed)
+
+
+def test_a_direction_has_length_one() -> None:
+    drawn = draw(Param("bases", (7, 500), Init.direction(), trainable=False), seed=3)
+    np.testing.assert_allclose(np.square(drawn).sum(0), 1.0, rtol=1e-14)
+    assert np.abs(drawn.mean(1)).max() < 4 / np.sqrt(7 * 500)  # four deviations of the mean of a coordinate

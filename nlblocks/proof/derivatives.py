@@ -53,7 +53,7 @@ class Derivatives:
 
     def _owed(self) -> dict[Key, tuple[int, ...]]:
         """The shape of every gradient that a backend with a backward pass must have computed."""
-        point, trainable = self.setting.point, (p.name for p in self.spec.params() if p.trainable)
+        point, trainable = self.setting.point, (p.name for p in self.spec.params() if p.trainable and not p.still)
         return {("grad_input", "input"): point.x.shape} | {
             ("grad_params", name): point.state[name].shape for name in trainable
         }

@@ -192,5 +192,5 @@ def _owed(spec: BlockSpec, has_map: bool, gradients: bool) -> list[Key]:
     keys += [("buffers", param.name) for param in spec.params() if not param.trainable]
     if gradients:
         keys.append(("grad_input", "input"))
-        keys += [("grad_params", param.name) for param in spec.params() if param.trainable]
+        keys += [("grad_params", param.name) for param in spec.params() if param.trainable and not param.still]
     return keys

@@ -28,9 +28,10 @@ class Init:
 
     ``constant`` fills with ``value``. ``uniform`` draws from U(-b, b) and ``normal`` from N(0, b²), where
     b = ``gain`` / √fan: fan is the parameter's fan-in ("in"), its fan-out ("out"), their mean ("mean"), or 1 (None).
+    ``direction`` draws vectors of length 1 along the first axis, no direction more often than another.
     """
 
-    kind: Literal["constant", "uniform", "normal"]
+    kind: Literal["constant", "uniform", "normal", "direction"]
     fan: Literal["in", "out", "mean"] | None = None
     gain: float = 1.0
     value: float = 0.0
@@ -47,13 +48,18 @@ class Init:
     def normal(cls, gain: float, fan: Literal["in", "out", "mean"] | None = None) -> Init:
         return cls(kind="normal", gain=gain, fan=fan)
 
+    @classmethod
+    def direction(cls) -> Init:
+        return cls(kind="direction")
+
 
 @dataclass(frozen=True, slots=True)
 class Param:
     """One tensor of a block's state, parameter or buffer, in the canonical layout.
 
     ``layout`` says what the axes mean: "conv" is [out, in/groups, *kernel], "linear" is [out, in], "vector" has
-    one entry per channel, and "variance" is a vector of variances, which must be positive.
+    one entry per channel, and "variance" is a vector of variances, which must be positive. ``still`` says that no
+    gradient reaches a parameter, or that training leaves a buffer as it is.
     """
 
     name: str
@@ -61,6 +67,7 @@ class Param:
     init: Init
     trainable: bool = True
     layout: Layout = "vector"
+    still: bool = False
 
     def prefixed(self, prefix: str) -> Param:
         return replace(self, name=f"{prefix}.{self.name}")

@@ -18,6 +18,7 @@ from nlblocks.specs.dual_attention import DualAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
 from nlblocks.specs.efficient_multi_scale_attention import EfficientMultiScaleAttention
+from nlblocks.specs.expectation_maximisation_attention import ExpectationMaximisationAttention
 from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.large_kernel_attention import LargeKernelAttention
@@ -164,4 +165,8 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     DisentangledNonLocal(in_channels=4, whiten="all", scale="none", temperature=0.5, output=False),
     SpatialGroupEnhance(groups=4),
     SpatialGroupEnhance(groups=3, eps=0.1, bias_init=0.0),
+    ExpectationMaximisationAttention(in_channels=7, num_bases=4),
+    ExpectationMaximisationAttention(
+        in_channels=6, num_bases=5, steps=2, guard="added", update="trainer", wrap="residual", norm=BIASED
+    ),
 )

@@ -16,9 +16,11 @@ from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.disentangled_non_local import DisentangledNonLocal
+from nlblocks.specs.expectation_maximisation_attention import ExpectationMaximisationAttention
 from nlblocks.specs.layers import reduce_channels
 from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
 from nlblocks.specs.position_attention import PositionAttention
+from nlblocks.weights.dialects import emanet
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
 from nlblocks.weights.dialects.mmcv import norm_of
 
@@ -30,6 +32,10 @@ def _pam(in_channels: int, channels: int) -> BlockSpec:
 def _cam(in_channels: int) -> BlockSpec:
     """The class itself takes nothing: the width is that of its input."""
     return ChannelAttention(in_channels=in_channels)
+
+
+def _em(channels: int, num_bases: int, num_stages: int, momentum: float) -> BlockSpec:
+    return emanet.bare_unit(channels, num_bases, num_stages, momentum)
 
 
 def _position(spec: PositionAttention) -> Table:
@@ -145,16 +151,18 @@ def scales(spec: DisentangledNonLocal) -> tuple[str, ...]:
 
 DIALECT = Dialect(
     name="mmseg",
-    source="mmsegmentation, decode_heads/da_head.py, decode_heads/dnl_head.py and backbones/mscan.py",
+    source="mmsegmentation, decode_heads/da_head.py, dnl_head.py, ema_head.py and backbones/mscan.py",
     classes={
         "PAM": _pam,
         "CAM": _cam,
         "MSCAAttention": _msca,
         "MSCASpatialAttention": _msca_residual,
         "DisentangledNonLocal2d": _disentangled,
+        "EMAModule": _em,
     },
     tables={
         PositionAttention: _position,
+        ExpectationMaximisationAttention: lambda spec: emanet.bare_names("mmseg", spec, "bases"),
         ChannelAttention: _channel,
         MultiScaleConvolutionalAttention: _multi_scale_names,
         DisentangledNonLocal: _disentangled_names,

@@ -13,6 +13,7 @@ from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.disentangled_non_local import DisentangledNonLocal, PairMode
+from nlblocks.specs.expectation_maximisation_attention import ExpectationMaximisationAttention
 from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.layers import reduce_channels
@@ -20,6 +21,7 @@ from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolu
 from nlblocks.specs.non_local import Mode, NonLocal
 from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention
+from nlblocks.weights.dialects import emanet
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
 from nlblocks.weights.dialects.mmcv import context_names
 from nlblocks.weights.dialects.mmseg import scales
@@ -78,6 +80,10 @@ def _pam(in_channels: int) -> BlockSpec:
 
 def _cam(channels: int) -> BlockSpec:
     return ChannelAttention(in_channels=channels)
+
+
+def _em(c: int, k: int, stage_num: int = 3, momentum: float = 0.1) -> BlockSpec:
+    return emanet.bare_unit(c, k, stage_num, momentum)
 
 
 def _criss_cross(in_channels: int, recurrence: int = 1) -> BlockSpec:
@@ -202,6 +208,7 @@ DIALECT = Dialect(
         "DisentangledNonLocal2D": _disentangled,
         "PAM": _pam,
         "CAM": _cam,
+        "EMAU": _em,
         "CrissCrossAttention": _criss_cross,
         "GlobalContextBlock": _context,
         "PolarizedSelfAttentionModule": _polarized,
@@ -214,6 +221,7 @@ DIALECT = Dialect(
         DisentangledNonLocal: _disentangled_names,
         PositionAttention: lambda spec: self_attention_names("paddleseg", "PAM", spec),
         ChannelAttention: _channel,
+        ExpectationMaximisationAttention: lambda spec: emanet.bare_names("paddleseg", spec, "mu"),
         CrissCrossAttention: _criss_cross_names,
         GlobalContext: _context_names,
         PolarizedSelfAttention: lambda spec: parallel_names("paddleseg", spec),
