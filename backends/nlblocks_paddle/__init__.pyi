@@ -25,6 +25,9 @@ from nlblocks_paddle.efficient_channel_attention import EfficientChannelAttentio
 from nlblocks_paddle.efficient_multi_scale_attention import (
     EfficientMultiScaleAttention as _EfficientMultiScaleAttention,
 )
+from nlblocks_paddle.expectation_maximisation_attention import (
+    ExpectationMaximisationAttention as _ExpectationMaximisationAttention,
+)
 from nlblocks_paddle.external_attention import ExternalAttention as _ExternalAttention
 from nlblocks_paddle.global_context import GlobalContext as _GlobalContext
 from nlblocks_paddle.large_kernel_attention import LargeKernelAttention as _LargeKernelAttention
@@ -623,6 +626,48 @@ class EfficientMultiScaleAttention(_EfficientMultiScaleAttention):
     @overload
     def __init__(self, spec: specs.EfficientMultiScaleAttention, *, seed: int | None = None) -> None:
         """EfficientMultiScaleAttention of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class ExpectationMaximisationAttention(_ExpectationMaximisationAttention):
+    """y_n = Σ_k a_nk · μ_k: the positions of [B, C, H, W] as sums of K bases that EM fits to them in each image."""
+
+    spec: specs.ExpectationMaximisationAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        num_bases: int = 64,
+        steps: int = 3,
+        guard: Literal["clamped", "added"] = "clamped",
+        update: Literal["self", "trainer"] = "self",
+        momentum: float = 0.1,
+        wrap: Literal["bare", "residual"] = "bare",
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = Σ_k a_nk · μ_k: the positions of [B, C, H, W] as sums of K bases that EM fits to them in each image.
+
+        Args:
+            in_channels: C, channels of x
+            num_bases: K, bases
+            steps: how often bases are fitted
+            guard: how a sum or a length is kept from zero: clamped or added
+            update: who moves the bases in training: self or trainer
+            momentum: weight of a batch's bases in that
+            wrap: bare, or residual: with convolutions and x added
+            norm: the BatchNorm after conv_2
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ExpectationMaximisationAttention, *, seed: int | None = None) -> None:
+        """ExpectationMaximisationAttention of a spec."""
     @overload
     def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
     @overload

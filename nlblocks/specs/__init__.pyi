@@ -24,6 +24,9 @@ from nlblocks.specs.dual_attention import DualAttention as DualAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation as EffectiveSqueezeExcitation
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention as EfficientChannelAttention
 from nlblocks.specs.efficient_multi_scale_attention import EfficientMultiScaleAttention as EfficientMultiScaleAttention
+from nlblocks.specs.expectation_maximisation_attention import (
+    ExpectationMaximisationAttention as ExpectationMaximisationAttention,
+)
 from nlblocks.specs.external_attention import ExternalAttention as ExternalAttention
 from nlblocks.specs.global_context import GlobalContext as GlobalContext
 from nlblocks.specs.large_kernel_attention import LargeKernelAttention as LargeKernelAttention
