@@ -233,7 +233,8 @@ class _Builder:
 
 
 def _class(seen: Seen, path: str) -> str:
-    return seen.trace.layers[path]
+    """The class of a part; what its file keeps to itself is called without the underscore."""
+    return seen.trace.layers[path].lstrip("_")
 
 
 def _lines(said: Sequence[str]) -> Iterator[str]:
