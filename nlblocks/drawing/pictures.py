@@ -89,7 +89,7 @@ class Pictures:
     def __init__(self, seen: Seen) -> None:
         self.seen = seen
         self.twin = small(seen.spec, seen.shape_in)
-        self.grid = _frames(self.twin.shape[2:])
+        self.grid = _frames(_spatial(self.twin))
         layouts = self.twin.spec.map_layouts(self.twin.shape)
         self._layouts = {tensor: layouts[name] for tensor, name in seen.map_names.items() if name in layouts}
         self._ways = ways(seen)
@@ -101,7 +101,7 @@ class Pictures:
     def _run(self, seed: int) -> None:
         """Run the block on the picture, with weights that spread its softmaxes."""
         spec, seen = self.twin.spec, self.seen
-        point = replace(random_point(spec, self.twin.shape, seed), x=_features(self.twin.shape, seed))
+        point = replace(random_point(spec, self.twin.shape, seed), x=_features(self.twin, seed))
         for _ in range(SHRINKS):
             self.trace, _ = observed(spec, seen.backend, point)
             if [op.kind for op in self.trace.ops] != [op.kind for op in seen.trace.ops]:
@@ -142,10 +142,14 @@ class Pictures:
         values, name = self.value(step.output), self.seen.map_names[step.output]
         key = "position" if set(layout.pool) <= {1} else "pooled position"
         axes = {2: "column, then its row", 3: "frames, then its column, then its row"}.get(len(layout.grid), "")
+        picture = _kinds(self.grid)
+        if layout.from_each:  # of every second position, perhaps
+            steps = (-(-extent // size) for extent, size in zip(self.grid, _frames(layout.grid), strict=True))
+            picture = picture[tuple(slice(None, None, step) for step in steps)]
         shown = Shown(
             title=self._title(step.output, "attention" if name == "attention" else f"{name} attention"),
             lines=(SAYS[layout.meaning].format(key=key, axes=axes, count=layout.count), *self._said(made)),
-            values=values, picture=_kinds(self.grid), i=POSITION, j=OTHER,
+            values=values, picture=picture, i=min(POSITION, picture.size - 1), j=OTHER,
         )  # fmt: skip
         if layout.meaning == "masks":
             values = values[0]
@@ -162,7 +166,7 @@ class Pictures:
         if layout.meaning == "channels":
             return self._of_channels(shown, step)
         matrix = values.reshape(-1, values.shape[-1])
-        row = matrix[POSITION]
+        row = matrix[shown.i]
         if layout.meaning == "regions":
             return replace(shown, values=matrix, j=min(OTHER, matrix.shape[1] - 1))
         if layout.meaning == "lines":
@@ -273,11 +277,16 @@ def _kinds(grid: tuple[int, int, int]) -> Array:
     return np.resize(KINDS, grid)
 
 
-def _features(shape: Shape, seed: int) -> Array:
-    """The picture [1, C, *spatial]: a position's features are those of its kind."""
-    kinds = np.resize(KINDS, shape[2:])
-    drawn = generator(seed, "drawing:features").normal(size=(shape[1], int(KINDS.max()) + 1))
-    return drawn[:, kinds][None].astype(np.float32).astype(np.float64)
+def _spatial(twin: Twin) -> Shape:
+    """The extents of the positions of a twin's input."""
+    return tuple(n for axis, n in enumerate(twin.shape) if axis not in (0, twin.spec.channel_axis))
+
+
+def _features(twin: Twin, seed: int) -> Array:
+    """The picture [1, C, *spatial], or tokens [1, N, C]: a position's features are those of its kind."""
+    axis, kinds = twin.spec.channel_axis, np.resize(KINDS, _spatial(twin))
+    drawn = generator(seed, "drawing:features").normal(size=(twin.shape[axis], int(KINDS.max()) + 1))
+    return np.moveaxis(drawn[:, kinds][None], 1, axis).astype(np.float32).astype(np.float64)
 
 
 def _crossed(row: Array, position: int, grid: tuple[int, int, int], dims: int) -> Array:
