@@ -100,7 +100,11 @@ def _product(merged: Sequence[Extent]) -> Extent | None:
 
 
 def _formulas(names: tuple[str, ...]) -> Iterator[Formula]:
-    """What extents may be called that are no letter alone: the simple ones first, none of the number of images."""
+    """What extents may be called that are no letter alone: the simple ones first.
+
+    Of the number of images only multiples: groups of channels that a block takes for images of their own.
+    """
+    yield from (Formula(f"{k}B", ("B",), partial(_times, k, ("B",))) for k in MULTIPLES)
     names = tuple(name for name in names if name != "B")
     for a in names:
         for k in MULTIPLES:
