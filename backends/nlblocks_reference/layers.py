@@ -155,6 +155,12 @@ def max_pool(x: Array, kernel: Sequence[int], *, stride: int | None = None, padd
     return np.take_along_axis(windows, first[..., None], -1)[..., 0]
 
 
+def halved(x: Array) -> Array:
+    """x [B, C, H, W] → [B, C, H // 2, W // 2]: the means of windows of 2×2; an odd last row or column is left out."""
+    windows = np.lib.stride_tricks.sliding_window_view(x, (2, 2), axis=(2, 3))[:, :, ::2, ::2]
+    return windows.mean((-2, -1))
+
+
 def dropout(x: Array, rate: float, p: Scope) -> Array:
     """Training zeroes a share ``rate`` and scales the rest by 1 / (1 - rate)."""
     if not p.training or rate == 0.0:

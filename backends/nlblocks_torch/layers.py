@@ -49,6 +49,13 @@ def max_pool(x: Tensor, kernel: Sequence[int], *, stride: int | None = None, pad
     return _MAX_POOL[len(kernel)](x, tuple(kernel), stride, padding)
 
 
+def halved(x: Tensor) -> Tensor:
+    """x [B, C, H, W] → [B, C, H // 2, W // 2]: the means of windows of 2×2; an odd last row or column is left out."""
+    height, width = x.shape[2] // 2 * 2, x.shape[3] // 2 * 2
+    rows = x[:, :, 0:height:2] + x[:, :, 1:height:2]  # [B, C, H // 2, W]
+    return (rows[:, :, :, 0:width:2] + rows[:, :, :, 1:width:2]) / 4
+
+
 def maximum(x: Tensor, axis: int) -> Tensor:
     """The largest values along an axis, which is dropped; the first of equal values gets the gradient.
 

@@ -246,10 +246,7 @@ def small(spec: BlockSpec, shape: Shape) -> Twin:
     for channels in (*CHANNELS, shape[spec.channel_axis]):  # its own, where those are no multiple of its groups
         for halved in range(HALVINGS):
             changes: dict[str, Any] = {n: max(1, getattr(spec, n) >> halved) for n in names if n.endswith(HALVED)}
-            if "positions" in names:
-                changes["positions"] = KINDS.size
-            if "in_channels" in names:
-                changes["in_channels"] = channels
+            changes |= spec.fixed((1, channels, *spatial))
             inner = getattr(spec, "inter_channels", None)
             if inner is not None:
                 changes["inter_channels"] = max(TELLING, inner * channels // shape[spec.channel_axis])

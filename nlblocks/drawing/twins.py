@@ -20,10 +20,10 @@ SPATIAL = (
 PICTURES = ((1, 67, 165), (1, 99, 101), (1, 131, 67))
 """The same of a network's, which halves them several times: what is left is to tell height from width still."""
 SIZES = (
-    "in_channels", "out_channels", "inter_channels", "num_classes", "width", "hidden", "image_size", "slots",
-    "num_bases",
+    "in_channels", "out_channels", "inter_channels", "key_channels", "value_channels", "num_classes", "width", "hidden",
+    "image_size", "slots", "num_bases",
 )  # fmt: skip
-"""The fields of specs that say how large a tensor is; ``positions`` follows from the input."""
+"""The fields of specs that say how large a tensor is; what an input fixes follows from the input."""
 MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """What the sizes of a twin may have to be multiples of, where a block splits its channels into groups or heads."""
 TELLING = 4
@@ -85,8 +85,10 @@ def _twin(spec: BlockSpec, shape: Shape, batch: int, extents: Shape, primes: tup
     """The spec in other sizes, the primes, on an input with the last of these extents; None where that is refused."""
     spatial = extents[-(len(shape) - 2) :]
     try:
-        twin = replace(spec, **_sizes(spec, spatial, primes))
-        channels = getattr(twin, "in_channels", primes[0])  # where there is no such field, any number will do
+        sizes = _sizes(spec, primes)
+        channels = sizes.get("in_channels", primes[0])  # where there is no such field, any number will do
+        twin = replace(spec, **sizes | spec.fixed((batch, channels, *spatial)))
+        channels = getattr(twin, "in_channels", channels)
         try:
             twin.check_input(twin.input_of(batch, channels, spatial))
         except InputError:  # a network for pictures of one size
@@ -97,7 +99,7 @@ def _twin(spec: BlockSpec, shape: Shape, batch: int, extents: Shape, primes: tup
     return Twin(twin, twin.input_of(batch, channels, spatial))
 
 
-def _sizes(spec: BlockSpec, spatial: Shape, primes: tuple[int, ...]) -> dict[str, Any]:
+def _sizes(spec: BlockSpec, primes: tuple[int, ...]) -> dict[str, Any]:
     """The fields that give a block other sizes. A block inside a network grows, or shrinks, as the network's width."""
     changes: dict[str, Any] = dict(zip(_own(spec), primes, strict=False))
     width = getattr(spec, "width", 1)
@@ -106,8 +108,6 @@ def _sizes(spec: BlockSpec, spatial: Shape, primes: tuple[int, ...]) -> dict[str
         if isinstance(block, BlockSpec):
             grown = {name: max(1, getattr(block, name) * changes["width"] // width) for name in _own(block)}
             changes[item.name] = replace(block, **grown)
-    if any(item.name == "positions" for item in fields(spec)):
-        changes["positions"] = spatial[0] * spatial[1]
     return changes
 
 

@@ -143,6 +143,11 @@ class BlockSpec(Spec):
         """The shape of an input of these extents, its channels where the block has them."""
         return (batch, channels, *spatial) if self.channel_axis == 1 else (batch, *spatial, channels)
 
+    def fixed(self, shape: Shape) -> dict[str, Any]:
+        """The fields that an input of this shape fixes, with what they are then: its channels, its extents."""
+        values = {"in_channels": shape[1], "map_size": tuple(shape[2:]), "positions": math.prod(shape[2:])}
+        return {item.name: values[item.name] for item in fields(self) if item.name in values}
+
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of the output for an input of this shape; residual blocks keep it."""
         self.check_input(shape)

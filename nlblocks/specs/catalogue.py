@@ -5,6 +5,7 @@ from __future__ import annotations
 from nlblocks.specs.article_digit_net import ArticleDigitNet
 from nlblocks.specs.attention_resnet import AttentionResNet
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.bottleneck_attention import BottleneckAttention
 from nlblocks.specs.cbam import CBAM
 from nlblocks.specs.channel_affinity import ChannelAffinity
 from nlblocks.specs.channel_attention import ChannelAttention
@@ -91,6 +92,9 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     CrissCrossAttention(in_channels=5, dims=3, reduction=2, recurrence=3),
     RelationAwareAttention(in_channels=14, positions=15, channel_ratio=2, spatial_ratio=3, down_ratio=2),
     RelationAwareAttention(in_channels=6, positions=20, mode="spatial", channel_ratio=2, spatial_ratio=4, down_ratio=2),
+    BottleneckAttention(in_channels=6, map_size=(4, 3), heads=2, key_channels=5, pool=2),
+    BottleneckAttention(in_channels=5, map_size=(3, 4), heads=1, scale_position=True, projection="qk_v", bias=True),
+    BottleneckAttention(in_channels=5, map_size=(3, 2), heads=2, position="absolute"),
     RelationAwareAttention(
         in_channels=10, positions=15, mode="channel", channel_ratio=2, spatial_ratio=3, down_ratio=3, norm=BIASED
     ),

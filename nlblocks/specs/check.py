@@ -48,6 +48,20 @@ def check_odd_sizes(spec: Any, name: str, *, at_least: int = 1) -> None:
     object.__setattr__(spec, name, tuple(int(n) for n in sizes))
 
 
+def check_sizes(spec: Any, name: str, count: int, *, optional: bool = False) -> None:
+    """The field is a tuple of ``count`` ints of at least 1, or None where ``optional``; a list becomes a tuple."""
+    value = getattr(spec, name)
+    if value is None and optional:
+        return
+    ints = isinstance(value, list | tuple) and len(value) == count
+    ints = ints and all(
+        isinstance(n, int | np.integer) and not isinstance(n, bool) and 1 <= n <= LARGEST for n in value
+    )
+    if not ints:
+        raise refuse(spec, name, f"must be {count} ints of at least 1, e.g. {tuple(range(count + 3, 3, -1))}")
+    object.__setattr__(spec, name, tuple(int(n) for n in value))
+
+
 def check_number(spec: Any, name: str, *, low: float, high: float = math.inf, exclusive: str = "") -> None:
     """The field is a finite number in [low, high]; ``exclusive`` holds "low", "high" or both for open ends."""
     value = getattr(spec, name)

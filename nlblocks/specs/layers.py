@@ -87,6 +87,11 @@ def reduce_channels(channels: int, ratio: int = 2, *, at_least: int = 1, divisor
     return max(at_least, inner)
 
 
+def head_names(heads: int) -> tuple[str, ...]:
+    """What the maps of the heads are called, in order: a single one is "attention"."""
+    return ("attention",) if heads == 1 else tuple(f"head_{number}" for number in range(1, heads + 1))
+
+
 def adaptive_kernel(channels: int, gamma: float, b: float) -> int:
     """ECA's kernel over ``channels`` channels: ⌊|(log₂ channels + b) / gamma|⌋, one more where that is even."""
     size = int(abs((math.log2(channels) + b) / gamma))

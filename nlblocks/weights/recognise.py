@@ -16,6 +16,7 @@ from nlblocks.specs.catalogue import EXAMPLES
 from nlblocks.weights import dialects
 from nlblocks.weights.dialects.base import Dialect
 from nlblocks.weights.files.pickle_vm import shown
+from nlblocks.weights.sizes import Sizes, Slot, filled
 
 Rows = dict[Param, tuple[str, Shape]]
 _STAND_INS = (
@@ -91,19 +92,18 @@ def recognise(shapes: Mapping[str, Shape], among: Iterable[str] | None = None) -
             ends[".".join(parts[cut:])].append(".".join(parts[:cut]))
             under[".".join(parts[:cut])].add(name)
     found: dict[tuple[str, str, type], Recognised] = {}
+    known: dict[Any, list[dict[Slot, int]]] = {}
     for dialect, spec, rows in _candidates(among, ends):
         for prefix in ends.get(_first(rows), ()):
             names = {param: f"{prefix}.{name}" if prefix else name for param, (name, _) in rows.items()}
-            match = _match(dialect, spec, rows, names, shapes, under[prefix])
-            if match is None:
-                continue
-            key = prefix, dialect.name, type(match[0])
             canonical = {param.name: name for param, name in names.items()}
-            before = found.get(key)
-            if before is None or len(canonical) > len(before.names):
-                found[key] = Recognised(prefix, dialect.name, (match[0],), match[1], canonical)
-            elif canonical == before.names and not any(_covers(spec, match[0]) for spec in before.specs):
-                found[key] = replace(before, specs=(*before.specs, match[0]))
+            for solved, unknown in _matches(dialect, spec, rows, names, shapes, under[prefix], known):
+                key = prefix, dialect.name, type(solved)
+                before = found.get(key)
+                if before is None or len(canonical) > len(before.names):
+                    found[key] = Recognised(prefix, dialect.name, (solved,), unknown, canonical)
+                elif canonical == before.names and not any(_covers(spec, solved) for spec in before.specs):
+                    found[key] = replace(before, specs=(*before.specs, solved))
     order = {prefix: index for index, prefix in enumerate(under)}
     return sorted(found.values(), key=lambda block: (order[block.prefix], block.prefix))
 
@@ -122,52 +122,67 @@ def _lies_in(prefix: str, outer: str) -> bool:
     return prefix != outer and (not outer or prefix.startswith(f"{outer}."))
 
 
-def _match(
+def _matches(
     dialect: Dialect,
     spec: BlockSpec,
     rows: Rows,
     names: Mapping[Param, str],
     shapes: Mapping[str, Shape],
     near: set[str],
-) -> tuple[BlockSpec, tuple[str, ...]] | None:
-    """(the spec with its sizes found, the fields not found), or None where something does not fit."""
+    known: dict[Any, list[dict[Slot, int]]],
+) -> list[tuple[BlockSpec, tuple[str, ...]]]:
+    """Each spec whose sizes fit, with the fields not found; none where something does not fit.
+
+    ``known`` keeps what was found for a candidate of the same shapes.
+    """
     shared = dialect.seconds(spec)
     prefix = names[next(iter(rows))].removesuffix(_first(rows))
     own = set(names.values()) | {prefix + second for second in shared}
     if any(name not in shapes for name in own) or any(not name.endswith(dialect.ignored) for name in near - own):
-        return None
+        return []
     if any(shapes[prefix + second] != shapes[prefix + first] for second, first in shared.items()):
-        return None
+        return []
+    wanted = {param.name: shapes[name] for param, name in names.items()}
+    if any(len(wanted[param.name]) != len(shape) for param, (_, shape) in rows.items()):
+        return []
     stand_ins = _stand_ins(spec)
-    sizes: dict[tuple[str, int], int] = {}
+    sizes: dict[Slot, int] = {}
+    unsure: set[Slot] = set()
     for param, (_, shape) in rows.items():
-        found = shapes[names[param]]
-        if len(found) != len(shape):
-            return None
-        for extent, expected in zip(found, shape, strict=True):
+        for extent, expected in zip(wanted[param.name], shape, strict=True):
             shown_here = [prime for prime in stand_ins if expected % prime == 0]
             if len(shown_here) != 1:
                 continue  # no size, or a product of two, which the shapes at the end must fit
             place, times = stand_ins[shown_here[0]]  # a share of the size, the size itself, or several side by side
             size, rest = divmod(extent * times, expected // shown_here[0])
             if rest or sizes.setdefault(place, size) != size:
-                return None
-    options = _filled(spec, sizes)
-    if any(prime in _IN_ROWS and place not in sizes for prime, (place, _) in stand_ins.items()):
-        return None
+                unsure.add(place)  # how many side by side depends on another size
+    sizes = {place: size for place, size in sizes.items() if place not in unsure}
+    unknown = [place for place in dict(stand_ins.values()) if place not in sizes]
+    key = dialect.name, prefix, tuple((param.name, shape) for param, (_, shape) in rows.items())
+    if key not in known:
+        first = _solved(spec, sizes)
+        known[key] = [] if first is None else Sizes(dialect, wanted).fit(first, unknown)
+    found = []
+    for more in known[key]:
+        rest = tuple(dict.fromkeys(name for name, index in unknown if (name, index) not in more))
+        solved = _solved(spec, sizes | more)
+        fits = solved is not None and Sizes(dialect, wanted).fits(solved)
+        if solved is not None and fits and not any(isinstance(getattr(spec, name), tuple) for name in rest):
+            found.append((solved, rest))
+    return found
+
+
+def _solved(spec: BlockSpec, sizes: Mapping[Slot, int]) -> BlockSpec | None:
+    """The spec with its sizes, and the width that follows from one; None where it does not take them."""
     try:
-        solved = replace(spec, **options)
+        solved = filled(spec, sizes)
         inner = getattr(solved, "inner", None)
-        if inner is not None and getattr(solved, "inter_channels", 0) is None and "in_channels" in options:
+        if inner is not None and getattr(solved, "inter_channels", 0) is None and ("in_channels", 0) in sizes:
             solved = replace(solved, inter_channels=inner)  # type: ignore[call-arg]
-        final = dialect.rows(solved)
     except InputError:
         return None
-    if {param.name: shape for param, (_, shape) in final.items()} != {
-        param.name: shapes[name] for param, name in names.items()
-    }:
-        return None
-    return solved, tuple(name for (name, _), _ in stand_ins.values() if name not in options)
+    return solved
 
 
 def _covers(known: BlockSpec, spec: BlockSpec) -> bool:
@@ -176,9 +191,9 @@ def _covers(known: BlockSpec, spec: BlockSpec) -> bool:
     return all(one == other or other is None for one, other in pairs)
 
 
-def _stand_ins(spec: BlockSpec) -> dict[int, tuple[tuple[str, int], int]]:
+def _stand_ins(spec: BlockSpec) -> dict[int, tuple[Slot, int]]:
     """The primes that stand for sizes, each with its place, a field and an index in it, and how often it is in it."""
-    found: dict[int, tuple[tuple[str, int], int]] = {}
+    found: dict[int, tuple[Slot, int]] = {}
     for item in fields(spec):
         value = getattr(spec, item.name)
         for index, number in enumerate(value if isinstance(value, tuple) else (value,)):
@@ -189,15 +204,6 @@ def _stand_ins(spec: BlockSpec) -> dict[int, tuple[tuple[str, int], int]]:
                     if number % prime == 0
                 }
     return found
-
-
-def _filled(spec: BlockSpec, sizes: Mapping[tuple[str, int], int]) -> dict[str, Any]:
-    """The fields in which sizes were found, with those in their places."""
-    options: dict[str, Any] = {}
-    for (name, index), size in sizes.items():
-        value = options.get(name, getattr(spec, name))
-        options[name] = (*value[:index], size, *value[index + 1 :]) if isinstance(value, tuple) else size
-    return options
 
 
 def _candidates(among: Iterable[str] | None, ends: Container[str]) -> Iterator[tuple[Dialect, BlockSpec, Rows]]:
@@ -301,6 +307,9 @@ def _choices(item: Field[Any], expected: Any, examples: list[BlockSpec], stand_i
         if told == "nothing" or (item.default is MISSING and size):
             return [*size, *default]
         return list(dict.fromkeys([*size, *default, *(value for value in seen if item.default is not None)]))
+    if expected in (tuple[int, int], tuple[int, int] | None):
+        first, second = _IN_ROWS[:2]
+        return [(first, second), (first, first), *([] if expected == tuple[int, int] else [None])]  # any, and squares
     if expected == tuple[int, ...]:
         lengths = range(min(map(len, seen)), max(map(len, seen)) + 1)
         rows = [_IN_ROWS[:length] for length in lengths if length <= len(_IN_ROWS)]

@@ -6,10 +6,12 @@ at zero in the branch that adds, whatever ``init_last_zero`` says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.bottleneck_attention import BottleneckAttention
 from nlblocks.specs.coordinate_attention import Activation, CoordinateAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
 from nlblocks.specs.global_context import GlobalContext
@@ -222,6 +224,53 @@ def _selective_names(spec: SelectiveKernel) -> Table:
     return names
 
 
+def pair(value: int | Sequence[int]) -> tuple[int, int]:
+    """A size of two extents, of which one number stands for both."""
+    return (value, value) if isinstance(value, int) else tuple(value)  # type: ignore[return-value]  # the spec checks it
+
+
+def head_widths(
+    cls: str, dim_out: int, heads: int, dim_head: int | None, qk_ratio: float, stride: int
+) -> tuple[int, int]:
+    """The widths of a head's keys and values in BottleneckAttn, HaloAttn and LambdaLayer."""
+    if dim_out % heads != 0:
+        raise InputError(f"dialect timm: {cls}: dim_out={dim_out!r} must be a multiple of num_heads={heads!r}")
+    if stride not in (1, 2):
+        raise InputError(f"dialect timm: {cls}: stride={stride!r} has no effect there, or is refused; give 1 or 2")
+    return dim_head or make_divisible(dim_out * qk_ratio, 8) // heads, dim_out // heads
+
+
+def _bottleneck(
+    dim: int,
+    dim_out: int | None = None,
+    feat_size: int | Sequence[int] | None = None,
+    stride: int = 1,
+    num_heads: int = 4,
+    dim_head: int | None = None,
+    qk_ratio: float = 1.0,
+    qkv_bias: bool = False,
+    scale_pos_embed: bool = False,
+) -> BlockSpec:
+    if feat_size is None:
+        raise InputError("dialect timm: BottleneckAttn: feat_size is missing; it is the height and width of its maps")
+    keys, values = head_widths("BottleneckAttn", dim_out or dim, num_heads, dim_head, qk_ratio, stride)
+    return BottleneckAttention(
+        in_channels=dim,
+        map_size=pair(feat_size),
+        heads=num_heads,
+        key_channels=keys,
+        value_channels=values,
+        scale_position=scale_pos_embed,
+        bias=qkv_bias,
+        pool=stride,
+    )
+
+
+def _bottleneck_names(spec: BottleneckAttention) -> Table:
+    refuse_unless("timm", spec, projection=("qkv",), position=("relative",))
+    return {"qkv": "qkv", "height": "pos_embed.height_rel", "width": "pos_embed.width_rel"}
+
+
 DIALECT = Dialect(
     name="timm",
     source="timm, layers/",
@@ -232,6 +281,7 @@ DIALECT = Dialect(
         "GlobalContext": _global_context,
         "SplitAttn": _split_attention,
         "SelectiveKernel": _selective,
+        "BottleneckAttn": _bottleneck,
     },
     tables={
         NonLocal: _non_local,
@@ -240,6 +290,7 @@ DIALECT = Dialect(
         GlobalContext: _global_context_names,
         SplitAttention: lambda spec: split_attention_names("timm", spec),
         SelectiveKernel: _selective_names,
+        BottleneckAttention: _bottleneck_names,
     },
     ignored=("num_batches_tracked",),
 )
