@@ -119,6 +119,46 @@ class AttentionResNet(Any):
     def __init__(self, spec: specs.AttentionResNet, *, seed: int | None = None) -> None:
         """AttentionResNet of a spec."""
 
+class BottleneckAttention(Any):
+    """y_n = Σ_m a_nm v_m, a = softmax_m(s · q_n·k_m + p_nm): the attention of BoTNet, on [B, C, H, W]."""
+
+    spec: specs.BottleneckAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        map_size: tuple[int, int],
+        heads: int = 4,
+        key_channels: int | None = None,
+        value_channels: int | None = None,
+        position: Literal["relative", "absolute"] = "relative",
+        scale_position: bool = False,
+        projection: Literal["qkv", "qk_v"] = "qkv",
+        bias: bool = False,
+        pool: int = 1,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = Σ_m a_nm v_m, a = softmax_m(s · q_n·k_m + p_nm): the attention of BoTNet, on [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            map_size: H and W, fixed
+            heads: G, heads
+            key_channels: D, width of a head's queries and keys; None: V
+            value_channels: V, width of a head's values; None: C // G, at least 1
+            position: relative or absolute
+            scale_position: whether the position term is divided by √D as well
+            projection: one convolution (qkv), or one for queries and keys (qk_v)
+            bias: whether the projections have biases
+            pool: average pooling of the result: 1 or 2
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.BottleneckAttention, *, seed: int | None = None) -> None:
+        """BottleneckAttention of a spec."""
+
 class CBAM(Any):
     """z = spatial(channel(x)): a :class:`ChannelGate`, then a :class:`SpatialGate`, over [B, C, H, W]."""
 

@@ -8,6 +8,7 @@ from nlblocks import specs
 from nlblocks_torch.article_digit_net import ArticleDigitNet as _ArticleDigitNet
 from nlblocks_torch.attention_resnet import AttentionResNet as _AttentionResNet
 from nlblocks_torch.backend import backend as backend
+from nlblocks_torch.bottleneck_attention import BottleneckAttention as _BottleneckAttention
 from nlblocks_torch.cbam import CBAM as _CBAM
 from nlblocks_torch.channel_affinity import ChannelAffinity as _ChannelAffinity
 from nlblocks_torch.channel_attention import ChannelAttention as _ChannelAttention
@@ -123,6 +124,52 @@ class AttentionResNet(_AttentionResNet):
     def __call__(self, x: Tensor, *, return_attention: Literal[True]) -> tuple[Tensor, dict[str, Tensor]]: ...
     @overload
     def __call__(self, x: Tensor, *, return_attention: bool) -> Tensor | tuple[Tensor, dict[str, Tensor]]: ...
+
+class BottleneckAttention(_BottleneckAttention):
+    """y_n = Σ_m a_nm v_m, a = softmax_m(s · q_n·k_m + p_nm): the attention of BoTNet, on [B, C, H, W]."""
+
+    spec: specs.BottleneckAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        map_size: tuple[int, int],
+        heads: int = 4,
+        key_channels: int | None = None,
+        value_channels: int | None = None,
+        position: Literal["relative", "absolute"] = "relative",
+        scale_position: bool = False,
+        projection: Literal["qkv", "qk_v"] = "qkv",
+        bias: bool = False,
+        pool: int = 1,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = Σ_m a_nm v_m, a = softmax_m(s · q_n·k_m + p_nm): the attention of BoTNet, on [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            map_size: H and W, fixed
+            heads: G, heads
+            key_channels: D, width of a head's queries and keys; None: V
+            value_channels: V, width of a head's values; None: C // G, at least 1
+            position: relative or absolute
+            scale_position: whether the position term is divided by √D as well
+            projection: one convolution (qkv), or one for queries and keys (qk_v)
+            bias: whether the projections have biases
+            pool: average pooling of the result: 1 or 2
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.BottleneckAttention, *, seed: int | None = None) -> None:
+        """BottleneckAttention of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Any]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Any]: ...
 
 class CBAM(_CBAM):
     """z = spatial(channel(x)): a :class:`ChannelGate`, then a :class:`SpatialGate`, over [B, C, H, W]."""

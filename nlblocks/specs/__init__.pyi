@@ -9,6 +9,7 @@ from nlblocks.specs.base import Spec as Spec
 from nlblocks.specs.base import kinds as kinds
 from nlblocks.specs.base import spec_from_dict as spec_from_dict
 from nlblocks.specs.base import spec_type as spec_type
+from nlblocks.specs.bottleneck_attention import BottleneckAttention as BottleneckAttention
 from nlblocks.specs.cbam import CBAM as CBAM
 from nlblocks.specs.channel_affinity import ChannelAffinity as ChannelAffinity
 from nlblocks.specs.channel_attention import ChannelAttention as ChannelAttention
