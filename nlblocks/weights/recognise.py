@@ -165,11 +165,11 @@ def _matches(
         known[key] = [] if first is None else Sizes(dialect, wanted).fit(first, unknown)
     found = []
     for more in known[key]:
-        rest = tuple(dict.fromkeys(name for name, index in unknown if (name, index) not in more))
+        open_ = tuple(dict.fromkeys(place[0] for place in unknown if place not in more))
         solved = _solved(spec, sizes | more)
         fits = solved is not None and Sizes(dialect, wanted).fits(solved)
-        if solved is not None and fits and not any(isinstance(getattr(spec, name), tuple) for name in rest):
-            found.append((solved, rest))
+        if solved is not None and fits and not any(isinstance(getattr(spec, name), tuple) for name in open_):
+            found.append((solved, open_))
     return found
 
 

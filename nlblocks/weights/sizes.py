@@ -92,8 +92,10 @@ class Sizes:
             return None
 
     def _shapes(self, spec: BlockSpec | None) -> dict[str, Shape] | None:
+        if spec is None:
+            return None
         try:
-            return spec and {param.name: shape for param, (_, shape) in self.dialect.rows(spec).items()}
+            return {param.name: shape for param, (_, shape) in self.dialect.rows(spec).items()}
         except InputError:
             return None
 

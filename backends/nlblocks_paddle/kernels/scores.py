@@ -26,7 +26,9 @@ def relative_affinity(query: Tensor, height: Tensor, width: Tensor) -> Tensor:
     Query [..., I, J, D], height [2K - 1, D], width [2L - 1, D] → [..., I·J, K·L].
     """
     rows = _along(query, height)  # [..., I, J, K]
-    columns = _along(query.swapaxes(-3, -2), width).swapaxes(-3, -2)  # [..., I, J, L]
+    last = query.ndim - 1
+    turned = [*range(last - 2), last - 1, last - 2, last]
+    columns = _along(query.transpose(turned), width).transpose(turned)  # [..., I, J, L]
     scores = rows.unsqueeze(-1) + columns.unsqueeze(-2)  # [..., I, J, K, L]
     return scores.flatten(-2).flatten(-3, -2)
 
@@ -35,7 +37,7 @@ def _along(query: Tensor, table: Tensor) -> Tensor:
     """Query [..., I, J, D], table [2K - 1, D] → q_ij·table[k - i + K - 1] as [..., I, J, K]."""
     queries, keys = query.shape[-3], (table.shape[0] + 1) // 2
     offsets = paddle.arange(keys).unsqueeze(0) - paddle.arange(queries).unsqueeze(1) + (keys - 1)  # [I, K]
-    rows = F.embedding(offsets, table).swapaxes(1, 2)  # [I, D, K]
+    rows = F.embedding(offsets, table).transpose([0, 2, 1])  # [I, D, K]
     while rows.ndim < query.ndim:  # the gradient of a product of tensors of unequal rank fails from five axes on
         rows = rows.unsqueeze(0)
     return affinity(query, rows)
