@@ -22,6 +22,7 @@ from nlblocks.specs.efficient_multi_scale_attention import EfficientMultiScaleAt
 from nlblocks.specs.expectation_maximisation_attention import ExpectationMaximisationAttention
 from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.global_context import GlobalContext
+from nlblocks.specs.interlaced_sparse_attention import InterlacedSparseAttention
 from nlblocks.specs.large_kernel_attention import LargeKernelAttention
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
@@ -125,6 +126,18 @@ EXAMPLES: tuple[BlockSpec, ...] = (
         in_channels=5, num_classes=2, temperatures=(), maximum=True, normalise=False, single=True
     ),
     ClassSpecificResidualAttention(in_channels=4, num_classes=1, temperatures=(0.5,), weight=0.3),
+    InterlacedSparseAttention(in_channels=4, partitions=((2, 3),)),
+    InterlacedSparseAttention(
+        in_channels=5,
+        key_channels=2,
+        value_channels=3,
+        out_channels=4,
+        form="module",
+        partitions=((2, 4),),
+        norm=BIASED,
+    ),
+    InterlacedSparseAttention(in_channels=4, key_channels=3, form="module", partitions=((3, 2), (2, 3))),
+    InterlacedSparseAttention(in_channels=6, key_channels=4, form="attention", value_bias=True),
     ArticleDigitNet(image_size=9, width=6, hidden=20, mode="dot_product"),
     ArticleDigitNet(image_size=8, width=5, hidden=12, mode="none"),
     ArticleDigitNet(image_size=12, width=8, hidden=16, norm=None, in_channels=2, num_classes=3),

@@ -62,6 +62,17 @@ def check_sizes(spec: Any, name: str, count: int, *, optional: bool = False) -> 
     object.__setattr__(spec, name, tuple(int(n) for n in value))
 
 
+def check_partitions(spec: Any, name: str) -> None:
+    """The field is a tuple of pairs of ints of at least 1, one or more; lists become tuples."""
+    pairs = getattr(spec, name)
+    rows = pairs if isinstance(pairs, list | tuple) else ()
+    pairs = [tuple(pair) if isinstance(pair, list | tuple) else () for pair in rows]
+    whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for pair in pairs for n in pair)
+    if not pairs or not whole or any(len(pair) != 2 or min(pair) < 1 or max(pair) > LARGEST for pair in pairs):
+        raise refuse(spec, name, "must be one or more pairs of ints of at least 1, such as ((8, 8),)")
+    object.__setattr__(spec, name, tuple(tuple(int(n) for n in pair) for pair in pairs))
+
+
 def check_number(spec: Any, name: str, *, low: float, high: float = math.inf, exclusive: str = "") -> None:
     """The field is a finite number in [low, high]; ``exclusive`` holds "low", "high" or both for open ends."""
     value = getattr(spec, name)
