@@ -17,11 +17,12 @@ from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.disentangled_non_local import DisentangledNonLocal
 from nlblocks.specs.expectation_maximisation_attention import ExpectationMaximisationAttention
-from nlblocks.specs.layers import reduce_channels
+from nlblocks.specs.interlaced_sparse_attention import InterlacedSparseAttention
+from nlblocks.specs.layers import BatchNorm, reduce_channels
 from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
 from nlblocks.specs.position_attention import PositionAttention
 from nlblocks.weights.dialects import emanet
-from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
+from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
 from nlblocks.weights.dialects.mmcv import norm_of
 
 
@@ -149,10 +150,42 @@ def scales(spec: DisentangledNonLocal) -> tuple[str, ...]:
     return ("none", "sqrt_inner") if spec.mode == "embedded_gaussian" else ("none",)
 
 
+def _self_attention(in_channels: int, channels: int, conv_cfg: Any, norm_cfg: Any, act_cfg: Any) -> BlockSpec:
+    """The SelfAttentionBlock of isa_head.py, which its head calls twice."""
+    norm, act = norm_of(norm_cfg, "mmseg"), (act_cfg or {}).get("type")
+    if conv_cfg is not None or norm is None or act != "ReLU":
+        raise InputError(
+            "dialect mmseg: ISASelfAttentionBlock is covered with conv_cfg=None, a norm_cfg and an act_cfg of type "
+            f"ReLU; received conv_cfg={conv_cfg!r}, norm_cfg={norm_cfg!r}, act_cfg={act_cfg!r}"
+        )
+    return self_attention(in_channels, channels, norm)
+
+
+def self_attention(in_channels: int, channels: int, norm: BatchNorm) -> BlockSpec:
+    """The spec of a SelfAttentionBlock of isa_head.py, which PaddleSeg has as well."""
+    return InterlacedSparseAttention(
+        in_channels=in_channels, key_channels=channels, form="attention", value_bias=True, norm=norm
+    )
+
+
+def self_attention_names(dialect: str, spec: InterlacedSparseAttention, conv: str, norm: str) -> Table:
+    """Its tensors, where a layer's convolution and BatchNorm are called ``conv`` and ``norm``."""
+    c = spec.in_channels
+    refuse_unless(
+        dialect, spec, form=("attention",), value_bias=(True,), value_channels=(None, c), out_channels=(None, c)
+    )
+    layers = {f"{part}.{index}": f"{part}_project.{index}" for part in ("query", "key") for index in range(2)}
+    names: dict[str, Foreign] = {"attention.value": "value_project"}
+    for ours, theirs in (layers | {"output": "output_project"}).items():
+        names |= {f"attention.{ours}.conv": f"{theirs}.{conv}", f"attention.{ours}.norm": f"{theirs}.{norm}"}
+    return names
+
+
 DIALECT = Dialect(
     name="mmseg",
-    source="mmsegmentation, decode_heads/da_head.py, dnl_head.py, ema_head.py and backbones/mscan.py",
+    source="mmsegmentation, decode_heads/da_head.py, dnl_head.py, ema_head.py, isa_head.py and backbones/mscan.py",
     classes={
+        "ISASelfAttentionBlock": _self_attention,
         "PAM": _pam,
         "CAM": _cam,
         "MSCAAttention": _msca,
@@ -161,6 +194,7 @@ DIALECT = Dialect(
         "EMAModule": _em,
     },
     tables={
+        InterlacedSparseAttention: lambda spec: self_attention_names("mmseg", spec, "conv", "bn"),
         PositionAttention: _position,
         ExpectationMaximisationAttention: lambda spec: emanet.bare_names("mmseg", spec, "bases"),
         ChannelAttention: _channel,

@@ -16,6 +16,7 @@ from nlblocks.specs.disentangled_non_local import DisentangledNonLocal, PairMode
 from nlblocks.specs.expectation_maximisation_attention import ExpectationMaximisationAttention
 from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.global_context import GlobalContext
+from nlblocks.specs.interlaced_sparse_attention import InterlacedSparseAttention
 from nlblocks.specs.layers import reduce_channels
 from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
 from nlblocks.specs.non_local import Mode, NonLocal
@@ -25,6 +26,8 @@ from nlblocks.weights.dialects import emanet
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
 from nlblocks.weights.dialects.mmcv import context_names
 from nlblocks.weights.dialects.mmseg import scales
+from nlblocks.weights.dialects.mmseg import self_attention as isa_attention
+from nlblocks.weights.dialects.mmseg import self_attention_names as isa_names
 from nlblocks.weights.dialects.paddle_blog import NORM
 from nlblocks.weights.dialects.psa import parallel, parallel_names
 from nlblocks.weights.dialects.sagan import self_attention, self_attention_names
@@ -200,10 +203,16 @@ def _disentangled_names(spec: DisentangledNonLocal) -> Table:
     return {**own, "mask": "conv_mask", "w_z": "conv_out._conv", "norm": "conv_out._batch_norm"}
 
 
+def _isa_attention(in_channels: int, channels: int) -> BlockSpec:
+    """The SelfAttentionBlock of isanet.py."""
+    return isa_attention(in_channels, channels, NORM)
+
+
 DIALECT = Dialect(
     name="paddleseg",
     source="PaddleSeg, models/layers, models/gcnet.py, models/dnlnet.py and models/backbones/mscan.py",
     classes={
+        "SelfAttentionBlock": _isa_attention,
         "NonLocal2D": _block,
         "DisentangledNonLocal2D": _disentangled,
         "PAM": _pam,
@@ -217,6 +226,7 @@ DIALECT = Dialect(
         "ExternalAttention": _external,
     },
     tables={
+        InterlacedSparseAttention: lambda spec: isa_names("paddleseg", spec, "_conv", "_batch_norm"),
         NonLocal: _non_local,
         DisentangledNonLocal: _disentangled_names,
         PositionAttention: lambda spec: self_attention_names("paddleseg", "PAM", spec),
