@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from nlblocks.errors import InputError, one_of
 from nlblocks.specs.base import BlockSpec
@@ -19,6 +20,11 @@ def check_norm(cls: str, bn_type: str | None) -> None:
         raise InputError(f"dialect openseg: {cls}: bn_type={bn_type!r} {one_of(bn_type, NORMS)}")
 
 
+def _pairs(factors: Sequence[Sequence[int]]) -> tuple[tuple[int, int], ...]:
+    """The factors as tuples: whether they are pairs, the spec says."""
+    return cast(tuple[tuple[int, int], ...], tuple(tuple(pair) for pair in factors))
+
+
 def _isa_block(
     in_channels: int,
     key_channels: int,
@@ -30,7 +36,7 @@ def _isa_block(
     check_norm("ISA_Block", bn_type)
     return InterlacedSparseAttention(
         in_channels=in_channels, key_channels=key_channels, value_channels=value_channels, out_channels=out_channels,
-        partitions=(tuple(down_factor),),
+        partitions=_pairs([down_factor]),
     )  # fmt: skip
 
 
@@ -46,7 +52,7 @@ def _isa_module(
     check_norm("ISA_Module", bn_type)
     return InterlacedSparseAttention(
         in_channels=in_channels, key_channels=key_channels, value_channels=value_channels, out_channels=out_channels,
-        form="module", partitions=tuple(tuple(pair) for pair in down_factors), dropout=dropout,
+        form="module", partitions=_pairs(down_factors), dropout=dropout,
     )  # fmt: skip
 
 
