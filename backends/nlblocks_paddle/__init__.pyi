@@ -31,6 +31,7 @@ from nlblocks_paddle.expectation_maximisation_attention import (
 )
 from nlblocks_paddle.external_attention import ExternalAttention as _ExternalAttention
 from nlblocks_paddle.global_context import GlobalContext as _GlobalContext
+from nlblocks_paddle.interlaced_sparse_attention import InterlacedSparseAttention as _InterlacedSparseAttention
 from nlblocks_paddle.large_kernel_attention import LargeKernelAttention as _LargeKernelAttention
 from nlblocks_paddle.multi_scale_convolutional_attention import (
     MultiScaleConvolutionalAttention as _MultiScaleConvolutionalAttention,
@@ -801,6 +802,50 @@ class GlobalContext(_GlobalContext):
     @overload
     def __init__(self, spec: specs.GlobalContext, *, seed: int | None = None) -> None:
         """GlobalContext of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Any]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Any]: ...
+
+class InterlacedSparseAttention(_InterlacedSparseAttention):
+    """y = short(long(x)): attention within [B, C, H, W] cut into patches, N·(Q + P) affinities instead of N²."""
+
+    spec: specs.InterlacedSparseAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        key_channels: int | None = None,
+        value_channels: int | None = None,
+        out_channels: int | None = None,
+        form: Literal["block", "module", "attention"] = "block",
+        partitions: tuple[tuple[int, int], ...] = ...,
+        value_bias: bool = False,
+        dropout: float = 0.0,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y = short(long(x)): attention within [B, C, H, W] cut into patches, N·(Q + P) affinities instead of N².
+
+        Args:
+            in_channels: C, channels of x
+            key_channels: D, width of queries and keys; None: half of C
+            value_channels: E, width of the values; None: O
+            out_channels: O, channels of the output; None: C
+            form: what is built: block, module or attention
+            partitions: height and width of the patches of each long and short
+            value_bias: whether the values have a bias
+            dropout: module: share of channels that training drops at the end
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.InterlacedSparseAttention, *, seed: int | None = None) -> None:
+        """InterlacedSparseAttention of a spec."""
     @overload
     def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
     @overload
