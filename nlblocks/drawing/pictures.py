@@ -125,8 +125,10 @@ class Pictures:
 
     def _tensors(self) -> list[int]:
         """The attention maps, and the relations that become none, in the order in which they are made."""
-        ends = [(found[0].output, found[-1]) for found in self._ways]
-        apart = {relation for relation, end in ends if end.kind != "softmax" and end.output not in self._layouts}
+        becomes = {
+            way[0].output: any(s.kind == "softmax" or s.output in self._layouts for s in way) for way in self._ways
+        }
+        apart = {relation for relation, weights in becomes.items() if not weights}
         return [step.output for step in self.seen.steps if step.output in self._layouts or step.output in apart]
 
     def shown(self) -> Iterator[Shown]:

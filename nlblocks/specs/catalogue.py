@@ -37,6 +37,7 @@ from nlblocks.specs.spatial_gate import SpatialGate
 from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance
 from nlblocks.specs.split_attention import SplitAttention
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation
+from nlblocks.specs.triplet_attention import TripletAttention
 
 BIASED = BatchNorm(eps=1e-3, momentum=0.2, variance="biased")
 BLOG_BLOCKS = (
@@ -186,4 +187,6 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     ExpectationMaximisationAttention(
         in_channels=6, num_bases=5, steps=2, guard="added", update="trainer", wrap="residual", norm=BIASED
     ),
+    TripletAttention(),
+    TripletAttention(kernel_size=3, spatial=False, norm=BIASED),
 )

@@ -10,8 +10,10 @@ from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.polarized_self_attention import Mode, PolarizedSelfAttention
 from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.shuffle_attention import ShuffleAttention
+from nlblocks.specs.triplet_attention import TripletAttention
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
 from nlblocks.weights.dialects.sanet import shuffle_names
+from nlblocks.weights.dialects.triplet import triplet, triplet_names
 
 
 def _polarized(mode: Mode, channel: int) -> BlockSpec:
@@ -98,6 +100,7 @@ DIALECT = Dialect(
         "SequentialPolarizedSelfAttention": _sequential_polarized,
         "ExternalAttention": _external,
         "ShuffleAttention": _shuffle,
+        "TripletAttention": triplet,
         "SKAttention": _selective,
         "ResidualAttention": _residual,
     },
@@ -105,6 +108,7 @@ DIALECT = Dialect(
         PolarizedSelfAttention: _polarized_names,
         ExternalAttention: _external_names,
         ShuffleAttention: shuffle_names,
+        TripletAttention: lambda spec: triplet_names("xmu", spec),
         SelectiveKernel: _selective_names,
         ClassSpecificResidualAttention: _residual_names,
     },
