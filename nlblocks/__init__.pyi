@@ -1172,3 +1172,29 @@ class SqueezeExcitation(Any):
     @overload
     def __init__(self, spec: specs.SqueezeExcitation, *, seed: int | None = None) -> None:
         """SqueezeExcitation of a spec."""
+
+class TripletAttention(Any):
+    """y_chw = x_chw · a_chw, a the mean of three gates over [B, C, H, W], each over two of its axes."""
+
+    spec: specs.TripletAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        kernel_size: int = 7,
+        spatial: bool = True,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_chw = x_chw · a_chw, a the mean of three gates over [B, C, H, W], each over two of its axes.
+
+        Args:
+            kernel_size: the kernel of every gate, odd
+            spatial: whether there is the gate over height and width
+            norm: the BatchNorm of each gate
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.TripletAttention, *, seed: int | None = None) -> None:
+        """TripletAttention of a spec."""

@@ -45,6 +45,7 @@ from nlblocks_reference.spatial_gate import SpatialGate as _SpatialGate
 from nlblocks_reference.spatial_group_enhance import SpatialGroupEnhance as _SpatialGroupEnhance
 from nlblocks_reference.split_attention import SplitAttention as _SplitAttention
 from nlblocks_reference.squeeze_excitation import SqueezeExcitation as _SqueezeExcitation
+from nlblocks_reference.triplet_attention import TripletAttention as _TripletAttention
 
 class ArticleDigitNet(_ArticleDigitNet):
     """Two convolutions with one NonLocal between them, and one pooling: wider and shallower than :class:`DigitNet`."""
@@ -1167,3 +1168,29 @@ class SqueezeExcitation(_SqueezeExcitation):
     @overload
     def __init__(self, spec: specs.SqueezeExcitation, *, seed: int | None = None) -> None:
         """SqueezeExcitation of a spec."""
+
+class TripletAttention(_TripletAttention):
+    """y_chw = x_chw · a_chw, a the mean of three gates over [B, C, H, W], each over two of its axes."""
+
+    spec: specs.TripletAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        kernel_size: int = 7,
+        spatial: bool = True,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_chw = x_chw · a_chw, a the mean of three gates over [B, C, H, W], each over two of its axes.
+
+        Args:
+            kernel_size: the kernel of every gate, odd
+            spatial: whether there is the gate over height and width
+            norm: the BatchNorm of each gate
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.TripletAttention, *, seed: int | None = None) -> None:
+        """TripletAttention of a spec."""

@@ -45,6 +45,7 @@ from nlblocks_torch.spatial_gate import SpatialGate as _SpatialGate
 from nlblocks_torch.spatial_group_enhance import SpatialGroupEnhance as _SpatialGroupEnhance
 from nlblocks_torch.split_attention import SplitAttention as _SplitAttention
 from nlblocks_torch.squeeze_excitation import SqueezeExcitation as _SqueezeExcitation
+from nlblocks_torch.triplet_attention import TripletAttention as _TripletAttention
 
 class ArticleDigitNet(_ArticleDigitNet):
     """Two convolutions with one NonLocal between them, and one pooling: wider and shallower than :class:`DigitNet`."""
@@ -1354,6 +1355,38 @@ class SqueezeExcitation(_SqueezeExcitation):
     @overload
     def __init__(self, spec: specs.SqueezeExcitation, *, seed: int | None = None) -> None:
         """SqueezeExcitation of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class TripletAttention(_TripletAttention):
+    """y_chw = x_chw · a_chw, a the mean of three gates over [B, C, H, W], each over two of its axes."""
+
+    spec: specs.TripletAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        kernel_size: int = 7,
+        spatial: bool = True,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_chw = x_chw · a_chw, a the mean of three gates over [B, C, H, W], each over two of its axes.
+
+        Args:
+            kernel_size: the kernel of every gate, odd
+            spatial: whether there is the gate over height and width
+            norm: the BatchNorm of each gate
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.TripletAttention, *, seed: int | None = None) -> None:
+        """TripletAttention of a spec."""
     @overload
     def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
     @overload

@@ -48,3 +48,4 @@ from nlblocks.specs.spatial_gate import SpatialGate as SpatialGate
 from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance as SpatialGroupEnhance
 from nlblocks.specs.split_attention import SplitAttention as SplitAttention
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation as SqueezeExcitation
+from nlblocks.specs.triplet_attention import TripletAttention as TripletAttention
