@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from nlblocks.errors import BackendError, InputError, NoBlockError, known, no_attribute, one_of, said
 from nlblocks.specs.base import BlockSpec, Shape, block_types
+from nlblocks.specs.inputs import Each
 
 Array = NDArray[Any]
 State = dict[str, Array]
@@ -35,12 +36,13 @@ class Run:
     ``attention`` is the map of a block that has one, a dict of maps for a network, None where not asked for.
     ``grad_input`` and ``grad_params`` belong to the loss Σ output · grad_output; they are None and empty where no
     ``grad_output`` was given, and always in a forward-only backend. ``state_after`` is the whole state after the
-    call: in train mode the running statistics have moved.
+    call: in train mode the running statistics have moved. Of a block that takes several inputs ``grad_input`` is a
+    tuple.
     """
 
     output: Array
     attention: Array | dict[str, Array] | None = None
-    grad_input: Array | None = None
+    grad_input: Each | None = None
     grad_params: State = field(default_factory=dict)
     state_after: State = field(default_factory=dict)
 
@@ -73,26 +75,29 @@ class Backend(Protocol):
     def to_numpy(self, tensor: Any) -> Array:
         """A tensor as an array that may share its memory; a dtype that NumPy lacks (bfloat16) becomes float32."""
 
-    def run(self, module: Any, x: Array, *, training: bool, grad_output: Array | None, return_attention: bool) -> Run:
-        """Run the module forward and, with ``grad_output``, backward, and leave it as it was."""
+    def run(self, module: Any, x: Each, *, training: bool, grad_output: Array | None, return_attention: bool) -> Run:
+        """Run the module forward and, with ``grad_output``, backward, and leave it as it was.
+
+        x is an array, or a tuple of them for a block that takes several inputs.
+        """
 
 
 @runtime_checkable
 class Differentiator(Backend, Protocol):
     """A backend that differentiates its own formula along a direction, independently of any backward pass."""
 
-    def derivative(self, module: Any, x: Array, direction: Mapping[str, Array], *, training: bool) -> Array:
-        """The derivative of the output along ``direction``: canonical names, and "" for the input."""
+    def derivative(self, module: Any, x: Each, direction: Mapping[str, Each], *, training: bool) -> Array:
+        """The derivative of the output along ``direction``: canonical names, and "" for the input, or all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """The shapes that one call of a module mapped: its first argument and its result, None where that is no tensor.
+    """The shapes that one call of a module mapped: its positional arguments and its result, None for what is no tensor.
 
     ``attention`` is that of :class:`Run`.
     """
 
-    input: Shape | None
+    inputs: tuple[Shape | None, ...]
     output: Shape | None
     attention: Array | dict[str, Array] | None = None
 
@@ -129,8 +134,13 @@ class Host(Backend, Protocol):
     def layers(self, model: Any) -> dict[str, str]:
         """The layers of the framework's own whose kind their tensors may not tell, by path: "linear", "embedding"."""
 
-    def plug(self, model: Any, path: str, module: Any, *, name: str, where: Where) -> Callable[[], object]:
-        """Put a module, in its site's mode, at a path; under ``name`` unless it replaces. Returns what undoes it."""
+    def plug(
+        self, model: Any, path: str, module: Any, *, name: str, where: Where, sources: Sequence[str | None] = (None,)
+    ) -> Callable[[], object]:
+        """Put a module, in its site's mode, at a path; under ``name`` unless it replaces. Returns what undoes it.
+
+        ``sources`` say for each of its inputs the path of the module whose output it is, None for the site's own.
+        """
 
 
 @dataclass(frozen=True, slots=True)

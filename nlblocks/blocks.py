@@ -6,6 +6,7 @@ from typing import Any
 
 from nlblocks.backend import DTYPES, Backend, DType, Run, as_array, backend_of, current, get
 from nlblocks.errors import InputError, no_spec, one_of, said
+from nlblocks.specs import inputs
 from nlblocks.specs.base import BlockSpec
 
 
@@ -27,17 +28,19 @@ def run(module: Any, x: Any, training: bool = False, grad_output: Any = None, re
 
     One call at a time for one module: threads that share it would see each other's changes.
 
-    x is an array of the spec's input shape, cast to the module's dtype. ``grad_output``, of the output's shape, asks
-    for the gradients of Σ output · grad_output (torch and Paddle; the reference is forward-only).
+    x is an array of the spec's input shape, cast to the module's dtype; of a block that takes several inputs a tuple of
+    arrays, and ``grad_input`` is a tuple then. ``grad_output``, of the output's shape, asks for the gradients of
+    Σ output · grad_output (torch and Paddle; the reference is forward-only).
     Raises InputError for shapes that do not fit, and for ``return_attention`` on a block without a map.
     """
     backend = backend_of(module)
     spec: BlockSpec = module.spec
     if isinstance(x, tuple) and all(isinstance(extent, int) for extent in x):
         raise InputError(f"run: x={x} is a shape; give an array of it, such as numpy.ones({x})")
-    x = as_array(x)
-    expected = spec.output_shape(x.shape)
-    if return_attention and not spec.attention_shapes(x.shape):
+    x = inputs.joined(map(as_array, inputs.split(spec, x)))
+    shape = inputs.shape_of(x)
+    expected = spec.output_shape(shape)
+    if return_attention and not spec.attention_shapes(shape):
         raise InputError(f"{type(spec).__name__} has no attention map; call it without return_attention")
     if grad_output is not None:
         grad_output = as_array(grad_output)

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 from nlblocks.backend import rows
 from nlblocks.specs.base import BlockSpec, Param, Shape, Spec, describe, kinds, spec_type
 from nlblocks.specs.catalogue import EXAMPLES
+from nlblocks.specs.inputs import Each, joined, shape_text, split
 from nlblocks.weights import dialects
 
 
@@ -35,7 +36,7 @@ class Entry:
     cites: str
     fields: tuple[Field, ...]
     example: BlockSpec
-    input_shape: Shape
+    input_shape: Each
     output_shape: Shape
     attention_shapes: dict[str, Shape]
     params: tuple[Param, ...]
@@ -49,12 +50,12 @@ class Entry:
         return sum(_size(param.shape) for param in self.params if param.trainable)
 
 
-def entry(kind: str, spec: BlockSpec | None = None, shape: Shape | None = None) -> Entry:
+def entry(kind: str, spec: BlockSpec | None = None, shape: Each | None = None) -> Entry:
     """All that is known of a kind; ``spec`` and ``shape`` default to its first example."""
     cls = spec_type(kind)
     kind = cls.kind
     spec = spec or next(example for example in EXAMPLES if example.kind == kind)
-    shape = shape or spec.example_shape()
+    shape = joined(split(spec, shape or spec.example_shape()))
     text = _plain(inspect.getdoc(cls) or "")
     return Entry(
         kind=kind,
@@ -113,7 +114,10 @@ def markdown() -> str:
         lines += ["```text", e.text, "```", ""]
         lines += ["| field | default | meaning |", "|---|---|---|"]
         lines += [_row(f"`{f.name}`", f"`{f.default}`", f.meaning) for f in e.fields]
-        lines += ["", f"Example: `{describe(e.example)}`, input {list(e.input_shape)}, output {list(e.output_shape)}"]
+        lines += [
+            "",
+            f"Example: `{describe(e.example)}`, input {shape_text(e.input_shape)}, output {list(e.output_shape)}",
+        ]
         maps = "; ".join(f"`{name}` {list(shape)}" for name, shape in e.attention_shapes.items())
         lines[-1] += f", maps {maps}." if maps else "."
         lines += [f"{e.weights:,} weights, {e.macs:,} multiply-accumulates.", ""]

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
+from threading import get_ident
 from typing import Any, ClassVar
 
 import numpy as np
@@ -131,7 +132,9 @@ class ModuleHost(ABC):
         block.reset_parameters(seed)
         return block
 
-    def plug(self, model: Any, path: str, module: Any, *, name: str, where: Where) -> Undo:
+    def plug(
+        self, model: Any, path: str, module: Any, *, name: str, where: Where, sources: Sequence[str | None] = (None,)
+    ) -> Undo:
         modules = self.modules(model)
         site = modules[path]
         module.train() if site.training else module.eval()
@@ -141,7 +144,8 @@ class ModuleHost(ABC):
             siblings[last] = module
             return lambda: siblings.update({last: site})
         children = self.children(site)
-        if type(site).forward is self.sequential.forward:  # it calls its children in order: the block is one of them
+        one = len(sources) == 1
+        if one and type(site).forward is self.sequential.forward:  # it calls its children in order, the block too
             children[name] = module
             if where == "before":
                 for child in [child for child in children if child != name]:
@@ -150,13 +154,20 @@ class ModuleHost(ABC):
         if isinstance(site, self.containers):
             raise InputError(
                 f"insert: {path!r} is a {type(site).__name__}, a container that runs its children itself; "
-                "insert at one of them"
+                f"insert at one of them{'' if one or not children else f', such as {path}.{[*children][-1]}'}"
             )
         children[name] = module
-        unhook = self.hook_before(site, Before(name)) if where == "before" else self.hook_after(site, After(name))
+        kept = [None if source is None else Kept(source) for source in sources]
+        hook = (
+            self.hook_before(site, Before(name, kept))
+            if where == "before"
+            else self.hook_after(site, After(name, kept))
+        )
+        unhook = [hook, *(self.hook_after(modules[each.path], each) for each in kept if each is not None)]
 
         def undo() -> None:
-            unhook()
+            for take_out in unhook:
+                take_out()
             del children[name]
 
         return undo
@@ -164,9 +175,9 @@ class ModuleHost(ABC):
     def _record(self, log: list[Call], attention: bool, module: Any, args: tuple[Any, ...], output: Any) -> None:
         maps = None
         if attention:  # once more: asking for the map must not change what the model goes on with
-            _, maps = module.forward(args[0], return_attention=True)
+            _, maps = module.forward(*args[: len(module.spec.inputs)], return_attention=True)
             maps = map_each(lambda value: np.array(self.to_numpy(value)), maps)
-        log.append(Call(input=self._shape(args[0]) if args else None, output=self._shape(output), attention=maps))
+        log.append(Call(inputs=tuple(map(self._shape, args)), output=self._shape(output), attention=maps))
 
     def _shape(self, value: Any) -> Shape | None:
         return tuple(value.shape) if isinstance(value, self.tensor_type) else None
@@ -177,29 +188,56 @@ class ModuleHost(ABC):
         return next((tensor for tensor in tensors if tensor.is_floating_point()), self.empty())
 
 
+class Kept:
+    """The hook of a module whose output a block elsewhere takes as well: it keeps that, of each thread, until then."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._outputs: dict[int, Any] = {}
+
+    def __call__(self, site: Any, args: tuple[Any, ...], output: Any) -> None:
+        self._outputs[get_ident()] = output
+
+    def take(self, name: str) -> Any:
+        """What the module has given since this was last asked."""
+        found = self._outputs.pop(get_ident(), None)
+        if not _like_a_tensor(found):
+            gives = "has not run" if found is None else f"returns {_describe(found)}"
+            raise InputError(f"{name} needs a tensor of {self.path} before each of its calls, which {gives}")
+        return found
+
+
+Sources = Sequence[Kept | None]
+
+
+def _taken(name: str, sources: Sources, own: Any) -> list[Any]:
+    """What a child gets for each of its inputs: None stands for what is its site's own."""
+    return [own if source is None else source.take(name) for source in sources]
+
+
 class After:
     """The hook of a child that gets the module's output. It knows the child by name: copies call their own."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, sources: Sources = (None,)) -> None:
+        self.name, self.sources = name, sources
 
     def __call__(self, site: Any, args: tuple[Any, ...], output: Any) -> Any:
         if not _like_a_tensor(output):
             raise InputError(f"{type(site).__name__} returns {_describe(output)}; {self.name} after it needs a tensor")
-        return getattr(site, self.name)(output)
+        return getattr(site, self.name)(*_taken(self.name, self.sources, output))
 
 
 class Before:
     """The hook of a child that gets the module's first argument."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, sources: Sources = (None,)) -> None:
+        self.name, self.sources = name, sources
 
     def __call__(self, site: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
         if not args or not _like_a_tensor(args[0]):
             found = _describe(args[0]) if args else "no positional argument"
             raise InputError(f"{type(site).__name__} gets {found} first; {self.name} before it needs a tensor there")
-        return (getattr(site, self.name)(args[0]), *args[1:])
+        return (getattr(site, self.name)(*_taken(self.name, self.sources, args[0])), *args[1:])
 
 
 def _like_a_tensor(value: Any) -> bool:

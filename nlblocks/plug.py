@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from numbers import Integral
 from typing import Any, get_args
@@ -14,10 +14,13 @@ from nlblocks.backend import Call, Host, Where, as_array, host_of
 from nlblocks.errors import InputError, known, meant, no_spec, one_of, said
 from nlblocks.init import generator
 from nlblocks.specs.base import BlockSpec, Shape
+from nlblocks.specs.inputs import joined
 
 WHERE: tuple[Where, ...] = get_args(Where)
 Match = str | re.Pattern[str] | Callable[[str, Any], bool]
 Adapter = Callable[[Any], Any]
+ONE = BlockSpec()
+"""Any block of one input."""
 
 
 def insert(
@@ -26,6 +29,7 @@ def insert(
     spec: BlockSpec,
     where: Where = "after",
     *,
+    inputs: Mapping[str, str] | None = None,
     example: Any = None,
     adapter: Adapter | None = None,
     seed: int = 0,
@@ -42,12 +46,17 @@ def insert(
     name. An inserted block lies outside those inserted earlier at the same module. A replacing block takes the path.
     An optimiser that was built before does not know the block's parameters.
 
+    A block that takes several inputs gets all but one from other modules: ``inputs`` says by name which module gives
+    it, e.g. {"low": "layer3"}. These must have run before, in the same call of the model. Where it replaces a module it
+    gets the arguments that the module got, and ``inputs`` is not given.
+
     ``example`` is an input of the model, or its shape, for a dry run in eval mode before and after: it finds a block
     that does not fit. ``adapter`` gets the native block and returns the module to plug in instead, e.g. one that turns
     tokens into a map and back.
 
     Raises InputError, and leaves the model as it was, for an unknown path (it names the nearest), a path inside an
-    nlblocks block, a container that cannot hold a block, and, with ``example``, a block that does not fit.
+    nlblocks block, a container that cannot hold a block, inputs that do not say where all come from, and, with
+    ``example``, a block that does not fit.
     """
     host, modules = _open(model, "insert")
     if not isinstance(path, str):
@@ -56,9 +65,14 @@ def insert(
         raise InputError(f"insert: {_name(model)} has no module {path!r}; {_nearest(path, list(modules))}")
     if not isinstance(spec, BlockSpec):
         raise no_spec("insert", spec)
-    source = None if example is None else _source(example)
-    calls = None if example is None else _observe(host, model, [modules[path]], source)
-    return _plug(host, model, modules, [_Plan(path, spec, seed)], where, source, calls, adapter)[0]
+    others = _others(model, modules, spec, where, inputs)
+    plan = _Plan(path, spec, seed, others)
+    source, calls = None, None
+    if example is not None:
+        source = _source(example)
+        own, *more = _observe(host, model, [modules[name] for name in (path, *others.values())], source)
+        calls = [_expected(plan, where, own, dict(zip(others, more, strict=True)))]
+    return _plug(host, model, modules, [plan], where, source, calls, adapter)[0]
 
 
 def insert_all(
@@ -100,15 +114,23 @@ def insert_all(
         _Plan(path, _spec_for(spec, path, where, seen), seed + index)
         for index, (path, seen) in enumerate(zip(paths, calls, strict=True))
     ]
-    _plug(host, model, modules, plans, where, source, calls, None)
+    wanted = [_expected(plan, where, seen, {}) for plan, seen in zip(plans, calls, strict=True)]
+    _plug(host, model, modules, plans, where, source, wanted, None)
     return paths
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
+    """A block for a path; ``others`` are the paths of the modules that give it more inputs, by the inputs' names."""
+
     path: str
     spec: BlockSpec
     seed: int
+    others: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> list[str | None]:
+        return [self.others.get(name) for name in self.spec.inputs]
 
 
 def _plug(
@@ -121,7 +143,10 @@ def _plug(
     calls: Sequence[list[Call]] | None,
     adapter: Adapter | None,
 ) -> list[Any]:
-    """Check everything, then plug the blocks in, then run the model again; on any error take them out."""
+    """Check everything, then plug the blocks in, then run the model again; on any error take them out.
+
+    ``calls`` are what each block must map.
+    """
     if where not in WHERE:
         raise InputError(f"insert: where={where!r} {one_of(where, WHERE)}")
     blocks, plugged = [], []
@@ -132,8 +157,8 @@ def _plug(
                 f"insert: {plan.path!r} is in an nlblocks {_name(modules[owner])} (at {owner!r}), which a spec fixes; "
                 "name a module outside it"
             )
-        if calls is not None:
-            _check_calls(plan.path, where, calls[index], plan.spec if adapter is None else None)
+        if calls is not None and adapter is None:
+            _check_calls(plan.path, calls[index], plan.spec)
         block = host.build_at(plan.spec, seed=plan.seed, model=model, site=modules[plan.path])
         blocks.append(block)
         plugged.append(block if adapter is None else adapter(block))
@@ -141,9 +166,9 @@ def _plug(
     try:
         for plan, module in zip(plans, plugged, strict=True):
             name = _free_name(modules[plan.path], plan.spec.kind)
-            undos.append(host.plug(model, plan.path, module, name=name, where=where))
+            undos.append(host.plug(model, plan.path, module, name=name, where=where, sources=plan.sources))
         if calls is not None:
-            _check_plugged(plans, where, calls, _observe(host, model, plugged, source))
+            _check_plugged(plans, calls, _observe(host, model, plugged, source))
     except BaseException:
         for undo in reversed(undos):
             undo()
@@ -183,26 +208,60 @@ def _observe(host: Host, model: Any, modules: Sequence[Any], source: Any) -> lis
         ) from error
 
 
-def _expected(where: Where, call: Call) -> Call:
-    """What the plugged module must map, given what its site maps."""
-    if where == "replace":
-        return call
-    kept = call.output if where == "after" else call.input
-    return Call(input=kept, output=kept)
+def _others(
+    model: Any, modules: Mapping[str, Any], spec: BlockSpec, where: Where, inputs: Mapping[str, str] | None
+) -> dict[str, str]:
+    """The modules that give a block its other inputs, by name: of all inputs but one, which is the site's own."""
+    names, given = spec.inputs, dict(inputs or {})
+    name = _name(spec)
+    if given and (len(names) == 1 or where == "replace"):
+        gets = "takes one input" if len(names) == 1 else "gets what the module got that it replaces"
+        raise InputError(f"insert: {name} {gets}: leave inputs out")
+    if unknown := [each for each in given if each not in names]:
+        raise InputError(f"insert: {name} has no input {known(unknown)}; it has {known(names)}")
+    if where != "replace" and len(given) != len(names) - 1:
+        example = "', '".join(names[:-1])
+        raise InputError(
+            f"insert: {name} takes {len(names)} inputs, ({', '.join(names)}): say which modules give all but one, such "
+            f"as inputs={{'{example}': 'layer3'}}"
+        )
+    for path in given.values():
+        if path not in modules or not path:
+            raise InputError(f"insert: inputs: {_name(model)} has no module {path!r}; {_nearest(path, list(modules))}")
+    return given
 
 
-def _check_calls(path: str, where: Where, calls: Sequence[Call], spec: BlockSpec | None) -> None:
+def _expected(plan: _Plan, where: Where, calls: Sequence[Call], others: Mapping[str, Sequence[Call]]) -> list[Call]:
+    """What the plugged module must map in each call, given what its site maps, and what else it gets."""
     if not calls:
-        raise InputError(f"insert: {path!r} is not called on the example; name a module that the model calls")
-    for call in calls:
-        wanted = _expected(where, call)
-        if wanted.input is None or wanted.output is None:
+        raise InputError(f"insert: {plan.path!r} is not called on the example; name a module that the model calls")
+    for name, seen in others.items():
+        if len(seen) != len(calls):
+            raise InputError(
+                f"insert: {plan.path!r} is called {len(calls)} times on the example, and {plan.others[name]!r}, which "
+                f"gives {name}, {len(seen)} times"
+            )
+    found = []
+    for number, call in enumerate(calls):
+        wanted = call
+        if where != "replace":
+            kept = call.output if where == "after" else next(iter(call.inputs), None)
+            own = (others[name][number].output if name in others else kept for name in plan.spec.inputs)
+            wanted = Call(inputs=tuple(own), output=kept)
+        wanted = replace(wanted, inputs=wanted.inputs[: len(plan.spec.inputs)])
+        if None in wanted.inputs or len(wanted.inputs) < len(plan.spec.inputs) or wanted.output is None:
             side = "return" if where == "after" else "get"
-            raise InputError(f"insert: {path!r} does not {side} one tensor, so a block cannot go {where} it")
-        if spec is None:
-            continue
+            what = "one tensor" if len(plan.spec.inputs) == 1 else f"a tensor for each of {known(plan.spec.inputs)}"
+            raise InputError(f"insert: {plan.path!r} does not {side} {what}, so a block cannot go {where} it")
+        found.append(wanted)
+    return found
+
+
+def _check_calls(path: str, calls: Sequence[Call], spec: BlockSpec) -> None:
+    """Raise InputError where a spec does not map what it must map."""
+    for wanted in calls:
         try:
-            output = spec.output_shape(wanted.input)
+            output = spec.output_shape(joined(wanted.inputs))
         except InputError as error:
             raise InputError(f"insert: {path!r}: {error}") from None
         if output != wanted.output:
@@ -211,42 +270,39 @@ def _check_calls(path: str, where: Where, calls: Sequence[Call], spec: BlockSpec
             )
 
 
-def _check_plugged(
-    plans: Sequence[_Plan], where: Where, calls: Sequence[list[Call]], seen: Sequence[list[Call]]
-) -> None:
-    for plan, before, after in zip(plans, calls, seen, strict=True):
-        wanted = [_expected(where, call) for call in before]
+def _check_plugged(plans: Sequence[_Plan], calls: Sequence[list[Call]], seen: Sequence[list[Call]]) -> None:
+    for plan, wanted, after in zip(plans, calls, seen, strict=True):
         if len(after) != len(wanted):
             raise InputError(
                 f"insert: {plan.path!r} is called {len(wanted)} times and a block there {len(after)} times: "
                 "the model reads its modules in a way of its own; insert at another module"
             )
         for want, found in zip(wanted, after, strict=True):
-            if want != found:
+            got = found.inputs[: len(want.inputs)]
+            if want.inputs != got or want.output != found.output:
                 raise InputError(
-                    f"insert: {plan.path!r}: the adapted block maps {found.input} to {found.output}; "
-                    f"it must map {want.input} to {want.output}"
+                    f"insert: {plan.path!r}: the adapted block maps {joined(got)} to {found.output}; "
+                    f"it must map {joined(want.inputs)} to {want.output}"
                 )
 
 
 def _spec_for(
     spec: BlockSpec | Callable[[int], BlockSpec], path: str, where: Where, calls: Sequence[Call]
 ) -> BlockSpec:
-    _check_calls(path, where, calls, None)
-    shape: Shape = _expected(where, calls[0]).input or ()
+    shape: Shape = _expected(_Plan(path, ONE, 0), where, calls, {})[0].inputs[0] or ()
     if len(shape) < 2:
         raise InputError(f"insert_all: {path!r} has a tensor of shape {shape}, with no axis of channels")
-    if not isinstance(spec, BlockSpec):
-        made = spec(shape[1]) if callable(spec) else spec
-        if not isinstance(made, BlockSpec):
-            raise InputError(
-                f"insert_all: spec must be a block spec, or give one for {shape[1]} channels; got {said(made)}"
-            )
+    made = spec(shape[1]) if not isinstance(spec, BlockSpec) and callable(spec) else spec
+    if not isinstance(made, BlockSpec):
+        raise InputError(
+            f"insert_all: spec must be a block spec, or give one for {shape[1]} channels; got {said(made)}"
+        )
+    if len(made.inputs) > 1:
+        raise InputError(f"insert_all: {_name(made)} takes {len(made.inputs)} inputs; insert puts it in")
+    if made is not spec or not hasattr(spec, "in_channels"):  # given for these, or it takes any number of channels
         return made
-    if not hasattr(spec, "in_channels"):  # it takes any number of channels
-        return spec
-    axis = min(spec.channel_axis, len(shape) - 1)
-    return replace(spec, in_channels=shape[axis])  # type: ignore[call-arg]
+    axis = min(made.channel_axis, len(shape) - 1)
+    return replace(made, in_channels=shape[axis])  # type: ignore[call-arg]
 
 
 def _matches(match: Match, path: str, module: Any) -> bool:

@@ -155,7 +155,8 @@ def _call(file: Path, name: str) -> tuple[list[str], set[Name]]:
     else:
         plain = _first(forward.returns)
         mapped = whole.removeprefix(f"{plain} | ")
-        x = ast.unparse(arguments[1]) + (", *" if forward.args.kwonlyargs else "")  # such as "x: Tensor"
+        given = [ast.unparse(item) for item in forward.args.args[1:] if item.arg != "return_attention"]
+        x = ", ".join([*given, *(["*"] if forward.args.kwonlyargs else [])])  # such as "x: Tensor"
         lines = []
         for kind, result in (("Literal[False] = False", plain), ("Literal[True]", mapped), ("bool", whole)):
             lines += ["    @overload", f"    def __call__(self, {x}, return_attention: {kind}) -> {result}: ..."]

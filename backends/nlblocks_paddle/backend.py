@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -10,6 +10,7 @@ import paddle
 
 from nlblocks.backend import Array, DType, Run, map_each, mirrored
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.inputs import Each, joined, parts
 from nlblocks_paddle import block
 from nlblocks_paddle.block import Block
 from nlblocks_paddle.plug import PaddleHost
@@ -44,20 +45,22 @@ class PaddleBackend(PaddleHost):
         tensor = tensor.detach()
         return (tensor.astype("float32") if tensor.dtype == paddle.bfloat16 else tensor).numpy()
 
-    def run(self, module: Block, x: Array, *, training: bool, grad_output: Array | None, return_attention: bool) -> Run:
+    def run(self, module: Block, x: Each, *, training: bool, grad_output: Array | None, return_attention: bool) -> Run:
         before = {name: tensor.clone() for name, tensor in block.tensors(module).items()}
         modes = [(layer, layer.training) for layer in module.sublayers(include_self=True)]
         module.train() if training else module.eval()
         try:
-            source = paddle.to_tensor(x, dtype=self.dtype(module), stop_gradient=grad_output is None)
+            sources = [
+                paddle.to_tensor(part, dtype=self.dtype(module), stop_gradient=grad_output is None) for part in parts(x)
+            ]
             with paddle.set_grad_enabled(grad_output is not None):
-                result = module(source, return_attention=True) if return_attention else module(source)
+                result = module(*sources, return_attention=True) if return_attention else module(*sources)
             output, maps = result if return_attention else (result, None)
-            grads = _gradients(module, source, output, grad_output)
+            of_inputs, grads = _gradients(module, sources, output, grad_output)
             return Run(
                 output=self._copy(output),
                 attention=map_each(self._copy, maps),
-                grad_input=self._copy(grads.pop("")) if grads else None,
+                grad_input=joined(map(self._copy, of_inputs)) if of_inputs else None,
                 grad_params={name: self._copy(grad) for name, grad in grads.items()},
                 state_after={name: self._copy(tensor) for name, tensor in block.tensors(module).items()},
             )
@@ -71,24 +74,20 @@ class PaddleBackend(PaddleHost):
 
 
 def _gradients(
-    layer: Block, source: paddle.Tensor, output: paddle.Tensor, grad_output: Array | None
-) -> dict[str, paddle.Tensor]:
-    """Gradient of each parameter by name, but of those that the output ignores, and of the input under ""."""
+    layer: Block, sources: Sequence[paddle.Tensor], output: paddle.Tensor, grad_output: Array | None
+) -> tuple[list[paddle.Tensor], dict[str, paddle.Tensor]]:
+    """Gradients of the inputs, and of each parameter by name, but of those that the output ignores."""
     if grad_output is None:
-        return {}
-    none = {"": paddle.zeros_like(source)}
+        return [], {}
     if output.stop_gradient:  # as where no gradient is to flow
-        return none
-    targets = {"": source, **dict(layer.named_parameters())}
+        return [paddle.zeros_like(source) for source in sources], {}
+    named, linear = dict(layer.named_parameters()), block.linear_weights(layer)
     grads = paddle.grad(
-        [output], list(targets.values()), [paddle.to_tensor(grad_output, dtype=output.dtype)], allow_unused=True
+        [output], [*sources, *named.values()], [paddle.to_tensor(grad_output, dtype=output.dtype)], allow_unused=True
     )
-    linear = block.linear_weights(layer)
-    return none | {
-        name: grad.t() if name in linear else grad
-        for name, grad in zip(targets, grads, strict=True)
-        if grad is not None
-    }
+    of_inputs = [paddle.zeros_like(x) if grad is None else grad for x, grad in zip(sources, grads, strict=False)]
+    found = zip(named, grads[len(sources) :], strict=True)
+    return of_inputs, {name: grad.t() if name in linear else grad for name, grad in found if grad is not None}
 
 
 backend = PaddleBackend()

@@ -12,6 +12,7 @@ import paddle
 
 from nlblocks.init import initial_state
 from nlblocks.specs.base import BlockSpec, options_text, resolve_spec
+from nlblocks.specs.inputs import joined
 from nlblocks.specs.signature import spell_block
 
 _deferred: ContextVar[bool] = ContextVar("deferred", default=False)
@@ -59,12 +60,12 @@ class Block(paddle.nn.Layer):
         assign(self, {name: paddle.to_tensor(array) for name, array in initial_state(self.spec, seed).items()})
 
     @paddle.jit.not_to_static
-    def check_input(self, x: paddle.Tensor) -> None:
-        """Raise InputError, in one line, unless the spec can process a tensor of this shape.
+    def check_input(self, *inputs: paddle.Tensor) -> None:
+        """Raise InputError, in one line, unless the spec can process tensors of these shapes.
 
         Plain Python even under ``paddle.jit.to_static``, where an extent that is not known is -1.
         """
-        self.spec.check_input(tuple(x.shape))
+        self.spec.check_input(joined(tuple(x.shape) for x in inputs))
 
     def extra_repr(self) -> str:
         return options_text(self.spec)

@@ -93,7 +93,8 @@ def exported(
     if opset is not None and opset not in OPSETS:
         raise InputError(f"{who}: paddle2onnx writes opsets {OPSETS[0]} to {OPSETS[-1]}, not {opset}")
     axes = list(dynamic) or [{}] * len(inputs)
-    dtype = next((str(p.dtype).removeprefix("paddle.") for p in module.parameters()), "")
+    floating = filter(Tensor.is_floating_point, chain(module.parameters(), module.buffers()))
+    dtype = next((str(tensor.dtype).removeprefix("paddle.") for tensor in floating), "")
     wanted = [
         InputSpec([None if axis in open_ else n for axis, n in enumerate(x.shape)], _dtype(x, dtype), name)
         for x, name, open_ in zip(inputs, names, axes, strict=True)

@@ -10,6 +10,7 @@ import numpy as np
 from nlblocks.backend import Array, DType, Run, mirrored
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.inputs import Each, joined, mapped, parts
 from nlblocks_reference.block import Block
 
 STEP = 1e-200
@@ -44,11 +45,11 @@ class ReferenceBackend:
     def to_numpy(self, tensor: Array) -> Array:
         return tensor
 
-    def run(self, module: Block, x: Array, *, training: bool, grad_output: Array | None, return_attention: bool) -> Run:
+    def run(self, module: Block, x: Each, *, training: bool, grad_output: Array | None, return_attention: bool) -> Run:
         mode = module.training
         module.train(training)
         try:
-            output, maps, updates = module.evaluate(module.state, x.astype(np.float64))
+            output, maps, updates = module.evaluate(module.state, mapped(lambda part: part.astype(np.float64), x))
         finally:
             module.train(mode)
         single = maps["attention"] if set(maps) == {"attention"} else maps
@@ -58,8 +59,8 @@ class ReferenceBackend:
             state_after={name: updates.get(name, value).copy() for name, value in module.state.items()},
         )
 
-    def derivative(self, module: Block, x: Array, direction: Mapping[str, Array], *, training: bool) -> Array:
-        """The exact derivative of the output along ``direction``: a step for each named tensor, "" being the input.
+    def derivative(self, module: Block, x: Each, direction: Mapping[str, Each], *, training: bool) -> Array:
+        """The exact derivative of the output along ``direction``: a step for each named tensor, "" for the input.
 
         A complex step: Im f(x + i·h·d) / h has no subtraction, so it is exact to rounding.
         """
@@ -70,7 +71,9 @@ class ReferenceBackend:
             for name, value in module.state.items()
         }
         try:
-            output, _, _ = module.evaluate(state, x + 1j * STEP * direction.get("", np.zeros_like(x)))
+            steps = parts(direction[""]) if "" in direction else (0.0,) * len(parts(x))
+            moved = [part + 1j * STEP * step for part, step in zip(parts(x), steps, strict=True)]
+            output, _, _ = module.evaluate(state, joined(moved))
         finally:
             module.train(mode)
         return output.imag / STEP

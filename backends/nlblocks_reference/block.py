@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self, overload
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from nlblocks.init import generator, initial_state
 from nlblocks.specs.base import BlockSpec, resolve_spec
+from nlblocks.specs.inputs import Each, joined, mapped, parts, shape_of, split
 from nlblocks.specs.signature import spell_block
 from nlblocks_reference.scope import Array, Scope
 
@@ -36,8 +37,8 @@ class Block:
         self.state: dict[str, Array] = dict(initial_state(self.spec, seed))
 
     @staticmethod
-    def compute(spec: Any, p: Scope, x: Array) -> tuple[Array, Maps]:
-        """The output and the attention maps; ``p`` reads weights and collects running statistics."""
+    def compute(spec: Any, p: Scope, *inputs: Any, **_: Any) -> tuple[Array, Maps]:
+        """The output and the attention maps of the inputs; ``p`` reads weights and collects running statistics."""
         raise NotImplementedError
 
     def train(self, mode: bool = True) -> Self:
@@ -47,25 +48,25 @@ class Block:
     def eval(self) -> Self:
         return self.train(False)
 
-    @overload
-    def __call__(self, x: Array, return_attention: Literal[False] = False) -> Array: ...
-    @overload
-    def __call__(self, x: Array, return_attention: bool) -> Any: ...
-    def __call__(self, x: Array, return_attention: bool = False) -> Any:
+    def __call__(self, *inputs: Any, return_attention: bool = False) -> Any:
         """The output, and with ``return_attention`` a pair of it and the map: a dict of maps where there are several.
 
-        x of any real dtype is computed in float64; B, C and the extents are those of the spec's docstring.
+        Inputs of any real dtype are computed in float64; B, C and the extents are those of the spec's docstring.
         """
-        x = np.asarray(x)
-        self.spec.check_input(x.shape)
-        output, maps, updates = self.evaluate(self.state, x if np.iscomplexobj(x) else x.astype(np.float64))
+        if len(inputs) > len(self.spec.inputs) and isinstance(inputs[-1], bool):  # it may be given behind them
+            inputs, return_attention = inputs[:-1], inputs[-1]
+        x = joined(map(np.asarray, split(self.spec, joined(inputs))))
+        self.spec.check_input(shape_of(x))
+        output, maps, updates = self.evaluate(
+            self.state, mapped(lambda part: part if np.iscomplexobj(part) else part.astype(np.float64), x)
+        )
         self.state.update(updates)
         if not return_attention:
             return output
         return output, maps["attention"] if set(maps) == {"attention"} else maps
 
-    def evaluate(self, state: Mapping[str, Array], x: Array) -> tuple[Array, Maps, dict[str, Array]]:
+    def evaluate(self, state: Mapping[str, Array], x: Each) -> tuple[Array, Maps, dict[str, Array]]:
         """(output, maps, moved running statistics) under a given state; nothing is stored."""
         scope = Scope(state, training=self.training, generator=generator(0, "dropout"))
-        output, maps = self.compute(self.spec, scope, x)
+        output, maps = self.compute(self.spec, scope, *parts(x))
         return output, maps, scope.updates

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch.utils.dlpack import from_dlpack
 
 from nlblocks.backend import Array, DType, Run, map_each, mirrored
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.inputs import Each, joined, parts
 from nlblocks_torch import block
 from nlblocks_torch.block import Block
 from nlblocks_torch.plug import TorchHost
@@ -45,23 +46,24 @@ class TorchBackend(TorchHost):
         tensor = tensor.detach().cpu()
         return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
-    def run(self, module: Block, x: Array, *, training: bool, grad_output: Array | None, return_attention: bool) -> Run:
+    def run(self, module: Block, x: Each, *, training: bool, grad_output: Array | None, return_attention: bool) -> Run:
         own = block.tensors(module)
         before = {name: tensor.clone() for name, tensor in own.items()}
         modes = {child: child.training for child in module.modules()}
         like = block.like(module)
         module.train(training)
         try:
-            source = torch.as_tensor(x.copy(), dtype=like.dtype, device=like.device)
-            source.requires_grad_(grad_output is not None)
+            sources = [torch.as_tensor(part.copy(), dtype=like.dtype, device=like.device) for part in parts(x)]
+            for source in sources:
+                source.requires_grad_(grad_output is not None)
             with torch.set_grad_enabled(grad_output is not None):
-                result = module(source, return_attention=True) if return_attention else module(source)
+                result = module(*sources, return_attention=True) if return_attention else module(*sources)
             output, maps = result if return_attention else (result, None)
-            grads = _gradients(module, source, output, grad_output)
+            of_inputs, grads = _gradients(module, sources, output, grad_output)
             return Run(
                 output=self._copy(output),
                 attention=map_each(self._copy, maps),
-                grad_input=self._copy(grads.pop("")) if grads else None,
+                grad_input=joined(map(self._copy, of_inputs)) if of_inputs else None,
                 grad_params={name: self._copy(grad) for name, grad in grads.items()},
                 state_after={name: self._copy(tensor) for name, tensor in own.items()},
             )
@@ -75,19 +77,20 @@ class TorchBackend(TorchHost):
 
 
 def _gradients(
-    module: Block, source: torch.Tensor, output: torch.Tensor, grad_output: Array | None
-) -> dict[str, torch.Tensor]:
-    """Gradient of each parameter by name, but of those that the output ignores, and of the input under ""."""
+    module: Block, sources: Sequence[torch.Tensor], output: torch.Tensor, grad_output: Array | None
+) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+    """Gradients of the inputs, and of each parameter by name, but of those that the output ignores."""
     if grad_output is None:
-        return {}
-    none = {"": torch.zeros_like(source)}
+        return [], {}
     if not output.requires_grad:  # as where no gradient is to flow
-        return none
-    targets = {"": source, **dict(module.named_parameters())}
+        return [torch.zeros_like(source) for source in sources], {}
+    named = dict(module.named_parameters())
     grads = torch.autograd.grad(
-        output, list(targets.values()), torch.as_tensor(grad_output).to(output), allow_unused=True
+        output, [*sources, *named.values()], torch.as_tensor(grad_output).to(output), allow_unused=True
     )
-    return none | {name: grad for name, grad in zip(targets, grads, strict=True) if grad is not None}
+    of_inputs = [torch.zeros_like(x) if grad is None else grad for x, grad in zip(sources, grads, strict=False)]
+    found = zip(named, grads[len(sources) :], strict=True)
+    return of_inputs, {name: grad for name, grad in found if grad is not None}
 
 
 backend = TorchBackend()

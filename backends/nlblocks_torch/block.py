@@ -13,6 +13,7 @@ import torch
 from nlblocks.errors import InputError
 from nlblocks.init import initial_state
 from nlblocks.specs.base import BlockSpec, options_text, resolve_spec
+from nlblocks.specs.inputs import joined
 from nlblocks.specs.signature import spell_block
 
 _deferred: ContextVar[bool] = ContextVar("deferred", default=False)
@@ -57,14 +58,14 @@ class Block(torch.nn.Module):
             seed = int(torch.randint(2**62, (), device="cpu"))  # whatever the default device is
         assign(self, {name: torch.from_numpy(array) for name, array in initial_state(self.spec, seed).items()})
 
-    def check_input(self, x: torch.Tensor) -> None:
-        """Raise InputError, in one line, unless the spec can process a tensor of this shape."""
-        if isinstance(x, torch.fx.Proxy):
+    def check_input(self, *inputs: torch.Tensor) -> None:
+        """Raise InputError, in one line, unless the spec can process tensors of these shapes."""
+        if isinstance(inputs[0], torch.fx.Proxy):
             raise InputError(
                 f"{type(self).__name__}: torch.fx cannot see into a block, whose way depends on its input's extents; "
                 "trace with a torch.fx.Tracer whose is_leaf_module is true of it"
             )
-        self.spec.check_input(tuple(x.shape))
+        self.spec.check_input(joined(tuple(x.shape) for x in inputs))
 
     def __prepare_scriptable__(self) -> Any:
         """Refuse what torch.jit.script asks for, which it would refuse itself in forty lines."""

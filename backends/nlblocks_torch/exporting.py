@@ -8,6 +8,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import onnx
@@ -36,7 +37,7 @@ def exported(
     The newer one reads more programs. Raises InputError for what neither exports.
     """
     modes = {part: part.training for part in module.modules()}
-    like = next(iter(module.parameters()), torch.zeros(()))
+    like = next(filter(Tensor.is_floating_point, chain(module.parameters(), module.buffers())), torch.zeros(()))
     given = tuple(_tensor(x, like) for x in inputs)
     called = _Called(module, attention)
     errors = []

@@ -34,9 +34,9 @@ Row = dict[str, Cell]
 
 
 def blocks() -> dict[str, BlockSpec]:
-    """One block of each kind, by its class; of NonLocal one of each mode."""
+    """One block of each kind that takes one input, as the ways call it, by its class; of NonLocal one of each mode."""
     found: dict[str, BlockSpec] = {}
-    for spec in EXAMPLES:
+    for spec in (spec for spec in EXAMPLES if len(spec.inputs) == 1):
         mode = f" {spec.mode}" if isinstance(spec, NonLocal) else ""
         found.setdefault(f"{type(spec).__name__}{mode}", spec.deterministic())
     return found

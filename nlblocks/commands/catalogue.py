@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from nlblocks.catalogue import Entry, entry
-from nlblocks.commands.options import shape_from_text, spec_from_options
+from nlblocks.commands.options import shapes_from_text, spec_from_options
 from nlblocks.specs.base import describe, kinds
+from nlblocks.specs.inputs import shape_text
 
 
 @click.command("list")
@@ -28,9 +29,12 @@ def list_kinds() -> None:
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.argument("kind")
-@click.option("--input", "input_shape", help="Input shape for the cost, e.g. 2,64,56,56; default: the spec's example.")
+@click.option(
+    "--input", "input_shape", multiple=True, metavar="SHAPE",
+    help="Input shape for the cost, e.g. 2,64,56,56, once for each input; default: the spec's example.",
+)  # fmt: skip
 @click.pass_context
-def show(ctx: click.Context, kind: str, input_shape: str | None) -> None:
+def show(ctx: click.Context, kind: str, input_shape: tuple[str, ...]) -> None:
     """Show one kind: formula, fields, parameters, cost, source, backends, dialects.
 
     \b
@@ -38,7 +42,7 @@ def show(ctx: click.Context, kind: str, input_shape: str | None) -> None:
     nlblocks show non_local --in-channels 64 --mode dot_product --input 1,64,56,56
     """
     spec = spec_from_options(kind, ctx.args) if ctx.args else None
-    found = entry(kind, spec, None if input_shape is None else shape_from_text(input_shape))
+    found = entry(kind, spec, shapes_from_text(input_shape))
     console = terminal()
     console.print(f"[bold]{found.name}[/]  kind {found.kind}\n")
     console.print(Text(found.text))
@@ -47,7 +51,7 @@ def show(ctx: click.Context, kind: str, input_shape: str | None) -> None:
     console.print(f"[bold]dialects[/]  {', '.join(found.dialects) or 'none'}\n")
     console.print(_fields(found))
     console.print(f"\n[bold]{describe(found.example)}[/]", highlight=False)
-    console.print(f"input {list(found.input_shape)} → output {list(found.output_shape)}", highlight=False)
+    console.print(f"input {shape_text(found.input_shape)} → output {list(found.output_shape)}", highlight=False)
     for name, shape in found.attention_shapes.items():
         console.print(f"map {name} {list(shape)}", highlight=False)
     console.print(f"{found.weights:,} weights, {found.macs:,} multiply-accumulates\n", highlight=False)

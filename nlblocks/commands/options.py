@@ -21,6 +21,7 @@ from nlblocks.specs.base import (
     spec_from_dict,
     spec_type,
 )
+from nlblocks.specs.inputs import Each, joined
 from nlblocks.specs.reading import from_json, spec_in_file
 from nlblocks.weights.files.atomic import check_file, check_folder, same_file
 
@@ -163,6 +164,11 @@ def shape_from_text(text: str) -> tuple[int, ...]:
     if any(extent < 0 for extent in shape):
         raise InputError(f"shape {text!r} has a negative extent")
     return shape
+
+
+def shapes_from_text(texts: Sequence[str]) -> Each | None:
+    """What ``--input`` says, once for each input of a block; None where it is not given."""
+    return joined(map(shape_from_text, texts)) if texts else None
 
 
 def refuse_options(ctx: click.Context, why: str, *names: str) -> None:

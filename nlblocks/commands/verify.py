@@ -21,7 +21,7 @@ from nlblocks.commands.options import (
     refuse_fields,
     refuse_options,
     refuse_overwriting,
-    shape_from_text,
+    shapes_from_text,
     spec_from_file,
     spec_from_options,
 )
@@ -53,7 +53,10 @@ CAPTION = (
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.option("--kind", help="Verify one spec of this kind; its fields follow as --field value.")
 @click.option("--spec", "spec_file", type=click.Path(path_type=Path), help="Verify the spec in this JSON file.")
-@click.option("--input", "input_shape", help="Input shape, e.g. 2,64,14,14; default: the spec's example.")
+@click.option(
+    "--input", "input_shape", multiple=True, metavar="SHAPE",
+    help="Input shape, e.g. 2,64,14,14, once for each input; default: the spec's example.",
+)  # fmt: skip
 @click.option("--backends", show_default="all that have the block", help="Which to compare, e.g. torch,paddle.")
 @click.option(
     "--onnx", "files", is_flag=True, help="Verify the ONNX files that torch and Paddle export, instead of the modules."
@@ -62,7 +65,7 @@ CAPTION = (
 @click.option("--json", "json_file", type=OutputFile(), help="Write every comparison to this file.")
 @click.pass_context
 def verify(
-    ctx: click.Context, kind: str | None, spec_file: Path | None, input_shape: str | None, backends: str | None,
+    ctx: click.Context, kind: str | None, spec_file: Path | None, input_shape: tuple[str, ...], backends: str | None,
     files: bool, seed: int, json_file: Path | None,
 ) -> None:  # fmt: skip
     """Prove that the backends agree, or name the first place where they differ (exit status 1).
@@ -74,9 +77,9 @@ def verify(
     nlblocks verify --onnx                                   the catalogue's ONNX files, by a third witness
     """
     specs = _specs(ctx, kind, spec_file)
-    if input_shape is not None and len(specs) > 1:
+    if input_shape and len(specs) > 1:
         raise InputError("--input needs one spec: give --kind or --spec")
-    shape = None if input_shape is None else shape_from_text(input_shape)
+    shape = shapes_from_text(input_shape)
     # One thread makes rounding repeatable, and small tensors faster; the frameworks read this when first imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if json_file is not None and spec_file is not None:

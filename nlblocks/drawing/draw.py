@@ -7,18 +7,19 @@ from nlblocks.catalogue import entry
 from nlblocks.drawing import page
 from nlblocks.drawing.seen import Seen
 from nlblocks.errors import BackendError, InputError, known
-from nlblocks.specs.base import BlockSpec, Shape
+from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.inputs import Each, joined, parts, split
 
 
-def draw(spec: BlockSpec, shape: Shape | None = None, backend: str | None = None) -> str:
-    """The block on an input of ``shape`` (the spec's example where that is None), as SVG.
+def draw(spec: BlockSpec, shape: Each | None = None, backend: str | None = None) -> str:
+    """The block on an input of ``shape``, or on several (the spec's example where that is None), as SVG.
 
     ``backend`` names the framework that runs it, whichever is installed where that is None: all give the same drawing.
     Raises InputError for an input that does not fit, and BackendError where no framework can run the block.
     """
-    shape = spec.example_shape() if shape is None else tuple(shape)
+    shape = joined(map(tuple, split(spec, spec.example_shape() if shape is None else shape)))
     spec.check_input(shape)
-    if min(shape) < 1:
+    if min(map(min, parts(shape))) < 1:
         raise InputError(f"{type(spec).__name__}: input of shape {shape} holds nothing; give extents of at least 1")
     return page.svg(Seen(spec, shape, _tracing(backend)))
 

@@ -224,8 +224,9 @@ class _Builder:
         """What a tensor is called, by what it is, or by where it comes from or goes."""
         if tensor in self.seen.map_names:
             return "attention"
-        if self.seen.trace.origin.get(tensor, "").startswith("input"):
-            return "x"
+        origin, _, index = self.seen.trace.origin.get(tensor, "").partition(":")
+        if origin == "input":
+            return self.seen.spec.inputs[int(index)]
         made = next((number for number in self.numbers if self.seen.steps[number].output == tensor), None)
         if made is None:
             return "input"

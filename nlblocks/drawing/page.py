@@ -15,6 +15,7 @@ from nlblocks.drawing.pictures import Pictures
 from nlblocks.drawing.seen import Seen
 from nlblocks.drawing.twins import is_network
 from nlblocks.specs.base import describe
+from nlblocks.specs.inputs import shape_text
 
 PAGE, MARGIN, GUTTER, INSIDE = 880.0, 16.0, 20.0, 10.0
 """Pixels: the width of a page, what is left free around it, between two panels, and inside the frame of one."""
@@ -85,7 +86,7 @@ def _bottom(placed: Sequence[Placed]) -> float:
 def _heading(seen: Seen) -> Drawn:
     about = entry(seen.spec.kind, seen.spec, seen.shape_in)
     marks, y = [text(0, 14, about.name, size=17, bold=True, anchor="start")], 16.0
-    for said, fill in ((about.summary, INK), (f"{describe(seen.spec)}, input {list(seen.shape_in)}", SOFT)):
+    for said, fill in ((about.summary, INK), (f"{describe(seen.spec)}, input {shape_text(seen.shape_in)}", SOFT)):
         marks += _paragraph(said, y, fill)
         y += LINE * len(wrapped(said, SIZE, ROOM))
     return Drawn(tuple(marks), ROOM, y)

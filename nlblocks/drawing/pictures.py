@@ -17,6 +17,7 @@ from nlblocks.drawing.words import words
 from nlblocks.errors import InputError
 from nlblocks.init import generator
 from nlblocks.specs.base import BlockSpec, Shape, describe
+from nlblocks.specs.inputs import Each, mapped, parts
 from nlblocks.specs.layout import MapLayout
 
 KINDS = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 2], [2, 2, 2, 2]])
@@ -89,7 +90,7 @@ class Pictures:
     def __init__(self, seen: Seen) -> None:
         self.seen = seen
         self.twin = small(seen.spec, seen.shape_in)
-        self.grid = _frames(_spatial(self.twin))
+        self.grid = _frames(_spatial(self.twin.spec, parts(self.twin.shape)[0]))
         layouts = self.twin.spec.map_layouts(self.twin.shape)
         self._layouts = {tensor: layouts[name] for tensor, name in seen.map_names.items() if name in layouts}
         self._ways = ways(seen)
@@ -101,11 +102,14 @@ class Pictures:
     def _run(self, seed: int) -> None:
         """Run the block on the picture, with weights that spread its softmaxes."""
         spec, seen = self.twin.spec, self.seen
-        point = replace(random_point(spec, self.twin.shape, seed), x=_features(self.twin, seed))
+        features = mapped(lambda shape: _features(spec, shape, seed), self.twin.shape)
+        point = replace(random_point(spec, self.twin.shape, seed), x=features)
         for _ in range(SHRINKS):
             self.trace, _ = observed(spec, seen.backend, point)
             if [op.kind for op in self.trace.ops] != [op.kind for op in seen.trace.ops]:
-                raise InputError(f"{type(spec).__name__}: it computes otherwise on a picture of {self.twin.shape[2:]}")
+                raise InputError(
+                    f"{type(spec).__name__}: it computes otherwise on a picture of {parts(self.twin.shape)[0][2:]}"
+                )
             rows = [self.value(step.output) for step in seen.steps if step.kind == "softmax"]
             if all(float(row.max(-1).mean()) <= LOOSE for row in rows):
                 break
@@ -240,18 +244,19 @@ class Pictures:
         return next((use for use in step.uses if use.source == tensor), None)
 
 
-def small(spec: BlockSpec, shape: Shape) -> Twin:
+def small(spec: BlockSpec, shape: Each) -> Twin:
     """A spec for inputs of ``shape`` at the size of the picture: few channels, its ratios halved if need be."""
-    spatial = {1: (KINDS.size,), 2: KINDS.shape, 3: (FRAMES, *KINDS.shape)}[len(shape) - 2]
+    first = parts(shape)[0]
+    spatial = {1: (KINDS.size,), 2: KINDS.shape, 3: (FRAMES, *KINDS.shape)}[len(first) - 2]
     found: Twin | None = None
     names = {item.name for item in fields(spec)}
-    for channels in (*CHANNELS, shape[spec.channel_axis]):  # its own, where those are no multiple of its groups
+    for channels in (*CHANNELS, first[spec.channel_axis]):  # its own, where those are no multiple of its groups
         for halved in range(HALVINGS):
             changes: dict[str, Any] = {n: max(1, getattr(spec, n) >> halved) for n in names if n.endswith(HALVED)}
             changes |= spec.fixed((1, channels, *spatial))
             inner = getattr(spec, "inter_channels", None)
             if inner is not None:
-                changes["inter_channels"] = max(TELLING, inner * channels // shape[spec.channel_axis])
+                changes["inter_channels"] = max(TELLING, inner * channels // first[spec.channel_axis])
             try:
                 changed = replace(spec, **changes)
                 twin = Twin(changed, changed.input_of(1, channels, spatial))
@@ -276,15 +281,15 @@ def _kinds(grid: tuple[int, int, int]) -> Array:
     return np.resize(KINDS, grid)
 
 
-def _spatial(twin: Twin) -> Shape:
-    """The extents of the positions of a twin's input."""
-    return tuple(n for axis, n in enumerate(twin.shape) if axis not in (0, twin.spec.channel_axis))
+def _spatial(spec: BlockSpec, shape: Shape) -> Shape:
+    """The extents of the positions of a spec's input."""
+    return tuple(n for axis, n in enumerate(shape) if axis not in (0, spec.channel_axis))
 
 
-def _features(twin: Twin, seed: int) -> Array:
+def _features(spec: BlockSpec, shape: Shape, seed: int) -> Array:
     """The picture [1, C, *spatial], or tokens [1, N, C]: a position's features are those of its kind."""
-    axis, kinds = twin.spec.channel_axis, np.resize(KINDS, _spatial(twin))
-    drawn = generator(seed, "drawing:features").normal(size=(twin.shape[axis], int(KINDS.max()) + 1))
+    axis, kinds = spec.channel_axis, np.resize(KINDS, _spatial(spec, shape))
+    drawn = generator(seed, "drawing:features").normal(size=(shape[axis], int(KINDS.max()) + 1))
     return np.moveaxis(drawn[:, kinds][None], 1, axis).astype(np.float32).astype(np.float64)
 
 

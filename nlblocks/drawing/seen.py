@@ -21,6 +21,7 @@ from nlblocks.parity.running import Subject
 from nlblocks.parity.tracing import Trace, vocabulary
 from nlblocks.proof import sample
 from nlblocks.specs.base import BlockSpec, Shape
+from nlblocks.specs.inputs import Each, shape_of
 from nlblocks.weights.state import load_state
 
 SEED = 0
@@ -29,7 +30,7 @@ SEED = 0
 class Seen:
     """A block on a shape of input, as one backend runs it."""
 
-    def __init__(self, spec: BlockSpec, shape: Shape, backend: str) -> None:
+    def __init__(self, spec: BlockSpec, shape: Each, backend: str) -> None:
         self.spec, self.shape_in, self.backend = spec, shape, backend
         found = twins(spec, shape)
         runs = [observed(twin.spec, backend, random_point(twin.spec, twin.shape)) for twin in found]
@@ -131,9 +132,9 @@ class Seen:
         return found
 
 
-def random_point(spec: BlockSpec, shape: Shape, seed: int = SEED) -> sample.Point:
+def random_point(spec: BlockSpec, shape: Each, seed: int = SEED) -> sample.Point:
     """Random weights, none of them a zero gate, and a random input."""
-    state, x = sample.random_state(spec, seed), sample.random_array(shape, seed, "drawing")
+    state, x = sample.random_state(spec, seed), sample.random_inputs(shape, seed, "drawing")
     return sample.Point(state=state, x=x, grad_output=np.zeros(0))
 
 
@@ -143,10 +144,10 @@ def observed(spec: BlockSpec, backend: str, point: sample.Point) -> tuple[Trace,
     load_state(module, point.state)
     with paths.force("direct"):  # the formula as it is written: the fast path has no map
         trace = Subject.alone(module, x, SEED).run(training=False, backward=False)
-        asked = bool(spec.attention_shapes(x.shape))
+        asked = bool(spec.attention_shapes(shape_of(x)))
         maps = run(module, x, return_attention=True).attention if asked else None
     if trace.error:
-        raise InputError(f"{type(spec).__name__} fails on an input of shape {x.shape}: {trace.error}")
+        raise InputError(f"{type(spec).__name__} fails on an input of shape {shape_of(x)}: {trace.error}")
     return trace, maps if isinstance(maps, dict) else {} if maps is None else {"attention": maps}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, Shape, describe
+from nlblocks.specs.inputs import Each, parts
 
 PRIMES = tuple(n for n in range(13, 1024) if all(n % k for k in range(2, 32) if k < n))
 BATCHES, STARTS, ADDED = (5, 6, 4), (0, 4, 2), (0, 0, 1)
@@ -21,7 +22,7 @@ PICTURES = ((1, 67, 165), (1, 99, 101), (1, 131, 67))
 """The same of a network's, which halves them several times: what is left is to tell height from width still."""
 SIZES = (
     "in_channels", "out_channels", "inter_channels", "key_channels", "value_channels", "num_classes", "width", "hidden",
-    "image_size", "slots", "num_bases",
+    "image_size", "slots", "num_bases", "low_channels", "high_channels",
 )  # fmt: skip
 """The fields of specs that say how large a tensor is; what an input fixes follows from the input."""
 MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -32,17 +33,17 @@ TELLING = 4
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """A spec and the shape of its input."""
+    """A spec and the shape of its input, or of each of several."""
 
     spec: BlockSpec
-    shape: Shape
+    shape: Each
 
     @property
     def letters(self) -> dict[str, int]:
         return self.spec.letters(self.shape)
 
 
-def twins(spec: BlockSpec, shape: Shape) -> tuple[Twin, ...]:
+def twins(spec: BlockSpec, shape: Each) -> tuple[Twin, ...]:
     """Three twins of a block: in each, every letter of the spec has an extent of its own, and in each another.
 
     Raises InputError where there are none.
@@ -56,12 +57,12 @@ def twins(spec: BlockSpec, shape: Shape) -> tuple[Twin, ...]:
     return tuple(found)
 
 
-def is_network(spec: BlockSpec, shape: Shape) -> bool:
+def is_network(spec: BlockSpec, shape: Each) -> bool:
     """Whether a block maps pictures to numbers that belong to no position: the logits of classes."""
     return len(spec.output_shape(shape)) == 2
 
 
-def _twins(spec: BlockSpec, shape: Shape, number: int) -> Iterator[Twin]:
+def _twins(spec: BlockSpec, shape: Each, number: int) -> Iterator[Twin]:
     """Twins that would do as the one of a number, the smaller ones first."""
     sides = PICTURES if is_network(spec, shape) else SPATIAL
     known = sides[number:] + sides[:number]
@@ -81,22 +82,23 @@ def _scaled(numbers: tuple[int, ...], times: int) -> tuple[int, ...]:
     return tuple(times * number for number in numbers)
 
 
-def _twin(spec: BlockSpec, shape: Shape, batch: int, extents: Shape, primes: tuple[int, ...]) -> Twin | None:
+def _twin(spec: BlockSpec, shape: Each, batch: int, extents: Shape, primes: tuple[int, ...]) -> Twin | None:
     """The spec in other sizes, the primes, on an input with the last of these extents; None where that is refused."""
-    spatial = extents[-(len(shape) - 2) :]
+    spatial = extents[-(len(parts(shape)[0]) - 2) :]
     try:
         sizes = _sizes(spec, primes)
         channels = sizes.get("in_channels", primes[0])  # where there is no such field, any number will do
         twin = replace(spec, **sizes | spec.fixed((batch, channels, *spatial)))
         channels = getattr(twin, "in_channels", channels)
         try:
-            twin.check_input(twin.input_of(batch, channels, spatial))
+            found = twin.input_of(batch, channels, spatial)
+            twin.check_input(found)
         except InputError:  # a network for pictures of one size
-            spatial = twin.example_shape()[2:]
-        twin.check_input(twin.input_of(batch, channels, spatial))
+            found = twin.input_of(batch, channels, parts(twin.example_shape())[0][2:])
+        twin.check_input(found)
     except InputError:
         return None
-    return Twin(twin, twin.input_of(batch, channels, spatial))
+    return Twin(twin, found)
 
 
 def _sizes(spec: BlockSpec, primes: tuple[int, ...]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from nlblocks.blocks import run
 from nlblocks.errors import InputError, known, meant
 from nlblocks.maps.images import Picture
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.inputs import joined
 from nlblocks.specs.layout import MapLayout, Meaning
 
 MOST = 2**28
@@ -109,7 +110,7 @@ class Viewer:
         calls = self._calls(picture, list(self._blocks.values()), x, attention=False)
         for index, (path, block) in enumerate(self._blocks.items()):
             for number, call in enumerate(calls[index]):
-                if call.input is None:
+                if None in call.inputs[: len(block.spec.inputs)] or len(call.inputs) < len(block.spec.inputs):
                     raise InputError(
                         f"{path}: its input comes by keyword, which is not seen; let the model give it first"
                     )
@@ -163,7 +164,7 @@ def _itself(blocks: Sequence[Any], x: Array, *, attention: bool) -> list[list[Ca
     """The one call of a model that is a block itself."""
     (block,) = blocks
     maps = run(block, x, return_attention=True).attention if attention else None
-    return [[Call(input=x.shape, output=None, attention=maps)]]
+    return [[Call(inputs=(x.shape,), output=None, attention=maps)]]
 
 
 def _outermost(modules: Mapping[str, Any], owns: Any) -> Iterator[tuple[str, Any]]:
@@ -178,7 +179,7 @@ def _outermost(modules: Mapping[str, Any], owns: Any) -> Iterator[tuple[str, Any
 
 def _layouts(spec: BlockSpec, call: Call, picture: Picture) -> dict[str, MapLayout]:
     try:
-        return spec.map_layouts(call.input or ())
+        return spec.map_layouts(joined(call.inputs[: len(spec.inputs)]))
     except InputError as error:
         raise _refused(spec, picture, error) from None
 

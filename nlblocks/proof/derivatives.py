@@ -12,8 +12,9 @@ import numpy as np
 from nlblocks.backend import Array, Differentiator
 from nlblocks.init import generator
 from nlblocks.numerics import Comparison, tolerance
-from nlblocks.proof.sample import Floors, Key, Point, Results, Setting, floor_of
+from nlblocks.proof.sample import Floors, Key, Point, Results, Setting, floor_of, input_names
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.inputs import joined, parts, shape_of
 from nlblocks.weights.state import load_state
 
 
@@ -54,7 +55,8 @@ class Derivatives:
     def _owed(self) -> dict[Key, tuple[int, ...]]:
         """The shape of every gradient that a backend with a backward pass must have computed."""
         point, trainable = self.setting.point, (p.name for p in self.spec.params() if p.trainable and not p.still)
-        return {("grad_input", "input"): point.x.shape} | {
+        inputs = zip(input_names(self.spec), parts(shape_of(point.x)), strict=True)
+        return {("grad_input", name): shape for name, shape in inputs} | {
             ("grad_params", name): point.state[name].shape for name in trainable
         }
 
@@ -63,7 +65,8 @@ class Derivatives:
 
         A gradient that is zero but for rounding gets no more weight than the largest one, or its noise would count.
         """
-        tensor = keys[0][1] if len(keys) == 1 else f"of {len(keys)} parameters"
+        group, single = keys[0]
+        tensor = single if len(keys) == 1 else f"of {len(keys)} {'inputs' if group == 'grad_input' else 'parameters'}"
         record = self.setting.record("derivative", tensor, (backend, self.judge.name))
         if not all(np.isfinite(own[key]).all() for key in keys):
             return Comparison.impossible("the gradient is not finite", noise=0.0, **record)
@@ -74,7 +77,7 @@ class Derivatives:
             direction = generator(self.seed, f"direction:{key[1]}").normal(size=own[key].shape)
             zero = norms[key] <= tolerance.RATIO * float(np.linalg.norm(floor))
             direction /= (max(norms.values()) if zero else norms[key]) or 1.0
-            directions["" if key[0] == "grad_input" else key[1]] = direction
+            directions[key] = direction
             terms = own[key] * direction
             projected += float(terms.sum())
             rounding += float(np.linalg.norm(floor * direction)) + tolerance.EPSILON["float64"] * float(
@@ -87,8 +90,12 @@ class Derivatives:
         difference = replace(found.difference, scale=scale, index=())
         return replace(found, difference=difference, noise=rounding + abs(moved - expected))
 
-    def _slope(self, directions: Mapping[str, Array], point: Point) -> float:
+    def _slope(self, directions: Mapping[Key, Array], point: Point) -> float:
         """The derivative of Σ output · grad_output along the directions, at a point."""
         load_state(self.module, point.state)
-        slope = self.judge.derivative(self.module, point.x, directions, training=self.setting.training)
+        named: dict[str, Any] = {name: array for (group, name), array in directions.items() if group == "grad_params"}
+        if len(named) < len(directions):  # inputs of which none is asked for stay
+            xs = zip(input_names(self.spec), parts(point.x), strict=True)
+            named[""] = joined(directions.get(("grad_input", name), np.zeros(x.shape)) for name, x in xs)
+        slope = self.judge.derivative(self.module, point.x, named, training=self.setting.training)
         return float((slope * point.grad_output).sum())

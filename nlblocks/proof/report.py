@@ -8,6 +8,7 @@ from typing import Any
 
 from nlblocks.numerics import Comparison
 from nlblocks.specs.base import BlockSpec, describe
+from nlblocks.specs.inputs import Each, mapped, shape_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,7 @@ class Report:
     spec: BlockSpec
     backends: tuple[str, ...]
     seed: int
-    input_shape: tuple[int, ...]
+    input_shape: Each
     checks: tuple[Comparison, ...]
     seconds: float
 
@@ -68,7 +69,7 @@ class Report:
         return [c for c in self.checks if c.dtype == "float64" and c.inputs == "distinct" and c.group != "derivative"]
 
     def __str__(self) -> str:
-        head = f"{describe(self.spec)} on {list(self.input_shape)}, {', '.join(self.backends)}"
+        head = f"{describe(self.spec)} on {shape_text(self.input_shape)}, {', '.join(self.backends)}"
         if not self.checks:
             return f"{head}: NOTHING WAS COMPARED"
         if self:
@@ -86,7 +87,7 @@ class Report:
             "agree": bool(self),
             "backends": list(self.backends),
             "seed": self.seed,
-            "input_shape": list(self.input_shape),
+            "input_shape": mapped(list, self.input_shape),
             "seconds": self.seconds,
             "first_failure": self.failures[0].line() if self.failures else None,
             "bits": self.bits(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from nlblocks.backend import Array, Backend, State
 from nlblocks.init import generator
 from nlblocks.numerics import NoiseFloor, tolerance
 from nlblocks.specs.base import BlockSpec, Param
+from nlblocks.specs.inputs import Each, mapped, parts
 from nlblocks.weights.state import load_state
 
 Key = tuple[str, str]
@@ -31,17 +33,20 @@ SATURATION = 0.9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """Where a block is compared: its state, its input x and the gradient of its output, all of one dtype."""
+    """Where a block is compared: its state, its input x and the gradient of its output, all of one dtype.
+
+    Of a block that takes several inputs x is a tuple.
+    """
 
     state: State
-    x: Array
+    x: Each
     grad_output: Array
 
     def cast(self, dtype: str) -> Point:
         """The same point in another precision."""
         return Point(
             state={name: value.astype(dtype) for name, value in self.state.items()},
-            x=self.x.astype(dtype),
+            x=mapped(lambda part: part.astype(dtype), self.x),
             grad_output=self.grad_output.astype(dtype),
         )
 
@@ -49,7 +54,8 @@ class Point:
         """The point with input and trainable tensors shrunk by a quarter: affinities shrink, softmax spreads."""
         trainable = {param.name for param in spec.params() if param.trainable}
         state = {name: value * 0.75 if name in trainable else value for name, value in self.state.items()}
-        return replace(self, x=_float32(self.x * 0.75), state={name: _float32(v) for name, v in state.items()})
+        x = mapped(lambda part: _float32(part * 0.75), self.x)
+        return replace(self, x=x, state={name: _float32(v) for name, v in state.items()})
 
     def tied(self) -> Point:
         """A point where many values are equal: x as a ReLU leaves it, in few steps, and weights in coarse ones.
@@ -57,16 +63,20 @@ class Point:
         The steps are powers of two, so a convolution is exact and equal patches stay equal in every framework.
         """
         state = {name: _stepped(value, 256) for name, value in self.state.items()}
-        return replace(self, state=state, x=np.maximum(_stepped(self.x, 4), 0.0))
+        return replace(self, state=state, x=mapped(lambda part: np.maximum(_stepped(part, 4), 0.0), self.x))
 
-    def nudged(self, trial: int, parts: Sequence[str]) -> Point:
-        """The point with every element of ``parts`` but zeros moved by one unit in the last place, at random."""
+    def nudged(self, trial: int, which: Sequence[str]) -> Point:
+        """The point with every element of ``which`` parts but zeros moved by one unit in the last place, at random."""
         moved: dict[str, Any] = {}
-        if "state" in parts:
+        if "state" in which:
             moved["state"] = {
                 name: NoiseFloor.nudged(value, trial, f"state:{name}") for name, value in self.state.items()
             }
-        moved |= {part: NoiseFloor.nudged(getattr(self, part), trial, part) for part in parts if part != "state"}
+        if "x" in which:
+            names = (f"x{index or ''}" for index in count())
+            moved["x"] = mapped(lambda part: NoiseFloor.nudged(part, trial, next(names)), self.x)
+        if "grad_output" in which:
+            moved["grad_output"] = NoiseFloor.nudged(self.grad_output, trial, "grad_output")
         return replace(self, **moved)
 
 
@@ -85,7 +95,7 @@ class Setting:
 
     @property
     def dtype(self) -> str:
-        return self.point.x.dtype.name
+        return str(parts(self.point.x)[0].dtype.name)
 
     def record(self, group: str, name: str, pair: tuple[str, str]) -> dict[str, Any]:
         """What a Comparison of one tensor in this setting says of where it was made and of what passes."""
@@ -94,6 +104,11 @@ class Setting:
             "limit": tolerance.LIMITS[group] if self.dtype == "float64" else None,
             "ceiling": tolerance.BLOCK_CEILING[self.dtype],
         }  # fmt: skip
+
+
+def input_names(spec: BlockSpec) -> tuple[str, ...]:
+    """What the inputs are called in a report: "input", or by their own names where there are several."""
+    return spec.inputs if len(spec.inputs) > 1 else ("input",)
 
 
 def floor_of(array: Array, key: Key, floors: Floors) -> Array:
@@ -115,11 +130,17 @@ def random_array(shape: tuple[int, ...], seed: int, name: str) -> Array:
     return _float32(generator(seed, f"verify:{name}").normal(size=shape))
 
 
-def sensitive_point(spec: BlockSpec, backend: Backend, seed: int, shape: tuple[int, ...]) -> Point:
+def random_inputs(shape: Each, seed: int, name: str) -> Each:
+    """A random array of a shape, or of each shape of several inputs."""
+    names = (f"{name}{index or ''}" for index in count())
+    return mapped(lambda part: random_array(part, seed, next(names)), shape)
+
+
+def sensitive_point(spec: BlockSpec, backend: Backend, seed: int, shape: Each) -> Point:
     """Random weights and input at which no softmax is saturated: one that is hides faults and magnifies rounding."""
     point = Point(
         state=random_state(spec, seed),
-        x=random_array(shape, seed, "input"),
+        x=random_inputs(shape, seed, "input"),
         grad_output=random_array(spec.output_shape(shape), seed, "grad_output"),
     )
     if not spec.attention_shapes(shape):

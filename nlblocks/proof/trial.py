@@ -14,9 +14,10 @@ from nlblocks.errors import NoBlockError
 from nlblocks.numerics import Comparison, NoiseFloor, tolerance
 from nlblocks.paths import force, forced
 from nlblocks.proof.derivatives import Derivatives
-from nlblocks.proof.sample import PARTS, Floors, Key, Point, Results, Setting, floor_of
+from nlblocks.proof.sample import PARTS, Floors, Key, Point, Results, Setting, floor_of, input_names
 from nlblocks.proof.ties import WITHOUT_MAP, DecidedAlike
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.inputs import parts, shape_of
 from nlblocks.weights.state import load_state
 
 Runs = Mapping[str, Results]
@@ -53,7 +54,7 @@ class Trial:
     ) -> None:
         self.spec, self.backends, self.seed, self.point, self.mode = spec, backends, seed, point, mode
         self.modules = modules
-        self.has_map = bool(spec.attention_shapes(point.x.shape))
+        self.has_map = bool(spec.attention_shapes(shape_of(point.x)))
 
     def checks(self) -> Iterator[Comparison]:
         """All comparisons: float64 on distinct and tied inputs, in the order of the computation, then float32."""
@@ -178,7 +179,7 @@ def _flatten(spec: BlockSpec, run: Run) -> dict[Key, Any]:
     maps = run.attention if isinstance(run.attention, dict) else {"attention": run.attention}
     tensors |= {("attention", name): value for name, value in maps.items() if value is not None}
     if run.grad_input is not None:
-        tensors["grad_input", "input"] = run.grad_input
+        tensors |= {("grad_input", n): g for n, g in zip(input_names(spec), parts(run.grad_input), strict=True)}
     tensors |= {("grad_params", name): value for name, value in run.grad_params.items()}
     buffers = [param.name for param in spec.params() if not param.trainable]
     return tensors | {("buffers", name): run.state_after[name] for name in buffers if name in run.state_after}
@@ -191,6 +192,6 @@ def _owed(spec: BlockSpec, has_map: bool, gradients: bool) -> list[Key]:
         keys += [("attention", name) for name in spec.attention_shapes(spec.example_shape())]
     keys += [("buffers", param.name) for param in spec.params() if not param.trainable]
     if gradients:
-        keys.append(("grad_input", "input"))
+        keys += [("grad_input", name) for name in input_names(spec)]
         keys += [("grad_params", param.name) for param in spec.params() if param.trainable and not param.still]
     return keys

@@ -12,13 +12,14 @@ from nlblocks.proof.report import Report
 from nlblocks.proof.sample import sensitive_point
 from nlblocks.proof.trial import Modules, Trial
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.inputs import joined, split
 
 
 def verify(
     spec: BlockSpec,
     backends: Sequence[str | Backend] | None = None,
     seed: int = 0,
-    input_shape: Sequence[int] | None = None,
+    input_shape: Sequence[int] | Sequence[Sequence[int]] | None = None,
 ) -> Report:
     """Run one spec in every backend from identical random weights and compare all that it computes.
 
@@ -26,8 +27,8 @@ def verify(
     float32, on distinct values and, where a maximum is taken, on tie-rich ones. A block with a map is called with and
     without asking for it: the call without is the one users make, and may compute another way (:mod:`nlblocks.paths`).
     The gradients are also checked against directional derivatives of the reference. ``backends`` defaults to every
-    registered one, a third party's where it has the block, ``input_shape`` to ``spec.example_shape()``. Dropout is off:
-    random masks cannot be compared.
+    registered one, a third party's where it has the block, ``input_shape`` to ``spec.example_shape()``: a shape, or one
+    for each input of a block that takes several. Dropout is off: random masks cannot be compared.
 
     Returns a report that is true when all agree, and that names the backends. Raises InputError when fewer than two
     are named, and BackendError when one of the library's own, or one that is named, needs a framework that is not
@@ -39,7 +40,8 @@ def verify(
     plain = spec.deterministic()
     modules = Modules(plain, seed)
     found = _resolved(_registered(modules) if backends is None else backends)
-    shape = _whole_shape(spec.example_shape() if input_shape is None else input_shape)
+    given = spec.example_shape() if input_shape is None else input_shape
+    shape = joined(map(_whole_shape, split(spec, given)))
     spec.check_input(shape)
     point = sensitive_point(plain, found[0], seed, shape)
     trials = [Trial(plain, found, seed, point, mode, modules) for mode in ("eval", "train")]

@@ -14,6 +14,7 @@ from types import UnionType
 from typing import Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
 from nlblocks.errors import InputError, known, meant, one_of
+from nlblocks.specs.inputs import Each
 from nlblocks.specs.layout import MapLayout
 from nlblocks.specs.signature import spell_spec
 
@@ -122,9 +123,14 @@ class Spec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockSpec(Spec):
-    """A block: what it holds and how it maps shapes. Subclasses document the formula and its source."""
+    """A block: what it holds and how it maps shapes. Subclasses document the formula and its source.
+
+    ``inputs`` names what it takes. Of a block that takes several, a ``shape`` is a tuple of a shape for each of them
+    (:mod:`nlblocks.specs.inputs`).
+    """
 
     cites: ClassVar[str] = ""
+    inputs: ClassVar[tuple[str, ...]] = ("x",)
 
     def params(self) -> tuple[Param, ...]:
         """Every parameter and buffer, in definition order."""
@@ -139,8 +145,8 @@ class BlockSpec(Spec):
         """Which axis of an input holds its channels: 1, or the last where a block takes tokens or images so."""
         return 1
 
-    def input_of(self, batch: int, channels: int, spatial: Shape) -> Shape:
-        """The shape of an input of these extents, its channels where the block has them."""
+    def input_of(self, batch: int, channels: int, spatial: Shape) -> Each:
+        """The shape of an input of these extents, its channels where the block has them; or of each of several."""
         return (batch, channels, *spatial) if self.channel_axis == 1 else (batch, *spatial, channels)
 
     def fixed(self, shape: Shape) -> dict[str, Any]:
@@ -166,8 +172,7 @@ class BlockSpec(Spec):
     def letters(self, shape: Shape) -> dict[str, int]:
         """The extent behind each letter of the docstring, for an input of this shape: what a drawing calls extents."""
         self.check_input(shape)
-        spatial = dict(zip("THW"[2 - len(shape) :], shape[2:], strict=True)) if len(shape) > 3 else {}
-        return {"B": shape[0], "C": shape[1], **spatial, "N": math.prod(shape[2:])}
+        return letters_of(shape)
 
     def macs(self, shape: Shape) -> int:
         """Multiply-accumulate operations of the direct form for an input of this shape, batch included."""
@@ -185,6 +190,12 @@ class BlockSpec(Spec):
     def deterministic(self) -> Self:
         """The same spec with every random part (dropout) off: the one that can be compared in train mode."""
         return self
+
+
+def letters_of(shape: Shape) -> dict[str, int]:
+    """The letters of an image [B, C, *S]: B, C, those of S, and N, the number of its positions."""
+    spatial = dict(zip("THW"[2 - len(shape) :], shape[2:], strict=True)) if len(shape) > 3 else {}
+    return {"B": shape[0], "C": shape[1], **spatial, "N": math.prod(shape[2:])}
 
 
 _REGISTRY: dict[str, type[Spec]] = {}

@@ -34,6 +34,7 @@ from nlblocks.specs.scse import SCSE
 from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.shuffle_attention import ShuffleAttention
 from nlblocks.specs.spatial_gate import SpatialGate
+from nlblocks.specs.spatial_gather import SpatialGather
 from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance
 from nlblocks.specs.split_attention import SplitAttention
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation
@@ -139,6 +140,8 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     ),
     InterlacedSparseAttention(in_channels=4, key_channels=3, form="module", partitions=((3, 2), (2, 3))),
     InterlacedSparseAttention(in_channels=6, key_channels=4, form="attention", value_bias=True),
+    SpatialGather(),
+    SpatialGather(scale=2.5),
     ArticleDigitNet(image_size=9, width=6, hidden=20, mode="dot_product"),
     ArticleDigitNet(image_size=8, width=5, hidden=12, mode="none"),
     ArticleDigitNet(image_size=12, width=8, hidden=16, norm=None, in_channels=2, num_classes=3),

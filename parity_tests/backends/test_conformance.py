@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +16,8 @@ from nlblocks.numerics import tolerance
 from nlblocks.proof import sample
 from nlblocks.specs import BlockSpec, spec_type
 from nlblocks.specs.catalogue import EXAMPLES
-from parity_tests.helpers.blocks import BACKENDS, NATIVE, SPECS, Require
+from nlblocks.specs.inputs import joined, mapped, parts
+from parity_tests.helpers.blocks import BACKENDS, NATIVE, SPECS, Require, example_inputs
 
 
 def test_every_kind_has_an_example() -> None:
@@ -73,7 +75,7 @@ def test_shapes_are_what_the_spec_says(spec: BlockSpec) -> None:
     module = nlblocks.build(spec, backend="reference", dtype="float64")
     shape = spec.example_shape()
     maps = spec.attention_shapes(shape)
-    run = nlblocks.run(module, sample.random_array(shape, 0, "x"), return_attention=bool(maps))
+    run = nlblocks.run(module, joined(example_inputs(spec)), return_attention=bool(maps))
     assert run.output.shape == spec.output_shape(shape)
     found = run.attention if isinstance(run.attention, dict) else {"attention": run.attention}
     assert {name: array.shape for name, array in found.items() if array is not None} == maps
@@ -134,8 +136,8 @@ def test_run_leaves_the_module_as_it_was(spec: BlockSpec, backend: str, require:
     module = nlblocks.build(spec, backend=backend, dtype="float64")
     module.eval()
     before = nlblocks.state_of(module)
-    x = sample.random_array(spec.example_shape(), 0, "x")
-    run = nlblocks.run(module, x, training=True, grad_output=np.ones(spec.output_shape(x.shape)))
+    x = joined(example_inputs(spec))
+    run = nlblocks.run(module, x, training=True, grad_output=np.ones(spec.output_shape(spec.example_shape())))
     assert not module.training
     for name, array in nlblocks.state_of(module).items():
         assert array.tobytes() == before[name].tobytes(), name
@@ -147,10 +149,10 @@ def test_run_leaves_the_module_as_it_was(spec: BlockSpec, backend: str, require:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_an_empty_batch_gives_an_empty_batch(spec: BlockSpec, backend: str, require: Require) -> None:
     require(backend)
-    shape = (0, *spec.example_shape()[1:])
+    shape = mapped(lambda own: (0, *own[1:]), spec.example_shape())
     maps = spec.attention_shapes(shape)
     module = nlblocks.build(spec, backend=backend, dtype="float64")
-    run = nlblocks.run(module, np.zeros(shape), return_attention=bool(maps))
+    run = nlblocks.run(module, mapped(np.zeros, shape), return_attention=bool(maps))
     assert run.output.shape == spec.output_shape(shape)
     found = run.attention if isinstance(run.attention, dict) else {"attention": run.attention}
     assert {name: array.shape for name, array in found.items() if array is not None} == maps
@@ -162,24 +164,28 @@ def test_wrong_input_is_one_clear_line(spec: BlockSpec, backend: str, require: R
     require(backend)
     module = nlblocks.build(spec, backend=backend, dtype="float64")
     shape = spec.example_shape()
-    wrong_shapes = [shape[:-1], (*shape, 1)]
+    wrong_shapes = [mapped(lambda own: own[:-1], shape), mapped(lambda own: (*own, 1), shape)]
     if hasattr(spec, "in_channels"):
+        first, *others = parts(shape)
         axis = spec.channel_axis
-        wrong_shapes.append((*shape[:axis], shape[axis] + 1, *shape[axis + 1 :]))
+        wrong_shapes.append(joined([(*first[:axis], first[axis] + 1, *first[axis + 1 :]), *others]))
     for wrong in wrong_shapes:
-        for call in (lambda x: nlblocks.run(module, x), lambda x: module(_native(backend, x))):
+        xs = [np.zeros(own) for own in parts(wrong)]
+        for call in (lambda xs: nlblocks.run(module, joined(xs)), lambda xs: module(*_native(backend, xs))):
             with pytest.raises(nlblocks.InputError, match=type(spec).__name__) as error:
-                call(np.zeros(wrong))
+                call(xs)
             assert "\n" not in str(error.value)
+    with pytest.raises(nlblocks.InputError, match=rf"{type(spec).__name__} takes .*; received {len(xs) + 1}$"):
+        nlblocks.run(module, (*example_inputs(spec), np.zeros((2, 2))))
 
 
-def _native(backend: str, x: Any) -> Any:
+def _native(backend: str, xs: Sequence[Any]) -> list[Any]:
     if backend == "torch":
         import torch
 
-        return torch.from_numpy(x)
+        return [torch.from_numpy(x) for x in xs]
     if backend == "paddle":
         import paddle
 
-        return paddle.to_tensor(x)
-    return x
+        return [paddle.to_tensor(x) for x in xs]
+    return list(xs)

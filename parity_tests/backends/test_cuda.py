@@ -14,6 +14,7 @@ from nlblocks.proof import sample
 from nlblocks.specs import BlockSpec
 from nlblocks.specs.base import describe
 from nlblocks.specs.catalogue import EXAMPLES
+from nlblocks.specs.inputs import parts
 
 torch = pytest.importorskip("torch")
 if not torch.cuda.is_available():
@@ -46,9 +47,9 @@ def test_cuda_is_the_cpu(spec: BlockSpec, training: bool, inputs: str) -> None:
         compare(own[key], found, floors[key], largest if key[0] == "grad_params" else 0.0)
 
 
-def tensors(found: nlblocks.Run, at: float | None = None) -> dict[tuple[str, str], Any]:
+def tensors(found: nlblocks.Run, at: float | None = None) -> dict[tuple[str, Any], Any]:
     """What a run computed, by group and name; or that number in the place of each."""
-    groups = {"output": {"": found.output}, "grad_input": {"": found.grad_input}}
+    groups = {"output": {"": found.output}, "grad_input": dict(enumerate(parts(found.grad_input)))}
     groups |= {"grad_params": found.grad_params, "state_after": found.state_after}
     return {(group, name): value if at is None else at for group, own in groups.items() for name, value in own.items()}
 
@@ -83,9 +84,10 @@ def test_state_moves_to_and_from_the_device() -> None:
 @pytest.mark.parametrize("spec", SPECS)
 def test_half_precision_is_finite_with_gradients(spec: BlockSpec, dtype: Any) -> None:
     module = nlblocks.build(spec, backend="torch", dtype=dtype).to("cuda")
-    x = torch.randn(spec.example_shape(), device="cuda", dtype=getattr(torch, dtype), requires_grad=True)
-    module(x).float().square().mean().backward()
-    assert torch.isfinite(x.grad).all()
+    how = {"device": "cuda", "dtype": getattr(torch, dtype), "requires_grad": True}
+    xs = [torch.randn(shape, **how) for shape in parts(spec.example_shape())]
+    module(*xs).float().square().mean().backward()
+    assert all(torch.isfinite(x.grad).all() for x in xs)
 
 
 class Attention(torch.nn.Module):

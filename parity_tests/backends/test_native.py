@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import nlblocks
-from nlblocks.proof import sample
 from nlblocks.specs import BlockSpec, NonLocal
-from parity_tests.helpers.blocks import ONE_OF_EACH, SPECS, built
+from nlblocks.specs.inputs import joined
+from parity_tests.helpers.blocks import ONE_OF_EACH, SPECS, built, example_inputs
 from parity_tests.helpers.tensors import OTHER
 
 torch = pytest.importorskip("torch")
@@ -24,21 +24,21 @@ import nlblocks_torch  # noqa: E402
 
 
 def build(spec: BlockSpec, backend: str) -> tuple[Any, Any]:
-    """A block with random state, in eval mode and float32, and an input array."""
+    """A block with random state, in eval mode and float32, and an array for each input."""
     module = built(spec.deterministic(), backend, "float32")
     module.eval()
-    return module, sample.random_array(spec.example_shape(), 0, "x").astype("float32")
+    return module, example_inputs(spec, "float32")
 
 
 @pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize("mode", ["eval", "train"])
 def test_paddle_to_static_with_a_batch_of_any_size(spec: BlockSpec, mode: str) -> None:
-    layer, x = build(spec, "paddle")
+    layer, xs = build(spec, "paddle")
     getattr(layer, mode)()
-    expected = nlblocks.run(layer, x, training=mode == "train")
-    spec_of_input = paddle.static.InputSpec([None, *x.shape[1:]], "float32")
-    static = paddle.jit.to_static(layer, input_spec=[spec_of_input], full_graph=True)
-    output = static(paddle.to_tensor(x)).numpy()
+    expected = nlblocks.run(layer, joined(xs), training=mode == "train")
+    specs_of_inputs = [paddle.static.InputSpec([None, *x.shape[1:]], "float32") for x in xs]
+    static = paddle.jit.to_static(layer, input_spec=specs_of_inputs, full_graph=True)
+    output = static(*map(paddle.to_tensor, xs)).numpy()
     np.testing.assert_allclose(output, expected.output, rtol=0, atol=1e-5 * float(np.abs(expected.output).max()))
     for name, array in nlblocks.state_of(layer).items():
         limit = 1e-6 * float(np.abs(array).max())
@@ -51,10 +51,10 @@ def test_paddle_to_static_with_a_batch_of_any_size(spec: BlockSpec, mode: str) -
 def test_paddle_to_static_in_float64(spec: BlockSpec) -> None:
     """A static program holds Python's numbers as float32, 1e-8 away."""
     layer = built(spec.deterministic(), "paddle", "float64")
-    x = sample.random_array(spec.example_shape(), 0, "x")
+    xs = example_inputs(spec)
     layer.train()
-    expected = nlblocks.run(layer, x, training=True)
-    output = paddle.jit.to_static(layer.forward, full_graph=True)(paddle.to_tensor(x)).numpy()
+    expected = nlblocks.run(layer, joined(xs), training=True)
+    output = paddle.jit.to_static(layer.forward, full_graph=True)(*map(paddle.to_tensor, xs)).numpy()
     assert np.abs(output - expected.output).max() <= 1e-12 * np.abs(expected.output).max()
     for name, array in nlblocks.state_of(layer).items():
         assert np.abs(array - expected.state_after[name]).max() <= 1e-12 * np.abs(array).max()
@@ -65,55 +65,56 @@ def test_paddle_to_static_in_float64(spec: BlockSpec) -> None:
 @pytest.mark.parametrize("spec", ONE_OF_EACH)
 @pytest.mark.parametrize("training", [False, True])
 def test_torch_compile_in_one_graph(spec: BlockSpec, training: bool) -> None:
-    module, x = build(spec, "torch")
-    expected = nlblocks.run(module, x, training=training)
+    module, xs = build(spec, "torch")
+    expected = nlblocks.run(module, joined(xs), training=training)
     torch._dynamo.reset()
     module.train(training)
     compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
-    output = compiled(torch.from_numpy(x)).detach().numpy()
+    output = compiled(*map(torch.from_numpy, xs)).detach().numpy()
     np.testing.assert_allclose(output, expected.output, rtol=0, atol=1e-5 * float(np.abs(expected.output).max()))
 
 
 @pytest.mark.parametrize("spec", ONE_OF_EACH)
 def test_torch_export(spec: BlockSpec) -> None:
-    module, x = build(spec, "torch")
-    program = torch.export.export(module, (torch.from_numpy(x),))
-    output = program.module()(torch.from_numpy(x)).detach().numpy()
-    expected = nlblocks.run(module, x).output
+    module, xs = build(spec, "torch")
+    tensors = tuple(map(torch.from_numpy, xs))
+    program = torch.export.export(module, tensors)
+    output = program.module()(*tensors).detach().numpy()
+    expected = nlblocks.run(module, joined(xs)).output
     np.testing.assert_allclose(output, expected, rtol=0, atol=1e-6 * float(np.abs(expected).max()))
 
 
 @pytest.mark.parametrize("spec", ONE_OF_EACH)
 def test_torch_half_autocast_copy_and_pickle(spec: BlockSpec) -> None:
-    module, x = build(spec, "torch")
-    tensor = torch.from_numpy(x)
-    expected = module(tensor)
+    module, xs = build(spec, "torch")
+    tensors = [torch.from_numpy(x) for x in xs]
+    expected = module(*tensors)
     for twin in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
         assert twin.spec == spec.deterministic()
-        assert torch.equal(twin(tensor), expected)
+        assert torch.equal(twin(*tensors), expected)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.isfinite(module(tensor).float()).all()
+        assert torch.isfinite(module(*tensors).float()).all()
     twin = copy.deepcopy(module).to(torch.bfloat16)
-    assert twin(tensor.bfloat16()).dtype == torch.bfloat16
+    assert twin(*(x.bfloat16() for x in tensors)).dtype == torch.bfloat16
     assert all(array.dtype == np.float32 for array in nlblocks.state_of(twin).values())
-    assert copy.deepcopy(module).half()(tensor.half()).dtype == torch.float16
+    assert copy.deepcopy(module).half()(*(x.half() for x in tensors)).dtype == torch.float16
     strict = nlblocks.build(spec.deterministic(), backend="torch")
     strict.load_state_dict(module.state_dict())  # strict by default
-    assert torch.equal(strict.eval()(tensor), expected)
+    assert torch.equal(strict.eval()(*tensors), expected)
 
 
 @pytest.mark.parametrize("spec", ONE_OF_EACH)
 def test_paddle_copy_state_dict_and_save(spec: BlockSpec, tmp_path: Any) -> None:
-    layer, x = build(spec, "paddle")
-    tensor = paddle.to_tensor(x)
-    expected = layer(tensor).numpy()
-    np.testing.assert_array_equal(copy.deepcopy(layer)(tensor).numpy(), expected)
+    layer, xs = build(spec, "paddle")
+    tensors = [paddle.to_tensor(x) for x in xs]
+    expected = layer(*tensors).numpy()
+    np.testing.assert_array_equal(copy.deepcopy(layer)(*tensors).numpy(), expected)
     paddle.save(layer.state_dict(), str(tmp_path / "block.pdparams"))
     other = nlblocks.build(spec.deterministic(), backend="paddle", seed=1)
     missing, unexpected = other.set_state_dict(paddle.load(str(tmp_path / "block.pdparams")))
     assert (missing, unexpected) == ([], [])
     other.eval()
-    np.testing.assert_array_equal(other(tensor).numpy(), expected)
+    np.testing.assert_array_equal(other(*tensors).numpy(), expected)
 
 
 @pytest.mark.parametrize("native", [nlblocks_torch, nlblocks_paddle])

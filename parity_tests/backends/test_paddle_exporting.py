@@ -12,7 +12,8 @@ from nlblocks.errors import InputError
 from nlblocks.exchange.programs import Evaluator, doubled
 from nlblocks.proof import sample
 from nlblocks.specs import BlockSpec, CrissCrossAttention, EfficientChannelAttention, NonLocal, SpatialGate
-from parity_tests.helpers.blocks import ONE_OF_EACH, built
+from nlblocks.specs.inputs import joined, shape_of
+from parity_tests.helpers.blocks import ONE_OF_EACH, built, example_inputs
 
 onnx = pytest.importorskip("onnx")
 paddle = pytest.importorskip("paddle")
@@ -84,27 +85,29 @@ def furthest(model: Any, feeds: dict[str, Any], expected: list[Any]) -> float:
     )
 
 
-def results(spec: BlockSpec, x: Any) -> list[Any]:
+def results(spec: BlockSpec, *xs: Any) -> list[Any]:
     """Output and maps of the block in float64."""
     block = built(spec, "paddle", "float64")
     block.eval()
-    if not spec.attention_shapes(x.shape):
-        return [block(paddle.to_tensor(x))]
-    output, maps = block(paddle.to_tensor(x), return_attention=True)
+    tensors = [paddle.to_tensor(x) for x in xs]
+    if not spec.attention_shapes(shape_of(joined(xs))):
+        return [block(*tensors)]
+    output, maps = block(*tensors, return_attention=True)
     return [output, *(maps.values() if isinstance(maps, dict) else [maps])]
 
 
-def exported(spec: BlockSpec, dtype: str, x: Any, **how: Any) -> Any:
-    maps = list(spec.attention_shapes(x.shape))
+def exported(spec: BlockSpec, dtype: str, *xs: Any, **how: Any) -> Any:
+    maps = list(spec.attention_shapes(shape_of(joined(xs))))
     block = built(spec, "paddle", dtype)
-    return exporting.exported(block, [x], names=["x"], outputs=["output", *maps], attention=bool(maps), **how)
+    return exporting.exported(block, xs, names=spec.inputs, outputs=["output", *maps], attention=bool(maps), **how)
 
 
 @pytest.mark.parametrize("spec", ONE_OF_EACH)
 def test_a_block_is_exact_in_float64(spec: BlockSpec) -> None:
     spec = spec.deterministic()
-    x = sample.random_array(spec.example_shape(), 0, "x")
-    assert furthest(exported(spec, "float64", x), {"x": x}, results(spec, x)) <= EXACT
+    xs = example_inputs(spec)
+    feeds = dict(zip(spec.inputs, xs, strict=True))
+    assert furthest(exported(spec, "float64", *xs), feeds, results(spec, *xs)) <= EXACT
 
 
 @pytest.mark.parametrize("spec", [NonLocal(in_channels=6), SpatialGate(), CrissCrossAttention(in_channels=6)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from nlblocks.proof import sample
 from nlblocks.specs import BlockSpec
-from parity_tests.helpers.blocks import SPECS, built
+from parity_tests.helpers.blocks import SPECS, built, example_inputs
 
 paddle = pytest.importorskip("paddle")
 
@@ -27,10 +28,11 @@ class WithMaps(paddle.nn.Layer):  # type: ignore[misc]  # Paddle's layers are un
         super().__init__()
         self.block, self.maps = block, maps
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any, other: Any = None) -> Any:
+        xs = [x] if other is None else [x, other]
         if not self.maps:
-            return [self.block(x)]
-        output, maps = self.block(x, return_attention=True)
+            return [self.block(*xs)]
+        output, maps = self.block(*xs, return_attention=True)
         return [output, *(maps.values() if isinstance(maps, dict) else [maps])]
 
 
@@ -45,19 +47,19 @@ class Divided(paddle.nn.Layer):  # type: ignore[misc]
         return [self.weight * x / 3.1]
 
 
-def furthest(layer: Any, x: Any, folder: Path) -> float:
+def furthest(layer: Any, xs: Sequence[Any], folder: Path) -> float:
     """The largest difference, relative to the largest value, of what the layer's static program gives from the layer.
 
     Of the program that to_static makes, and of the one that is saved and loaded again.
     """
     layer.eval()
-    x = paddle.to_tensor(x)
-    expected = [tensor.numpy() for tensor in layer(x)]
-    wanted = [paddle.static.InputSpec(x.shape, "float64", "x")]
+    tensors = [paddle.to_tensor(x) for x in xs]
+    expected = [tensor.numpy() for tensor in layer(*tensors)]
+    wanted = [paddle.static.InputSpec(x.shape, "float64", f"x{index}") for index, x in enumerate(tensors)]
     static = paddle.jit.to_static(layer, input_spec=wanted, full_graph=True)
-    found = [static(x)]
+    found = [static(*tensors)]
     paddle.jit.save(static, str(folder / "layer"))
-    found.append(paddle.jit.load(str(folder / "layer"))(x))
+    found.append(paddle.jit.load(str(folder / "layer"))(*tensors))
     return max(
         float(np.abs(tensor.numpy() - array).max() / np.abs(array).max())
         for run in found
@@ -70,10 +72,9 @@ def test_a_static_program_computes_what_the_block_does(spec: BlockSpec, tmp_path
     """In float64, output and attention maps."""
     spec = spec.deterministic()
     block = built(spec, "paddle", "float64")
-    x = sample.random_array(spec.example_shape(), 0, "x")
-    layer = WithMaps(block, bool(spec.attention_shapes(x.shape)))
-    assert furthest(layer, x, tmp_path) <= EXACT
+    layer = WithMaps(block, bool(spec.attention_shapes(spec.example_shape())))
+    assert furthest(layer, example_inputs(spec), tmp_path) <= EXACT
 
 
 def test_the_check_sees_a_number_that_is_held_as_float32(tmp_path: Path) -> None:
-    assert furthest(Divided(), sample.random_array((3, 4), 0, "x"), tmp_path) > FLOAT32
+    assert furthest(Divided(), [sample.random_array((3, 4), 0, "x")], tmp_path) > FLOAT32

@@ -16,6 +16,7 @@ from nlblocks.init import initial_state
 from nlblocks.parity.running import Subject
 from nlblocks.proof import sample
 from nlblocks.specs.base import BlockSpec, Shape
+from nlblocks.specs.inputs import Each, joined, parts, split
 from nlblocks.weights.state import state_of
 
 Axes = Sequence[Mapping[int, str]]
@@ -58,29 +59,31 @@ class Source(Protocol):
 class BlockSource:
     """A block: of a spec, as it starts with a seed, or a module as it is."""
 
-    names = ("x",)
-
     def __init__(
-        self, spec: BlockSpec, backend: Backend, state: State | None, shape: Shape | None, seed: int, dtype: str
+        self, spec: BlockSpec, backend: Backend, state: State | None, shape: Each | None, seed: int, dtype: str
     ) -> None:
         self._backend, self.backend, self.spec, self.dtype = backend, backend.name, spec, dtype
         self.seed = seed if state is None else None
         own = initial_state(spec, seed) if state is None else state
         self.state = {name: value.astype(dtype) for name, value in own.items()}
-        shape = spec.example_shape() if shape is None else shape
+        shape = joined(split(spec, spec.example_shape() if shape is None else shape))
         spec.check_input(shape)
         self._point = sample.sensitive_point(spec, backend, seed, shape)
-        self._shape = shape
+        self._shape, self.names = shape, spec.inputs
 
     def native(self, longer: Collection[str] = (), *, random: bool) -> NativeBlock:
-        shape = _grown(self._shape, self.axes()[0], longer)
-        self.spec.check_input(shape)
-        x = sample.random_array(shape, 0, "longer") if longer else self._point.x
+        grown = [_grown(shape, axes, longer) for shape, axes in zip(parts(self._shape), self.axes(), strict=True)]
+        self.spec.check_input(joined(grown))
+        x = sample.random_inputs(joined(grown), 0, "longer") if longer else self._point.x
         return NativeBlock(self.spec, self._backend, self._point.state if random else self.state, x)
 
     def axes(self) -> Axes:
-        spatial = SPATIAL.get(len(self._shape) - 2, ())
-        return [{0: "batch", **dict(enumerate(spatial, 2))}]
+        found = []
+        for own, shape in zip(self.names, parts(self._shape), strict=True):
+            spatial = SPATIAL.get(len(shape) - 2, ())
+            named = spatial if len(self.names) == 1 else [f"{own}_{name}" for name in spatial]
+            found.append({0: "batch", **dict(enumerate(named, 2))})
+        return found
 
     def program(self, opset: int | None, axes: Axes, *, random: bool) -> onnx.ModelProto:
         native = self.native(random=random)
@@ -159,10 +162,12 @@ def _dtype(name: str) -> DType:
     return "float64" if name == "float64" else "float32"
 
 
-def _shape(inputs: Any) -> Shape | None:
-    if inputs is None or (isinstance(inputs, tuple) and all(isinstance(extent, int) for extent in inputs)):
+def _shape(inputs: Any) -> Each | None:
+    """The shape of a block's input, or of each of several; None where none is given."""
+    shapes = () if inputs is None else parts(inputs)
+    if all(isinstance(shape, tuple) and all(isinstance(extent, int) for extent in shape) for shape in shapes):
         return inputs
-    raise InputError(f"a block has one input; give its shape, such as 2,64,14,14, and not {inputs!r}")
+    raise InputError(f"give a shape for each input of a block, such as 2,64,14,14, and not {inputs!r}")
 
 
 def _grown(shape: Shape, axes: Mapping[int, str], longer: Collection[str]) -> Shape:

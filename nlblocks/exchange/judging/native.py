@@ -13,6 +13,7 @@ from nlblocks.numerics import NoiseFloor, tolerance
 from nlblocks.parity.running import Subject
 from nlblocks.paths import force, forced
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.inputs import Each, joined, parts, shape_of
 from nlblocks.weights.state import load_state
 
 
@@ -31,11 +32,11 @@ class Native(Protocol):
 
 
 class NativeBlock:
-    """A block of a spec in one backend, with this state, on x [B, C, *S]; its maps are outputs too."""
+    """A block of a spec in one backend, with this state, on x [B, C, *S], or several; its maps are outputs too."""
 
-    def __init__(self, spec: BlockSpec, backend: Backend, state: State, x: Array) -> None:
-        self.spec, self.backend, self.state, self.inputs = spec, backend, state, (x,)
-        self.maps = tuple(spec.attention_shapes(x.shape))
+    def __init__(self, spec: BlockSpec, backend: Backend, state: State, x: Each) -> None:
+        self.spec, self.backend, self.state, self.inputs = spec, backend, state, parts(x)
+        self.maps = tuple(spec.attention_shapes(shape_of(x)))
         self._modules: dict[str, Any] = {}
 
     def module(self, dtype: DType, state: Mapping[str, Array] | None = None) -> Any:
@@ -46,22 +47,24 @@ class NativeBlock:
         return self._modules[dtype]
 
     def outputs(self, dtype: str) -> dict[str, Array]:
-        return self._run(dtype, self.state, self.inputs[0])
+        return self._run(dtype, self.state, self.inputs)
 
     def floors(self, dtype: str) -> dict[str, Array]:
         noise = NoiseFloor({("output", name): value for name, value in self.outputs(dtype).items()})
         for trial in range(tolerance.NUDGES):
             state = {n: NoiseFloor.nudged(v.astype(dtype), trial, f"state:{n}") for n, v in self.state.items()}
-            x = NoiseFloor.nudged(self.inputs[0].astype(dtype), trial, "x")
-            noise.add_all({("output", name): value for name, value in self._run(dtype, state, x).items()})
+            xs = [
+                NoiseFloor.nudged(x.astype(dtype), trial, name)
+                for name, x in zip(self.spec.inputs, self.inputs, strict=True)
+            ]
+            noise.add_all({("output", name): value for name, value in self._run(dtype, state, xs).items()})
         return {name: NoiseFloor.smoothed(floor) for (_, name), floor in noise.floors.items()}
 
-    def _run(self, dtype: str, state: State, x: Array) -> dict[str, Array]:
+    def _run(self, dtype: str, state: State, xs: Sequence[Array]) -> dict[str, Array]:
         module = self.module(dtype, state)  # type: ignore[arg-type]  # one of the two that are judged
+        given = joined(x.astype(dtype) for x in xs)
         with force(forced() or "direct"):
-            run = self.backend.run(
-                module, x.astype(dtype), training=False, grad_output=None, return_attention=bool(self.maps)
-            )
+            run = self.backend.run(module, given, training=False, grad_output=None, return_attention=bool(self.maps))
         maps = run.attention if isinstance(run.attention, dict) else dict.fromkeys(self.maps, run.attention)
         return {"output": run.output, **{name: value for name, value in maps.items() if value is not None}}
 

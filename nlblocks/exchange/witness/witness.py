@@ -16,6 +16,7 @@ from nlblocks.exchange.judging import NativeBlock, witnesses
 from nlblocks.exchange.witness.cache import Cache
 from nlblocks.numerics import Comparison
 from nlblocks.specs.base import BlockSpec, describe
+from nlblocks.specs.inputs import joined
 
 DTYPES = ("float64", "float32")
 FRAMEWORKS = ("torch", "paddle")
@@ -92,7 +93,7 @@ def _heard(spec: BlockSpec, framework: str, dtype: str, seed: int) -> dict[str, 
     else:
         checks, notes = witnesses(program, native, dtype=dtype)
         if dtype == "float64":
-            reference = NativeBlock(spec, get("reference"), native.state, native.inputs[0])
+            reference = NativeBlock(spec, get("reference"), native.state, joined(native.inputs))
             checks += [replace(c, pair=("reference", c.pair[1])) for c in witnesses(program, reference, dtype=dtype)[0]]
     worst: dict[tuple[str, str], float] = {}
     for check in checks:

@@ -21,6 +21,7 @@ from nlblocks.specs.interlaced_sparse_attention import InterlacedSparseAttention
 from nlblocks.specs.layers import BatchNorm, reduce_channels
 from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
 from nlblocks.specs.position_attention import PositionAttention
+from nlblocks.specs.spatial_gather import SpatialGather
 from nlblocks.weights.dialects import emanet
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
 from nlblocks.weights.dialects.mmcv import norm_of
@@ -51,6 +52,15 @@ def _position(spec: PositionAttention) -> Table:
 def _channel(spec: ChannelAttention) -> Table:
     refuse_unless("mmseg", spec, energy=("negated",))
     return {"gamma": ("gamma.scale", ())}
+
+
+def _gather(scale: float) -> BlockSpec:
+    return SpatialGather(scale=scale)
+
+
+def _nothing(spec: SpatialGather) -> Table:
+    """It holds no tensor."""
+    return {}
 
 
 MSCA_KERNELS, MSCA_PADDINGS = (5, (1, 7), (1, 11), (1, 21)), (2, (0, 3), (0, 5), (0, 10))
@@ -186,6 +196,7 @@ DIALECT = Dialect(
     source="mmsegmentation, decode_heads/da_head.py, dnl_head.py, ema_head.py, isa_head.py and backbones/mscan.py",
     classes={
         "ISASelfAttentionBlock": _self_attention,
+        "SpatialGatherModule": _gather,
         "PAM": _pam,
         "CAM": _cam,
         "MSCAAttention": _msca,
@@ -198,6 +209,7 @@ DIALECT = Dialect(
         PositionAttention: _position,
         ExpectationMaximisationAttention: lambda spec: emanet.bare_names("mmseg", spec, "bases"),
         ChannelAttention: _channel,
+        SpatialGather: _nothing,
         MultiScaleConvolutionalAttention: _multi_scale_names,
         DisentangledNonLocal: _disentangled_names,
     },

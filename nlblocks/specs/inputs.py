@@ -1,0 +1,60 @@
+"""What a block takes: one input, or several that go together as a tuple, one for each name of ``spec.inputs``.
+
+This is the one place that knows the difference, of arrays, tensors and shapes alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from nlblocks.errors import InputError
+
+if TYPE_CHECKING:
+    from nlblocks.specs.base import BlockSpec
+
+Each = Any
+"""Something of one input, such as its array or its shape, or a tuple of that, of several."""
+
+
+def parts(value: Each) -> tuple[Any, ...]:
+    """What there is of each input."""
+    return value if isinstance(value, tuple) and value and all(map(_is_part, value)) else (value,)
+
+
+def joined(values: Iterable[Any]) -> Each:
+    """The same put together again."""
+    found = tuple(values)
+    return found[0] if len(found) == 1 else found
+
+
+def mapped(function: Callable[[Any], Any], value: Each) -> Each:
+    """``function`` of what there is of each input."""
+    return joined(map(function, parts(value)))
+
+
+def shape_of(value: Each) -> Each:
+    """The shape of an array or tensor, or of each of several."""
+    return mapped(lambda part: tuple(part.shape), value)
+
+
+def shape_text(shape: Each) -> str:
+    """A shape as people read it: "[2, 6, 5, 6]", or "[2, 6, 5, 6] and [2, 8, 5, 6]"."""
+    return " and ".join(str(list(part)) for part in parts(shape))
+
+
+def split(spec: BlockSpec, value: Each) -> tuple[Any, ...]:
+    """What is given for each input of a spec, as a tuple or a list. Raises InputError for another number of them."""
+    names = spec.inputs
+    found = parts(tuple(value) if isinstance(value, list) and len(names) > 1 else value)
+    if len(found) != len(names):
+        takes = "one input" if len(names) == 1 else f"{len(names)} inputs, ({', '.join(names)})"
+        raise InputError(f"{type(spec).__name__} takes {takes}; received {len(found)}")
+    return found
+
+
+def _is_part(value: Any) -> bool:
+    """Whether it is an array, a tensor or a shape, and not a number or numbers in tuples."""
+    if isinstance(value, tuple | list):
+        return not any(isinstance(extent, tuple | list | float) for extent in value)
+    return len(getattr(value, "shape", ())) > 0
