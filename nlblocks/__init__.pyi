@@ -1065,6 +1065,28 @@ class SpatialGate(Any):
     def __init__(self, spec: specs.SpatialGate, *, seed: int | None = None) -> None:
         """SpatialGate of a spec."""
 
+class SpatialGather(Any):
+    """o_k = Σ_n w_kn x_n, w = softmax over the positions n of scale · logits_k: K objects gathered from an image."""
+
+    spec: specs.SpatialGather
+    @overload
+    def __init__(
+        self,
+        *,
+        scale: float = 1.0,
+        seed: int | None = None,
+    ) -> None:
+        """o_k = Σ_n w_kn x_n, w = softmax over the positions n of scale · logits_k: K objects gathered from an image.
+
+        Args:
+            scale: what the logits are multiplied by before the softmax
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.SpatialGather, *, seed: int | None = None) -> None:
+        """SpatialGather of a spec."""
+
 class SpatialGroupEnhance(Any):
     """y_n = x_n · sigmoid(weight_g t_gn + bias_g): spatial group-wise enhance over [B, C, H, W]."""
 

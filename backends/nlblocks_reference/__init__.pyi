@@ -42,6 +42,7 @@ from nlblocks_reference.scse import SCSE as _SCSE
 from nlblocks_reference.selective_kernel import SelectiveKernel as _SelectiveKernel
 from nlblocks_reference.shuffle_attention import ShuffleAttention as _ShuffleAttention
 from nlblocks_reference.spatial_gate import SpatialGate as _SpatialGate
+from nlblocks_reference.spatial_gather import SpatialGather as _SpatialGather
 from nlblocks_reference.spatial_group_enhance import SpatialGroupEnhance as _SpatialGroupEnhance
 from nlblocks_reference.split_attention import SplitAttention as _SplitAttention
 from nlblocks_reference.squeeze_excitation import SqueezeExcitation as _SqueezeExcitation
@@ -1060,6 +1061,28 @@ class SpatialGate(_SpatialGate):
     @overload
     def __init__(self, spec: specs.SpatialGate, *, seed: int | None = None) -> None:
         """SpatialGate of a spec."""
+
+class SpatialGather(_SpatialGather):
+    """o_k = Σ_n w_kn x_n, w = softmax over the positions n of scale · logits_k: K objects gathered from an image."""
+
+    spec: specs.SpatialGather
+    @overload
+    def __init__(
+        self,
+        *,
+        scale: float = 1.0,
+        seed: int | None = None,
+    ) -> None:
+        """o_k = Σ_n w_kn x_n, w = softmax over the positions n of scale · logits_k: K objects gathered from an image.
+
+        Args:
+            scale: what the logits are multiplied by before the softmax
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.SpatialGather, *, seed: int | None = None) -> None:
+        """SpatialGather of a spec."""
 
 class SpatialGroupEnhance(_SpatialGroupEnhance):
     """y_n = x_n · sigmoid(weight_g t_gn + bias_g): spatial group-wise enhance over [B, C, H, W]."""

@@ -42,6 +42,7 @@ from nlblocks_torch.scse import SCSE as _SCSE
 from nlblocks_torch.selective_kernel import SelectiveKernel as _SelectiveKernel
 from nlblocks_torch.shuffle_attention import ShuffleAttention as _ShuffleAttention
 from nlblocks_torch.spatial_gate import SpatialGate as _SpatialGate
+from nlblocks_torch.spatial_gather import SpatialGather as _SpatialGather
 from nlblocks_torch.spatial_group_enhance import SpatialGroupEnhance as _SpatialGroupEnhance
 from nlblocks_torch.split_attention import SplitAttention as _SplitAttention
 from nlblocks_torch.squeeze_excitation import SqueezeExcitation as _SqueezeExcitation
@@ -1235,6 +1236,29 @@ class SpatialGate(_SpatialGate):
     def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
     @overload
     def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class SpatialGather(_SpatialGather):
+    """o_k = Σ_n w_kn x_n, w = softmax over the positions n of scale · logits_k: K objects gathered from an image."""
+
+    spec: specs.SpatialGather
+    @overload
+    def __init__(
+        self,
+        *,
+        scale: float = 1.0,
+        seed: int | None = None,
+    ) -> None:
+        """o_k = Σ_n w_kn x_n, w = softmax over the positions n of scale · logits_k: K objects gathered from an image.
+
+        Args:
+            scale: what the logits are multiplied by before the softmax
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.SpatialGather, *, seed: int | None = None) -> None:
+        """SpatialGather of a spec."""
+    def __call__(self, x: Tensor, logits: Tensor) -> Tensor: ...
 
 class SpatialGroupEnhance(_SpatialGroupEnhance):
     """y_n = x_n · sigmoid(weight_g t_gn + bias_g): spatial group-wise enhance over [B, C, H, W]."""

@@ -45,6 +45,7 @@ from nlblocks.specs.scse import SCSE as SCSE
 from nlblocks.specs.selective_kernel import SelectiveKernel as SelectiveKernel
 from nlblocks.specs.shuffle_attention import ShuffleAttention as ShuffleAttention
 from nlblocks.specs.spatial_gate import SpatialGate as SpatialGate
+from nlblocks.specs.spatial_gather import SpatialGather as SpatialGather
 from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance as SpatialGroupEnhance
 from nlblocks.specs.split_attention import SplitAttention as SplitAttention
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation as SqueezeExcitation
