@@ -6,15 +6,18 @@ This is the one place that knows the difference, of arrays, tensors and shapes a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Protocol
 
 from nlblocks.errors import InputError
 
-if TYPE_CHECKING:
-    from nlblocks.specs.base import BlockSpec
-
 Each = Any
 """Something of one input, such as its array or its shape, or a tuple of that, of several."""
+
+
+class Takes(Protocol):
+    """A spec: all that is asked of it here."""
+
+    inputs: ClassVar[tuple[str, ...]]
 
 
 def parts(value: Each) -> tuple[Any, ...]:
@@ -43,7 +46,7 @@ def shape_text(shape: Each) -> str:
     return " and ".join(str(list(part)) for part in parts(shape))
 
 
-def split(spec: BlockSpec, value: Each) -> tuple[Any, ...]:
+def split(spec: Takes, value: Each) -> tuple[Any, ...]:
     """What is given for each input of a spec, as a tuple or a list. Raises InputError for another number of them."""
     names = spec.inputs
     found = parts(tuple(value) if isinstance(value, list) and len(names) > 1 else value)
