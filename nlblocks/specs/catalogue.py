@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nlblocks.specs.article_digit_net import ArticleDigitNet
 from nlblocks.specs.attention_resnet import AttentionResNet
+from nlblocks.specs.bam import BAM
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.bottleneck_attention import BottleneckAttention
 from nlblocks.specs.cbam import CBAM
@@ -27,8 +28,10 @@ from nlblocks.specs.large_kernel_attention import LargeKernelAttention
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
 from nlblocks.specs.non_local import MODES, NonLocal
+from nlblocks.specs.parnet_attention import ParNetAttention
 from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention
+from nlblocks.specs.pyramid_squeeze_attention import PyramidSqueezeAttention
 from nlblocks.specs.relation_aware_attention import RelationAwareAttention
 from nlblocks.specs.scse import SCSE
 from nlblocks.specs.selective_kernel import SelectiveKernel
@@ -142,6 +145,17 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     InterlacedSparseAttention(in_channels=6, key_channels=4, form="attention", value_bias=True),
     SpatialGather(),
     SpatialGather(scale=2.5),
+    BAM(in_channels=16, ratio=4),
+    BAM(in_channels=6, inter_channels=3, join="product", dilation=2, norm=BIASED),
+    BAM(in_channels=5, ratio=2, norm_place="output", depth=1, dilation=3),
+    PyramidSqueezeAttention(in_channels=16, out_channels=64),
+    PyramidSqueezeAttention(
+        in_channels=4, out_channels=6, kernel_sizes=(1, 5, 3), branch_groups=(1, 2, 2), stride=2, inter_channels=3
+    ),
+    ParNetAttention(in_channels=6),
+    ParNetAttention(in_channels=5, skip_norm=False, conv_bias=True, gate_bias=True, norm=BIASED),
+    ParNetAttention(in_channels=6, out_channels=4, stride=2, groups=2, pool=True, act="relu"),
+    ParNetAttention(in_channels=4, groups=2, dense=False, gate=False),
     ArticleDigitNet(image_size=9, width=6, hidden=20, mode="dot_product"),
     ArticleDigitNet(image_size=8, width=5, hidden=12, mode="none"),
     ArticleDigitNet(image_size=12, width=8, hidden=16, norm=None, in_channels=2, num_classes=3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nlblocks.specs.bam import BAM
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
@@ -25,10 +26,25 @@ def _selective_names(spec: SelectiveKernel) -> Table:
     return names
 
 
+def _bam(channel: int) -> BlockSpec:
+    return BAM(in_channels=channel, norm_place="output")
+
+
+def _bam_names(spec: BAM) -> Table:
+    refuse_unless("changzy00", spec, join=("sum",), norm_place=("output",), depth=(2,), dilation=(4,))
+    return {
+        "channel.fc_1": "channel_attn.mlp.0", "channel.fc_2": "channel_attn.mlp.2", "channel.norm": "channel_attn.bn",
+        "spatial.reduce.conv": "spatial_attn.conv1", "spatial.dilated.0.conv": "spatial_attn.conv2.0",
+        "spatial.dilated.0.norm": "spatial_attn.conv2.1", "spatial.dilated.1.conv": "spatial_attn.conv2.3",
+        "spatial.dilated.1.norm": "spatial_attn.conv2.4", "spatial.project.conv": "spatial_attn.conv3",
+        "spatial.project.norm": "spatial_attn.bn",
+    }  # fmt: skip
+
+
 DIALECT = Dialect(
     name="changzy00",
     source="changzy00/pytorch-attention",
-    classes={"SKLayer": _selective},
-    tables={SelectiveKernel: _selective_names},
+    classes={"BAM": _bam, "SKLayer": _selective},
+    tables={BAM: _bam_names, SelectiveKernel: _selective_names},
     ignored=("num_batches_tracked",),
 )

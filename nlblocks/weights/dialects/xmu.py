@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.class_specific_residual_attention import ClassSpecificResidualAttention
 from nlblocks.specs.external_attention import ExternalAttention
+from nlblocks.specs.parnet_attention import ParNetAttention
 from nlblocks.specs.polarized_self_attention import Mode, PolarizedSelfAttention
 from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.shuffle_attention import ShuffleAttention
@@ -92,6 +93,21 @@ def _residual_names(spec: ClassSpecificResidualAttention) -> Table:
     return {"head": "fc"}
 
 
+def _parnet(channel: int = 512) -> BlockSpec:
+    return ParNetAttention(in_channels=channel, skip_norm=False, conv_bias=True, gate_bias=True)
+
+
+def _parnet_names(spec: ParNetAttention) -> Table:
+    refuse_unless(
+        "xmu", spec, skips=(True,), groups=(1,), dense=(True,), gate=(True,), skip_norm=(False,), conv_bias=(True,),
+        gate_bias=(True,), act=("silu",),
+    )  # fmt: skip
+    names: dict[str, Foreign] = {"squeeze": "sse.1"}
+    for ours, theirs in (("dense", "conv3x3"), ("pointwise", "conv1x1")):
+        names |= {f"{ours}.conv": f"{theirs}.0", f"{ours}.norm": f"{theirs}.1"}
+    return names
+
+
 DIALECT = Dialect(
     name="xmu",
     source="External-Attention-pytorch, model/attention",
@@ -102,6 +118,7 @@ DIALECT = Dialect(
         "ShuffleAttention": _shuffle,
         "TripletAttention": triplet,
         "SKAttention": _selective,
+        "ParNetAttention": _parnet,
         "ResidualAttention": _residual,
     },
     tables={
@@ -110,6 +127,7 @@ DIALECT = Dialect(
         ShuffleAttention: shuffle_names,
         TripletAttention: lambda spec: triplet_names("xmu", spec),
         SelectiveKernel: _selective_names,
+        ParNetAttention: _parnet_names,
         ClassSpecificResidualAttention: _residual_names,
     },
     ignored=("num_batches_tracked",),
