@@ -40,7 +40,7 @@ class ParNetAttention(Block):
         if spec.dense:
             y = y + self.dense(x)
         skip = self.skip(x) if spec.skips and spec.skip_norm else x
-        gate = self._gate(skip) if spec.gate else None
+        gate: Any = self._gate(skip) if spec.gate else None
         if spec.skips:
             y = y + (skip * gate if spec.gate else skip)
         elif spec.gate:
