@@ -6,6 +6,7 @@ from nlblocks import specs
 from nlblocks_reference.article_digit_net import ArticleDigitNet as _ArticleDigitNet
 from nlblocks_reference.attention_resnet import AttentionResNet as _AttentionResNet
 from nlblocks_reference.backend import backend as backend
+from nlblocks_reference.bam import BAM as _BAM
 from nlblocks_reference.bottleneck_attention import BottleneckAttention as _BottleneckAttention
 from nlblocks_reference.cbam import CBAM as _CBAM
 from nlblocks_reference.channel_affinity import ChannelAffinity as _ChannelAffinity
@@ -35,8 +36,10 @@ from nlblocks_reference.multi_scale_convolutional_attention import (
     MultiScaleConvolutionalAttention as _MultiScaleConvolutionalAttention,
 )
 from nlblocks_reference.non_local import NonLocal as _NonLocal
+from nlblocks_reference.parnet_attention import ParNetAttention as _ParNetAttention
 from nlblocks_reference.polarized_self_attention import PolarizedSelfAttention as _PolarizedSelfAttention
 from nlblocks_reference.position_attention import PositionAttention as _PositionAttention
+from nlblocks_reference.pyramid_squeeze_attention import PyramidSqueezeAttention as _PyramidSqueezeAttention
 from nlblocks_reference.relation_aware_attention import RelationAwareAttention as _RelationAwareAttention
 from nlblocks_reference.scse import SCSE as _SCSE
 from nlblocks_reference.selective_kernel import SelectiveKernel as _SelectiveKernel
@@ -115,6 +118,42 @@ class AttentionResNet(_AttentionResNet):
     @overload
     def __init__(self, spec: specs.AttentionResNet, *, seed: int | None = None) -> None:
         """AttentionResNet of a spec."""
+
+class BAM(_BAM):
+    """y = x · (1 + a), a = sigmoid(c + s): a bottleneck attention module over [B, C, H, W]."""
+
+    spec: specs.BAM
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        inter_channels: int | None = None,
+        ratio: int = 16,
+        join: Literal["sum", "product"] = "sum",
+        norm_place: Literal["hidden", "output"] = "hidden",
+        depth: int = 2,
+        dilation: int = 4,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y = x · (1 + a), a = sigmoid(c + s): a bottleneck attention module over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, the inner width; None: from ratio
+            ratio: C // ratio is the inner width
+            join: how channels and positions meet: sum or product
+            norm_place: which layers a norm follows: hidden or output
+            depth: number of dilated convolutions
+            dilation: of those
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.BAM, *, seed: int | None = None) -> None:
+        """BAM of a spec."""
 
 class BottleneckAttention(_BottleneckAttention):
     """y_n = Σ_m a_nm v_m, a = softmax_m(s · q_n·k_m + p_nm): the attention of BoTNet, on [B, C, H, W]."""
@@ -838,6 +877,50 @@ class NonLocal(_NonLocal):
     def __init__(self, spec: specs.NonLocal, *, seed: int | None = None) -> None:
         """NonLocal of a spec."""
 
+class ParNetAttention(_ParNetAttention):
+    """y = act(norm(conv3(x)) + norm(conv1(x)) + s · a), a = sigmoid(gate(mean(s))), of [B, C, H, W]."""
+
+    spec: specs.ParNetAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        out_channels: int | None = None,
+        stride: int = 1,
+        groups: int = 1,
+        dense: bool = True,
+        gate: bool = True,
+        skip_norm: bool = True,
+        pool: bool = False,
+        conv_bias: bool = False,
+        gate_bias: bool = False,
+        act: Literal["silu", "relu"] = "silu",
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y = act(norm(conv3(x)) + norm(conv1(x)) + s · a), a = sigmoid(gate(mean(s))), of [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            out_channels: O, channels of the output; None: C
+            stride: of both convolutions
+            groups: of all convolutions; their channels are shuffled at the end
+            dense: whether there is a 3 x 3 convolution
+            gate: whether the skip, or the whole, is gated
+            skip_norm: whether the skip has a norm
+            pool: whether the stride of the 1 x 1 convolution is a mean of 2 x 2
+            conv_bias: whether the convolutions before a norm have biases
+            gate_bias: whether the gate has a bias
+            act: the activation at the end: silu or relu
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ParNetAttention, *, seed: int | None = None) -> None:
+        """ParNetAttention of a spec."""
+
 class PolarizedSelfAttention(_PolarizedSelfAttention):
     """Two gates, c per channel and s per position, of [B, C, H, W]."""
 
@@ -897,6 +980,40 @@ class PositionAttention(_PositionAttention):
     @overload
     def __init__(self, spec: specs.PositionAttention, *, seed: int | None = None) -> None:
         """PositionAttention of a spec."""
+
+class PyramidSqueezeAttention(_PyramidSqueezeAttention):
+    """y = [a_R u_R, ..., a_1 u_1] joined, a = softmax_r(g_r), of [B, C, H, W]: the module of EPSANet."""
+
+    spec: specs.PyramidSqueezeAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        out_channels: int | None = None,
+        kernel_sizes: tuple[int, ...] = ...,
+        branch_groups: tuple[int, ...] = ...,
+        stride: int = 1,
+        inter_channels: int | None = None,
+        ratio: int = 16,
+        seed: int | None = None,
+    ) -> None:
+        """y = [a_R u_R, ..., a_1 u_1] joined, a = softmax_r(g_r), of [B, C, H, W]: the module of EPSANet.
+
+        Args:
+            in_channels: C, channels of x
+            out_channels: O, channels of the output, a multiple of the branches; None: C
+            kernel_sizes: the kernel of each branch, odd
+            branch_groups: the groups of each branch
+            stride: of every branch
+            inter_channels: D, the inner width; None: from ratio
+            ratio: S // ratio is the inner width
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.PyramidSqueezeAttention, *, seed: int | None = None) -> None:
+        """PyramidSqueezeAttention of a spec."""
 
 class RelationAwareAttention(_RelationAwareAttention):
     """x ← g_spatial(x) · x, then x ← g_channel(x) · x: a gate in (0, 1) per position, then one per channel."""
