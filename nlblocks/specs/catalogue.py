@@ -5,6 +5,7 @@ from __future__ import annotations
 from nlblocks.specs.article_digit_net import ArticleDigitNet
 from nlblocks.specs.attention_resnet import AttentionResNet
 from nlblocks.specs.bam import BAM
+from nlblocks.specs.axial_attention import AxialAttention
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.bottleneck_attention import BottleneckAttention
 from nlblocks.specs.cbam import CBAM
@@ -32,6 +33,7 @@ from nlblocks.specs.parnet_attention import ParNetAttention
 from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention
 from nlblocks.specs.pyramid_squeeze_attention import PyramidSqueezeAttention
+from nlblocks.specs.position_sensitive_axial_attention import PositionSensitiveAxialAttention
 from nlblocks.specs.relation_aware_attention import RelationAwareAttention
 from nlblocks.specs.scse import SCSE
 from nlblocks.specs.selective_kernel import SelectiveKernel
@@ -130,6 +132,11 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     ClassSpecificResidualAttention(
         in_channels=5, num_classes=2, temperatures=(), maximum=True, normalise=False, single=True
     ),
+    AxialAttention(in_channels=6, heads=2, axis=3),
+    AxialAttention(in_channels=5, heads=1, head_channels=3, dims=3, join="chain"),
+    AxialAttention(in_channels=4, heads=4, dims=1),
+    PositionSensitiveAxialAttention(in_channels=5, span=4, out_channels=8, heads=2),
+    PositionSensitiveAxialAttention(in_channels=4, span=5, heads=1, along="width", stride=2, norm=BIASED),
     ClassSpecificResidualAttention(in_channels=4, num_classes=1, temperatures=(0.5,), weight=0.3),
     InterlacedSparseAttention(in_channels=4, partitions=((2, 3),)),
     InterlacedSparseAttention(

@@ -1,0 +1,82 @@
+"""Position-sensitive axial attention in Paddle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import paddle
+import paddle.nn.functional as F
+from paddle import Tensor, nn
+
+from nlblocks import specs
+from nlblocks.specs.layers import head_names
+from nlblocks_paddle.block import Block
+from nlblocks_paddle.layers import BatchNorm
+from nlblocks_paddle.resampling import adaptive_mean
+
+
+class PositionSensitiveAxialAttention(Block):
+    """Self-attention along one axis: see :class:`nlblocks.specs.PositionSensitiveAxialAttention` for the formula."""
+
+    spec_type = specs.PositionSensitiveAxialAttention
+    spec: specs.PositionSensitiveAxialAttention
+
+    def __init__(
+        self, spec: specs.PositionSensitiveAxialAttention | None = None, *, seed: int | None = None, **options: Any
+    ) -> None:
+        super().__init__(spec, options)
+        spec = self.spec
+        self.qkv = nn.Conv2D(spec.in_channels, 2 * spec.width, 1, bias_attr=False)
+        self.qkv_norm = BatchNorm(2 * spec.width, spec.norm)
+        self.relative = self.create_parameter([2 * spec.head_width, 2 * spec.span - 1])
+        self.score_norm = BatchNorm(3 * spec.heads, spec.norm)
+        self.output_norm = BatchNorm(2 * spec.width, spec.norm)
+        self.reset_parameters(seed)
+
+    def forward(self, x: Tensor, return_attention: bool = False) -> Any:
+        """x [B, C, H, W] → y [B, O, H // s, W // s], and with ``return_attention`` each head's map [B, H, W, H + W]."""
+        spec = self.spec
+        self.check_input(x)
+        o, p, g, size = spec.width, spec.heads, spec.head_width, spec.span
+        lines = x.transpose([0, 1, 3, 2]) if spec.along == "height" else x  # [B, C, R, L]: R lines
+        batch, count = lines.shape[0], lines.shape[2]
+        qkv = self.qkv_norm(self.qkv(lines)).reshape([batch, p, 2 * g, count, size])  # [B, P, 2G, R, L]
+        q, k, v = paddle.moveaxis(qkv, 2, -1).split(list(spec.parts), -1)  # [B, P, R, L, G/2] twice, [B, P, R, L, G]
+        of_q, of_k, of_v = self._offsets().split(list(spec.parts), 2)  # [1, 1, G/2, L, L] twice, [1, 1, G, L, L]
+
+        scores = [
+            paddle.matmul(q, k, transpose_y=True),  # [B, P, R, L, L]
+            (q.transpose([0, 1, 3, 2, 4]) @ of_q.transpose([0, 1, 3, 2, 4])).transpose([0, 1, 3, 2, 4]),
+            (k.transpose([0, 1, 3, 2, 4]) @ of_k.transpose([0, 1, 3, 2, 4])).transpose([0, 1, 3, 4, 2]),
+        ]
+        terms = self.score_norm(paddle.concat(scores, 1)).reshape([batch, 3, p, count, size, size])
+        weights = F.softmax(terms.sum(1), axis=-1)  # [B, P, R, L, L]
+        positions = weights.transpose([0, 1, 3, 2, 4]) @ of_v.transpose([0, 1, 3, 4, 2])  # [B, P, L, R, G]
+        both = paddle.stack([weights @ v, positions.transpose([0, 1, 3, 2, 4])], -1)  # [B, P, R, L, G, 2]
+        both = both.transpose([0, 1, 4, 5, 2, 3]).reshape([batch, 2 * o, count, size])
+        y = self.output_norm(both).reshape([batch, o, 2, count, size]).sum(2)  # [B, O, R, L]
+        y = y.transpose([0, 1, 3, 2]) if spec.along == "height" else y  # [B, O, H, W]
+        if spec.stride > 1:
+            height, width = y.shape[2] // spec.stride, y.shape[3] // spec.stride
+            y = adaptive_mean(y[:, :, : height * spec.stride, : width * spec.stride], (height, width))
+        return (y, self._maps(weights)) if return_attention else y
+
+    def _offsets(self) -> Tensor:
+        """The table as [1, 1, 2G, L, L]: its entry (i, j) is that of the offset i - j.
+
+        The axes of 1 are for Paddle, whose product of five axes and three has no gradient.
+        """
+        size = self.spec.span
+        at = paddle.arange(size)
+        offsets = (at.unsqueeze(1) - at + (size - 1)).flatten()  # [L·L]
+        return paddle.index_select(self.relative, offsets, 1).reshape([1, 1, -1, size, size])
+
+    def _maps(self, weights: Tensor) -> Any:
+        """Weights [B, P, R, L, L] → the map of each head, [B, H, W, H + W]."""
+        zeros = paddle.zeros([*weights.shape[:-1], weights.shape[2]], weights.dtype)  # [B, P, R, L, R]
+        if self.spec.along == "height":
+            maps = paddle.concat([weights, zeros], -1).transpose([0, 1, 3, 2, 4])  # [B, P, H, W, H + W]
+        else:
+            maps = paddle.concat([zeros, weights], -1)
+        names = head_names(self.spec.heads)
+        return {name: maps[:, head] for head, name in enumerate(names)} if len(names) > 1 else maps[:, 0]
