@@ -12,7 +12,7 @@ from nlblocks import specs
 from nlblocks.specs.layers import head_names
 from nlblocks_paddle.block import Block
 from nlblocks_paddle.layers import BatchNorm
-from nlblocks_paddle.resampling import adaptive_mean
+from nlblocks_paddle.resampling import window_mean
 
 
 class PositionSensitiveAxialAttention(Block):
@@ -57,8 +57,7 @@ class PositionSensitiveAxialAttention(Block):
         y = self.output_norm(both).reshape([batch, o, 2, count, size]).sum(2)  # [B, O, R, L]
         y = y.transpose([0, 1, 3, 2]) if spec.along == "height" else y  # [B, O, H, W]
         if spec.stride > 1:
-            height, width = y.shape[2] // spec.stride, y.shape[3] // spec.stride
-            y = adaptive_mean(y[:, :, : height * spec.stride, : width * spec.stride], (height, width))
+            y = window_mean(y, spec.stride)
         return (y, self._maps(weights)) if return_attention else y
 
     def _offsets(self) -> Tensor:

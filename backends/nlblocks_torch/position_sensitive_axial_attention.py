@@ -11,7 +11,7 @@ from nlblocks import specs
 from nlblocks.specs.layers import head_names
 from nlblocks_torch.block import Block
 from nlblocks_torch.layers import BatchNorm
-from nlblocks_torch.resampling import adaptive_mean
+from nlblocks_torch.resampling import window_mean
 
 
 class PositionSensitiveAxialAttention(Block):
@@ -56,8 +56,7 @@ class PositionSensitiveAxialAttention(Block):
         y = both.unflatten(1, (spec.width, 2)).sum(2)  # [B, O, R, L]
         y = y.transpose(2, 3) if spec.along == "height" else y  # [B, O, H, W]
         if spec.stride > 1:
-            height, width = y.shape[2] // spec.stride, y.shape[3] // spec.stride
-            y = adaptive_mean(y[:, :, : height * spec.stride, : width * spec.stride], (height, width))
+            y = window_mean(y, spec.stride)
         return (y, self._maps(weights)) if return_attention else y
 
     def _maps(self, weights: Tensor) -> Any:

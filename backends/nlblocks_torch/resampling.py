@@ -9,13 +9,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nlblocks.specs.resampling import adaptive_mean_matrix, bilinear_matrix
+from nlblocks.specs.resampling import adaptive_mean_matrix, bilinear_matrix, window_mean_matrix
 
 
 def adaptive_mean(x: Tensor, sizes: Sequence[int]) -> Tensor:
     """x [B, C, H, W] → [B, C, *sizes]: adaptive average pooling, the windows of a size may overlap."""
     extents = zip(x.shape[2:], sizes, strict=True)
     return resample(x, [adaptive_mean_matrix(extent, size) if extent != size else None for extent, size in extents])
+
+
+def window_mean(x: Tensor, size: int) -> Tensor:
+    """x [B, C, H, W] → [B, C, H // size, W // size]: the means of windows; what does not fit is left out."""
+    return resample(x, [window_mean_matrix(extent, size) for extent in x.shape[2:]])
 
 
 def bilinear(x: Tensor, sizes: Sequence[int], *, align_corners: bool) -> Tensor:

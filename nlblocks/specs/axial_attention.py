@@ -26,7 +26,7 @@ class AxialAttention(BlockSpec):
 
         a_ij = softmax_j(q_i·k_j / √E),  z_i = Σ_j a_ij v_j,  out of the heads' z beside each other, D → C
 
-    ``query`` C → D and ``key_value`` C → K = 2D (keys, then values) have no bias, ``out`` has one; every axis has its own.
+    ``query`` C → D and ``key_value`` C → K = 2D (keys, then values) have no bias, ``out`` has; each axis has its own.
     ``join`` "sum" adds what the axes give, "chain" gives each the output of the one before. There is no residual.
 
     The maps are of the heads: "head_1", "head_2" ..., "attention" of one alone, each [B, *S, ΣS] for the extents S: how

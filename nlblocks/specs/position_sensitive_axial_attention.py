@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from nlblocks.errors import InputError
 from nlblocks.specs import layers
@@ -99,6 +99,9 @@ class PositionSensitiveAxialAttention(BlockSpec):
                 f"span={self.span}: [B, C, H, W]"
             )
 
+    def fixed(self, shape: Shape) -> dict[str, Any]:
+        return {**BlockSpec.fixed(self, shape), "span": shape[2 if self.along == "height" else 3]}
+
     def output_shape(self, shape: Shape) -> Shape:
         self.check_input(shape)
         return (shape[0], self.width, shape[2] // self.stride, shape[3] // self.stride)
@@ -113,7 +116,8 @@ class PositionSensitiveAxialAttention(BlockSpec):
 
     def letters(self, shape: Shape) -> dict[str, int]:
         own = {"O": self.width} if self.width != self.in_channels else {}
-        own |= {"G": self.head_width, "K": 2 * self.head_width} if self.heads > 1 else {}
+        own |= {"G": self.head_width} if self.heads > 1 else {}
+        own |= {"K": 2 * self.head_width} if self.heads > 2 else {}  # of two heads it is O
         return {**BlockSpec.letters(self, shape), **own, "Q": self.head_width // 2, "J": 2 * self.width}
 
     def macs(self, shape: Shape) -> int:

@@ -23,6 +23,14 @@ def adaptive_mean_matrix(extent: int, size: int) -> NDArray[Any]:
 
 
 @lru_cache(maxsize=256)
+def window_mean_matrix(extent: int, size: int) -> NDArray[Any]:
+    """[extent // size, extent]: the means of windows of ``size`` positions; what does not fit is left out."""
+    matrix = np.zeros((extent // size, extent))
+    matrix[:, : extent // size * size] = np.kron(np.eye(extent // size), np.full(size, 1.0 / size))
+    return _constant(matrix)
+
+
+@lru_cache(maxsize=256)
 def bilinear_matrix(extent: int, size: int, *, align_corners: bool) -> NDArray[Any]:
     """[size, extent]: row i weighs the two positions around that of i among ``extent``.
 
