@@ -29,7 +29,8 @@ class AxialAttention(Block):
         """x and y [B, C, *S], C at its axis, and with ``return_attention`` the map [B, *S, ΣS] of each head."""
         self.check_input(x)
         rows = x.movedim(self.spec.axis, -1)  # [B, *S, C]
-        outputs, maps = [], []
+        outputs: list[Tensor] = []
+        maps = []
         for attention in self.axes:
             y, weights = attention(outputs[-1] if outputs and self.spec.join == "chain" else rows)
             outputs.append(y)  # [B, *S, C]
