@@ -7,6 +7,7 @@ from paddle import Tensor
 from nlblocks import specs
 from nlblocks_paddle.article_digit_net import ArticleDigitNet as _ArticleDigitNet
 from nlblocks_paddle.attention_resnet import AttentionResNet as _AttentionResNet
+from nlblocks_paddle.axial_attention import AxialAttention as _AxialAttention
 from nlblocks_paddle.backend import backend as backend
 from nlblocks_paddle.bam import BAM as _BAM
 from nlblocks_paddle.bottleneck_attention import BottleneckAttention as _BottleneckAttention
@@ -41,6 +42,9 @@ from nlblocks_paddle.non_local import NonLocal as _NonLocal
 from nlblocks_paddle.parnet_attention import ParNetAttention as _ParNetAttention
 from nlblocks_paddle.polarized_self_attention import PolarizedSelfAttention as _PolarizedSelfAttention
 from nlblocks_paddle.position_attention import PositionAttention as _PositionAttention
+from nlblocks_paddle.position_sensitive_axial_attention import (
+    PositionSensitiveAxialAttention as _PositionSensitiveAxialAttention,
+)
 from nlblocks_paddle.pyramid_squeeze_attention import PyramidSqueezeAttention as _PyramidSqueezeAttention
 from nlblocks_paddle.relation_aware_attention import RelationAwareAttention as _RelationAwareAttention
 from nlblocks_paddle.scse import SCSE as _SCSE
@@ -132,6 +136,44 @@ class AttentionResNet(_AttentionResNet):
     def __call__(self, x: Tensor, *, return_attention: Literal[True]) -> tuple[Tensor, dict[str, Tensor]]: ...
     @overload
     def __call__(self, x: Tensor, *, return_attention: bool) -> Tensor | tuple[Tensor, dict[str, Tensor]]: ...
+
+class AxialAttention(_AxialAttention):
+    """y = Σ_a attention_a(x), or attention_2(attention_1(x)): self-attention along one axis a at a time."""
+
+    spec: specs.AxialAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        heads: int = 8,
+        head_channels: int | None = None,
+        dims: int = 2,
+        axis: int = 1,
+        join: Literal["sum", "chain"] = "sum",
+        seed: int | None = None,
+    ) -> None:
+        """y = Σ_a attention_a(x), or attention_2(attention_1(x)): self-attention along one axis a at a time.
+
+        Args:
+            in_channels: C, channels of x
+            heads: P, attention heads
+            head_channels: E, width of a head; None: C // heads
+            dims: axes to attend along: 1, 2 or 3
+            axis: which axis of x holds the channels: 1 to dims + 1
+            join: sum: every axis reads x; chain: one axis after the other
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.AxialAttention, *, seed: int | None = None) -> None:
+        """AxialAttention of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Any: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> Any: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Any: ...
 
 class BAM(_BAM):
     """y = x · (1 + a), a = sigmoid(c + s): a bottleneck attention module over [B, C, H, W]."""
@@ -1139,6 +1181,46 @@ class PositionAttention(_PositionAttention):
     def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
     @overload
     def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class PositionSensitiveAxialAttention(_PositionSensitiveAxialAttention):
+    """z_i = Σ_j a_ij (v_j + r^v_i-j), a = softmax_j(q_i·k_j + q_i·r^q_i-j + k_j·r^k_j-i): along the columns or rows."""
+
+    spec: specs.PositionSensitiveAxialAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        span: int,
+        out_channels: int | None = None,
+        heads: int = 8,
+        along: Literal["height", "width"] = "height",
+        stride: int = 1,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """z_i = Σ_j a_ij (v_j + r^v_i-j), a = softmax_j(q_i·k_j + q_i·r^q_i-j + k_j·r^k_j-i): along the columns or rows.
+
+        Args:
+            in_channels: C, channels of x
+            span: L, the extent of the axis that is attended along, fixed
+            out_channels: O, channels of y; None: C
+            heads: P, attention heads
+            along: which axis: height (columns) or width (rows)
+            stride: y holds means of stride × stride positions
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.PositionSensitiveAxialAttention, *, seed: int | None = None) -> None:
+        """PositionSensitiveAxialAttention of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Any: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> Any: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Any: ...
 
 class PyramidSqueezeAttention(_PyramidSqueezeAttention):
     """y = [a_R u_R, ..., a_1 u_1] joined, a = softmax_r(g_r), of [B, C, H, W]: the module of EPSANet."""

@@ -5,6 +5,7 @@ from typing import Literal, overload
 from nlblocks import specs
 from nlblocks_reference.article_digit_net import ArticleDigitNet as _ArticleDigitNet
 from nlblocks_reference.attention_resnet import AttentionResNet as _AttentionResNet
+from nlblocks_reference.axial_attention import AxialAttention as _AxialAttention
 from nlblocks_reference.backend import backend as backend
 from nlblocks_reference.bam import BAM as _BAM
 from nlblocks_reference.bottleneck_attention import BottleneckAttention as _BottleneckAttention
@@ -39,6 +40,9 @@ from nlblocks_reference.non_local import NonLocal as _NonLocal
 from nlblocks_reference.parnet_attention import ParNetAttention as _ParNetAttention
 from nlblocks_reference.polarized_self_attention import PolarizedSelfAttention as _PolarizedSelfAttention
 from nlblocks_reference.position_attention import PositionAttention as _PositionAttention
+from nlblocks_reference.position_sensitive_axial_attention import (
+    PositionSensitiveAxialAttention as _PositionSensitiveAxialAttention,
+)
 from nlblocks_reference.pyramid_squeeze_attention import PyramidSqueezeAttention as _PyramidSqueezeAttention
 from nlblocks_reference.relation_aware_attention import RelationAwareAttention as _RelationAwareAttention
 from nlblocks_reference.scse import SCSE as _SCSE
@@ -118,6 +122,38 @@ class AttentionResNet(_AttentionResNet):
     @overload
     def __init__(self, spec: specs.AttentionResNet, *, seed: int | None = None) -> None:
         """AttentionResNet of a spec."""
+
+class AxialAttention(_AxialAttention):
+    """y = Σ_a attention_a(x), or attention_2(attention_1(x)): self-attention along one axis a at a time."""
+
+    spec: specs.AxialAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        heads: int = 8,
+        head_channels: int | None = None,
+        dims: int = 2,
+        axis: int = 1,
+        join: Literal["sum", "chain"] = "sum",
+        seed: int | None = None,
+    ) -> None:
+        """y = Σ_a attention_a(x), or attention_2(attention_1(x)): self-attention along one axis a at a time.
+
+        Args:
+            in_channels: C, channels of x
+            heads: P, attention heads
+            head_channels: E, width of a head; None: C // heads
+            dims: axes to attend along: 1, 2 or 3
+            axis: which axis of x holds the channels: 1 to dims + 1
+            join: sum: every axis reads x; chain: one axis after the other
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.AxialAttention, *, seed: int | None = None) -> None:
+        """AxialAttention of a spec."""
 
 class BAM(_BAM):
     """y = x · (1 + a), a = sigmoid(c + s): a bottleneck attention module over [B, C, H, W]."""
@@ -980,6 +1016,40 @@ class PositionAttention(_PositionAttention):
     @overload
     def __init__(self, spec: specs.PositionAttention, *, seed: int | None = None) -> None:
         """PositionAttention of a spec."""
+
+class PositionSensitiveAxialAttention(_PositionSensitiveAxialAttention):
+    """z_i = Σ_j a_ij (v_j + r^v_i-j), a = softmax_j(q_i·k_j + q_i·r^q_i-j + k_j·r^k_j-i): along the columns or rows."""
+
+    spec: specs.PositionSensitiveAxialAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        span: int,
+        out_channels: int | None = None,
+        heads: int = 8,
+        along: Literal["height", "width"] = "height",
+        stride: int = 1,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """z_i = Σ_j a_ij (v_j + r^v_i-j), a = softmax_j(q_i·k_j + q_i·r^q_i-j + k_j·r^k_j-i): along the columns or rows.
+
+        Args:
+            in_channels: C, channels of x
+            span: L, the extent of the axis that is attended along, fixed
+            out_channels: O, channels of y; None: C
+            heads: P, attention heads
+            along: which axis: height (columns) or width (rows)
+            stride: y holds means of stride × stride positions
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.PositionSensitiveAxialAttention, *, seed: int | None = None) -> None:
+        """PositionSensitiveAxialAttention of a spec."""
 
 class PyramidSqueezeAttention(_PyramidSqueezeAttention):
     """y = [a_R u_R, ..., a_1 u_1] joined, a = softmax_r(g_r), of [B, C, H, W]: the module of EPSANet."""

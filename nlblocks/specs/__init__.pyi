@@ -2,6 +2,7 @@
 
 from nlblocks.specs.article_digit_net import ArticleDigitNet as ArticleDigitNet
 from nlblocks.specs.attention_resnet import AttentionResNet as AttentionResNet
+from nlblocks.specs.axial_attention import AxialAttention as AxialAttention
 from nlblocks.specs.bam import BAM as BAM
 from nlblocks.specs.base import BlockSpec as BlockSpec
 from nlblocks.specs.base import Init as Init
@@ -42,6 +43,9 @@ from nlblocks.specs.non_local import NonLocal as NonLocal
 from nlblocks.specs.parnet_attention import ParNetAttention as ParNetAttention
 from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention as PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention as PositionAttention
+from nlblocks.specs.position_sensitive_axial_attention import (
+    PositionSensitiveAxialAttention as PositionSensitiveAxialAttention,
+)
 from nlblocks.specs.pyramid_squeeze_attention import PyramidSqueezeAttention as PyramidSqueezeAttention
 from nlblocks.specs.relation_aware_attention import RelationAwareAttention as RelationAwareAttention
 from nlblocks.specs.scse import SCSE as SCSE

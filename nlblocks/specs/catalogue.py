@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from nlblocks.specs.article_digit_net import ArticleDigitNet
 from nlblocks.specs.attention_resnet import AttentionResNet
-from nlblocks.specs.bam import BAM
 from nlblocks.specs.axial_attention import AxialAttention
+from nlblocks.specs.bam import BAM
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.bottleneck_attention import BottleneckAttention
 from nlblocks.specs.cbam import CBAM
@@ -32,8 +32,8 @@ from nlblocks.specs.non_local import MODES, NonLocal
 from nlblocks.specs.parnet_attention import ParNetAttention
 from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention
-from nlblocks.specs.pyramid_squeeze_attention import PyramidSqueezeAttention
 from nlblocks.specs.position_sensitive_axial_attention import PositionSensitiveAxialAttention
+from nlblocks.specs.pyramid_squeeze_attention import PyramidSqueezeAttention
 from nlblocks.specs.relation_aware_attention import RelationAwareAttention
 from nlblocks.specs.scse import SCSE
 from nlblocks.specs.selective_kernel import SelectiveKernel
