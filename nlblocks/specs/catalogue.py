@@ -13,6 +13,7 @@ from nlblocks.specs.channel_affinity import ChannelAffinity
 from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.channel_gate import ChannelGate
 from nlblocks.specs.class_specific_residual_attention import ClassSpecificResidualAttention
+from nlblocks.specs.compact_generalised_non_local import CompactGeneralisedNonLocal
 from nlblocks.specs.coordinate_attention import CoordinateAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet
@@ -205,6 +206,9 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     DisentangledNonLocal(in_channels=5, mode="concatenation", whiten="none", output_relu=True, norm=BIASED),
     DisentangledNonLocal(in_channels=6, sub_sample="before", unary="both", output=False, pair_gamma=True, norm=None),
     DisentangledNonLocal(in_channels=4, whiten="all", scale="none", temperature=0.5, output=False),
+    CompactGeneralisedNonLocal(in_channels=6, inter_channels=4, groups=2),
+    CompactGeneralisedNonLocal(in_channels=7, scale=True, zero_init=False),
+    CompactGeneralisedNonLocal(in_channels=6, inter_channels=9, groups=3, taylor=(0.8, 0.2, -0.1), scale=True),
     SpatialGroupEnhance(groups=4),
     SpatialGroupEnhance(groups=3, eps=0.1, bias_init=0.0),
     ExpectationMaximisationAttention(in_channels=7, num_bases=4),

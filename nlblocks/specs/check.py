@@ -85,6 +85,17 @@ def check_number(spec: Any, name: str, *, low: float, high: float = math.inf, ex
     object.__setattr__(spec, name, float(value))
 
 
+def check_numbers(spec: Any, name: str) -> None:
+    """The field is a tuple of finite numbers, perhaps of none."""
+    values = getattr(spec, name)
+    numbers = isinstance(values, list | tuple) and all(
+        isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) for value in values
+    )
+    if not numbers:
+        raise refuse(spec, name, "must be a tuple of finite numbers")
+    object.__setattr__(spec, name, tuple(map(float, values)))
+
+
 def check_bool(spec: Any, name: str) -> None:
     """The field is True or False."""
     if not isinstance(getattr(spec, name), bool):
