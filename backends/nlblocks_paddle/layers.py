@@ -68,11 +68,11 @@ def mean(x: Tensor, *axes: int) -> Tensor:
     return x
 
 
-def deviation(x: Tensor, axis: int) -> Tensor:
-    """The standard deviation along an axis, which is kept, over n - 1; where it is 0 it has no gradient."""
+def deviation(x: Tensor, axis: int, eps: float = 0.0) -> Tensor:
+    """√(var + eps) along an axis, which is kept, var over n - 1; where it is 0 it has no gradient."""
     wide = x if x.dtype == paddle.float64 else x.astype(paddle.float32)
     squares = (wide - wide.mean(axis, keepdim=True)).square()
-    var = squares.sum(axis, keepdim=True) / number(x.shape[axis] - 1, wide)
+    var = squares.sum(axis, keepdim=True) / number(x.shape[axis] - 1, wide) + number(eps, wide)
     spread = var > 0
     return paddle.where(spread, paddle.where(spread, var, paddle.ones_like(var)).sqrt(), var).astype(x.dtype)
 

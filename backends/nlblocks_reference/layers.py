@@ -122,10 +122,10 @@ def hard_sigmoid(x: Array, slope: float) -> Array:
     return np.where(y.real <= 0, 0, np.where(y.real >= 1, 1, y))
 
 
-def deviation(x: Array, axis: int) -> Array:
-    """The standard deviation along the axis, which is kept, over n - 1."""
+def deviation(x: Array, axis: int, eps: float = 0.0) -> Array:
+    """√(var + eps) along the axis, which is kept, var over n - 1."""
     centred = x - x.mean(axis, keepdims=True)
-    return np.sqrt((centred**2).sum(axis, keepdims=True) / (x.shape[axis] - 1))
+    return np.sqrt((centred**2).sum(axis, keepdims=True) / (x.shape[axis] - 1) + eps)
 
 
 def maximum(x: Array, axis: int) -> Array:

@@ -76,10 +76,10 @@ def mean(x: Tensor, *axes: int) -> Tensor:
     return (x.sum(axes, dtype=torch.promote_types(x.dtype, torch.float32)) / count).to(x.dtype)
 
 
-def deviation(x: Tensor, axis: int) -> Tensor:
-    """The standard deviation along an axis, which is kept, over n - 1; where it is 0 it has no gradient."""
+def deviation(x: Tensor, axis: int, eps: float = 0.0) -> Tensor:
+    """√(var + eps) along an axis, which is kept, var over n - 1; where it is 0 it has no gradient."""
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    var = (wide - wide.mean(axis, keepdim=True)).square().sum(axis, keepdim=True) / (x.shape[axis] - 1)
+    var = (wide - wide.mean(axis, keepdim=True)).square().sum(axis, keepdim=True) / (x.shape[axis] - 1) + eps
     spread = var > 0
     return torch.where(spread, torch.where(spread, var, torch.ones_like(var)).sqrt(), var).to(x.dtype)
 

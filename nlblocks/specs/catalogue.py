@@ -44,6 +44,7 @@ from nlblocks.specs.spatial_gather import SpatialGather
 from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance
 from nlblocks.specs.split_attention import SplitAttention
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation
+from nlblocks.specs.style_recalibration import StyleRecalibration
 from nlblocks.specs.triplet_attention import TripletAttention
 
 BIASED = BatchNorm(eps=1e-3, momentum=0.2, variance="biased")
@@ -209,6 +210,8 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     CompactGeneralisedNonLocal(in_channels=6, inter_channels=4, groups=2),
     CompactGeneralisedNonLocal(in_channels=7, scale=True, zero_init=False),
     CompactGeneralisedNonLocal(in_channels=6, inter_channels=9, groups=3, taylor=(0.8, 0.2, -0.1), scale=True),
+    StyleRecalibration(in_channels=5),
+    StyleRecalibration(in_channels=6, eps=0.0, norm=BIASED, zero_init=False),
     SpatialGroupEnhance(groups=4),
     SpatialGroupEnhance(groups=3, eps=0.1, bias_init=0.0),
     ExpectationMaximisationAttention(in_channels=7, num_bases=4),

@@ -5,7 +5,17 @@ from __future__ import annotations
 from nlblocks.specs.bam import BAM
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.selective_kernel import SelectiveKernel
+from nlblocks.specs.style_recalibration import StyleRecalibration
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
+
+
+def _style(channel: int) -> BlockSpec:
+    return StyleRecalibration(in_channels=channel, eps=0.0, zero_init=False)
+
+
+def _style_names(spec: StyleRecalibration) -> Table:
+    refuse_unless("changzy00", spec, eps=(0.0,))
+    return {"cfc": "cfc", "norm": "bn"}
 
 
 def _selective(inplanes: int, planes: int, groups: int = 32, ratio: int = 16) -> BlockSpec:
@@ -44,7 +54,11 @@ def _bam_names(spec: BAM) -> Table:
 DIALECT = Dialect(
     name="changzy00",
     source="changzy00/pytorch-attention",
-    classes={"BAM": _bam, "SKLayer": _selective},
-    tables={BAM: _bam_names, SelectiveKernel: _selective_names},
+    classes={"BAM": _bam, "SKLayer": _selective, "SRM": _style},
+    tables={
+        BAM: _bam_names,
+        SelectiveKernel: _selective_names,
+        StyleRecalibration: _style_names,
+    },
     ignored=("num_batches_tracked",),
 )

@@ -11,8 +11,9 @@ def _block(groups: int = 64) -> BlockSpec:
     return SpatialGroupEnhance(groups=groups)
 
 
-def _names(spec: SpatialGroupEnhance) -> Table:
-    refuse_unless("sge", spec, eps=(1e-5,))
+def group_names(dialect: str, spec: SpatialGroupEnhance) -> Table:
+    """The tensors of a SpatialGroupEnhance, which has them alike wherever it is copied."""
+    refuse_unless(dialect, spec, eps=(1e-5,))
     shape = (1, spec.groups, 1, 1)
     return {"weight": ("weight", shape), "bias": ("bias", shape)}
 
@@ -21,5 +22,5 @@ DIALECT = Dialect(
     name="sge",
     source="PytorchInsight, classification/models/imagenet/resnet_sge.py",
     classes={"SpatialGroupEnhance": _block},
-    tables={SpatialGroupEnhance: _names},
+    tables={SpatialGroupEnhance: lambda spec: group_names("sge", spec)},
 )

@@ -11,10 +11,16 @@ from nlblocks.specs.parnet_attention import ParNetAttention
 from nlblocks.specs.polarized_self_attention import Mode, PolarizedSelfAttention
 from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.shuffle_attention import ShuffleAttention
+from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance
 from nlblocks.specs.triplet_attention import TripletAttention
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
 from nlblocks.weights.dialects.sanet import shuffle_names
+from nlblocks.weights.dialects.sge import group_names
 from nlblocks.weights.dialects.triplet import triplet, triplet_names
+
+
+def _group_enhance(groups: int) -> BlockSpec:
+    return SpatialGroupEnhance(groups=groups, bias_init=0.0)
 
 
 def _polarized(mode: Mode, channel: int) -> BlockSpec:
@@ -115,6 +121,7 @@ DIALECT = Dialect(
         "ParallelPolarizedSelfAttention": _parallel_polarized,
         "SequentialPolarizedSelfAttention": _sequential_polarized,
         "ExternalAttention": _external,
+        "SpatialGroupEnhance": _group_enhance,
         "ShuffleAttention": _shuffle,
         "TripletAttention": triplet,
         "SKAttention": _selective,
@@ -124,6 +131,7 @@ DIALECT = Dialect(
     tables={
         PolarizedSelfAttention: _polarized_names,
         ExternalAttention: _external_names,
+        SpatialGroupEnhance: lambda spec: group_names("xmu", spec),
         ShuffleAttention: shuffle_names,
         TripletAttention: lambda spec: triplet_names("xmu", spec),
         SelectiveKernel: _selective_names,
