@@ -38,21 +38,23 @@ class CompactGeneralisedNonLocal(Block):
         spec = self.spec
         self.check_input(x)
         b, _, h, w = x.shape
-        rows = [b, spec.groups, spec.inner // spec.groups * h * w]  # [B, G, K·N]
+        width = spec.inner // spec.groups
+        rows = [b, spec.groups, width, h * w]  # [B, G, K, N]
         theta, phi, g = self.theta(x).reshape(rows), self.phi(x).reshape(rows), self.g(x).reshape(rows)
         if spec.scale:
-            g = g / (h * w * paddle.full([], spec.inner // spec.groups, g.dtype)).sqrt()
-        u = self._series(theta, phi, g) if spec.taylor else theta  # [B, G, K·N]
+            count = width * h * w  # a tensor where a static program does not know the extents
+            g = g / (number(math.sqrt(count), g) if isinstance(count, int) else count.astype(g.dtype).sqrt())
+        u = self._series(theta, phi, g) if spec.taylor else theta  # [B, G, K, N]
         z = self.w_z(u.reshape([b, spec.inner, h, w]))  # [B, C, H, W]
-        z = self.norm(z) if spec.taylor else self._scaled_norm(z, (phi * g).sum(2, keepdim=True))
+        z = self.norm(z) if spec.taylor else self._scaled_norm(z, (phi * g).sum([2, 3], keepdim=True))
         y: Tensor = x + z
         return y
 
     def _series(self, theta: Tensor, phi: Tensor, g: Tensor) -> Tensor:
-        """Σ_k a_k θ^k ⟨φ^k, g⟩ of [B, G, K·N] each, by Horner's scheme."""
-        products = []  # a_k ⟨φ^k, g⟩ by the power k, each [B, G, 1]
+        """Σ_k a_k θ^k ⟨φ^k, g⟩ of [B, G, K, N] each, by Horner's scheme."""
+        products = []  # a_k ⟨φ^k, g⟩ by the power k, each [B, G, 1, 1]
         for factor in self.spec.taylor:
-            products.append(g.sum(2, keepdim=True) * number(factor, g))
+            products.append(g.sum([2, 3], keepdim=True) * number(factor, g))
             g = g * phi
         u = products[-1].expand_as(theta)
         for product in products[-2::-1]:
@@ -60,15 +62,15 @@ class CompactGeneralisedNonLocal(Block):
         return u
 
     def _scaled_norm(self, z: Tensor, value: Tensor) -> Tensor:
-        """norm(value · z) for z [B, C, H, W] and value [B, G, 1]."""
+        """norm(value · z) for z [B, C, H, W] and value [B, G, 1, 1]."""
         b, c, h, w = z.shape
-        rows = z.reshape([b, self.spec.groups, c // self.spec.groups * h * w])  # [B, G, C·N / G]
-        centred = rows - rows.mean(2, keepdim=True)
-        var = centred.square().mean(2, keepdim=True)  # [B, G, 1]
+        rows = z.reshape([b, self.spec.groups, c // self.spec.groups, h * w])  # [B, G, J, N]
+        centred = rows - rows.mean([2, 3], keepdim=True)
+        var = centred.square().mean([2, 3], keepdim=True)  # [B, G, 1, 1]
         square = value.square()
         some = square > 0
         eps = number(self.norm.eps, z) / paddle.where(some, square, paddle.ones_like(square))
         plain = value / number(math.sqrt(self.norm.eps), z)
-        factor = paddle.where(some, value.sign() / (var + eps).sqrt(), plain)  # [B, G, 1]
+        factor = paddle.where(some, value.sign() / (var + eps).sqrt(), plain)  # [B, G, 1, 1]
         y = (centred * factor).reshape([b, c, h, w])  # [B, C, H, W]
         return y * self.norm.weight.reshape([-1, 1, 1]) + self.norm.bias.reshape([-1, 1, 1])

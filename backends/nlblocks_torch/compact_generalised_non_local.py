@@ -37,20 +37,20 @@ class CompactGeneralisedNonLocal(Block):
         spec = self.spec
         self.check_input(x)
         b, _, h, w = x.shape
-        rows = (b, spec.groups, spec.inner // spec.groups * h * w)  # [B, G, K·N]
+        rows = (b, spec.groups, spec.inner // spec.groups, h * w)  # [B, G, K, N]
         theta, phi, g = (layer(x).reshape(rows) for layer in (self.theta, self.phi, self.g))
         g = g / spec.divisor(h * w)
-        u = self._series(theta, phi, g) if spec.taylor else theta  # [B, G, K·N]
+        u = self._series(theta, phi, g) if spec.taylor else theta  # [B, G, K, N]
         z = self.w_z(u.reshape(b, spec.inner, h, w))  # [B, C, H, W]
-        z = self.norm(z) if spec.taylor else self._scaled_norm(z, (phi * g).sum(2, keepdim=True))
+        z = self.norm(z) if spec.taylor else self._scaled_norm(z, (phi * g).sum((2, 3), keepdim=True))
         y: Tensor = x + z
         return y
 
     def _series(self, theta: Tensor, phi: Tensor, g: Tensor) -> Tensor:
-        """Σ_k a_k θ^k ⟨φ^k, g⟩ of [B, G, K·N] each, by Horner's scheme."""
-        products = []  # a_k ⟨φ^k, g⟩ by the power k, each [B, G, 1]
+        """Σ_k a_k θ^k ⟨φ^k, g⟩ of [B, G, K, N] each, by Horner's scheme."""
+        products = []  # a_k ⟨φ^k, g⟩ by the power k, each [B, G, 1, 1]
         for factor in self.spec.taylor:
-            products.append(factor * g.sum(2, keepdim=True))
+            products.append(factor * g.sum((2, 3), keepdim=True))
             g = g * phi
         u = products.pop().expand_as(theta)
         while products:
@@ -58,13 +58,15 @@ class CompactGeneralisedNonLocal(Block):
         return u
 
     def _scaled_norm(self, z: Tensor, value: Tensor) -> Tensor:
-        """norm(value · z) for z [B, C, H, W] and value [B, G, 1]."""
-        rows = z.reshape(z.shape[0], self.spec.groups, math.prod(z.shape[1:]) // self.spec.groups)  # [B, G, C·N / G]
-        centred = rows - rows.mean(2, keepdim=True)
-        var = centred.square().mean(2, keepdim=True)  # [B, G, 1]
+        """norm(value · z) for z [B, C, H, W] and value [B, G, 1, 1]."""
+        b, c, h, w = z.shape
+        rows = z.reshape(b, self.spec.groups, c // self.spec.groups, h * w)  # [B, G, J, N]
+        centred = rows - rows.mean((2, 3), keepdim=True)
+        var = centred.square().mean((2, 3), keepdim=True)  # [B, G, 1, 1]
         square = value.square()
         some = square > 0
         eps = self.norm.eps / torch.where(some, square, torch.ones_like(square))
-        factor = torch.where(some, value.sign() / (var + eps).sqrt(), value / math.sqrt(self.norm.eps))  # [B, G, 1]
+        plain = value / math.sqrt(self.norm.eps)
+        factor = torch.where(some, value.sign() / (var + eps).sqrt(), plain)  # [B, G, 1, 1]
         y = (centred * factor).reshape(z.shape)  # [B, C, H, W]
         return y * self.norm.weight.view(-1, 1, 1) + self.norm.bias.view(-1, 1, 1)

@@ -24,6 +24,7 @@ from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
 from nlblocks.specs.efficient_multi_scale_attention import EfficientMultiScaleAttention
 from nlblocks.specs.expectation_maximisation_attention import ExpectationMaximisationAttention
 from nlblocks.specs.external_attention import ExternalAttention
+from nlblocks.specs.gaussian_context import GaussianContext
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.interlaced_sparse_attention import InterlacedSparseAttention
 from nlblocks.specs.large_kernel_attention import LargeKernelAttention
@@ -212,6 +213,8 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     CompactGeneralisedNonLocal(in_channels=6, inter_channels=9, groups=3, taylor=(0.8, 0.2, -0.1), scale=True),
     StyleRecalibration(in_channels=5),
     StyleRecalibration(in_channels=6, eps=0.0, norm=BIASED, zero_init=False),
+    GaussianContext(),
+    GaussianContext(learned=True, alpha=1.5, beta=0.5, deviation="biased", eps=0.01),
     SpatialGroupEnhance(groups=4),
     SpatialGroupEnhance(groups=3, eps=0.1, bias_init=0.0),
     ExpectationMaximisationAttention(in_channels=7, num_bases=4),

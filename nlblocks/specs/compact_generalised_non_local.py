@@ -17,9 +17,9 @@ class CompactGeneralisedNonLocal(BlockSpec):
     """y = x + norm(w_z(u)), u = θ · ⟨φ, g⟩ in each group: compact generalised non-local over [B, C, H, W].
 
     Letters: B batch, C ``in_channels``, D ``inter_channels`` (default C // 2, at least 1), G ``groups`` of K = D / G
-    channels, N = H·W positions. θ, φ and g are the 1×1 convolutions ``theta``, ``phi`` and ``g`` (C → D, no bias), in
-    each group K·N numbers; ⟨·, ·⟩ is one number a group. ``w_z`` is a 1×1 convolution D → C in G groups without bias,
-    ``norm`` a GroupNorm of G groups with eps 1e-5. With s = √(K N) where ``scale`` is set, else 1:
+    channels, or J = C / G outside, N = H·W positions. θ, φ and g are the 1×1 convolutions ``theta``, ``phi`` and ``g``
+    (C → D, no bias), in each group K·N numbers; ⟨·, ·⟩ is one number a group. ``w_z`` is a 1×1 convolution D → C in G
+    groups without bias, ``norm`` a GroupNorm of G groups with eps 1e-5. s = √(K N) where ``scale`` is set, else 1:
 
     =================== =======================================================================
     ``taylor``          u
@@ -28,8 +28,8 @@ class CompactGeneralisedNonLocal(BlockSpec):
     a_0, a_1, ... a_o   Σ_k a_k θ^k ⟨φ^k, g⟩ / s over k = 0..o, powers of each number (CGNLx)
     =================== =======================================================================
 
-    :meth:`gaussian` gives the a_k of the paper's kernel. There is no map: that between all numbers of a group, θ φᵀ,
-    has (K N)² entries. ``zero_init`` starts the norm's weight at zero: the identity.
+    :meth:`gaussian` gives the a_k of the paper's kernel. There is no attention map: that between all numbers of a
+    group, θ φᵀ, would have (K N)² entries. ``zero_init`` starts the norm's weight at zero: the identity.
 
     With the plain product the norm divides the number v = ⟨φ, g⟩ / s out of its group again, all but its sign: only eps
     lets phi and g learn. It is computed as norm(v z) = sign(v) (z - mean z) / √(var z + eps / v²), z = w_z(θ), which
@@ -86,7 +86,7 @@ class CompactGeneralisedNonLocal(BlockSpec):
         return math.sqrt(self.inner // self.groups * positions) if self.scale else 1.0
 
     def letters(self, shape: Shape) -> dict[str, int]:
-        own = {"K": self.inner // self.groups} if self.groups > 1 else {}
+        own = {"K": self.inner // self.groups, "J": self.in_channels // self.groups} if self.groups > 1 else {}
         return {**BlockSpec.letters(self, shape), "D": self.inner, **own}
 
     def macs(self, shape: Shape) -> int:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from nlblocks.errors import InputError
 from nlblocks.specs.bam import BAM
 from nlblocks.specs.base import BlockSpec
+from nlblocks.specs.gaussian_context import GaussianContext
 from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.style_recalibration import StyleRecalibration
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
+
+
+def _gaussian(channels: int, c: float = 2, eps: float = 1e-5) -> BlockSpec:
+    """It takes any number of channels; its c multiplies where the paper divides by c²."""
+    if c <= 0:
+        raise InputError(f"dialect changzy00: GCT: c={c!r} makes no Gaussian; it must be more than 0")
+    return GaussianContext(c=c**-0.5, deviation="biased", eps=eps)
+
+
+def _gaussian_names(spec: GaussianContext) -> Table:
+    refuse_unless("changzy00", spec, learned=(False,), deviation=("biased",))
+    return {}
 
 
 def _style(channel: int) -> BlockSpec:
@@ -54,11 +68,12 @@ def _bam_names(spec: BAM) -> Table:
 DIALECT = Dialect(
     name="changzy00",
     source="changzy00/pytorch-attention",
-    classes={"BAM": _bam, "SKLayer": _selective, "SRM": _style},
+    classes={"BAM": _bam, "SKLayer": _selective, "SRM": _style, "GCT": _gaussian},
     tables={
         BAM: _bam_names,
         SelectiveKernel: _selective_names,
         StyleRecalibration: _style_names,
+        GaussianContext: _gaussian_names,
     },
     ignored=("num_batches_tracked",),
 )
