@@ -33,7 +33,12 @@ class GaussianContext(Block):
             z = centred / (deviation(pooled, 1) + spec.eps)  # [B, C]
         else:
             z = centred / (centred.square().mean(1, keepdim=True) + spec.eps).sqrt()  # [B, C]
-        c = spec.c if self.theta is None else spec.alpha * torch.sigmoid(self.theta) + spec.beta
-        attention = torch.exp(-z.square() / (2 * c * c))  # [B, C]
+        attention = torch.exp(-z.square() / self._spread())  # [B, C]
         y = x * attention.view(*attention.shape, 1, 1)  # [B, C, H, W]
         return (y, attention) if return_attention else y
+
+    def _spread(self) -> Any:
+        """2 c²."""
+        spec = self.spec
+        c = spec.c if self.theta is None else torch.sigmoid(self.theta) * spec.alpha + spec.beta  # [1]
+        return c * 2 * c

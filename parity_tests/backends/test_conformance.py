@@ -17,7 +17,7 @@ from nlblocks.proof import sample
 from nlblocks.specs import BlockSpec, spec_type
 from nlblocks.specs.catalogue import EXAMPLES
 from nlblocks.specs.inputs import joined, mapped, parts
-from parity_tests.helpers.blocks import BACKENDS, NATIVE, SPECS, Require, example_inputs
+from parity_tests.helpers.blocks import BACKENDS, NATIVE, SPECS, Require, built, example_inputs
 
 
 def test_every_kind_has_an_example() -> None:
@@ -133,7 +133,7 @@ def test_backends_agree(spec: BlockSpec, require: Require) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_run_leaves_the_module_as_it_was(spec: BlockSpec, backend: str, require: Require) -> None:
     require(backend)
-    module = nlblocks.build(spec, backend=backend, dtype="float64")
+    module = built(spec, backend)
     module.eval()
     before = nlblocks.state_of(module)
     x = joined(example_inputs(spec))
