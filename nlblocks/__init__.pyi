@@ -395,6 +395,38 @@ class ClassSpecificResidualAttention(Any):
     def __init__(self, spec: specs.ClassSpecificResidualAttention, *, seed: int | None = None) -> None:
         """ClassSpecificResidualAttention of a spec."""
 
+class CompactGeneralisedNonLocal(Any):
+    """y = x + norm(w_z(u)), u = θ · ⟨φ, g⟩ in each group: compact generalised non-local over [B, C, H, W]."""
+
+    spec: specs.CompactGeneralisedNonLocal
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        inter_channels: int | None = None,
+        groups: int = 1,
+        scale: bool = False,
+        taylor: tuple[float, ...] = ...,
+        zero_init: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        """y = x + norm(w_z(u)), u = θ · ⟨φ, g⟩ in each group: compact generalised non-local over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, width of theta, phi and g; None: C // 2, at least 1
+            groups: G, groups of channels with a number each
+            scale: divide by √(K N)
+            taylor: the factors of the powers 0, 1, ...; none: the plain product
+            zero_init: start as the identity: the norm's weight at zero
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.CompactGeneralisedNonLocal, *, seed: int | None = None) -> None:
+        """CompactGeneralisedNonLocal of a spec."""
+
 class CoordinateAttention(Any):
     """y_chw = x_chw · a_chw, a_chw = gate(rows(z))_ch · gate(columns(z))_cw: coordinate attention over [B, C, H, W]."""
 
@@ -736,6 +768,38 @@ class ExternalAttention(Any):
     @overload
     def __init__(self, spec: specs.ExternalAttention, *, seed: int | None = None) -> None:
         """ExternalAttention of a spec."""
+
+class GaussianContext(Any):
+    """y_c = x_c · exp(-z_c² / (2 c²)): the Gaussian context transformer over [B, C, H, W]."""
+
+    spec: specs.GaussianContext
+    @overload
+    def __init__(
+        self,
+        *,
+        c: float = 2.0,
+        learned: bool = False,
+        alpha: float = 3.0,
+        beta: float = 1.0,
+        deviation: Literal["unbiased", "biased"] = "unbiased",
+        eps: float = 1e-05,
+        seed: int | None = None,
+    ) -> None:
+        """y_c = x_c · exp(-z_c² / (2 c²)): the Gaussian context transformer over [B, C, H, W].
+
+        Args:
+            c: the deviation of the Gaussian, where it is not learned
+            learned: whether it is alpha · sigmoid(theta) + beta
+            alpha: learned: the range of c
+            beta: learned: the least c
+            deviation: what z is divided by: unbiased or biased
+            eps: added to the deviation, or to the variance where it is biased
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.GaussianContext, *, seed: int | None = None) -> None:
+        """GaussianContext of a spec."""
 
 class GlobalContext(Any):
     """y = x · sigmoid(mul(c)) + add(c), c = Σ_n a_n x_n: global context over [B, C, H, W]."""
@@ -1374,6 +1438,34 @@ class SqueezeExcitation(Any):
     @overload
     def __init__(self, spec: specs.SqueezeExcitation, *, seed: int | None = None) -> None:
         """SqueezeExcitation of a spec."""
+
+class StyleRecalibration(Any):
+    """y_c = x_c · sigmoid(norm(w_c1 mean x_c + w_c2 std x_c)): style-based recalibration over [B, C, H, W]."""
+
+    spec: specs.StyleRecalibration
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        eps: float = 1e-05,
+        norm: specs.BatchNorm = ...,
+        zero_init: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        """y_c = x_c · sigmoid(norm(w_c1 mean x_c + w_c2 std x_c)): style-based recalibration over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            eps: added to the variance
+            norm: the BatchNorm of the sum of mean and deviation
+            zero_init: w starts at zero: every gate at sigmoid of the norm's bias
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.StyleRecalibration, *, seed: int | None = None) -> None:
+        """StyleRecalibration of a spec."""
 
 class TripletAttention(Any):
     """y_chw = x_chw · a_chw, a the mean of three gates over [B, C, H, W], each over two of its axes."""

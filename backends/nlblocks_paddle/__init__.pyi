@@ -18,6 +18,7 @@ from nlblocks_paddle.channel_gate import ChannelGate as _ChannelGate
 from nlblocks_paddle.class_specific_residual_attention import (
     ClassSpecificResidualAttention as _ClassSpecificResidualAttention,
 )
+from nlblocks_paddle.compact_generalised_non_local import CompactGeneralisedNonLocal as _CompactGeneralisedNonLocal
 from nlblocks_paddle.coordinate_attention import CoordinateAttention as _CoordinateAttention
 from nlblocks_paddle.criss_cross_attention import CrissCrossAttention as _CrissCrossAttention
 from nlblocks_paddle.digit_net import DigitNet as _DigitNet
@@ -32,6 +33,7 @@ from nlblocks_paddle.expectation_maximisation_attention import (
     ExpectationMaximisationAttention as _ExpectationMaximisationAttention,
 )
 from nlblocks_paddle.external_attention import ExternalAttention as _ExternalAttention
+from nlblocks_paddle.gaussian_context import GaussianContext as _GaussianContext
 from nlblocks_paddle.global_context import GlobalContext as _GlobalContext
 from nlblocks_paddle.interlaced_sparse_attention import InterlacedSparseAttention as _InterlacedSparseAttention
 from nlblocks_paddle.large_kernel_attention import LargeKernelAttention as _LargeKernelAttention
@@ -55,6 +57,7 @@ from nlblocks_paddle.spatial_gather import SpatialGather as _SpatialGather
 from nlblocks_paddle.spatial_group_enhance import SpatialGroupEnhance as _SpatialGroupEnhance
 from nlblocks_paddle.split_attention import SplitAttention as _SplitAttention
 from nlblocks_paddle.squeeze_excitation import SqueezeExcitation as _SqueezeExcitation
+from nlblocks_paddle.style_recalibration import StyleRecalibration as _StyleRecalibration
 from nlblocks_paddle.triplet_attention import TripletAttention as _TripletAttention
 
 class ArticleDigitNet(_ArticleDigitNet):
@@ -454,6 +457,39 @@ class ClassSpecificResidualAttention(_ClassSpecificResidualAttention):
     @overload
     def __init__(self, spec: specs.ClassSpecificResidualAttention, *, seed: int | None = None) -> None:
         """ClassSpecificResidualAttention of a spec."""
+    def __call__(self, x: Tensor) -> Tensor: ...
+
+class CompactGeneralisedNonLocal(_CompactGeneralisedNonLocal):
+    """y = x + norm(w_z(u)), u = θ · ⟨φ, g⟩ in each group: compact generalised non-local over [B, C, H, W]."""
+
+    spec: specs.CompactGeneralisedNonLocal
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        inter_channels: int | None = None,
+        groups: int = 1,
+        scale: bool = False,
+        taylor: tuple[float, ...] = ...,
+        zero_init: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        """y = x + norm(w_z(u)), u = θ · ⟨φ, g⟩ in each group: compact generalised non-local over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, width of theta, phi and g; None: C // 2, at least 1
+            groups: G, groups of channels with a number each
+            scale: divide by √(K N)
+            taylor: the factors of the powers 0, 1, ...; none: the plain product
+            zero_init: start as the identity: the norm's weight at zero
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.CompactGeneralisedNonLocal, *, seed: int | None = None) -> None:
+        """CompactGeneralisedNonLocal of a spec."""
     def __call__(self, x: Tensor) -> Tensor: ...
 
 class CoordinateAttention(_CoordinateAttention):
@@ -857,6 +893,44 @@ class ExternalAttention(_ExternalAttention):
     def __call__(self, x: Tensor, return_attention: Literal[True]) -> Any: ...
     @overload
     def __call__(self, x: Tensor, return_attention: bool) -> Any: ...
+
+class GaussianContext(_GaussianContext):
+    """y_c = x_c · exp(-z_c² / (2 c²)): the Gaussian context transformer over [B, C, H, W]."""
+
+    spec: specs.GaussianContext
+    @overload
+    def __init__(
+        self,
+        *,
+        c: float = 2.0,
+        learned: bool = False,
+        alpha: float = 3.0,
+        beta: float = 1.0,
+        deviation: Literal["unbiased", "biased"] = "unbiased",
+        eps: float = 1e-05,
+        seed: int | None = None,
+    ) -> None:
+        """y_c = x_c · exp(-z_c² / (2 c²)): the Gaussian context transformer over [B, C, H, W].
+
+        Args:
+            c: the deviation of the Gaussian, where it is not learned
+            learned: whether it is alpha · sigmoid(theta) + beta
+            alpha: learned: the range of c
+            beta: learned: the least c
+            deviation: what z is divided by: unbiased or biased
+            eps: added to the deviation, or to the variance where it is biased
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.GaussianContext, *, seed: int | None = None) -> None:
+        """GaussianContext of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
 
 class GlobalContext(_GlobalContext):
     """y = x · sigmoid(mul(c)) + add(c), c = Σ_n a_n x_n: global context over [B, C, H, W]."""
@@ -1598,6 +1672,40 @@ class SqueezeExcitation(_SqueezeExcitation):
     @overload
     def __init__(self, spec: specs.SqueezeExcitation, *, seed: int | None = None) -> None:
         """SqueezeExcitation of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class StyleRecalibration(_StyleRecalibration):
+    """y_c = x_c · sigmoid(norm(w_c1 mean x_c + w_c2 std x_c)): style-based recalibration over [B, C, H, W]."""
+
+    spec: specs.StyleRecalibration
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        eps: float = 1e-05,
+        norm: specs.BatchNorm = ...,
+        zero_init: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        """y_c = x_c · sigmoid(norm(w_c1 mean x_c + w_c2 std x_c)): style-based recalibration over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            eps: added to the variance
+            norm: the BatchNorm of the sum of mean and deviation
+            zero_init: w starts at zero: every gate at sigmoid of the norm's bias
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.StyleRecalibration, *, seed: int | None = None) -> None:
+        """StyleRecalibration of a spec."""
     @overload
     def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
     @overload

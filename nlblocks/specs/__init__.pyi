@@ -19,6 +19,7 @@ from nlblocks.specs.channel_gate import ChannelGate as ChannelGate
 from nlblocks.specs.class_specific_residual_attention import (
     ClassSpecificResidualAttention as ClassSpecificResidualAttention,
 )
+from nlblocks.specs.compact_generalised_non_local import CompactGeneralisedNonLocal as CompactGeneralisedNonLocal
 from nlblocks.specs.coordinate_attention import CoordinateAttention as CoordinateAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention as CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet as DigitNet
@@ -31,6 +32,7 @@ from nlblocks.specs.expectation_maximisation_attention import (
     ExpectationMaximisationAttention as ExpectationMaximisationAttention,
 )
 from nlblocks.specs.external_attention import ExternalAttention as ExternalAttention
+from nlblocks.specs.gaussian_context import GaussianContext as GaussianContext
 from nlblocks.specs.global_context import GlobalContext as GlobalContext
 from nlblocks.specs.interlaced_sparse_attention import InterlacedSparseAttention as InterlacedSparseAttention
 from nlblocks.specs.large_kernel_attention import LargeKernelAttention as LargeKernelAttention
@@ -56,4 +58,5 @@ from nlblocks.specs.spatial_gather import SpatialGather as SpatialGather
 from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance as SpatialGroupEnhance
 from nlblocks.specs.split_attention import SplitAttention as SplitAttention
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation as SqueezeExcitation
+from nlblocks.specs.style_recalibration import StyleRecalibration as StyleRecalibration
 from nlblocks.specs.triplet_attention import TripletAttention as TripletAttention
