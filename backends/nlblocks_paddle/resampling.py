@@ -1,50 +1,76 @@
-"""Adaptive average pooling and bilinear interpolation in Paddle: small matrices, the same in every backend."""
+"""Adaptive average pooling and bilinear interpolation in Paddle: two small matrices of fractions, exact in float64.
+
+Paddle's own kernels hold their weights in float32.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import paddle
-from numpy.typing import NDArray
 from paddle import Tensor
 
 from nlblocks.errors import InputError
-from nlblocks.specs.resampling import adaptive_mean_matrix, bilinear_matrix, window_mean_matrix
 
 
 def adaptive_mean(x: Tensor, sizes: Sequence[int]) -> Tensor:
-    """x [B, C, H, W] → [B, C, *sizes]: adaptive average pooling, the windows of a size may overlap."""
-    extents = zip(_known(x), sizes, strict=True)
-    return resample(x, [adaptive_mean_matrix(extent, size) if extent != size else None for extent, size in extents])
+    """x [B, C, H, W] → [B, C, *sizes]: means over ⌊i·H / size⌋ to ⌈(i + 1)·H / size⌉, which may overlap."""
+    return _resample(x, _means(x, 2, sizes[0]), _means(x, 3, sizes[1]))
 
 
 def window_mean(x: Tensor, size: int) -> Tensor:
     """x [B, C, H, W] → [B, C, H // size, W // size]: the means of windows; what does not fit is left out."""
-    return resample(x, [window_mean_matrix(extent, size) for extent in _known(x)])
+    return _resample(x, _windows(x, 2, size), _windows(x, 3, size))
 
 
 def bilinear(x: Tensor, sizes: Sequence[int], *, align_corners: bool) -> Tensor:
     """x [B, C, H, W] → [B, C, *sizes] by bilinear interpolation."""
-    return resample(
-        x,
-        [
-            bilinear_matrix(extent, size, align_corners=align_corners) if extent != size else None
-            for extent, size in zip(_known(x), sizes, strict=True)
-        ],
-    )
+    return _resample(x, _between(x, 2, sizes[0], align_corners), _between(x, 3, sizes[1], align_corners))
 
 
-def resample(x: Tensor, matrices: Sequence[NDArray[Any] | None]) -> Tensor:
-    """x [B, C, H, W] → [B, C, H', W'] by a matrix [H', H] and one [W', W]; None leaves an axis as it is."""
-    rows, columns = (None if m is None else paddle.to_tensor(m).astype(x.dtype) for m in matrices)
-    x = x if columns is None else paddle.matmul(x, columns, transpose_y=True)
-    return x if rows is None else paddle.matmul(rows, x)
+def _resample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """x [B, C, H, W] → [B, C, H', W'] by the matrices ``rows`` [H', H] and ``columns`` [W', W]."""
+    return paddle.matmul(rows, paddle.matmul(x, columns, transpose_y=True))
 
 
-def _known(x: Tensor) -> list[int]:
-    """The extents of [B, C, H, W], which a static program must know to resample."""
-    extents = [int(extent) for extent in x.shape[2:]]
+def _means(x: Tensor, axis: int, size: int) -> Tensor:
+    """[size, extent]: row i is the mean over its window."""
+    extent = _extents(x)[axis - 2]
+    new, old = _places(extent, size)
+    first, last = new * extent // size, ((new + 1) * extent + size - 1) // size
+    return _fractions((old >= first) & (old < last), last - first, x)
+
+
+def _windows(x: Tensor, axis: int, size: int) -> Tensor:
+    """[extent // size, extent]: row i is the mean over its window."""
+    extent = _extents(x)[axis - 2]
+    new, old = _places(extent, extent // size)
+    return _fractions(old // size == new, paddle.full_like(new, size), x)
+
+
+def _between(x: Tensor, axis: int, size: int, align_corners: bool) -> Tensor:
+    """[size, extent]: row i weighs the positions less than 1 from its place, a fraction, by 1 less how far they are."""
+    extent, below = _extents(x)[axis - 2], max(size - 1, 1) if align_corners else 2 * size
+    new, old = _places(extent, size)
+    place = new * (extent - 1) if align_corners else (2 * new + 1) * extent - size  # times below
+    apart = (old * below - place.clip(min=0).clip(max=(extent - 1) * below)).abs()
+    return _fractions((below - apart).clip(min=0), paddle.full_like(new, below), x)
+
+
+def _places(extent: int, size: int) -> tuple[Tensor, Tensor]:
+    """The new positions [size, 1] and the old ones [extent]."""
+    return paddle.arange(size).unsqueeze(1), paddle.arange(extent)
+
+
+@paddle.jit.not_to_static
+def _extents(x: Tensor) -> list[int]:
+    """H and W of [B, C, H, W], which a static program must know to resample."""
+    extents = list(x.shape[2:])
     if min(extents) < 0:
         raise InputError(f"input of extents {extents}: this block resamples; give InputSpec a number for H and for W")
     return extents
+
+
+def _fractions(above: Tensor, below: Tensor, x: Tensor) -> Tensor:
+    dtype = x.dtype if x.dtype == paddle.float64 else paddle.float32
+    return (above.astype(dtype) / below.astype(dtype)).astype(x.dtype)

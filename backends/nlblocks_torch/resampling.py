@@ -1,41 +1,66 @@
-"""Adaptive average pooling and bilinear interpolation in torch: small matrices, the same in every backend."""
+"""Adaptive average pooling and bilinear interpolation in torch: two small matrices of fractions, exact in float64.
+
+torch's own kernels hold their weights in float32.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-
-from nlblocks.specs.resampling import adaptive_mean_matrix, bilinear_matrix, window_mean_matrix
 
 
 def adaptive_mean(x: Tensor, sizes: Sequence[int]) -> Tensor:
-    """x [B, C, H, W] → [B, C, *sizes]: adaptive average pooling, the windows of a size may overlap."""
-    extents = zip(x.shape[2:], sizes, strict=True)
-    return resample(x, [adaptive_mean_matrix(extent, size) if extent != size else None for extent, size in extents])
+    """x [B, C, H, W] → [B, C, *sizes]: means over ⌊i·H / size⌋ to ⌈(i + 1)·H / size⌉, which may overlap."""
+    return _resample(x, _means(x, 2, sizes[0]), _means(x, 3, sizes[1]))
 
 
 def window_mean(x: Tensor, size: int) -> Tensor:
     """x [B, C, H, W] → [B, C, H // size, W // size]: the means of windows; what does not fit is left out."""
-    return resample(x, [window_mean_matrix(extent, size) for extent in x.shape[2:]])
+    return _resample(x, _windows(x, 2, size), _windows(x, 3, size))
 
 
 def bilinear(x: Tensor, sizes: Sequence[int], *, align_corners: bool) -> Tensor:
     """x [B, C, H, W] → [B, C, *sizes] by bilinear interpolation."""
-    return resample(
-        x,
-        [
-            bilinear_matrix(extent, size, align_corners=align_corners) if extent != size else None
-            for extent, size in zip(x.shape[2:], sizes, strict=True)
-        ],
-    )
+    return _resample(x, _between(x, 2, sizes[0], align_corners), _between(x, 3, sizes[1], align_corners))
 
 
-def resample(x: Tensor, matrices: Sequence[NDArray[Any] | None]) -> Tensor:
-    """x [B, C, H, W] → [B, C, H', W'] by a matrix [H', H] and one [W', W]; None leaves an axis as it is."""
-    rows, columns = (None if m is None else torch.tensor(m, dtype=x.dtype, device=x.device) for m in matrices)
-    x = x if columns is None else x @ columns.T
-    return x if rows is None else rows @ x
+def _resample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """x [B, C, H, W] → [B, C, H', W'] by the matrices ``rows`` [H', H] and ``columns`` [W', W]."""
+    return rows @ (x @ columns.T)
+
+
+def _means(x: Tensor, axis: int, size: int) -> Tensor:
+    """[size, extent]: row i is the mean over its window."""
+    new, old = _places(x, axis, size)
+    extent = x.shape[axis]
+    first, last = new * extent // size, ((new + 1) * extent + size - 1) // size
+    return _fractions((old >= first) & (old < last), last - first, x)
+
+
+def _windows(x: Tensor, axis: int, size: int) -> Tensor:
+    """[extent // size, extent]: row i is the mean over its window."""
+    extent = x.shape[axis]
+    new, old = _places(x, axis, extent // size)
+    return _fractions(old // size == new, torch.full_like(new, size), x)
+
+
+def _between(x: Tensor, axis: int, size: int, align_corners: bool) -> Tensor:
+    """[size, extent]: row i weighs the positions less than 1 from its place, a fraction, by 1 less how far they are."""
+    new, old = _places(x, axis, size)
+    extent, below = x.shape[axis], max(size - 1, 1) if align_corners else 2 * size
+    place = new * (extent - 1) if align_corners else (2 * new + 1) * extent - size  # times below
+    apart = (old * below - place.clamp(min=0).clamp(max=(extent - 1) * below)).abs()
+    return _fractions((below - apart).clamp(min=0), torch.full_like(new, below), x)
+
+
+def _places(x: Tensor, axis: int, size: int) -> tuple[Tensor, Tensor]:
+    """The new positions [size, 1] and the old ones [extent]."""
+    new = torch.arange(size, device=x.device).unsqueeze(1)
+    return new, torch.arange(x.shape[axis], device=x.device)
+
+
+def _fractions(above: Tensor, below: Tensor, x: Tensor) -> Tensor:
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    return (above.to(dtype) / below.to(dtype)).to(x.dtype)

@@ -47,4 +47,5 @@ def _relates(step: Step, seen: Seen) -> bool:
         return 1 not in seen.shape(step.output)[-2:]
     first, second = (Counter(extent.text for extent in seen.extents(use.read)) for use in step.uses)
     result = Counter(extent.text for extent in seen.extents(step.output))
-    return step.kind == "add" and first < result and second < result
+    strips = {*(result - first), *(result - second)} <= {"T", "H", "W"}  # a line of each axis, laid over the picture
+    return step.kind == "add" and first < result and second < result and not strips

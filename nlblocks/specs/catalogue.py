@@ -46,6 +46,8 @@ from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance
 from nlblocks.specs.split_attention import SplitAttention
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation
 from nlblocks.specs.style_recalibration import StyleRecalibration
+from nlblocks.specs.strip_attention import StripAttention
+from nlblocks.specs.strip_pooling import StripPooling
 from nlblocks.specs.triplet_attention import TripletAttention
 
 BIASED = BatchNorm(eps=1e-3, momentum=0.2, variance="biased")
@@ -223,4 +225,10 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     ),
     TripletAttention(),
     TripletAttention(kernel_size=3, spatial=False, norm=BIASED),
+    StripPooling(in_channels=8, pool_sizes=(5, 3)),
+    StripPooling(in_channels=6, inter_channels=3, pool_sizes=(4,), align_corners=False, norm=BIASED),
+    StripAttention(in_channels=6, out_channels=4, output="gate"),
+    StripAttention(in_channels=5, kernel_size=5, depthwise=True, bias=True, norm=BIASED, mix=False, output="skip"),
+    StripAttention(in_channels=4, kernel_size=None, norm=None, mix=False, gate="hard_sigmoid"),
+    StripAttention(in_channels=1, depthwise=True, norm=None, mix=False),
 )

@@ -20,6 +20,7 @@ from nlblocks.specs.non_local import NonLocal
 from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.split_attention import LEAST, SplitAttention
 from nlblocks.specs.squeeze_excitation import Gate
+from nlblocks.specs.strip_attention import StripAttention
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, pointwise, refuse_unless
 from nlblocks.weights.dialects.coordatt import NAMES as COORDINATES
 from nlblocks.weights.dialects.resnest import split_attention_names
@@ -77,6 +78,37 @@ def _ese(channels: int, add_maxpool: bool = False, gate_layer: str = "hard_sigmo
 
 def _ese_names(spec: EffectiveSqueezeExcitation) -> Table:
     return pointwise("fc", "fc", spec.in_channels)
+
+
+def _strips(
+    channels: int,
+    use_conv: bool = True,
+    kernel_size: int = 3,
+    bias: bool = False,
+    gate_layer: str = "sigmoid",
+    has_skip: bool = False,
+) -> BlockSpec:
+    return StripAttention(
+        in_channels=channels,
+        kernel_size=kernel_size if use_conv else None,
+        depthwise=use_conv,
+        bias=bias and use_conv,
+        norm=None,
+        mix=False,
+        gate=gate(gate_layer),
+        output="skip" if has_skip else "scaled",
+    )
+
+
+def _strips_names(spec: StripAttention) -> Table:
+    refuse_unless(
+        "timm", spec, norm=(None,), mix=(False,), depthwise=(spec.kernel_size is not None,), output=("scaled", "skip")
+    )
+    c, size = spec.in_channels, spec.kernel_size or 0
+    return {
+        "down.weight": ("conv_h.weight", (c, 1, size, 1)), "down.bias": "conv_h.bias",
+        "across.weight": ("conv_w.weight", (c, 1, 1, size)), "across.bias": "conv_w.bias",
+    }  # fmt: skip
 
 
 def _coordinates(
@@ -278,6 +310,7 @@ DIALECT = Dialect(
         "NonLocalAttn": _block,
         "EffectiveSEModule": _ese,
         "CoordAttn": _coordinates,
+        "StripAttn": _strips,
         "GlobalContext": _global_context,
         "SplitAttn": _split_attention,
         "SelectiveKernel": _selective,
@@ -287,6 +320,7 @@ DIALECT = Dialect(
         NonLocal: _non_local,
         EffectiveSqueezeExcitation: _ese_names,
         CoordinateAttention: lambda spec: COORDINATES,
+        StripAttention: _strips_names,
         GlobalContext: _global_context_names,
         SplitAttention: lambda spec: split_attention_names("timm", spec),
         SelectiveKernel: _selective_names,

@@ -41,6 +41,36 @@ def coordinates(x: Any, s: State, act: Callable[[Any], Any], normed: bool) -> An
     return rows, columns.transpose(2, 3)
 
 
+def outer(rows: Any, columns: Any) -> Any:
+    return rows[..., None] + columns[:, :, None]
+
+
+def strip(x: Any, s: State, names: tuple[str, str]) -> Any:
+    """The means of rows and columns, each channel alone along its strip."""
+    return outer(alone(x.mean(3, True), s, names[0])[..., 0], alone(x.mean(2, True), s, names[1])[:, :, 0])
+
+
+def strip_pooling(x: Any, s: State, sizes: tuple[int, int], align_corners: bool) -> Any:
+    """SPNet's, with torch's own pooling and interpolation, which are exact to 1e-12 forwards."""
+    import torch
+    import torch.nn.functional as F
+
+    def layer(value: Any, name: str) -> Any:
+        padding = [size // 2 for size in s[f"{name}.0.weight"].shape[2:]]
+        return norm(conv(value, s, f"{name}.0", padding=padding), s, f"{name}.1")
+
+    def up(value: Any) -> Any:
+        return F.interpolate(value, x.shape[2:], mode="bilinear", align_corners=align_corners)
+
+    first, second = layer(x, "conv1_1").relu(), layer(x, "conv1_2").relu()
+    near = layer(first, "conv2_0")
+    for size, name in zip(sizes, ("conv2_1", "conv2_2"), strict=True):
+        near = near + up(layer(F.adaptive_avg_pool2d(first, size), name))
+    far = up(layer(second.mean(2, True), "conv2_3")) + up(layer(second.mean(3, True), "conv2_4"))
+    joined = torch.cat([layer(near.relu(), "conv2_5").relu(), layer(far.relu(), "conv2_6").relu()], 1)
+    return (x + layer(joined, "conv3")).relu()
+
+
 INNER, MMSEG = "spatial_gating_unit.", [(f"conv{i}_1", f"conv{i}_2") for i in range(3)]
 CASES: list[tuple[str, str, dict[str, Any], tuple[int, ...], Callable[[Any, State], Any]]] = [
     ("timm", "EffectiveSEModule", {"channels": 6, "add_maxpool": True, "gate_layer": "hardsigmoid"}, (2, 6, 5, 4),
@@ -59,6 +89,16 @@ CASES: list[tuple[str, str, dict[str, Any], tuple[int, ...], Callable[[Any, Stat
      lambda x, s: x + x * math.prod((v + 3).clamp(0, 6) / 6 for v in coordinates(x, s, lambda z: z.relu(), False))),
     ("coordatt", "CoordAtt", {"inp": 6, "oup": 6}, (2, 6, 5, 4),
      lambda x, s: x * math.prod(v.sigmoid() for v in coordinates(x, s, lambda z: z * (z + 3).clamp(0, 6) / 6, True))),
+    ("spnet", "StripPooling", {"in_channels": 9, "pool_size": [6, 2], "up_kwargs": {"mode": "bilinear"}}, (2, 9, 5, 4),
+     lambda x, s: strip_pooling(x, s, (6, 2), False)),
+    ("spnet", "SPBlock", {"inplanes": 3, "outplanes": 5}, (2, 3, 5, 4),
+     lambda x, s: conv(outer(norm(conv(x.mean(3, True), s, "conv1", padding=(1, 0)), s, "bn1")[..., 0],
+                             norm(conv(x.mean(2, True), s, "conv2", padding=(0, 1)), s, "bn2")[:, :, 0]).relu(),
+                       s, "conv3").sigmoid()),
+    ("timm", "StripAttn", {"channels": 3, "kernel_size": 5, "bias": True, "has_skip": True}, (2, 3, 5, 4),
+     lambda x, s: x + x * strip(x, s, ("conv_h", "conv_w")).sigmoid()),
+    ("timm", "StripAttn", {"channels": 3, "use_conv": False, "gate_layer": "hard_sigmoid"}, (2, 3, 5, 4),
+     lambda x, s: x * ((outer(x.mean(3), x.mean(2)) + 3).clamp(0, 6) / 6)),
 ]  # fmt: skip
 
 
@@ -93,6 +133,10 @@ def test_what_the_codebase_computes(case: Any, require: Any) -> None:
     ("mmseg", "MSCAAttention", {"channels": 3, "paddings": [2, [0, 3], [0, 5], [0, 9]]}, "are not covered"),
     ("timm", "CoordAttn", {"channels": 6, "act_layer": "SiLU"}, "act_layer='SiLU'"),
     ("coordatt", "CoordAtt", {"inp": 6, "oup": 7}, "must be inp=6"),
+    ("timm", "StripAttn", {"channels": 6, "kernel_size": 4}, "kernel_size=4 must be odd"),
+    ("spnet", "StripPooling", {"in_channels": 9, "up_kwargs": {"mode": "nearest"}}, "is not covered"),
+    ("spnet", "StripPooling", {"in_channels": 3}, "at least 4 channels"),
+    ("spnet", "SPBlock", {"inplanes": 3, "outplanes": 3, "norm_layer": "GroupNorm"}, "norm_layer='GroupNorm'"),
 ])  # fmt: skip
 def test_what_a_dialect_refuses_by_name(name: str, cls: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
