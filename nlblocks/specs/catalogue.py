@@ -45,9 +45,9 @@ from nlblocks.specs.spatial_gather import SpatialGather
 from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance
 from nlblocks.specs.split_attention import SplitAttention
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation
-from nlblocks.specs.style_recalibration import StyleRecalibration
 from nlblocks.specs.strip_attention import StripAttention
 from nlblocks.specs.strip_pooling import StripPooling
+from nlblocks.specs.style_recalibration import StyleRecalibration
 from nlblocks.specs.triplet_attention import TripletAttention
 
 BIASED = BatchNorm(eps=1e-3, momentum=0.2, variance="biased")
