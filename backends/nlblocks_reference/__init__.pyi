@@ -55,6 +55,8 @@ from nlblocks_reference.spatial_gather import SpatialGather as _SpatialGather
 from nlblocks_reference.spatial_group_enhance import SpatialGroupEnhance as _SpatialGroupEnhance
 from nlblocks_reference.split_attention import SplitAttention as _SplitAttention
 from nlblocks_reference.squeeze_excitation import SqueezeExcitation as _SqueezeExcitation
+from nlblocks_reference.strip_attention import StripAttention as _StripAttention
+from nlblocks_reference.strip_pooling import StripPooling as _StripPooling
 from nlblocks_reference.style_recalibration import StyleRecalibration as _StyleRecalibration
 from nlblocks_reference.triplet_attention import TripletAttention as _TripletAttention
 
@@ -1445,6 +1447,74 @@ class SqueezeExcitation(_SqueezeExcitation):
     @overload
     def __init__(self, spec: specs.SqueezeExcitation, *, seed: int | None = None) -> None:
         """SqueezeExcitation of a spec."""
+
+class StripAttention(_StripAttention):
+    """y = x · a, a_hw = gate(f(down(mean over W of x)_h + across(mean over H of x)_w)): over [B, C, H, W]."""
+
+    spec: specs.StripAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        out_channels: int | None = None,
+        kernel_size: int | None = 3,
+        depthwise: bool = False,
+        bias: bool = False,
+        norm: specs.BatchNorm | None = ...,
+        mix: bool = True,
+        gate: Literal["sigmoid", "hard_sigmoid"] = "sigmoid",
+        output: Literal["scaled", "skip", "gate"] = "scaled",
+        seed: int | None = None,
+    ) -> None:
+        """y = x · a, a_hw = gate(f(down(mean over W of x)_h + across(mean over H of x)_w)): over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            out_channels: O, channels of the gate; None: C. Another number needs output='gate'
+            kernel_size: odd taps of the convolutions along the strips; None: no convolution
+            depthwise: whether they see each channel alone
+            bias: whether they have biases
+            norm: the BatchNorm after each of them, or None
+            mix: whether a relu and a 1×1 convolution come before the gate
+            gate: sigmoid, or hard_sigmoid: relu6(x + 3) / 6
+            output: scaled: x · a; skip: x · a + x; gate: a itself
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.StripAttention, *, seed: int | None = None) -> None:
+        """StripAttention of a spec."""
+
+class StripPooling(_StripPooling):
+    """y = relu(x + join([relu(long(relu(s))), relu(short(relu(t)))])): the mixed pooling of SPNet over [B, C, H, W]."""
+
+    spec: specs.StripPooling
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        inter_channels: int | None = None,
+        pool_sizes: tuple[int, ...] = ...,
+        align_corners: bool = True,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y = relu(x + join([relu(long(relu(s))), relu(short(relu(t)))])): the mixed pooling of SPNet over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, the inner width; None: C // 4, at least 1
+            pool_sizes: extents of the pooled maps
+            align_corners: whether bilinear interpolation lays the corners on each other
+            norm: the BatchNorm after each convolution
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.StripPooling, *, seed: int | None = None) -> None:
+        """StripPooling of a spec."""
 
 class StyleRecalibration(_StyleRecalibration):
     """y_c = x_c · sigmoid(norm(w_c1 mean x_c + w_c2 std x_c)): style-based recalibration over [B, C, H, W]."""

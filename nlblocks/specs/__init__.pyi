@@ -58,5 +58,7 @@ from nlblocks.specs.spatial_gather import SpatialGather as SpatialGather
 from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance as SpatialGroupEnhance
 from nlblocks.specs.split_attention import SplitAttention as SplitAttention
 from nlblocks.specs.squeeze_excitation import SqueezeExcitation as SqueezeExcitation
+from nlblocks.specs.strip_attention import StripAttention as StripAttention
+from nlblocks.specs.strip_pooling import StripPooling as StripPooling
 from nlblocks.specs.style_recalibration import StyleRecalibration as StyleRecalibration
 from nlblocks.specs.triplet_attention import TripletAttention as TripletAttention
