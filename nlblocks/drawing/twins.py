@@ -21,9 +21,22 @@ SPATIAL = (
 PICTURES = ((1, 67, 165), (1, 99, 101), (1, 131, 67))
 """The same of a network's, which halves them several times: what is left is to tell height from width still."""
 SIZES = (
-    "in_channels", "out_channels", "inter_channels", "key_channels", "value_channels", "num_classes", "width", "hidden",
-    "image_size", "slots", "num_bases", "low_channels", "high_channels", "head_channels",
-)  # fmt: skip
+    "in_channels",
+    "out_channels",
+    "inter_channels",
+    "key_channels",
+    "value_channels",
+    "num_classes",
+    "width",
+    "hidden",
+    "image_size",
+    "slots",
+    "num_bases",
+    "low_channels",
+    "high_channels",
+    "head_channels",
+    "descriptors",
+)
 """The fields of specs that say how large a tensor is; what an input fixes follows from the input."""
 MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """What the sizes of a twin may have to be multiples of, where a block splits its channels into groups or heads."""

@@ -18,8 +18,10 @@ from nlblocks.specs.coordinate_attention import CoordinateAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet
 from nlblocks.specs.disentangled_non_local import DisentangledNonLocal
+from nlblocks.specs.double_attention import DoubleAttention
 from nlblocks.specs.dual_attention import DualAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
+from nlblocks.specs.efficient_attention import EfficientAttention
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
 from nlblocks.specs.efficient_multi_scale_attention import EfficientMultiScaleAttention
 from nlblocks.specs.expectation_maximisation_attention import ExpectationMaximisationAttention
@@ -231,4 +233,9 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     StripAttention(in_channels=5, kernel_size=5, depthwise=True, bias=True, norm=BIASED, mix=False, output="skip"),
     StripAttention(in_channels=4, kernel_size=None, norm=None, mix=False, gate="hard_sigmoid"),
     StripAttention(in_channels=1, depthwise=True, norm=None, mix=False),
+    DoubleAttention(in_channels=6, inter_channels=4, descriptors=3),
+    DoubleAttention(in_channels=5, inter_channels=2, descriptors=4, reconstruct=False),
+    DoubleAttention(in_channels=4, residual=True),
+    EfficientAttention(in_channels=5, key_channels=4, value_channels=6, heads=2),
+    EfficientAttention(in_channels=6, zero_init=True),
 )

@@ -26,6 +26,8 @@ KINDS = {
     "relation_aware_attention",
     "polarized_self_attention",
     "disentangled_non_local",
+    "double_attention",
+    "efficient_attention",
 }
 WITH_PATHS = [pytest.param(spec.deterministic(), id=describe(spec)) for spec in EXAMPLES if spec.kind in KINDS]
 BLOCKS = [
