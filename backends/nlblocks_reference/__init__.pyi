@@ -21,8 +21,10 @@ from nlblocks_reference.coordinate_attention import CoordinateAttention as _Coor
 from nlblocks_reference.criss_cross_attention import CrissCrossAttention as _CrissCrossAttention
 from nlblocks_reference.digit_net import DigitNet as _DigitNet
 from nlblocks_reference.disentangled_non_local import DisentangledNonLocal as _DisentangledNonLocal
+from nlblocks_reference.double_attention import DoubleAttention as _DoubleAttention
 from nlblocks_reference.dual_attention import DualAttention as _DualAttention
 from nlblocks_reference.effective_squeeze_excitation import EffectiveSqueezeExcitation as _EffectiveSqueezeExcitation
+from nlblocks_reference.efficient_attention import EfficientAttention as _EfficientAttention
 from nlblocks_reference.efficient_channel_attention import EfficientChannelAttention as _EfficientChannelAttention
 from nlblocks_reference.efficient_multi_scale_attention import (
     EfficientMultiScaleAttention as _EfficientMultiScaleAttention,
@@ -582,6 +584,36 @@ class DisentangledNonLocal(_DisentangledNonLocal):
     def __init__(self, spec: specs.DisentangledNonLocal, *, seed: int | None = None) -> None:
         """DisentangledNonLocal of a spec."""
 
+class DoubleAttention(_DoubleAttention):
+    """y_n = reconstruct(Σ_k d_nk g_k), g_k = Σ_n s_nk features(x_n): double attention (A²) over [B, C, H, W]."""
+
+    spec: specs.DoubleAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        inter_channels: int | None = None,
+        descriptors: int | None = None,
+        reconstruct: bool = True,
+        residual: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = reconstruct(Σ_k d_nk g_k), g_k = Σ_n s_nk features(x_n): double attention (A²) over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            inter_channels: D, width of the features; None: C // 4, at least 1
+            descriptors: K, how many descriptors; None: C // 4, at least 1
+            reconstruct: whether a convolution leads back to C channels
+            residual: whether x is added
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.DoubleAttention, *, seed: int | None = None) -> None:
+        """DoubleAttention of a spec."""
+
 class DualAttention(_DualAttention):
     """DANet's head: features [B, C, H, W] → logits [B, K, H, W] at the same resolution."""
 
@@ -647,6 +679,36 @@ class EffectiveSqueezeExcitation(_EffectiveSqueezeExcitation):
     @overload
     def __init__(self, spec: specs.EffectiveSqueezeExcitation, *, seed: int | None = None) -> None:
         """EffectiveSqueezeExcitation of a spec."""
+
+class EfficientAttention(_EfficientAttention):
+    """z = x + reproject(y), y_n = Σ_m a_nm v_m, a_nm = Σ_d q_nd k_md in each head: efficient attention, [B, C, H, W]."""
+
+    spec: specs.EfficientAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        key_channels: int | None = None,
+        value_channels: int | None = None,
+        heads: int = 1,
+        zero_init: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        """z = x + reproject(y), y_n = Σ_m a_nm v_m, a_nm = Σ_d q_nd k_md in each head: efficient attention, [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            key_channels: D, width of queries and keys; None: C // 2, at least 1
+            value_channels: E, width of values; None: C // 2, at least 1
+            heads: runs of channels that attend apart
+            zero_init: start as the identity: reproject at zero
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.EfficientAttention, *, seed: int | None = None) -> None:
+        """EfficientAttention of a spec."""
 
 class EfficientChannelAttention(_EfficientChannelAttention):
     """y_c = x_c · a_c, a = sigmoid(conv(mean(x))): efficient channel attention over [B, C, H, W]."""

@@ -24,8 +24,10 @@ from nlblocks.specs.coordinate_attention import CoordinateAttention as Coordinat
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention as CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet as DigitNet
 from nlblocks.specs.disentangled_non_local import DisentangledNonLocal as DisentangledNonLocal
+from nlblocks.specs.double_attention import DoubleAttention as DoubleAttention
 from nlblocks.specs.dual_attention import DualAttention as DualAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation as EffectiveSqueezeExcitation
+from nlblocks.specs.efficient_attention import EfficientAttention as EfficientAttention
 from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention as EfficientChannelAttention
 from nlblocks.specs.efficient_multi_scale_attention import EfficientMultiScaleAttention as EfficientMultiScaleAttention
 from nlblocks.specs.expectation_maximisation_attention import (
