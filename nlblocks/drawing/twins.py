@@ -61,13 +61,22 @@ def twins(spec: BlockSpec, shape: Each) -> tuple[Twin, ...]:
 
     Raises InputError where there are none.
     """
+    found = _different(spec, shape)
+    if len(found) < len(BATCHES) and getattr(spec, "inter_channels", 0) is None and hasattr(spec, "inner"):
+        # a width that follows from others, or is at least so much, is a size of its own when it is given
+        found = _different(replace(spec, inter_channels=spec.inner), shape)  # type: ignore[call-arg]
+    if len(found) < len(BATCHES):
+        raise InputError(f"{describe(spec)}: found no sizes at which each of its letters has an extent of its own")
+    return tuple(found)
+
+
+def _different(spec: BlockSpec, shape: Shape) -> list[Twin]:
+    """Twins, three where there are so many, no two of which give a letter the same extent."""
     found: list[Twin] = []
     for number in range(len(BATCHES)):
         others = {item for twin in found for item in twin.letters.items()}
         found += islice((twin for twin in _twins(spec, shape, number) if not twin.letters.items() & others), 1)
-    if len(found) < len(BATCHES):
-        raise InputError(f"{describe(spec)}: found no sizes at which each of its letters has an extent of its own")
-    return tuple(found)
+    return found
 
 
 def is_network(spec: BlockSpec, shape: Each) -> bool:

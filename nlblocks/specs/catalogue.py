@@ -14,6 +14,7 @@ from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.channel_gate import ChannelGate
 from nlblocks.specs.class_specific_residual_attention import ClassSpecificResidualAttention
 from nlblocks.specs.compact_generalised_non_local import CompactGeneralisedNonLocal
+from nlblocks.specs.contextual_transformer import ContextualTransformer
 from nlblocks.specs.coordinate_attention import CoordinateAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet
@@ -238,4 +239,6 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     DoubleAttention(in_channels=4, residual=True),
     EfficientAttention(in_channels=5, key_channels=4, value_channels=6, heads=2),
     EfficientAttention(in_channels=6, zero_init=True),
+    ContextualTransformer(in_channels=8, inter_channels=6, key_groups=2, share=4),
+    ContextualTransformer(in_channels=12, kernel_size=5, key_groups=3, share=6, norm=BIASED),
 )

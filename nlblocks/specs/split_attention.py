@@ -120,9 +120,9 @@ class SplitAttention(BlockSpec):
         return {"attention": MapLayout(meaning="choice", grid=(self.outer,), count=self.radix)}
 
     def letters(self, shape: Shape) -> dict[str, int]:
-        own = {} if self.outer == self.in_channels else {"O": self.outer}
-        own |= {} if self.inter_channels is None else {"D": self.inner}
-        own |= {} if self.groups == 1 else {"P": self.outer // self.groups, "V": self.radix * self.outer}
+        own = {"D": self.inner} if self.outer == self.in_channels else {"O": self.outer, "D": self.inner}
+        own |= {} if self.groups == 1 else {"P": self.outer // self.groups}
+        own |= {} if 1 in (self.groups, self.radix) else {"V": self.radix * self.outer}
         return {**BlockSpec.letters(self, shape), **own}
 
     def macs(self, shape: Shape) -> int:
