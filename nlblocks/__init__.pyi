@@ -427,6 +427,40 @@ class CompactGeneralisedNonLocal(Any):
     def __init__(self, spec: specs.CompactGeneralisedNonLocal, *, seed: int | None = None) -> None:
         """CompactGeneralisedNonLocal of a spec."""
 
+class ContextualTransformer(Any):
+    """y_c = a_1c · u_c + a_2c · k_c: a dynamic context u and a static one k of [B, C, H, W], weighed in each channel."""
+
+    spec: specs.ContextualTransformer
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        kernel_size: int = 3,
+        key_groups: int = 4,
+        share: int = 8,
+        inter_channels: int | None = None,
+        ratio: int = 4,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_c = a_1c · u_c + a_2c · k_c: a dynamic context u and a static one k of [B, C, H, W], weighed in each channel.
+
+        Args:
+            in_channels: C, channels of x
+            kernel_size: K, the window, odd
+            key_groups: groups of the convolution key
+            share: how many channels take one set of weights
+            inter_channels: D, the inner width of the join; None: from ratio
+            ratio: 2C // ratio is that width, at least 32
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ContextualTransformer, *, seed: int | None = None) -> None:
+        """ContextualTransformer of a spec."""
+
 class CoordinateAttention(Any):
     """y_chw = x_chw · a_chw, a_chw = gate(rows(z))_ch · gate(columns(z))_cw: coordinate attention over [B, C, H, W]."""
 
