@@ -20,8 +20,8 @@ class ContextualTransformer(BlockSpec):
     """y_c = a_1c · u_c + a_2c · k_c: a dynamic context u and a static one k of [B, C, H, W], weighed in each channel.
 
     Letters: B batch, C ``in_channels``, N = H·W, K ``kernel_size`` (odd), P = C // ``share`` sets of weights,
-    E = C // 2, D the inner width, L = 2C, V = P·K², U = C·K². All convolutions but ``key`` are 1×1; each name with "." is a
-    convolution without bias and its BatchNorm ``norm``.
+    E = C // 2, D the inner width, L = 2C, V = P·K², U = C·K². All convolutions but ``key`` are 1×1; each name with "."
+    is a convolution without bias and its BatchNorm ``norm``.
 
     - k = relu(key.(x)), K×K in ``key_groups`` groups;
     - w = weigh_norm(weigh(relu(mix.([x, k])))), L → E → V channels: K² weights at every position, for each of P sets,
