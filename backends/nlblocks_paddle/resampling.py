@@ -35,7 +35,7 @@ def _resample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 def _means(x: Tensor, axis: int, size: int) -> Tensor:
     """[size, extent]: row i is the mean over its window."""
-    extent = _extents(x)[axis - 2]
+    extent = known_extents(x)[axis - 2]
     new, old = _places(extent, size)
     first, last = new * extent // size, ((new + 1) * extent + size - 1) // size
     return _fractions((old >= first) & (old < last), last - first, x)
@@ -43,14 +43,14 @@ def _means(x: Tensor, axis: int, size: int) -> Tensor:
 
 def _windows(x: Tensor, axis: int, size: int) -> Tensor:
     """[extent // size, extent]: row i is the mean over its window."""
-    extent = _extents(x)[axis - 2]
+    extent = known_extents(x)[axis - 2]
     new, old = _places(extent, extent // size)
     return _fractions(old // size == new, paddle.full_like(new, size), x)
 
 
 def _between(x: Tensor, axis: int, size: int, align_corners: bool) -> Tensor:
     """[size, extent]: row i weighs the positions less than 1 from its place, a fraction, by 1 less how far they are."""
-    extent, below = _extents(x)[axis - 2], max(size - 1, 1) if align_corners else 2 * size
+    extent, below = known_extents(x)[axis - 2], max(size - 1, 1) if align_corners else 2 * size
     new, old = _places(extent, size)
     place = new * (extent - 1) if align_corners else (2 * new + 1) * extent - size  # times below
     apart = (old * below - place.clip(min=0).clip(max=(extent - 1) * below)).abs()
@@ -63,11 +63,11 @@ def _places(extent: int, size: int) -> tuple[Tensor, Tensor]:
 
 
 @paddle.jit.not_to_static
-def _extents(x: Tensor) -> list[int]:
-    """H and W of [B, C, H, W], which a static program must know to resample."""
+def known_extents(x: Tensor) -> list[int]:
+    """H and W of [B, C, H, W], which a static program must know to lay them out."""
     extents = list(x.shape[2:])
     if min(extents) < 0:
-        raise InputError(f"input of extents {extents}: this block resamples; give InputSpec a number for H and for W")
+        raise InputError(f"input of extents {extents}: this block needs them; give InputSpec a number for H and for W")
     return extents
 
 

@@ -101,6 +101,8 @@ class Seen:
         letter = self.names.letter(seen)
         if not letter and len(set(seen)) > 1:
             return "a number that depends on sizes"
+        if step.number is None:
+            return "constants"  # one for each entry, such as a mask of the padding
         return letter or f"{step.number:.3g}".replace("-", "−")
 
     def move(self, use: Use, *, product: bool = False) -> str:

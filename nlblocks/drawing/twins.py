@@ -15,7 +15,8 @@ PRIMES = tuple(n for n in range(13, 1024) if all(n % k for k in range(2, 32) if 
 BATCHES, STARTS, ADDED = (5, 6, 4), (0, 4, 2), (0, 0, 1)
 """Of each twin: the number of images, the first of the primes that it takes, and what is added: the third is even."""
 SPATIAL = (
-    (4, 7, 11), (8, 13, 4), (5, 10, 9), (4, 9, 13), (12, 14, 16), (6, 19, 17), (7, 23, 29), (9, 26, 32),
+    (4, 7, 11), (8, 13, 4), (5, 10, 9), (4, 9, 13), (12, 14, 16), (6, 19, 17), (7, 23, 29), (9, 26, 32), (9, 34, 20),
+    (9, 22, 38),
 )  # fmt: skip
 """Time, height and width of a block's input, a twin's own first."""
 PICTURES = ((1, 67, 165), (1, 99, 101), (1, 131, 67))

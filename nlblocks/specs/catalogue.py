@@ -30,6 +30,7 @@ from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.gaussian_context import GaussianContext
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.interlaced_sparse_attention import InterlacedSparseAttention
+from nlblocks.specs.halo_attention import HaloAttention
 from nlblocks.specs.large_kernel_attention import LargeKernelAttention
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
@@ -108,6 +109,11 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     CrissCrossAttention(in_channels=5, dims=3, reduction=2, recurrence=3),
     RelationAwareAttention(in_channels=14, positions=15, channel_ratio=2, spatial_ratio=3, down_ratio=2),
     RelationAwareAttention(in_channels=6, positions=20, mode="spatial", channel_ratio=2, spatial_ratio=4, down_ratio=2),
+    HaloAttention(in_channels=6, heads=2, key_channels=5, block_size=2, halo_size=1, pool=2),
+    HaloAttention(in_channels=4, heads=2, block_size=2, halo_size=1, query_stride=2, bias=True, scale_position=True),
+    HaloAttention(
+        in_channels=5, heads=1, block_size=2, halo_size=1, mask_padding=True, kv_rows="keys_first", output=True
+    ),
     BottleneckAttention(in_channels=6, map_size=(4, 3), heads=2, key_channels=5, pool=2),
     BottleneckAttention(in_channels=5, map_size=(3, 4), heads=1, scale_position=True, projection="qk_v", bias=True),
     BottleneckAttention(in_channels=5, map_size=(3, 2), heads=2, position="absolute"),

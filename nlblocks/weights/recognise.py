@@ -16,7 +16,7 @@ from nlblocks.specs.catalogue import EXAMPLES
 from nlblocks.weights import dialects
 from nlblocks.weights.dialects.base import Dialect
 from nlblocks.weights.files.pickle_vm import shown
-from nlblocks.weights.sizes import Sizes, Slot, filled
+from nlblocks.weights.sizes import STEP, Sizes, Slot, filled
 
 Rows = dict[Param, tuple[str, Shape]]
 _STAND_INS = (
@@ -304,6 +304,8 @@ def _choices(item: Field[Any], expected: Any, examples: list[BlockSpec], stand_i
         told = _tells(examples, item.name, stand_in)
         size = [] if told == "more" else [stand_in]
         default = [] if item.default is MISSING else [item.default]
+        if told == "itself" and expected is int:
+            return size
         if told == "nothing" or (item.default is MISSING and size):
             return [*size, *default]
         return list(dict.fromkeys([*size, *default, *(value for value in seen if item.default is not None)]))
@@ -331,10 +333,23 @@ def _tells(examples: list[BlockSpec], name: str, value: int | tuple[int, ...]) -
         if there is None or elsewhere is None:
             continue
         extents = {extent for param in there.params() for extent in param.shape}
-        if all(any(extent % prime == 0 for extent in extents) for prime in primes):
+        if all(any(extent % prime == 0 for extent in extents) for prime in primes) or _shows_evenly(spec, name, value):
             return "itself"
         told.add([param.shape for param in there.params()] == [param.shape for param in elsewhere.params()])
     return "nothing" if told == {True} else "more"
+
+
+def _shows_evenly(spec: BlockSpec, name: str, value: int | tuple[int, ...]) -> bool:
+    """Whether extents change with a size in even steps, as the 2n - 1 rows of a table of offsets do."""
+    if isinstance(value, tuple):
+        return False
+    try:
+        forms = [replace(spec, **{name: value + step}).params() for step in (0, STEP, 2 * STEP)]
+    except InputError:
+        return False
+    extents = [[extent for param in params for extent in param.shape] for params in forms]
+    same = len(set(map(len, extents))) == 1
+    return extents[0] != extents[1] and same and all(b - a == c - b for a, b, c in zip(*extents, strict=True))
 
 
 def _is_default(spec: BlockSpec, item: Field[Any]) -> bool:

@@ -45,9 +45,11 @@ class Sizes:
         solved, sizes = self._solved(spec, unknown)
         if self.fits(solved):
             return [sizes]
-        for slot in unknown:
-            if found := list(self._tried(spec, slot, [other for other in unknown if other != slot])):
-                return found
+        for start, known in ((solved, sizes), (spec, {})):  # what one extent told alone may be wrong
+            rest = [slot for slot in unknown if slot not in known]
+            for slot in rest:
+                if found := list(self._tried(start, slot, [other for other in rest if other != slot])):
+                    return [known | each for each in found]
         return []
 
     def _tried(self, spec: BlockSpec, slot: Slot, others: Sequence[Slot]) -> Iterator[dict[Slot, int]]:

@@ -15,6 +15,7 @@ from nlblocks.specs.bottleneck_attention import BottleneckAttention
 from nlblocks.specs.coordinate_attention import Activation, CoordinateAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
 from nlblocks.specs.global_context import GlobalContext
+from nlblocks.specs.halo_attention import HaloAttention
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import NonLocal
 from nlblocks.specs.selective_kernel import SelectiveKernel
@@ -298,6 +299,35 @@ def _bottleneck(
     )
 
 
+def _halo(
+    dim: int,
+    dim_out: int | None = None,
+    feat_size: int | Sequence[int] | None = None,
+    stride: int = 1,
+    num_heads: int = 8,
+    dim_head: int | None = None,
+    block_size: int = 8,
+    halo_size: int = 3,
+    qk_ratio: float = 1.0,
+    qkv_bias: bool = False,
+    avg_down: bool = False,
+    scale_pos_embed: bool = False,
+) -> BlockSpec:
+    """``feat_size`` is not used there either."""
+    keys, values = head_widths("HaloAttn", dim_out or dim, num_heads, dim_head, qk_ratio, stride)
+    pooled = stride > 1 and (avg_down or block_size % stride != 0)
+    return HaloAttention(
+        in_channels=dim, heads=num_heads, key_channels=keys, value_channels=values, block_size=block_size,
+        halo_size=halo_size, query_stride=1 if pooled else stride, scale_position=scale_pos_embed, bias=qkv_bias,
+        pool=2 if pooled else 1,
+    )  # fmt: skip
+
+
+def _halo_names(spec: HaloAttention) -> Table:
+    refuse_unless("timm", spec, mask_padding=(False,), kv_rows=("by_head",), output=(False,), query_stride=(1, 2))
+    return {"q": "q", "kv": "kv", "height": "pos_embed.height_rel", "width": "pos_embed.width_rel"}
+
+
 def _bottleneck_names(spec: BottleneckAttention) -> Table:
     refuse_unless("timm", spec, projection=("qkv",), position=("relative",))
     return {"qkv": "qkv", "height": "pos_embed.height_rel", "width": "pos_embed.width_rel"}
@@ -315,6 +345,7 @@ DIALECT = Dialect(
         "SplitAttn": _split_attention,
         "SelectiveKernel": _selective,
         "BottleneckAttn": _bottleneck,
+        "HaloAttn": _halo,
     },
     tables={
         NonLocal: _non_local,
@@ -325,6 +356,7 @@ DIALECT = Dialect(
         SplitAttention: lambda spec: split_attention_names("timm", spec),
         SelectiveKernel: _selective_names,
         BottleneckAttention: _bottleneck_names,
+        HaloAttention: _halo_names,
     },
     ignored=("num_batches_tracked",),
 )
