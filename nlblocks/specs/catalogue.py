@@ -29,8 +29,8 @@ from nlblocks.specs.expectation_maximisation_attention import ExpectationMaximis
 from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.gaussian_context import GaussianContext
 from nlblocks.specs.global_context import GlobalContext
-from nlblocks.specs.interlaced_sparse_attention import InterlacedSparseAttention
 from nlblocks.specs.halo_attention import HaloAttention
+from nlblocks.specs.interlaced_sparse_attention import InterlacedSparseAttention
 from nlblocks.specs.large_kernel_attention import LargeKernelAttention
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention

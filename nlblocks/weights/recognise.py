@@ -304,7 +304,7 @@ def _choices(item: Field[Any], expected: Any, examples: list[BlockSpec], stand_i
         told = _tells(examples, item.name, stand_in)
         size = [] if told == "more" else [stand_in]
         default = [] if item.default is MISSING else [item.default]
-        if told == "itself" and expected is int:
+        if told == "evenly":
             return size
         if told == "nothing" or (item.default is MISSING and size):
             return [*size, *default]
@@ -320,8 +320,13 @@ def _choices(item: Field[Any], expected: Any, examples: list[BlockSpec], stand_i
     return list(dict.fromkeys([value for value in seen if not isinstance(value, Spec)] + parts[:1]))
 
 
-def _tells(examples: list[BlockSpec], name: str, value: int | tuple[int, ...]) -> Literal["itself", "nothing", "more"]:
-    """What the shapes tell of an int or a tuple: "itself", sizes that show; "nothing"; or "more", as a choice does.
+Told = Literal["itself", "evenly", "nothing", "more"]
+
+
+def _tells(examples: list[BlockSpec], name: str, value: int | tuple[int, ...]) -> Told:
+    """What the shapes tell of an int or a tuple: "itself", sizes that show, or "evenly"; "nothing"; or "more".
+
+    "more" is what they tell of a choice.
 
     What it is in one example at least: in another mode a size may not be used.
     """
@@ -333,8 +338,10 @@ def _tells(examples: list[BlockSpec], name: str, value: int | tuple[int, ...]) -
         if there is None or elsewhere is None:
             continue
         extents = {extent for param in there.params() for extent in param.shape}
-        if all(any(extent % prime == 0 for extent in extents) for prime in primes) or _shows_evenly(spec, name, value):
+        if all(any(extent % prime == 0 for extent in extents) for prime in primes):
             return "itself"
+        if _shows_evenly(spec, name, value):
+            return "evenly"
         told.add([param.shape for param in there.params()] == [param.shape for param in elsewhere.params()])
     return "nothing" if told == {True} else "more"
 
