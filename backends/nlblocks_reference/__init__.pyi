@@ -36,6 +36,7 @@ from nlblocks_reference.expectation_maximisation_attention import (
 from nlblocks_reference.external_attention import ExternalAttention as _ExternalAttention
 from nlblocks_reference.gaussian_context import GaussianContext as _GaussianContext
 from nlblocks_reference.global_context import GlobalContext as _GlobalContext
+from nlblocks_reference.halo_attention import HaloAttention as _HaloAttention
 from nlblocks_reference.interlaced_sparse_attention import InterlacedSparseAttention as _InterlacedSparseAttention
 from nlblocks_reference.large_kernel_attention import LargeKernelAttention as _LargeKernelAttention
 from nlblocks_reference.multi_scale_convolutional_attention import (
@@ -940,6 +941,52 @@ class GlobalContext(_GlobalContext):
     @overload
     def __init__(self, spec: specs.GlobalContext, *, seed: int | None = None) -> None:
         """GlobalContext of a spec."""
+
+class HaloAttention(_HaloAttention):
+    """y_n = Σ_m a_nm v_m, a = softmax_m(s · q_n·k_m + p_nm), m over the window of n's block, on [B, C, H, W]."""
+
+    spec: specs.HaloAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        heads: int = 8,
+        key_channels: int | None = None,
+        value_channels: int | None = None,
+        block_size: int = 8,
+        halo_size: int = 3,
+        query_stride: int = 1,
+        scale_position: bool = False,
+        mask_padding: bool = False,
+        kv_rows: Literal["by_head", "keys_first"] = "by_head",
+        bias: bool = False,
+        output: bool = False,
+        pool: int = 1,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = Σ_m a_nm v_m, a = softmax_m(s · q_n·k_m + p_nm), m over the window of n's block, on [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            heads: G, heads
+            key_channels: D, width of a head's queries and keys; None: V
+            value_channels: V, width of a head's values; None: C // G, at least 1
+            block_size: b, positions a side of a block
+            halo_size: positions around a block that it attends to
+            query_stride: t: every t-th position asks; a divisor of b
+            scale_position: whether the position term is divided by √D as well
+            mask_padding: whether places outside the map are left out
+            kv_rows: the order of kv: by_head or keys_first
+            bias: whether q and kv have biases
+            output: a 1×1 convolution to C channels after the heads
+            pool: average pooling of the result: 1 or 2
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.HaloAttention, *, seed: int | None = None) -> None:
+        """HaloAttention of a spec."""
 
 class InterlacedSparseAttention(_InterlacedSparseAttention):
     """y = short(long(x)): attention within [B, C, H, W] cut into patches, N·(Q + P) affinities instead of N²."""
