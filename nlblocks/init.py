@@ -34,6 +34,8 @@ def draw(param: Param, seed: int) -> NDArray[np.float64]:
     init = param.init
     if init.kind == "constant":
         return np.full(param.shape, init.value)
+    if init.kind == "cosines":
+        return _cosines(param)
     fan = 1.0
     if init.fan is not None:
         fan_in, fan_out = param.fans
@@ -44,6 +46,19 @@ def draw(param: Param, seed: int) -> NDArray[np.float64]:
         return stream.uniform(-bound, bound, param.shape)
     drawn = stream.normal(0.0, bound, param.shape)
     return drawn / np.sqrt(np.square(drawn).sum(0)) if init.kind == "direction" else drawn
+
+
+def _cosines(param: Param) -> NDArray[np.float64]:
+    """[C, H, W]: of each channel one function of the two-dimensional cosine basis, which Init describes."""
+    channels, height, width = param.shape
+    found = param.init.frequencies
+
+    def along(frequency: int, extent: int) -> NDArray[np.float64]:
+        wave = np.cos(np.pi * frequency * (np.arange(extent) + 0.5) / extent) / math.sqrt(extent)
+        return wave * math.sqrt(2.0) if frequency else wave
+
+    functions = [np.outer(along(u, height), along(v, width)) for u, v in found]
+    return np.stack([functions[channel * len(found) // channels] for channel in range(channels)])
 
 
 def initial_state(spec: BlockSpec, seed: int) -> dict[str, NDArray[np.float64]]:

@@ -30,12 +30,16 @@ class Init:
     ``constant`` fills with ``value``. ``uniform`` draws from U(-b, b) and ``normal`` from N(0, b²), where
     b = ``gain`` / √fan: fan is the parameter's fan-in ("in"), its fan-out ("out"), their mean ("mean"), or 1 (None).
     ``direction`` draws vectors of length 1 along the first axis, no direction more often than another.
+    ``cosines`` fills [C, H, W] with the two-dimensional cosine basis: channel c has the frequency (u, v) of
+    ``frequencies`` at ⌊c · len / C⌋, and at (h, w) b(h, u, H) · b(w, v, W), where b(t, u, T) is
+    cos(π u (t + ½) / T) / √T, times √2 unless u is 0.
     """
 
-    kind: Literal["constant", "uniform", "normal", "direction"]
+    kind: Literal["constant", "uniform", "normal", "direction", "cosines"]
     fan: Literal["in", "out", "mean"] | None = None
     gain: float = 1.0
     value: float = 0.0
+    frequencies: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def constant(cls, value: float) -> Init:
@@ -52,6 +56,10 @@ class Init:
     @classmethod
     def direction(cls) -> Init:
         return cls(kind="direction")
+
+    @classmethod
+    def cosines(cls, frequencies: tuple[tuple[int, int], ...]) -> Init:
+        return cls(kind="cosines", frequencies=frequencies)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from nlblocks.specs.efficient_channel_attention import EfficientChannelAttention
 from nlblocks.specs.efficient_multi_scale_attention import EfficientMultiScaleAttention
 from nlblocks.specs.expectation_maximisation_attention import ExpectationMaximisationAttention
 from nlblocks.specs.external_attention import ExternalAttention
+from nlblocks.specs.frequency_channel_attention import FrequencyChannelAttention
 from nlblocks.specs.gaussian_context import GaussianContext
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.halo_attention import HaloAttention
@@ -247,4 +248,7 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     EfficientAttention(in_channels=6, zero_init=True),
     ContextualTransformer(in_channels=8, inter_channels=6, key_groups=2, share=4),
     ContextualTransformer(in_channels=12, kernel_size=5, key_groups=3, share=6, norm=BIASED),
+    FrequencyChannelAttention(in_channels=16, ratio=4),
+    FrequencyChannelAttention(in_channels=6, table_size=(9, 8), inter_channels=5, selection="low", num_frequencies=3),
+    FrequencyChannelAttention(in_channels=1, table_size=(7, 14), selection="bottom", num_frequencies=1),
 )

@@ -137,6 +137,10 @@ def test_what_the_codebase_computes(case: Any, require: Any) -> None:
     ("spnet", "StripPooling", {"in_channels": 9, "up_kwargs": {"mode": "nearest"}}, "is not covered"),
     ("spnet", "StripPooling", {"in_channels": 3}, "at least 4 channels"),
     ("spnet", "SPBlock", {"inplanes": 3, "outplanes": 3, "norm_layer": "GroupNorm"}, "norm_layer='GroupNorm'"),
+    ("fcanet", "MultiSpectralAttentionLayer", {"channel": 16, "dct_h": 4, "dct_w": 4}, "at least 7"),
+    ("fcanet", "MultiSpectralAttentionLayer", {"channel": 16, "dct_h": 7, "dct_w": 7, "freq_sel_method": "top3"},
+     "freq_sel_method='top3' is not covered"),
+    ("fcanet", "MultiSpectralAttentionLayer", {"channel": 8, "dct_h": 7, "dct_w": 7}, "reduction=16 leaves none"),
 ])  # fmt: skip
 def test_what_a_dialect_refuses_by_name(name: str, cls: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
