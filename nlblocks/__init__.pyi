@@ -863,6 +863,38 @@ class ExternalAttention(Any):
     def __init__(self, spec: specs.ExternalAttention, *, seed: int | None = None) -> None:
         """ExternalAttention of a spec."""
 
+class FrequencyChannelAttention(Any):
+    """y_c = x_c · a_c, a = sigmoid(fc_2(relu(fc_1(s)))), s_c = Σ_tr pool(x)_ctr · table_ctr: over [B, C, H, W]."""
+
+    spec: specs.FrequencyChannelAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        table_size: tuple[int, int] = ...,
+        inter_channels: int | None = None,
+        ratio: int = 16,
+        selection: Literal["top", "low", "bottom"] = "top",
+        num_frequencies: int = 16,
+        seed: int | None = None,
+    ) -> None:
+        """y_c = x_c · a_c, a = sigmoid(fc_2(relu(fc_1(s)))), s_c = Σ_tr pool(x)_ctr · table_ctr: over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            table_size: rows and columns of the table, at least 7 each
+            inter_channels: D, the inner width; None: C // ratio, at least 1
+            ratio: C // ratio is the inner width
+            selection: which frequencies: top, low or bottom
+            num_frequencies: how many, at most 32; C must be a multiple
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.FrequencyChannelAttention, *, seed: int | None = None) -> None:
+        """FrequencyChannelAttention of a spec."""
+
 class GaussianContext(Any):
     """y_c = x_c · exp(-z_c² / (2 c²)): the Gaussian context transformer over [B, C, H, W]."""
 

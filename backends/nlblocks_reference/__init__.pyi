@@ -34,6 +34,7 @@ from nlblocks_reference.expectation_maximisation_attention import (
     ExpectationMaximisationAttention as _ExpectationMaximisationAttention,
 )
 from nlblocks_reference.external_attention import ExternalAttention as _ExternalAttention
+from nlblocks_reference.frequency_channel_attention import FrequencyChannelAttention as _FrequencyChannelAttention
 from nlblocks_reference.gaussian_context import GaussianContext as _GaussianContext
 from nlblocks_reference.global_context import GlobalContext as _GlobalContext
 from nlblocks_reference.halo_attention import HaloAttention as _HaloAttention
@@ -875,6 +876,38 @@ class ExternalAttention(_ExternalAttention):
     @overload
     def __init__(self, spec: specs.ExternalAttention, *, seed: int | None = None) -> None:
         """ExternalAttention of a spec."""
+
+class FrequencyChannelAttention(_FrequencyChannelAttention):
+    """y_c = x_c · a_c, a = sigmoid(fc_2(relu(fc_1(s)))), s_c = Σ_tr pool(x)_ctr · table_ctr: over [B, C, H, W]."""
+
+    spec: specs.FrequencyChannelAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        table_size: tuple[int, int] = ...,
+        inter_channels: int | None = None,
+        ratio: int = 16,
+        selection: Literal["top", "low", "bottom"] = "top",
+        num_frequencies: int = 16,
+        seed: int | None = None,
+    ) -> None:
+        """y_c = x_c · a_c, a = sigmoid(fc_2(relu(fc_1(s)))), s_c = Σ_tr pool(x)_ctr · table_ctr: over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            table_size: rows and columns of the table, at least 7 each
+            inter_channels: D, the inner width; None: C // ratio, at least 1
+            ratio: C // ratio is the inner width
+            selection: which frequencies: top, low or bottom
+            num_frequencies: how many, at most 32; C must be a multiple
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.FrequencyChannelAttention, *, seed: int | None = None) -> None:
+        """FrequencyChannelAttention of a spec."""
 
 class GaussianContext(_GaussianContext):
     """y_c = x_c · exp(-z_c² / (2 c²)): the Gaussian context transformer over [B, C, H, W]."""
