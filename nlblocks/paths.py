@@ -19,12 +19,13 @@ Path = Literal["direct", "fast"]
 PATHS: tuple[Path, ...] = get_args(Path)
 VARIABLE = "NLBLOCKS_PATH"
 
-Formula = Literal["softmax", "product", "ramp", "lines", "gather", "descriptors"]
+Formula = Literal["softmax", "product", "ramp", "lines", "gather", "descriptors", "folded"]
 FORMULAS: dict[str, Formula] = {
     "embedded_gaussian": "softmax", "gaussian": "softmax", "dot_product": "product", "concatenation": "ramp"
 }  # fmt: skip
 """The formula of each mode of NonLocal. "lines" is criss-cross attention, "gather" a sum over projected positions,
-"descriptors" several such sums, of which every position then takes a mixture."""
+"descriptors" several such sums, of which every position then takes a mixture, "folded" a mean of what a convolution
+gives, taken of its weights."""
 
 _forced: str = os.environ.get(VARIABLE, "")
 
@@ -67,6 +68,6 @@ def cheaper(formula: Formula, queries: int, keys: int, widths: tuple[int, int], 
         return "fast" if affinity * values * (queries + keys) < queries * keys * (affinity + values) else "direct"
     if formula == "descriptors":  # of queries positions: project, gather and mix, or gather, project and mix
         return "fast" if affinity * keys * (queries + values) < values * queries * (affinity + keys) else "direct"
-    if formula in ("lines", "gather"):  # the same map on both paths: fewer copies, or one vector projected instead of N
+    if formula in ("lines", "gather", "folded"):  # fewer copies, one vector projected instead of N, fewer weights
         return "fast"
     return "fast" if queries * keys >= small else "direct"

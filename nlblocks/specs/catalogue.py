@@ -15,6 +15,7 @@ from nlblocks.specs.channel_gate import ChannelGate
 from nlblocks.specs.class_specific_residual_attention import ClassSpecificResidualAttention
 from nlblocks.specs.compact_generalised_non_local import CompactGeneralisedNonLocal
 from nlblocks.specs.contextual_transformer import ContextualTransformer
+from nlblocks.specs.contextual_window_attention import ContextualWindowAttention
 from nlblocks.specs.coordinate_attention import CoordinateAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet
@@ -251,4 +252,6 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     FrequencyChannelAttention(in_channels=16, ratio=4),
     FrequencyChannelAttention(in_channels=6, table_size=(9, 8), inter_channels=5, selection="low", num_frequencies=3),
     FrequencyChannelAttention(in_channels=1, table_size=(7, 14), selection="bottom", num_frequencies=1),
+    ContextualWindowAttention(in_channels=8),
+    ContextualWindowAttention(in_channels=6, kernel_size=5, key_groups=2, inter_channels=5, norm=BIASED),
 )

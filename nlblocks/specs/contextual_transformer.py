@@ -92,7 +92,8 @@ class ContextualTransformer(BlockSpec):
     def letters(self, shape: Shape) -> dict[str, int]:
         c, p = self.in_channels, self.sets
         window = self.kernel_size**2
-        own = {"P": p, "E": c // 2, "L": 2 * c, "V": p * window, "U": c * window, "D": self.inner}
+        own = {"P": p, "E": c // 2, "L": 2 * c, "D": self.inner}
+        own |= {} if window == 1 else {"V": p * window, "U": c * window}
         return {**BlockSpec.letters(self, shape), **own}
 
     def macs(self, shape: Shape) -> int:

@@ -28,6 +28,7 @@ KINDS = {
     "disentangled_non_local",
     "double_attention",
     "efficient_attention",
+    "contextual_window_attention",
 }
 WITH_PATHS = [pytest.param(spec.deterministic(), id=describe(spec)) for spec in EXAMPLES if spec.kind in KINDS]
 BLOCKS = [

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.class_specific_residual_attention import ClassSpecificResidualAttention
+from nlblocks.specs.contextual_window_attention import ContextualWindowAttention
 from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.parnet_attention import ParNetAttention
 from nlblocks.specs.polarized_self_attention import Mode, PolarizedSelfAttention
@@ -16,7 +17,7 @@ from nlblocks.specs.triplet_attention import TripletAttention
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
 from nlblocks.weights.dialects.sanet import shuffle_names
 from nlblocks.weights.dialects.sge import group_names
-from nlblocks.weights.dialects.triplet import triplet, triplet_names
+from nlblocks.weights.dialects.triplet import PARTS, triplet, triplet_names
 
 
 def _group_enhance(groups: int) -> BlockSpec:
@@ -114,6 +115,18 @@ def _parnet_names(spec: ParNetAttention) -> Table:
     return names
 
 
+def _window(dim: int = 512, kernel_size: int = 3) -> BlockSpec:
+    """Its CoTAttention, which is another operator than CoTNet's."""
+    return ContextualWindowAttention(in_channels=dim, kernel_size=kernel_size)
+
+
+def _window_names(spec: ContextualWindowAttention) -> Table:
+    refuse_unless("xmu", spec, key_groups=(4,), inner=(2 * spec.in_channels // 4,))
+    layers = {"key": "key_embed", "value": "value_embed", "mix": "attention_embed"}
+    parts = {f"{ours}.{part}": f"{theirs}.{i}" for ours, theirs in layers.items() for i, part in enumerate(PARTS)}
+    return {**parts, "weigh": "attention_embed.3"}
+
+
 DIALECT = Dialect(
     name="xmu",
     source="External-Attention-pytorch, model/attention",
@@ -124,6 +137,7 @@ DIALECT = Dialect(
         "SpatialGroupEnhance": _group_enhance,
         "ShuffleAttention": _shuffle,
         "TripletAttention": triplet,
+        "CoTAttention": _window,
         "SKAttention": _selective,
         "ParNetAttention": _parnet,
         "ResidualAttention": _residual,
@@ -133,6 +147,7 @@ DIALECT = Dialect(
         ExternalAttention: _external_names,
         SpatialGroupEnhance: lambda spec: group_names("xmu", spec),
         ShuffleAttention: shuffle_names,
+        ContextualWindowAttention: _window_names,
         TripletAttention: lambda spec: triplet_names("xmu", spec),
         SelectiveKernel: _selective_names,
         ParNetAttention: _parnet_names,
