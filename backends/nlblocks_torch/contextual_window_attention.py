@@ -40,7 +40,7 @@ class ContextualWindowAttention(Block):
         hidden = torch.relu(self.mix(torch.cat([key, x], dim=1)))  # [B, D, H, W]
         parts, n = (spec.in_channels, spec.kernel_size**2), x.shape[2] * x.shape[3]
         if choose("folded", n, n, (spec.inner, spec.in_channels), return_attention) == "fast":
-            weight, bias = (tensor.unflatten(0, parts).mean(1) for tensor in (self.weigh.weight, self.weigh.bias))
+            weight, bias = (tensor.unflatten(0, parts).mean(1) for tensor in self.weigh.parameters())
             scores = F.conv2d(hidden, weight, bias)  # [B, C, H, W]
         else:
             scores = self.weigh(hidden).unflatten(1, parts).mean(2)  # [B, C, H, W]
