@@ -461,6 +461,38 @@ class ContextualTransformer(Any):
     def __init__(self, spec: specs.ContextualTransformer, *, seed: int | None = None) -> None:
         """ContextualTransformer of a spec."""
 
+class ContextualWindowAttention(Any):
+    """y_cn = k_cn + a_cn · v_cn, a a softmax over the positions n of [B, C, H, W], channel by channel."""
+
+    spec: specs.ContextualWindowAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        kernel_size: int = 3,
+        key_groups: int = 4,
+        inter_channels: int | None = None,
+        ratio: int = 4,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_cn = k_cn + a_cn · v_cn, a a softmax over the positions n of [B, C, H, W], channel by channel.
+
+        Args:
+            in_channels: C, channels of x
+            kernel_size: K, of key, and whose square is averaged; odd
+            key_groups: groups of the convolution key
+            inter_channels: D, the inner width; None: from ratio
+            ratio: 2C // ratio is the inner width
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ContextualWindowAttention, *, seed: int | None = None) -> None:
+        """ContextualWindowAttention of a spec."""
+
 class CoordinateAttention(Any):
     """y_chw = x_chw · a_chw, a_chw = gate(rows(z))_ch · gate(columns(z))_cw: coordinate attention over [B, C, H, W]."""
 

@@ -20,6 +20,7 @@ from nlblocks_paddle.class_specific_residual_attention import (
 )
 from nlblocks_paddle.compact_generalised_non_local import CompactGeneralisedNonLocal as _CompactGeneralisedNonLocal
 from nlblocks_paddle.contextual_transformer import ContextualTransformer as _ContextualTransformer
+from nlblocks_paddle.contextual_window_attention import ContextualWindowAttention as _ContextualWindowAttention
 from nlblocks_paddle.coordinate_attention import CoordinateAttention as _CoordinateAttention
 from nlblocks_paddle.criss_cross_attention import CrissCrossAttention as _CrissCrossAttention
 from nlblocks_paddle.digit_net import DigitNet as _DigitNet
@@ -532,6 +533,44 @@ class ContextualTransformer(_ContextualTransformer):
     @overload
     def __init__(self, spec: specs.ContextualTransformer, *, seed: int | None = None) -> None:
         """ContextualTransformer of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class ContextualWindowAttention(_ContextualWindowAttention):
+    """y_cn = k_cn + a_cn · v_cn, a a softmax over the positions n of [B, C, H, W], channel by channel."""
+
+    spec: specs.ContextualWindowAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        kernel_size: int = 3,
+        key_groups: int = 4,
+        inter_channels: int | None = None,
+        ratio: int = 4,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_cn = k_cn + a_cn · v_cn, a a softmax over the positions n of [B, C, H, W], channel by channel.
+
+        Args:
+            in_channels: C, channels of x
+            kernel_size: K, of key, and whose square is averaged; odd
+            key_groups: groups of the convolution key
+            inter_channels: D, the inner width; None: from ratio
+            ratio: 2C // ratio is the inner width
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ContextualWindowAttention, *, seed: int | None = None) -> None:
+        """ContextualWindowAttention of a spec."""
     @overload
     def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
     @overload

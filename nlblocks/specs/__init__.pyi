@@ -21,6 +21,7 @@ from nlblocks.specs.class_specific_residual_attention import (
 )
 from nlblocks.specs.compact_generalised_non_local import CompactGeneralisedNonLocal as CompactGeneralisedNonLocal
 from nlblocks.specs.contextual_transformer import ContextualTransformer as ContextualTransformer
+from nlblocks.specs.contextual_window_attention import ContextualWindowAttention as ContextualWindowAttention
 from nlblocks.specs.coordinate_attention import CoordinateAttention as CoordinateAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention as CrissCrossAttention
 from nlblocks.specs.digit_net import DigitNet as DigitNet
