@@ -23,6 +23,13 @@ def bilinear(x: Array, sizes: Sequence[int], *, align_corners: bool) -> Array:
     return x
 
 
+def nearest(x: Array, sizes: Sequence[int]) -> Array:
+    """x [B, C, H, W] → [B, C, *sizes]: place i is that of ⌊i·H / size⌋."""
+    for axis, size in enumerate(sizes, 2):
+        x = x.take([i * x.shape[axis] // size for i in range(size)], axis)
+    return x
+
+
 def _along(x: Array, matrix: Array, axis: int) -> Array:
     return np.moveaxis(np.moveaxis(x, axis, -1) @ matrix.T, -1, axis)
 

@@ -1,4 +1,4 @@
-"""Adaptive average pooling and bilinear interpolation in torch: two small matrices of fractions, exact in float64.
+"""Pooling by means and interpolation in torch: two small matrices of fractions, exact in float64.
 
 torch's own kernels hold their weights in float32.
 """
@@ -19,6 +19,16 @@ def adaptive_mean(x: Tensor, sizes: Sequence[int]) -> Tensor:
 def window_mean(x: Tensor, size: int) -> Tensor:
     """x [B, C, H, W] → [B, C, H // size, W // size]: the means of windows; what does not fit is left out."""
     return _resample(x, _windows(x, 2, size), _windows(x, 3, size))
+
+
+def surrounding_mean(x: Tensor, step: int) -> Tensor:
+    """x [B, C, H, W] → [B, C, ⌈H / step⌉, ...]: means of what is less than ``step`` from each step-th place."""
+    return _resample(x, _surroundings(x, 2, step), _surroundings(x, 3, step))
+
+
+def nearest(x: Tensor, sizes: Sequence[int]) -> Tensor:
+    """x [B, C, H, W] → [B, C, *sizes]: place i is that of ⌊i·H / size⌋."""
+    return _resample(x, _nearest(x, 2, sizes[0]), _nearest(x, 3, sizes[1]))
 
 
 def bilinear(x: Tensor, sizes: Sequence[int], *, align_corners: bool) -> Tensor:
@@ -44,6 +54,21 @@ def _windows(x: Tensor, axis: int, size: int) -> Tensor:
     extent = x.shape[axis]
     new, old = _places(x, axis, extent // size)
     return _fractions(old // size == new, torch.full_like(new, size), x)
+
+
+def _surroundings(x: Tensor, axis: int, step: int) -> Tensor:
+    """[⌈extent / step⌉, extent]: row i is the mean of the positions less than ``step`` from i·step."""
+    extent = x.shape[axis]
+    new, old = _places(x, axis, -(-extent // step))
+    inside = (old - new * step).abs() < step
+    return _fractions(inside, inside.sum(1, keepdim=True), x)
+
+
+def _nearest(x: Tensor, axis: int, size: int) -> Tensor:
+    """[size, extent]: row i takes the position ⌊i·extent / size⌋."""
+    extent = x.shape[axis]
+    new, old = _places(x, axis, size)
+    return _fractions(old == new * extent // size, torch.ones_like(new), x)
 
 
 def _between(x: Tensor, axis: int, size: int, align_corners: bool) -> Tensor:

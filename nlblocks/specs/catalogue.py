@@ -29,6 +29,7 @@ from nlblocks.specs.efficient_multi_scale_attention import EfficientMultiScaleAt
 from nlblocks.specs.expectation_maximisation_attention import ExpectationMaximisationAttention
 from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.frequency_channel_attention import FrequencyChannelAttention
+from nlblocks.specs.gather_excite import GatherExcite
 from nlblocks.specs.gaussian_context import GaussianContext
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.halo_attention import HaloAttention
@@ -254,4 +255,9 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     FrequencyChannelAttention(in_channels=1, table_size=(7, 14), selection="bottom", num_frequencies=1),
     ContextualWindowAttention(in_channels=8),
     ContextualWindowAttention(in_channels=6, kernel_size=5, key_groups=2, inter_channels=5, norm=BIASED),
+    GatherExcite(in_channels=6, inter_channels=2),
+    GatherExcite(in_channels=5, gather="avg_max", ratio=2),
+    GatherExcite(in_channels=4, extent=2, gather="avg_max", inter_channels=3, gate="hard_sigmoid"),
+    GatherExcite(in_channels=3, extent=4, gather="conv", mlp=False, norm=BIASED),
+    GatherExcite(in_channels=4, gather="conv", feature_size=3, inter_channels=2, norm=None),
 )

@@ -14,6 +14,7 @@ from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.bottleneck_attention import BottleneckAttention
 from nlblocks.specs.coordinate_attention import Activation, CoordinateAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
+from nlblocks.specs.gather_excite import GatherExcite
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.halo_attention import HaloAttention
 from nlblocks.specs.layers import BatchNorm
@@ -333,6 +334,31 @@ def _bottleneck_names(spec: BottleneckAttention) -> Table:
     return {"qkv": "qkv", "height": "pos_embed.height_rel", "width": "pos_embed.width_rel"}
 
 
+def _gather_excite(
+    channels: int, feat_size: int | None = None, extra_params: bool = False, extent: int = 0, use_mlp: bool = True,
+    rd_ratio: float = 1 / 16, rd_channels: int | None = None, rd_divisor: int = 1, add_maxpool: bool = False,
+    act_layer: Any = "ReLU", norm_layer: Any = "BatchNorm2d", gate_layer: str = "sigmoid",
+) -> BlockSpec:  # fmt: skip
+    """Any ``norm_layer`` that is something makes a BatchNorm2d. timm 1.0.31 cannot build all that 0.9.16 can."""
+    if getattr(act_layer, "__name__", act_layer) not in ("ReLU", "relu"):
+        raise InputError(f"dialect timm: GatherExcite: act_layer={act_layer!r} is not covered; it covers ReLU")
+    return GatherExcite(
+        in_channels=channels, extent=extent, mlp=use_mlp, gate=gate(gate_layer),
+        gather="conv" if extra_params else "avg_max" if add_maxpool else "avg",
+        feature_size=feat_size if extra_params and extent == 0 else None,
+        inter_channels=(rd_channels or make_divisible(channels * rd_ratio, rd_divisor, 0.0)) if use_mlp else None,
+        norm=BatchNorm() if norm_layer else None,
+    )  # fmt: skip
+
+
+def _gather_excite_names(spec: GatherExcite) -> Table:
+    parts = [(i, part) for i in range(len(spec.kernels)) for part in ("conv", "norm")]
+    return {f"gathers.{i}.{part}": f"gather.{part}{i + 1}" for i, part in parts} | {
+        "fc_1": "mlp.fc1",
+        "fc_2": "mlp.fc2",
+    }
+
+
 DIALECT = Dialect(
     name="timm",
     source="timm, layers/",
@@ -346,9 +372,11 @@ DIALECT = Dialect(
         "SelectiveKernel": _selective,
         "BottleneckAttn": _bottleneck,
         "HaloAttn": _halo,
+        "GatherExcite": _gather_excite,
     },
     tables={
         NonLocal: _non_local,
+        GatherExcite: _gather_excite_names,
         EffectiveSqueezeExcitation: _ese_names,
         CoordinateAttention: lambda spec: COORDINATES,
         StripAttention: _strips_names,
