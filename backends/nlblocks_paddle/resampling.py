@@ -60,7 +60,7 @@ def _windows(x: Tensor, axis: int, size: int) -> Tensor:
 
 def _surroundings(x: Tensor, axis: int, step: int) -> Tensor:
     """[⌈extent / step⌉, extent]: row i is the mean of the positions less than ``step`` from i·step."""
-    extent = _extents(x)[axis - 2]
+    extent = known_extents(x)[axis - 2]
     new, old = _places(extent, -(-extent // step))
     inside = (old - new * step).abs() < step
     return _fractions(inside, inside.astype("int64").sum(1, keepdim=True), x)
@@ -68,7 +68,7 @@ def _surroundings(x: Tensor, axis: int, step: int) -> Tensor:
 
 def _nearest(x: Tensor, axis: int, size: int) -> Tensor:
     """[size, extent]: row i takes the position ⌊i·extent / size⌋."""
-    extent = _extents(x)[axis - 2]
+    extent = known_extents(x)[axis - 2]
     new, old = _places(extent, size)
     return _fractions(old == new * extent // size, paddle.ones_like(new), x)
 
