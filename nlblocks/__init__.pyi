@@ -927,6 +927,44 @@ class FrequencyChannelAttention(Any):
     def __init__(self, spec: specs.FrequencyChannelAttention, *, seed: int | None = None) -> None:
         """FrequencyChannelAttention of a spec."""
 
+class GatherExcite(Any):
+    """y_cn = x_cn · a_cn, a = upsample(gate(mlp(gather(x)))): gather-excite over [B, C, H, W]."""
+
+    spec: specs.GatherExcite
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        extent: int = 0,
+        gather: Literal["avg", "avg_max", "conv"] = "avg",
+        feature_size: int | None = None,
+        mlp: bool = True,
+        inter_channels: int | None = None,
+        ratio: int = 16,
+        norm: specs.BatchNorm | None = ...,
+        gate: Literal["sigmoid", "hard_sigmoid"] = "sigmoid",
+        seed: int | None = None,
+    ) -> None:
+        """y_cn = x_cn · a_cn, a = upsample(gate(mlp(gather(x)))): gather-excite over [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            extent: e, how far is gathered: 0 is the whole map, else even
+            gather: how: avg, avg_max or conv
+            feature_size: conv with extent 0: the size of its kernel
+            mlp: whether two layers mix the channels
+            inter_channels: D, the inner width itself; None: from ratio
+            ratio: C // ratio is the inner width
+            norm: conv: the BatchNorm after each convolution, or None
+            gate: sigmoid, or hard_sigmoid: x / 6 + 0.5 clipped to [0, 1]
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.GatherExcite, *, seed: int | None = None) -> None:
+        """GatherExcite of a spec."""
+
 class GaussianContext(Any):
     """y_c = x_c · exp(-z_c² / (2 c²)): the Gaussian context transformer over [B, C, H, W]."""
 

@@ -37,6 +37,7 @@ from nlblocks.specs.expectation_maximisation_attention import (
 )
 from nlblocks.specs.external_attention import ExternalAttention as ExternalAttention
 from nlblocks.specs.frequency_channel_attention import FrequencyChannelAttention as FrequencyChannelAttention
+from nlblocks.specs.gather_excite import GatherExcite as GatherExcite
 from nlblocks.specs.gaussian_context import GaussianContext as GaussianContext
 from nlblocks.specs.global_context import GlobalContext as GlobalContext
 from nlblocks.specs.halo_attention import HaloAttention as HaloAttention
