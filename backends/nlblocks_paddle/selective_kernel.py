@@ -46,7 +46,8 @@ class SelectiveKernel(Block):
         read = paddle.chunk(x, self.spec.branches, axis=1) if self.spec.split_input else [x] * self.spec.branches
         features = [F.relu(branch(read[index])) for index, branch in enumerate(self.branches)]  # [B, O, H', W'] each
         attention = self._attention(mean(sum(features[1:], features[0]), 2, 3))  # [B, R, O]
-        chosen = [feature * attention[:, index].unsqueeze([2, 3]) for index, feature in enumerate(features)]
+        shares = paddle.unbind(attention, axis=1)  # [B, O] each
+        chosen = [feature * shares[index].unsqueeze([2, 3]) for index, feature in enumerate(features)]
         y = sum(chosen[1:], chosen[0])  # [B, O, H', W']
         return (y, attention) if return_attention else y
 

@@ -11,7 +11,7 @@ from itertools import combinations
 
 from nlblocks.errors import InputError
 
-DIVISORS, DIVIDED = (2, 4, 8, 16, 32, 64), ("T", "H", "W", "S")
+DIVISORS, DIVIDED = (2, 3, 4, 8, 16, 32, 64), ("T", "H", "W", "S")
 """What pooling and strides divide extents by, and the letters of those; fewer channels have a letter of their own."""
 MULTIPLES = range(2, 17)
 Letters = Mapping[str, int]
@@ -102,7 +102,7 @@ def _product(merged: Sequence[Extent]) -> Extent | None:
 def _formulas(names: tuple[str, ...]) -> Iterator[Formula]:
     """What extents may be called that are no letter alone: the simple ones first.
 
-    Of the number of images only multiples: groups of channels that a block takes for images of their own.
+    Of the number of images only multiples: groups of channels, or patches, that a block takes for images of their own.
     """
     yield from (Formula(f"{k}B", ("B",), partial(_times, k, ("B",))) for k in MULTIPLES)
     names = tuple(name for name in names if name != "B")
@@ -114,6 +114,8 @@ def _formulas(names: tuple[str, ...]) -> Iterator[Formula]:
         for k in DIVISORS:
             yield Formula(f"⌊{a}/{k}⌋", (a,), partial(_part, k, a, 0))
             yield Formula(f"⌈{a}/{k}⌉", (a,), partial(_part, k, a, k - 1))
+            yield Formula(f"{k}⌈{a}/{k}⌉", (a,), partial(_padded, k, a))
+    yield from (Formula(f"B·{a}", ("B", a), partial(_times, 1, ("B", a))) for a in names)
     for count in (2, 3):
         for some in combinations(names, count):
             yield Formula("+".join(some), some, partial(_plus, 0, some))
@@ -130,3 +132,7 @@ def _plus(number: int, names: tuple[str, ...], letters: Letters) -> int:
 
 def _part(divisor: int, name: str, up: int, letters: Letters) -> int:
     return (letters[name] + up) // divisor
+
+
+def _padded(divisor: int, name: str, letters: Letters) -> int:
+    return divisor * _part(divisor, name, divisor - 1, letters)

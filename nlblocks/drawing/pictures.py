@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -166,7 +167,9 @@ class Pictures:
         if layout.meaning == "gate":
             gated = next(other for other in self.seen.steps if self._uses(other, step.output) is not None)
             (x,) = (use for use in gated.uses if use.source != step.output)
-            return replace(shown, values=values.ravel(), channels=self.value(x.source).reshape(-1, *self.grid))
+            channels = self.value(x.source)  # behind a stride, perhaps
+            frame = self.grid if channels[0].size == math.prod(self.grid) else _frames(channels.shape[1:])
+            return replace(shown, values=values.ravel(), channels=channels.reshape(-1, *frame))
         if layout.meaning == "choice":
             return replace(shown, values=values.reshape(layout.shape), i=0, j=layout.grid[0] - 1)
         if layout.meaning == "channels":

@@ -48,4 +48,5 @@ def _relates(step: Step, seen: Seen) -> bool:
     first, second = (Counter(extent.text for extent in seen.extents(use.read)) for use in step.uses)
     result = Counter(extent.text for extent in seen.extents(step.output))
     strips = {*(result - first), *(result - second)} <= {"T", "H", "W"}  # a line of each axis, laid over the picture
-    return step.kind == "add" and first < result and second < result and not strips
+    pairs = sum(result.values()) == 3  # an axis of each, and the images: of channels and positions there are more
+    return step.kind == "add" and first < result and second < result and pairs and not strips

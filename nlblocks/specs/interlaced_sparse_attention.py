@@ -64,9 +64,9 @@ class InterlacedSparseAttention(BlockSpec):
     convolution C → E, with ``value_bias`` or without, and f_o is one f, E → O.
 
     The map is cut into patches of P = P_h × P_w positions, (P_h, P_w) of ``partitions``; there are Q = ⌈H / P_h⌉ ×
-    ⌈W / P_w⌉. ``long`` relates the Q positions that have the same place in their patches, and ``short``, O → O, the P
-    of each patch. Where P_h or P_w does not divide, zeros are padded on both sides, the odd one behind, and cut off at
-    the end; they are keys as well, as in every public version.
+    ⌈W / P_w⌉ (R, S and so on of further partitions). ``long`` relates the Q positions that have the same place in their
+    patches, and ``short``, O → O, the P of each patch. Where P_h or P_w does not divide, zeros are padded on both
+    sides, the odd one behind, and cut off at the end; they are keys as well, as in every public version.
 
     ============= =======================================================================================
     ``form``      y
@@ -183,6 +183,8 @@ class InterlacedSparseAttention(BlockSpec):
     def letters(self, shape: Shape) -> dict[str, int]:
         given = {"O": self.out_channels, "E": self.value_channels}
         own = {letter: value for letter, value in given.items() if value is not None}
+        if self.form != "attention":
+            own |= dict(zip("QRSUVXYZ", (_count(shape, patch) for patch in self.partitions), strict=False))
         return {**BlockSpec.letters(self, shape), "D": self.keys, **own}
 
     def macs(self, shape: Shape) -> int:
@@ -192,10 +194,7 @@ class InterlacedSparseAttention(BlockSpec):
             return shape[0] * self.attention.macs(n)
         total = 0
         for patch in self.partitions:
-            p, q = (
-                math.prod(patch),
-                math.prod(-(-extent // size) for extent, size in zip(shape[2:], patch, strict=True)),
-            )
+            p, q = math.prod(patch), _count(shape, patch)
             total += p * self.attention.macs(q) + q * self.short.macs(p)
         if self.form == "module":
             c, stacked = self.in_channels, self.stacked
@@ -204,3 +203,8 @@ class InterlacedSparseAttention(BlockSpec):
 
     def example_shape(self) -> Shape:
         return (2, self.in_channels, 5, 6)
+
+
+def _count(shape: Shape, patch: tuple[int, int]) -> int:
+    """How many patches cover a map."""
+    return math.prod(-(-extent // size) for extent, size in zip(shape[2:], patch, strict=True))

@@ -35,7 +35,7 @@ class SelectiveKernel(BlockSpec):
 
     Branch r has a kernel k of ``kernel_sizes``, or where ``dilated`` one of 3 × 3 with dilation (k - 1) / 2, which
     reaches as far. ``dilation`` multiplies it. The padding keeps the extents; ``stride`` divides them, rounded up.
-    ``split_input`` (timm): each branch reads its own C / R channels, and not all of them.
+    ``split_input`` (timm): each branch reads its own S = C / R channels, not all.
 
     The output is [B, O, H', W'] with H' = ⌈H / stride⌉. There is no residual, so no start at the identity.
 
@@ -132,6 +132,7 @@ class SelectiveKernel(BlockSpec):
 
     def letters(self, shape: Shape) -> dict[str, int]:
         own = {"D": self.inner} if self.out_channels is None else {"O": self.out_channels, "D": self.inner}
+        own |= {"S": self.branch_channels} if self.split_input else {}
         return {**BlockSpec.letters(self, shape), **own}
 
     def macs(self, shape: Shape) -> int:
