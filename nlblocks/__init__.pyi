@@ -1523,6 +1523,28 @@ class ShuffleAttention(Any):
     def __init__(self, spec: specs.ShuffleAttention, *, seed: int | None = None) -> None:
         """ShuffleAttention of a spec."""
 
+class SimAM(Any):
+    """y_n = x_n · a_n, a_n = sigmoid(d_n² / (4 (Σ_m d_m² / (N - 1) + λ)) + ½), d = x - mean(x): over [B, C, H, W]."""
+
+    spec: specs.SimAM
+    @overload
+    def __init__(
+        self,
+        *,
+        e_lambda: float = 0.0001,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = x_n · a_n, a_n = sigmoid(d_n² / (4 (Σ_m d_m² / (N - 1) + λ)) + ½), d = x - mean(x): over [B, C, H, W].
+
+        Args:
+            e_lambda: λ, added to the variance
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.SimAM, *, seed: int | None = None) -> None:
+        """SimAM of a spec."""
+
 class SpatialGate(Any):
     """y_n = x_n · a_n, a = sigmoid(norm(conv([max(x), mean(x)]))): CBAM's spatial part over [B, C, H, W]."""
 

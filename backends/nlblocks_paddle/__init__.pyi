@@ -59,6 +59,7 @@ from nlblocks_paddle.relation_aware_attention import RelationAwareAttention as _
 from nlblocks_paddle.scse import SCSE as _SCSE
 from nlblocks_paddle.selective_kernel import SelectiveKernel as _SelectiveKernel
 from nlblocks_paddle.shuffle_attention import ShuffleAttention as _ShuffleAttention
+from nlblocks_paddle.simam import SimAM as _SimAM
 from nlblocks_paddle.spatial_gate import SpatialGate as _SpatialGate
 from nlblocks_paddle.spatial_gather import SpatialGather as _SpatialGather
 from nlblocks_paddle.spatial_group_enhance import SpatialGroupEnhance as _SpatialGroupEnhance
@@ -1777,6 +1778,34 @@ class ShuffleAttention(_ShuffleAttention):
     @overload
     def __init__(self, spec: specs.ShuffleAttention, *, seed: int | None = None) -> None:
         """ShuffleAttention of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class SimAM(_SimAM):
+    """y_n = x_n · a_n, a_n = sigmoid(d_n² / (4 (Σ_m d_m² / (N - 1) + λ)) + ½), d = x - mean(x): over [B, C, H, W]."""
+
+    spec: specs.SimAM
+    @overload
+    def __init__(
+        self,
+        *,
+        e_lambda: float = 0.0001,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = x_n · a_n, a_n = sigmoid(d_n² / (4 (Σ_m d_m² / (N - 1) + λ)) + ½), d = x - mean(x): over [B, C, H, W].
+
+        Args:
+            e_lambda: λ, added to the variance
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.SimAM, *, seed: int | None = None) -> None:
+        """SimAM of a spec."""
     @overload
     def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
     @overload

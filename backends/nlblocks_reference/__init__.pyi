@@ -57,6 +57,7 @@ from nlblocks_reference.relation_aware_attention import RelationAwareAttention a
 from nlblocks_reference.scse import SCSE as _SCSE
 from nlblocks_reference.selective_kernel import SelectiveKernel as _SelectiveKernel
 from nlblocks_reference.shuffle_attention import ShuffleAttention as _ShuffleAttention
+from nlblocks_reference.simam import SimAM as _SimAM
 from nlblocks_reference.spatial_gate import SpatialGate as _SpatialGate
 from nlblocks_reference.spatial_gather import SpatialGather as _SpatialGather
 from nlblocks_reference.spatial_group_enhance import SpatialGroupEnhance as _SpatialGroupEnhance
@@ -1538,6 +1539,28 @@ class ShuffleAttention(_ShuffleAttention):
     @overload
     def __init__(self, spec: specs.ShuffleAttention, *, seed: int | None = None) -> None:
         """ShuffleAttention of a spec."""
+
+class SimAM(_SimAM):
+    """y_n = x_n · a_n, a_n = sigmoid(d_n² / (4 (Σ_m d_m² / (N - 1) + λ)) + ½), d = x - mean(x): over [B, C, H, W]."""
+
+    spec: specs.SimAM
+    @overload
+    def __init__(
+        self,
+        *,
+        e_lambda: float = 0.0001,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = x_n · a_n, a_n = sigmoid(d_n² / (4 (Σ_m d_m² / (N - 1) + λ)) + ½), d = x - mean(x): over [B, C, H, W].
+
+        Args:
+            e_lambda: λ, added to the variance
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.SimAM, *, seed: int | None = None) -> None:
+        """SimAM of a spec."""
 
 class SpatialGate(_SpatialGate):
     """y_n = x_n · a_n, a = sigmoid(norm(conv([max(x), mean(x)]))): CBAM's spatial part over [B, C, H, W]."""

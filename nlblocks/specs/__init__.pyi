@@ -60,6 +60,7 @@ from nlblocks.specs.relation_aware_attention import RelationAwareAttention as Re
 from nlblocks.specs.scse import SCSE as SCSE
 from nlblocks.specs.selective_kernel import SelectiveKernel as SelectiveKernel
 from nlblocks.specs.shuffle_attention import ShuffleAttention as ShuffleAttention
+from nlblocks.specs.simam import SimAM as SimAM
 from nlblocks.specs.spatial_gate import SpatialGate as SpatialGate
 from nlblocks.specs.spatial_gather import SpatialGather as SpatialGather
 from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance as SpatialGroupEnhance

@@ -47,6 +47,7 @@ from nlblocks.specs.relation_aware_attention import RelationAwareAttention
 from nlblocks.specs.scse import SCSE
 from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.shuffle_attention import ShuffleAttention
+from nlblocks.specs.simam import SimAM
 from nlblocks.specs.spatial_gate import SpatialGate
 from nlblocks.specs.spatial_gather import SpatialGather
 from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance
@@ -260,4 +261,6 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     GatherExcite(in_channels=4, extent=2, gather="avg_max", inter_channels=3, gate="hard_sigmoid"),
     GatherExcite(in_channels=3, extent=4, gather="conv", mlp=False, norm=BIASED),
     GatherExcite(in_channels=4, gather="conv", feature_size=3, inter_channels=2, norm=None),
+    SimAM(),
+    SimAM(e_lambda=0.1),
 )

@@ -1,0 +1,33 @@
+"""SimAM in Paddle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import paddle.nn.functional as F
+from paddle import Tensor
+
+from nlblocks import specs
+from nlblocks_paddle.block import Block
+from nlblocks_paddle.layers import mean, number
+
+
+class SimAM(Block):
+    """y_n = x_n · a_n: see :class:`nlblocks.specs.SimAM` for the formula, the field and the shapes."""
+
+    spec_type = specs.SimAM
+    spec: specs.SimAM
+
+    def __init__(self, spec: specs.SimAM | None = None, *, seed: int | None = None, **options: Any) -> None:
+        super().__init__(spec, options)
+        self.reset_parameters(seed)
+
+    def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C, H, W]."""
+        self.check_input(x)
+        squares = (x - mean(x, 2, 3).unsqueeze([2, 3])).square()  # [B, C, H, W]
+        degrees = number(x.shape[2] * x.shape[3] - 1, x)  # of freedom
+        variance = squares.sum([2, 3], keepdim=True) / degrees  # [B, C, 1, 1]
+        attention = F.sigmoid(squares / (4 * (variance + number(self.spec.e_lambda, x))) + 0.5)
+        y = x * attention
+        return (y, attention) if return_attention else y
