@@ -109,7 +109,8 @@ def _formulas(names: tuple[str, ...]) -> Iterator[Formula]:
     for a in names:
         for k in MULTIPLES:
             yield Formula(f"{k}{a}", (a,), partial(_times, k, (a,)))
-        yield Formula(f"1+{a}", (a,), partial(_plus, 1, (a,)))
+        if a not in DIVIDED:  # of an odd extent that would be the even one next to it, to which it is padded
+            yield Formula(f"1+{a}", (a,), partial(_plus, 1, (a,)))
     for a in (name for name in names if name in DIVIDED):
         for k in DIVISORS:
             yield Formula(f"⌊{a}/{k}⌋", (a,), partial(_part, k, a, 0))

@@ -28,8 +28,8 @@ class ParNetAttention(BlockSpec):
 
     Where the block changes the shape, by O ≠ C or by the stride, there is no skip, and all is gated instead:
     y = act((norm(conv3(x)) + norm(conv1(x))) · a), a = 2 · sigmoid(gate(mean(x))). With ``pool`` the stride, of 2, of
-    conv1 is a mean of 2×2, so H and W must be even. Where there are several groups their channels are shuffled at the
-    end: channel i of group g becomes i · groups + g.
+    conv1 is a mean of 2×2, so H and W must be even (I = H / 2, J = W / 2). Where there are several groups the channels
+    are shuffled at the end: channel i of group g becomes i · groups + g.
 
     The map is a, [B, O]. The output is [B, O, H', W'], H' = ⌈H / stride⌉.
 
@@ -108,6 +108,7 @@ class ParNetAttention(BlockSpec):
 
     def letters(self, shape: Shape) -> dict[str, int]:
         own = {} if self.out_channels is None else {"O": self.out_channels}
+        own |= dict(zip("IJ", self.output_shape(shape)[2:], strict=True)) if self.pool else {}
         return {**BlockSpec.letters(self, shape), **own}
 
     def macs(self, shape: Shape) -> int:
