@@ -32,8 +32,8 @@ class FrequencyChannelAttention(BlockSpec):
 
     ``table`` is a buffer [C, T, R] that training leaves as it is. It starts as the two-dimensional discrete cosine
     basis: the channels are cut into ``num_frequencies`` equal groups, and each has one frequency (u, v) of 7×7, at
-    (u · ⌊T/7⌋, v · ⌊R/7⌋) in the table. The first frequency of "top" and "low" is (0, 0), whose sum is the mean times
-    √(T·R).
+    (u · ⌊T/7⌋, v · ⌊R/7⌋) in the table, or ⌊u · T/7⌋ and ⌊v · R/7⌋ along an axis shorter than 7. The first frequency
+    of "top" and "low" is (0, 0), whose sum is the mean times √(T·R).
 
     ============= ==================================================================
     ``selection`` which frequencies
@@ -43,8 +43,8 @@ class FrequencyChannelAttention(BlockSpec):
     bottom        those that did worst, the worst first
     ============= ==================================================================
 
-    A table of fewer than 7 rows or columns would have one frequency throughout, and is refused. Defaults are those of
-    FcaNet, whose tables are float32.
+    Defaults are those of FcaNet, whose tables are float32. Its tables of fewer than 7 rows or columns have the
+    frequency 0 throughout along that axis, a defect that is not copied; one that is loaded is used as it is.
 
     Raises InputError for impossible fields and for inputs of the wrong rank or channels.
     """
@@ -53,7 +53,7 @@ class FrequencyChannelAttention(BlockSpec):
     cites: ClassVar[str] = "Qin et al. 2021, FcaNet: Frequency Channel Attention Networks, arXiv:2012.11879, eq. 6-9"
 
     in_channels: Annotated[int, "C, channels of x"]
-    table_size: Annotated[tuple[int, int], "rows and columns of the table, at least 7 each"] = (BASE, BASE)
+    table_size: Annotated[tuple[int, int], "rows and columns of the table"] = (BASE, BASE)
     inter_channels: Annotated[int | None, "D, the inner width; None: C // ratio, at least 1"] = None
     ratio: Annotated[int, "C // ratio is the inner width"] = 16
     selection: Annotated[Selection, "which frequencies: top, low or bottom"] = "top"
@@ -66,8 +66,8 @@ class FrequencyChannelAttention(BlockSpec):
         check_choice(self, "selection", get_args(Selection))
         check_int(self, "num_frequencies")
         size = self.table_size
-        if not isinstance(size, tuple) or len(size) != 2 or not all(type(n) is int and n >= BASE for n in size):
-            raise refuse(self, "table_size", f"must be two ints of at least {BASE}: below, all frequencies are one")
+        if not isinstance(size, tuple) or len(size) != 2 or not all(type(n) is int and n > 0 for n in size):
+            raise refuse(self, "table_size", "must be two ints of at least 1, such as (7, 7)")
         if self.num_frequencies > len(FREQUENCIES[self.selection][0]):
             raise refuse(self, "num_frequencies", f"must be at most {len(FREQUENCIES[self.selection][0])}")
         if self.in_channels % self.num_frequencies:
@@ -81,9 +81,9 @@ class FrequencyChannelAttention(BlockSpec):
     @property
     def frequencies(self) -> tuple[tuple[int, int], ...]:
         """The frequency (u, v) of each group of channels, in the table's own extents."""
-        rows, columns = (size // BASE for size in self.table_size)
         pairs = list(zip(*FREQUENCIES[self.selection], strict=True))[: self.num_frequencies]
-        return tuple((int(u) * rows, int(v) * columns) for u, v in pairs)
+        rows, columns = self.table_size
+        return tuple((_along(int(u), rows), _along(int(v), columns)) for u, v in pairs)
 
     def params(self) -> tuple[Param, ...]:
         c, d = self.in_channels, self.inner
@@ -112,3 +112,8 @@ class FrequencyChannelAttention(BlockSpec):
 
     def example_shape(self) -> Shape:
         return (2, self.in_channels, 8, 9)
+
+
+def _along(frequency: int, extent: int) -> int:
+    """A frequency of 7 positions among those of ``extent``."""
+    return frequency * (extent // BASE) if extent >= BASE else frequency * extent // BASE

@@ -28,6 +28,11 @@ def test_the_basis_is_orthonormal() -> None:
     np.testing.assert_allclose(table @ table.T, np.eye(32), rtol=0, atol=1e-15 * 32)
 
 
+def test_a_table_under_7_has_more_than_one_frequency() -> None:
+    spec = FrequencyChannelAttention(in_channels=16, table_size=(4, 4))
+    assert len({tuple(row) for row in initial_state(spec, 0)["table"].reshape(16, -1)}) > 4
+
+
 def test_an_input_of_the_tables_extents_is_not_pooled(require: Require) -> None:
     require("torch", "paddle")
     assert nlblocks.verify(FrequencyChannelAttention(in_channels=4, num_frequencies=4), input_shape=(2, 4, 7, 7))
@@ -38,7 +43,7 @@ def test_an_input_of_the_tables_extents_is_not_pooled(require: Require) -> None:
     [
         ({"in_channels": 8, "num_frequencies": 3}, "num_frequencies=3 must divide in_channels=8"),
         ({"in_channels": 66, "num_frequencies": 33}, "num_frequencies=33 must be at most 32"),
-        ({"in_channels": 16, "table_size": (7, 4)}, "at least 7: below, all frequencies are one"),
+        ({"in_channels": 16, "table_size": (7, 0)}, "must be two ints of at least 1"),
     ],
 )
 def test_fields_that_are_impossible(fields, message: str) -> None:

@@ -1,4 +1,4 @@
-"""CoordAttention: the authors' CoordAtt."""
+"""CoordAttention: the authors' CoordAtt, which External-Attention-pytorch has as well."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
 NAMES: Table = {"reduce": "conv1", "norm": "bn1", "rows": "conv_h", "columns": "conv_w"}
 
 
-def _block(inp: int, oup: int, reduction: int = 32) -> BlockSpec:
+def coordinates(inp: int, oup: int, reduction: int = 32) -> BlockSpec:
     if oup != inp:
-        raise InputError(
-            f"dialect coordatt: CoordAtt has oup={oup!r}, which must be inp={inp!r}: its gates multiply its input"
-        )
+        raise InputError(f"CoordAtt has oup={oup!r}, which must be inp={inp!r}: its gates multiply its input")
     return CoordinateAttention(in_channels=inp, ratio=reduction)
 
 
-def _names(spec: CoordinateAttention) -> Table:
+def coordinates_names(dialect: str, spec: CoordinateAttention) -> Table:
     refuse_unless(
-        "coordatt", spec, bias=(True,), norm=(BatchNorm(),), activation=("hard_swish",), gate=("sigmoid",),
+        dialect, spec, bias=(True,), norm=(BatchNorm(),), activation=("hard_swish",), gate=("sigmoid",),
         skip=(False,),
     )  # fmt: skip
     return NAMES
@@ -30,7 +28,7 @@ def _names(spec: CoordinateAttention) -> Table:
 DIALECT = Dialect(
     name="coordatt",
     source="CoordAttention, coordatt.py",
-    classes={"CoordAtt": _block},
-    tables={CoordinateAttention: _names},
+    classes={"CoordAtt": coordinates},
+    tables={CoordinateAttention: lambda spec: coordinates_names("coordatt", spec)},
     ignored=("num_batches_tracked",),
 )

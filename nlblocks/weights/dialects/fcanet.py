@@ -1,7 +1,4 @@
-"""FcaNet: the authors' MultiSpectralAttentionLayer, whose table is a float32 buffer.
-
-A table under 7×7, which has one frequency for all channels there, is refused.
-"""
+"""FcaNet: the authors' MultiSpectralAttentionLayer, whose table is a float32 buffer."""
 
 from __future__ import annotations
 

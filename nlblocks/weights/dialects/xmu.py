@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.class_specific_residual_attention import ClassSpecificResidualAttention
 from nlblocks.specs.contextual_window_attention import ContextualWindowAttention
+from nlblocks.specs.coordinate_attention import CoordinateAttention
 from nlblocks.specs.external_attention import ExternalAttention
 from nlblocks.specs.parnet_attention import ParNetAttention
 from nlblocks.specs.polarized_self_attention import Mode, PolarizedSelfAttention
@@ -15,6 +16,7 @@ from nlblocks.specs.shuffle_attention import ShuffleAttention
 from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance
 from nlblocks.specs.triplet_attention import TripletAttention
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
+from nlblocks.weights.dialects.coordatt import coordinates, coordinates_names
 from nlblocks.weights.dialects.sanet import shuffle_names
 from nlblocks.weights.dialects.sge import group_names
 from nlblocks.weights.dialects.triplet import PARTS, triplet, triplet_names
@@ -137,6 +139,7 @@ DIALECT = Dialect(
         "SpatialGroupEnhance": _group_enhance,
         "ShuffleAttention": _shuffle,
         "TripletAttention": triplet,
+        "CoordAtt": coordinates,
         "CoTAttention": _window,
         "SKAttention": _selective,
         "ParNetAttention": _parnet,
@@ -149,6 +152,7 @@ DIALECT = Dialect(
         ShuffleAttention: shuffle_names,
         ContextualWindowAttention: _window_names,
         TripletAttention: lambda spec: triplet_names("xmu", spec),
+        CoordinateAttention: lambda spec: coordinates_names("xmu", spec),
         SelectiveKernel: _selective_names,
         ParNetAttention: _parnet_names,
         ClassSpecificResidualAttention: _residual_names,

@@ -11,7 +11,7 @@ import pytest
 
 import nlblocks
 from nlblocks.errors import InputError
-from parity_tests.weights.dialects.test_dialects import State, conv, norm
+from parity_tests.weights.dialects.test_dialects import State, conv, gated, mlp, norm
 
 
 def alone(x: Any, s: State, name: str, dilation: int = 1) -> Any:
@@ -87,8 +87,9 @@ CASES: list[tuple[str, str, dict[str, Any], tuple[int, ...], Callable[[Any, Stat
     ("timm", "CoordAttn", {"channels": 6, "bias": True, "has_skip": True, "rd_channels": 3, "gate_layer": "hardsigmoid",
                            "norm_layer": None, "act_layer": "ReLU"}, (2, 6, 5, 4),
      lambda x, s: x + x * math.prod((v + 3).clamp(0, 6) / 6 for v in coordinates(x, s, lambda z: z.relu(), False))),
-    ("coordatt", "CoordAtt", {"inp": 6, "oup": 6}, (2, 6, 5, 4),
-     lambda x, s: x * math.prod(v.sigmoid() for v in coordinates(x, s, lambda z: z * (z + 3).clamp(0, 6) / 6, True))),
+    *((name, "CoordAtt", {"inp": 6, "oup": 6}, (2, 6, 5, 4),
+       lambda x, s: x * math.prod(v.sigmoid() for v in coordinates(x, s, lambda z: z * (z + 3).clamp(0, 6) / 6, True)))
+      for name in ("coordatt", "xmu")),
     ("spnet", "StripPooling", {"in_channels": 9, "pool_size": [6, 2], "up_kwargs": {"mode": "bilinear"}}, (2, 9, 5, 4),
      lambda x, s: strip_pooling(x, s, (6, 2), False)),
     ("spnet", "SPBlock", {"inplanes": 3, "outplanes": 5}, (2, 3, 5, 4),
@@ -99,6 +100,9 @@ CASES: list[tuple[str, str, dict[str, Any], tuple[int, ...], Callable[[Any, Stat
      lambda x, s: x + x * strip(x, s, ("conv_h", "conv_w")).sigmoid()),
     ("timm", "StripAttn", {"channels": 3, "use_conv": False, "gate_layer": "hard_sigmoid"}, (2, 3, 5, 4),
      lambda x, s: x * ((outer(x.mean(3), x.mean(2)) + 3).clamp(0, 6) / 6)),
+    ("fcanet", "MultiSpectralAttentionLayer", {"channel": 6, "dct_h": 4, "dct_w": 7, "reduction": 2,
+                                               "freq_sel_method": "bot2"}, (2, 6, 4, 7),
+     lambda x, s: gated(x, mlp((x * s["dct_layer.weight"]).sum((2, 3)), s, "fc.0", "fc.2").sigmoid())),
 ]  # fmt: skip
 
 
@@ -137,7 +141,6 @@ def test_what_the_codebase_computes(case: Any, require: Any) -> None:
     ("spnet", "StripPooling", {"in_channels": 9, "up_kwargs": {"mode": "nearest"}}, "is not covered"),
     ("spnet", "StripPooling", {"in_channels": 3}, "at least 4 channels"),
     ("spnet", "SPBlock", {"inplanes": 3, "outplanes": 3, "norm_layer": "GroupNorm"}, "norm_layer='GroupNorm'"),
-    ("fcanet", "MultiSpectralAttentionLayer", {"channel": 16, "dct_h": 4, "dct_w": 4}, "at least 7"),
     ("fcanet", "MultiSpectralAttentionLayer", {"channel": 16, "dct_h": 7, "dct_w": 7, "freq_sel_method": "top3"},
      "freq_sel_method='top3' is not covered"),
     ("fcanet", "MultiSpectralAttentionLayer", {"channel": 8, "dct_h": 7, "dct_w": 7}, "reduction=16 leaves none"),
