@@ -915,7 +915,7 @@ class FrequencyChannelAttention(Any):
 
         Args:
             in_channels: C, channels of x
-            table_size: rows and columns of the table, at least 7 each
+            table_size: rows and columns of the table
             inter_channels: D, the inner width; None: C // ratio, at least 1
             ratio: C // ratio is the inner width
             selection: which frequencies: top, low or bottom
