@@ -34,7 +34,7 @@ _MANY = 2000
 """How many combinations of a kind's options are too many to try for the names of its first tensor alone."""
 _UNSEEN = (
     "zero_init", "dropout", "reduction", "ratio", "divisor", "gamma", "b", "slope", "temperature", "stride", "padding",
-    "dilation",
+    "dilation", "weight",
 )  # fmt: skip
 """Fields that change no name and no shape, or only through a size that is found anyway."""
 
@@ -338,7 +338,8 @@ def _tells(examples: list[BlockSpec], name: str, value: int | tuple[int, ...]) -
         if there is None or elsewhere is None:
             continue
         extents = {extent for param in there.params() for extent in param.shape}
-        if all(any(extent % prime == 0 for extent in extents) for prime in primes):
+        offsets = {extent + 1 for extent in extents}  # a table of all offsets of L positions has 2L - 1 columns
+        if all(any(extent % prime == 0 for extent in extents | offsets) for prime in primes):
             return "itself"
         if _shows_evenly(spec, name, value):
             return "evenly"
