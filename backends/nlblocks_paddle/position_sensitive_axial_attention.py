@@ -42,16 +42,16 @@ class PositionSensitiveAxialAttention(Block):
         batch, count = lines.shape[0], lines.shape[2]
         qkv = self.qkv_norm(self.qkv(lines)).reshape([batch, p, 2 * g, count, size])  # [B, P, 2G, R, L]
         q, k, v = paddle.moveaxis(qkv, 2, -1).split(list(spec.parts), -1)  # [B, P, R, L, G/2] twice, [B, P, R, L, G]
-        of_q, of_k, of_v = self._offsets().split(list(spec.parts), 2)  # [1, 1, G/2, L, L] twice, [1, 1, G, L, L]
+        of_q, of_k, of_v = self._offsets().split(list(spec.parts), -1)  # [1, 1, L, L, G/2] twice, [1, 1, L, L, G]
 
         scores = [
             paddle.matmul(q, k, transpose_y=True),  # [B, P, R, L, L]
-            (q.transpose([0, 1, 3, 2, 4]) @ of_q.transpose([0, 1, 3, 2, 4])).transpose([0, 1, 3, 2, 4]),
-            (k.transpose([0, 1, 3, 2, 4]) @ of_k.transpose([0, 1, 3, 2, 4])).transpose([0, 1, 3, 4, 2]),
+            paddle.matmul(q.transpose([0, 1, 3, 2, 4]), of_q, transpose_y=True).transpose([0, 1, 3, 2, 4]),
+            paddle.matmul(k.transpose([0, 1, 3, 2, 4]), of_k, transpose_y=True).transpose([0, 1, 3, 4, 2]),
         ]
         terms = self.score_norm(paddle.concat(scores, 1)).reshape([batch, 3, p, count, size, size])
         weights = F.softmax(terms.sum(1), axis=-1)  # [B, P, R, L, L]
-        positions = weights.transpose([0, 1, 3, 2, 4]) @ of_v.transpose([0, 1, 3, 4, 2])  # [B, P, L, R, G]
+        positions = weights.transpose([0, 1, 3, 2, 4]) @ of_v  # [B, P, L, R, G]
         both = paddle.stack([weights @ v, positions.transpose([0, 1, 3, 2, 4])], -1)  # [B, P, R, L, G, 2]
         both = both.transpose([0, 1, 4, 5, 2, 3]).reshape([batch, 2 * o, count, size])
         y = self.output_norm(both).reshape([batch, o, 2, count, size]).sum(2)  # [B, O, R, L]
@@ -61,14 +61,13 @@ class PositionSensitiveAxialAttention(Block):
         return (y, self._maps(weights)) if return_attention else y
 
     def _offsets(self) -> Tensor:
-        """The table as [1, 1, 2G, L, L]: its entry (i, j) is that of the offset i - j.
+        """The table as [1, 1, L, L, 2G]: its entry (i, j) is that of the offset i - j.
 
         The axes of 1 are for Paddle, whose product of five axes and three has no gradient.
         """
-        size = self.spec.span
-        at = paddle.arange(size)
-        offsets = (at.unsqueeze(1) - at + (size - 1)).flatten()  # [L·L]
-        return paddle.index_select(self.relative, offsets, 1).reshape([1, 1, -1, size, size])
+        at = paddle.arange(self.spec.span)
+        offsets = at.unsqueeze(1) - at + (self.spec.span - 1)  # [L, L]
+        return F.embedding(offsets, self.relative.transpose([1, 0])).unsqueeze([0, 1])
 
     def _maps(self, weights: Tensor) -> Any:
         """Weights [B, P, R, L, L] → the map of each head, [B, H, W, H + W]."""

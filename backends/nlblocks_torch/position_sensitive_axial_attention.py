@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nlblocks import specs
@@ -40,17 +41,17 @@ class PositionSensitiveAxialAttention(Block):
         qkv = self.qkv_norm(self.qkv(lines)).unflatten(1, (spec.heads, -1))  # [B, P, 2G, R, L]
         q, k, v = qkv.movedim(2, -1).split(spec.parts, -1)  # [B, P, R, L, G/2] twice, [B, P, R, L, G]
         at = torch.arange(spec.span, device=x.device)
-        table = self.relative[:, at[:, None] - at + spec.span - 1]  # [2G, L, L]: (i, j) is offset i - j
-        of_q, of_k, of_v = table.split(spec.parts)
+        table = F.embedding(at[:, None] - at + spec.span - 1, self.relative.T)  # [L, L, 2G]: (i, j) is offset i - j
+        of_q, of_k, of_v = table.split(spec.parts, -1)  # [L, L, G/2] twice, [L, L, G]
 
         scores = [
             q @ k.transpose(-2, -1),  # [B, P, R, L, L]
-            (q.transpose(2, 3) @ of_q.transpose(0, 1)).transpose(2, 3),
-            (k.transpose(2, 3) @ of_k.transpose(0, 1)).permute(0, 1, 3, 4, 2),  # made as [B, P, j, R, i]
+            (q.transpose(2, 3) @ of_q.transpose(1, 2)).transpose(2, 3),
+            (k.transpose(2, 3) @ of_k.transpose(1, 2)).permute(0, 1, 3, 4, 2),  # made as [B, P, j, R, i]
         ]
         terms = self.score_norm(torch.cat(scores, 1)).unflatten(1, (3, spec.heads))  # [B, 3, P, R, L, L]
         weights = terms.sum(1).softmax(-1)  # [B, P, R, L, L]
-        positions = (weights.transpose(2, 3) @ of_v.permute(1, 2, 0)).transpose(2, 3)  # [B, P, R, L, G]
+        positions = (weights.transpose(2, 3) @ of_v).transpose(2, 3)  # [B, P, R, L, G]
         both = torch.stack([weights @ v, positions], -1)  # [B, P, R, L, G, 2]
         both = self.output_norm(both.permute(0, 1, 4, 5, 2, 3).flatten(1, 3))  # [B, 2O, R, L]
         y = both.unflatten(1, (spec.width, 2)).sum(2)  # [B, O, R, L]

@@ -133,7 +133,8 @@ class Pictures:
         becomes = {
             way[0].output: any(s.kind == "softmax" or s.output in self._layouts for s in way) for way in self._ways
         }
-        apart = {relation for relation, weights in becomes.items() if not weights}
+        # those of several heads or lines have no one picture
+        apart = {relation for relation, weights in becomes.items() if not weights and self.value(relation).ndim == 2}
         return [step.output for step in self.seen.steps if step.output in self._layouts or step.output in apart]
 
     def shown(self) -> Iterator[Shown]:
