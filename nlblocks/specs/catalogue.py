@@ -57,6 +57,7 @@ from nlblocks.specs.strip_attention import StripAttention
 from nlblocks.specs.strip_pooling import StripPooling
 from nlblocks.specs.style_recalibration import StyleRecalibration
 from nlblocks.specs.triplet_attention import TripletAttention
+from nlblocks.specs.weighted_permute_mlp import WeightedPermuteMLP
 
 BIASED = BatchNorm(eps=1e-3, momentum=0.2, variance="biased")
 BLOG_BLOCKS = (
@@ -155,6 +156,8 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     AxialAttention(in_channels=4, heads=4, dims=1),
     PositionSensitiveAxialAttention(in_channels=5, span=4, out_channels=8, heads=2),
     PositionSensitiveAxialAttention(in_channels=4, span=5, heads=1, along="width", stride=2, norm=BIASED),
+    WeightedPermuteMLP(in_channels=6, segments=3),
+    WeightedPermuteMLP(in_channels=4, segments=2, bias=True, dropout=0.1),
     ClassSpecificResidualAttention(in_channels=4, num_classes=1, temperatures=(0.5,), weight=0.3),
     InterlacedSparseAttention(in_channels=4, partitions=((2, 3),)),
     InterlacedSparseAttention(

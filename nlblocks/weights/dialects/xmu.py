@@ -15,6 +15,7 @@ from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.shuffle_attention import ShuffleAttention
 from nlblocks.specs.spatial_group_enhance import SpatialGroupEnhance
 from nlblocks.specs.triplet_attention import TripletAttention
+from nlblocks.specs.weighted_permute_mlp import WeightedPermuteMLP
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
 from nlblocks.weights.dialects.coordatt import coordinates, coordinates_names
 from nlblocks.weights.dialects.sanet import shuffle_names
@@ -129,6 +130,23 @@ def _window_names(spec: ContextualWindowAttention) -> Table:
     return {**parts, "weigh": "attention_embed.3"}
 
 
+def _permute_mlp(dim: int, seg_dim: int = 8, qkv_bias: bool = False, proj_drop: float = 0.0) -> BlockSpec:
+    """Its MLP drops a tenth wherever it is used."""
+    spec = WeightedPermuteMLP(
+        in_channels=dim, segments=seg_dim, bias=qkv_bias, dropout=0.1, out_dropout=proj_drop
+    )  # fmt: skip
+    _permute_mlp_names(spec)
+    return spec
+
+
+def _permute_mlp_names(spec: WeightedPermuteMLP) -> Table:
+    refuse_unless("xmu", spec, hidden=(spec.in_channels // 4,))
+    return {
+        "channel": "mlp_c", "height": "mlp_h", "width": "mlp_w", "fc_1": "reweighting.fc1", "fc_2": "reweighting.fc2",
+        "out": "proj",
+    }  # fmt: skip
+
+
 DIALECT = Dialect(
     name="xmu",
     source="External-Attention-pytorch, model/attention",
@@ -144,6 +162,7 @@ DIALECT = Dialect(
         "SKAttention": _selective,
         "ParNetAttention": _parnet,
         "ResidualAttention": _residual,
+        "WeightedPermuteMLP": _permute_mlp,
     },
     tables={
         PolarizedSelfAttention: _polarized_names,
@@ -156,6 +175,7 @@ DIALECT = Dialect(
         SelectiveKernel: _selective_names,
         ParNetAttention: _parnet_names,
         ClassSpecificResidualAttention: _residual_names,
+        WeightedPermuteMLP: _permute_mlp_names,
     },
     ignored=("num_batches_tracked",),
 )
