@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
+from nlblocks_paddle.layers import gelu
 
 
 class LargeKernelAttention(Block):
@@ -34,7 +34,7 @@ class LargeKernelAttention(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C, H, W]."""
         self.check_input(x)
-        u = F.gelu(self.proj_1(x)) if self.spec.residual else x  # [B, C, H, W]
+        u = gelu(self.proj_1(x)) if self.spec.residual else x  # [B, C, H, W]
         attention = self.mix(self.distant(self.local(u)))  # [B, C, H, W]
         y = u * attention
         if self.spec.residual:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -93,6 +94,13 @@ def hard_sigmoid(x: Tensor, slope: float) -> Tensor:
 def hard_swish(x: Tensor) -> Tensor:
     """x · relu6(x + 3) / 6."""
     return F.hardswish(x)
+
+
+def gelu(x: Tensor) -> Tensor:
+    """x · Φ(x). Where a float64 program may go to ONNX it is written out: the exporter's constants are float32."""
+    if paddle.in_dynamic_mode() or x.dtype != paddle.float64:
+        return F.gelu(x)
+    return x * (paddle.erf(x * number(math.sqrt(0.5), x)) + 1) * 0.5
 
 
 class ChannelConv(nn.Conv1D):

@@ -9,7 +9,7 @@ from paddle import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
-from nlblocks_paddle.layers import mean
+from nlblocks_paddle.layers import gelu, mean
 
 
 class WeightedPermuteMLP(Block):
@@ -46,7 +46,7 @@ class WeightedPermuteMLP(Block):
         by_row = rows.transpose([0, 1, 3, 2, 4]).flatten(3)
         by_column = columns.transpose([0, 3, 2, 1, 4]).flatten(3)
         pooled = mean(by_channel + by_row + by_column, 1, 2)  # [B, C]
-        value = self.dropout(self.fc_2(self.dropout(F.gelu(self.fc_1(pooled)))))  # [B, 3C]
+        value = self.dropout(self.fc_2(self.dropout(gelu(self.fc_1(pooled)))))  # [B, 3C]
         attention = F.softmax(value.reshape([x.shape[0], c, 3]).transpose([0, 2, 1]), axis=1)  # [B, 3, C]
         first, second, third = attention.unsqueeze([2, 3]).unbind(1)  # [B, 1, 1, C]
         y = self.out_dropout(self.out(by_channel * first + by_row * second + by_column * third))

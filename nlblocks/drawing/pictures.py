@@ -13,7 +13,7 @@ from nlblocks.backend import Array
 from nlblocks.drawing.relations import ways
 from nlblocks.drawing.seen import Seen, observed, random_point
 from nlblocks.drawing.steps import Step, Use
-from nlblocks.drawing.twins import Twin
+from nlblocks.drawing.twins import Twin, positions_of
 from nlblocks.drawing.words import words
 from nlblocks.errors import InputError
 from nlblocks.init import generator
@@ -91,7 +91,7 @@ class Pictures:
     def __init__(self, seen: Seen) -> None:
         self.seen = seen
         self.twin = small(seen.spec, seen.shape_in)
-        self.grid = _frames(_spatial(self.twin.spec, parts(self.twin.shape)[0]))
+        self.grid = _frames(positions_of(self.twin.spec, parts(self.twin.shape)[0]))
         layouts = self.twin.spec.map_layouts(self.twin.shape)
         self._layouts = {tensor: layouts[name] for tensor, name in seen.map_names.items() if name in layouts}
         self._ways = ways(seen)
@@ -285,14 +285,9 @@ def _kinds(grid: tuple[int, int, int]) -> Array:
     return np.resize(KINDS, grid)
 
 
-def _spatial(spec: BlockSpec, shape: Shape) -> Shape:
-    """The extents of the positions of a spec's input."""
-    return tuple(n for axis, n in enumerate(shape) if axis not in (0, spec.channel_axis))
-
-
 def _features(spec: BlockSpec, shape: Shape, seed: int) -> Array:
     """The picture [1, C, *spatial], or tokens [1, N, C]: a position's features are those of its kind."""
-    axis, kinds = spec.channel_axis, np.resize(KINDS, _spatial(spec, shape))
+    axis, kinds = spec.channel_axis, np.resize(KINDS, positions_of(spec, shape))
     drawn = generator(seed, "drawing:features").normal(size=(shape[axis], int(KINDS.max()) + 1))
     return np.moveaxis(drawn[:, kinds][None], 1, axis).astype(np.float32).astype(np.float64)
 

@@ -101,6 +101,11 @@ def _twins(spec: BlockSpec, shape: Each, number: int) -> Iterator[Twin]:
                 yield twin
 
 
+def positions_of(spec: BlockSpec, shape: Shape) -> Shape:
+    """The extents of the positions of a spec's input."""
+    return tuple(n for axis, n in enumerate(shape) if axis not in (0, spec.channel_axis))
+
+
 def _scaled(numbers: tuple[int, ...], times: int) -> tuple[int, ...]:
     return tuple(times * number for number in numbers)
 
@@ -117,7 +122,7 @@ def _twin(spec: BlockSpec, shape: Each, batch: int, extents: Shape, primes: tupl
             found = twin.input_of(batch, channels, spatial)
             twin.check_input(found)
         except InputError:  # a network for pictures of one size
-            found = twin.input_of(batch, channels, parts(twin.example_shape())[0][2:])
+            found = twin.input_of(batch, channels, positions_of(twin, parts(twin.example_shape())[0]))
         twin.check_input(found)
     except InputError:
         return None
