@@ -1824,3 +1824,33 @@ class TripletAttention(Any):
     @overload
     def __init__(self, spec: specs.TripletAttention, *, seed: int | None = None) -> None:
         """TripletAttention of a spec."""
+
+class WeightedPermuteMLP(Any):
+    """y = out(a_1 · c + a_2 · w + a_3 · h): channels, rows and columns of [B, S, S, C] mixed, and weighed by channel."""
+
+    spec: specs.WeightedPermuteMLP
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        segments: int = 8,
+        bias: bool = False,
+        dropout: float = 0.0,
+        out_dropout: float = 0.0,
+        seed: int | None = None,
+    ) -> None:
+        """y = out(a_1 · c + a_2 · w + a_3 · h): channels, rows and columns of [B, S, S, C] mixed, and weighed by channel.
+
+        Args:
+            in_channels: C, channels of x
+            segments: S, segments of a position's channels, and height and width of x
+            bias: whether the three mixings have biases
+            dropout: share that training drops before and after fc_2
+            out_dropout: share of y that training drops
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.WeightedPermuteMLP, *, seed: int | None = None) -> None:
+        """WeightedPermuteMLP of a spec."""

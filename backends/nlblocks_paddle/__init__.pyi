@@ -69,6 +69,7 @@ from nlblocks_paddle.strip_attention import StripAttention as _StripAttention
 from nlblocks_paddle.strip_pooling import StripPooling as _StripPooling
 from nlblocks_paddle.style_recalibration import StyleRecalibration as _StyleRecalibration
 from nlblocks_paddle.triplet_attention import TripletAttention as _TripletAttention
+from nlblocks_paddle.weighted_permute_mlp import WeightedPermuteMLP as _WeightedPermuteMLP
 
 class ArticleDigitNet(_ArticleDigitNet):
     """Two convolutions with one NonLocal between them, and one pooling: wider and shallower than :class:`DigitNet`."""
@@ -2130,6 +2131,42 @@ class TripletAttention(_TripletAttention):
     @overload
     def __init__(self, spec: specs.TripletAttention, *, seed: int | None = None) -> None:
         """TripletAttention of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class WeightedPermuteMLP(_WeightedPermuteMLP):
+    """y = out(a_1 · c + a_2 · w + a_3 · h): channels, rows and columns of [B, S, S, C] mixed, and weighed by channel."""
+
+    spec: specs.WeightedPermuteMLP
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        segments: int = 8,
+        bias: bool = False,
+        dropout: float = 0.0,
+        out_dropout: float = 0.0,
+        seed: int | None = None,
+    ) -> None:
+        """y = out(a_1 · c + a_2 · w + a_3 · h): channels, rows and columns of [B, S, S, C] mixed, and weighed by channel.
+
+        Args:
+            in_channels: C, channels of x
+            segments: S, segments of a position's channels, and height and width of x
+            bias: whether the three mixings have biases
+            dropout: share that training drops before and after fc_2
+            out_dropout: share of y that training drops
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.WeightedPermuteMLP, *, seed: int | None = None) -> None:
+        """WeightedPermuteMLP of a spec."""
     @overload
     def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
     @overload

@@ -70,3 +70,4 @@ from nlblocks.specs.strip_attention import StripAttention as StripAttention
 from nlblocks.specs.strip_pooling import StripPooling as StripPooling
 from nlblocks.specs.style_recalibration import StyleRecalibration as StyleRecalibration
 from nlblocks.specs.triplet_attention import TripletAttention as TripletAttention
+from nlblocks.specs.weighted_permute_mlp import WeightedPermuteMLP as WeightedPermuteMLP
