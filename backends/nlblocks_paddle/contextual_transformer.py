@@ -25,13 +25,13 @@ class ContextualTransformer(Block):
     ) -> None:
         super().__init__(spec, options)
         spec = self.spec
-        c, e, d, norm = spec.in_channels, spec.in_channels // 2, spec.inner, spec.norm
-        v = spec.sets * spec.kernel_size**2
+        c, e, d, v, g = spec.in_channels, spec.in_channels // 2, spec.inner, spec.weights, spec.groups
+        norm = spec.norm
         self.key = conv_norm(2, c, c, norm, spec.kernel_size, groups=spec.key_groups)
-        self.mix = conv_norm(2, 2 * c, e, norm)
-        self.weigh = nn.Conv2D(e, v, 1)
-        self.weigh_norm = GroupNorm(spec.sets, v)
-        self.value = conv_norm(2, c, c, norm)
+        self.mix = conv_norm(2, 2 * c, e, norm, groups=g)
+        self.weigh = nn.Conv2D(e, v, 1, groups=g)
+        self.weigh_norm = GroupNorm(g * spec.sets, v)
+        self.value = conv_norm(2, c, c, norm, groups=g)
         self.norm = BatchNorm(c, norm)
         self.fc_1 = nn.Conv2D(c, d, 1)
         self.fc_norm = BatchNorm(d, norm)
@@ -42,7 +42,7 @@ class ContextualTransformer(Block):
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, 2, C]."""
         self.check_input(x)
         key = F.relu(self.key(x))  # [B, C, H, W]
-        hidden = F.relu(self.mix(paddle.concat([x, key], axis=1)))  # [B, E, H, W]
+        hidden = F.relu(self.mix(self._pair(x, key)))  # [B, E, H, W]
         weights = self.weigh_norm(self.weigh(hidden))  # [B, V, H, W]
         dynamic = F.silu(self.norm(self._gather(weights, self.value(x))))  # [B, C, H, W]
         attention = self._join(mean(dynamic + key, 2, 3))  # [B, 2, C]
@@ -50,14 +50,20 @@ class ContextualTransformer(Block):
         y = dynamic * of_dynamic + key * of_key
         return (y, attention) if return_attention else y
 
+    def _pair(self, x: Tensor, key: Tensor) -> Tensor:
+        """Two of [B, C, H, W] → [B, L, H, W], one above the other, or channel by channel where there are groups."""
+        return (
+            paddle.concat([x, key], axis=1) if self.spec.groups == 1 else paddle.stack([x, key], axis=2).flatten(1, 2)
+        )
+
     def _gather(self, weights: Tensor, value: Tensor) -> Tensor:
         """Weights [B, V, H, W] and value [B, C, H, W] → Σ_j w_j · v_j, [B, C, H, W]."""
         spec, shape = self.spec, value.shape
         kernel, count = spec.kernel_size, spec.kernel_size**2
         around = F.unfold(value, kernel, paddings=kernel // 2)  # [B, C·K², N]
-        around = around.unflatten(1, [spec.share, spec.sets, count])
-        weights = weights.flatten(2).unflatten(1, [1, spec.sets, count])
-        return (weights * around).sum(3).reshape(shape)
+        around = around.unflatten(1, [spec.groups, spec.share, spec.sets, count])
+        weights = weights.flatten(2).unflatten(1, [spec.groups, 1, spec.sets, count])
+        return (weights * around).sum(4).reshape(shape)
 
     def _join(self, pooled: Tensor) -> Tensor:
         """[B, C] → what a channel takes of the dynamic context and of the static one, [B, 2, C]."""

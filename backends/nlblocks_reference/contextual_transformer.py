@@ -18,15 +18,20 @@ class ContextualTransformer(Block):
 
     @staticmethod
     def compute(spec: specs.ContextualTransformer, p: Scope, x: Array) -> tuple[Array, Maps]:
-        (b, c, h, w), kernel = x.shape, spec.kernel_size
+        (b, c, h, w), kernel, g = x.shape, spec.kernel_size, spec.groups
         key = relu(conv_norm(x, p("key"), spec.norm, groups=spec.key_groups))
-        hidden = relu(conv_norm(np.concatenate([x, key], axis=1), p("mix"), spec.norm))
-        weights = group_norm(conv(hidden, p("weigh")), p("weigh_norm"), spec.sets)
-        weights = weights.reshape(b, spec.sets, kernel, kernel, h, w)
+        pair = np.concatenate([x, key], axis=1)
+        if g > 1:  # x_1, k_1, x_2, k_2 ...
+            pair = pair[:, np.arange(2 * c).reshape(2, c).T.ravel()]
+        hidden = relu(conv_norm(pair, p("mix"), spec.norm, groups=g))
+        weights = group_norm(conv(hidden, p("weigh"), groups=g), p("weigh_norm"), g * spec.sets)
+        weights = weights.reshape(b, g * spec.sets, kernel, kernel, h, w)
 
         side = kernel // 2
-        padded = np.pad(conv_norm(x, p("value"), spec.norm), [(0, 0), (0, 0), (side, side), (side, side)])
-        of_channel = weights[:, np.arange(c) % spec.sets]  # [B, C, K, K, H, W]
+        value = conv_norm(x, p("value"), spec.norm, groups=g)
+        padded = np.pad(value, [(0, 0), (0, 0), (side, side), (side, side)])
+        group, place = np.divmod(np.arange(c), c // g)
+        of_channel = weights[:, group * spec.sets + place % spec.sets]  # [B, C, K, K, H, W]
         gathered = np.zeros(x.shape, padded.dtype)
         for row in range(kernel):
             for column in range(kernel):

@@ -254,7 +254,7 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     EfficientAttention(in_channels=5, key_channels=4, value_channels=6, heads=2),
     EfficientAttention(in_channels=6, zero_init=True),
     ContextualTransformer(in_channels=8, inter_channels=6, key_groups=2, share=4),
-    ContextualTransformer(in_channels=12, kernel_size=5, key_groups=3, share=6, norm=BIASED),
+    ContextualTransformer(in_channels=16, kernel_size=5, key_groups=8, share=4, groups=2, norm=BIASED),
     FrequencyChannelAttention(in_channels=16, ratio=4),
     FrequencyChannelAttention(in_channels=6, table_size=(9, 8), inter_channels=5, selection="low", num_frequencies=3),
     FrequencyChannelAttention(in_channels=1, table_size=(7, 14), selection="bottom", num_frequencies=1),

@@ -19,15 +19,16 @@ from nlblocks.specs.split_attention import LEAST
 class ContextualTransformer(BlockSpec):
     """y_c = a_1c · u_c + a_2c · k_c: a dynamic context u and a static one k of [B, C, H, W], weighed in each channel.
 
-    Letters: B batch, C ``in_channels``, N = H·W, K ``kernel_size`` (odd), P = C // ``share`` sets of weights,
-    E = C // 2, D the inner width, L = 2C, V = P·K², U = C·K². All convolutions but ``key`` are 1×1; each name with "."
-    is a convolution without bias and its BatchNorm ``norm``.
+    Letters: B batch, C ``in_channels``, N = H·W, K ``kernel_size`` (odd), G ``groups``, P = C / G / ``share`` sets of
+    weights in each group, E = C // 2, D the inner width, L = 2C, V = G·P·K², U = C·K². All convolutions but ``key`` are
+    1×1, mix, weigh and value in G groups; each name with "." is a convolution without bias and its BatchNorm ``norm``.
 
     - k = relu(key.(x)), K×K in ``key_groups`` groups;
-    - w = weigh_norm(weigh(relu(mix.([x, k])))), L → E → V channels: K² weights at every position, for each of P sets,
-      set after set. ``weigh`` has a bias; ``weigh_norm`` is a group norm, a group a set;
+    - w = weigh_norm(weigh(relu(mix.([x, k])))), L → E → V channels: K² weights at every position, for each of G·P sets,
+      set after set. ``weigh`` has a bias; ``weigh_norm`` is a group norm, a group a set. [x, k] is x above k, but where
+      G > 1 channel by channel: x_1, k_1, x_2, k_2 ...;
     - v = value.(x), C → C; u = silu(norm(Σ_j w_j · v_j)), where j runs over the K×K positions around one, zeros beyond
-      the border. Channel c takes the weights of set c mod P;
+      the border. Channel c of a group takes the weights of its set c mod P;
     - a = softmax over the two of fc_2(relu(fc_norm(fc_1(mean(u + k))))), C → D → L with biases, the mean over N. The
       two numbers of a channel lie side by side. The attention map a is [B, 2, C].
 
@@ -44,26 +45,35 @@ class ContextualTransformer(BlockSpec):
     kernel_size: Annotated[int, "K, the window, odd"] = 3
     key_groups: Annotated[int, "groups of the convolution key"] = 4
     share: Annotated[int, "how many channels take one set of weights"] = 8
+    groups: Annotated[int, "G, groups of mix, weigh and value"] = 1
     inter_channels: Annotated[int | None, "D, the inner width of the join; None: from ratio"] = None
     ratio: Annotated[int, "2C // ratio is that width, at least 32"] = 4
     norm: Annotated[BatchNorm, "every BatchNorm"] = field(default_factory=BatchNorm)
 
     def validate(self) -> None:
-        for name in ("in_channels", "key_groups", "share", "ratio"):
+        for name in ("in_channels", "key_groups", "share", "groups", "ratio"):
             check_int(self, name)
         check_odd(self, "kernel_size")
         check_int(self, "inter_channels", optional=True)
         check_type(self, "norm", BatchNorm)
-        for name, number in (("key_groups", self.key_groups), ("share", self.share), ("2", 2)):
+        divisors = {
+            "key_groups": self.key_groups,
+            "share · groups": self.share * self.groups,
+            "2 · groups": 2 * self.groups,
+        }
+        for name, number in divisors.items():
             if self.in_channels % number:
-                raise refuse(
-                    self, "in_channels", f"must be a multiple of {name}" + (f"={number}" if number > 2 else "")
-                )
+                raise refuse(self, "in_channels", f"must be a multiple of {name} = {number}")
 
     @property
     def sets(self) -> int:
-        """P, how many sets of weights there are."""
-        return self.in_channels // self.share
+        """P, how many sets of weights a group has."""
+        return self.in_channels // self.share // self.groups
+
+    @property
+    def weights(self) -> int:
+        """V, how many weights there are at a position."""
+        return self.groups * self.sets * self.kernel_size**2
 
     @property
     def inner(self) -> int:
@@ -71,10 +81,10 @@ class ContextualTransformer(BlockSpec):
         return self.inter_channels or layers.reduce_channels(2 * self.in_channels, self.ratio, at_least=LEAST)
 
     def params(self) -> tuple[Param, ...]:
-        c, e, d, v = self.in_channels, self.in_channels // 2, self.inner, self.sets * self.kernel_size**2
+        c, e, d, v, g = self.in_channels, self.in_channels // 2, self.inner, self.weights, self.groups
         params = layers.conv_norm("key", c, c, (self.kernel_size,) * 2, groups=self.key_groups)
-        params += layers.conv_norm("mix", 2 * c, e, (1, 1)) + layers.conv("weigh", e, v, (1, 1))
-        params += layers.scale_shift("weigh_norm", v) + layers.conv_norm("value", c, c, (1, 1))
+        params += layers.conv_norm("mix", 2 * c, e, (1, 1), groups=g) + layers.conv("weigh", e, v, (1, 1), groups=g)
+        params += layers.scale_shift("weigh_norm", v) + layers.conv_norm("value", c, c, (1, 1), groups=g)
         params += layers.batch_norm("norm", c) + layers.conv("fc_1", c, d, (1, 1))
         return params + layers.batch_norm("fc_norm", d) + layers.conv("fc_2", d, 2 * c, (1, 1))
 
@@ -90,10 +100,9 @@ class ContextualTransformer(BlockSpec):
         return {"attention": MapLayout(meaning="choice", grid=(self.in_channels,), count=2)}
 
     def letters(self, shape: Shape) -> dict[str, int]:
-        c, p = self.in_channels, self.sets
-        window = self.kernel_size**2
-        own = {"P": p, "E": c // 2, "L": 2 * c, "D": self.inner}
-        own |= {} if window == 1 else {"V": p * window, "U": c * window}
+        c, window = self.in_channels, self.kernel_size**2
+        own = {"P": self.sets, "E": c // 2, "L": 2 * c, "D": self.inner}
+        own |= {} if window == 1 else {"V": self.weights, "U": c * window}
         return {**BlockSpec.letters(self, shape), **own}
 
     def macs(self, shape: Shape) -> int:

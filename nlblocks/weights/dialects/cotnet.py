@@ -1,4 +1,4 @@
-"""CoTNet: its CotLayer, which runs on a GPU only, with a kernel of its own. CoXtLayer, in groups, is not covered."""
+"""CoTNet: its CotLayer, and the CoXtLayer of CoTNeXt, in two groups; both have a kernel of their own, for GPUs only."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ def _layer(dim: int, kernel_size: int) -> ContextualTransformer:
     return ContextualTransformer(in_channels=dim, kernel_size=kernel_size)
 
 
+def _grouped(dim: int, kernel_size: int) -> ContextualTransformer:
+    return ContextualTransformer(in_channels=dim, kernel_size=kernel_size, key_groups=8, groups=2)
+
+
 def _names(spec: ContextualTransformer) -> Table:
-    own = _layer(spec.in_channels, spec.kernel_size)
-    refuse_unless("cotnet", spec, key_groups=(own.key_groups,), share=(own.share,), inner=(own.inner,))
+    own = (_layer if spec.groups == 1 else _grouped)(spec.in_channels, spec.kernel_size)
+    refuse_unless(
+        "cotnet", spec, groups=(own.groups,), key_groups=(own.key_groups,), share=(own.share,), inner=(own.inner,)
+    )
     return {
         "key.conv": "key_embed.0", "key.norm": "key_embed.1", "mix.conv": "embed.0", "mix.norm": "embed.1",
         "weigh": "embed.3", "weigh_norm": "embed.4", "value.conv": "conv1x1.0", "value.norm": "conv1x1.1",
@@ -23,7 +29,7 @@ def _names(spec: ContextualTransformer) -> Table:
 DIALECT = Dialect(
     name="cotnet",
     source="CoTNet, models/cotnet.py",
-    classes={"CotLayer": _layer},
+    classes={"CotLayer": _layer, "CoXtLayer": _grouped},
     tables={ContextualTransformer: _names},
     ignored=("num_batches_tracked",),
 )
