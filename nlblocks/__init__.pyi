@@ -439,6 +439,7 @@ class ContextualTransformer(Any):
         kernel_size: int = 3,
         key_groups: int = 4,
         share: int = 8,
+        groups: int = 1,
         inter_channels: int | None = None,
         ratio: int = 4,
         norm: specs.BatchNorm = ...,
@@ -451,6 +452,7 @@ class ContextualTransformer(Any):
             kernel_size: K, the window, odd
             key_groups: groups of the convolution key
             share: how many channels take one set of weights
+            groups: G, groups of mix, weigh and value
             inter_channels: D, the inner width of the join; None: from ratio
             ratio: 2C // ratio is that width, at least 32
             norm: every BatchNorm
