@@ -9,6 +9,7 @@ from paddle import Tensor
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
+from nlblocks_paddle.layers import number
 
 
 class SpatialGather(Block):
@@ -23,6 +24,6 @@ class SpatialGather(Block):
     def forward(self, x: Tensor, logits: Tensor) -> Tensor:
         """x [B, C, H, W], logits [B, K, H, W] → objects [B, C, K, 1]."""
         self.check_input(x, logits)
-        weights = F.softmax(logits.flatten(2) * self.spec.scale, axis=-1)  # [B, K, N]
+        weights = F.softmax(logits.flatten(2) * number(self.spec.scale, logits), axis=-1)  # [B, K, N]
         objects = x.flatten(2) @ weights.transpose([0, 2, 1])  # [B, C, K]
         return objects.unsqueeze(3)

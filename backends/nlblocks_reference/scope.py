@@ -23,7 +23,8 @@ class Scope:
         self._state, self._prefix = state, prefix
 
     def __getitem__(self, name: str) -> Array:
-        return self._state[self._prefix + name]
+        full = self._prefix + name
+        return self.updates[full] if full in self.updates else self._state[full]  # of a layer that is called twice
 
     def __contains__(self, name: str) -> bool:
         return self._prefix + name in self._state

@@ -91,8 +91,11 @@ class Pictures:
     def __init__(self, seen: Seen) -> None:
         self.seen = seen
         self.twin = small(seen.spec, seen.shape_in)
-        self.grid = _frames(positions_of(self.twin.spec, parts(self.twin.shape)[0]))
         layouts = self.twin.spec.map_layouts(self.twin.shape)
+        grid = positions_of(self.twin.spec, parts(self.twin.shape)[0])
+        if len(parts(self.twin.shape)) > 1:  # the map says which of the inputs reads
+            grid = next((layout.grid for layout in layouts.values() if layout.spatial), grid)
+        self.grid = _frames(grid)
         self._layouts = {tensor: layouts[name] for tensor, name in seen.map_names.items() if name in layouts}
         self._ways = ways(seen)
         for seed in range(SEEDS):

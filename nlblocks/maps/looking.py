@@ -110,7 +110,8 @@ class Viewer:
         calls = self._calls(picture, list(self._blocks.values()), x, attention=False)
         for index, (path, block) in enumerate(self._blocks.items()):
             for number, call in enumerate(calls[index]):
-                if None in call.inputs[: len(block.spec.inputs)] or len(call.inputs) < len(block.spec.inputs):
+                given = call.inputs[: len(block.spec.inputs)]
+                if path and (None in given or len(given) < len(block.spec.inputs)):
                     raise InputError(
                         f"{path}: its input comes by keyword, which is not seen; let the model give it first"
                     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from nlblocks.specs.article_digit_net import ArticleDigitNet
+from nlblocks.specs.asymmetric_fusion_non_local import AsymmetricFusionNonLocal
+from nlblocks.specs.asymmetric_pyramid_non_local import AsymmetricPyramidNonLocal
 from nlblocks.specs.attention_resnet import AttentionResNet
 from nlblocks.specs.axial_attention import AxialAttention
 from nlblocks.specs.bam import BAM
@@ -38,6 +40,8 @@ from nlblocks.specs.large_kernel_attention import LargeKernelAttention
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
 from nlblocks.specs.non_local import MODES, NonLocal
+from nlblocks.specs.object_attention import ObjectAttention
+from nlblocks.specs.object_context import ObjectContext
 from nlblocks.specs.parnet_attention import ParNetAttention
 from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention
@@ -185,6 +189,36 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     ParNetAttention(in_channels=5, skip_norm=False, conv_bias=True, gate_bias=True, norm=BIASED),
     ParNetAttention(in_channels=6, out_channels=4, stride=2, groups=2, pool=True, act="relu"),
     ParNetAttention(in_channels=4, groups=2, dense=False, gate=False),
+    SpatialGather(scale=1.7),
+    AsymmetricPyramidNonLocal(in_channels=12, pool_sizes=(1, 3)),
+    AsymmetricPyramidNonLocal(
+        in_channels=8,
+        key_channels=6,
+        value_channels=5,
+        out_channels=7,
+        pool_sizes=(2, 4),
+        conv_bias=True,
+        dropout=0.1,
+        zero_init=False,
+        norm=BIASED,
+    ),
+    AsymmetricFusionNonLocal(low_channels=5, high_channels=12, pool_sizes=(1, 3)),
+    AsymmetricFusionNonLocal(
+        low_channels=9,
+        high_channels=8,
+        key_channels=6,
+        value_channels=5,
+        out_channels=7,
+        pool_sizes=(2, 4),
+        conv_bias=True,
+        dropout=0.1,
+        zero_init=False,
+        norm=BIASED,
+    ),
+    ObjectAttention(in_channels=8, key_channels=6),
+    ObjectAttention(in_channels=7, key_channels=5, out_channels=4, conv_bias=True, dropout=0.1, norm=BIASED),
+    ObjectContext(in_channels=12),
+    ObjectContext(in_channels=8, key_channels=5, out_channels=9, scale=0.7, conv_bias=True, dropout=0.2, norm=BIASED),
     ArticleDigitNet(image_size=9, width=6, hidden=20, mode="dot_product"),
     ArticleDigitNet(image_size=8, width=5, hidden=12, mode="none"),
     ArticleDigitNet(image_size=12, width=8, hidden=16, norm=None, in_channels=2, num_classes=3),

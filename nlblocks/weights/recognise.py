@@ -34,7 +34,7 @@ _MANY = 2000
 """How many combinations of a kind's options are too many to try for the names of its first tensor alone."""
 _UNSEEN = (
     "zero_init", "dropout", "reduction", "ratio", "divisor", "gamma", "b", "slope", "temperature", "stride", "padding",
-    "dilation", "weight",
+    "dilation", "weight", "pool_sizes",
 )  # fmt: skip
 """Fields that change no name and no shape, or only through a size that is found anyway."""
 

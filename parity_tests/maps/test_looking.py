@@ -19,6 +19,8 @@ from parity_tests.maps.views import holding, picture
 BLOCK = NonLocal(in_channels=3, sub_sample="after", zero_init=False)
 MAPPED = {spec.kind: spec for spec in reversed(EXAMPLES) if spec.map_layouts(spec.example_shape())}
 """The first example of each kind that has a map."""
+ALONE = {kind: spec for kind, spec in MAPPED.items() if len(spec.inputs) == 1}
+"""Those that a picture can be given to: the others have maps inside a model."""
 HALF = 2.0**-5
 """A few roundings to bfloat16, which has 8 bits, before an exponential."""
 
@@ -34,7 +36,15 @@ def test_a_block_without_a_map_says_so(kind: str) -> None:
     assert "no attention map" in " ".join((nlblocks.specs.spec_type(kind).__doc__ or "").split())
 
 
-@pytest.mark.parametrize("spec", MAPPED.values(), ids=MAPPED)
+def test_a_block_of_several_inputs_is_no_model_for_a_picture() -> None:
+    spec = MAPPED["object_attention"]
+    with pytest.raises(
+        InputError, match=r"^ObjectAttention does not take .*: ObjectAttention takes 2 inputs, .*; received 1$"
+    ):
+        Viewer(built(spec, "reference")).look(picture(channels=spec.in_channels, size=(4, 6)))
+
+
+@pytest.mark.parametrize("spec", ALONE.values(), ids=ALONE)
 def test_every_backend_sees_the_same(spec, require: Require) -> None:
     require(*NATIVE)
     spec = spec.deterministic()

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from nlblocks.errors import InputError
+from nlblocks.specs.asymmetric_fusion_non_local import AsymmetricFusionNonLocal
+from nlblocks.specs.asymmetric_pyramid_non_local import AsymmetricPyramidNonLocal
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.disentangled_non_local import DisentangledNonLocal
@@ -20,9 +22,10 @@ from nlblocks.specs.expectation_maximisation_attention import ExpectationMaximis
 from nlblocks.specs.interlaced_sparse_attention import InterlacedSparseAttention
 from nlblocks.specs.layers import BatchNorm, reduce_channels
 from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
+from nlblocks.specs.object_attention import ObjectAttention
 from nlblocks.specs.position_attention import PositionAttention
 from nlblocks.specs.spatial_gather import SpatialGather
-from nlblocks.weights.dialects import emanet
+from nlblocks.weights.dialects import ann, emanet
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
 from nlblocks.weights.dialects.mmcv import norm_of
 
@@ -58,9 +61,67 @@ def _gather(scale: float) -> BlockSpec:
     return SpatialGather(scale=scale)
 
 
-def _nothing(spec: SpatialGather) -> Table:
-    """It holds no tensor."""
-    return {}
+def _objects(in_channels: int, channels: int, scale: int, conv_cfg: Any, norm_cfg: Any, act_cfg: Any) -> BlockSpec:
+    """The ObjectAttentionBlock of ocr_head.py; with a scale it fails."""
+    if scale != 1:
+        raise InputError(f"dialect mmseg: ObjectAttentionBlock: scale={scale!r} fails; only 1 works")
+    norm = plain_layers("ObjectAttentionBlock", conv_cfg, norm_cfg, act_cfg)
+    return ObjectAttention(in_channels=in_channels, key_channels=channels, norm=norm)
+
+
+def _pyramid(
+    in_channels: int, channels: int, out_channels: int, query_scales: Any, key_pool_scales: Any, conv_cfg: Any,
+    norm_cfg: Any, act_cfg: Any,
+) -> BlockSpec:  # fmt: skip
+    ann.check_stages("mmseg", "query_scales", query_scales)
+    if out_channels != in_channels:
+        raise InputError(f"dialect mmseg: APNB: out_channels={out_channels!r} fails unless it is in_channels")
+    return AsymmetricPyramidNonLocal(
+        in_channels=in_channels, key_channels=channels, pool_sizes=tuple(key_pool_scales),
+        norm=plain_layers("APNB", conv_cfg, norm_cfg, act_cfg),
+    )  # fmt: skip
+
+
+def _fusion(
+    low_in_channels: int, high_in_channels: int, channels: int, out_channels: int, query_scales: Any,
+    key_pool_scales: Any, conv_cfg: Any, norm_cfg: Any, act_cfg: Any,
+) -> BlockSpec:  # fmt: skip
+    ann.check_stages("mmseg", "query_scales", query_scales)
+    return AsymmetricFusionNonLocal(
+        low_channels=low_in_channels, high_channels=high_in_channels, key_channels=channels, out_channels=out_channels,
+        pool_sizes=tuple(key_pool_scales), norm=plain_layers("AFNB", conv_cfg, norm_cfg, act_cfg),
+    )  # fmt: skip
+
+
+def _asymmetric_names(spec: AsymmetricPyramidNonLocal | AsymmetricFusionNonLocal) -> Table:
+    refuse_unless("mmseg", spec, conv_bias=(False,), value_channels=(None, spec.keys), dropout=(0.0,))
+    parts = {"key": "stages.0.key_project", "output": "bottleneck"}
+    if isinstance(spec, AsymmetricFusionNonLocal):
+        parts["query"] = "stages.0.query_project"
+    else:
+        refuse_unless("mmseg", spec, out_channels=(None, spec.in_channels))
+    plain: dict[str, Foreign] = {"value": "stages.0.value_project", "context": "stages.0.out_project"}
+    return plain | ann.asymmetric_names(parts, ".conv", ".bn")
+
+
+def plain_layers(cls: str, conv_cfg: Any, norm_cfg: Any, act_cfg: Any) -> BatchNorm:
+    """The BatchNorm of layers that are a convolution, a BatchNorm and a ReLU. Raises InputError for others."""
+    norm = norm_of(norm_cfg, "mmseg")
+    if conv_cfg is not None or norm is None or (act_cfg or {}).get("type") != "ReLU":
+        raise InputError(
+            f"dialect mmseg: {cls} is covered with conv_cfg=None, a norm_cfg and an act_cfg of type ReLU; received "
+            f"conv_cfg={conv_cfg!r}, norm_cfg={norm_cfg!r}, act_cfg={act_cfg!r}"
+        )
+    return norm
+
+
+def _object_names(spec: ObjectAttention) -> Table:
+    refuse_unless("mmseg", spec, conv_bias=(False,), out_channels=(None, spec.in_channels), dropout=(0.0,))
+    parts = {
+        "query.0": "query_project.0", "query.1": "query_project.1", "key.0": "key_project.0", "key.1": "key_project.1",
+        "value": "value_project", "up": "out_project", "output": "bottleneck",
+    }  # fmt: skip
+    return {f"{o}.{leaf}": f"{t}.{own}" for o, t in parts.items() for leaf, own in (("conv", "conv"), ("norm", "bn"))}
 
 
 MSCA_KERNELS, MSCA_PADDINGS = (5, (1, 7), (1, 11), (1, 21)), (2, (0, 3), (0, 5), (0, 10))
@@ -162,12 +223,7 @@ def scales(spec: DisentangledNonLocal) -> tuple[str, ...]:
 
 def _self_attention(in_channels: int, channels: int, conv_cfg: Any, norm_cfg: Any, act_cfg: Any) -> BlockSpec:
     """The SelfAttentionBlock of isa_head.py, which its head calls twice."""
-    norm, act = norm_of(norm_cfg, "mmseg"), (act_cfg or {}).get("type")
-    if conv_cfg is not None or norm is None or act != "ReLU":
-        raise InputError(
-            "dialect mmseg: ISASelfAttentionBlock is covered with conv_cfg=None, a norm_cfg and an act_cfg of type "
-            f"ReLU; received conv_cfg={conv_cfg!r}, norm_cfg={norm_cfg!r}, act_cfg={act_cfg!r}"
-        )
+    norm = plain_layers("ISASelfAttentionBlock", conv_cfg, norm_cfg, act_cfg)
     return self_attention(in_channels, channels, norm)
 
 
@@ -193,10 +249,13 @@ def self_attention_names(dialect: str, spec: InterlacedSparseAttention, conv: st
 
 DIALECT = Dialect(
     name="mmseg",
-    source="mmsegmentation, decode_heads/da_head.py, dnl_head.py, ema_head.py, isa_head.py and backbones/mscan.py",
+    source="mmsegmentation, the blocks of its decode heads (da, ann, dnl, ema, isa, ocr) and of backbones/mscan.py",
     classes={
         "ISASelfAttentionBlock": _self_attention,
         "SpatialGatherModule": _gather,
+        "ObjectAttentionBlock": _objects,
+        "APNB": _pyramid,
+        "AFNB": _fusion,
         "PAM": _pam,
         "CAM": _cam,
         "MSCAAttention": _msca,
@@ -209,9 +268,13 @@ DIALECT = Dialect(
         PositionAttention: _position,
         ExpectationMaximisationAttention: lambda spec: emanet.bare_names("mmseg", spec, "bases"),
         ChannelAttention: _channel,
-        SpatialGather: _nothing,
+        SpatialGather: lambda spec: {},
+        ObjectAttention: _object_names,
+        AsymmetricPyramidNonLocal: _asymmetric_names,
+        AsymmetricFusionNonLocal: _asymmetric_names,
         MultiScaleConvolutionalAttention: _multi_scale_names,
         DisentangledNonLocal: _disentangled_names,
     },
     ignored=("num_batches_tracked",),
+    shared={AsymmetricPyramidNonLocal: lambda spec: {"stages.0.query_project": "stages.0.key_project"}},
 )

@@ -8,6 +8,9 @@ from typing import cast
 from nlblocks.errors import InputError, one_of
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.interlaced_sparse_attention import InterlacedSparseAttention
+from nlblocks.specs.object_attention import ObjectAttention
+from nlblocks.specs.object_context import ObjectContext
+from nlblocks.specs.spatial_gather import SpatialGather
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
 
 NORMS = (None, "torchbn", "torchsyncbn")
@@ -69,6 +72,46 @@ def _isa_names(spec: InterlacedSparseAttention) -> Table:
     return names
 
 
+def _gather(cls_num: int = 0, scale: float = 1) -> BlockSpec:
+    """The number of classes is that of the logits."""
+    return SpatialGather(scale=scale)
+
+
+def _ocr(
+    in_channels: int,
+    key_channels: int,
+    out_channels: int,
+    scale: int = 1,
+    dropout: float = 0.1,
+    bn_type: str | None = None,
+) -> BlockSpec:
+    """The module after its gather, as its networks hold both: spatial_context_head and spatial_ocr_head."""
+    check_norm("SpatialOCR_Module", bn_type)
+    if scale != 1:
+        raise InputError(f"dialect openseg: SpatialOCR_Module: scale={scale!r} pools the pixels; only 1 is covered")
+    return ObjectContext(
+        in_channels=in_channels, key_channels=key_channels, out_channels=out_channels, conv_bias=True, dropout=dropout
+    )
+
+
+def _object_names(spec: ObjectAttention) -> Table:
+    refuse_unless("openseg", spec, conv_bias=(True,))
+    names: dict[str, Foreign] = {"output.conv": "conv_bn_dropout.0", "output.norm": "conv_bn_dropout.1.0"}
+    return names | {ours: f"object_context_block.{theirs}" for ours, theirs in OBJECTS.items()}
+
+
+def _ocr_names(spec: ObjectContext) -> Table:
+    refuse_unless("openseg", spec, scale=(1.0,))
+    return {f"attention.{ours}": f"spatial_ocr_head.{name}" for ours, name in _object_names(spec.attention).items()}
+
+
+OBJECTS = {
+    "query.0.conv": "f_pixel.0", "query.0.norm": "f_pixel.1.0", "query.1.conv": "f_pixel.2",
+    "query.1.norm": "f_pixel.3.0", "key.0.conv": "f_object.0", "key.0.norm": "f_object.1.0", "key.1.conv": "f_object.2",
+    "key.1.norm": "f_object.3.0", "value.conv": "f_down.0", "value.norm": "f_down.1.0", "up.conv": "f_up.0",
+    "up.norm": "f_up.1.0",
+}  # fmt: skip
+"""The layers of an ObjectAttentionBlock2D."""
 ATTENTION = {
     "query.0.conv": "f_query.0", "query.0.norm": "f_query.1.0", "query.1.conv": "f_query.2",
     "query.1.norm": "f_query.3.0", "key.0.conv": "f_key.0", "key.0.norm": "f_key.1.0", "key.1.conv": "f_key.2",
@@ -78,8 +121,18 @@ ATTENTION = {
 
 DIALECT = Dialect(
     name="openseg",
-    source="openseg.pytorch, lib/models/modules/isa_block.py",
-    classes={"ISA_Block": _isa_block, "ISA_Module": _isa_module},
-    tables={InterlacedSparseAttention: _isa_names},
+    source="openseg.pytorch, lib/models/modules/isa_block.py and spatial_ocr_block.py",
+    classes={
+        "ISA_Block": _isa_block,
+        "ISA_Module": _isa_module,
+        "SpatialGather_Module": _gather,
+        "SpatialOCR_Module": _ocr,
+    },
+    tables={
+        InterlacedSparseAttention: _isa_names,
+        SpatialGather: lambda spec: {},
+        ObjectAttention: _object_names,
+        ObjectContext: _ocr_names,
+    },
     ignored=("num_batches_tracked",),
 )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nlblocks.errors import InputError
+from nlblocks.specs.asymmetric_fusion_non_local import AsymmetricFusionNonLocal
+from nlblocks.specs.asymmetric_pyramid_non_local import AsymmetricPyramidNonLocal
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.channel_attention import ChannelAttention
 from nlblocks.specs.criss_cross_attention import CrissCrossAttention
@@ -20,9 +22,11 @@ from nlblocks.specs.interlaced_sparse_attention import InterlacedSparseAttention
 from nlblocks.specs.layers import reduce_channels
 from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
 from nlblocks.specs.non_local import Mode, NonLocal
+from nlblocks.specs.object_attention import ObjectAttention
+from nlblocks.specs.object_context import ObjectContext
 from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention
-from nlblocks.weights.dialects import emanet
+from nlblocks.weights.dialects import ann, emanet
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
 from nlblocks.weights.dialects.mmcv import context_names
 from nlblocks.weights.dialects.mmseg import scales
@@ -208,11 +212,98 @@ def _isa_attention(in_channels: int, channels: int) -> BlockSpec:
     return isa_attention(in_channels, channels, NORM)
 
 
+def _check_pyramid(cls: str, repeat_sizes: Sequence[int], psp_size: Sequence[int]) -> None:
+    ann.check_stages("paddleseg", "repeat_sizes", repeat_sizes)
+    if tuple(psp_size) != ann.SIZES:
+        raise InputError(
+            f"dialect paddleseg: {cls}: psp_size={psp_size!r} is ignored; it pools to 1, 3, 6, 8: leave it"
+        )
+
+
+def _pyramid(
+    in_channels: int,
+    out_channels: int,
+    key_channels: int,
+    value_channels: int,
+    dropout_prob: float,
+    repeat_sizes: Sequence[int] = (1,),
+    psp_size: Sequence[int] = ann.SIZES,
+) -> BlockSpec:
+    _check_pyramid("APNB", repeat_sizes, psp_size)
+    return AsymmetricPyramidNonLocal(
+        in_channels=in_channels, key_channels=key_channels, value_channels=value_channels, out_channels=out_channels,
+        conv_bias=True, dropout=dropout_prob, zero_init=False, norm=NORM,
+    )  # fmt: skip
+
+
+def _fusion(
+    low_in_channels: int,
+    high_in_channels: int,
+    out_channels: int,
+    key_channels: int,
+    value_channels: int,
+    dropout_prob: float,
+    repeat_sizes: Sequence[int] = (1,),
+    psp_size: Sequence[int] = ann.SIZES,
+) -> BlockSpec:
+    _check_pyramid("AFNB", repeat_sizes, psp_size)
+    return AsymmetricFusionNonLocal(
+        low_channels=low_in_channels, high_channels=high_in_channels, key_channels=key_channels,
+        value_channels=value_channels, out_channels=out_channels, conv_bias=True, dropout=dropout_prob, zero_init=False,
+        norm=NORM,
+    )  # fmt: skip
+
+
+def _asymmetric_names(spec: AsymmetricPyramidNonLocal | AsymmetricFusionNonLocal) -> Table:
+    refuse_unless("paddleseg", spec, conv_bias=(True,), pool_sizes=(ann.SIZES,))
+    parts = {"key": "stages.0.f_key", "output": "conv_bn"}
+    if isinstance(spec, AsymmetricFusionNonLocal):
+        parts["query"] = "stages.0.f_query"
+    return {**ann.PLAIN, **ann.asymmetric_names(parts, "._conv", "._batch_norm")}
+
+
+def _ocr(
+    in_channels: int,
+    key_channels: int,
+    out_channels: int,
+    regions: int | None = None,
+    dropout_rate: float | None = None,
+) -> BlockSpec:
+    """SpatialOCRModule after a SpatialGatherBlock of ``regions``, as OCRHead holds both.
+
+    Its dropout is 0.1 unless said; with ``regions``, which is no argument of its own, it is off unless said.
+    """
+    dropout = dropout_rate if dropout_rate is not None else 0.1 if regions is None else 0.0
+    return ObjectContext(
+        in_channels=in_channels, key_channels=key_channels, out_channels=out_channels, conv_bias=True, dropout=dropout,
+        norm=NORM,
+    )  # fmt: skip
+
+
+def _object_names(spec: ObjectAttention) -> Table:
+    refuse_unless("paddleseg", spec, conv_bias=(True,))
+    parts = {
+        "query.0": "f_pixel.0", "query.1": "f_pixel.1", "key.0": "f_object.0", "key.1": "f_object.1", "value": "f_down",
+        "up": "f_up",
+    }  # fmt: skip
+    parts = {ours: f"attention_block.{theirs}" for ours, theirs in parts.items()} | {"output": "conv1x1.0"}
+    layers = (("conv", "_conv"), ("norm", "_batch_norm"))
+    return {f"{ours}.{leaf}": f"{theirs}.{own}" for ours, theirs in parts.items() for leaf, own in layers}
+
+
+def _ocr_names(spec: ObjectContext) -> Table:
+    refuse_unless("paddleseg", spec, scale=(1.0,))
+    return {f"attention.{ours}": f"spatial_ocr.{name}" for ours, name in _object_names(spec.attention).items()}
+
+
 DIALECT = Dialect(
     name="paddleseg",
     source="PaddleSeg, models/layers, models/gcnet.py, models/dnlnet.py and models/backbones/mscan.py",
     classes={
         "SelfAttentionBlock": _isa_attention,
+        "SpatialOCRModule": _ocr,
+        "APNB": _pyramid,
+        "AFNB": _fusion,
         "NonLocal2D": _block,
         "DisentangledNonLocal2D": _disentangled,
         "PAM": _pam,
@@ -227,6 +318,10 @@ DIALECT = Dialect(
     },
     tables={
         InterlacedSparseAttention: lambda spec: isa_names("paddleseg", spec, "_conv", "_batch_norm"),
+        ObjectAttention: _object_names,
+        ObjectContext: _ocr_names,
+        AsymmetricPyramidNonLocal: _asymmetric_names,
+        AsymmetricFusionNonLocal: _asymmetric_names,
         NonLocal: _non_local,
         DisentangledNonLocal: _disentangled_names,
         PositionAttention: lambda spec: self_attention_names("paddleseg", "PAM", spec),
@@ -238,6 +333,7 @@ DIALECT = Dialect(
         MultiScaleConvolutionalAttention: _multi_scale_names,
         ExternalAttention: _external_names,
     },
+    shared={AsymmetricPyramidNonLocal: lambda spec: ann.QUERY_IS_KEY},
     suffixes={"running_mean": "_mean", "running_var": "_variance"},
     linear_in_out=True,
 )
