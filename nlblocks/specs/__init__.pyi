@@ -1,6 +1,8 @@
 # Made from the specs' fields by `python -m nlblocks.stubs`: not to be edited.
 
 from nlblocks.specs.article_digit_net import ArticleDigitNet as ArticleDigitNet
+from nlblocks.specs.asymmetric_fusion_non_local import AsymmetricFusionNonLocal as AsymmetricFusionNonLocal
+from nlblocks.specs.asymmetric_pyramid_non_local import AsymmetricPyramidNonLocal as AsymmetricPyramidNonLocal
 from nlblocks.specs.attention_resnet import AttentionResNet as AttentionResNet
 from nlblocks.specs.axial_attention import AxialAttention as AxialAttention
 from nlblocks.specs.bam import BAM as BAM
@@ -49,6 +51,8 @@ from nlblocks.specs.multi_scale_convolutional_attention import (
     MultiScaleConvolutionalAttention as MultiScaleConvolutionalAttention,
 )
 from nlblocks.specs.non_local import NonLocal as NonLocal
+from nlblocks.specs.object_attention import ObjectAttention as ObjectAttention
+from nlblocks.specs.object_context import ObjectContext as ObjectContext
 from nlblocks.specs.parnet_attention import ParNetAttention as ParNetAttention
 from nlblocks.specs.polarized_self_attention import PolarizedSelfAttention as PolarizedSelfAttention
 from nlblocks.specs.position_attention import PositionAttention as PositionAttention
