@@ -87,6 +87,84 @@ class ArticleDigitNet(Any):
     def __init__(self, spec: specs.ArticleDigitNet, *, seed: int | None = None) -> None:
         """ArticleDigitNet of a spec."""
 
+class AsymmetricFusionNonLocal(Any):
+    """y_n = g([w(Σ_s a_ns v_s), high_n]), a_ns = softmax over the pooled places s of q(high)_n·k_s / √D."""
+
+    spec: specs.AsymmetricFusionNonLocal
+    @overload
+    def __init__(
+        self,
+        *,
+        low_channels: int,
+        high_channels: int,
+        key_channels: int | None = None,
+        value_channels: int | None = None,
+        out_channels: int | None = None,
+        pool_sizes: tuple[int, ...] = ...,
+        conv_bias: bool = False,
+        dropout: float = 0.0,
+        zero_init: bool = True,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = g([w(Σ_s a_ns v_s), high_n]), a_ns = softmax over the pooled places s of q(high)_n·k_s / √D.
+
+        Args:
+            low_channels: L, channels of the lower features
+            high_channels: C, channels of the higher features
+            key_channels: D, width of queries and keys; None: half of C
+            value_channels: E, width of the values; None: D
+            out_channels: O, channels of the output; None: C
+            pool_sizes: the sizes that keys and values are pooled to
+            conv_bias: whether the convolutions before a BatchNorm have biases
+            dropout: share of the output's channels that training drops
+            zero_init: whether w starts at zero
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.AsymmetricFusionNonLocal, *, seed: int | None = None) -> None:
+        """AsymmetricFusionNonLocal of a spec."""
+
+class AsymmetricPyramidNonLocal(Any):
+    """y_n = g([w(Σ_s a_ns v_s), x_n]), a_ns = softmax over the pooled places s of k(x)_n·k_s / √D."""
+
+    spec: specs.AsymmetricPyramidNonLocal
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        key_channels: int | None = None,
+        value_channels: int | None = None,
+        out_channels: int | None = None,
+        pool_sizes: tuple[int, ...] = ...,
+        conv_bias: bool = False,
+        dropout: float = 0.0,
+        zero_init: bool = True,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = g([w(Σ_s a_ns v_s), x_n]), a_ns = softmax over the pooled places s of k(x)_n·k_s / √D.
+
+        Args:
+            in_channels: C, channels of x
+            key_channels: D, width of queries and keys; None: half of C
+            value_channels: E, width of the values; None: D
+            out_channels: O, channels of the output; None: C
+            pool_sizes: the sizes that keys and values are pooled to
+            conv_bias: whether the convolutions before a BatchNorm have biases
+            dropout: share of the output's channels that training drops
+            zero_init: whether w starts at zero
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.AsymmetricPyramidNonLocal, *, seed: int | None = None) -> None:
+        """AsymmetricPyramidNonLocal of a spec."""
+
 class AttentionResNet(Any):
     """The Paddle blog's ResNet-18 with one extra block: its baseline, and the networks it compares with it."""
 
@@ -1216,6 +1294,72 @@ class NonLocal(Any):
     @overload
     def __init__(self, spec: specs.NonLocal, *, seed: int | None = None) -> None:
         """NonLocal of a spec."""
+
+class ObjectAttention(Any):
+    """y_n = g([u(Σ_k a_nk v(o_k)), x_n]), a_nk = softmax over the objects k of q(x_n)·k(o_k) / √D."""
+
+    spec: specs.ObjectAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        key_channels: int | None = None,
+        out_channels: int | None = None,
+        conv_bias: bool = False,
+        dropout: float = 0.0,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = g([u(Σ_k a_nk v(o_k)), x_n]), a_nk = softmax over the objects k of q(x_n)·k(o_k) / √D.
+
+        Args:
+            in_channels: C, channels of the pixels and of the objects
+            key_channels: D, width of queries, keys and values; None: half of C
+            out_channels: O, channels of the output; None: C
+            conv_bias: whether the convolutions have biases, before their BatchNorm
+            dropout: share of the output's channels that training drops
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ObjectAttention, *, seed: int | None = None) -> None:
+        """ObjectAttention of a spec."""
+
+class ObjectContext(Any):
+    """y = attention(x, gather(x, logits)): an image's pixels read the objects that its class scores gather from it."""
+
+    spec: specs.ObjectContext
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        key_channels: int | None = None,
+        out_channels: int | None = None,
+        scale: float = 1.0,
+        conv_bias: bool = False,
+        dropout: float = 0.0,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y = attention(x, gather(x, logits)): an image's pixels read the objects that its class scores gather from it.
+
+        Args:
+            in_channels: C, channels of x
+            key_channels: D, width of queries, keys and values; None: half of C
+            out_channels: O, channels of the output; None: C
+            scale: what the logits are multiplied by before the softmax
+            conv_bias: whether the convolutions have biases, before their BatchNorm
+            dropout: share of the output's channels that training drops
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ObjectContext, *, seed: int | None = None) -> None:
+        """ObjectContext of a spec."""
 
 class ParNetAttention(Any):
     """y = act(norm(conv3(x)) + norm(conv1(x)) + s · a), a = sigmoid(gate(mean(s))), of [B, C, H, W]."""

@@ -6,6 +6,8 @@ from paddle import Tensor
 
 from nlblocks import specs
 from nlblocks_paddle.article_digit_net import ArticleDigitNet as _ArticleDigitNet
+from nlblocks_paddle.asymmetric_fusion_non_local import AsymmetricFusionNonLocal as _AsymmetricFusionNonLocal
+from nlblocks_paddle.asymmetric_pyramid_non_local import AsymmetricPyramidNonLocal as _AsymmetricPyramidNonLocal
 from nlblocks_paddle.attention_resnet import AttentionResNet as _AttentionResNet
 from nlblocks_paddle.axial_attention import AxialAttention as _AxialAttention
 from nlblocks_paddle.backend import backend as backend
@@ -48,6 +50,8 @@ from nlblocks_paddle.multi_scale_convolutional_attention import (
     MultiScaleConvolutionalAttention as _MultiScaleConvolutionalAttention,
 )
 from nlblocks_paddle.non_local import NonLocal as _NonLocal
+from nlblocks_paddle.object_attention import ObjectAttention as _ObjectAttention
+from nlblocks_paddle.object_context import ObjectContext as _ObjectContext
 from nlblocks_paddle.parnet_attention import ParNetAttention as _ParNetAttention
 from nlblocks_paddle.polarized_self_attention import PolarizedSelfAttention as _PolarizedSelfAttention
 from nlblocks_paddle.position_attention import PositionAttention as _PositionAttention
@@ -112,6 +116,96 @@ class ArticleDigitNet(_ArticleDigitNet):
     def __call__(self, x: Tensor, *, return_attention: Literal[True]) -> tuple[Tensor, dict[str, Tensor]]: ...
     @overload
     def __call__(self, x: Tensor, *, return_attention: bool) -> Tensor | tuple[Tensor, dict[str, Tensor]]: ...
+
+class AsymmetricFusionNonLocal(_AsymmetricFusionNonLocal):
+    """y_n = g([w(Σ_s a_ns v_s), high_n]), a_ns = softmax over the pooled places s of q(high)_n·k_s / √D."""
+
+    spec: specs.AsymmetricFusionNonLocal
+    @overload
+    def __init__(
+        self,
+        *,
+        low_channels: int,
+        high_channels: int,
+        key_channels: int | None = None,
+        value_channels: int | None = None,
+        out_channels: int | None = None,
+        pool_sizes: tuple[int, ...] = ...,
+        conv_bias: bool = False,
+        dropout: float = 0.0,
+        zero_init: bool = True,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = g([w(Σ_s a_ns v_s), high_n]), a_ns = softmax over the pooled places s of q(high)_n·k_s / √D.
+
+        Args:
+            low_channels: L, channels of the lower features
+            high_channels: C, channels of the higher features
+            key_channels: D, width of queries and keys; None: half of C
+            value_channels: E, width of the values; None: D
+            out_channels: O, channels of the output; None: C
+            pool_sizes: the sizes that keys and values are pooled to
+            conv_bias: whether the convolutions before a BatchNorm have biases
+            dropout: share of the output's channels that training drops
+            zero_init: whether w starts at zero
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.AsymmetricFusionNonLocal, *, seed: int | None = None) -> None:
+        """AsymmetricFusionNonLocal of a spec."""
+    @overload
+    def __call__(self, low: Tensor, high: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, low: Tensor, high: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, low: Tensor, high: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class AsymmetricPyramidNonLocal(_AsymmetricPyramidNonLocal):
+    """y_n = g([w(Σ_s a_ns v_s), x_n]), a_ns = softmax over the pooled places s of k(x)_n·k_s / √D."""
+
+    spec: specs.AsymmetricPyramidNonLocal
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        key_channels: int | None = None,
+        value_channels: int | None = None,
+        out_channels: int | None = None,
+        pool_sizes: tuple[int, ...] = ...,
+        conv_bias: bool = False,
+        dropout: float = 0.0,
+        zero_init: bool = True,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = g([w(Σ_s a_ns v_s), x_n]), a_ns = softmax over the pooled places s of k(x)_n·k_s / √D.
+
+        Args:
+            in_channels: C, channels of x
+            key_channels: D, width of queries and keys; None: half of C
+            value_channels: E, width of the values; None: D
+            out_channels: O, channels of the output; None: C
+            pool_sizes: the sizes that keys and values are pooled to
+            conv_bias: whether the convolutions before a BatchNorm have biases
+            dropout: share of the output's channels that training drops
+            zero_init: whether w starts at zero
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.AsymmetricPyramidNonLocal, *, seed: int | None = None) -> None:
+        """AsymmetricPyramidNonLocal of a spec."""
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
 
 class AttentionResNet(_AttentionResNet):
     """The Paddle blog's ResNet-18 with one extra block: its baseline, and the networks it compares with it."""
@@ -1425,6 +1519,84 @@ class NonLocal(_NonLocal):
     def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
     @overload
     def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class ObjectAttention(_ObjectAttention):
+    """y_n = g([u(Σ_k a_nk v(o_k)), x_n]), a_nk = softmax over the objects k of q(x_n)·k(o_k) / √D."""
+
+    spec: specs.ObjectAttention
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        key_channels: int | None = None,
+        out_channels: int | None = None,
+        conv_bias: bool = False,
+        dropout: float = 0.0,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = g([u(Σ_k a_nk v(o_k)), x_n]), a_nk = softmax over the objects k of q(x_n)·k(o_k) / √D.
+
+        Args:
+            in_channels: C, channels of the pixels and of the objects
+            key_channels: D, width of queries, keys and values; None: half of C
+            out_channels: O, channels of the output; None: C
+            conv_bias: whether the convolutions have biases, before their BatchNorm
+            dropout: share of the output's channels that training drops
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ObjectAttention, *, seed: int | None = None) -> None:
+        """ObjectAttention of a spec."""
+    @overload
+    def __call__(self, x: Tensor, objects: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, objects: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, objects: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
+
+class ObjectContext(_ObjectContext):
+    """y = attention(x, gather(x, logits)): an image's pixels read the objects that its class scores gather from it."""
+
+    spec: specs.ObjectContext
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        key_channels: int | None = None,
+        out_channels: int | None = None,
+        scale: float = 1.0,
+        conv_bias: bool = False,
+        dropout: float = 0.0,
+        norm: specs.BatchNorm = ...,
+        seed: int | None = None,
+    ) -> None:
+        """y = attention(x, gather(x, logits)): an image's pixels read the objects that its class scores gather from it.
+
+        Args:
+            in_channels: C, channels of x
+            key_channels: D, width of queries, keys and values; None: half of C
+            out_channels: O, channels of the output; None: C
+            scale: what the logits are multiplied by before the softmax
+            conv_bias: whether the convolutions have biases, before their BatchNorm
+            dropout: share of the output's channels that training drops
+            norm: every BatchNorm
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.ObjectContext, *, seed: int | None = None) -> None:
+        """ObjectContext of a spec."""
+    @overload
+    def __call__(self, x: Tensor, logits: Tensor, return_attention: Literal[False] = False) -> Tensor: ...
+    @overload
+    def __call__(self, x: Tensor, logits: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __call__(self, x: Tensor, logits: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Tensor]: ...
 
 class ParNetAttention(_ParNetAttention):
     """y = act(norm(conv3(x)) + norm(conv1(x)) + s · a), a = sigmoid(gate(mean(s))), of [B, C, H, W]."""
