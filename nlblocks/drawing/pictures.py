@@ -137,8 +137,13 @@ class Pictures:
             way[0].output: any(s.kind == "softmax" or s.output in self._layouts for s in way) for way in self._ways
         }
         # those of several heads or lines have no one picture
-        apart = {relation for relation, weights in becomes.items() if not weights and self.value(relation).ndim == 2}
+        apart = {relation for relation, weights in becomes.items() if not weights and self._is_matrix(relation)}
         return [step.output for step in self.seen.steps if step.output in self._layouts or step.output in apart]
+
+    def _is_matrix(self, tensor: int) -> bool:
+        """Whether a relation has two axes on the picture: one of a single row, as of one inner channel, shows none."""
+        shape = self.value(tensor).shape
+        return len(shape) == 2 and 1 not in shape
 
     def shown(self) -> Iterator[Shown]:
         """The maps and relations, as they are drawn."""
