@@ -160,7 +160,8 @@ class BlockSpec(Spec):
     def fixed(self, shape: Shape) -> dict[str, Any]:
         """The fields that an input of this shape fixes, with what they are then: its channels, its extents."""
         values = {"in_channels": shape[1], "map_size": tuple(shape[2:]), "positions": math.prod(shape[2:])}
-        return {item.name: values[item.name] for item in fields(self) if item.name in values}
+        given = (item.name for item in fields(self) if getattr(self, item.name) is not None)
+        return {name: values[name] for name in given if name in values}
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of the output for an input of this shape; residual blocks keep it."""

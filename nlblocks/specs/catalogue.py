@@ -36,6 +36,7 @@ from nlblocks.specs.gaussian_context import GaussianContext
 from nlblocks.specs.global_context import GlobalContext
 from nlblocks.specs.halo_attention import HaloAttention
 from nlblocks.specs.interlaced_sparse_attention import InterlacedSparseAttention
+from nlblocks.specs.lambda_layer import LambdaLayer
 from nlblocks.specs.large_kernel_attention import LargeKernelAttention
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.multi_scale_convolutional_attention import MultiScaleConvolutionalAttention
@@ -123,6 +124,9 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     HaloAttention(
         in_channels=5, heads=1, block_size=2, halo_size=1, mask_padding=True, kv_rows="keys_first", output=True
     ),
+    LambdaLayer(in_channels=6, heads=2, key_channels=5, kernel_size=3),
+    LambdaLayer(in_channels=8, heads=2, key_channels=3, kernel_size=None, map_size=(3, 4), bias=True, norm=BIASED),
+    LambdaLayer(in_channels=4, heads=1, key_channels=3, kernel_size=3, pool=2),
     BottleneckAttention(in_channels=6, map_size=(4, 3), heads=2, key_channels=5, pool=2),
     BottleneckAttention(in_channels=5, map_size=(3, 4), heads=1, scale_position=True, projection="qk_v", bias=True),
     BottleneckAttention(in_channels=5, map_size=(3, 2), heads=2, position="absolute"),

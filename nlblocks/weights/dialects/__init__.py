@@ -1,6 +1,7 @@
 """Public codebases as dialects: their constructor calls become specs, their tensors become canonical, and back.
 
-A dialect is found by being here: each module of this package holds one, named ``DIALECT``.
+A dialect is found by being here: each module of this package holds one, named ``DIALECT``. A module whose name begins
+with an underscore is a part of one.
 """
 
 import importlib
@@ -12,7 +13,7 @@ from nlblocks.weights.dialects.base import Dialect
 _DIALECTS: dict[str, Dialect] = {
     module.name: importlib.import_module(f"{__name__}.{module.name}").DIALECT
     for module in pkgutil.iter_modules(__path__)
-    if module.name != "base"
+    if module.name != "base" and not module.name.startswith("_")
 }
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.bottleneck_attention import BottleneckAttention
+from nlblocks.weights.dialects._timm_heads import pair
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
-from nlblocks.weights.dialects.timm import pair
 
 
 def _attention(

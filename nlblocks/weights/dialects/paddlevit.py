@@ -13,8 +13,8 @@ from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.bottleneck_attention import BottleneckAttention
 from nlblocks.specs.halo_attention import HaloAttention
+from nlblocks.weights.dialects._timm_heads import make_divisible
 from nlblocks.weights.dialects.base import Dialect, Table, refuse_unless
-from nlblocks.weights.dialects.timm import make_divisible
 
 
 def _mhsa(dim: int, fmap_size: Sequence[int], heads: int = 4, dim_qk: int = 128, dim_v: int = 128) -> BlockSpec:

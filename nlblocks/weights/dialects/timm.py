@@ -6,23 +6,21 @@ at zero in the branch that adds, whatever ``init_last_zero`` says.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from nlblocks.errors import InputError, known
 from nlblocks.specs.base import BlockSpec
-from nlblocks.specs.bottleneck_attention import BottleneckAttention
 from nlblocks.specs.coordinate_attention import Activation, CoordinateAttention
 from nlblocks.specs.effective_squeeze_excitation import EffectiveSqueezeExcitation
 from nlblocks.specs.gather_excite import GatherExcite
 from nlblocks.specs.global_context import GlobalContext
-from nlblocks.specs.halo_attention import HaloAttention
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.non_local import NonLocal
 from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.split_attention import LEAST, SplitAttention
 from nlblocks.specs.squeeze_excitation import Gate
 from nlblocks.specs.strip_attention import StripAttention
+from nlblocks.weights.dialects._timm_heads import HEAD_NAMES, HEADS, make_divisible
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, pointwise, refuse_unless
 from nlblocks.weights.dialects.coordatt import NAMES as COORDINATES
 from nlblocks.weights.dialects.resnest import split_attention_names
@@ -31,12 +29,6 @@ GATES: dict[str, Gate] = {"sigmoid": "sigmoid", "hard_sigmoid": "hard_sigmoid", 
 """The names of gate_layer, of all that timm knows, for which there is a spec."""
 COORDINATE_ACTS: dict[str, Activation] = {"Hardswish": "hard_swish", "ReLU": "relu"}
 """The classes that CoordAttn's act_layer may be, by name."""
-
-
-def make_divisible(channels: float, divisor: int, limit: float = 0.9) -> int:
-    """Rounding as timm does it: to the nearest multiple, at least one; one more where ``limit`` is not left."""
-    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < limit * channels else rounded
 
 
 def _block(
@@ -258,82 +250,6 @@ def _selective_names(spec: SelectiveKernel) -> Table:
     return names
 
 
-def pair(value: int | Sequence[int]) -> tuple[int, int]:
-    """A size of two extents, of which one number stands for both."""
-    return (value, value) if isinstance(value, int) else tuple(value)  # type: ignore[return-value]  # the spec checks it
-
-
-def head_widths(
-    cls: str, dim_out: int, heads: int, dim_head: int | None, qk_ratio: float, stride: int
-) -> tuple[int, int]:
-    """The widths of a head's keys and values in BottleneckAttn, HaloAttn and LambdaLayer."""
-    if dim_out % heads != 0:
-        raise InputError(f"dialect timm: {cls}: dim_out={dim_out!r} must be a multiple of num_heads={heads!r}")
-    if stride not in (1, 2):
-        raise InputError(f"dialect timm: {cls}: stride={stride!r} has no effect there, or is refused; give 1 or 2")
-    return dim_head or make_divisible(dim_out * qk_ratio, 8) // heads, dim_out // heads
-
-
-def _bottleneck(
-    dim: int,
-    dim_out: int | None = None,
-    feat_size: int | Sequence[int] | None = None,
-    stride: int = 1,
-    num_heads: int = 4,
-    dim_head: int | None = None,
-    qk_ratio: float = 1.0,
-    qkv_bias: bool = False,
-    scale_pos_embed: bool = False,
-) -> BlockSpec:
-    if feat_size is None:
-        raise InputError("dialect timm: BottleneckAttn: feat_size is missing; it is the height and width of its maps")
-    keys, values = head_widths("BottleneckAttn", dim_out or dim, num_heads, dim_head, qk_ratio, stride)
-    return BottleneckAttention(
-        in_channels=dim,
-        map_size=pair(feat_size),
-        heads=num_heads,
-        key_channels=keys,
-        value_channels=values,
-        scale_position=scale_pos_embed,
-        bias=qkv_bias,
-        pool=stride,
-    )
-
-
-def _halo(
-    dim: int,
-    dim_out: int | None = None,
-    feat_size: int | Sequence[int] | None = None,
-    stride: int = 1,
-    num_heads: int = 8,
-    dim_head: int | None = None,
-    block_size: int = 8,
-    halo_size: int = 3,
-    qk_ratio: float = 1.0,
-    qkv_bias: bool = False,
-    avg_down: bool = False,
-    scale_pos_embed: bool = False,
-) -> BlockSpec:
-    """``feat_size`` is not used there either."""
-    keys, values = head_widths("HaloAttn", dim_out or dim, num_heads, dim_head, qk_ratio, stride)
-    pooled = stride > 1 and (avg_down or block_size % stride != 0)
-    return HaloAttention(
-        in_channels=dim, heads=num_heads, key_channels=keys, value_channels=values, block_size=block_size,
-        halo_size=halo_size, query_stride=1 if pooled else stride, scale_position=scale_pos_embed, bias=qkv_bias,
-        pool=2 if pooled else 1,
-    )  # fmt: skip
-
-
-def _halo_names(spec: HaloAttention) -> Table:
-    refuse_unless("timm", spec, mask_padding=(False,), kv_rows=("by_head",), output=(False,), query_stride=(1, 2))
-    return {"q": "q", "kv": "kv", "height": "pos_embed.height_rel", "width": "pos_embed.width_rel"}
-
-
-def _bottleneck_names(spec: BottleneckAttention) -> Table:
-    refuse_unless("timm", spec, projection=("qkv",), position=("relative",))
-    return {"qkv": "qkv", "height": "pos_embed.height_rel", "width": "pos_embed.width_rel"}
-
-
 def _gather_excite(
     channels: int, feat_size: int | None = None, extra_params: bool = False, extent: int = 0, use_mlp: bool = True,
     rd_ratio: float = 1 / 16, rd_channels: int | None = None, rd_divisor: int = 1, add_maxpool: bool = False,
@@ -368,10 +284,9 @@ DIALECT = Dialect(
         "CoordAttn": _coordinates,
         "StripAttn": _strips,
         "GlobalContext": _global_context,
+        **HEADS,
         "SplitAttn": _split_attention,
         "SelectiveKernel": _selective,
-        "BottleneckAttn": _bottleneck,
-        "HaloAttn": _halo,
         "GatherExcite": _gather_excite,
     },
     tables={
@@ -383,8 +298,7 @@ DIALECT = Dialect(
         GlobalContext: _global_context_names,
         SplitAttention: lambda spec: split_attention_names("timm", spec),
         SelectiveKernel: _selective_names,
-        BottleneckAttention: _bottleneck_names,
-        HaloAttention: _halo_names,
+        **HEAD_NAMES,
     },
     ignored=("num_batches_tracked",),
 )
