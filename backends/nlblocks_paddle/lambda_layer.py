@@ -52,6 +52,6 @@ class LambdaLayer(Block):
     def _near(self, value: Tensor) -> Tensor:
         """The position term, [X, D, H, W], of values [X, 1, H, W]: over all offsets, a table is a large kernel."""
         if self.spec.map_size is None:
-            return self.position(value)  # type: ignore[no-any-return]
+            return self.position(value)
         h, w = self.spec.map_size
         return F.conv2d(value, self.position.transpose([2, 0, 1]).unsqueeze(1), padding=[h - 1, w - 1])
