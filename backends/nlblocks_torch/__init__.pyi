@@ -43,6 +43,7 @@ from nlblocks_torch.gaussian_context import GaussianContext as _GaussianContext
 from nlblocks_torch.global_context import GlobalContext as _GlobalContext
 from nlblocks_torch.halo_attention import HaloAttention as _HaloAttention
 from nlblocks_torch.interlaced_sparse_attention import InterlacedSparseAttention as _InterlacedSparseAttention
+from nlblocks_torch.lambda_layer import LambdaLayer as _LambdaLayer
 from nlblocks_torch.large_kernel_attention import LargeKernelAttention as _LargeKernelAttention
 from nlblocks_torch.multi_scale_convolutional_attention import (
     MultiScaleConvolutionalAttention as _MultiScaleConvolutionalAttention,
@@ -1399,6 +1400,45 @@ class InterlacedSparseAttention(_InterlacedSparseAttention):
     def __call__(self, x: Tensor, return_attention: Literal[True]) -> tuple[Tensor, Any]: ...
     @overload
     def __call__(self, x: Tensor, return_attention: bool) -> Tensor | tuple[Tensor, Any]: ...
+
+class LambdaLayer(_LambdaLayer):
+    """y_n = (Σ_m k_m v_mᵀ + Σ_m e_nm v_mᵀ)ᵀ q_n, k = softmax over positions: a lambda layer, on [B, C, H, W]."""
+
+    spec: specs.LambdaLayer
+    @overload
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        heads: int = 4,
+        key_channels: int = 16,
+        value_channels: int | None = None,
+        kernel_size: int | None = 9,
+        map_size: tuple[int, int] | None = None,
+        bias: bool = False,
+        norm: specs.BatchNorm = ...,
+        pool: int = 1,
+        seed: int | None = None,
+    ) -> None:
+        """y_n = (Σ_m k_m v_mᵀ + Σ_m e_nm v_mᵀ)ᵀ q_n, k = softmax over positions: a lambda layer, on [B, C, H, W].
+
+        Args:
+            in_channels: C, channels of x
+            heads: G, heads, which share keys and values
+            key_channels: D, width of a query and of the keys
+            value_channels: V, width of the values; None: C // G, at least 1
+            kernel_size: r, the odd kernel of the local position term; None: the table
+            map_size: H and W of the table of offsets; None: the convolution
+            bias: whether the projection has a bias
+            norm: the BatchNorm of the queries and of the values
+            pool: average pooling of the result: 1 or 2
+            seed: fixes the weights; None: drawn from the framework's generator
+        """
+
+    @overload
+    def __init__(self, spec: specs.LambdaLayer, *, seed: int | None = None) -> None:
+        """LambdaLayer of a spec."""
+    def __call__(self, x: Tensor) -> Tensor: ...
 
 class LargeKernelAttention(_LargeKernelAttention):
     """y = x · a, a = mix(distant(local(x))): large kernel attention over [B, C, H, W]."""

@@ -44,6 +44,7 @@ from nlblocks.specs.gaussian_context import GaussianContext as GaussianContext
 from nlblocks.specs.global_context import GlobalContext as GlobalContext
 from nlblocks.specs.halo_attention import HaloAttention as HaloAttention
 from nlblocks.specs.interlaced_sparse_attention import InterlacedSparseAttention as InterlacedSparseAttention
+from nlblocks.specs.lambda_layer import LambdaLayer as LambdaLayer
 from nlblocks.specs.large_kernel_attention import LargeKernelAttention as LargeKernelAttention
 from nlblocks.specs.layers import BatchNorm as BatchNorm
 from nlblocks.specs.layers import reduce_channels as reduce_channels
