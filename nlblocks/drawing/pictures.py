@@ -167,8 +167,8 @@ class Pictures:
             lines=(SAYS[layout.meaning].format(key=key, axes=axes, count=layout.count), *self._said(made)),
             values=values, picture=picture, i=min(POSITION, picture.size - 1), j=OTHER,
         )  # fmt: skip
-        if layout.meaning == "masks":
-            values = values[0]
+        if layout.meaning == "masks":  # of the first group, which may stand as an image of its own
+            values = values.ravel()[: math.prod(layout.grid)]
         if layout.one_image or layout.meaning == "masks":
             own = _frames(layout.grid)  # of pooled positions, perhaps
             pooled = tuple(extent // size for extent, size in zip(self.grid, own, strict=True))
