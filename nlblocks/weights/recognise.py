@@ -30,7 +30,7 @@ _SHARES = 4
 """In how many shares, at most, a block cuts a size without a field that says so."""
 _ANOTHER = 607
 """One more, which stands for none: what it changes beside another, the size shows."""
-_MANY = 2000
+_MANY = 3000
 """How many combinations of a kind's options are too many to try for the names of its first tensor alone."""
 _UNSEEN = (
     "zero_init", "dropout", "reduction", "ratio", "divisor", "gamma", "b", "slope", "temperature", "stride", "padding",
