@@ -61,3 +61,26 @@ def test_means_of_windows(extents: tuple[int, int], size: int, require: Require)
         in_paddle.window_mean(paddle.to_tensor(x), size).numpy(),
     ):
         assert np.abs(each - expected).max() <= EXACT
+
+
+@pytest.mark.parametrize("extents", [(1, 1), (2, 5), (7, 9), (12, 6)])
+@pytest.mark.parametrize("step", [2, 4])
+def test_means_of_surroundings_and_the_nearest_place(extents: tuple[int, int], step: int, require: Require) -> None:
+    """What gather-excite does: positions beyond the edge do not count, and a place is that of the one before it."""
+    require("torch", "paddle")
+    import paddle
+    import torch
+    import torch.nn.functional as F
+
+    from nlblocks_paddle import resampling as in_paddle
+    from nlblocks_reference import resampling as in_numpy
+    from nlblocks_torch import resampling as in_torch
+
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 3, *extents)))
+    means = F.avg_pool2d(x, 2 * step - 1, step, step - 1, count_include_pad=False)
+    nearest = F.interpolate(means, size=extents, mode="nearest")
+    in_framework = {in_torch: (x, means), in_paddle: (paddle.to_tensor(x.numpy()), paddle.to_tensor(means.numpy()))}
+    for backend, (own, pooled) in in_framework.items():
+        assert np.abs(backend.surrounding_mean(own, step).numpy() - means.numpy()).max() <= EXACT
+        assert np.array_equal(backend.nearest(pooled, extents).numpy(), nearest.numpy())
+    assert np.array_equal(in_numpy.nearest(means.numpy(), extents), nearest.numpy())
