@@ -32,6 +32,8 @@ _ANOTHER = 607
 """One more, which stands for none: what it changes beside another, the size shows."""
 _MANY = 3000
 """How many combinations of a kind's options are too many to try for the names of its first tensor alone."""
+_COUNTS = ("heads",)
+"""Fields that divide a size: of those that the catalogue does not show, each small number is tried."""
 _UNSEEN = (
     "zero_init", "dropout", "reduction", "ratio", "divisor", "gamma", "b", "slope", "temperature", "stride", "padding",
     "dilation", "weight", "pool_sizes",
@@ -162,7 +164,8 @@ def _matches(
     key = dialect.name, prefix, tuple((param.name, shape) for param, (_, shape) in rows.items())
     if key not in known:
         first = _solved(spec, sizes)
-        known[key] = [] if first is None else Sizes(dialect, wanted).fit(first, unknown)
+        counts = [(name, 0) for name in _COUNTS if hasattr(spec, name) and (name, 0) not in unknown]
+        known[key] = [] if first is None else Sizes(dialect, wanted).fit(first, unknown, counts)
     found = []
     for more in known[key]:
         open_ = tuple(dict.fromkeys(place[0] for place in unknown if place not in more))

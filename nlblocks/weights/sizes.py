@@ -38,8 +38,11 @@ class Sizes:
     dialect: Dialect
     wanted: Mapping[str, Shape]
 
-    def fit(self, spec: BlockSpec, unknown: Sequence[Slot]) -> list[dict[Slot, int]]:
-        """What the ``unknown`` sizes may be for the spec to have these shapes; those that change none are left out."""
+    def fit(self, spec: BlockSpec, unknown: Sequence[Slot], counts: Sequence[Slot] = ()) -> list[dict[Slot, int]]:
+        """What the ``unknown`` sizes may be for the spec to have these shapes; those that change none are left out.
+
+        ``counts`` are tried as well where no sizes fit as the spec has them.
+        """
         if self.fits(spec):
             return [{}]
         solved, sizes = self._solved(spec, unknown)
@@ -47,7 +50,7 @@ class Sizes:
             return [sizes]
         for start, known in ((solved, sizes), (spec, {})):  # what one extent told alone may be wrong
             rest = [slot for slot in unknown if slot not in known]
-            for slot in rest:
+            for slot in (*rest, *counts):
                 if found := list(self._tried(start, slot, [other for other in rest if other != slot])):
                     return [known | each for each in found]
         return []
