@@ -23,9 +23,8 @@ class ExpectationMaximisationAttention(Block):
         def unit(bases: Array) -> Array:
             return bases / guarded(np.linalg.norm(bases, axis=1, keepdims=True))
 
-        wrapped = spec.wrap == "residual"
         # No gradient flows through the loop: a complex step's imaginary part ends here.
-        features = flatten(conv(x, p("conv_1")) if wrapped else x).real  # [B, C, N]
+        features = flatten(conv(x, p("conv_1")) if spec.norm is not None else x).real  # [B, C, N]
         mu = np.broadcast_to(p["bases"], (x.shape[0], *p["bases"].shape))  # [B, C, K]
         for _ in range(spec.steps):
             attention = softmax(np.einsum("bcn,bck->bnk", features, mu))  # the E step
@@ -37,6 +36,6 @@ class ExpectationMaximisationAttention(Block):
             spec.check_training(x.shape)
             found = unit(mu.mean(0, keepdims=True))[0]
             p.update("bases", (1 - spec.momentum) * p["bases"] + spec.momentum * found)
-        if wrapped:
+        if spec.norm is not None:
             y = relu(x + batch_norm(conv(relu(y), p("conv_2")), p("norm"), spec.norm))
         return y, {"attention": attention}

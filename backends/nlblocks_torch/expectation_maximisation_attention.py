@@ -25,7 +25,7 @@ class ExpectationMaximisationAttention(Block):
         super().__init__(spec, options)
         spec = self.spec
         self.register_buffer("bases", torch.empty(spec.in_channels, spec.num_bases))
-        if spec.wrap == "residual":
+        if spec.norm is not None:
             self.conv_1 = nn.Conv2d(spec.in_channels, spec.in_channels, 1)
             self.conv_2 = nn.Conv2d(spec.in_channels, spec.in_channels, 1, bias=False)
             self.norm = BatchNorm(spec.in_channels, spec.norm)
@@ -34,7 +34,7 @@ class ExpectationMaximisationAttention(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, N, K]."""
         self.check_input(x)
-        wrapped = self.spec.wrap == "residual"
+        wrapped = self.spec.norm is not None
         features = (self.conv_1(x) if wrapped else x).detach().flatten(2)  # [B, C, N]
         narrow, features = features.dtype, features.to(torch.promote_types(features.dtype, torch.float32))
         attention, bases = self._fit(features)  # [B, N, K], [B, C, K]

@@ -275,9 +275,7 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     SpatialGroupEnhance(groups=4),
     SpatialGroupEnhance(groups=3, eps=0.1, bias_init=0.0),
     ExpectationMaximisationAttention(in_channels=7, num_bases=4),
-    ExpectationMaximisationAttention(
-        in_channels=6, num_bases=5, steps=2, guard="added", update="trainer", wrap="residual", norm=BIASED
-    ),
+    ExpectationMaximisationAttention(in_channels=6, num_bases=5, steps=2, guard="added", update="trainer", norm=BIASED),
     TripletAttention(),
     TripletAttention(kernel_size=3, spatial=False, norm=BIASED),
     StripPooling(in_channels=8, pool_sizes=(5, 3)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, get_args
 
 from nlblocks.errors import InputError
@@ -15,7 +15,6 @@ from nlblocks.specs.layout import MapLayout
 
 Guard = Literal["clamped", "added"]
 Update = Literal["self", "trainer"]
-Wrap = Literal["bare", "residual"]
 CONV = layers.LayerInit(Init.normal(math.sqrt(2.0), "out"), None)
 """How the authors start a convolution's weight; its bias is torch's."""
 
@@ -41,8 +40,8 @@ class ExpectationMaximisationAttention(BlockSpec):
 
     ``update``: "self" moves ``bases`` in training to (1 - momentum)·bases + momentum·m, where m is the batch's mean of
     μ, of length 1 again; with "trainer" they stay, and whoever trains moves them (the authors).
-    ``wrap`` "residual" is the authors' whole unit: relu(x + norm(conv_2(relu(EM(conv_1(x)))))), conv_1 C → C with a
-    bias, conv_2 C → C without. No gradient reaches conv_1, so it stays as it starts.
+    With ``norm`` it is the authors' whole unit: relu(x + norm(conv_2(relu(EM(conv_1(x)))))), conv_1 C → C with a bias,
+    conv_2 C → C without. No gradient reaches conv_1, so it stays as it starts. Without (mmseg, PaddleSeg) it is the EM.
 
     In float16 and bfloat16 the loop is computed in float32.
 
@@ -58,16 +57,15 @@ class ExpectationMaximisationAttention(BlockSpec):
     guard: Annotated[Guard, "how a sum or a length is kept from zero: clamped or added"] = "clamped"
     update: Annotated[Update, "who moves the bases in training: self or trainer"] = "self"
     momentum: Annotated[float, "weight of a batch's bases in that"] = 0.1
-    wrap: Annotated[Wrap, "bare, or residual: with convolutions and x added"] = "bare"
-    norm: Annotated[BatchNorm, "the BatchNorm after conv_2"] = field(default_factory=BatchNorm)
+    norm: Annotated[BatchNorm | None, "the BatchNorm after conv_2 of the authors' unit, or None: no such unit"] = None
 
     def validate(self) -> None:
         for name in ("in_channels", "num_bases", "steps"):
             check_int(self, name)
-        for name, words in (("guard", Guard), ("update", Update), ("wrap", Wrap)):
+        for name, words in (("guard", Guard), ("update", Update)):
             check_choice(self, name, get_args(words))
         check_number(self, "momentum", low=0.0, high=1.0)
-        check_type(self, "norm", BatchNorm)
+        check_type(self, "norm", BatchNorm, optional=True)
 
     @property
     def eps(self) -> float:
@@ -77,7 +75,7 @@ class ExpectationMaximisationAttention(BlockSpec):
     def params(self) -> tuple[Param, ...]:
         c, still = self.in_channels, self.update == "trainer"
         bases = Param("bases", (c, self.num_bases), Init.direction(), trainable=False, still=still)
-        if self.wrap == "bare":
+        if self.norm is None:
             return (bases,)
         dead = tuple(replace(param, still=True) for param in layers.conv("conv_1", c, c, (1, 1), init=CONV))
         conv_2 = layers.conv("conv_2", c, c, (1, 1), bias=False, init=CONV)
@@ -108,7 +106,7 @@ class ExpectationMaximisationAttention(BlockSpec):
     def macs(self, shape: Shape) -> int:
         self.check_input(shape)
         c = self.in_channels
-        wrapped = 2 * c * c if self.wrap == "residual" else 0
+        wrapped = 0 if self.norm is None else 2 * c * c
         return shape[0] * math.prod(shape[2:]) * ((2 * self.steps + 1) * c * self.num_bases + wrapped)
 
     def example_shape(self) -> Shape:

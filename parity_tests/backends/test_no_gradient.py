@@ -8,11 +8,11 @@ import pytest
 
 import nlblocks
 from nlblocks.backend import package
-from nlblocks.specs import ExpectationMaximisationAttention
+from nlblocks.specs import BatchNorm, ExpectationMaximisationAttention
 from parity_tests.helpers.blocks import NATIVE, Require
 
 BARE = ExpectationMaximisationAttention(in_channels=5, num_bases=3)
-WRAPPED = ExpectationMaximisationAttention(in_channels=5, num_bases=3, wrap="residual", update="trainer")
+WRAPPED = ExpectationMaximisationAttention(in_channels=5, num_bases=3, update="trainer", norm=BatchNorm())
 LEAK = 2.0**-20
 
 
