@@ -1076,8 +1076,7 @@ class ExpectationMaximisationAttention(_ExpectationMaximisationAttention):
         guard: Literal["clamped", "added"] = "clamped",
         update: Literal["self", "trainer"] = "self",
         momentum: float = 0.1,
-        wrap: Literal["bare", "residual"] = "bare",
-        norm: specs.BatchNorm = ...,
+        norm: specs.BatchNorm | None = None,
         seed: int | None = None,
     ) -> None:
         """y_n = Σ_k a_nk · μ_k: the positions of [B, C, H, W] as sums of K bases that EM fits to them in each image.
@@ -1089,8 +1088,7 @@ class ExpectationMaximisationAttention(_ExpectationMaximisationAttention):
             guard: how a sum or a length is kept from zero: clamped or added
             update: who moves the bases in training: self or trainer
             momentum: weight of a batch's bases in that
-            wrap: bare, or residual: with convolutions and x added
-            norm: the BatchNorm after conv_2
+            norm: the BatchNorm after conv_2 of the authors' unit, or None: no such unit
             seed: fixes the weights; None: drawn from the framework's generator
         """
 
