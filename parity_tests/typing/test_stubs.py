@@ -114,7 +114,9 @@ def _fits(value: Any, annotation: Any) -> bool:
     if origin is Literal:
         return value in arguments
     if origin is tuple:
-        return isinstance(value, tuple) and all(map(_fits, value, arguments))
+        first, *rest = arguments
+        of_each = [first] * len(value) if rest == [...] else arguments
+        return isinstance(value, tuple) and len(value) == len(of_each) and all(map(_fits, value, of_each))
     if arguments:
         return any(_fits(value, argument) for argument in arguments)
     return isinstance(value, annotation)
