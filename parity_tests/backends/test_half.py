@@ -19,6 +19,7 @@ from nlblocks.specs import (
     ChannelAffinity,
     ChannelAttention,
     CrissCrossAttention,
+    DisentangledNonLocal,
     NonLocal,
     PositionAttention,
 )
@@ -34,6 +35,8 @@ BEYOND = [
     ChannelAttention(in_channels=64),
     ChannelAttention(in_channels=64, energy="plain"),
     CrissCrossAttention(in_channels=64),
+    DisentangledNonLocal(in_channels=64, unary="none", norm=None, zero_init=False),
+    DisentangledNonLocal(in_channels=64, mode="dot_product", unary="none", norm=None, zero_init=False),
 ]
 
 

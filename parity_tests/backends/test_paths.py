@@ -11,7 +11,7 @@ import nlblocks
 from nlblocks.backend import package
 from nlblocks.paths import PATHS, force
 from nlblocks.proof import sample
-from nlblocks.specs import BlockSpec, CrissCrossAttention, NonLocal, PositionAttention
+from nlblocks.specs import BlockSpec, CrissCrossAttention, DisentangledNonLocal, NonLocal, PositionAttention
 from nlblocks.specs.base import describe
 from nlblocks.specs.catalogue import EXAMPLES
 from nlblocks.specs.non_local import MODES
@@ -34,6 +34,10 @@ WITH_PATHS = [pytest.param(spec.deterministic(), id=describe(spec)) for spec in 
 BLOCKS = [
     *(pytest.param(NonLocal(in_channels=6, mode=mode, norm=None, zero_init=False), id=mode) for mode in MODES),
     pytest.param(PositionAttention(in_channels=8), id="position"),
+    pytest.param(DisentangledNonLocal(in_channels=6, norm=None, zero_init=False), id="disentangled"),
+    pytest.param(
+        DisentangledNonLocal(in_channels=6, mode="dot_product", norm=None, zero_init=False), id="disentangled dot"
+    ),
     pytest.param(CrissCrossAttention(in_channels=8), id="criss-cross"),
     pytest.param(CrissCrossAttention(in_channels=8, dims=3, recurrence=2), id="criss-cross 3d"),
 ]
