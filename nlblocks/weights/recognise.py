@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from functools import cache
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, Param, Shape, Spec, is_text, spec_type
@@ -299,10 +299,10 @@ def _built(cls: type[BlockSpec], options: Mapping[str, Any], sizes: Sequence[str
 
 
 def _choices(item: Field[Any], expected: Any, examples: list[BlockSpec], stand_in: int) -> list[Any]:
-    """What a field may hold: for a size its stand-in first, then values that the catalogue shows."""
+    """What a field may hold: for a size its stand-in first, then values that the catalogue shows; of words, any."""
     seen = [getattr(spec, item.name) for spec in examples]
-    if is_text(expected):  # a mode of another kind is refused, or tried as well
-        seen += [getattr(spec, item.name) for spec in EXAMPLES if hasattr(spec, item.name)]
+    if is_text(expected):
+        seen += [word for words in (expected, *get_args(expected)) for word in get_args(words)]
     if expected in (int, int | None):
         told = _tells(examples, item.name, stand_in)
         size = [] if told == "more" else [stand_in]
