@@ -22,8 +22,8 @@ class SpatialGroupEnhance(Block):
         self, spec: specs.SpatialGroupEnhance | None = None, *, seed: int | None = None, **options: Any
     ) -> None:
         super().__init__(spec, options)
-        self.weight = self.create_parameter([self.spec.groups])
-        self.bias = self.create_parameter([self.spec.groups])
+        self.gate_weight = self.create_parameter([self.spec.groups])
+        self.gate_bias = self.create_parameter([self.spec.groups])
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
@@ -35,6 +35,6 @@ class SpatialGroupEnhance(Block):
         likeness = (rows.mean(3).unsqueeze(2) @ rows).squeeze(2)  # [B, G, N]
         centred = likeness - likeness.mean(2, keepdim=True)
         t = centred / (deviation(likeness, 2) + number(self.spec.eps, likeness))  # [B, G, N]
-        attention = F.sigmoid(t * self.weight.unsqueeze(1) + self.bias.unsqueeze(1))  # [B, G, N]
+        attention = F.sigmoid(t * self.gate_weight.unsqueeze(1) + self.gate_bias.unsqueeze(1))  # [B, G, N]
         y = (rows * attention.unsqueeze(2)).reshape([b, c, h, w])  # [B, C, H, W]
         return (y, attention.reshape([b, groups, h, w])) if return_attention else y

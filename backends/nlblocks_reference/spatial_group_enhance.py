@@ -20,6 +20,6 @@ class SpatialGroupEnhance(Block):
         each = np.split(flatten(x), spec.groups, axis=1)  # G times [B, K, N]
         s = np.stack([np.einsum("bc,bcn->bn", rows.mean(2), rows) for rows in each], 1)  # [B, G, N]
         t = (s - s.mean(2, keepdims=True)) / (deviation(s, 2) + spec.eps)
-        gate = sigmoid(p["weight"][:, None] * t + p["bias"][:, None])  # [B, G, N]
+        gate = sigmoid(p["gate_weight"][:, None] * t + p["gate_bias"][:, None])  # [B, G, N]
         gate = gate.reshape(x.shape[0], spec.groups, *x.shape[2:])
         return x * gate.repeat(x.shape[1] // spec.groups, axis=1), {"attention": gate}

@@ -22,8 +22,8 @@ class SpatialGroupEnhance(Block):
         self, spec: specs.SpatialGroupEnhance | None = None, *, seed: int | None = None, **options: Any
     ) -> None:
         super().__init__(spec, options)
-        self.weight = nn.Parameter(torch.empty(self.spec.groups))
-        self.bias = nn.Parameter(torch.empty(self.spec.groups))
+        self.gate_weight = nn.Parameter(torch.empty(self.spec.groups))
+        self.gate_bias = nn.Parameter(torch.empty(self.spec.groups))
         self.reset_parameters(seed)
 
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
@@ -35,6 +35,6 @@ class SpatialGroupEnhance(Block):
         likeness = (rows.mean(3).unsqueeze(2) @ rows).squeeze(2)  # [B, G, N]
         centred = likeness - likeness.mean(2, keepdim=True)
         t = centred / (deviation(likeness, 2) + self.spec.eps)  # [B, G, N]
-        attention = torch.sigmoid(t * self.weight[:, None] + self.bias[:, None])  # [B, G, N]
+        attention = torch.sigmoid(t * self.gate_weight[:, None] + self.gate_bias[:, None])  # [B, G, N]
         y = (rows * attention.unsqueeze(2)).reshape(x.shape)  # [B, C, H, W]
         return (y, attention.reshape(b, groups, h, w)) if return_attention else y

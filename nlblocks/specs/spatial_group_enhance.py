@@ -15,13 +15,13 @@ from nlblocks.specs.layout import MapLayout
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpatialGroupEnhance(BlockSpec):
-    """y_n = x_n · sigmoid(weight_g t_gn + bias_g): spatial group-wise enhance over [B, C, H, W].
+    """y_n = x_n · sigmoid(w_g t_gn + b_g): spatial group-wise enhance over [B, C, H, W].
 
     Letters: B batch, C channels (any multiple of G), G ``groups`` of K = C / G channels, N = H·W positions. With x̄ the
     mean of x over positions, s_gn = Σ_c x̄_c x_cn over the channels c of group g, and t_gn = (s_gn - mean_n s_g) /
-    (std_n s_g + ``eps``), the deviation over N - 1. ``weight`` and ``bias`` are [G]; they start at 0 and ``bias_init``.
-    The attention map is the gate of each position in each group, [B, G, H, W]. Where s_g is the same everywhere t_g is
-    0, and the deviation has no gradient.
+    (std_n s_g + ``eps``), the deviation over N - 1. w and b are ``gate_weight`` and ``gate_bias``, [G], which start at
+    0 and ``bias_init``. The attention map is the gate of each position in each group, [B, G, H, W]. Where s_g is the
+    same everywhere t_g is 0, and the deviation has no gradient.
 
     Defaults are the authors' code; the widely copied one of xmu-xiaoma666 starts the bias at 0.
 
@@ -43,7 +43,7 @@ class SpatialGroupEnhance(BlockSpec):
 
     def params(self) -> tuple[Param, ...]:
         shape = (self.groups,)
-        return Param("weight", shape, Init.constant(0.0)), Param("bias", shape, Init.constant(self.bias_init))
+        return Param("gate_weight", shape, Init.constant(0.0)), Param("gate_bias", shape, Init.constant(self.bias_init))
 
     def check_input(self, shape: Shape) -> None:
         check_image(self, shape, channels=None, dims=2)

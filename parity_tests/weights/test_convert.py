@@ -284,6 +284,13 @@ def test_a_tensor_too_many_is_no_block() -> None:
     assert not recognise(shapes | {first: (*shapes[first][:-1], 9)})
 
 
+@pytest.mark.parametrize("weight", [(6,), (6, 4), (6, 4, 1), (6, 4, 1, 1), (6, 1, 7, 7), (1, 1, 3)], ids=str)
+def test_a_plain_layer_is_no_block(weight: tuple[int, ...]) -> None:
+    statistics = {f"layer.running_{name}": (6,) for name in ("mean", "var")}
+    for more in ({}, {"layer.bias": (6,)}, {"layer.bias": (6,), **statistics}):
+        assert not recognise({"layer.weight": weight, **more})
+
+
 def test_blocks_inside_a_model_get_the_names_of_another_codebase(tmp_path: Path, require: Any) -> None:
     spec = nlblocks.specs.NonLocal(in_channels=6, dims=2)
     block = nlblocks.build(spec, backend="reference", seed=2, dtype="float64")

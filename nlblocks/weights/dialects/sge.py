@@ -15,7 +15,7 @@ def group_names(dialect: str, spec: SpatialGroupEnhance) -> Table:
     """The tensors of a SpatialGroupEnhance, which has them alike wherever it is copied."""
     refuse_unless(dialect, spec, eps=(1e-5,))
     shape = (1, spec.groups, 1, 1)
-    return {"weight": ("weight", shape), "bias": ("bias", shape)}
+    return {"gate_weight": ("weight", shape), "gate_bias": ("bias", shape)}
 
 
 DIALECT = Dialect(
