@@ -1778,7 +1778,7 @@ class SpatialGather(Any):
         """SpatialGather of a spec."""
 
 class SpatialGroupEnhance(Any):
-    """y_n = x_n · sigmoid(weight_g t_gn + bias_g): spatial group-wise enhance over [B, C, H, W]."""
+    """y_n = x_n · sigmoid(w_g t_gn + b_g): spatial group-wise enhance over [B, C, H, W]."""
 
     spec: specs.SpatialGroupEnhance
     @overload
@@ -1790,7 +1790,7 @@ class SpatialGroupEnhance(Any):
         bias_init: float = 1.0,
         seed: int | None = None,
     ) -> None:
-        """y_n = x_n · sigmoid(weight_g t_gn + bias_g): spatial group-wise enhance over [B, C, H, W].
+        """y_n = x_n · sigmoid(w_g t_gn + b_g): spatial group-wise enhance over [B, C, H, W].
 
         Args:
             groups: G, groups of channels

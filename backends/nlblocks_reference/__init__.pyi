@@ -1801,7 +1801,7 @@ class SpatialGather(_SpatialGather):
         """SpatialGather of a spec."""
 
 class SpatialGroupEnhance(_SpatialGroupEnhance):
-    """y_n = x_n · sigmoid(weight_g t_gn + bias_g): spatial group-wise enhance over [B, C, H, W]."""
+    """y_n = x_n · sigmoid(w_g t_gn + b_g): spatial group-wise enhance over [B, C, H, W]."""
 
     spec: specs.SpatialGroupEnhance
     @overload
@@ -1813,7 +1813,7 @@ class SpatialGroupEnhance(_SpatialGroupEnhance):
         bias_init: float = 1.0,
         seed: int | None = None,
     ) -> None:
-        """y_n = x_n · sigmoid(weight_g t_gn + bias_g): spatial group-wise enhance over [B, C, H, W].
+        """y_n = x_n · sigmoid(w_g t_gn + b_g): spatial group-wise enhance over [B, C, H, W].
 
         Args:
             groups: G, groups of channels

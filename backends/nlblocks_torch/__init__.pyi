@@ -2082,7 +2082,7 @@ class SpatialGather(_SpatialGather):
     def __call__(self, x: Tensor, logits: Tensor) -> Tensor: ...
 
 class SpatialGroupEnhance(_SpatialGroupEnhance):
-    """y_n = x_n · sigmoid(weight_g t_gn + bias_g): spatial group-wise enhance over [B, C, H, W]."""
+    """y_n = x_n · sigmoid(w_g t_gn + b_g): spatial group-wise enhance over [B, C, H, W]."""
 
     spec: specs.SpatialGroupEnhance
     @overload
@@ -2094,7 +2094,7 @@ class SpatialGroupEnhance(_SpatialGroupEnhance):
         bias_init: float = 1.0,
         seed: int | None = None,
     ) -> None:
-        """y_n = x_n · sigmoid(weight_g t_gn + bias_g): spatial group-wise enhance over [B, C, H, W].
+        """y_n = x_n · sigmoid(w_g t_gn + b_g): spatial group-wise enhance over [B, C, H, W].
 
         Args:
             groups: G, groups of channels
