@@ -11,7 +11,7 @@ Importing this package loads no framework, and nothing of its own: each name is 
 import os
 from importlib import import_module
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = [
     "BackendError", "InputError", "NLBlocksError", "Run",
     "build", "dialects", "insert", "insert_all", "installed", "kinds", "load", "load_state", "package", "run", "save",
