@@ -132,10 +132,12 @@ def _matches(
     shapes: Mapping[str, Shape],
     near: set[str],
     known: dict[Any, list[dict[Slot, int]]],
+    regroup: bool = True,
 ) -> list[tuple[BlockSpec, tuple[str, ...]]]:
     """Each spec whose sizes fit, with the fields not found; none where something does not fit.
 
-    ``known`` keeps what was found for a candidate of the same shapes.
+    ``known`` keeps what was found for a candidate of the same shapes. With ``regroup``, where nothing fits, with other
+    counts of groups too.
     """
     shared = dialect.seconds(spec)
     prefix = names[next(iter(rows))].removesuffix(_first(rows))
@@ -173,7 +175,28 @@ def _matches(
         fits = solved is not None and Sizes(dialect, wanted).fits(solved)
         if solved is not None and fits and not any(isinstance(getattr(spec, name), tuple) for name in open_):
             found.append((solved, open_))
+    for other in _regrouped(spec, wanted) if regroup and not found else ():
+        for _, grouped, its_rows in _accepted(dialect.name, [other]):
+            its_names = {param: prefix + name for param, (name, _) in its_rows.items()}
+            found = found or _matches(dialect, grouped, its_rows, its_names, shapes, near, known, regroup=False)
     return found
+
+
+def _regrouped(spec: BlockSpec, wanted: Mapping[str, Shape]) -> Iterator[BlockSpec]:
+    """The candidate with counts of groups that no example has, which a file's convolutions tell by what they read."""
+    reads = [shape[1] for shape in wanted.values() if len(shape) > 2]
+    extents = {extent for shape in wanted.values() for extent in shape[:2]}
+    options = {item.name: getattr(spec, item.name) for item in fields(spec)}
+    for prime, ((name, _), _) in _stand_ins(spec).items():
+        options[name] = options[name] if isinstance(options[name], tuple) else prime
+    for name in [name for name in options if name.endswith("groups") and reads]:
+        row = options[name]
+        first = reads[: len(row)] if isinstance(row, tuple) else []  # of each of its convolutions, in order
+        shares = {extent // read for extent in extents for read in reads if extent % read == 0}
+        several = tuple(max(first) // read for read in first)
+        for counts in [several] if several else sorted(shares - {1}) if row == 1 else []:
+            other = _built(type(spec), options | {name: counts}, tuple(options))
+            yield from [other] if other is not None else []
 
 
 def _solved(spec: BlockSpec, sizes: Mapping[Slot, int]) -> BlockSpec | None:
@@ -272,9 +295,9 @@ def _options(kind: str) -> dict[str, list[Any]]:
     choices: dict[str, list[Any]] = {}
     types = get_type_hints(cls)
     for index, item in enumerate(fields(cls)):
-        if item.name in _UNSEEN:
-            continue
         stand_in = _STAND_INS[index % len(_STAND_INS)]
+        if item.name in _UNSEEN and not (item.name == "stride" and _tells(examples, item.name, stand_in) == "more"):
+            continue
         choices[item.name] = _choices(item, types[item.name], examples, stand_in)
     return choices
 
@@ -291,7 +314,7 @@ def _built(cls: type[BlockSpec], options: Mapping[str, Any], sizes: Sequence[str
     primes = [name for name in sizes if type(options[name]) is int and options[name] in (*_STAND_INS, _ANOTHER)]
     rest = [value for name, value in options.items() if name not in primes]
     counts = [n for value in rest for n in (value if isinstance(value, tuple) else (value,))]
-    times = _SHARES * math.lcm(*(n for n in counts if type(n) is int and n > 0))
+    times = _SHARES * math.lcm(*(n for n in counts if type(n) is int and n > 0 and n not in _IN_ROWS))
     try:
         return cls(**{name: value * times if name in primes else value for name, value in options.items()})
     except InputError:
@@ -346,7 +369,8 @@ def _tells(examples: list[BlockSpec], name: str, value: int | tuple[int, ...]) -
             return "itself"
         if _shows_evenly(spec, name, value):
             return "evenly"
-        told.add([param.shape for param in there.params()] == [param.shape for param in elsewhere.params()])
+        shapes = [[param.shape for param in each.params()] for each in (spec, there, elsewhere)]
+        told.add(all(each == shapes[0] for each in shapes))  # a stride of 1 may keep a skip that all others lack
     return "nothing" if told == {True} else "more"
 
 
