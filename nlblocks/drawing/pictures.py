@@ -51,8 +51,7 @@ SAYS = {
     "positions": "Entry (i, j) is how much position i reads of {key} j. Row i is a map over the picture.",
     "regions": "Entry (i, j) is how much position i reads of region j. Column j is a map over the picture.",
     "region": "Entry i is how much position i reads of the region.",
-    "lines": "Row i is how much position i reads of each position on the axes through it: its {axes}. It reads itself "
-    "once, in the last of them.",
+    "lines": "Row i is how much position i reads of each position on the axes through it: its {axes}.",
     "channels": "Entry (i, j) is how much channel i reads of channel j: channel i becomes the sum of all channels by "
     "row i.",
     "gate": "Entry c is what channel c is multiplied by.",
@@ -301,12 +300,14 @@ def _features(spec: BlockSpec, shape: Shape, seed: int) -> Array:
 
 
 def _crossed(row: Array, position: int, grid: tuple[int, int, int], dims: int) -> Array:
-    """The row of a map over the axes through a position, laid out: NaN elsewhere; the position is on the last axis."""
+    """The row of a map over the axes through a position, laid out: NaN elsewhere, its own entries added up."""
     found = np.full(grid, np.nan)
-    place, start = np.unravel_index(position, grid), 0
+    place, start, own = np.unravel_index(position, grid), 0, 0.0
     for axis in range(3 - dims, 3):
         line: list[Any] = list(place)
         line[axis] = slice(None)
         found[tuple(line)] = row[start : start + grid[axis]]
+        own += row[start + place[axis]]
         start += grid[axis]
+    found[place] = own
     return found
