@@ -44,8 +44,9 @@ class GlobalContext(BlockSpec):
     block is then the identity, the gate is ½ everywhere. mask's bias does nothing: the softmax takes it off again.
 
     Defaults are mmcv's ContextBlock, whose ratio is the inverse of this one. timm has ``ln_eps`` 1e-6 and may "mul"
-    alone; PaddleSeg has "add" and no ``zero_init``. A LayerNorm over D = 1 leaves its bias only, over D = 2 hardly more
-    than a sign.
+    alone; PaddleSeg has "add" and no ``zero_init``. The GCModule of changzy00 has no softmax, so that its context grows
+    with N and with mask's bias: it is another operator, and not covered. A LayerNorm over D = 1 leaves its bias only,
+    over D = 2 hardly more than a sign.
 
     Raises InputError for impossible fields and for inputs of the wrong rank or channels.
     """
