@@ -89,6 +89,10 @@ class ModuleHost(ABC):
     def hook_before(self, module: Any, hook: Callable[[Any, Any], Any]) -> Undo:
         """Call hook(module, arguments) before each forward, and before the hooks that are there; likewise."""
 
+    def threads(self) -> Callable[[], int]:
+        """What says a number of the thread that runs; it is copied and pickled with the hooks that ask it."""
+        return get_ident
+
     def hosts(self, model: Any) -> bool:
         return isinstance(model, self.module_type)
 
@@ -157,7 +161,7 @@ class ModuleHost(ABC):
                 f"insert at one of them{'' if one or not children else f', such as {path}.{[*children][-1]}'}"
             )
         children[name] = module
-        kept = [None if source is None else Kept(source) for source in sources]
+        kept = [None if source is None else Kept(source, self.threads()) for source in sources]
         hook = (
             self.hook_before(site, Before(name, kept))
             if where == "before"
@@ -189,18 +193,18 @@ class ModuleHost(ABC):
 
 
 class Kept:
-    """The hook of a module whose output a block elsewhere takes as well: it keeps that, of each thread, until then."""
+    """The hook of a module whose output a block elsewhere takes as well: each ``thread`` keeps its own until then."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._outputs: dict[int, Any] = {}
+    def __init__(self, path: str, thread: Callable[[], int]) -> None:
+        self.path, self.thread = path, thread
+        self.outputs: dict[int, Any] = {}
 
     def __call__(self, site: Any, args: tuple[Any, ...], output: Any) -> None:
-        self._outputs[get_ident()] = output
+        self.outputs[self.thread()] = output
 
     def take(self, name: str) -> Any:
         """What the module has given since this was last asked."""
-        found = self._outputs.pop(get_ident(), None)
+        found = self.outputs.pop(self.thread(), None)
         if not _like_a_tensor(found):
             gives = "has not run" if found is None else f"returns {_describe(found)}"
             raise InputError(f"{name} needs a tensor of {self.path} before each of its calls, which {gives}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from itertools import chain
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -15,6 +16,11 @@ from nlblocks.host import ModuleHost, Undo
 from nlblocks.specs.base import BlockSpec
 from nlblocks_torch.block import Block, deferred_initialisation
 from nlblocks_torch.compiled import refuse_program
+
+
+def thread() -> int:
+    """A number of the thread that runs; torch's compiler, which runs in one, cannot trace the question."""
+    return 0 if torch.compiler.is_compiling() else get_ident()
 
 
 class TorchHost(ModuleHost):
@@ -61,6 +67,9 @@ class TorchHost(ModuleHost):
         with deferred_initialisation():
             block: Block = mirrored("nlblocks_torch", type(spec).__name__)(spec)
         return block.to(device=like.device, dtype=like.dtype)
+
+    def threads(self) -> Callable[[], int]:
+        return thread
 
     def hook_after(self, module: nn.Module, hook: Callable[[Any, Any, Any], Any]) -> Undo:
         return module.register_forward_hook(hook).remove

@@ -11,9 +11,18 @@ from nlblocks.maps import looking
 from nlblocks.maps.looking import Viewer
 from nlblocks.numerics import distance, tolerance
 from nlblocks.proof import sample
-from nlblocks.specs import CBAM, ArticleDigitNet, AttentionResNet, DigitNet, NonLocal, PositionAttention
+from nlblocks.specs import (
+    CBAM,
+    ArticleDigitNet,
+    AsymmetricFusionNonLocal,
+    AttentionResNet,
+    DigitNet,
+    NonLocal,
+    PositionAttention,
+)
 from nlblocks.specs.catalogue import EXAMPLES
 from parity_tests.helpers.blocks import NATIVE, Require, built
+from parity_tests.helpers.plug_worlds import SHAPE, Paddle, Torch, residual_net
 from parity_tests.maps.views import holding, picture
 
 BLOCK = NonLocal(in_channels=3, sub_sample="after", zero_init=False)
@@ -42,6 +51,17 @@ def test_a_block_of_several_inputs_is_no_model_for_a_picture() -> None:
         InputError, match=r"^ObjectAttention does not take .*: ObjectAttention takes 2 inputs, .*; received 1$"
     ):
         Viewer(built(spec, "reference")).look(picture(channels=spec.in_channels, size=(4, 6)))
+
+
+@pytest.mark.parametrize("world", [Torch, Paddle], ids=NATIVE)
+def test_inside_a_model_the_maps_of_such_a_block_are_seen(world: type[Torch], require: Require) -> None:
+    require(world.name)
+    model = residual_net(world())
+    spec = AsymmetricFusionNonLocal(low_channels=6, high_channels=8, pool_sizes=(1, 3))
+    nlblocks.insert(model, "layer2.1", spec, inputs={"low": "layer1"}, example=SHAPE)
+    layers, _ = Viewer(model).look(picture(channels=3, size=SHAPE[2:]))
+    assert [layer.name for layer in layers] == [f"layer2.1.{spec.kind} (region {index})" for index in range(1, 11)]
+    assert sum(layer.values for layer in layers) == pytest.approx(np.ones(SHAPE[2:]), abs=1e-6)
 
 
 @pytest.mark.parametrize("spec", ALONE.values(), ids=ALONE)
