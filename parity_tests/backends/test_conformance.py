@@ -160,6 +160,22 @@ def test_an_empty_batch_gives_an_empty_batch(spec: BlockSpec, backend: str, requ
 
 @pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_one_position_is_computed_or_refused_in_one_line(spec: BlockSpec, backend: str, require: Require) -> None:
+    require(backend)
+    module = nlblocks.build(spec, backend=backend, dtype="float64")
+    channels = spec.channel_axis
+    shape = mapped(lambda own: tuple(n if i == channels else 1 for i, n in enumerate(own)), spec.example_shape())
+    try:
+        run = nlblocks.run(module, mapped(np.ones, shape))
+    except nlblocks.InputError as error:
+        assert "\n" not in str(error)
+    else:
+        assert run.output.shape == spec.output_shape(shape)
+        assert np.isfinite(run.output).all()
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_wrong_input_is_one_clear_line(spec: BlockSpec, backend: str, require: Require) -> None:
     require(backend)
     module = nlblocks.build(spec, backend=backend, dtype="float64")
