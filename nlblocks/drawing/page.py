@@ -67,10 +67,10 @@ def svg(seen: Seen) -> str:
     pages = [_placed([*map(_framed, flows), *shown, legend], top) for legend in legends]
     placed = min(pages, key=_bottom)  # below all, or beside
     marks = [*at(heading, MARGIN, MARGIN), *(mark for part in placed for mark in at(part.drawn, part.x, part.y))]
-    size = f'width="{n(PAGE)}" height="{n(_bottom(placed) + MARGIN)}"'
+    wide, high = max(PAGE, *(part.right + MARGIN for part in placed)), _bottom(placed) + MARGIN
+    size = f'width="{n(wide)}" height="{n(high)}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {n(PAGE)} {n(_bottom(placed) + MARGIN)}" '
-        f'font-family="{FONT}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {n(wide)} {n(high)}" font-family="{FONT}">',
         f"<title>{escape(describe(seen.spec))}</title>",
         f'<rect {size} fill="{PAPER}"/>',
         *marks,

@@ -70,10 +70,10 @@ def _matmul(step: Step, seen: Seen) -> str:
     first, second = step.operand("x"), step.operand("other")
     if first is None:
         assert second is not None, step
-        return f"fixed matrix times it, Σ over {seen.extents(second.read)[-2].text}"
+        return f"fixed matrix along {seen.extents(second.read)[-2].text}"
     summed = seen.extents(first.read)[-2 if step.attrs.get("transpose_x") else -1]
     if second is None and not step.params:
-        return f"it times a fixed matrix, Σ over {summed.text}"
+        return f"fixed matrix along {summed.text}"
     if step.params:
         return f"product with {named(step.params[0], seen)}, Σ over {summed.text}"
     return f"product, Σ over {summed.text}"

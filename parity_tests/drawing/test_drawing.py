@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -44,6 +45,22 @@ def test_the_drawings_of_the_catalogue_are_not_stale(kind: str) -> None:
 def test_every_framework_gives_the_same_drawing(kind: str, require) -> None:
     require("torch", "paddle")
     assert example(kind, "torch") == example(kind, "paddle")
+
+
+@pytest.mark.parametrize("kind", nlblocks.kinds())
+def test_no_box_is_cut_off_by_the_edge_of_the_page(kind: str) -> None:
+    page = ElementTree.fromstring(example(kind, _backend()))
+    assert max(_rights(page, 0.0)) <= float(page.attrib["width"])
+
+
+def _rights(element: ElementTree.Element, left: float) -> Iterator[float]:
+    """Where each rectangle ends."""
+    moved = re.match(r"translate\(([-\d.]+)", element.attrib.get("transform", ""))
+    left += float(moved[1]) if moved else 0.0
+    if element.tag.endswith("rect"):
+        yield left + float(element.attrib.get("x", 0)) + float(element.attrib["width"])
+    for child in element:
+        yield from _rights(child, left)
 
 
 @pytest.mark.parametrize("spec", [spec for spec in BLOCKS if spec != entry(spec.kind).example], ids=describe)
