@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
+from nlblocks_paddle.kernels.scores import narrowed
 from nlblocks_paddle.layers import mean, number
 
 
@@ -25,9 +27,10 @@ class SimAM(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C, H, W]."""
         self.check_input(x)
-        squares = (x - mean(x, 2, 3).unsqueeze([2, 3])).square()  # [B, C, H, W]
+        wide = x.astype("float32") if x.dtype == paddle.float16 else x  # squares pass its largest number
+        squares = (wide - mean(wide, 2, 3).unsqueeze([2, 3])).square()  # [B, C, H, W]
         degrees = number(x.shape[2] * x.shape[3] - 1, x)  # of freedom
         variance = squares.sum([2, 3], keepdim=True) / degrees  # [B, C, 1, 1]
-        attention = F.sigmoid(squares / (4 * (variance + number(self.spec.e_lambda, x))) + 0.5)
+        attention = narrowed(F.sigmoid(squares / (4 * (variance + number(self.spec.e_lambda, x))) + 0.5), x)
         y = x * attention
         return (y, attention) if return_attention else y

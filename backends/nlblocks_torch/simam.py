@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nlblocks import specs
 from nlblocks_torch.block import Block
+from nlblocks_torch.kernels.scores import narrowed
 from nlblocks_torch.layers import mean
 
 
@@ -25,8 +26,9 @@ class SimAM(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C, H, W]."""
         self.check_input(x)
-        squares = (x - mean(x, 2, 3)[:, :, None, None]).square()  # [B, C, H, W]
+        wide = x.float() if x.dtype == torch.float16 else x  # squares pass its largest number
+        squares = (wide - mean(wide, 2, 3)[:, :, None, None]).square()  # [B, C, H, W]
         variance = squares.sum((2, 3), keepdim=True) / (x.shape[2] * x.shape[3] - 1)  # [B, C, 1, 1]
-        attention = torch.sigmoid(squares / (4 * (variance + self.spec.e_lambda)) + 0.5)
+        attention = narrowed(torch.sigmoid(squares / (4 * (variance + self.spec.e_lambda)) + 0.5), x)
         y = x * attention
         return (y, attention) if return_attention else y

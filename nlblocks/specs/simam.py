@@ -21,6 +21,8 @@ class SimAM(BlockSpec):
     channel of each image, over its positions; λ is ``e_lambda``. There is no parameter. The attention map a is
     [B, C, H, W].
 
+    In float16 the squares and the gate are computed in float32: they pass 65504 where features do not.
+
     The authors' code gives NaN on a map of one position, which has no variance: here that is refused.
 
     Raises InputError for impossible fields, and for inputs of the wrong rank or of one position.

@@ -22,6 +22,7 @@ from nlblocks.specs import (
     DisentangledNonLocal,
     NonLocal,
     PositionAttention,
+    SimAM,
 )
 from nlblocks.specs.base import describe
 from parity_tests.helpers.blocks import Require
@@ -129,3 +130,15 @@ def test_paddle_scores_beyond_float16(transposed: bool, require: Require, monkey
         np.testing.assert_allclose(found.numpy(), exact, rtol=1e-6)
     assert scores.narrowed(both[0], left).dtype == paddle.float16
     assert scores.narrowed(both[0], both[0]) is both[0]
+
+
+def test_squares_pass_it_where_values_do_not(require: Require) -> None:
+    """SimAM's: (1000)² is no number of float16, and the gate is one of a spread that is."""
+    require("torch")
+    import torch
+
+    x = torch.from_numpy(1000 * sample.random_array((1, 3, 12, 12), 0, "x")).half()
+    module = nlblocks.build(SimAM(), backend="torch", dtype="float16")
+    assert x.square().isinf().any()
+    expected = nlblocks.build(SimAM(), backend="torch", dtype="float64")(x.double())
+    assert ((module(x) - expected).abs() <= ROUNDING * expected.abs()).all()
