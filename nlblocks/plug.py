@@ -89,9 +89,10 @@ def insert_all(
     ``match`` is a glob on paths, component by component ("layer3.*" is every block of layer3, not their convolutions),
     or the name of a class ("Bottleneck"), or a compiled regular expression for whole paths, or a function of
     (path, module). Modules inside nlblocks blocks are passed over, and a module with two paths is taken once.
-    ``spec`` gives its fields but ``in_channels``, if it has that one: this is axis 1, or the last of a block on tokens,
-    of what the module returns ("after") or gets ("before", "replace") in a dry run on ``example``. Or it is a function
-    of axis 1. The k-th block, from 0, is initialised by ``seed`` + k.
+    ``spec`` gives its fields but those that an input fixes: ``in_channels`` is axis 1, or the last of a block on
+    tokens, of what the module returns ("after") or gets ("before", "replace") in a dry run on ``example``;
+    ``map_size`` and ``positions``, where a block has them, are its extents and their product. Or it is a function of
+    axis 1. The k-th block, from 0, is initialised by ``seed`` + k.
 
     Raises InputError, and leaves the model as it was, where nothing matches or a block does not fit.
     """
@@ -299,10 +300,12 @@ def _spec_for(
         )
     if len(made.inputs) > 1:
         raise InputError(f"insert_all: {_name(made)} takes {len(made.inputs)} inputs; insert puts it in")
-    if made is not spec or not hasattr(spec, "in_channels"):  # given for these, or it takes any number of channels
+    if made is not spec:  # given for these channels
         return made
-    axis = min(made.channel_axis, len(shape) - 1)
-    return replace(made, in_channels=shape[axis])  # type: ignore[call-arg]
+    try:
+        return replace(made, **made.fixed(shape))
+    except InputError as error:
+        raise InputError(f"insert_all: {path!r}: {error}") from None
 
 
 def _matches(match: Match, path: str, module: Any) -> bool:

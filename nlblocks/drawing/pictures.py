@@ -264,7 +264,7 @@ def small(spec: BlockSpec, shape: Each) -> Twin:
     for channels in (*CHANNELS, first[spec.channel_axis]):  # its own, where those are no multiple of its groups
         for halved in range(HALVINGS):
             changes: dict[str, Any] = {n: max(1, getattr(spec, n) >> halved) for n in names if n.endswith(HALVED)}
-            changes |= spec.fixed((1, channels, *spatial))
+            changes |= spec.fixed(spec.input_of(1, channels, spatial))
             inner = getattr(spec, "inter_channels", None)
             if inner is not None:
                 changes["inter_channels"] = max(TELLING, inner * channels // first[spec.channel_axis])

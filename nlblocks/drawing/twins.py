@@ -116,7 +116,7 @@ def _twin(spec: BlockSpec, shape: Each, batch: int, extents: Shape, primes: tupl
     try:
         sizes = _sizes(spec, primes)
         channels = sizes.get("in_channels", primes[0])  # where there is no such field, any number will do
-        twin = replace(spec, **sizes | spec.fixed((batch, channels, *spatial)))
+        twin = replace(spec, **sizes | spec.fixed(spec.input_of(batch, channels, spatial)))
         channels = getattr(twin, "in_channels", channels)
         try:
             found = twin.input_of(batch, channels, spatial)

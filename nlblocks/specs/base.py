@@ -159,7 +159,9 @@ class BlockSpec(Spec):
 
     def fixed(self, shape: Shape) -> dict[str, Any]:
         """The fields that an input of this shape fixes, with what they are then: its channels, its extents."""
-        values = {"in_channels": shape[1], "map_size": tuple(shape[2:]), "positions": math.prod(shape[2:])}
+        axis = min(self.channel_axis, len(shape) - 1)
+        spatial = tuple(extent for place, extent in enumerate(shape) if place not in (0, axis))
+        values = {"in_channels": shape[axis], "map_size": spatial, "positions": math.prod(spatial)}
         given = (item.name for item in fields(self) if getattr(self, item.name) is not None)
         return {name: values[name] for name in given if name in values}
 
