@@ -6,23 +6,12 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Literal, get_args
 
-from nlblocks.specs import layers
+from nlblocks.specs import check, layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
-from nlblocks.specs.check import (
-    check_bool,
-    check_choice,
-    check_image,
-    check_int,
-    check_number,
-    check_partitions,
-    check_type,
-    refuse,
-)  # fmt: skip
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.layout import MapLayout
 
 Form = Literal["block", "module", "attention"]
-FORMS: tuple[Form, ...] = get_args(Form)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,16 +90,16 @@ class InterlacedSparseAttention(BlockSpec):
     norm: Annotated[BatchNorm, "every BatchNorm"] = field(default_factory=BatchNorm)
 
     def validate(self) -> None:
-        check_int(self, "in_channels")
+        check.check_int(self, "in_channels")
         for name in ("key_channels", "value_channels", "out_channels"):
-            check_int(self, name, optional=True)
-        check_choice(self, "form", FORMS)
-        check_partitions(self, "partitions")
-        check_bool(self, "value_bias")
-        check_number(self, "dropout", low=0.0, high=1.0, exclusive="high")
-        check_type(self, "norm", BatchNorm)
+            check.check_int(self, name, optional=True)
+        check.check_choice(self, "form", get_args(Form))
+        check.check_partitions(self, "partitions")
+        check.check_bool(self, "value_bias")
+        check.check_number(self, "dropout", low=0.0, high=1.0, exclusive="high")
+        check.check_type(self, "norm", BatchNorm)
         if self.form != "module" and len(self.partitions) != 1:
-            raise refuse(self, "partitions", f"must be one pair, as form={self.form!r} has one")
+            raise check.refuse(self, "partitions", f"must be one pair, as form={self.form!r} has one")
 
     @property
     def width(self) -> int:
@@ -159,12 +148,11 @@ class InterlacedSparseAttention(BlockSpec):
         c, kernel = self.in_channels, (1, 1)
         if self.lifts:
             params += layers.conv_norm("lift", c, self.stacked, kernel)
-        return params + layers.conv_norm(
-            "output", (self.stacked if self.lifts else c) + self.stacked, self.width, kernel
-        )
+        beside = self.stacked if self.lifts else c
+        return params + layers.conv_norm("output", beside + self.stacked, self.width, kernel)
 
     def check_input(self, shape: Shape) -> None:
-        check_image(self, shape, channels=self.in_channels, dims=2)
+        check.check_image(self, shape, channels=self.in_channels, dims=2)
 
     def output_shape(self, shape: Shape) -> Shape:
         self.check_input(shape)
