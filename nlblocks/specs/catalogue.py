@@ -166,7 +166,7 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     PositionSensitiveAxialAttention(in_channels=4, span=5, heads=1, along="width", stride=2, norm=BIASED),
     WeightedPermuteMLP(in_channels=6, segments=3),
     WeightedPermuteMLP(in_channels=4, segments=2, bias=True, dropout=0.1),
-    ClassSpecificResidualAttention(in_channels=4, num_classes=1, temperatures=(0.5,), weight=0.3),
+    ClassSpecificResidualAttention(in_channels=4, num_classes=1, weight=0.3),
     InterlacedSparseAttention(in_channels=4, partitions=((2, 3),)),
     InterlacedSparseAttention(
         in_channels=5,

@@ -34,6 +34,8 @@ _MANY = 3000
 """How many combinations of a kind's options are too many to try for the names of its first tensor alone."""
 _COUNTS = ("heads",)
 """Fields that divide a size: of those that the catalogue does not show, each small number is tried."""
+_SEVERAL = 8
+"""How many numbers a field may hold that are tried without an example: they are then 1, 2, 3 and so on."""
 _UNSEEN = (
     "zero_init", "dropout", "reduction", "ratio", "divisor", "gamma", "b", "slope", "temperature", "stride", "padding",
     "dilation", "weight", "pool_sizes",
@@ -342,6 +344,8 @@ def _choices(item: Field[Any], expected: Any, examples: list[BlockSpec], stand_i
         lengths = range(min(map(len, seen)), max(map(len, seen)) + 1)
         rows = [_IN_ROWS[:length] for length in lengths if length <= len(_IN_ROWS)]
         seen = [*(row for row in rows if _tells(examples, item.name, row) == "itself"), *seen]
+    if expected == tuple[float, ...]:  # a number for each of several parts: only how many there are shows
+        seen += [tuple(map(float, range(1, count + 1))) for count in range(1, _SEVERAL + 1)]
     parts = [value for value in seen if isinstance(value, Spec)]
     return list(dict.fromkeys([value for value in seen if not isinstance(value, Spec)] + parts[:1]))
 

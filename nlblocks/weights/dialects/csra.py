@@ -40,6 +40,8 @@ def _names(spec: ClassSpecificResidualAttention) -> Table:
     refuse_unless("csra", spec, normalise=(True,))
     if spec.single:
         return {"head": "head"}
+    refuse_unless("csra", spec, heads=tuple(TEMPERATURES))
+    refuse_unless("csra", spec, temperatures=(TEMPERATURES[spec.heads],))
     return {f"heads.{index}": f"multi_head.{index}.head" for index in range(spec.heads)}
 
 
