@@ -100,7 +100,9 @@ def hard_sigmoid(x: Tensor, slope: float) -> Tensor:
 
 
 def hard_swish(x: Tensor) -> Tensor:
-    """x · relu6(x + 3) / 6."""
+    """x · relu6(x + 3) / 6. torch's kernel for GPUs holds the sixth as float32: in float64 it is written out there."""
+    if x.is_cuda and x.dtype == torch.float64:
+        return x * F.relu6(x + 3) / 6
     return F.hardswish(x)
 
 

@@ -15,7 +15,6 @@ from nlblocks.specs import BlockSpec
 from nlblocks.specs.base import describe
 from nlblocks.specs.catalogue import EXAMPLES
 from nlblocks.specs.inputs import parts
-from nlblocks.specs.inputs import parts
 
 torch = pytest.importorskip("torch")
 if not torch.cuda.is_available():
