@@ -13,7 +13,7 @@ from paddle import Tensor, nn
 from nlblocks import specs
 from nlblocks_paddle.block import Block
 from nlblocks_paddle.kernels.scores import affinity, narrowed
-from nlblocks_paddle.layers import conv_norm, number, pointwise
+from nlblocks_paddle.layers import conv_norm, mean, number, pointwise
 from nlblocks_paddle.resampling import adaptive_mean
 
 
@@ -56,4 +56,5 @@ def from_pyramid(query: Tensor, key: Tensor, value: Tensor, sizes: Sequence[int]
 
 def pyramid(x: Tensor, sizes: Sequence[int]) -> Tensor:
     """x [B, C, H, W] → [B, C, S]: the means of its windows, size by size."""
-    return paddle.concat([adaptive_mean(x, (size, size)).flatten(2) for size in sizes], axis=2)
+    pools = [adaptive_mean(x, (size, size)).flatten(2) if size > 1 else mean(x, 2, 3).unsqueeze(2) for size in sizes]
+    return paddle.concat(pools, axis=2)

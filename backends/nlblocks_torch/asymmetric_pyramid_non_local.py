@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nlblocks import specs
 from nlblocks_torch.block import Block
 from nlblocks_torch.kernels.scores import affinity, narrowed
-from nlblocks_torch.layers import conv_norm, pointwise
+from nlblocks_torch.layers import conv_norm, mean, pointwise
 from nlblocks_torch.resampling import adaptive_mean
 
 
@@ -55,4 +55,5 @@ def from_pyramid(query: Tensor, key: Tensor, value: Tensor, sizes: Sequence[int]
 
 def pyramid(x: Tensor, sizes: Sequence[int]) -> Tensor:
     """x [B, C, H, W] → [B, C, S]: the means of its windows, size by size."""
-    return torch.cat([adaptive_mean(x, (size, size)).flatten(2) for size in sizes], dim=2)
+    pools = [adaptive_mean(x, (size, size)).flatten(2) if size > 1 else mean(x, 2, 3).unsqueeze(2) for size in sizes]
+    return torch.cat(pools, dim=2)

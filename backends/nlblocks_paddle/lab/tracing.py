@@ -79,7 +79,15 @@ class PaddleTracer(Tracer):
 
     def named(self, model: nn.Layer) -> dict[str, paddle.Tensor]:
         found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        return {_renamed(n): tensor for n, tensor in found.items() if tensor.is_floating_point() or tensor.is_complex()}
+        return {
+            _renamed(name): tensor
+            for name, tensor in found.items()
+            if (tensor.is_floating_point() or tensor.is_complex()) and not self._says_nothing(model, name, tensor)
+        }
+
+    def _says_nothing(self, model: nn.Layer, name: str, tensor: paddle.Tensor) -> bool:
+        """Whether it is an empty buffer that no file has: it is there for its dtype."""
+        return 0 in tensor.shape and name in self.unsaved_names(model)
 
     def buffer_names(self, model: nn.Layer) -> set[str]:
         names = {_renamed(name) for name, _ in model.named_buffers()}

@@ -77,7 +77,15 @@ class TorchTracer(Tracer):
 
     def named(self, model: nn.Module) -> dict[str, torch.Tensor]:
         found = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        return {name: tensor for name, tensor in found.items() if tensor.is_floating_point() or tensor.is_complex()}
+        return {
+            name: tensor
+            for name, tensor in found.items()
+            if (tensor.is_floating_point() or tensor.is_complex()) and not self._says_nothing(model, name, tensor)
+        }
+
+    def _says_nothing(self, model: nn.Module, name: str, tensor: torch.Tensor) -> bool:
+        """Whether it is an empty buffer that no file has: it is there for its dtype and device."""
+        return 0 in tensor.shape and name in self.unsaved_names(model)
 
     def buffer_names(self, model: nn.Module) -> set[str]:
         return {name for name, _ in model.named_buffers()}

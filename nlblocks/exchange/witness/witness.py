@@ -87,7 +87,7 @@ def _heard(spec: BlockSpec, framework: str, dtype: str, seed: int) -> dict[str, 
     native = source.native(random=True)
     checks: list[Comparison] = []
     try:
-        program = source.program(None, [{}], random=True)
+        program = source.program(None, [], random=True)
     except InputError as error:
         checks, notes = [], [str(error)]
     else:
