@@ -19,7 +19,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks import report
+from benchmarks import growth, report
 from benchmarks.cases import CASES, DIRECTIONS, Case
 from nlblocks.errors import InputError, known
 
@@ -84,7 +84,8 @@ def main(
     found = list(rows.values())
     console.print(report.table(found, clock))
     report.picture(found, clock, output.with_suffix(".png"))
-    output.with_suffix(".md").write_text(report.markdown(found, clock), encoding="utf-8")
+    page = output.with_suffix(".md")
+    page.write_text(report.markdown(found, clock) + growth.kept(page), encoding="utf-8")
     written = ", ".join(str(output.with_suffix(suffix)) for suffix in (".json", ".md", ".png"))
     console.print(f"{len(found)} rows. Everything: {written}", highlight=False)
 
