@@ -12,6 +12,7 @@ from nlblocks.proof import sample
 from nlblocks.specs import AsymmetricFusionNonLocal, SpatialGather
 from nlblocks.specs.inputs import joined, mapped, parts, shape_of, split
 from parity_tests.helpers.blocks import BACKENDS, NATIVE, Require, built, example_inputs
+from parity_tests.helpers.command_line import call
 
 SPEC = AsymmetricFusionNonLocal(low_channels=4, high_channels=6, key_channels=5, pool_sizes=(1, 2))
 SHAPES = ((2, 4, 5, 6), (2, 6, 3, 4))
@@ -108,3 +109,19 @@ def test_the_reference_is_called_as_the_native_blocks_are(require: Require) -> N
     assert np.abs(y - other.detach().numpy()).max() < 1e-13
     assert np.abs(attention - found.detach().numpy()).max() < 1e-13
     assert np.array_equal(reference(*xs), y)
+
+
+def test_the_command_takes_a_shape_for_each_input(require: Require) -> None:
+    require(*NATIVE)
+    given = ["--kind", "spatial_gather", "--input", "2,4,3,5"]
+    assert "identical" in call("verify", *given, "--input", "2,3,3,5").output
+    refused = call("verify", *given)
+    assert "SpatialGather takes 2 inputs, (x, logits); received 1" in f"{refused.output}{refused.exception}"
+
+
+def test_what_says_the_dtype_of_a_block_without_tensors_is_in_no_comparison(require: Require) -> None:
+    require(*NATIVE)
+    left, right = (nlblocks.build(SpatialGather(), backend=backend) for backend in NATIVE)
+    report = nlblocks.parity.compare(left, right, ((2, 4, 3, 5), (2, 3, 3, 5)))
+    assert report, report
+    assert "_empty" not in str(report)
