@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
-from nlblocks.specs.check import check_bool, check_image, check_int, check_number, check_type, refuse
+from nlblocks.specs.check import check_bool, check_image, check_int, check_number, check_sizes, check_type
 from nlblocks.specs.layers import BatchNorm
 from nlblocks.specs.layout import MapLayout
 
@@ -117,11 +117,7 @@ def check_pyramid_fields(spec: BlockSpec) -> None:
     """The fields that the asymmetric blocks have in common."""
     for name in ("key_channels", "value_channels", "out_channels"):
         check_int(spec, name, optional=True)
-    sizes = getattr(spec, "pool_sizes", ())
-    whole = isinstance(sizes, tuple | list) and sizes and all(type(n) is int and n >= 1 for n in sizes)
-    if not whole:
-        raise refuse(spec, "pool_sizes", "must be ints of at least 1, such as (1, 3, 6, 8)")
-    object.__setattr__(spec, "pool_sizes", tuple(sizes))
+    check_sizes(spec, "pool_sizes")
     check_bool(spec, "conv_bias")
     check_number(spec, "dropout", low=0.0, high=1.0, exclusive="high")
     check_bool(spec, "zero_init")

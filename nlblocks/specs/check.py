@@ -41,36 +41,42 @@ def check_odd(spec: Any, name: str, *, optional: bool = False) -> None:
 def check_odd_sizes(spec: Any, name: str, *, at_least: int = 1) -> None:
     """The field is a tuple of odd ints of at least ``at_least``, one or more; a list becomes one."""
     sizes = getattr(spec, name)
-    ok = isinstance(sizes, list | tuple) and len(sizes) > 0
-    ok = ok and all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sizes)
-    if not (ok and all(at_least <= n <= LARGEST and n % 2 for n in sizes)):
+    if not (_whole(sizes, at_least) and all(n % 2 for n in sizes)):
         raise refuse(spec, name, f"must be one or more odd ints of at least {at_least}")
     object.__setattr__(spec, name, tuple(int(n) for n in sizes))
 
 
-def check_sizes(spec: Any, name: str, count: int, *, optional: bool = False) -> None:
-    """The field is a tuple of ``count`` ints of at least 1, or None where ``optional``; a list becomes a tuple."""
-    value = getattr(spec, name)
-    if value is None and optional:
+def check_sizes(spec: Any, name: str, count: int | None = None, *, optional: bool = False) -> None:
+    """The field is a tuple of ``count`` ints of at least 1, or of one or more, or None where ``optional``.
+
+    A list becomes a tuple.
+    """
+    sizes = getattr(spec, name)
+    if sizes is None and optional:
         return
-    ints = isinstance(value, list | tuple) and len(value) == count
-    ints = ints and all(
-        isinstance(n, int | np.integer) and not isinstance(n, bool) and 1 <= n <= LARGEST for n in value
-    )
-    if not ints:
-        raise refuse(spec, name, f"must be {count} ints of at least 1, e.g. {tuple(range(count + 3, 3, -1))}")
-    object.__setattr__(spec, name, tuple(int(n) for n in value))
+    if not _whole(sizes, 1) or count not in (None, len(sizes)):
+        many = "one or more ints" if count is None else f"{count} ints"
+        raise refuse(spec, name, f"must be {many} of at least 1, e.g. {tuple(range((count or 2) + 3, 3, -1))}")
+    object.__setattr__(spec, name, tuple(int(n) for n in sizes))
 
 
 def check_partitions(spec: Any, name: str) -> None:
     """The field is a tuple of pairs of ints of at least 1, one or more; lists become tuples."""
     pairs = getattr(spec, name)
     rows = pairs if isinstance(pairs, list | tuple) else ()
-    pairs = [tuple(pair) if isinstance(pair, list | tuple) else () for pair in rows]
-    whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for pair in pairs for n in pair)
-    if not pairs or not whole or any(len(pair) != 2 or min(pair) < 1 or max(pair) > LARGEST for pair in pairs):
+    if not rows or not all(_whole(pair, 1) and len(pair) == 2 for pair in rows):
         raise refuse(spec, name, "must be one or more pairs of ints of at least 1, such as ((8, 8),)")
     object.__setattr__(spec, name, tuple(tuple(int(n) for n in pair) for pair in pairs))
+
+
+def _whole(values: object, at_least: int) -> bool:
+    """Whether it is a tuple or a list of ints of at least ``at_least``, one or more."""
+    return (
+        isinstance(values, list | tuple)
+        and len(values) > 0
+        and all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in values)
+        and all(at_least <= n <= LARGEST for n in values)
+    )
 
 
 def check_number(spec: Any, name: str, *, low: float, high: float = math.inf, exclusive: str = "") -> None:

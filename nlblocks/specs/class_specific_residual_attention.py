@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Real
 from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
-from nlblocks.specs.check import check_bool, check_image, check_int, check_number, refuse
+from nlblocks.specs.check import check_bool, check_image, check_int, check_number, check_numbers, refuse
 
 
 @register
@@ -47,13 +46,9 @@ class ClassSpecificResidualAttention(BlockSpec):
         check_number(self, "weight", low=-math.inf)
         check_bool(self, "normalise")
         check_bool(self, "single")
-        given = self.temperatures
-        numbers = isinstance(given, tuple) and all(isinstance(t, Real) and not isinstance(t, bool) for t in given)
-        if not numbers or not all(math.isfinite(t) for t in given):
-            raise refuse(self, "temperatures", "must be finite numbers, one for each head with a softmax")
-        if not given and not self.maximum:
+        check_numbers(self, "temperatures")
+        if not self.temperatures and not self.maximum:
             raise refuse(self, "temperatures", "leaves no head: give one, or maximum=True")
-        object.__setattr__(self, "temperatures", tuple(float(t) for t in given))
         if self.single and self.heads > 1:
             raise refuse(self, "single", f"is for one head; temperatures and maximum give {self.heads}")
 

@@ -64,7 +64,7 @@ class EfficientAttention(BlockSpec):
     @property
     def maps(self) -> tuple[str, ...]:
         """The names of the maps."""
-        return tuple(f"head_{i}" for i in range(1, self.heads + 1)) if self.heads > 1 else ("attention",)
+        return layers.head_names(self.heads)
 
     def params(self) -> tuple[Param, ...]:
         c, d, e = self.in_channels, self.keys, self.values

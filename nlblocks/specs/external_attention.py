@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, ClassVar, Literal, get_args
 
 from nlblocks.specs import layers
@@ -75,8 +75,9 @@ class ExternalAttention(BlockSpec):
             "out_channels": ("pre_norm",), "heads": ("pre_norm", "multi_head"), "inter_channels": ("multi_head",),
             "attention_dropout": ("multi_head",), "dropout": ("multi_head",),
         }  # fmt: skip
+        unused = {item.name: item.default for item in fields(self)}
         for name, forms in own.items():
-            if self.form not in forms and getattr(self, name) not in (None, 0.0, 1):
+            if self.form not in forms and getattr(self, name) != unused[name]:
                 raise refuse(self, name, f"is for form={' or '.join(forms)}; here it is {self.form}")
         if (self.wide if self.form == "multi_head" else self.slots) % self.heads:
             divided = "inter_channels" if self.form == "multi_head" else "slots"
@@ -154,8 +155,7 @@ class ExternalAttention(BlockSpec):
     @property
     def maps(self) -> tuple[str, ...]:
         """The names of the maps."""
-        several = self.form == "multi_head" and self.heads > 1
-        return tuple(f"head_{i}" for i in range(1, self.heads + 1)) if several else ("attention",)
+        return layers.head_names(self.heads if self.form == "multi_head" else 1)
 
     def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
         self.check_input(shape)

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Init, Param, Shape, register
-from nlblocks.specs.check import check_choice, check_image, check_int, refuse
+from nlblocks.specs.check import check_choice, check_image, check_int, check_sizes, refuse
 from nlblocks.specs.layout import MapLayout
 
 Selection = Literal["top", "low", "bottom"]
@@ -65,9 +65,7 @@ class FrequencyChannelAttention(BlockSpec):
         check_int(self, "ratio")
         check_choice(self, "selection", get_args(Selection))
         check_int(self, "num_frequencies")
-        size = self.table_size
-        if not isinstance(size, tuple) or len(size) != 2 or not all(type(n) is int and n > 0 for n in size):
-            raise refuse(self, "table_size", "must be two ints of at least 1, such as (7, 7)")
+        check_sizes(self, "table_size", 2)
         if self.num_frequencies > len(FREQUENCIES[self.selection][0]):
             raise refuse(self, "num_frequencies", f"must be at most {len(FREQUENCIES[self.selection][0])}")
         if self.in_channels % self.num_frequencies:

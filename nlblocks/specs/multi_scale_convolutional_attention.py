@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
-from nlblocks.specs.check import check_bool, check_image, check_int, check_odd, refuse
+from nlblocks.specs.check import check_bool, check_image, check_int, check_odd, check_odd_sizes
 from nlblocks.specs.layout import MapLayout
 
 
@@ -46,9 +46,7 @@ class MultiScaleConvolutionalAttention(BlockSpec):
     def validate(self) -> None:
         check_int(self, "in_channels")
         check_odd(self, "kernel_size")
-        sizes = self.strip_sizes
-        if not isinstance(sizes, tuple) or not sizes or not all(type(s) is int and s > 0 and s % 2 for s in sizes):
-            raise refuse(self, "strip_sizes", "must be a tuple of odd ints of at least 1, such as (7, 11, 21)")
+        check_odd_sizes(self, "strip_sizes")
         check_bool(self, "residual")
 
     def params(self) -> tuple[Param, ...]:

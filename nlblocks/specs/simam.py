@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from nlblocks.errors import InputError
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
-from nlblocks.specs.check import check_image, check_number
+from nlblocks.specs.check import check_image, check_number, check_positions
 from nlblocks.specs.layout import MapLayout
 
 
@@ -41,10 +40,7 @@ class SimAM(BlockSpec):
 
     def check_input(self, shape: Shape) -> None:
         check_image(self, shape, channels=None, dims=2)
-        if tuple(shape[2:]) == (1, 1):
-            raise InputError(
-                f"SimAM: input of shape {tuple(shape)} has one position, which has no variance; it must have at least 2"
-            )
+        check_positions(self, shape, at_least=2)
 
     def attention_shapes(self, shape: Shape) -> dict[str, Shape]:
         self.check_input(shape)

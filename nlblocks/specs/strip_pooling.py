@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
-from nlblocks.specs.check import check_bool, check_image, check_int, check_type, refuse
+from nlblocks.specs.check import check_bool, check_image, check_int, check_sizes, check_type
 from nlblocks.specs.layers import BatchNorm
 
 
@@ -45,9 +45,7 @@ class StripPooling(BlockSpec):
     def validate(self) -> None:
         check_int(self, "in_channels")
         check_int(self, "inter_channels", optional=True)
-        sizes = self.pool_sizes
-        if not isinstance(sizes, tuple) or not all(type(size) is int and size > 0 for size in sizes):
-            raise refuse(self, "pool_sizes", "must be a tuple of ints of at least 1, such as (20, 12)")
+        check_sizes(self, "pool_sizes")
         check_bool(self, "align_corners")
         check_type(self, "norm", BatchNorm)
 

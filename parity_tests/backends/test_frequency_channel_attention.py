@@ -43,7 +43,7 @@ def test_an_input_of_the_tables_extents_is_not_pooled(require: Require) -> None:
     [
         ({"in_channels": 8, "num_frequencies": 3}, "num_frequencies=3 must divide in_channels=8"),
         ({"in_channels": 66, "num_frequencies": 33}, "num_frequencies=33 must be at most 32"),
-        ({"in_channels": 16, "table_size": (7, 0)}, "must be two ints of at least 1"),
+        ({"in_channels": 16, "table_size": (7, 0)}, "must be 2 ints of at least 1"),
     ],
 )
 def test_fields_that_are_impossible(fields, message: str) -> None:
