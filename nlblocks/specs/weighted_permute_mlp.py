@@ -71,7 +71,7 @@ class WeightedPermuteMLP(BlockSpec):
 
     def fixed(self, shape: Shape) -> dict[str, Any]:
         """The channels are the next multiple of the segments."""
-        return {"in_channels": shape[1] + -shape[1] % shape[2], "segments": shape[2]}
+        return {"in_channels": shape[-1] + -shape[-1] % shape[1], "segments": shape[1]}
 
     def params(self) -> tuple[Param, ...]:
         c, e = self.in_channels, self.hidden
