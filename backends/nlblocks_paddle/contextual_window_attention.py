@@ -43,7 +43,7 @@ class ContextualWindowAttention(Block):
             weight, bias = (tensor.unflatten(0, parts).mean(1) for tensor in (self.weigh.weight, self.weigh.bias))
             scores = F.conv2d(hidden, weight, bias)  # [B, C, H, W]
         else:
-            scores = self.weigh(hidden).unflatten(1, parts).mean(2)  # [B, C, H, W]
+            scores = self.weigh(hidden).reshape([x.shape[0], *parts, *x.shape[2:]]).mean(2)  # [B, C, H, W]
         attention = F.softmax(scores.flatten(2), axis=2).reshape(x.shape)  # [B, C, H, W]
         y = key + attention * self.value(x)
         return (y, attention) if return_attention else y

@@ -10,7 +10,7 @@ from paddle import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
-from nlblocks_paddle.resampling import adaptive_mean
+from nlblocks_paddle.resampling import adaptive_mean, known_extents
 
 
 class FrequencyChannelAttention(Block):
@@ -32,7 +32,7 @@ class FrequencyChannelAttention(Block):
     def forward(self, x: Tensor, return_attention: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """x [B, C, H, W] → y [B, C, H, W], and with ``return_attention`` the map [B, C]."""
         self.check_input(x)
-        same = tuple(x.shape[2:]) == self.spec.table_size
+        same = tuple(known_extents(x)) == self.spec.table_size
         pooled = x if same else adaptive_mean(x, self.spec.table_size)  # [B, C, T, R]
         squeezed = (pooled * self.table).sum([2, 3])  # [B, C]
         attention = F.sigmoid(self.fc_2(F.relu(self.fc_1(squeezed))))  # [B, C]

@@ -16,6 +16,7 @@ from nlblocks_paddle.kernels.paths import choose
 from nlblocks_paddle.kernels.products import softmax_product
 from nlblocks_paddle.kernels.scores import affinity, narrowed
 from nlblocks_paddle.layers import conv_norm, number
+from nlblocks_paddle.resampling import known_extents
 
 
 class InterlacedSparseAttention(Block):
@@ -65,7 +66,7 @@ class Interlaced(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, H, W] → [B, O, H, W]."""
-        c, h, w = x.shape[1:]
+        c, (h, w) = x.shape[1], known_extents(x)
         (p_h, p_w), o = self.patch, self.width
         q_h, q_w = math.ceil(h / p_h), math.ceil(w / p_w)
         top, left = (q_h * p_h - h) // 2, (q_w * p_w - w) // 2

@@ -55,10 +55,16 @@ class GroupNorm(_Affine):
     def forward(self, x: Tensor) -> Tensor:
         if not _written_out(x):
             return F.group_norm(x, self.groups, self.eps, self.weight, self.bias)
-        known = min(x.shape[1:]) >= 0
-        rows = x.reshape([0, self.groups, math.prod(x.shape[1:]) // self.groups if known else -1])  # 0 keeps B
-        y = self._normal(rows).reshape(x.shape if known else paddle.shape(x))
+        size = self._size(x)
+        rows = x.reshape([0, self.groups, size])  # 0 keeps B
+        y = self._normal(rows).reshape(x.shape if size >= 0 else paddle.shape(x))
         return y * per_channel(self.weight, x) + per_channel(self.bias, x)
+
+    @paddle.jit.not_to_static
+    def _size(self, x: Tensor) -> int:
+        """How many values a group has, -1 where a static program does not know the extents."""
+        extents = x.shape[1:]
+        return math.prod(extents) // self.groups if min(extents) >= 0 else -1
 
 
 class LayerNorm(_Affine):

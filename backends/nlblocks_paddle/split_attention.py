@@ -38,7 +38,7 @@ class SplitAttention(Block):
         self.check_input(x)
         value = self.conv(x)  # [B, R·O, X, Y]
         value = F.relu(value if self.norm_1 is None else self.norm_1(value))
-        branches = value.unflatten(1, [spec.radix, spec.outer])  # [B, R, O, X, Y]
+        branches = value.reshape([value.shape[0], spec.radix, spec.outer, *value.shape[2:]])  # [B, R, O, X, Y]
         attention = self._attention(mean(branches.sum(1), 2, 3))  # [B, R, O]
         y = (branches * attention.unsqueeze([3, 4])).sum(1)  # [B, O, X, Y]
         return (y, attention.squeeze(1) if spec.radix == 1 else attention) if return_attention else y

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nlblocks.errors import InputError
 from nlblocks.proof import sample
 from nlblocks.specs import BlockSpec
-from parity_tests.helpers.blocks import SPECS, built, example_inputs
+from parity_tests.helpers.blocks import ONE_OF_EACH, SPECS, built, example_inputs
 
 paddle = pytest.importorskip("paddle")
 
@@ -74,6 +75,28 @@ def test_a_static_program_computes_what_the_block_does(spec: BlockSpec, tmp_path
     block = built(spec, "paddle", "float64")
     layer = WithMaps(block, bool(spec.attention_shapes(spec.example_shape())))
     assert furthest(layer, example_inputs(spec), tmp_path) <= EXACT
+
+
+@pytest.mark.parametrize("spec", ONE_OF_EACH)
+def test_extents_left_open_are_computed_or_refused(spec: BlockSpec) -> None:
+    """The refusal says what to give: no error of Paddle's own about tensors in conditions."""
+    spec = spec.deterministic()
+    layer = built(spec, "paddle", "float64")
+    layer.eval()
+    xs = [paddle.to_tensor(x) for x in example_inputs(spec)]
+    kept = (0, spec.channel_axis)
+    open_ = [[n if axis in kept else None for axis, n in enumerate(x.shape)] for x in xs]
+    expected = layer(*xs).numpy()
+    wanted = [paddle.static.InputSpec(shape, "float64", f"x{index}") for index, shape in enumerate(open_)]
+    found, refused = None, ""
+    try:
+        found = paddle.jit.to_static(layer, input_spec=wanted, full_graph=True)(*xs).numpy()
+    except InputError as error:
+        refused = str(error)
+    if found is None:
+        assert "give InputSpec a number" in refused
+    else:
+        assert np.abs(found - expected).max() <= EXACT * np.abs(expected).max()
 
 
 def test_the_check_sees_a_number_that_is_held_as_float32(tmp_path: Path) -> None:
