@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -123,6 +123,18 @@ class ChannelConv(nn.Conv1d):
         return super().forward(rows).squeeze(1)
 
 
+def _batch_norm(x: Tensor, *options: Any) -> Tensor:
+    """``F.batch_norm`` with the gradient that belongs to it.
+
+    torch's CPU kernel (seen in 2.13) takes a gradient for channels-last where an extent of [B, C, ...] other than C is
+    1 and misreads its strides, in silence. Of [B, C, N] it takes none so. Compilers write the gradient out themselves.
+    """
+    one = x.dim() > 3 and 1 in (x.shape[0], *x.shape[2:])
+    if one and torch.is_grad_enabled() and not (_traced() or torch.compiler.is_compiling()):
+        return F.batch_norm(x.flatten(2), *options).view_as(x)
+    return F.batch_norm(x, *options)
+
+
 class BatchNorm(nn.Module):
     """Batch normalisation as :class:`nlblocks.specs.BatchNorm` defines it, over [B, C, ...].
 
@@ -143,13 +155,13 @@ class BatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         mean, var, eps, momentum = self.running_mean, self.running_var, self.spec.eps, self.spec.momentum
         if not self.training:
-            return F.batch_norm(x, mean, var, self.weight, self.bias, False, 0.0, eps)
+            return _batch_norm(x, mean, var, self.weight, self.bias, False, 0.0, eps)
         layers.check_batch(mean.shape[0], x.shape)
         if self.spec.variance == "unbiased":
-            return F.batch_norm(x, mean, var, self.weight, self.bias, True, momentum, eps)
+            return _batch_norm(x, mean, var, self.weight, self.bias, True, momentum, eps)
         # With momentum 1 the kernel leaves the batch's own statistics, the variance unbiased.
         batch_mean, batch_var = torch.zeros_like(mean), torch.ones_like(var)
-        y = F.batch_norm(x, batch_mean, batch_var, self.weight, self.bias, True, 1.0, eps)
+        y = _batch_norm(x, batch_mean, batch_var, self.weight, self.bias, True, 1.0, eps)
         count = x.numel() // x.shape[1]
         with torch.no_grad():
             mean.mul_(1 - momentum).add_(batch_mean, alpha=momentum)
