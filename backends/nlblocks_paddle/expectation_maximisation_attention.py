@@ -10,6 +10,7 @@ from paddle import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
+from nlblocks_paddle.kernels.scores import affinity
 from nlblocks_paddle.layers import BatchNorm, number
 
 
@@ -56,8 +57,8 @@ class ExpectationMaximisationAttention(Block):
         """Features [B, C, N] → the map [B, N, K] and the bases [B, C, K]."""
         bases = self.bases.astype(features.dtype)  # [C, K], and after a step [B, C, K]
         for _ in range(self.spec.steps):
-            attention = F.softmax(features.transpose([0, 2, 1]) @ bases, axis=2)
-            bases = self._unit(features @ (attention / self._kept(attention.sum(1, keepdim=True))))
+            attention = F.softmax(affinity(features.transpose([0, 2, 1]), bases), axis=2)
+            bases = self._unit(affinity(features, attention / self._kept(attention.sum(1, keepdim=True))))
         return attention, bases
 
     def _unit(self, bases: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from paddle import Tensor
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
+from nlblocks_paddle.kernels.scores import affinity, narrowed
 from nlblocks_paddle.layers import deviation, number
 
 
@@ -32,9 +33,10 @@ class SpatialGroupEnhance(Block):
         b, c, h, w = x.shape
         groups = self.spec.groups
         rows = x.reshape([b, groups, c // groups, h * w])  # [B, G, K, N]
-        likeness = (rows.mean(3).unsqueeze(2) @ rows).squeeze(2)  # [B, G, N]
+        likeness = affinity(rows.mean(3).unsqueeze(2), rows).squeeze(2)  # [B, G, N]
         centred = likeness - likeness.mean(2, keepdim=True)
         t = centred / (deviation(likeness, 2) + number(self.spec.eps, likeness))  # [B, G, N]
-        attention = F.sigmoid(t * self.gate_weight.unsqueeze(1) + self.gate_bias.unsqueeze(1))  # [B, G, N]
+        gate = F.sigmoid(t * self.gate_weight.unsqueeze(1) + self.gate_bias.unsqueeze(1))
+        attention = narrowed(gate, rows)  # [B, G, N]
         y = (rows * attention.unsqueeze(2)).reshape([b, c, h, w])  # [B, C, H, W]
         return (y, attention.reshape([b, groups, h, w])) if return_attention else y

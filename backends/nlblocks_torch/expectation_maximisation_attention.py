@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_torch.block import Block
+from nlblocks_torch.kernels.scores import affinity
 from nlblocks_torch.layers import BatchNorm
 
 
@@ -50,8 +51,8 @@ class ExpectationMaximisationAttention(Block):
         """Features [B, C, N] → the map [B, N, K] and the bases [B, C, K]."""
         bases = self.bases.to(features.dtype)  # [C, K], and after a step [B, C, K]
         for _ in range(self.spec.steps):
-            attention = (features.transpose(1, 2) @ bases).softmax(2)
-            bases = self._unit(features @ (attention / self._kept(attention.sum(1, keepdim=True))))
+            attention = affinity(features.transpose(1, 2), bases).softmax(2)
+            bases = self._unit(affinity(features, attention / self._kept(attention.sum(1, keepdim=True))))
         return attention, bases
 
     def _unit(self, bases: Tensor) -> Tensor:

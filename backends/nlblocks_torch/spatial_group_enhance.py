@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_torch.block import Block
+from nlblocks_torch.kernels.scores import affinity, narrowed
 from nlblocks_torch.layers import deviation
 
 
@@ -32,9 +33,9 @@ class SpatialGroupEnhance(Block):
         b, c, h, w = x.shape
         groups = self.spec.groups
         rows = x.reshape(b, groups, c // groups, h * w)  # [B, G, K, N]
-        likeness = (rows.mean(3).unsqueeze(2) @ rows).squeeze(2)  # [B, G, N]
+        likeness = affinity(rows.mean(3).unsqueeze(2), rows).squeeze(2)  # [B, G, N]
         centred = likeness - likeness.mean(2, keepdim=True)
         t = centred / (deviation(likeness, 2) + self.spec.eps)  # [B, G, N]
-        attention = torch.sigmoid(t * self.gate_weight[:, None] + self.gate_bias[:, None])  # [B, G, N]
+        attention = narrowed(torch.sigmoid(t * self.gate_weight[:, None] + self.gate_bias[:, None]), rows)  # [B, G, N]
         y = (rows * attention.unsqueeze(2)).reshape(x.shape)  # [B, C, H, W]
         return (y, attention.reshape(b, groups, h, w)) if return_attention else y

@@ -43,7 +43,7 @@ class ExpectationMaximisationAttention(BlockSpec):
     With ``norm`` it is the authors' whole unit: relu(x + norm(conv_2(relu(EM(conv_1(x)))))), conv_1 C → C with a bias,
     conv_2 C → C without. No gradient reaches conv_1, so it stays as it starts. Without (mmseg, PaddleSeg) it is the EM.
 
-    In float16 and bfloat16 the loop is computed in float32.
+    In float16 and bfloat16 the loop is computed in float32, and its products where autocast makes float16 of them.
 
     Raises InputError for impossible fields, for inputs of the wrong rank or channels and for training on no image.
     """

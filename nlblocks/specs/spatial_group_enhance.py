@@ -23,6 +23,8 @@ class SpatialGroupEnhance(BlockSpec):
     0 and ``bias_init``. The attention map is the gate of each position in each group, [B, G, H, W]. Where s_g is the
     same everywhere t_g is 0, and the deviation has no gradient.
 
+    In float16 s, t and the gate are computed in float32: products of features pass 65504 where features do not.
+
     Defaults are the authors' code; the widely copied one of xmu-xiaoma666 starts the bias at 0.
 
     Raises InputError for impossible fields, and for inputs of the wrong rank, of channels that are no multiple of G or

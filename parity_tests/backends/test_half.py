@@ -20,9 +20,11 @@ from nlblocks.specs import (
     ChannelAttention,
     CrissCrossAttention,
     DisentangledNonLocal,
+    ExpectationMaximisationAttention,
     NonLocal,
     PositionAttention,
     SimAM,
+    SpatialGroupEnhance,
 )
 from nlblocks.specs.base import describe
 from parity_tests.helpers.blocks import Require
@@ -142,3 +144,24 @@ def test_squares_pass_it_where_values_do_not(require: Require) -> None:
     assert x.square().isinf().any()
     expected = nlblocks.build(SimAM(), backend="torch", dtype="float64")(x.double())
     assert ((module(x) - expected).abs() <= ROUNDING * expected.abs()).all()
+
+
+@pytest.mark.parametrize("autocast", [False, True], ids=["float16", "autocast"])
+@pytest.mark.parametrize(
+    "spec", [SpatialGroupEnhance(groups=2), ExpectationMaximisationAttention(in_channels=8, num_bases=3)], ids=describe
+)
+def test_products_of_features_pass_it_too(spec: BlockSpec, autocast: bool, require: Require) -> None:
+    require("torch")
+    import torch
+
+    x = torch.from_numpy(300 * np.abs(sample.random_array((2, 8, 6, 5), 0, "x"))).half()
+    assert x.square().sum(1).isinf().any()
+    found = {}
+    for dtype in ("float64", "float32" if autocast else "float16"):
+        module = nlblocks.build(spec, backend="torch", dtype=dtype)  # type: ignore[arg-type]
+        nlblocks.load_state(module, sample.random_state(spec, 0))
+        module.eval()
+        with torch.autocast("cpu", torch.float16, enabled=autocast and dtype == "float32"):
+            found[dtype] = module(x.to(getattr(torch, dtype))).double()
+    exact, other = found.values()
+    assert ((other - exact).abs() <= ROUNDING * exact.abs().max()).all()
