@@ -36,7 +36,6 @@ class Figures:
 
 
 HARD_SIGMOID = Figures(why="torch's hard sigmoid has the slope float32(1/6) in its float64 gradient", gradients=3e-8)
-HARD_SIGMOID_PADDLE = Figures(why="Paddle's hard sigmoid has the slope 0.1666667", output=2.1e-7, gradients=2.1e-7)
 POOLING = Figures(why="Paddle's adaptive pooling has float32 window weights in its float64 gradient", gradients=5e-8)
 POOLED_QUERY = Figures(why="the same, of a file whose own note says so much", gradients=1e-7)
 DIVIDED_OUT = Figures(
@@ -46,8 +45,7 @@ DIVIDED_OUT = Figures(
 SOURCES = {
     "cgnl_SpatialCGNL_*": DIVIDED_OUT,
     "timm_EffectiveSEModule_16_5x6": HARD_SIGMOID,
-    "paddledetection_EffectiveSELayer*": HARD_SIGMOID_PADDLE,
-    "paddleclas_ESEModule*": HARD_SIGMOID_PADDLE,
+    "paddleclas_ESEModule*": POOLING,
     "paddleclas_SplatConv*": POOLING,
     "paddleseg_AFNB*": POOLING,
     "paddleseg_APNB*": POOLING,
