@@ -213,8 +213,12 @@ def _others(
     model: Any, modules: Mapping[str, Any], spec: BlockSpec, where: Where, inputs: Mapping[str, str] | None
 ) -> dict[str, str]:
     """The modules that give a block its other inputs, by name: of all inputs but one, which is the site's own."""
-    names, given = spec.inputs, dict(inputs or {})
-    name = _name(spec)
+    name, names = _name(spec), spec.inputs
+    if not isinstance(inputs, Mapping | None) or not all(isinstance(path, str) for path in (inputs or {}).values()):
+        raise InputError(
+            f"insert: inputs={said(inputs)} must name a module for each input, as {{'low': 'layer3'}} does"
+        )
+    given = dict(inputs or {})
     if given and (len(names) == 1 or where == "replace"):
         gets = "takes one input" if len(names) == 1 else "gets what the module got that it replaces"
         raise InputError(f"insert: {name} {gets}: leave inputs out")

@@ -9,7 +9,7 @@ from paddle import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
-from nlblocks_paddle.layers import BatchNorm, conv_norm, mean
+from nlblocks_paddle.layers import BatchNorm, conv_norm, halved, mean
 
 
 class ParNetAttention(Block):
@@ -36,7 +36,7 @@ class ParNetAttention(Block):
         """x [B, C, H, W] → y [B, O, H', W'], and with ``return_attention`` the map [B, O], or {} without a gate."""
         self.check_input(x)
         spec = self.spec
-        y = self.pointwise(_halved(x) if spec.pool else x)  # [B, O, H', W']
+        y = self.pointwise(halved(x) if spec.pool else x)  # [B, O, H', W']
         if spec.dense:
             y = y + self.dense(x)
         skip = self.skip(x) if spec.skips and spec.skip_norm else x
@@ -55,9 +55,3 @@ class ParNetAttention(Block):
         """What each channel is multiplied by, [B, O, 1, 1]."""
         gate = F.sigmoid(self.squeeze(mean(skip, 2, 3).unsqueeze([2, 3])))
         return gate if self.spec.skips else 2 * gate
-
-
-def _halved(x: Tensor) -> Tensor:
-    """x [B, C, H, W] → [B, C, H / 2, W / 2], the mean of each 2×2."""
-    c, h, w = x.shape[1:]
-    return mean(x.reshape([-1, c, h // 2, 2, w // 2, 2]), 3, 5)

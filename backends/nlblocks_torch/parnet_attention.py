@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_torch.block import Block
-from nlblocks_torch.layers import BatchNorm, conv_norm, mean
+from nlblocks_torch.layers import BatchNorm, conv_norm, halved, mean
 
 
 class ParNetAttention(Block):
@@ -37,7 +37,7 @@ class ParNetAttention(Block):
         """x [B, C, H, W] → y [B, O, H', W'], and with ``return_attention`` the map [B, O], or {} without a gate."""
         self.check_input(x)
         spec = self.spec
-        y = self.pointwise(_halved(x) if spec.pool else x)  # [B, O, H', W']
+        y = self.pointwise(halved(x) if spec.pool else x)  # [B, O, H', W']
         if spec.dense:
             y = y + self.dense(x)
         skip = self.skip(x) if spec.skips and spec.skip_norm else x
@@ -53,8 +53,3 @@ class ParNetAttention(Block):
         if spec.groups > 1:
             y = y.unflatten(1, (spec.groups, -1)).transpose(1, 2).flatten(1, 2)
         return (y, {} if gate is None else gate.flatten(1)) if return_attention else y
-
-
-def _halved(x: Tensor) -> Tensor:
-    """x [B, C, H, W] → [B, C, H / 2, W / 2], the mean of each 2×2."""
-    return mean(x.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)), 3, 5)

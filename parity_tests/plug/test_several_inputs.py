@@ -125,6 +125,8 @@ WRONG = [
     ("layer2.1", FUSION, {}, r"takes 2 inputs, \(low, high\): say which modules give all but one, such as inputs="),
     ("layer2.1", FUSION, {"inputs": {"low": "layer1", "high": "stem"}}, "say which modules give all but one"),
     ("layer2.1", FUSION, {"inputs": {"lower": "layer1"}}, "has no input 'lower'; it has 'low', 'high'"),
+    ("layer2.1", FUSION, {"inputs": ["layer1"]}, "must name a module for each input"),
+    ("layer2.1", FUSION, {"inputs": {"low": 3}}, "must name a module for each input"),
     ("layer2.1", FUSION, {"inputs": {"low": "layer3"}}, "inputs: Net has no module 'layer3'; the nearest are 'layer"),
     ("layer2.1", FUSION, {"inputs": LOW, "where": "replace"}, "gets what the module got that it replaces: leave"),
     ("layer2.1", NonLocal(in_channels=8), {"inputs": LOW}, "NonLocal takes one input: leave inputs out"),
