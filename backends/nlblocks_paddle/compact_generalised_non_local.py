@@ -10,6 +10,7 @@ from paddle import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_paddle.block import Block
+from nlblocks_paddle.kernels.scores import narrowed
 from nlblocks_paddle.layers import number
 from nlblocks_paddle.norms import GroupNorm
 
@@ -46,7 +47,11 @@ class CompactGeneralisedNonLocal(Block):
             g = g / (number(math.sqrt(count), g) if isinstance(count, int) else count.astype(g.dtype).sqrt())
         u = self._series(theta, phi, g) if spec.taylor else theta  # [B, G, K, N]
         z = self.w_z(u.reshape([b, spec.inner, h, w]))  # [B, C, H, W]
-        z = self.norm(z) if spec.taylor else self._scaled_norm(z, (phi * g).sum([2, 3], keepdim=True))
+        if spec.taylor:
+            z = self.norm(z)
+        else:
+            product = (_wide(phi) * _wide(g)).sum([2, 3], keepdim=True)  # [B, G, 1, 1]
+            z = narrowed(self._scaled_norm(_wide(z), product), z)
         y: Tensor = x + z
         return y
 
@@ -74,3 +79,7 @@ class CompactGeneralisedNonLocal(Block):
         factor = paddle.where(some, value.sign() / (var + eps).sqrt(), plain)  # [B, G, 1, 1]
         y = (centred * factor).reshape([b, c, h, w])  # [B, C, H, W]
         return y * self.norm.weight.reshape([-1, 1, 1]) + self.norm.bias.reshape([-1, 1, 1])
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.astype("float32") if x.dtype == paddle.float16 else x

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_torch.block import Block
+from nlblocks_torch.kernels.scores import narrowed
 from nlblocks_torch.norms import GroupNorm
 
 
@@ -42,7 +43,11 @@ class CompactGeneralisedNonLocal(Block):
         g = g / spec.divisor(h * w)
         u = self._series(theta, phi, g) if spec.taylor else theta  # [B, G, K, N]
         z = self.w_z(u.reshape(b, spec.inner, h, w))  # [B, C, H, W]
-        z = self.norm(z) if spec.taylor else self._scaled_norm(z, (phi * g).sum((2, 3), keepdim=True))
+        if spec.taylor:
+            z = self.norm(z)
+        else:
+            product = (_wide(phi) * _wide(g)).sum((2, 3), keepdim=True)  # [B, G, 1, 1]
+            z = narrowed(self._scaled_norm(_wide(z), product), z)
         y: Tensor = x + z
         return y
 
@@ -70,3 +75,7 @@ class CompactGeneralisedNonLocal(Block):
         factor = torch.where(some, value.sign() / (var + eps).sqrt(), plain)  # [B, G, 1, 1]
         y = (centred * factor).reshape(z.shape)  # [B, C, H, W]
         return y * self.norm.weight.view(-1, 1, 1) + self.norm.bias.view(-1, 1, 1)
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.float() if x.dtype == torch.float16 else x

@@ -35,6 +35,8 @@ class CompactGeneralisedNonLocal(BlockSpec):
     lets phi and g learn. It is computed as norm(v z) = sign(v) (z - mean z) / √(var z + eps / v²), z = w_z(θ), which
     keeps what is left of their gradients; in v z it drowns in rounding.
 
+    In float16 the plain product and its norm are computed in float32; the series is not, and its sums may pass 65504.
+
     Defaults are those of the authors' network, but for its 8 groups.
 
     Raises InputError for impossible fields and for inputs of the wrong rank or channels.

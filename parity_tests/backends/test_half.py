@@ -18,6 +18,7 @@ from nlblocks.specs import (
     BlockSpec,
     ChannelAffinity,
     ChannelAttention,
+    CompactGeneralisedNonLocal,
     CrissCrossAttention,
     DisentangledNonLocal,
     ExpectationMaximisationAttention,
@@ -165,3 +166,21 @@ def test_products_of_features_pass_it_too(spec: BlockSpec, autocast: bool, requi
             found[dtype] = module(x.to(getattr(torch, dtype))).double()
     exact, other = found.values()
     assert ((other - exact).abs() <= ROUNDING * exact.abs().max()).all()
+
+
+@pytest.mark.parametrize("autocast", [False, True], ids=["float16", "autocast"])
+def test_a_product_over_a_whole_map_passes_it_too(autocast: bool, require: Require) -> None:
+    """That of compact generalised non-local, which the norm divides out again: the gradients are numbers."""
+    require("torch")
+    import torch
+
+    spec = CompactGeneralisedNonLocal(in_channels=32, zero_init=False)
+    module = nlblocks.build(spec, backend="torch", dtype="float32" if autocast else "float16")
+    nlblocks.load_state(module, sample.random_state(spec, 0))
+    x = torch.from_numpy(20 * np.abs(sample.random_array((1, 32, 24, 24), 0, "x"))).half().requires_grad_()
+    with torch.autocast("cpu", torch.float16, enabled=autocast):
+        product = (module.phi(x.to(module.phi.weight.dtype)) * module.g(x.to(module.g.weight.dtype))).half()
+        assert product.sum().isinf()
+        y = module(x.to(module.phi.weight.dtype))
+    y.float().mean().backward()
+    assert all(tensor.grad.isfinite().all() for tensor in (x, *module.parameters()))
