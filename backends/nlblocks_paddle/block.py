@@ -12,7 +12,7 @@ import paddle
 
 from nlblocks.init import initial_state
 from nlblocks.specs.base import BlockSpec, options_text, resolve_spec
-from nlblocks.specs.inputs import joined
+from nlblocks.specs.inputs import joined, wrong_input
 from nlblocks.specs.signature import spell_block
 
 _deferred: ContextVar[bool] = ContextVar("deferred", default=False)
@@ -26,6 +26,10 @@ def deferred_initialisation() -> Iterator[None]:
         yield
     finally:
         _deferred.reset(token)
+
+
+TENSORS = (paddle.Tensor, paddle.static.Variable, paddle.base.libpaddle.pir.Value)
+"""What Paddle holds numbers in: as a program runs, and in the programs of its two intermediate representations."""
 
 
 class Block(paddle.nn.Layer):
@@ -61,10 +65,13 @@ class Block(paddle.nn.Layer):
 
     @paddle.jit.not_to_static
     def check_input(self, *inputs: paddle.Tensor) -> None:
-        """Raise InputError, in one line, unless the spec can process tensors of these shapes.
+        """Raise InputError, in one line, unless these are tensors of shapes and numbers that the spec can process.
 
         Plain Python even under ``paddle.jit.to_static``, where an extent that is not known is -1.
         """
+        for name, x in zip(self.spec.inputs, inputs, strict=True):
+            if not isinstance(x, TENSORS) or not paddle.is_floating_point(x):
+                raise wrong_input(self.spec, name, x, "paddle.Tensor")
         self.spec.check_input(joined(tuple(x.shape) for x in inputs))
 
     def extra_repr(self) -> str:

@@ -13,7 +13,7 @@ import torch
 from nlblocks.errors import InputError
 from nlblocks.init import initial_state
 from nlblocks.specs.base import BlockSpec, options_text, resolve_spec
-from nlblocks.specs.inputs import joined
+from nlblocks.specs.inputs import joined, wrong_input
 from nlblocks.specs.signature import spell_block
 
 _deferred: ContextVar[bool] = ContextVar("deferred", default=False)
@@ -59,12 +59,15 @@ class Block(torch.nn.Module):
         assign(self, {name: torch.from_numpy(array) for name, array in initial_state(self.spec, seed).items()})
 
     def check_input(self, *inputs: torch.Tensor) -> None:
-        """Raise InputError, in one line, unless the spec can process tensors of these shapes."""
+        """Raise InputError, in one line, unless these are tensors of shapes and numbers that the spec can process."""
         if isinstance(inputs[0], torch.fx.Proxy):
             raise InputError(
                 f"{type(self).__name__}: torch.fx cannot see into a block, whose way depends on its input's extents; "
                 "trace with a torch.fx.Tracer whose is_leaf_module is true of it"
             )
+        for name, x in zip(self.spec.inputs, inputs, strict=True):
+            if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+                raise wrong_input(self.spec, name, x, "torch.Tensor")
         self.spec.check_input(joined(tuple(x.shape) for x in inputs))
 
     def __prepare_scriptable__(self) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
@@ -182,14 +184,18 @@ def refuse_options(ctx: click.Context, why: str, *names: str) -> None:
 def value_of(text: str, annotation: Any) -> Any:
     """A field's value as typed: text where the field is text, else JSON, "none", or the kind of a part.
 
-    A part has its defaults (``--norm batch_norm``); numbers of a list need no brackets (``--mean 0.5,0.4,0.5``).
+    A part has its defaults (``--norm batch_norm``); numbers of a list need no brackets (``--mean 0.5,0.4,0.5``), and
+    the pairs of one may be in round ones, as errors write them (``--partitions "(2,3),(3,2)"``).
     """
     if is_text(annotation):
         return text
     if text == "none":
         return None
-    listed = get_origin(annotation) is tuple and not text.startswith("[")
-    try:
-        return from_json(f"[{text}]" if listed else text)
-    except json.JSONDecodeError:
-        return {"kind": text} if nearest(text, kinds_that_fit(annotation)) else text  # which says what it may be
+    typed = [text]
+    if get_origin(annotation) is tuple:
+        squared = re.sub(r",\s*\]", "]", text.replace("(", "[").replace(")", "]"))
+        typed = [squared] * squared.startswith("[") + [f"[{squared}]"]
+    for written in typed:
+        with suppress(json.JSONDecodeError):
+            return from_json(written)
+    return {"kind": text} if nearest(text, kinds_that_fit(annotation)) else text  # which says what it may be

@@ -14,7 +14,7 @@ from types import UnionType
 from typing import Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
 from nlblocks.errors import InputError, known, meant, one_of
-from nlblocks.specs.inputs import Each
+from nlblocks.specs.inputs import Each, parts
 from nlblocks.specs.layout import MapLayout
 from nlblocks.specs.signature import spell_spec
 
@@ -157,8 +157,12 @@ class BlockSpec(Spec):
         """The shape of an input of these extents, its channels where the block has them; or of each of several."""
         return (batch, channels, *spatial) if self.channel_axis == 1 else (batch, *spatial, channels)
 
-    def fixed(self, shape: Shape) -> dict[str, Any]:
-        """The fields that an input of this shape fixes, with what they are then: its channels, its extents."""
+    def fixed(self, shape: Each) -> dict[str, Any]:
+        """The fields that an input of this shape fixes, with what they are then: its channels, its extents.
+
+        Of several inputs it is the first that does.
+        """
+        shape = parts(shape)[0]
         axis = min(self.channel_axis, len(shape) - 1)
         spatial = tuple(extent for place, extent in enumerate(shape) if place not in (0, axis))
         values = {"in_channels": shape[axis], "map_size": spatial, "positions": math.prod(spatial)}

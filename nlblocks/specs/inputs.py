@@ -56,6 +56,22 @@ def split(spec: Takes, value: Each) -> tuple[Any, ...]:
     return found
 
 
+def wrong_input(spec: Takes, name: str, value: Any, tensor: str) -> InputError:
+    """The error for an input of a block's call that is no tensor of its framework, or holds no floating-point numbers.
+
+    ``tensor`` names the framework's type.
+    """
+    where, numbers = type(spec).__name__, getattr(value, "dtype", None)
+    if numbers is not None and type(value).__module__.split(".")[0] == tensor.split(".")[0]:
+        return InputError(f"{where}: {name} holds {numbers}; it must hold floating-point numbers: convert it first")
+    takes = "one tensor" if len(spec.inputs) == 1 else f"a tensor for each of ({', '.join(spec.inputs)})"
+    received = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+    return InputError(
+        f"{where}: {name} must be a {tensor}, received {received}; the block takes {takes}, and nlblocks.run "
+        "takes arrays"
+    )
+
+
 def _is_part(value: Any) -> bool:
     """Whether it is an array, a tensor or a shape, and not a number or numbers in tuples."""
     if isinstance(value, tuple | list):

@@ -35,6 +35,8 @@ WRONG: list[tuple[str, str]] = [
     ("show non_local --input 1x64x56x56", "whole numbers such as 2,64,14,14"),
     ("draw non_local", "'--out'; see"),
     ("draw non_local --out block.png", "must end in .svg"),
+    ("draw spatial_gather --out block.svg --input 2,3,4,5", "takes 2 inputs, (x, logits); received 1"),
+    ("show interlaced_sparse_attention --in-channels 4 --partitions (2,3),(3", "must be one or more pairs"),
     ("draw non_local --out nowhere/block.svg", "no folder nowhere; make it first"),
     ("draw non_local --out block.svg --backend pytorch", "did you mean torch?"),
     ("verify --kind NonLocl", "did you mean non_local?"),

@@ -98,8 +98,8 @@ def open_checkpoint(path: str | Path, key: str | None = None) -> Checkpoint:
     contents = several(path) if path.suffix == ".json" else read_contents(path)
     if contents is None:
         return _open_shards(path, key)
-    chosen, tensors = _choose(contents, key, path)
     spec, record = _notes(contents.metadata, path)
+    chosen, tensors = ("", {}) if spec and not contents.tensors else _choose(contents, key, path)
     others = {".".join(keys): value for keys, value in contents.others.items()}
     inside = f"{chosen}." if chosen else ""
     kinds = {".".join(keys).removeprefix(inside): kind for keys, kind in contents.kinds.items()}

@@ -53,7 +53,7 @@ def write_checkpoint(
     path = Path(path)
     kind = format_of(path)
     notes = notes_json(spec, record or {})
-    if not tensors:
+    if not tensors and spec is None:  # a block without parameters is all in its spec
         raise InputError(f"{path}: there is no tensor to write")
     for name in tensors:
         if any("\ud800" <= letter <= "\udfff" for letter in name):
