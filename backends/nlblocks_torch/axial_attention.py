@@ -63,7 +63,9 @@ class _Attention(nn.Module):
         weights = narrowed(weights, value)  # [B, *rest, P, L, L]
         mixed = (weights @ value).transpose(-3, -2).flatten(-2)  # [B, *rest, L, D]
         y = self.out(mixed).movedim(-2, self.axis)
-        return y, weights.movedim(-3, 1).movedim(-2, self.axis + 1)
+        rest = list(range(1, x.ndim - 2))
+        spatial = [*rest[: self.axis - 1], x.ndim - 1, *rest[self.axis - 1 :]]
+        return y, weights.permute(0, x.ndim - 2, *spatial, x.ndim)  # at once: torch.onnx dies of two in a row here
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(-3, -2)
