@@ -36,7 +36,7 @@ class AxialAttention(Block):
             outputs.append(y)  # [B, *S, C]
             maps.append(weights)  # [B, P, *S, L]
         y = outputs[-1] if self.spec.join == "chain" else torch.stack(outputs).sum(0)
-        y = y.movedim(-1, self.spec.axis)
+        y = y.movedim(x.ndim - 1, self.spec.axis)  # torch.onnx writes a wrong file of a negative source
         if not return_attention:
             return y
         names = head_names(self.spec.heads)
@@ -62,10 +62,10 @@ class _Attention(nn.Module):
         weights = (affinity(query, key.transpose(-2, -1)) / self.scale).softmax(-1)
         weights = narrowed(weights, value)  # [B, *rest, P, L, L]
         mixed = (weights @ value).transpose(-3, -2).flatten(-2)  # [B, *rest, L, D]
-        y = self.out(mixed).movedim(-2, self.axis)
+        y = self.out(mixed).movedim(x.ndim - 2, self.axis)
         rest = list(range(1, x.ndim - 2))
         spatial = [*rest[: self.axis - 1], x.ndim - 1, *rest[self.axis - 1 :]]
-        return y, weights.permute(0, x.ndim - 2, *spatial, x.ndim)  # at once: torch.onnx dies of two in a row here
+        return y, weights.permute(0, x.ndim - 2, *spatial, x.ndim)
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(-3, -2)

@@ -29,4 +29,4 @@ class LayerNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         rows = F.layer_norm(x.movedim(1, -1), self.weight.shape, self.weight, self.bias, self.eps)
-        return rows.movedim(-1, 1)
+        return rows.movedim(x.ndim - 1, 1)  # torch.onnx writes a wrong file of a negative source
