@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nlblocks.backend import State
-from nlblocks.errors import InputError, known, meant
+from nlblocks.errors import InputError, known, meant, said
 from nlblocks.specs.base import BlockSpec, Param, Shape
 
 Foreign = str | tuple[str, Shape]
@@ -55,7 +55,11 @@ class Dialect:
                 raise InputError(
                     f"dialect {self.name}: {cls}: {known(found)} is {problem}; the class takes {known(accepted)}{hint}"
                 )
-        return function(**kwargs)
+        try:
+            return function(**kwargs)
+        except (TypeError, ZeroDivisionError) as error:  # an argument of another type, or a count of none
+            given = ", ".join(f"{name}={said(value)}" for name, value in kwargs.items())
+            raise InputError(f"dialect {self.name}: {cls}({given}) cannot be: {error}") from error
 
     def to_canonical(self, spec: BlockSpec, foreign_state: Mapping[str, Any]) -> State:
         """The canonical state of ``spec`` from this codebase's tensors; values keep their dtype, bit for bit.

@@ -293,3 +293,17 @@ def test_timm_rounds_widths_in_two_ways() -> None:
     spec = nlblocks.dialects.get("timm").spec("NonLocalAttn", in_channels=95)
     assert spec.inner == 16  # 95 / 8 = 11.9 rounds to 8, which loses over a tenth
     assert nlblocks.dialects.get("timm_attn").spec("SEModule", channels=95, rd_ratio=1 / 8).inner == 8
+
+
+@pytest.mark.parametrize(
+    ("dialect", "cls", "kwargs"),
+    [
+        ("xmu", "SKAttention", {"channel": 8, "kernels": 3}),
+        ("mmseg", "MSCAAttention", {"channels": 8, "kernel_sizes": 5}),
+        ("eanet", "Attention", {"dim": 8, "num_heads": 0}),
+        ("timm", "CoordAttn", {"channels": "8"}),
+    ],
+)
+def test_an_argument_of_another_type_is_refused_in_one_line(dialect: str, cls: str, kwargs: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=rf"^dialect {dialect}: {cls}\(.*\) cannot be: .*$"):
+        nlblocks.dialects.get(dialect).spec(cls, **kwargs)
