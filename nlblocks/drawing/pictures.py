@@ -214,7 +214,8 @@ class Pictures:
         noun = NOUNS.get(names[0], "channel")
         of_positions = noun == "position"
         i, j = (POSITION, OTHER) if of_positions else (CHANNEL, values.shape[1] - 1)
-        said = f"Entry (i, j) is the relation of {noun} i to {noun} j"
+        other = noun if names[1] == names[0] else NOUNS.get(names[1], f"entry j of {names[1]}")
+        said = f"Entry (i, j) is the relation of {noun} i to {other}" + ("" if " j of " in other else " j")
         return Shown(
             title=self._title(step.output, "relation"), lines=(f"{said}: {self._formula(step)}.", ), values=values,
             picture=_kinds(self.grid), i=i, j=j, row=values[i].reshape(self.grid) if of_positions else None,
@@ -238,18 +239,26 @@ class Pictures:
         return f"{a}(i) + {b}(j)"
 
     def _named(self, use: Use) -> str:
-        """The layer that a tensor comes from, through what has no weights of its own layer; x where there is none."""
+        """The layer that a tensor comes from, through what has no weights of its own layer; x where there is none.
+
+        A number in its name is of a list of layers: the list has the name.
+        """
         made, weights = {step.output: step for step in self.seen.steps}, ""
         step = made.get(use.source)
-        while step is not None and not step.leaf and len(step.uses) == 1:
-            if step.kind == "matmul":
+        while step is not None and not step.leaf and (len(step.uses) == 1 or self._joins(step)):
+            if step.kind == "matmul" and step.params:
                 weights = f"{(self.seen.trace.parameter(step.params[0].source) or '').rpartition('.')[2]}·"
             step = made.get(step.uses[0].source)
         if step is None or not step.leaf:
             return f"{weights}x"
         above, _, name = step.scope.rpartition(".")
         contained = above and not any(other.scope == above for other in self.seen.steps)
-        return weights + (above.rpartition(".")[2] if contained else name)
+        path = (above if contained else step.scope).split(".")
+        return weights + next((part for part in reversed(path) if not part.isdigit()), name)
+
+    def _joins(self, step: Step) -> bool:
+        """Whether it joins tensors that come from one layer: a map's pooled in several sizes."""
+        return step.kind == "cat" and len({self._named(use) for use in step.uses}) == 1
 
     def _uses(self, step: Step, tensor: int) -> Use | None:
         return next((use for use in step.uses if use.source == tensor), None)

@@ -62,8 +62,10 @@ def _conv(step: Step, seen: Seen) -> str:
         text = f"conv {kernel[0]} along {seen.extents(step.output)[-1].text}"
     else:
         text = "conv " + "×".join(map(str, kernel))
-    stride = set(step.attrs.get("stride", ())) - {1}
-    return text + (f", stride {max(stride)}" if stride else "")
+    for name in ("stride", "dilation"):
+        given = set(step.attrs.get(name, ())) - {1}
+        text += f", {name} {max(given)}" if given else ""
+    return text
 
 
 def _matmul(step: Step, seen: Seen) -> str:

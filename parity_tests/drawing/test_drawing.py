@@ -156,6 +156,22 @@ def test_words_are_of_the_block_that_is_drawn() -> None:
     assert {", ".join(extent.text for extent in tensor.extents) for tensor in tensors} == {"B, D, T, ⌊H/2⌋, ⌊W/2⌋"}
 
 
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (specs.SelectiveKernel(in_channels=4, inter_channels=6), "conv 3×3, dilation 2"),  # two branches, told apart
+        (specs.ObjectAttention(in_channels=8, key_channels=6), "It is query(i) · key(j)"),  # each a list of two layers
+        (
+            specs.AsymmetricFusionNonLocal(low_channels=5, high_channels=12, pool_sizes=(1, 3)),
+            "It is query(i) · key(j)",
+        ),
+        (specs.DoubleAttention(in_channels=6, inter_channels=4, descriptors=3), "of channel i to entry j of K"),
+    ],
+)
+def test_what_things_are_called_is_theirs(spec: BlockSpec, said: str) -> None:
+    assert said in draw(spec)
+
+
 def test_a_layer_that_is_used_twice_is_no_part_and_is_marked() -> None:
     (panel,) = _panels(specs.ChannelGate(in_channels=33, mode="conv"))
     assert [node.title for node in panel.nodes if node.look == "learned"] == ["conv", "conv (again)"]
