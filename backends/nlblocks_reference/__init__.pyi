@@ -1099,7 +1099,7 @@ class GaussianContext(_GaussianContext):
         """GaussianContext of a spec."""
 
 class GlobalContext(_GlobalContext):
-    """y = x · sigmoid(mul(c)) + add(c), c = Σ_n a_n x_n: global context over [B, C, H, W]."""
+    """y = x · gate(mul(c)) + add(c), c = Σ_n a_n x_n: global context over [B, C, H, W]."""
 
     spec: specs.GlobalContext
     @overload
@@ -1111,11 +1111,12 @@ class GlobalContext(_GlobalContext):
         ratio: int = 16,
         pool: Literal["attention", "mean"] = "attention",
         fuse: Literal["add", "mul", "both"] = "add",
+        gate: Literal["sigmoid", "hard_sigmoid"] = "sigmoid",
         ln_eps: float = 1e-05,
         zero_init: bool = True,
         seed: int | None = None,
     ) -> None:
-        """y = x · sigmoid(mul(c)) + add(c), c = Σ_n a_n x_n: global context over [B, C, H, W].
+        """y = x · gate(mul(c)) + add(c), c = Σ_n a_n x_n: global context over [B, C, H, W].
 
         Args:
             in_channels: C, channels of x
@@ -1123,6 +1124,7 @@ class GlobalContext(_GlobalContext):
             ratio: C // ratio is the inner width
             pool: how x is pooled: attention or mean
             fuse: what the context does to x: add, mul or both
+            gate: what makes the gate of mul: sigmoid or hard_sigmoid
             ln_eps: eps of the LayerNorm
             zero_init: the last layer at zero: with add, start as the identity
             seed: fixes the weights; None: drawn from the framework's generator

@@ -6,13 +6,13 @@ import numpy as np
 
 from nlblocks import specs
 from nlblocks_reference.block import Block, Maps
-from nlblocks_reference.layers import conv, flatten, linear, relu, sigmoid, softmax
+from nlblocks_reference.layers import conv, flatten, hard_sigmoid, linear, relu, sigmoid, softmax
 from nlblocks_reference.norms import layer_norm
 from nlblocks_reference.scope import Array, Scope
 
 
 class GlobalContext(Block):
-    """y = x · sigmoid(mul(c)) + add(c): see :class:`nlblocks.specs.GlobalContext`."""
+    """y = x · gate(mul(c)) + add(c): see :class:`nlblocks.specs.GlobalContext`."""
 
     spec_type = specs.GlobalContext
 
@@ -27,7 +27,8 @@ class GlobalContext(Block):
             context = x.mean((2, 3))  # [B, C]
         y = x
         if spec.fuse in ("mul", "both"):
-            maps["channel"] = sigmoid(_transform(spec, p("mul"), context))  # [B, C]
+            value = _transform(spec, p("mul"), context)  # [B, C]
+            maps["channel"] = sigmoid(value) if spec.gate == "sigmoid" else hard_sigmoid(value, 1 / 6)
             y = y * maps["channel"][:, :, None, None]
         if spec.fuse in ("add", "both"):
             y = y + _transform(spec, p("add"), context)[:, :, None, None]

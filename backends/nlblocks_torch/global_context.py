@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from nlblocks import specs
 from nlblocks_torch.block import Block
-from nlblocks_torch.layers import mean
+from nlblocks_torch.layers import hard_sigmoid, mean
 from nlblocks_torch.norms import LayerNorm
 
 
 class GlobalContext(Block):
-    """y = x · sigmoid(mul(c)) + add(c): see :class:`nlblocks.specs.GlobalContext` for the formula and the fields."""
+    """y = x · gate(mul(c)) + add(c): see :class:`nlblocks.specs.GlobalContext` for the formula and the fields."""
 
     spec_type = specs.GlobalContext
     spec: specs.GlobalContext
@@ -39,7 +39,8 @@ class GlobalContext(Block):
             maps["spatial"] = weights.view(x.shape[0], *x.shape[2:])  # [B, H, W]
         y = x
         if self.mul is not None:
-            maps["channel"] = torch.sigmoid(self.mul(context))  # [B, C]
+            value = self.mul(context)  # [B, C]
+            maps["channel"] = torch.sigmoid(value) if self.spec.gate == "sigmoid" else hard_sigmoid(value, 1 / 6)
             y = y * _over_positions(maps["channel"])
         if self.add is not None:
             y = y + _over_positions(self.add(context))  # [B, C, H, W]

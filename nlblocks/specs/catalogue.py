@@ -238,7 +238,7 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     SCSE(in_channels=6, inter_channels=2),
     SCSE(in_channels=5, ratio=2, join="max"),
     GlobalContext(in_channels=11, ratio=2),
-    GlobalContext(in_channels=7, inter_channels=6, fuse="both", ln_eps=1e-6, zero_init=False),
+    GlobalContext(in_channels=7, inter_channels=6, fuse="both", gate="hard_sigmoid", ln_eps=1e-6, zero_init=False),
     GlobalContext(in_channels=9, inter_channels=5, pool="mean", fuse="mul"),
     LargeKernelAttention(in_channels=4),
     LargeKernelAttention(in_channels=3, kernel_size=3, distant_kernel_size=5, dilation=2, residual=True),

@@ -10,6 +10,7 @@ from nlblocks.specs import layers
 from nlblocks.specs.base import BlockSpec, Param, Shape, register
 from nlblocks.specs.check import check_bool, check_choice, check_image, check_int, check_number
 from nlblocks.specs.layout import MapLayout
+from nlblocks.specs.squeeze_excitation import Gate
 
 ContextPool = Literal["attention", "mean"]
 Fuse = Literal["add", "mul", "both"]
@@ -18,7 +19,7 @@ Fuse = Literal["add", "mul", "both"]
 @register
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalContext(BlockSpec):
-    """y = x · sigmoid(mul(c)) + add(c), c = Σ_n a_n x_n: global context over [B, C, H, W].
+    """y = x · gate(mul(c)) + add(c), c = Σ_n a_n x_n: global context over [B, C, H, W].
 
     Letters: B batch, C ``in_channels``, D the inner width, N = H·W positions. c is [B, C]. ``mul`` and ``add`` are
     MLPs C → D → C of their own, both with biases: fc_2(relu(norm(fc_1(c)))), norm a LayerNorm over D with ``ln_eps``.
@@ -35,18 +36,20 @@ class GlobalContext(BlockSpec):
     ``fuse``            y
     =================== ======================================================
     add                 x + add(c)
-    mul                 x · sigmoid(mul(c))
-    both                x · sigmoid(mul(c)) + add(c)
+    mul                 x · gate(mul(c))
+    both                x · gate(mul(c)) + add(c)
     =================== ======================================================
 
-    The attention maps are a [B, H, W], where ``pool`` is attention, and the gate sigmoid(mul(c)) [B, C], where
+    ``gate`` is "sigmoid" or "hard_sigmoid", relu6(x + 3) / 6.
+
+    The attention maps are a [B, H, W], where ``pool`` is attention, and the gate [B, C], where
     ``fuse`` has one: "spatial" and "channel" where there are both. ``zero_init`` starts fc_2 at zero: under "add" the
     block is then the identity, the gate is ½ everywhere. mask's bias does nothing: the softmax takes it off again.
 
-    Defaults are mmcv's ContextBlock, whose ratio is the inverse of this one. timm has ``ln_eps`` 1e-6 and may "mul"
-    alone; PaddleSeg has "add" and no ``zero_init``. The GCModule of changzy00 has no softmax, so that its context grows
-    with N and with mask's bias: it is another operator, and not covered. A LayerNorm over D = 1 leaves its bias only,
-    over D = 2 hardly more than a sign.
+    Defaults are mmcv's ContextBlock, whose ratio is the inverse of this one. timm has ``ln_eps`` 1e-6, may "mul" alone
+    and has both gates; PaddleSeg has "add" and no ``zero_init``. The GCModule of changzy00 has no softmax, so that its
+    context grows with N and with mask's bias: it is another operator, and not covered. A LayerNorm over D = 1 leaves
+    its bias only, over D = 2 hardly more than a sign.
 
     Raises InputError for impossible fields and for inputs of the wrong rank or channels.
     """
@@ -59,6 +62,7 @@ class GlobalContext(BlockSpec):
     ratio: Annotated[int, "C // ratio is the inner width"] = 16
     pool: Annotated[ContextPool, "how x is pooled: attention or mean"] = "attention"
     fuse: Annotated[Fuse, "what the context does to x: add, mul or both"] = "add"
+    gate: Annotated[Gate, "what makes the gate of mul: sigmoid or hard_sigmoid"] = "sigmoid"
     ln_eps: Annotated[float, "eps of the LayerNorm"] = 1e-5
     zero_init: Annotated[bool, "the last layer at zero: with add, start as the identity"] = True
 
@@ -68,6 +72,7 @@ class GlobalContext(BlockSpec):
         check_int(self, "ratio")
         check_choice(self, "pool", get_args(ContextPool))
         check_choice(self, "fuse", get_args(Fuse))
+        check_choice(self, "gate", get_args(Gate))
         check_number(self, "ln_eps", low=0.0, exclusive="low")
         check_bool(self, "zero_init")
 

@@ -39,7 +39,7 @@ class Dialect:
     shared: Mapping[type[BlockSpec], Callable[[Any], Mapping[str, str]]] = field(default_factory=dict)
 
     def spec(self, cls: str, **kwargs: Any) -> BlockSpec:
-        """The spec of ``cls(**kwargs)`` in this codebase."""
+        """The spec of ``cls(**kwargs)`` in this codebase. Raises InputError for what is not covered or not readable."""
         if not isinstance(cls, str) or cls not in self.classes:
             hint = meant(cls, self.classes)
             raise InputError(
@@ -57,7 +57,9 @@ class Dialect:
                 )
         try:
             return function(**kwargs)
-        except (TypeError, ZeroDivisionError) as error:  # an argument of another type, or a count of none
+        except InputError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # of another type, none
             given = ", ".join(f"{name}={said(value)}" for name, value in kwargs.items())
             raise InputError(f"dialect {self.name}: {cls}({given}) cannot be: {error}") from error
 

@@ -34,6 +34,7 @@ def _block(
     with_gc: bool = False,
     with_unary: bool = False,
 ) -> BlockSpec:
+    whiten_type = (whiten_type,) if isinstance(whiten_type, str) else whiten_type
     normed = [word for word in whiten_type if word in ("bn", "bn_affine")]
     whiten = [WHITEN[word] for word in whiten_type if word in WHITEN]
     if normed or len(whiten) > 1:

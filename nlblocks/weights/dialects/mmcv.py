@@ -108,7 +108,7 @@ def _context(
 
 
 def _context_names(spec: GlobalContext) -> Table:
-    refuse_unless("mmcv", spec, ln_eps=(1e-5,))
+    refuse_unless("mmcv", spec, gate=("sigmoid",), ln_eps=(1e-5,))
     return context_names(spec, (spec.inner, 1, 1))
 
 

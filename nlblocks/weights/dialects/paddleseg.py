@@ -122,7 +122,7 @@ def _context(gc_channels: int, in_channels: int, ratio: float) -> BlockSpec:
 
 
 def _context_names(spec: GlobalContext) -> Table:
-    refuse_unless("paddleseg", spec, pool=("attention",), fuse=("add",), ln_eps=(NORM.eps, 1e-5))
+    refuse_unless("paddleseg", spec, pool=("attention",), fuse=("add",), gate=("sigmoid",), ln_eps=(NORM.eps, 1e-5))
     return context_names(spec, (spec.inner,))
 
 

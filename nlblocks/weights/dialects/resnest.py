@@ -32,6 +32,7 @@ def _split_attention(
         raise InputError("dialect resnest: rectify=True needs a convolution of another package; it is not covered")
     if dropblock_prob:
         raise InputError(f"dialect resnest: dropblock_prob={dropblock_prob!r} raises in this code; it must be 0.0")
+    check_norm("resnest", "SplAtConv2d", norm_layer)
     kernel_size, stride, padding, dilation = (
         one_extent("resnest", name, value)
         for name, value in (
@@ -43,6 +44,12 @@ def _split_attention(
         kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation,
         norm=BatchNorm() if (norm_layer is not None if norm is None else norm) else None,
     )  # fmt: skip
+
+
+def check_norm(dialect: str, cls: str, norm_layer: Any) -> None:
+    """Raise InputError where a norm_layer, torch's class or its name, is neither BatchNorm2d nor None."""
+    if getattr(norm_layer, "__name__", norm_layer) not in ("BatchNorm2d", None):
+        raise InputError(f"dialect {dialect}: {cls}: norm_layer={norm_layer!r} is not covered; it covers 'BatchNorm2d'")
 
 
 def split_attention_names(dialect: str, spec: SplitAttention) -> Table:

@@ -23,7 +23,7 @@ from nlblocks.specs.strip_attention import StripAttention
 from nlblocks.weights.dialects._timm_heads import HEAD_NAMES, HEADS, make_divisible
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, pointwise, refuse_unless
 from nlblocks.weights.dialects.coordatt import NAMES as COORDINATES
-from nlblocks.weights.dialects.resnest import split_attention_names
+from nlblocks.weights.dialects.resnest import check_norm, split_attention_names
 
 GATES: dict[str, Gate] = {"sigmoid": "sigmoid", "hard_sigmoid": "hard_sigmoid", "hardsigmoid": "hard_sigmoid"}
 """The names of gate_layer, of all that timm knows, for which there is a spec."""
@@ -144,12 +144,11 @@ def _global_context(
     rd_ratio: float = 1 / 8,
     rd_channels: int | None = None,
     rd_divisor: int = 1,
-    act_layer: str = "relu",
+    act_layer: Any = "ReLU",
     gate_layer: str = "sigmoid",
 ) -> BlockSpec:
-    for name, given, covered in (("act_layer", act_layer, "relu"), ("gate_layer", gate_layer, "sigmoid")):
-        if given != covered:
-            raise InputError(f"dialect timm: GlobalContext: {name}={given!r} is not covered; it covers {covered!r}")
+    if getattr(act_layer, "__name__", act_layer) not in ("ReLU", "relu"):
+        raise InputError(f"dialect timm: GlobalContext: act_layer={act_layer!r} is not covered; it covers ReLU")
     if not (fuse_add or fuse_scale):
         raise InputError("dialect timm: GlobalContext without fuse_add and fuse_scale is the identity; set one of them")
     inner = make_divisible(channels * rd_ratio, rd_divisor, limit=0.0) if rd_channels is None else rd_channels
@@ -158,6 +157,7 @@ def _global_context(
         inter_channels=inner,
         pool="attention" if use_attn else "mean",
         fuse="both" if fuse_add and fuse_scale else "add" if fuse_add else "mul",
+        gate=gate(gate_layer),
         ln_eps=1e-6,
         zero_init=not fuse_scale,
     )
@@ -194,6 +194,7 @@ def _split_attention(
     """``norm`` stands for ``norm_layer``, of which it says only whether there is one."""
     if getattr(act_layer, "__name__", act_layer) != "ReLU" or drop_layer is not None:
         raise InputError("dialect timm: SplitAttn is covered with act_layer ReLU and without drop_layer")
+    check_norm("timm", "SplitAttn", norm_layer)
     inner = max(LEAST, make_divisible(in_channels * radix * rd_ratio, rd_divisor))
     return SplitAttention(
         in_channels=in_channels, out_channels=out_channels, radix=radix, groups=groups, bias=bias,

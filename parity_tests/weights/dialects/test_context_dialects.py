@@ -52,7 +52,7 @@ def mmseg_concatenation(x: Any, s: State) -> Any:
     return x + conv(y, s, "conv_out.conv")
 
 
-def timm_context(x: Any, s: State) -> Any:
+def timm_context(x: Any, s: State, gate: Any = torch.sigmoid) -> Any:
     """Both branches on a plain mean."""
 
     def mlp(name: str) -> Any:
@@ -61,7 +61,7 @@ def timm_context(x: Any, s: State) -> Any:
         h = h * s[f"{name}.norm.weight"].view(-1, 1, 1) + s[f"{name}.norm.bias"].view(-1, 1, 1)
         return conv(h.relu(), s, f"{name}.fc2")
 
-    return x * mlp("mlp_scale").sigmoid() + mlp("mlp_add")
+    return x * gate(mlp("mlp_scale")) + mlp("mlp_add")
 
 
 def cgnl(x: Any, s: State) -> Any:
@@ -85,9 +85,15 @@ CASES = [
     ("dnl", "NonLocal2d_bn",
      {"inplanes": 6, "planes": 4, "temperature": 0.7, "with_gc": True, "whiten_type": ["spatial"]},
      lambda x, s: dnl(x, s, 1, unary=False)),
+    ("dnl", "NonLocal2d_bn",
+     {"inplanes": 6, "planes": 4, "temperature": 0.7, "with_gc": True, "whiten_type": "spatial"},
+     lambda x, s: dnl(x, s, 1, unary=False)),
     ("mmseg", "DisentangledNonLocal2d", {"in_channels": 6, "temperature": 0.05, "mode": "concatenation"},
      mmseg_concatenation),
     ("timm", "GlobalContext", {"channels": 6, "rd_ratio": 0.6, "use_attn": False, "fuse_add": True}, timm_context),
+    ("timm", "GlobalContext", {"channels": 6, "rd_channels": 4, "use_attn": False, "fuse_add": True,
+                               "act_layer": "ReLU", "gate_layer": "hard_sigmoid"},
+     lambda x, s: timm_context(x, s, torch.nn.functional.hardsigmoid)),
     ("cgnl", "SpatialCGNL", {"inplanes": 6, "planes": 4, "groups": 2, "use_scale": True}, cgnl),
     ("changzy00", "GCT", {"channels": 6, "c": 3, "eps": 1e-2}, lambda x, s: gct(x, 3, 1e-2)),
 ]  # fmt: skip
@@ -121,6 +127,15 @@ def test_what_the_codebase_computes(case: Any) -> None:
     ("dnl", "NonLocal2d_bn", {"inplanes": 6, "planes": 3, "whiten_type": ["bn"]}, "is not covered"),
     ("dnl", "NonLocal2d_bn", {"inplanes": 6, "planes": 3, "whiten_type": ["spatial"], "with_unary": True},
      "whiten must be 'positions'"),
+    ("timm", "GlobalContext", {"channels": 8, "act_layer": "gelu"}, "act_layer='gelu' is not covered"),
+    ("mmcv", "ContextBlock", {"in_channels": "8", "ratio": 0.5}, r"ContextBlock\(in_channels='8', ratio=0.5\) cannot be"),
+    ("mmcv", "ContextBlock", {"in_channels": 8, "ratio": 0.5, "pooling_type": []}, "cannot be: unhashable"),
+    ("openseg", "ISA_Module", {"in_channels": 8, "key_channels": 4, "value_channels": 4, "out_channels": 8,
+                               "down_factors": [2, 3]}, "cannot be: 'int' object is not iterable"),
+    ("mmseg", "DisentangledNonLocal2d", {"in_channels": 6, "temperature": "hot"}, "cannot be: could not convert"),
+    ("timm", "SplitAttn", {"in_channels": 8, "norm_layer": "LayerNorm"}, "norm_layer='LayerNorm' is not covered"),
+    ("resnest", "SplAtConv2d", {"in_channels": 8, "channels": 8, "kernel_size": 3, "norm_layer": "GroupNorm"},
+     "norm_layer='GroupNorm' is not covered"),
     ("cgnl", "SpatialCGNL", {"inplanes": 6, "planes": 3}, "groups=None cannot be built"),
     ("changzy00", "GCT", {"channels": 6, "c": 0}, "c=0 makes no Gaussian"),
 ])  # fmt: skip
