@@ -17,7 +17,8 @@ def page(found: Found, ways: dict[str, dict[str, tuple[Way, ...]]], versions: di
     parts = [
         "# What works",
         f"Made by `make works`, which runs it all: Python {python}, {said}, on a CPU.",
-        "Each way of using a block was tried on one block of each kind, with random weights, running statistics and "
+        "Each way of using a block was tried on one block of each kind of the first family and on the networks (the "
+        "others are compiled, exported and halved in the test-suite), with random weights, running statistics and "
         "inputs, and held against the block's plain run in float64 on the same: the output, and where the way can "
         "train the gradients of the input and of every parameter.",
         "- **yes**: the same. In float64 within "

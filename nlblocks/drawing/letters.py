@@ -113,7 +113,8 @@ def _formulas(names: tuple[str, ...]) -> Iterator[Formula]:
             yield Formula(f"1+{a}", (a,), partial(_plus, 1, (a,)))
     for a in (name for name in names if name in DIVIDED):
         for k in DIVISORS:
-            yield Formula(f"⌊{a}/{k}⌋", (a,), partial(_part, k, a, 0))
+            if k != 3:  # patches of three are padded, and nothing pools by three
+                yield Formula(f"⌊{a}/{k}⌋", (a,), partial(_part, k, a, 0))
             yield Formula(f"⌈{a}/{k}⌉", (a,), partial(_part, k, a, k - 1))
             yield Formula(f"{k}⌈{a}/{k}⌉", (a,), partial(_padded, k, a))
     yield from (Formula(f"B·{a}", ("B", a), partial(_times, 1, ("B", a))) for a in names)

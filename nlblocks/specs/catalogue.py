@@ -278,7 +278,7 @@ EXAMPLES: tuple[BlockSpec, ...] = (
     ExpectationMaximisationAttention(in_channels=6, num_bases=5, steps=2, guard="added", update="trainer", norm=BIASED),
     TripletAttention(),
     TripletAttention(kernel_size=3, spatial=False, norm=BIASED),
-    StripPooling(in_channels=8, pool_sizes=(5, 3)),
+    StripPooling(in_channels=8, inter_channels=3, pool_sizes=(5, 3)),
     StripPooling(in_channels=6, inter_channels=3, pool_sizes=(4,), align_corners=False, norm=BIASED),
     StripAttention(in_channels=6, out_channels=4, output="gate"),
     StripAttention(in_channels=5, kernel_size=5, depthwise=True, bias=True, norm=BIASED, mix=False, output="skip"),

@@ -107,7 +107,7 @@ class TestMetadata:
         text = hook.standing_alone((ROOT / "README.md").read_text(encoding="utf-8"), "")
         assert not [target for target in LINK.findall(text) if "://" not in target]
         assert not re.search(r"^\[[^\]]+\]: ", text, re.MULTILINE)
-        assert "| NonLocal |" in text
+        assert "| NonLocal, DisentangledNonLocal, " in text
         assert "nlblocks.load(" in text
 
     def test_with_an_address_every_link_is_whole(self, hook: Any) -> None:
@@ -116,7 +116,7 @@ class TestMetadata:
         text = hook.standing_alone(readme, home)
         assert len(LINK.findall(text)) == len(LINK.findall(readme))
         assert all("://" in target for target in LINK.findall(text))
-        assert f"[NonLocal]: {home}/blob/main/docs/catalogue.md#nonlocal" in text
+        assert f"[NonLocal]({home}/blob/main/docs/catalogue.md#nonlocal)" in text
         assert hook.urls(home)["Issues"] == f"{home}/issues"
         assert hook.urls("") == {}
 
