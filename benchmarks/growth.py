@@ -20,6 +20,7 @@ import numpy as np
 import nlblocks
 from nlblocks import specs
 from nlblocks.specs import BlockSpec
+from nlblocks.specs.inputs import parts
 
 SIDES, CHANNELS, ROUNDS, WARM = (56, 112), 64, 9, 2
 MARK = "## Growth"
@@ -27,6 +28,7 @@ LINEAR: tuple[BlockSpec, ...] = (
     specs.NonLocal(in_channels=CHANNELS, mode="dot_product"),
     specs.DisentangledNonLocal(in_channels=CHANNELS, mode="dot_product"),
     specs.GlobalContext(in_channels=CHANNELS),
+    specs.ObjectContext(in_channels=CHANNELS),
     specs.AsymmetricPyramidNonLocal(in_channels=CHANNELS),
     specs.ExpectationMaximisationAttention(in_channels=CHANNELS),
     specs.EfficientAttention(in_channels=CHANNELS, key_channels=32, value_channels=32, heads=2),
@@ -41,18 +43,19 @@ LINEAR: tuple[BlockSpec, ...] = (
 
 def caller(backend: str, spec: BlockSpec, side: int) -> Callable[[], Any]:
     """A forward pass of a block in eval mode, without a gradient."""
-    x = np.random.default_rng(0).normal(size=(1, CHANNELS, side, side)).astype(np.float32)
+    draw = np.random.default_rng(0)
+    xs = [draw.normal(size=shape).astype(np.float32) for shape in parts(spec.input_of(1, CHANNELS, (side, side)))]
     block = nlblocks.build(spec, backend=backend, seed=0, dtype="float32").eval()
     if backend == "torch":
         import torch
 
         torch.set_num_threads(1)
-        tensor: Any = torch.from_numpy(x)
-        return torch.no_grad()(lambda: block(tensor))
+        tensors: list[Any] = [torch.from_numpy(x) for x in xs]
+        return torch.no_grad()(lambda: block(*tensors))
     import paddle
 
-    tensor = paddle.to_tensor(x)
-    return paddle.no_grad()(lambda: block(tensor))
+    tensors = [paddle.to_tensor(x) for x in xs]
+    return paddle.no_grad()(lambda: block(*tensors))
 
 
 def growth(backend: str, spec: BlockSpec) -> tuple[float, float]:

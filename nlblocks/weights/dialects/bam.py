@@ -6,12 +6,22 @@ high are pooled in part, and higher ones fail. The spec takes the mean over all 
 
 from __future__ import annotations
 
+from typing import Any
+
+from nlblocks.errors import InputError
 from nlblocks.specs.bam import BAM
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
 
 
+def bam(dialect: str, channels: int, **fields: Any) -> BAM:
+    """The spec of a codebase that takes a sixteenth of the channels, and keeps none of fewer than sixteen."""
+    if channels < 16:
+        raise InputError(f"dialect {dialect}: BAM of {channels} channels has no inner channels; it takes at least 16")
+    return BAM(in_channels=channels, **fields)
+
+
 def _bam(gate_channel: int) -> BAM:
-    return BAM(in_channels=gate_channel, join="product")
+    return bam("bam", gate_channel, join="product")
 
 
 def _names(spec: BAM) -> Table:

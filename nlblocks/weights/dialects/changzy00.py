@@ -8,6 +8,7 @@ from nlblocks.specs.base import BlockSpec
 from nlblocks.specs.gaussian_context import GaussianContext
 from nlblocks.specs.selective_kernel import SelectiveKernel
 from nlblocks.specs.style_recalibration import StyleRecalibration
+from nlblocks.weights.dialects.bam import bam
 from nlblocks.weights.dialects.base import Dialect, Foreign, Table, refuse_unless
 
 
@@ -51,7 +52,7 @@ def _selective_names(spec: SelectiveKernel) -> Table:
 
 
 def _bam(channel: int) -> BlockSpec:
-    return BAM(in_channels=channel, norm_place="output")
+    return bam("changzy00", channel, norm_place="output")
 
 
 def _bam_names(spec: BAM) -> Table:

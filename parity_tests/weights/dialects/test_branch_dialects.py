@@ -210,6 +210,8 @@ def _found(dialect: str, kind: str, rows: list[tuple[str, tuple[int, ...]]]) -> 
     ("timm", "SelectiveKernel", {"in_channels": 12, "kernel_size": [3, 4]}, "kernel_sizes="),
     ("timm", "SelectiveKernel", {"in_channels": 13}, "must be a multiple of the 2 branches"),
     ("changzy00", "SKLayer", {"inplanes": 12, "planes": 12}, "groups=32 must divide"),
+    ("changzy00", "BAM", {"channel": 15}, "changzy00: BAM of 15 channels has no inner channels"),
+    ("bam", "BAM", {"gate_channel": 15}, "bam: BAM of 15 channels has no inner channels"),
     ("openseg", "ISA_Block", {"in_channels": 8, "key_channels": 4, "value_channels": 4, "out_channels": 8,
                               "down_factor": [8]}, "pairs of ints"),
     ("openseg", "ISA_Module", {"in_channels": 8, "key_channels": 4, "value_channels": 4, "out_channels": 8,
