@@ -88,7 +88,7 @@ def main(docs: Path | None) -> None:
         "`python -m benchmarks.growth --docs docs/benchmark.md`: blocks without a map of N × N, "
         f"C = {CHANNELS}, float32, a forward pass in eval mode. ms: CPU time of one thread at {SIDES[1]} × {SIDES[1]}, "
         f"the median of {ROUNDS} rounds; growth: how many times that of {SIDES[0]} × {SIDES[0]}, a quarter of the "
-        "positions. 4 is O(N), 16 is O(N²). On a machine on which other work ran.",
+        "positions. 4 is O(N), 16 is O(N²). On an idle machine of two cores.",
         "",
         "| block | torch ms | growth | paddle ms | growth |",
         "| --- | --- | --- | --- | --- |",
